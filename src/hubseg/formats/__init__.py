@@ -1,1 +1,1 @@
-"""File formats: what leaves and what comes in. Each file is one format and does not know the others."""
+"""File formats: what leaves and what comes in. One file a format, none knows another."""

@@ -1,1 +1,1 @@
-"""From corrected masks to fold checkpoints. Imports torch; nothing outside this package imports it."""
+"""From corrected masks to fold checkpoints. Imports torch; nothing outside imports it."""
