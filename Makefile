@@ -1,0 +1,83 @@
+# Two commands matter: `make demo` and `make test`. Both work in a fresh clone on a bare Debian
+# with git, make and Python 3.11, as root or not, with a display or without.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PACKAGING := setup.cfg pyproject.toml
+
+# The window tests run once per Qt binding, each in a process of its own, as do the core tests,
+# which must pass without Qt. The core tests come last, so that the last line is pytest's own.
+PYTEST := $(BIN)/python -m pytest
+WINDOW_TESTS := tests/plugin tests/journey
+CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey -p no:pytest-qt --no-xvfb
+COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
+
+.PHONY: help demo test test-core test-window lint format wheel bench clean
+
+help:
+	@echo 'make demo    install, open napari on the bundled sample (without a display: a virtual screen)'
+	@echo 'make test    install, lint, and run every test; window tests on PyQt5 and on PyQt6'
+	@echo 'make lint | format | test-core | test-window | wheel | bench | clean'
+
+# ---- what is installed: a stamp says it need not be done again --------------------------------
+
+$(BIN)/python:
+	@scripts/make-venv $(VENV)
+
+$(VENV)/.demo: $(PACKAGING) scripts/system-libraries | $(BIN)/python
+	@scripts/system-libraries window screen
+	@echo 'Installing napari-hubseg into $(VENV): several minutes the first time, most of it torch.'
+	@scripts/timed 'installation' $(PIP) install -q -e '.[pyqt5]'
+	@touch $@
+
+$(VENV)/.test: $(PACKAGING) scripts/system-libraries | $(BIN)/python
+	@scripts/system-libraries window screen
+	@echo 'Installing napari-hubseg and its test tools into $(VENV): several minutes the first time, most of it torch.'
+	@scripts/timed 'installation' $(PIP) install -q -e '.[pyqt5,pyqt6,test]'
+	@touch $@
+
+# ---- what a person runs -----------------------------------------------------------------------
+
+demo: $(VENV)/.demo
+	@scripts/timed 'demo' $(BIN)/hubseg demo \
+	  || { echo "The demo did not end well: '$(BIN)/hubseg doctor' says what is missing here." >&2; exit 1; }
+
+test: $(VENV)/.test
+	@scripts/timed 'before the core tests' $(MAKE) --no-print-directory lint test-window
+	@$(MAKE) --no-print-directory test-core
+
+test-core: $(VENV)/.test
+	@echo '── core tests, without Qt'
+	@rm -f .coverage .coverage.*
+	@$(PYTEST) $(CORE_TESTS) $(COVERAGE)
+
+test-window: $(VENV)/.test
+	@QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(PYTEST) $(WINDOW_TESTS)
+	@QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(PYTEST) $(WINDOW_TESTS)
+
+lint: $(VENV)/.test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@scripts/timed 'lint' $(BIN)/mypy
+
+format: $(VENV)/.test
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+wheel: $(VENV)/.test
+	@rm -rf build dist
+	@$(BIN)/python -m build --no-isolation .
+
+bench: $(VENV)/.test
+	@$(BIN)/hubseg bench
+
+clean:
+	rm -rf $(VENV) build dist demo_out *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
