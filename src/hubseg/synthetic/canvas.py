@@ -21,7 +21,9 @@ __all__ = [
     "blob",
     "draw_polygon",
     "ellipse_spots",
+    "focus",
     "noise",
+    "scaled",
     "soften",
     "speckle",
 ]
@@ -70,7 +72,7 @@ class Canvas:
     def bleach(self, remain: UINT8) -> None:
         """Scale both planes by `remain` / 255: 0 is bare glass."""
         for plane in (self.first, self.second):
-            plane[...] = cv2.multiply(plane, remain, scale=1 / 255)
+            plane[...] = scaled(plane, remain, 255)
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], cell: int) -> UINT8:
@@ -95,10 +97,42 @@ def speckle(rng: np.random.Generator, shape: tuple[int, int], *cells: int) -> FL
     return (total - np.float32(127.5 * len(cells))) * np.float32(1 / 127.5)
 
 
+def scaled(plane: UINT8, weight: UINT8, unit: int) -> UINT8:
+    """Return `plane` × `weight` / `unit` (at least 128), rounded, at most 255."""
+    product = plane.astype(np.uint16) * weight
+    product += unit // 2
+    product //= unit
+    return np.minimum(product, 255).astype(np.uint8)
+
+
 def soften(plane: UINT8, radius: int) -> UINT8:
-    """Blur with two passes of a box: integer arithmetic, the same bytes everywhere."""
-    size = (2 * radius + 1, 2 * radius + 1)
-    return cv2.blur(cv2.blur(plane, size), size)
+    """Blur with two passes of a box of 2 × `radius` + 1 px, in integers."""
+    size = 2 * radius + 1
+    for _ in range(4):
+        padded = np.pad(plane, ((radius + 1, radius), (0, 0)), mode="edge")
+        total = np.cumsum(padded, axis=0, dtype=np.uint32)
+        mean = (total[size:] - total[:-size] + size // 2) // size
+        plane = np.ascontiguousarray(mean.astype(np.uint8).T)
+    return plane
+
+
+def focus(plane: UINT8) -> UINT8:
+    """Blur as the microscope does, then sharpen as its software does, in integers."""
+    sharp = _binomial(plane.astype(np.int32))  # 256 times too large
+    around = sharp
+    for _ in range(3):
+        around = (_binomial(around) + 128) >> 8
+    mixed = (13 * sharp - 3 * around + 1280) // 2560
+    return np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+def _binomial(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return 256 times the blur by 1-4-6-4-1 (standard deviation 1 px)."""
+    for _ in range(2):
+        wide = np.pad(values, ((2, 2), (0, 0)), mode="edge")
+        values = wide[:-4] + wide[4:] + 4 * (wide[1:-3] + wide[3:-1]) + 6 * wide[2:-2]
+        values = np.ascontiguousarray(values.T)
+    return values
 
 
 def blob(

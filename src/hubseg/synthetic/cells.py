@@ -37,9 +37,8 @@ class Cells:
 class Packing:
     """Bent capsules laid down one by one where there is room (quarter resolution)."""
 
-    def __init__(self, taken: UINT8, margin: int) -> None:
+    def __init__(self, taken: UINT8) -> None:
         self._taken = taken
-        self._margin = margin
         self.lines: list[POINTS] = []
         self.radii: list[float] = []
 
@@ -50,7 +49,7 @@ class Packing:
         normal = np.stack([-along[:, 1], along[:, 0]], axis=1) * (radius * tight)
         tip = np.stack([line[0] - along[0] * radius, line[-1] + along[-1] * radius])
         probes = np.concatenate([line, line + normal, line - normal, tip])
-        grid = np.floor((probes + self._margin) / 4).astype(int)
+        grid = np.floor(probes / 4).astype(int)
         height, width = self._taken.shape
         inside = (
             (grid[:, 0] >= 0) & (grid[:, 0] < width) & (grid[:, 1] >= 0) & (grid[:, 1] < height)
@@ -58,7 +57,7 @@ class Packing:
         grid = grid[inside]
         if not len(grid) or self._taken[grid[:, 1], grid[:, 0]].any():
             return False
-        fixed = np.rint((line + self._margin) * 4).astype(np.int32)
+        fixed = np.rint(line * 4).astype(np.int32)
         width_px = max(1, round(radius / 2))
         cv2.polylines(self._taken, [fixed], False, 255, width_px, cv2.LINE_8, 4)
         self.lines.append(line)
@@ -73,7 +72,7 @@ def grow(
     *,
     blocked: UINT8 | None = None,
     warp: tuple[UINT8, UINT8] | None = None,
-    gap: float = 0.0,
+    gap: FLOAT | None = None,
 ) -> Cells:
     """Return the cells grown about `lines` ((x, y) px), no wider than `radii`.
 
@@ -84,7 +83,7 @@ def grow(
     warp
         Two noises (x and y): edges are displaced by (value - 128) / 16 px.
     gap
-        px left free on each side where two cells meet.
+        float32 (h, w): px left free on each side where two cells meet.
     """
     seeds = np.zeros(shape, np.int32)
     for index, line in enumerate(lines, start=1):
@@ -106,7 +105,7 @@ def grow(
     if blocked is not None:
         label[blocked > 0] = 0
     edge = _edge_distance(label)
-    if gap > 0:
+    if gap is not None:
         label[edge <= gap] = 0
         edge = _edge_distance(label)
     return Cells(label, edge)
@@ -160,9 +159,9 @@ class Nuclei:
         left = rng.integers(*self.left, count, endpoint=True)
         ellipse_spots(canvas.first, points, axes, turn, left)
         ellipse_spots(canvas.second, points, axes, turn, density)
-        middle = rng.uniform(0.35, 0.6, (count, 1))
+        middle = rng.uniform(0.4, 0.65, (count, 1))
         shift = points + rng.uniform(-1, 1, (count, 2))
-        ellipse_spots(canvas.second, shift, axes * middle, turn, density * 4 // 5)
+        ellipse_spots(canvas.second, shift, axes * middle, turn, density * 7 // 10)
 
 
 def _displace(label: npt.NDArray[np.int32], warp: tuple[UINT8, UINT8]) -> npt.NDArray[np.int32]:

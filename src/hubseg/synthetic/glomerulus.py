@@ -102,8 +102,8 @@ def _capsule(
     wall = centre + (outline - centre) * (1 - 2 / radius)
     draw_polygon(own.first, wall, int(rng.integers(85, 140)))
     inner = centre + (outline - centre) * (1 - (2 + thick) / radius)
-    draw_polygon(own.first, inner, int(rng.integers(1, 22)))
-    draw_polygon(own.second, inner, int(rng.integers(2, 14)))
+    draw_polygon(own.first, inner, int(rng.integers(0, 13)))
+    draw_polygon(own.second, inner, int(rng.integers(2, 16)))
     around = inner[rng.random(len(inner)) < 0.3]
     Nuclei((2.6, 3.6), (1.2, 1.7), (40, 70), (20, 80)).draw(rng, own, around)
     return own
@@ -129,11 +129,11 @@ def _tuft(rng: np.random.Generator, size: tuple[int, int], extent: UINT8) -> Can
     points = scatter(rng, size, 11.5)
     lines = [np.stack([point, point + rng.uniform(-6, 6, 2)]) for point in points]
     loops = grow(size, lines, [14.0] * len(lines), warp=warp_noise(rng, size, 8))
-    lumen = rng.choice([0.20, 0.55, 0.95, 1.35], len(lines) + 1, p=[0.12, 0.25, 0.36, 0.27])
+    lumen = rng.choice([0.20, 0.55, 0.95, 1.50], len(lines) + 1, p=[0.13, 0.24, 0.33, 0.30])
     inside = np.clip((loops.edge - 0.5) / np.float32(3.0), 0, 1)
-    wall = np.float32(1.35) + speckle(rng, size, 24, 8) * np.float32(0.8)
+    wall = np.float32(1.55) + speckle(rng, size, 24, 8) * np.float32(1.1)
     density = wall + (lumen.astype(np.float32)[loops.label] - wall) * inside
-    density *= 1 + speckle(rng, size, 48, 4) * np.float32(0.35)
+    density *= 1 + speckle(rng, size, 48, 16, 4) * np.float32(0.45)
     cleft = noise(rng, size, 32).astype(np.int32) + noise(rng, size, 12) // 2
     density[cleft > 290] = 0.06
     first = np.clip(np.rint(density * UNIT), 0, 255).astype(np.uint8)
@@ -141,5 +141,5 @@ def _tuft(rng: np.random.Generator, size: tuple[int, int], extent: UINT8) -> Can
     nuclei = scatter(rng, size, 11.0)
     row, column = nuclei[:, 1].astype(int), nuclei[:, 0].astype(int)
     keep = (rng.random(len(nuclei)) < 0.70) & (extent[row, column] > 0) & (cleft[row, column] < 285)
-    Nuclei((3.0, 4.8), (1.0, 1.4), (42, 78), (40, 115)).draw(rng, tuft, nuclei[keep])
+    Nuclei((2.8, 4.5), (1.0, 1.4), (42, 80), (45, 160)).draw(rng, tuft, nuclei[keep])
     return tuft
