@@ -16,7 +16,8 @@ PACKAGING := setup.cfg pyproject.toml
 # which must pass without Qt. The core tests come last, so that the last line is pytest's own.
 PYTEST := $(BIN)/python -m pytest
 WINDOW_TESTS := tests/plugin tests/journey
-CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey -p no:pytest-qt --no-xvfb
+CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey --no-xvfb \
+    -p no:pytest-qt -p no:napari -p no:napari-plugin-engine -p no:npe2
 COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
 
 .PHONY: help demo test test-core test-window lint format wheel bench clean

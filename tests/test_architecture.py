@@ -1,0 +1,364 @@
+"""The house rules as tests: imports run one way, files stay small, opening costs nothing.
+
+The table of who may import whom is DESIGN's, module by module. A new module is added here on
+purpose, with what it may know; a module nobody has placed fails.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ROOTS = {
+    "hubseg": REPOSITORY / "src" / "hubseg",
+    "napari_hubseg": REPOSITORY / "napari_hubseg",
+}
+
+QT = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui", "pyqtgraph", "vispy"}
+NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}
+ANY = frozenset({"*"})
+
+# Module (or package, as "formats.*") -> what it may import from `hubseg`, lazily or not.
+FORMATS = {"slide", "organ", "thresholds", "edits", "formats.rle"}
+CORE: dict[str, frozenset[str]] = {
+    module: frozenset(known)
+    for module, known in {
+        "": set(),
+        "organ": set(),
+        "tta": set(),
+        "gesture": set(),
+        "edits": {"gesture"},  # the values it is made of, in a file of their own
+        "slide": {"organ"},
+        "thresholds": {"organ"},
+        "cleanup": {"organ"},
+        "recipe": {"organ", "thresholds"},
+        "network": {"recipe"},
+        "probability": {"recipe"},
+        "inference": {"slide", "recipe", "network", "tta", "probability"},
+        "engine": {"inference", "recipe", "slide", "probability"},
+        "project": {
+            *("slide", "organ", "recipe", "probability", "thresholds", "cleanup", "edits"),
+            "gesture",
+        },
+        "session": {
+            *("project", "slide", "organ", "recipe", "probability", "thresholds", "cleanup"),
+            *("edits", "gesture"),
+        },
+        "formats.rle": set(),
+        "formats.*": FORMATS,
+        "synthetic.*": {"organ", "synthetic.*"},
+        "training.*": {
+            *("organ", "slide", "network", "recipe", "tta", "formats.*", "training.*"),
+            "inference",  # out-of-fold maps are made the way every map is made
+        },
+        "doctor": set(),
+        "cli": ANY,
+        "cli.*": ANY,
+    }.items()
+}
+NO_NETWORKS = {"session", "project", "edits", "gesture", "thresholds", "probability", "formats"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: the dotted name it asks for, where it stands, and when it runs."""
+
+    target: str
+    line: int
+    lazy: bool
+
+
+@dataclass(frozen=True)
+class Module:
+    """One of our source files, parsed."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+    lines: int
+
+    @property
+    def short(self) -> str:
+        return self.name.partition(".")[2]
+
+    def imports(self) -> list[Import]:
+        found: list[Import] = []
+        self._collect(self.tree, False, found)
+        return found
+
+    def _collect(self, node: ast.AST, lazy: bool, found: list[Import]) -> None:
+        for child in ast.iter_child_nodes(node):
+            inner = lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            found.extend(Import(name, child.lineno, lazy) for name in self._targets(child))
+            self._collect(child, inner, found)
+
+    def _targets(self, node: ast.AST) -> list[str]:
+        match node:
+            case ast.Import():
+                return [alias.name for alias in node.names]
+            case ast.ImportFrom():
+                base = self._base(node)
+                return [_deepest(base, alias.name) for alias in node.names]
+            case (
+                ast.Call(func=ast.Name(id="import_module" | "__import__"))
+                | ast.Call(func=ast.Attribute(attr="import_module" | "find_spec"))
+            ):
+                first = node.args[0] if node.args else None
+                spelled = isinstance(first, ast.Constant) and isinstance(first.value, str)
+                return [first.value] if spelled and "spec" not in ast.dump(node.func) else []
+        return []
+
+    def _base(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        package = self.name.split(".")
+        if self.path.name != "__init__.py":
+            package = package[:-1]
+        kept = package[: len(package) - node.level + 1]
+        return ".".join([*kept, *([node.module] if node.module else [])])
+
+
+def _deepest(base: str, name: str) -> str:
+    """`from hubseg import slide` asks for the module hubseg.slide, not for the package."""
+    root, _, rest = base.partition(".")
+    folder = ROOTS.get(root)
+    if folder is None:
+        return base
+    inside = folder.joinpath(*rest.split(".")) if rest else folder
+    is_module = (inside / f"{name}.py").is_file() or (inside / name).is_dir()
+    return f"{base}.{name}" if is_module else base
+
+
+def _modules() -> list[Module]:
+    modules = []
+    for root, folder in ROOTS.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = [root, *path.relative_to(folder).with_suffix("").parts]
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            source = path.read_text(encoding="utf-8")
+            modules.append(Module(name, path, ast.parse(source), source.count("\n")))
+    return modules
+
+
+MODULES = _modules()
+OURS = [module for module in MODULES if module.name.split(".")[0] == "hubseg"]
+WINDOW = [module for module in MODULES if module.name.split(".")[0] == "napari_hubseg"]
+PANELS = [module for module in WINDOW if module.name.startswith("napari_hubseg._panels.")]
+
+
+def each(modules: list[Module]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("module", modules, ids=lambda module: module.name)
+
+
+def _permitted(short: str) -> frozenset[str] | None:
+    if short in CORE:
+        return CORE[short]
+    return CORE.get(f"{short.partition('.')[0]}.*")
+
+
+def _matches(target: str, permitted: frozenset[str]) -> bool:
+    package = target.partition(".")[0]
+    return "*" in permitted or target in permitted or f"{package}.*" in permitted
+
+
+def _top(imported: Import) -> str:
+    return imported.target.partition(".")[0]
+
+
+# ---- imports run one way ----------------------------------------------------------------------
+
+
+@each(OURS)
+def test_a_core_module_imports_only_what_the_table_lets_it_know(module: Module) -> None:
+    permitted = _permitted(module.short)
+    assert permitted is not None, f"{module.name}: say in CORE what it may import from ours"
+    own_package = module.short.partition(".")[0] if "." in module.short else module.short
+    wrong = [
+        f"line {imported.line}: {imported.target}"
+        for imported in module.imports()
+        if _top(imported) == "hubseg"
+        and (target := imported.target.partition(".")[2])
+        and target not in {module.short, own_package}
+        and not _matches(target, permitted)
+    ]
+    assert not wrong, f"{module.name} may import {sorted(permitted)}"
+
+
+@each(OURS)
+def test_the_core_never_imports_qt_or_napari(module: Module) -> None:
+    """The command line may start the window, lazily; nothing else knows that there is one."""
+    may_start_window = module.short.partition(".")[0] == "cli"
+    wrong = [
+        f"line {imported.line}: {imported.target}"
+        for imported in module.imports()
+        if _top(imported) in QT | {"napari", "npe2"}
+        or (_top(imported) == "napari_hubseg" and not (may_start_window and imported.lazy))
+    ]
+    assert not wrong
+
+
+@each([module for module in OURS if module.short.partition(".")[0] in NO_NETWORKS])
+def test_what_keeps_peoples_work_never_imports_torch_not_even_lazily(module: Module) -> None:
+    assert not [imported for imported in module.imports() if _top(imported) in NETWORKS]
+
+
+@each(OURS)
+def test_only_the_project_knows_sql(module: Module) -> None:
+    if module.short.partition(".")[0] != "project":
+        assert not [imported for imported in module.imports() if _top(imported) == "sqlite3"]
+
+
+@each(WINDOW)
+def test_the_window_never_imports_a_network(module: Module) -> None:
+    wrong = {"hubseg.network", "hubseg.inference", "hubseg.training", "hubseg.tta"}
+    assert not [
+        imported
+        for imported in module.imports()
+        if _top(imported) in NETWORKS or ".".join(imported.target.split(".")[:2]) in wrong
+    ]
+
+
+@each(PANELS)
+def test_a_panel_knows_qt_and_one_submodel(module: Module) -> None:
+    asked = {imported.target for imported in module.imports()}
+    assert not [name for name in asked if name.split(".")[0] in {"napari", "npe2", "sqlite3"}]
+    assert "hubseg.session" not in asked
+    assert not [name for name in asked if name.startswith("napari_hubseg._panels.")]
+    submodels = {name for name in asked if name.startswith("hubseg.")} - {"hubseg.organ"}
+    assert len(submodels) <= 1, f"{module.name} sees {sorted(submodels)}"
+
+
+@each(WINDOW)
+def test_a_layer_is_never_found_by_its_name(module: Module) -> None:
+    named = [
+        node.lineno
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "layers"
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    ]
+    assert not named
+
+
+# ---- files stay small, names say what they are ------------------------------------------------
+
+
+@each(MODULES)
+def test_a_file_holds_one_noun(module: Module) -> None:
+    assert module.lines <= 350, f"{module.path.name} has {module.lines} lines: two things in one?"
+
+
+def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from `def` to the end, the docstring not counted."""
+    total = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    documented = ast.get_docstring(function, clean=False) is not None
+    return total - ((first.end_lineno or 0) - first.lineno + 1 if documented else 0)
+
+
+@each(MODULES)
+def test_a_function_does_one_thing(module: Module) -> None:
+    long = {
+        node.name: lines
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := _body_lines(node)) > 60
+    }
+    assert not long
+
+
+@each(MODULES)
+def test_names_are_nouns_of_the_field(module: Module) -> None:
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "base"}
+    assert not drawers & {part.strip("_") for part in module.name.split(".")}
+    vague = ("Manager", "Helper", "Util", "Utils", "Handler")
+    classes = [node.name for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    assert not [name for name in classes if name.endswith(vague)]
+
+
+@each(MODULES)
+def test_every_module_says_what_it_is_responsible_for(module: Module) -> None:
+    assert ast.get_docstring(module.tree)
+
+
+@each(MODULES)
+def test_refusals_explain(module: Module) -> None:
+    """No assert on input, no except that swallows everything, no print outside the command line."""
+    broad = {"Exception", "BaseException"}
+    wrong = []
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Assert():
+                wrong.append(f"line {node.lineno}: assert")
+            case ast.ExceptHandler(type=None):
+                wrong.append(f"line {node.lineno}: bare except")
+            case ast.ExceptHandler(type=ast.Name(id=name)) if name in broad:
+                reraised = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+                if not reraised:
+                    wrong.append(f"line {node.lineno}: except {name}")
+            case ast.Call(func=ast.Name(id="print")) if not module.short.startswith("cli"):
+                wrong.append(f"line {node.lineno}: print")
+    assert not wrong
+
+
+# ---- opening costs nothing --------------------------------------------------------------------
+
+HEAVY = sorted(NETWORKS | {"pandas", "distributed"})
+WINDOWS = ["napari", "qtpy", "PyQt5", "PyQt6", "PySide6"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import hubseg", [*HEAVY, *WINDOWS, "numpy"]),
+        ("import hubseg.session", [*HEAVY, *WINDOWS]),
+        ("import hubseg.engine", [*HEAVY, *WINDOWS]),
+        ("from hubseg.cli import main; main(['--help'])", [*HEAVY, *WINDOWS]),
+        ("import napari_hubseg", [*HEAVY, *WINDOWS]),
+        ("import napari_hubseg._widget", sorted(NETWORKS)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_in_a_fresh_process_nothing_heavy_is_imported(statement: str, absent: list[str]) -> None:
+    module = statement.split()[1]
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not written yet")
+    program = (
+        "import sys\n"
+        f"try:\n    {statement}\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        f"print('loaded:', *(name for name in {absent!r} if name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
+# ---- the project stands on its own ------------------------------------------------------------
+
+
+def test_nothing_points_outside_the_project() -> None:
+    elsewhere = ["/" + "work/", "/" + "root/", "/" + "home/", ".." + "/shared", "." + "library"]
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout, so there is no list of the project's files")
+    wrong = []
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        path = REPOSITORY / name
+        if not path.is_file() or b"\0" in (content := path.read_bytes())[:8192]:
+            continue
+        text = content.decode("utf-8", errors="replace")
+        wrong += [f"{name}: {place}" for place in elsewhere if place in text]
+    assert not wrong
