@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Window = tuple[int, int, int, int]
+__all__ = ["SUFFIXES", "Slide", "SlideTable", "Window", "read_rows", "read_slide"]
 
-__all__ = ["SUFFIXES", "Slide", "SlideTable", "read_rows", "read_slide"]
+Window = tuple[int, int, int, int]
+"""(top, left, height, width), level-0 px."""
 
 SUFFIXES = (".tiff", ".tif", ".svs", ".ndpi", ".png", ".jpg", ".jpeg")
 """What counts as an image in a folder, the first preferred where a table names only the id."""
@@ -143,13 +144,13 @@ class Slide:
                 f"{self.path} has no level {level}: use one of 0 to {len(self.levels) - 1}."
             )
         box = self._at_level(window or (0, 0, self.height, self.width), level)
-        if self._layout.levels != self.levels:
+        if self._layout.levels[: len(self.levels)] != self.levels:
             raise ValueError(f"{self.path} is not the image that was opened: open it again.")
         if not self._layout.pages:
-            return _crop(_read_raster(self.path), box)
+            return _crop(_read_raster(self.path, self.levels[0]), box)
+        full_scale = self._full_scale
         with _tiff(self.path) as tif:
-            pages = _pages(tif, self._layout.pages[level], self.path)
-            return _read_pages(pages, box, self._full_scale)
+            return _read_pages(_pages(tif, self._layout.pages[level], self.path), box, full_scale)
 
     @cached_property
     def digest(self) -> str:
@@ -636,7 +637,7 @@ def _tiff_layout(path: Path) -> _Layout:
 def _planes(level: Any) -> list[Any]:
     """Return the pages that together are one image: one, or three channels of a page each."""
     axes, pages = level.axes, [page for page in level.pages if page is not None]
-    channels = level.shape[axes.index("C")] if "C" in axes and len(axes) > 2 else 1
+    channels = level.shape[axes.index("C")] if "C" in axes and "S" not in axes else 1
     if channels == 1:
         return pages[:1]
     if channels != 3 or len(pages) < 3:
@@ -663,7 +664,8 @@ def _um_per_px(tif: tifffile.TiffFile) -> float | None:
         units = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
         found = _number(match[1]) * units.get(html.unescape(unit[1]) if unit else "µm", math.nan)
     else:
-        per_unit = {2: 25400.0, 3: 10000.0}.get(int(page.tags.valueof(296, 2)), math.nan)
+        unit_tag = page.tags.valueof(296, 2)
+        per_unit = 25400.0 if unit_tag == 2 else 10000.0 if unit_tag == 3 else math.nan
         across, down = (_ratio(page.tags.valueof(tag, None)) for tag in (282, 283))
         if across > 0 and (math.isnan(down) or abs(down / across - 1) < 0.01):
             found = per_unit / across
@@ -980,7 +982,7 @@ def _divided(product: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return ((product.astype(np.uint32) + 127) // 255).astype(np.uint8)
 
 
-def _read_raster(path: Path) -> NDArray[np.uint8]:
+def _read_raster(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return a PNG or JPEG as RGB, decoded as a whole: neither can be read by window."""
     with _opening(path):
         data = np.frombuffer(path.read_bytes(), np.uint8)
@@ -988,8 +990,8 @@ def _read_raster(path: Path) -> NDArray[np.uint8]:
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error as exc:
         raise _damaged(path, exc) from exc
-    if pixels is None:
-        raise _damaged(path, ValueError("no pixels came out"))
+    if pixels is None or pixels.shape[:2] != size:
+        raise _damaged(path, ValueError("no pixels came out, or fewer than declared"))
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     if pixels.ndim == 2:
