@@ -34,7 +34,10 @@ __all__ = [
     "Normalize",
     "Recipe",
     "Resolution",
+    "TrainingPlan",
     "builtin_names",
+    "find_checkpoint",
+    "find_checkpoints",
 ]
 
 MULTIPLE = 32  # px: the deepest stride of every encoder
@@ -136,6 +139,24 @@ class Member:
         return self.checkpoint
 
 
+class TrainingPlan(_Plan):
+    """How a recipe's networks are trained; decides nothing about a map once they are."""
+
+    seed: int = 0
+    steps: int = Field(1200, gt=0, description="Optimisation steps per network.")
+    batch: int = Field(16, gt=0, description="Crops per step.")
+    crop: int = Field(224, gt=0, multiple_of=MULTIPLE, description="Side of a crop, input px.")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak of the cosine schedule.")
+    warm_up: int = Field(60, ge=0, description="Steps of linear warm-up.")
+    weight_decay: float = Field(0.02, ge=0)
+    clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient.")
+    average: float = Field(0.99, ge=0, lt=1, description="Decay of the averaged weights kept.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Arithmetic on a CPU; a GPU trains in float16 with loss scaling."
+    )
+    report_every: int = Field(25, gt=0, description="Steps between two reports.")
+
+
 class Recipe(_Plan):
     """What to run on a slide to get a probability map."""
 
@@ -153,6 +174,7 @@ class Recipe(_Plan):
     thresholds: Annotated[
         ThresholdTable, PlainSerializer(lambda table: table.to_mapping(), return_type=dict)
     ] = Field(default_factory=ThresholdTable.published)
+    training: TrainingPlan = TrainingPlan()
 
     @field_validator("thresholds", mode="before")
     @classmethod
@@ -161,8 +183,8 @@ class Recipe(_Plan):
 
     @property
     def digest(self) -> str:
-        """Hex digest of what decides the map: everything but the name and the thresholds."""
-        content = self.model_dump(mode="json", exclude={"name", "thresholds"})
+        """Hex digest of what decides the map: not its name, thresholds or training."""
+        content = self.model_dump(mode="json", exclude={"name", "thresholds", "training"})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -257,3 +279,34 @@ def builtin_names() -> tuple[str, ...]:
     """Names of the recipes that come with HubSeg."""
     folder = resources.files("hubseg") / "recipes"
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.is_file()))
+
+
+def find_checkpoint(name: str, folders: Sequence[Path]) -> Path | None:
+    """Return the file of a checkpoint in the first folder that has it, with any known ending."""
+    for folder in folders:
+        for ending in ("", ".safetensors", ".pth", ".pt"):
+            path = Path(folder) / f"{name}{ending}"
+            if path.is_file():
+                return path
+    return None
+
+
+def find_checkpoints(members: Sequence[Member], folders: Sequence[Path]) -> dict[str, Path]:
+    """Return the file of every member's checkpoint, by checkpoint name.
+
+    Raises
+    ------
+    FileNotFoundError
+        When some are missing; the message names them and says where they were looked for.
+    """
+    names = dict.fromkeys(member.checkpoint for member in members)
+    found = {name: find_checkpoint(name, folders) for name in names}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        where = ", ".join(str(folder) for folder in folders) or "no folder at all"
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(names)} checkpoints are missing ({', '.join(missing[:3])}"
+            f"{more}; looked in {where}): name the folder that holds them."
+        )
+    return {name: path for name, path in found.items() if path is not None}
