@@ -15,6 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "BOOL",
+    "FLOAT",
+    "MARGIN",
+    "POINTS",
+    "UINT8",
     "UNIT",
     "Canvas",
     "Stain",
@@ -23,16 +28,19 @@ __all__ = [
     "ellipse_spots",
     "focus",
     "noise",
+    "plane",
     "scaled",
     "soften",
     "speckle",
 ]
 
 UINT8 = npt.NDArray[np.uint8]
+BOOL = npt.NDArray[np.bool_]
 FLOAT = npt.NDArray[np.float32]
 POINTS = npt.NDArray[np.float64]
 
 UNIT = 80  # plane value of optical density 1 in green
+MARGIN = 96  # px drawn around a slide and cut off, so that its border cuts through objects
 _SHIFT = 4  # cv2 draws with this many fractional bits
 
 
@@ -71,8 +79,14 @@ class Canvas:
 
     def bleach(self, remain: UINT8) -> None:
         """Scale both planes by `remain` / 255: 0 is bare glass."""
-        for plane in (self.first, self.second):
-            plane[...] = scaled(plane, remain, 255)
+        for dye in (self.first, self.second):
+            dye[...] = scaled(dye, remain, 255)
+
+
+def plane(density: FLOAT) -> UINT8:
+    """Return optical densities as plane values."""
+    levels: FLOAT = np.rint(density * np.float32(UNIT))
+    return np.clip(levels, 0, 255).astype(np.uint8)
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], cell: int) -> UINT8:
@@ -97,32 +111,32 @@ def speckle(rng: np.random.Generator, shape: tuple[int, int], *cells: int) -> FL
     return (total - np.float32(127.5 * len(cells))) * np.float32(1 / 127.5)
 
 
-def scaled(plane: UINT8, weight: UINT8, unit: int) -> UINT8:
-    """Return `plane` × `weight` / `unit` (at least 128), rounded, at most 255."""
-    product = plane.astype(np.uint16) * weight
+def scaled(levels: UINT8, weight: UINT8, unit: int) -> UINT8:
+    """Return `levels` × `weight` / `unit` (at most 1,000), rounded, at most 255."""
+    product: npt.NDArray[np.uint16] = levels.astype(np.uint16) * weight
     product += unit // 2
     product //= unit
     return np.minimum(product, 255).astype(np.uint8)
 
 
-def soften(plane: UINT8, radius: int) -> UINT8:
+def soften(levels: UINT8, radius: int) -> UINT8:
     """Blur with two passes of a box of 2 × `radius` + 1 px, in integers."""
     size = 2 * radius + 1
     for _ in range(4):
-        padded = np.pad(plane, ((radius + 1, radius), (0, 0)), mode="edge")
+        padded = np.pad(levels, ((radius + 1, radius), (0, 0)), mode="edge")
         total = np.cumsum(padded, axis=0, dtype=np.uint32)
         mean = (total[size:] - total[:-size] + size // 2) // size
-        plane = np.ascontiguousarray(mean.astype(np.uint8).T)
-    return plane
+        levels = np.ascontiguousarray(mean.astype(np.uint8).T)
+    return levels
 
 
-def focus(plane: UINT8) -> UINT8:
+def focus(levels: UINT8) -> UINT8:
     """Blur as the microscope does, then sharpen as its software does, in integers."""
-    sharp = _binomial(plane.astype(np.int32))  # 256 times too large
+    sharp = _binomial(levels.astype(np.int32))  # 256 times too large
     around = sharp
     for _ in range(3):
         around = (_binomial(around) + 128) >> 8
-    mixed = (13 * sharp - 3 * around + 1280) // 2560
+    mixed: npt.NDArray[np.int32] = (13 * sharp - 3 * around + 1280) // 2560
     return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
@@ -144,7 +158,7 @@ def blob(
     waves: int = 6,
     count: int = 72,
 ) -> POINTS:
-    """Closed outline (count, 2) of (x, y) about the origin: an ellipse with wavy edge."""
+    """Return a closed outline (count, 2) of (x, y) about the origin: an ellipse, wavy."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     distance = np.ones(count)
     for wave in range(2, waves + 1):
@@ -156,11 +170,11 @@ def blob(
     return np.stack([x * cos - y * sin, x * sin + y * cos], axis=1) * radius
 
 
-def draw_polygon(plane: UINT8, points: POINTS, value: int, *, smooth: bool = True) -> None:
+def draw_polygon(target: UINT8, points: POINTS, value: int, *, smooth: bool = True) -> None:
     """Fill the closed outline of (x, y) px with `value`."""
     fixed = np.rint(points * (1 << _SHIFT)).astype(np.int32)
     line = cv2.LINE_AA if smooth else cv2.LINE_8
-    cv2.fillPoly(plane, [fixed], int(value), lineType=line, shift=_SHIFT)
+    cv2.fillPoly(target, [fixed], int(value), lineType=line, shift=_SHIFT)
 
 
 def ellipse_spots(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hubseg.synthetic.canvas import FLOAT, POINTS, UINT8, Canvas, ellipse_spots, noise
 
-__all__ = ["Cells", "Nuclei", "Packing", "grow", "scatter"]
+__all__ = ["Cells", "Nuclei", "Packing", "arc", "grow", "scatter", "warp_noise"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,16 @@ class Packing:
         self.lines.append(line)
         self.radii.append(radius)
         return True
+
+
+def arc(centre: tuple[float, float], angle: float, length: float, bend: float) -> POINTS:
+    """Return points (n, 2) of an arc of `length` px and curvature `bend` per px."""
+    steps = np.linspace(-length / 2, length / 2, max(2, int(length / 8)))
+    turned = angle + bend * steps
+    step = length / (len(steps) - 1)
+    x = np.cumsum(np.cos(turned)) * step
+    y = np.cumsum(np.sin(turned)) * step
+    return np.stack([x - x.mean() + centre[0], y - y.mean() + centre[1]], axis=1)
 
 
 def grow(
@@ -170,7 +180,8 @@ def _displace(label: npt.NDArray[np.int32], warp: tuple[UINT8, UINT8]) -> npt.ND
     y = np.arange(height, dtype=np.int32)[:, None] + (warp[1].astype(np.int32) - 128) // 16
     np.clip(x, 0, width - 1, out=x)
     np.clip(y, 0, height - 1, out=y)
-    return label[y, x]
+    moved: npt.NDArray[np.int32] = label[y, x]
+    return moved
 
 
 def _edge_distance(label: npt.NDArray[np.int32]) -> FLOAT:

@@ -12,13 +12,14 @@ import cv2
 import numpy as np
 
 from hubseg.synthetic.canvas import (
+    MARGIN,
     POINTS,
     UINT8,
-    UNIT,
     Canvas,
     blob,
     draw_polygon,
     noise,
+    plane,
     speckle,
 )
 from hubseg.synthetic.cells import Nuclei, grow, scatter, warp_noise
@@ -40,17 +41,17 @@ class Glomerulus:
 
 
 def plan_glomeruli(
-    rng: np.random.Generator, shape: tuple[int, int], taken: UINT8, margin: int
+    rng: np.random.Generator, shape: tuple[int, int], taken: UINT8
 ) -> list[Glomerulus]:
     """Place glomeruli apart from each other on free ground, the first one within the slide."""
     height, width = shape
     wanted = max(1, round(height * width / _AREA_EACH * rng.uniform(0.85, 1.15)))
     found: list[Glomerulus] = []
-    for _ in range(wanted * 12):
+    for _ in range(wanted * 12 + 40):
         if len(found) == wanted:
             break
         radius = float(np.interp(rng.uniform(0, 100), _PERCENT, _DIAMETER)) / 2
-        border = margin if not found else margin * 0.4
+        border = MARGIN if not found else MARGIN * 0.4
         centre = rng.uniform(border, np.array([width, height]) - border)
         column, row = (centre / 4).astype(int)
         reach = int(radius / 4) + 3
@@ -112,7 +113,7 @@ def _capsule(
 def _tuft_outline(
     rng: np.random.Generator, centre: POINTS, outline: POINTS, radius: float
 ) -> POINTS:
-    """A lobed outline within the capsule: tight, or drawn to one side by a crescent of space."""
+    """Return a lobed outline in the capsule: tight, or to one side of a crescent of space."""
     wide = rng.random() < 0.42
     scale = rng.uniform(0.70, 0.84) if wide else rng.uniform(0.86, 0.93)
     lobes = blob(rng, 1.0, rough=0.10, waves=11, count=len(outline))
@@ -121,7 +122,8 @@ def _tuft_outline(
     angle = rng.uniform(0, 2 * np.pi)
     room = (0.93 - scale) * radius * rng.uniform(0.7, 1.0)
     shift = np.array([np.cos(angle), np.sin(angle)]) * room
-    return centre + shift + (outline - centre) * scale * factor
+    tuft: POINTS = centre + shift + (outline - centre) * scale * factor
+    return tuft
 
 
 def _tuft(rng: np.random.Generator, size: tuple[int, int], extent: UINT8) -> Canvas:
@@ -136,8 +138,7 @@ def _tuft(rng: np.random.Generator, size: tuple[int, int], extent: UINT8) -> Can
     density *= 1 + speckle(rng, size, 48, 16, 4) * np.float32(0.45)
     cleft = noise(rng, size, 32).astype(np.int32) + noise(rng, size, 12) // 2
     density[cleft > 290] = 0.06
-    first = np.clip(np.rint(density * UNIT), 0, 255).astype(np.uint8)
-    tuft = Canvas(first, np.where(cleft > 290, 6, 18).astype(np.uint8))
+    tuft = Canvas(plane(density), np.where(cleft > 290, 6, 18).astype(np.uint8))
     nuclei = scatter(rng, size, 11.0)
     row, column = nuclei[:, 1].astype(int), nuclei[:, 0].astype(int)
     keep = (rng.random(len(nuclei)) < 0.70) & (extent[row, column] > 0) & (cleft[row, column] < 285)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hubseg.synthetic.canvas import FLOAT, POINTS, UINT8, UNIT, Canvas, noise, speckle
-from hubseg.synthetic.cells import Cells, Nuclei, Packing, grow, scatter, warp_noise
+from hubseg.synthetic.canvas import FLOAT, UINT8, Canvas, noise, plane, speckle
+from hubseg.synthetic.cells import Cells, Nuclei, Packing, arc, grow, scatter, warp_noise
 
 __all__ = ["Tubules", "draw_tubules", "pack_tubules"]
 
@@ -86,10 +86,10 @@ def pack_tubules(rng: np.random.Generator, taken: UINT8, blocked: UINT8) -> Tubu
             radius = rng.uniform(low, high) * (0.68 if in_ray else 1.0)
             if in_ray:
                 angle = along + (int(drift[row, column]) - 128) / 120 + rng.normal(0, 0.08)
-                line = _arc((column, row), angle, rng.uniform(90, 300), rng.normal(0, 0.0015))
+                line = arc((column, row), angle, rng.uniform(90, 300), rng.normal(0, 0.0015))
             else:
                 length = max(4.0, rng.uniform(-0.6, 1) * longest)
-                line = _arc((column, row), rng.uniform(0, np.pi), length, rng.normal(0, 0.012))
+                line = arc((column, row), rng.uniform(0, np.pi), length, rng.normal(0, 0.012))
             if packing.offer(line, radius):
                 kinds.append(_pick_kind(rng, in_ray))
     radii = [radius * 1.42 for radius in packing.radii]
@@ -112,20 +112,10 @@ def draw_tubules(rng: np.random.Generator, tubules: Tubules) -> Canvas:
     first += membrane * (speckle(rng, shape, 48, 16) * np.float32(1.2) + np.float32(0.62))
     np.clip(first, 0, None, out=first)
     first *= speckle(rng, shape, 256, 64, 32) * np.float32(0.17) + np.float32(1.0)
-    canvas = Canvas(_plane(first), _plane(second))
+    canvas = Canvas(plane(first), plane(second))
     _nuclei(rng, canvas, tubules)
     _cracks(rng, canvas, cells)
     return canvas
-
-
-def _arc(centre: tuple[float, float], angle: float, length: float, bend: float) -> POINTS:
-    """Return points (n, 2) of an arc `length` px long, curvature `bend` per px, about its middle."""
-    steps = np.linspace(-length / 2, length / 2, max(2, int(length / 8)))
-    turned = angle + bend * steps
-    step = length / (len(steps) - 1)
-    x = np.cumsum(np.cos(turned)) * step
-    y = np.cumsum(np.sin(turned)) * step
-    return np.stack([x - x.mean() + centre[0], y - y.mean() + centre[1]], axis=1)
 
 
 def _pick_kind(rng: np.random.Generator, in_ray: bool) -> int:
@@ -156,11 +146,8 @@ def _interstitium(rng: np.random.Generator, shape: tuple[int, int]) -> FLOAT:
     base = np.float32(0.74) + speckle(rng, shape, 16, 8, 4) * np.float32(0.55)
     gaps = noise(rng, shape, 24).astype(np.int32) + noise(rng, shape, 8) // 2
     pale = np.clip((gaps - 225).astype(np.float32) / np.float32(30), 0, 1)
-    return base * (1 - pale * np.float32(0.85))
-
-
-def _plane(density: FLOAT) -> UINT8:
-    return np.clip(np.rint(density * np.float32(UNIT)), 0, 255).astype(np.uint8)
+    base *= 1 - pale * np.float32(0.85)
+    return base
 
 
 def _nuclei(rng: np.random.Generator, canvas: Canvas, tubules: Tubules) -> None:

@@ -1,0 +1,103 @@
+"""The bundled demo's slides and their table, written as the competition writes its own.
+
+Responsible for which slides are in the set and how they are stored. Does not know how they look.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hubseg.formats.rle import encode
+from hubseg.organ import FACTS, DataSource, Organ
+from hubseg.synthetic.tissue import make_slide
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hubseg.synthetic.canvas import UINT8
+
+__all__ = ["SAMPLES", "Sample", "write_samples"]
+
+_COLUMNS = (
+    "id",
+    "organ",
+    "data_source",
+    "img_height",
+    "img_width",
+    "pixel_size",
+    "tissue_thickness",
+    "rle",
+    "age",
+    "sex",
+)
+_TILE = 512  # px
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One slide of the set: what is drawn, and how strongly it is compressed (JPEG quality)."""
+
+    id: str
+    organ: Organ
+    source: DataSource
+    seed: int
+    quality: int
+
+
+SAMPLES = (
+    Sample("kidney_0", Organ.KIDNEY, DataSource.HUBMAP, 7, 85),
+    Sample("kidney_1", Organ.KIDNEY, DataSource.HUBMAP, 11, 85),
+    Sample("prostate_0", Organ.PROSTATE, DataSource.HUBMAP, 1, 70),
+    Sample("spleen_0", Organ.SPLEEN, DataSource.HUBMAP, 1, 60),
+    Sample("lung_0", Organ.LUNG, DataSource.HUBMAP, 1, 75),
+    Sample("largeintestine_0", Organ.LARGEINTESTINE, DataSource.HPA, 1, 75),
+)
+
+
+def write_samples(folder: Path, *, height: int = 3000, width: int = 3000) -> list[str]:
+    """Write ``train_images/<id>.tiff`` and ``train.csv`` into `folder`; return the ids.
+
+    Parameters
+    ----------
+    folder
+        Made when it does not exist; files of the same names are replaced.
+    height, width
+        Size of each slide, px.
+    """
+    images = folder / "train_images"
+    images.mkdir(parents=True, exist_ok=True)
+    with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(_COLUMNS)
+        for sample in SAMPLES:
+            image, mask = make_slide(
+                sample.organ, height=height, width=width, seed=sample.seed, source=sample.source
+            )
+            facts = FACTS[sample.organ]
+            um_per_px = facts.um_per_px[sample.source]
+            _write_slide(images / f"{sample.id}.tiff", image, um_per_px, sample.quality)
+            thickness = facts.thickness_um[sample.source]
+            about = [sample.id, sample.organ.value, sample.source.value, height, width]
+            table.writerow([*about, um_per_px, thickness, encode(mask), "", ""])
+    return [sample.id for sample in SAMPLES]
+
+
+def _write_slide(path: Path, image: UINT8, um_per_px: float, quality: int) -> None:
+    """Write a TIFF of JPEG tiles (YCbCr) that carries its pixel size."""
+    import tifffile
+
+    per_cm = 1e4 / um_per_px
+    tifffile.imwrite(
+        path,
+        image,
+        photometric="rgb",
+        tile=(_TILE, _TILE),
+        compression="jpeg",
+        compressionargs={"level": quality},
+        resolution=(per_cm, per_cm),
+        resolutionunit="CENTIMETER",
+        metadata=None,
+        software="hubseg.synthetic",
+    )
