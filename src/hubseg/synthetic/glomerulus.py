@@ -133,9 +133,9 @@ def _tuft(rng: np.random.Generator, size: tuple[int, int], extent: UINT8) -> Can
     loops = grow(size, lines, [14.0] * len(lines), warp=warp_noise(rng, size, 8))
     lumen = rng.choice([0.20, 0.55, 0.95, 1.50], len(lines) + 1, p=[0.13, 0.24, 0.33, 0.30])
     inside = np.clip((loops.edge - 0.5) / np.float32(3.0), 0, 1)
-    wall = np.float32(1.55) + speckle(rng, size, 24, 8) * np.float32(1.1)
+    wall = np.float32(1.6) + speckle(rng, size, 20, 8) * np.float32(1.1)
     density = wall + (lumen.astype(np.float32)[loops.label] - wall) * inside
-    density *= 1 + speckle(rng, size, 48, 16, 4) * np.float32(0.45)
+    density *= 1 + speckle(rng, size, 24, 16, 4) * np.float32(0.45)
     cleft = noise(rng, size, 32).astype(np.int32) + noise(rng, size, 12) // 2
     density[cleft > 290] = 0.06
     tuft = Canvas(plane(density), np.where(cleft > 290, 6, 18).astype(np.uint8))
