@@ -1,0 +1,6 @@
+"""Slides: RGB pixels read by window, what is known about them, and the tables that list them."""
+
+from hubseg.slide.image import Slide, Window, read_slide
+from hubseg.slide.table import SUFFIXES, SlideTable, read_rows
+
+__all__ = ["SUFFIXES", "Slide", "SlideTable", "Window", "read_rows", "read_slide"]

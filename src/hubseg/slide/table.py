@@ -1,0 +1,297 @@
+"""SlideTable: the slides of a folder or a competition table, and what it says about them.
+
+Responsible for finding each row's image, for parsing its facts, and for listing what could not be
+opened. Does not decode masks: a run-length text is carried as it stands.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+from hubseg.organ import DataSource, Organ
+from hubseg.slide.image import Slide, read_slide, stem_of
+from hubseg.slide.refusal import opening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+SUFFIXES = (".tiff", ".tif", ".svs", ".ndpi", ".png", ".jpg", ".jpeg")
+"""What counts as an image in a folder, the first preferred where a table names only the id."""
+
+
+@dataclass(frozen=True)
+class SlideTable:
+    """Slides with what a table says about them.
+
+    Attributes
+    ----------
+    slides
+        Those that could be opened, in the table's order (a folder's: sorted as people count).
+    truth
+        id → run-length text of the true mask; an empty text is a slide known to hold nothing.
+    missing
+        id → one sentence: why the slide could not be opened.
+    notes
+        id → what in the slide's row was not understood; the slide is open all the same.
+    """
+
+    slides: tuple[Slide, ...]
+    truth: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path | str, *, images: Path | None = None) -> SlideTable:
+        """Open a folder of images, a competition CSV or a single image.
+
+        Parameters
+        ----------
+        path
+            A folder takes facts and truth from a ``train.csv`` or ``test.csv`` inside it, or beside
+            it when it is called ``train_images`` or ``test_images``; a folder without images but
+            with such a table (or a pseudo-label ``manifest.csv``) is that table.
+        images
+            Where a CSV's images are; by default ``train_images`` or ``test_images`` beside it,
+            whichever bears the table's name first, else its own folder. A column ``image``, where
+            it is filled in, names the file itself: relative to the CSV's folder and inside it,
+            or absolute.
+
+        Raises
+        ------
+        ValueError
+            When a folder holds no image, a table has no column ``id``, or a single image is none.
+        OSError
+            When `path` or `images` does not exist or cannot be read.
+        """
+        path = Path(path).absolute()
+        if images is not None and not Path(images).is_dir():
+            raise FileNotFoundError(f"Folder of images {images} does not exist: name another.")
+        if path.is_dir():
+            return _open_folder(path)
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist: name a folder, a CSV or an image.")
+        if path.suffix.lower() == ".csv":
+            return _open_table(path, None if images is None else Path(images).absolute())
+        return _open_images([path], _table_of_folder(path.parent), strict=True)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV as column → cell, cells of any length, blanks around them removed.
+
+    Raises
+    ------
+    ValueError
+        When the file is no CSV in UTF-8 or has no column ``id``.
+    OSError
+        When it cannot be opened.
+    """
+    limit = csv.field_size_limit(2**31 - 1)  # one mask's text is often more than the usual 128 KiB
+    try:
+        with opening(path), path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream)
+            columns = [name.strip() for name in next(reader, [])]
+            rows = [
+                dict(zip(columns, map(str.strip, row), strict=False)) for row in reader if any(row)
+            ]
+    except (csv.Error, UnicodeDecodeError) as exc:
+        raise ValueError(f"{path} is no CSV in UTF-8 ({exc}): export the table again.") from exc
+    finally:
+        csv.field_size_limit(limit)
+    if "id" not in columns:
+        raise ValueError(
+            f"{path} has no column 'id' (it has {', '.join(columns[:8]) or 'none'}): "
+            "use a table like the competition's train.csv."
+        )
+    return rows
+
+
+def _open_folder(folder: Path) -> SlideTable:
+    with opening(folder):
+        files = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    found = [f for f in files if f.suffix.lower() in SUFFIXES and f.is_file()]
+    if found:
+        return _open_images(sorted(found, key=_natural), _table_of_folder(folder), strict=False)
+    for name in ("train.csv", "test.csv", "manifest.csv"):
+        if (folder / name).is_file():
+            return _open_table(folder / name, None)
+    raise ValueError(
+        f"Folder {folder} holds no image ({' '.join(SUFFIXES)}) and no train.csv or test.csv: "
+        "choose the folder that does."
+    )
+
+
+def _table_of_folder(folder: Path) -> Path | None:
+    """Return the CSV that speaks about the images of a folder, if there is one."""
+    inside = [folder / "train.csv", folder / "test.csv"]
+    beside = {
+        "train_images": folder.parent / "train.csv",
+        "test_images": folder.parent / "test.csv",
+    }
+    candidates = [*inside, beside.get(folder.name, inside[0])]
+    return next((table for table in candidates if table.is_file()), None)
+
+
+def _open_images(paths: Sequence[Path], table: Path | None, *, strict: bool) -> SlideTable:
+    """Open image files; `strict` raises for one that cannot be opened instead of listing it."""
+    rows = {row["id"]: row for row in reversed(read_rows(table))} if table is not None else {}
+    same_stem = Counter(map(stem_of, paths))
+    opened = _Opened(table is not None and _is_train(table, rows.values()))
+    for path in paths:
+        slide_id = stem_of(path) if same_stem[stem_of(path)] == 1 else path.name
+        row = {**rows.get(stem_of(path), {}), "id": slide_id}
+        if strict:
+            read_slide(path)
+        opened.add(row, path)
+    return opened.table()
+
+
+def _open_table(table: Path, images: Path | None) -> SlideTable:
+    rows = read_rows(table)
+    if not rows:
+        raise ValueError(f"{table} has no rows: a table needs one for each image.")
+    folder = images if images is not None else _images_beside(table)
+    with opening(folder):
+        files = {entry.name for entry in folder.iterdir()}
+    opened = _Opened(_is_train(table, rows))
+    for number, row in enumerate(rows, start=2):
+        slide_id = row["id"]
+        try:
+            if not slide_id:
+                slide_id = f"line {number}"
+                raise ValueError(f"Line {number} of {table} has no id: fill it in.")
+            path = _image_of(row, table, folder, files)
+        except (ValueError, OSError) as exc:
+            opened.missing[slide_id] = str(exc)
+        else:
+            opened.add(row, path)
+    return opened.table()
+
+
+def _images_beside(table: Path) -> Path:
+    names = ["train_images", "test_images"]
+    names.sort(key=lambda name: name != f"{table.stem}_images")
+    folders = [table.parent / name for name in names]
+    return next((folder for folder in folders if folder.is_dir()), table.parent)
+
+
+def _image_of(row: Mapping[str, str], table: Path, folder: Path, files: set[str]) -> Path:
+    """Return the image file that a row means.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        When the id or the path would leave the table's folder, or no file answers to the id.
+    """
+    slide_id, image = row["id"], row.get("image", "")
+    if ".." in slide_id or set(slide_id) & set("/\\:\0"):
+        raise ValueError(
+            f"Id {slide_id!r} in {table} could lead out of its folder: "
+            "use one without '/', '\\', ':' and '..'."
+        )
+    if image:
+        relative = not Path(image).is_absolute() and not PureWindowsPath(image).drive
+        if relative and ".." in PureWindowsPath(image).parts:
+            raise ValueError(
+                f"Image {image!r} of {slide_id} leads out of the folder of {table}: "
+                "give a path inside it or an absolute one."
+            )
+        return table.parent / image
+    name = next((slide_id + suffix for suffix in _known_suffixes(slide_id, files)), None)
+    if name is None:
+        raise FileNotFoundError(
+            f"No image of {slide_id} in {folder} (tried {slide_id}{SUFFIXES[0]} and others): "
+            "say where the images are."
+        )
+    return folder / name
+
+
+def _known_suffixes(slide_id: str, files: set[str]) -> Iterator[str]:
+    for suffix in SUFFIXES:
+        for form in (suffix, ".ome" + suffix, suffix.upper()):
+            if slide_id + form in files:
+                yield form
+
+
+def _is_train(table: Path, rows: Any) -> bool:
+    """Tell whether an empty cell of column ``rle`` means an empty mask, not one to be found."""
+    columns: set[str] = set().union(*(row.keys() for row in rows))
+    return "rle" in columns and (table.stem.startswith("train") or {"age", "sex"} <= columns)
+
+
+class _Opened:
+    """Slides, truth, missing and notes as rows are opened one by one."""
+
+    def __init__(self, train: bool) -> None:
+        self.slides: dict[str, Slide] = {}
+        self.truth: dict[str, str] = {}
+        self.missing: dict[str, str] = {}
+        self.notes: dict[str, list[str]] = {}
+        self._train = train
+
+    def add(self, row: Mapping[str, str], path: Path) -> None:
+        slide_id = row["id"]
+        if slide_id in self.slides or slide_id in self.missing:
+            self._note(slide_id, f"Id {slide_id} stands in the table twice: the first row is used.")
+            return
+        organ = self._parsed(row, "organ", Organ.parse)
+        source = self._parsed(row, "data_source", DataSource.parse)
+        um_per_px = self._parsed(row, "pixel_size", _parse_um)
+        try:
+            slide = read_slide(path, id=slide_id, organ=organ, source=source, um_per_px=um_per_px)
+        except (ValueError, OSError) as exc:
+            self.missing[slide_id] = str(exc)
+            return
+        self.slides[slide_id] = slide
+        self._compare_size(row, slide)
+        rle = row.get("rle")
+        if rle or (rle is not None and self._train):
+            self.truth[slide_id] = rle
+
+    def table(self) -> SlideTable:
+        notes = {slide_id: " ".join(sentences) for slide_id, sentences in self.notes.items()}
+        return SlideTable(tuple(self.slides.values()), self.truth, self.missing, notes)
+
+    def _note(self, slide_id: str, sentence: str) -> None:
+        self.notes.setdefault(slide_id, []).append(sentence)
+
+    def _parsed(self, row: Mapping[str, str], column: str, parse: Any) -> Any:
+        text = row.get(column, "")
+        if not text or text.lower() == "nan":
+            return None
+        try:
+            return parse(text)
+        except ValueError as exc:
+            self._note(row["id"], str(exc))
+            return None
+
+    def _compare_size(self, row: Mapping[str, str], slide: Slide) -> None:
+        told = row.get("img_height", ""), row.get("img_width", "")
+        if all(told) and told != (str(slide.height), str(slide.width)):
+            self._note(
+                slide.id,
+                f"The table says {told[0]} x {told[1]} px, {slide.path.name} has {slide.height} x "
+                f"{slide.width}: its mask fits only if the table is of this image.",
+            )
+
+
+def _parse_um(text: str) -> float:
+    try:
+        um_per_px = float(text)
+    except ValueError:
+        um_per_px = math.nan
+    if not 0 < um_per_px < math.inf:
+        raise ValueError(f"Pixel size {text!r} is no length: give µm per pixel, such as 0.5.")
+    return um_per_px
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort key: numbers by value, so that 9 stands before 10."""
+    words = re.split(r"(\d+)", path.name.casefold())
+    return [(int(word), "") if word.isdecimal() else (sys.maxsize, word) for word in words if word]
