@@ -1,0 +1,130 @@
+"""The journal of a review: what its rows are, which of them stand, and what undo comes next.
+
+Responsible for the meaning of a sequence of rows. An undo is itself a row that names its target,
+so that nothing is ever erased. Does not know where rows are kept (:mod:`hubseg.project`) or what
+they do to a mask (:mod:`hubseg.session`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+__all__ = ["Entry", "History", "Kind", "standing"]
+
+
+class Kind(StrEnum):
+    """What a row records."""
+
+    GESTURE = "gesture"
+    THRESHOLD = "threshold"
+    CLEANUP = "cleanup"
+    VERDICT = "verdict"
+    FACTS = "facts"
+    UNDO = "undo"
+    REDO = "redo"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal.
+
+    Attributes
+    ----------
+    seq
+        Its number; later rows have larger ones.
+    at, author
+        When (UTC) and by whom.
+    slide_id
+        The slide it concerns; None is the whole project.
+    kind, label
+        What it records, and that in a person's words ("brush", "threshold kidney/Hubmap 90").
+    payload
+        A gesture's bytes (empty where only the history was asked for), JSON for all others.
+    target
+        The row that an undo or redo acts on.
+    """
+
+    seq: int
+    at: datetime
+    author: str
+    slide_id: str | None
+    kind: Kind
+    label: str
+    payload: bytes
+    target: int | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The JSON payload.
+
+        Raises
+        ------
+        ValueError
+            When the payload is no JSON object.
+        """
+        try:
+            facts = json.loads(self.payload)
+        except ValueError:
+            facts = None
+        if not isinstance(facts, dict):
+            raise ValueError(
+                f"Row {self.seq} of the journal ({self.kind}) is damaged: "
+                "take the project from a copy."
+            )
+        return facts
+
+
+class History:
+    """What one slide's person can undo and redo.
+
+    It walks the rows of that slide and those of the whole project together, newest first. A new
+    row ends what could be redone.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.done: list[Entry] = []
+        self.undone: list[Entry] = []
+        for entry in entries:
+            self.record(entry)
+
+    def record(self, entry: Entry) -> None:
+        """Add the next row."""
+        if entry.kind is Kind.UNDO:
+            _move(entry.target, self.done, self.undone)
+        elif entry.kind is Kind.REDO:
+            _move(entry.target, self.undone, self.done)
+        else:
+            self.done.append(entry)
+            self.undone.clear()
+
+    def stand(self, *kinds: Kind) -> list[Entry]:
+        """Return the rows of these kinds that are not undone, oldest first."""
+        return [entry for entry in self.done if entry.kind in kinds]
+
+
+def _move(seq: int | None, source: list[Entry], goal: list[Entry]) -> None:
+    for index in range(len(source) - 1, -1, -1):
+        if source[index].seq == seq:
+            goal.append(source.pop(index))
+            return
+
+
+def standing(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the rows, undo and redo aside, that are not undone, oldest first."""
+    rows: dict[int, Entry] = {}
+    undone: set[int | None] = set()
+    for entry in entries:
+        if entry.kind is Kind.UNDO:
+            undone.add(entry.target)
+        elif entry.kind is Kind.REDO:
+            undone.discard(entry.target)
+        else:
+            rows[entry.seq] = entry
+    return [entry for seq, entry in rows.items() if seq not in undone]

@@ -1,0 +1,11 @@
+"""The review project: a folder that keeps slides, journal, runs, exports and maps.
+
+Responsible for what is on disk and that it gets there: one transaction per row, one writer at a
+time, rows kept in memory while the disk refuses them. The only package that knows SQL. Does not
+know what a row does to a mask (:mod:`hubseg.session`).
+"""
+
+from hubseg.project.records import ExportRecord, RunRecord
+from hubseg.project.review import SUFFIX, ReviewProject, Verdict
+
+__all__ = ["SUFFIX", "ExportRecord", "ReviewProject", "RunRecord", "Verdict"]

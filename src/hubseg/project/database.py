@@ -1,0 +1,251 @@
+"""One SQLite file with one writer: schema, lock, integrity check, transactions.
+
+Responsible for opening the file safely and for commits that are on the disk when they return.
+Does not know what the tables mean.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hubseg.lock import WriteLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["FILE", "NOT_WRITABLE", "VERSION", "Database", "write_schema"]
+
+FILE: Final = "review.sqlite"
+VERSION: Final = 1
+NOT_WRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_APPLICATION: Final = 0x48554253  # "HUBS"
+_SCHEMA: Final = """
+CREATE TABLE slides (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    path TEXT NOT NULL,
+    height INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    levels TEXT NOT NULL,
+    organ TEXT,
+    source TEXT,
+    um_per_px REAL,
+    origins TEXT NOT NULL,
+    truth TEXT,
+    size INTEGER,
+    mtime INTEGER,
+    digest TEXT
+);
+CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    author TEXT NOT NULL,
+    slide_id TEXT REFERENCES slides(id),
+    kind TEXT NOT NULL,
+    label TEXT NOT NULL,
+    target INTEGER REFERENCES journal(seq),
+    payload BLOB NOT NULL
+);
+CREATE INDEX journal_by_slide ON journal(slide_id, seq);
+CREATE TRIGGER journal_stays BEFORE UPDATE ON journal
+    BEGIN SELECT RAISE(ABORT, 'a row of the journal is never changed'); END;
+CREATE TRIGGER journal_lasts BEFORE DELETE ON journal
+    BEGIN SELECT RAISE(ABORT, 'a row of the journal is never removed'); END;
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    slide_id TEXT NOT NULL REFERENCES slides(id),
+    recipe_digest TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    members TEXT NOT NULL
+);
+CREATE TABLE exports (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    author TEXT NOT NULL,
+    path TEXT NOT NULL,
+    format TEXT NOT NULL,
+    digest TEXT NOT NULL
+);
+"""
+
+
+def write_schema(file: Path) -> None:
+    """Make an empty database.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    try:
+        db = sqlite3.connect(file, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.executescript(
+                f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION};"
+                f" PRAGMA user_version={VERSION}; COMMIT;"
+            )
+        finally:
+            db.close()
+    except sqlite3.DatabaseError as error:
+        raise OSError(
+            f"{file} could not be written ({error}): free some space there, or choose another "
+            "folder."
+        ) from error
+
+
+class Database:
+    """The open file; queries go through `db`, changes through :meth:`transaction`.
+
+    Attributes
+    ----------
+    folder
+        The project's folder.
+    read_only
+        True when another opener writes, or the folder cannot be written.
+    writer
+        Who holds the right to write, in words; "" when this object does or nobody can.
+    """
+
+    def __init__(self, folder: Path, author: str) -> None:
+        self.folder = folder
+        self.read_only = False
+        self.writer = ""
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = WriteLock(folder / "review.lock")
+        file = folder / FILE
+        try:
+            self._take_lock(author)
+            self.db = self._connect(file)
+            try:
+                self._check(file)
+            except BaseException:
+                self.db.close()
+                raise
+        except sqlite3.OperationalError as error:
+            self._let_go()
+            raise OSError(f"{file} cannot be opened ({error}): look at its folder.") from error
+        except sqlite3.DatabaseError as error:
+            self._let_go()
+            raise ValueError(
+                f"{file} is damaged ({error}): take the project from a copy."
+            ) from error
+        except BaseException:
+            self._let_go()
+            raise
+
+    def close(self) -> None:
+        """Close the file and give the right to write back."""
+        self.db.close()
+        self._let_go()
+
+    @property
+    def why_read_only(self) -> str:
+        """One sentence that tells a person why nothing can be changed; "" when it can."""
+        if not self.read_only:
+            return ""
+        name = self.folder.name
+        if self.writer:
+            return f"{name} is open for reading only: {self.writer} is writing in it."
+        return f"{name} cannot be written where it is: copy it to a folder of your own to go on."
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a question.
+
+        Raises
+        ------
+        OSError
+            When the file cannot be read.
+        """
+        try:
+            return self.db.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise OSError(
+                f"{self.folder} could not be read ({error}): reconnect its drive, or take the "
+                "project from a copy."
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk afterwards, or none.
+
+        Raises
+        ------
+        PermissionError
+            When the project is read-only.
+        OSError
+            When the disk refuses.
+        """
+        if self.read_only:
+            raise PermissionError(self.why_read_only)
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            yield self.db
+            self.db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise OSError(
+                f"{self.folder} could not be written ({error}): free some space there, or "
+                "reconnect its drive."
+            ) from error
+        finally:
+            if self.db.in_transaction:
+                with suppress(sqlite3.Error):
+                    self.db.execute("ROLLBACK")
+
+    def _take_lock(self, author: str) -> None:
+        try:
+            if not self._lock.acquire(author):
+                self.read_only, self.writer = True, self._lock.holder()
+        except OSError as error:
+            if error.errno not in NOT_WRITABLE:
+                raise OSError(
+                    f"{self._lock.path} cannot be locked ({error.strerror}): keep the project on "
+                    "a drive that has locks, such as one of this computer's own."
+                ) from error
+            self.read_only = True
+
+    def _connect(self, file: Path) -> sqlite3.Connection:
+        if self.read_only and not self.writer:
+            # A WAL database cannot be read where its side files cannot be made: read a copy.
+            self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
+            for part in self.folder.glob(f"{FILE}*"):
+                shutil.copyfile(part, Path(self._scratch.name) / part.name)
+            file = Path(self._scratch.name) / FILE
+        mode = "ro" if self.writer else "rw"
+        db = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=1.0
+        )
+        db.execute("PRAGMA trusted_schema=OFF")
+        db.execute("PRAGMA foreign_keys=ON")
+        return db
+
+    def _check(self, file: Path) -> None:
+        (application,) = self.db.execute("PRAGMA application_id").fetchone()
+        (version,) = self.db.execute("PRAGMA user_version").fetchone()
+        if application != _APPLICATION or version < 1:
+            raise ValueError(f"{file} is no review: choose the folder of a review project.")
+        if version > VERSION:
+            raise ValueError(
+                f"{self.folder} has schema version {version} and this program knows {VERSION}: "
+                "install a newer HubSeg to open it."
+            )
+        problems = [row[0] for row in self.db.execute("PRAGMA quick_check(1)")]
+        if problems != ["ok"]:
+            raise sqlite3.DatabaseError(problems[0])
+        if not self.read_only:
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.execute("PRAGMA synchronous=FULL")
+
+    def _let_go(self) -> None:
+        self._lock.release()
+        if self._scratch is not None:
+            self._scratch.cleanup()

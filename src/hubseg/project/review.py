@@ -1,0 +1,367 @@
+"""The project as the rest of the program sees it.
+
+Responsible for making, opening and closing the folder, and for the one surface over its slides,
+journal and records. Does not know SQL itself, nor what a row does to a mask.
+"""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import uuid
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from hubseg.project.database import FILE, NOT_WRITABLE, Database, write_schema
+from hubseg.project.records import ExportRecord, RecordRows, RunRecord
+from hubseg.project.rows import JournalRows
+from hubseg.project.slides import SlideRows, check_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hubseg.journal import Entry, Kind
+    from hubseg.slide import Slide, SlideTable
+
+__all__ = ["SUFFIX", "ReviewProject", "Verdict"]
+
+SUFFIX: Final = ".hubseg"
+
+
+class Verdict(StrEnum):
+    """What a person decided about a slide."""
+
+    UNSEEN = "unseen"
+    IN_WORK = "in work"
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    FLAGGED = "flagged"
+    REJECTED = "rejected"
+
+
+class ReviewProject:
+    """A folder ``NAME.hubseg`` with ``review.sqlite`` and ``maps/``: :meth:`create`, :meth:`open`.
+
+    All methods are called from the thread that opened it.
+
+    Attributes
+    ----------
+    path
+        The folder, absolute.
+    author
+        Who writes; noted in every row.
+    """
+
+    def __init__(self, path: Path, author: str) -> None:
+        self.path = path
+        self.author = author
+        self._database = Database(path, author)
+        try:
+            self._slides = SlideRows(self._database)
+            self._journal = JournalRows(self._database, author)
+            self._records = RecordRows(self._database, author)
+        except BaseException:
+            self._database.close()
+            raise
+
+    @classmethod
+    def create(
+        cls, path: Path | str, table: SlideTable, *, author: str | None = None
+    ) -> ReviewProject:
+        """Make a project of the table's slides and open it; its folder appears complete.
+
+        Raises
+        ------
+        ValueError
+            When `path` does not end in ``.hubseg``, or an id of the table cannot name a file.
+        OSError
+            When `path` exists already or cannot be written.
+        """
+        path = _project_path(path)
+        check_ids(table)
+        if path.exists():
+            raise FileExistsError(f"{path} exists already: open it, or choose another name.")
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            (draft / "maps").mkdir(parents=True)
+            write_schema(draft / FILE)
+            draft.rename(path)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            if error.errno in NOT_WRITABLE:
+                raise PermissionError(
+                    f"{path.parent} cannot be written: choose another folder for the project."
+                ) from error
+            raise OSError(
+                f"The project {path} cannot be made ({error}): choose another folder."
+            ) from error
+        project = cls(path, author or _user())
+        try:
+            project.add(table)
+        except BaseException:
+            project.close()
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return project
+
+    @classmethod
+    def open(cls, path: Path | str, *, author: str | None = None) -> ReviewProject:
+        """Open a project; for reading only when another opener writes in it.
+
+        Raises
+        ------
+        ValueError
+            When `path` is no project, is damaged, or was made by a newer version.
+        OSError
+            When it does not exist or cannot be read.
+        """
+        path = _project_path(path)
+        if not cls.exists(path):
+            raise FileNotFoundError(
+                f"{path} holds no {FILE}: choose the folder of a review project."
+            )
+        return cls(path, author or _user())
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether a project is at `path`."""
+        return (path / FILE).is_file()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, *, discard: bool = False) -> None:
+        """Write what waits and close; `discard` gives up rows that cannot be written.
+
+        Raises
+        ------
+        OSError
+            When rows still wait for the disk; the project stays open then.
+        """
+        if not discard:
+            self._journal.flush()
+        self._database.close()
+
+    @property
+    def read_only(self) -> bool:
+        """True when another opener writes, or the folder cannot be written."""
+        return self._database.read_only
+
+    @property
+    def writer(self) -> str:
+        """Who else holds the right to write, in words; "" when nobody does."""
+        return self._database.writer
+
+    @property
+    def why_read_only(self) -> str:
+        """One sentence that tells a person why nothing can be changed; "" when it can."""
+        return self._database.why_read_only
+
+    @property
+    def maps(self) -> Path:
+        """Folder of the member maps (:class:`hubseg.probability.MapStore`)."""
+        return self.path / "maps"
+
+    # -------------------------------------------------------------------------------- slides
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """One sentence for each id that cannot be shown: why, and what helps."""
+        return self._slides.missing
+
+    def add(self, table: SlideTable) -> tuple[str, ...]:
+        """Add the table's slides; of known ones, renew path, facts and truth.
+
+        What a person told about a slide is a row of the journal and stays.
+
+        Returns
+        -------
+        tuple of str
+            The ids that are new.
+
+        Raises
+        ------
+        ValueError
+            When an id cannot name a file: path separators and the like.
+        OSError
+            When the project cannot be written.
+        """
+        return self._slides.add(table)
+
+    def slides(self) -> tuple[Slide, ...]:
+        """Return the slides whose file is there, in the table's order; see also `missing`."""
+        return self._slides.slides()
+
+    def truth(self, slide_id: str) -> str | None:
+        """Return the run-length text of the true mask; None when it is not known."""
+        return self._slides.truth(slide_id)
+
+    def digest(self, slide: Slide) -> str:
+        """Return the content digest of a slide's file, from the record while that holds.
+
+        Raises
+        ------
+        OSError
+            When the file cannot be read.
+        """
+        return self._slides.digest(slide)
+
+    def check_file(self, slide: Slide) -> tuple[Slide, bool]:
+        """Compare a slide's file with the one that was worked on.
+
+        Returns
+        -------
+        Slide
+            The slide as its file is now.
+        bool
+            Whether it is still the same image.
+
+        Raises
+        ------
+        ValueError, OSError
+            When the file cannot be opened any more.
+        """
+        return self._slides.check_file(slide)
+
+    def record_file(self, slide: Slide) -> None:
+        """Record that the work on `slide` belongs to its file as it is now.
+
+        Raises
+        ------
+        OSError
+            When the file cannot be read or the project cannot be written.
+        """
+        self._slides.record_file(slide)
+
+    # ------------------------------------------------------------------------------- journal
+
+    def append(
+        self,
+        kind: Kind,
+        payload: bytes | Mapping[str, Any],
+        *,
+        slide_id: str | None = None,
+        label: str = "",
+        target: int | None = None,
+    ) -> Entry:
+        """Add a row, together with rows that still wait, in one transaction.
+
+        When the disk refuses, the row waits in memory and `trouble` says why; the next call,
+        :meth:`flush` and :meth:`close` try again.
+
+        Parameters
+        ----------
+        kind, payload
+            What happened: a gesture's bytes, or facts to be kept as JSON.
+        slide_id
+            The slide it concerns; None is the whole project.
+        label
+            What happened, in a person's words.
+        target
+            The row that an undo or redo acts on.
+
+        Returns
+        -------
+        Entry
+            The row; it is on the disk exactly when `unsaved` is 0.
+
+        Raises
+        ------
+        PermissionError
+            When the project is read-only.
+        ValueError
+            When the project has no such slide.
+        """
+        return self._journal.append(kind, payload, slide_id=slide_id, label=label, target=target)
+
+    @property
+    def unsaved(self) -> int:
+        """Rows that wait for the disk."""
+        return self._journal.unsaved
+
+    @property
+    def trouble(self) -> str:
+        """One sentence about why rows wait for the disk; "" when none do."""
+        return self._journal.trouble
+
+    def flush(self) -> None:
+        """Write the rows that wait.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses; the rows go on waiting.
+        """
+        self._journal.flush()
+
+    def entries(self, slide_id: str | None = None, *, pixels: bool = True) -> tuple[Entry, ...]:
+        """Return rows in order.
+
+        Parameters
+        ----------
+        slide_id
+            Only the rows of this slide and of the whole project; None is every row.
+        pixels
+            Load the bytes of gestures; without, their payload is empty.
+        """
+        return self._journal.entries(slide_id, pixels=pixels)
+
+    def payload(self, seq: int) -> bytes:
+        """Return the payload of one row.
+
+        Raises
+        ------
+        ValueError
+            When there is no such row.
+        """
+        return self._journal.payload(seq)
+
+    # ------------------------------------------------------------------------------- records
+
+    def record_run(
+        self, run_id: str, slide_id: str, *, recipe_digest: str, recipe: str, members: Sequence[str]
+    ) -> None:
+        """Record which maps (keys of the store) a run left; `recipe` is its YAML.
+
+        Raises
+        ------
+        OSError
+            When the project cannot be written.
+        """
+        self._records.record_run(run_id, slide_id, recipe_digest, recipe, members)
+
+    def runs(self, slide_id: str | None = None) -> tuple[RunRecord, ...]:
+        """Return the runs of a slide, or of all, oldest first."""
+        return self._records.runs(slide_id)
+
+    def record_export(self, path: Path | str, *, format: str, digest: str) -> None:
+        """Record what was written from this project, where to, and its content digest.
+
+        Raises
+        ------
+        OSError
+            When the project cannot be written.
+        """
+        self._records.record_export(path, format, digest)
+
+    def exports(self) -> tuple[ExportRecord, ...]:
+        """Return every export, oldest first."""
+        return self._records.exports()
+
+
+def _project_path(path: Path | str) -> Path:
+    path = Path(path).absolute()
+    if path.suffix != SUFFIX:
+        raise ValueError(f"{path} does not end in {SUFFIX}: name the project like that.")
+    return path
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no such user in a container
+        return "unknown"
