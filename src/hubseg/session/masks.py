@@ -1,0 +1,111 @@
+"""Which probability map is shown, and the mask derived from it.
+
+Responsible for showing a map only on its own slide, and for requests that are computed in another
+thread. Does not know how a map is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.journal import standing
+from hubseg.mask import MaskRequest
+from hubseg.replay import state_from
+from hubseg.session.core import SessionCore
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.probability import ProbabilityMap
+
+__all__ = ["Masks"]
+
+
+class Masks(SessionCore):
+    """Show a map, derive a mask."""
+
+    def show(self, probability: ProbabilityMap) -> bool:
+        """Show a map; False, and nothing shown, when it is not of the current slide."""
+        slide = self._current
+        if self.project is None or slide is None:
+            return False
+        try:
+            if probability.slide_digest != self.project.digest(slide):
+                return False
+        except OSError as error:
+            self.failed.emit(str(error))
+            return False
+        if probability.values.shape != (slide.height, slide.width):
+            self.failed.emit(
+                f"The map is {probability.values.shape} and slide {slide.id} "
+                f"{(slide.height, slide.width)} px: run the ensemble again."
+            )
+            return False
+        if not self._refusal:
+            self._record_file()
+        self._probability = probability
+        self._derive()
+        self.probability_changed.emit(probability)
+        return True
+
+    def mask_request(self) -> MaskRequest:
+        """Return all that the current mask is derived from, to compute it in another thread.
+
+        Raises
+        ------
+        ValueError
+            When no slide is shown.
+        """
+        if self._live is None:
+            raise ValueError("No slide is open: open one first.")
+        return self._live.request()
+
+    def take_mask(self, request: MaskRequest, mask: NDArray[np.bool_]) -> bool:
+        """Show a computed mask with the strokes made since; False when it came too late."""
+        if self._live is None or not self._live.take(request, mask):
+            return False
+        self.mask_changed.emit(None)
+        return True
+
+    def mask_now(self) -> NDArray[np.bool_]:
+        """Compute the current mask at once, bool (H, W), not to be written.
+
+        Raises
+        ------
+        ValueError
+            When no slide is shown.
+        """
+        request = self.mask_request()
+        if self.mask_is_stale:
+            self.take_mask(request, request.compute())
+        mask = self.mask
+        return request.compute() if mask is None else mask
+
+    def request_for(self, slide_id: str, probability: ProbabilityMap | None) -> MaskRequest:
+        """Return what the mask of any slide is derived from, without going there.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide, or the map or the edits are of other pixels.
+        OSError
+            When the slide's file cannot be read.
+        """
+        self.verdict(slide_id)
+        project = self._open_project()
+        slide, same = project.check_file(self._slides[slide_id])
+        fits = probability is None or probability.slide_digest == project.digest(slide)
+        if not same or not fits:
+            raise ValueError(
+                f"The file of slide {slide_id} is not the one that was worked on: put the old "
+                "file back, or open the new one under a new name."
+            )
+        rows = standing(project.entries(slide_id, pixels=False))
+        state = state_from(rows)
+        return MaskRequest(
+            None if probability is None else probability.values,
+            state.threshold(slide.organ, slide.source),
+            state.cleanup,
+            self._edits_of(slide, rows).copy(),
+        )

@@ -1,0 +1,145 @@
+"""What holds for a slide: facts told by a person, thresholds, cleanup.
+
+Responsible for changing these, each change one row of the journal. Does not know pixels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from hubseg.journal import Kind
+from hubseg.replay import parsed_facts
+from hubseg.session.core import SessionCore
+from hubseg.thresholds import ThresholdTable, checked_threshold
+
+if TYPE_CHECKING:
+    from hubseg.cleanup import Cleanup
+    from hubseg.organ import DataSource, Organ
+
+__all__ = ["Rules"]
+
+
+class Rules(SessionCore):
+    """Tell facts, set thresholds and cleanup."""
+
+    def tell(
+        self,
+        *,
+        organ: Organ | str | None = None,
+        source: DataSource | str | None = None,
+        um_per_px: float | None = None,
+    ) -> None:
+        """Note what a person says about the current slide; None leaves a fact as it is.
+
+        Raises
+        ------
+        ValueError
+            When a name is unknown, or the pixel size is not positive.
+        """
+        facts = {"organ": organ, "source": source, "um_per_px": um_per_px}
+        known = parsed_facts({k: value for k, value in facts.items() if value is not None})
+        if self._current is None or not known or not self._may_change():
+            return
+        if self._current.told(**known) == self._current:
+            return
+        before = {name: getattr(self._current, name) for name in known}
+        label = ", ".join(f"{name.replace('um_per_px', 'µm/px')} {v}" for name, v in known.items())
+        self._keep(Kind.FACTS, {"before": before, "after": known}, self._current.id, label)
+        self._follow()
+
+    def set_threshold(
+        self,
+        value: float,
+        *,
+        organ: Organ | None = None,
+        source: DataSource | None = None,
+        scope: Literal["table", "slide"] = "table",
+    ) -> None:
+        """Set a threshold; one row of the journal each time, so call it when the hand rests.
+
+        Parameters
+        ----------
+        value
+            0-255; a pixel is inside where its probability is greater.
+        organ, source
+            Which cell of the table; default: the current slide's. Where they are not known the
+            threshold is set for the slide alone, and `told` says so.
+        scope
+            "table" for all slides of that organ and source, "slide" for the current one.
+
+        Raises
+        ------
+        ValueError
+            When `value` is not a number on 0-255.
+        """
+        value = checked_threshold(value)
+        slide = self._current
+        if not self._may_change():
+            return
+        if slide is not None:
+            organ, source = organ or slide.organ, source or slide.source
+        if scope == "table" and organ is not None and source is not None:
+            self._set_cell(organ, source, value)
+            return
+        if slide is None:
+            raise ValueError("There is no slide to set a threshold for: give organ and source.")
+        if scope == "table":
+            self.told.emit(
+                f"The organ or source of {slide.id} is not known, so its threshold is set for "
+                "this slide only: choose both to set it for all of their kind."
+            )
+        self._set_slide_threshold(value)
+
+    def reset_threshold(self) -> None:
+        """Take back the slide's own threshold; without one, the table's value to its default."""
+        slide = self._current
+        if slide is None or not self._may_change():
+            return
+        if self._state.slide_threshold is not None:
+            self._set_slide_threshold(None)
+        elif slide.organ is not None and slide.source is not None:
+            self._set_cell(slide.organ, slide.source, None)
+
+    def _set_cell(self, organ: Organ, source: DataSource, value: float | None) -> None:
+        own = (organ, source) in self._state.own
+        before = self._state.thresholds.value(organ, source)
+        if (value is None and not own) or before == value:
+            return
+        after = self._state.defaults.value(organ, source) if value is None else value
+        payload = {
+            "scope": "table",
+            "organ": organ,
+            "source": source,
+            "before": before if own else None,
+            "after": value,
+        }
+        label = f"threshold {organ}/{source} {before:g} → {after:g}"
+        self._keep(Kind.THRESHOLD, payload, None, label)
+        self._follow()
+
+    def _set_slide_threshold(self, value: float | None) -> None:
+        before = self._state.slide_threshold
+        if self._current is None or before == value:
+            return
+        payload = {"scope": "slide", "before": before, "after": value}
+        label = "threshold of this slide " + ("reset" if value is None else f"{value:g}")
+        self._keep(Kind.THRESHOLD, payload, self._current.id, label)
+        self._follow()
+
+    def set_default_thresholds(self, table: ThresholdTable) -> None:
+        """Put a recipe's thresholds below a person's own values."""
+        if table == self._state.defaults or not self._may_change():
+            return
+        before = self._state.defaults.to_mapping()
+        payload = {"scope": "default", "before": before, "after": table.to_mapping()}
+        self._keep(Kind.THRESHOLD, payload, None, "default thresholds")
+        self._follow()
+
+    def set_cleanup(self, cleanup: Cleanup) -> None:
+        """Set what is tidied up, in every slide; edits stay as they are."""
+        before = self._state.cleanup
+        if cleanup == before or not self._may_change():
+            return
+        payload = {"before": before.model_dump(), "after": cleanup.model_dump()}
+        self._keep(Kind.CLEANUP, payload, None, "cleanup")
+        self._follow()

@@ -1,0 +1,238 @@
+"""Opening a review and moving through its slides.
+
+Responsible for which project is open and which slide is shown. Does not know what is done there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubseg.edits import Edits
+from hubseg.journal import Entry, History, Kind, standing
+from hubseg.mask import LiveMask
+from hubseg.project import Verdict
+from hubseg.project.opening import open_project
+from hubseg.replay import facts_from, state_from, verdict_from
+from hubseg.session.core import SessionCore
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hubseg.project import ReviewProject
+    from hubseg.slide import Slide
+
+__all__ = ["Slides"]
+
+_LEFT_TO_DO = ((Verdict.UNSEEN, Verdict.IN_WORK), (Verdict.FLAGGED,))
+
+
+class Slides(SessionCore):
+    """Open, close, go to a slide."""
+
+    def open(
+        self, path: Path | str, *, project: Path | str | None = None, images: Path | None = None
+    ) -> None:
+        """Open a folder, a table, an image or a project, and go to the first slide to do.
+
+        Slides without a project get one: ``tiles/tiles.hubseg`` for a folder ``tiles``,
+        ``train.hubseg`` beside ``train.csv``; where that cannot be written, in the person's own
+        data folder, which `told` names.
+
+        Parameters
+        ----------
+        path
+            Folder of images, competition CSV, image, or ``NAME.hubseg``.
+        project
+            Where the project is, or shall be.
+        images
+            Folder of a table's images.
+
+        Raises
+        ------
+        ValueError
+            When nothing there can be opened, or the project is damaged or too new.
+        OSError
+            When something does not exist, cannot be read, or the work before cannot be saved.
+        """
+        opened, notes = open_project(
+            Path(path),
+            None if project is None else Path(project),
+            images=images,
+            author=self._author,
+            already=self.project,
+        )
+        try:
+            overview = _Overview.of(opened)
+            if opened is not self.project and not self.close():
+                raise OSError(
+                    "The work before is not saved yet: free some space, then open the other again."
+                )
+        except (OSError, ValueError):
+            if opened is not self.project:
+                opened.close()
+            raise
+        self._forget()
+        self.project = opened
+        self._untold, self._slides = overview.untold, overview.slides
+        self._verdicts, self.last_saved = overview.verdicts, overview.last_saved
+        self._history, self._state = overview.history, state_from(overview.history.done)
+        self._announce(without_slide=True)
+        for note in notes:
+            self.told.emit(note)
+        first = self._next_to_do(None)
+        for slide_id in ([] if first is None else [first]) + list(self._slides):
+            if self.go_to(slide_id):
+                break
+
+    def close(self, *, discard: bool = False) -> bool:
+        """Save what waits and close the project.
+
+        Parameters
+        ----------
+        discard
+            Give up changes that the disk refuses.
+
+        Returns
+        -------
+        bool
+            False when changes still wait for the disk: `failed` says why, all stays open.
+        """
+        if self.project is None:
+            return True
+        try:
+            self.project.close(discard=discard)
+        except OSError as error:
+            self.failed.emit(str(error))
+            return False
+        self.project = None
+        self._forget()
+        self._announce(without_slide=True)
+        return True
+
+    def save(self) -> bool:
+        """Write changes that wait for the disk; False when it still refuses."""
+        if self.project is None or not self.project.unsaved:
+            return True
+        try:
+            self.project.flush()
+        except OSError:
+            pass
+        self._report()
+        return not self.project.unsaved
+
+    def go_to(self, slide_id: str) -> bool:
+        """Show another slide; False when its file cannot be opened or its rows are damaged.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        self.verdict(slide_id)
+        project = self._open_project()
+        if self._current is not None and self._current.id == slide_id:
+            return True
+        try:
+            untold, same = project.check_file(self._untold[slide_id])
+            history = History(project.entries(slide_id, pixels=False))
+            slide = untold.told(**facts_from(history.done))
+            state = state_from(history.done)
+            if same:
+                edits = self._edits_of(slide, history.done)
+            else:
+                edits = Edits((slide.height, slide.width))
+        except (OSError, ValueError) as error:
+            self.failed.emit(str(error))
+            return False
+        self._leave()
+        self._untold[slide_id], self._slides[slide_id] = untold, slide
+        self._current = slide
+        self._history, self._state, self._edits = history, state, edits
+        self._live = LiveMask(edits)
+        rows = (*history.done, *history.undone)
+        if not same and any(row.kind is Kind.GESTURE for row in rows):
+            self._refusal = (
+                f"The file of slide {slide_id} is not the one that was edited, so its edits are "
+                "kept but not shown: put the old file back, or open the new one under a new name."
+            )
+            self._history = History(project.entries("", pixels=False))
+        elif not same:
+            self._record_file()
+        self._derive()
+        self._announce()
+        if self._refusal:
+            self.failed.emit(self._refusal)
+        return True
+
+    def next_slide(self) -> bool:
+        """Go to the slide after this one; False at the end."""
+        return self._step(1)
+
+    def previous_slide(self) -> bool:
+        """Go to the slide before this one; False at the beginning."""
+        return self._step(-1)
+
+    def _step(self, by: int) -> bool:
+        ids = list(self._slides)
+        if self._current is None:
+            return False
+        index = ids.index(self._current.id) + by
+        if not 0 <= index < len(ids):
+            self.told.emit(f"This is the {'last' if by > 0 else 'first'} slide.")
+            return False
+        return self.go_to(ids[index])
+
+    def advance(self) -> bool:
+        """Go to the next slide that needs a person: not decided first, then flagged.
+
+        Returns
+        -------
+        bool
+            False when there is none: `told` says so.
+        """
+        found = self._next_to_do(self._current.id if self._current else None)
+        if found is not None:
+            return self.go_to(found)
+        if self._current and self.verdict(self._current.id) in _LEFT_TO_DO[0]:
+            self.told.emit("All other slides are done: only this one is left.")
+        else:
+            self.told.emit("All slides are done.")
+        return False
+
+    def _next_to_do(self, after: str | None) -> str | None:
+        ids = list(self._slides)
+        start = ids.index(after) + 1 if after is not None else 0
+        others = [i for i in ids[start:] + ids[:start] if i != after]
+        for wanted in _LEFT_TO_DO:
+            for slide_id in others:
+                if self.verdict(slide_id) in wanted:
+                    return slide_id
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Overview:
+    """What is known of all slides of a project before one is shown."""
+
+    untold: dict[str, Slide]
+    slides: dict[str, Slide]
+    verdicts: dict[str, Verdict]
+    history: History
+    last_saved: datetime | None
+
+    @classmethod
+    def of(cls, project: ReviewProject) -> _Overview:
+        entries = project.entries(pixels=False)
+        rows: dict[str | None, list[Entry]] = {}
+        for row in standing(entries):
+            rows.setdefault(row.slide_id, []).append(row)
+        untold = {slide.id: slide for slide in project.slides()}
+        return cls(
+            untold=untold,
+            slides={i: s.told(**facts_from(rows.get(i, ()))) for i, s in untold.items()},
+            verdicts={i: verdict_from(rows.get(i, ())) for i in untold},
+            history=History(row for row in entries if row.slide_id is None),
+            last_saved=entries[-1].at if entries else None,
+        )

@@ -1,0 +1,136 @@
+"""What a person does to a slide: paint, decide, undo.
+
+Responsible for gestures, verdicts and the walk through the journal. Does not know which tool made
+a gesture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from hubseg.edits import ADD, ERASE, KEEP, Gesture
+from hubseg.journal import Entry, Kind
+from hubseg.project import Verdict
+from hubseg.session.core import SessionCore
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Work"]
+
+
+class Work(SessionCore):
+    """Paint, decide, undo and redo."""
+
+    def paint(
+        self,
+        region: NDArray[np.bool_],
+        *,
+        top: int = 0,
+        left: int = 0,
+        add: bool | None,
+        kind: str = "brush",
+    ) -> Gesture | None:
+        """Add or erase a region as one gesture, committed before this returns.
+
+        Parameters
+        ----------
+        region
+            Bool (h, w); True where it acts. What lies outside the slide is ignored.
+        top, left
+            Where the region lies on the slide, px.
+        add
+            True adds, False erases, None gives the pixels back to the model.
+        kind
+            What a person calls it; the text of undo.
+
+        Returns
+        -------
+        Gesture or None
+            None when nothing changed, or nothing may be changed (`failed` says why).
+
+        Raises
+        ------
+        ValueError
+            When `region` is not a bool (h, w) array.
+        """
+        if self._current is None or self._edits is None or not self._may_change():
+            return None
+        value = KEEP if add is None else ADD if add else ERASE
+        gesture = self._edits.paint(region, top=top, left=left, value=value, kind=kind)
+        if not gesture.patches:
+            return None
+        self._record_file()
+        self._keep(Kind.GESTURE, gesture.to_bytes(), self._current.id, kind)
+        self._follow(gesture)
+        return gesture
+
+    def set_verdict(self, verdict: Verdict) -> None:
+        """Decide about the current slide; stays on it."""
+        if self._current is None or not self._may_change():
+            return
+        before = self.verdict(self._current.id)
+        if verdict is before:
+            return
+        payload = {"before": before, "after": verdict}
+        self._keep(Kind.VERDICT, payload, self._current.id, f"verdict {verdict}")
+        self._follow()
+
+    def accept(self) -> None:
+        """Accept the current slide: corrected when a person edited it, accepted otherwise."""
+        edited = self._edits is not None and not self._edits.is_empty
+        self.set_verdict(Verdict.CORRECTED if edited else Verdict.ACCEPTED)
+
+    def flag(self) -> None:
+        """Flag the current slide for a second look."""
+        self.set_verdict(Verdict.FLAGGED)
+
+    def reject(self) -> None:
+        """Reject the current slide: it is not to be used."""
+        self.set_verdict(Verdict.REJECTED)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether something here can be undone."""
+        return self._writable and bool(self._history.done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether something here can be redone."""
+        return self._writable and bool(self._history.undone)
+
+    @property
+    def undo_text(self) -> str:
+        """What undo would undo, in a person's words; "" when nothing."""
+        return self._history.done[-1].label if self._history.done else ""
+
+    @property
+    def redo_text(self) -> str:
+        """What redo would redo, in a person's words; "" when nothing."""
+        return self._history.undone[-1].label if self._history.undone else ""
+
+    def undo(self) -> None:
+        """Undo the newest thing done to this slide or to the whole project."""
+        if self._history.done:
+            self._walk(Kind.UNDO, self._history.done[-1])
+
+    def redo(self) -> None:
+        """Redo what was undone last."""
+        if self._history.undone:
+            self._walk(Kind.REDO, self._history.undone[-1])
+
+    def _walk(self, kind: Literal[Kind.UNDO, Kind.REDO], target: Entry) -> None:
+        if not self._may_change():
+            return
+        gesture = None
+        if target.kind is Kind.GESTURE and self._edits is not None:
+            try:
+                gesture = Gesture.from_bytes(self._open_project().payload(target.seq))
+                step = self._edits.revert if kind is Kind.UNDO else self._edits.apply
+                step(gesture)
+            except ValueError as error:
+                self.failed.emit(str(error))
+                return
+        self._keep(kind, {}, target.slide_id, f"{kind} {target.label}", target.seq)
+        self._follow(gesture)
