@@ -57,12 +57,16 @@ class Packing:
         grid = grid[inside]
         if not len(grid) or self._taken[grid[:, 1], grid[:, 0]].any():
             return False
+        self.keep(line, radius)
+        return True
+
+    def keep(self, line: POINTS, radius: float) -> None:
+        """Keep the capsule wherever it lies."""
         fixed = np.rint(line * 4).astype(np.int32)
         width_px = max(1, round(radius / 2))
         cv2.polylines(self._taken, [fixed], False, 255, width_px, cv2.LINE_8, 4)
         self.lines.append(line)
         self.radii.append(radius)
-        return True
 
 
 def arc(centre: tuple[float, float], angle: float, length: float, bend: float) -> POINTS:

@@ -47,7 +47,7 @@ def _crypts(
     packing = Packing(np.where(remain[::4, ::4] > 0, 0, 255).astype(np.uint8))
     angle = rng.uniform(0, np.pi)
     slant = noise(rng, (height, width), 1024)
-    packing.offer(arc((width / 2, height / 2), angle, 8 * pixel, 0.0), _RADIUS_UM[0] * pixel)
+    packing.keep(arc((width / 2, height / 2), angle, 8 * pixel, 0.0), _RADIUS_UM[0] * pixel)
     for x, y in scatter(rng, (height, width), 26 * pixel, jitter=0.3):
         radius = rng.uniform(*_RADIUS_UM) * pixel
         length = max(8.0, (int(slant[int(y), int(x)]) - 96) * rng.uniform(0.6, 1.4) * pixel)

@@ -51,7 +51,7 @@ def _glands(
     height, width = remain.shape
     packing = Packing(np.where(remain[::4, ::4] > 0, 0, 255).astype(np.uint8))
     lobules = noise(rng, (height, width), 256)
-    packing.offer(arc((width / 2, height / 2), 0.4, 4.0, 0.0), _SIZES_UM[1][0] * pixel)
+    packing.keep(arc((width / 2, height / 2), 0.4, 4.0, 0.0), _SIZES_UM[1][0] * pixel)
     for low, high, tries in _SIZES_UM:
         count = int(height * width * tries / (np.pi * (high * pixel) ** 2)) + 1
         for x, y in rng.uniform(0, 1, (min(count, 60_000), 2)) * (width - 1, height - 1):

@@ -47,8 +47,8 @@ class Sample:
 
 
 SAMPLES = (
-    Sample("kidney_0", Organ.KIDNEY, DataSource.HUBMAP, 7, 85),
-    Sample("kidney_1", Organ.KIDNEY, DataSource.HUBMAP, 11, 85),
+    Sample("kidney_0", Organ.KIDNEY, DataSource.HUBMAP, 2, 85),
+    Sample("kidney_1", Organ.KIDNEY, DataSource.HUBMAP, 1, 85),
     Sample("prostate_0", Organ.PROSTATE, DataSource.HUBMAP, 1, 70),
     Sample("spleen_0", Organ.SPLEEN, DataSource.HUBMAP, 1, 60),
     Sample("lung_0", Organ.LUNG, DataSource.HUBMAP, 1, 75),

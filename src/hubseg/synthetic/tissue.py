@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["make_slide"]
 
 _SMALLEST = 32  # px: below this there is no room for an object
+_ROOM_FOR_EDGE = 600  # px: in a smaller slide a ragged edge could take everything
 # Glass and dye colours. PAS is fitted to real HuBMAP kidney tiles (their percentiles of red and
 # blue at equal green); the others are the usual colours of eosin, haematoxylin and DAB.
 _PAS = Stain(glass=(218.0, 212.0, 214.0), first=(0.25, 1.0, 0.235), second=(0.80, 1.0, 0.50))
@@ -108,9 +109,9 @@ def make_slide(
 
 
 def _organ_edge(rng: np.random.Generator, shape: tuple[int, int]) -> UINT8:
-    """Return 255 on tissue, 0 on glass: every third slide has an edge of the organ."""
+    """Return 255 on tissue, 0 on glass: every third large slide has an edge of the organ."""
     remain = np.full(shape, 255, np.uint8)
-    if rng.random() > 0.35:
+    if rng.random() > 0.35 or min(shape) - 2 * MARGIN < _ROOM_FOR_EDGE:
         return remain
     angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.22, 0.38)
     y, x = np.ogrid[0 : shape[0], 0 : shape[1]]
