@@ -152,6 +152,7 @@ class Run:
                 message="Stopped: finished members are kept." if stopped else "",
                 error="" if stopped else _sentence(error),
                 finished=True,
+                keys=tuple(keys),
             )
 
     def _mix(

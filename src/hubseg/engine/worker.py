@@ -114,8 +114,8 @@ def run_member(job: Job) -> MemberMap:
     return networks.run(job)
 
 
-def stop_run(run_id: str, dask_worker: Any) -> None:
-    """Tell a worker to stop a run at its next view."""
+async def stop_run(run_id: str, dask_worker: Any) -> None:
+    """Tell a worker to stop a run at its next view; a coroutine, so that nobody waits for it."""
     dask_worker.plugins[PLUGIN].stopped.add(run_id)
 
 

@@ -14,11 +14,12 @@ from hubseg.organ import FACTS, DataSource, Organ
 from hubseg.synthetic.tissue import make_slide
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hubseg.synthetic.canvas import UINT8
 
-__all__ = ["SAMPLES", "Sample", "write_samples"]
+__all__ = ["SAMPLES", "Sample", "kidneys", "write_samples"]
 
 _COLUMNS = (
     "id",
@@ -56,13 +57,25 @@ SAMPLES = (
 )
 
 
-def write_samples(folder: Path, *, height: int = 3000, width: int = 3000) -> list[str]:
+def kidneys(count: int, *, first_seed: int) -> tuple[Sample, ...]:
+    """Return `count` kidney slides to train on beside real ones, one seed each."""
+    seeds = range(first_seed, first_seed + count)
+    return tuple(
+        Sample(f"synthetic_{seed}", Organ.KIDNEY, DataSource.HUBMAP, seed, 85) for seed in seeds
+    )
+
+
+def write_samples(
+    folder: Path, samples: Sequence[Sample] = SAMPLES, *, height: int = 3000, width: int = 3000
+) -> list[str]:
     """Write ``train_images/<id>.tiff`` and ``train.csv`` into `folder`; return the ids.
 
     Parameters
     ----------
     folder
         Made when it does not exist; files of the same names are replaced.
+    samples
+        What to draw; default: the bundled set.
     height, width
         Size of each slide, px.
     """
@@ -71,7 +84,7 @@ def write_samples(folder: Path, *, height: int = 3000, width: int = 3000) -> lis
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_COLUMNS)
-        for sample in SAMPLES:
+        for sample in samples:
             image, mask = make_slide(
                 sample.organ, height=height, width=width, seed=sample.seed, source=sample.source
             )
@@ -81,7 +94,7 @@ def write_samples(folder: Path, *, height: int = 3000, width: int = 3000) -> lis
             thickness = facts.thickness_um[sample.source]
             about = [sample.id, sample.organ.value, sample.source.value, height, width]
             table.writerow([*about, um_per_px, thickness, encode(mask), "", ""])
-    return [sample.id for sample in SAMPLES]
+    return [sample.id for sample in samples]
 
 
 def _write_slide(path: Path, image: UINT8, um_per_px: float, quality: int) -> None:

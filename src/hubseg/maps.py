@@ -1,0 +1,81 @@
+"""The newest map of a slide: what a project's runs left in its store, mixed again.
+
+Responsible for writing a finished run into a project and for finding it there. Needs no torch.
+Does not know how a run is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.probability import MapStore, mix
+from hubseg.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hubseg.probability import MemberMap, ProbabilityMap
+    from hubseg.project import ReviewProject, RunRecord
+    from hubseg.recipe import Member
+    from hubseg.slide import Slide
+
+__all__ = ["newest_map", "newest_recipe", "record"]
+
+
+def record(
+    project: ReviewProject,
+    run_id: str,
+    slide_id: str,
+    recipe: Recipe,
+    keys: Iterable[tuple[Member, str]],
+) -> None:
+    """Record which members of a run on a slide are in the project's store.
+
+    Raises
+    ------
+    OSError
+        When the project cannot be written.
+    """
+    project.record_run(
+        run_id,
+        slide_id,
+        recipe_digest=recipe.digest,
+        recipe=recipe.to_yaml(),
+        members=[f"{m.resolution}/{m.entry}/{m.fold}/{key}" for m, key in keys],
+    )
+
+
+def newest_map(project: ReviewProject, slide: Slide) -> ProbabilityMap | None:
+    """Return the map of a slide's newest run that still has members in the store, or None."""
+    for run in reversed(project.runs(slide.id)):
+        recipe, found = _stored(project, run)
+        if found:
+            return mix(
+                recipe,
+                found,
+                shape=(slide.height, slide.width),
+                slide_digest=project.digest(slide),
+                total=len(run.members),
+            )
+    return None
+
+
+def newest_recipe(project: ReviewProject, slide_id: str) -> Recipe | None:
+    """Return the recipe of a slide's newest run, or None."""
+    runs = project.runs(slide_id)
+    return Recipe.from_yaml(runs[-1].recipe, where="The recorded recipe") if runs else None
+
+
+def _stored(
+    project: ReviewProject, run: RunRecord
+) -> tuple[Recipe, list[tuple[Member, MemberMap]]]:
+    recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
+    members = {(m.resolution, m.entry, m.fold): m for m in recipe.members()}
+    store = MapStore(project.maps)
+    found = []
+    for line in run.members:
+        resolution, entry, fold, key = line.split("/")
+        made = store.get(key)
+        if made is not None:
+            found.append((members[int(resolution), int(entry), int(fold)], made))
+    return recipe, found

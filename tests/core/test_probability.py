@@ -1,0 +1,176 @@
+"""Mixing member maps, and a store that gives back what it was given or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubseg.probability import MapStore, MemberMap, ProbabilityMap, map_key, mix
+from hubseg.recipe import Entry, Member, NetworkSpec, Recipe, Resolution
+
+SHAPE = (40, 60)
+
+
+def recipe(merge: str = "exact", **more: object) -> Recipe:
+    entry = Entry(network=NetworkSpec(encoder="a"), checkpoint="a_{fold}", weight=1)
+    heavy = Entry(network=NetworkSpec(encoder="b"), checkpoint="b_{fold}", weight=3)
+    return Recipe(
+        name="two sizes",
+        folds=(0, 1),
+        merge=merge,
+        resolutions=(
+            Resolution(size=32, weight=0.2, members=(entry, heavy)),
+            Resolution(size=64, weight=0.8, members=(entry,)),
+        ),
+        **more,
+    )
+
+
+def made(recipe: Recipe, seed: int = 0) -> list[tuple[Member, MemberMap]]:
+    random = np.random.default_rng(seed)
+    maps = []
+    for member in recipe.members():
+        side = recipe.resolutions[member.resolution].size // 2
+        maps.append((member, MemberMap(random.random((side, side), np.float32))))
+    return maps
+
+
+def mixed(recipe: Recipe, maps: list[tuple[Member, MemberMap]]) -> ProbabilityMap:
+    return mix(recipe, maps, shape=SHAPE, slide_digest="s")
+
+
+def written_out(recipe: Recipe, maps: list[tuple[Member, MemberMap]]) -> np.ndarray:
+    """The published loop: enlarge each map, average by weight, truncate, merge in float64."""
+    total = np.zeros(SHAPE, np.float64)
+    for index, resolution in enumerate(recipe.resolutions):
+        summed, weights = np.zeros(SHAPE, np.float64), 0.0
+        for member, one in maps:
+            if member.resolution == index:
+                summed += cv2.resize(one.values, SHAPE[::-1]).astype(np.float64) * member.weight
+                weights += member.weight
+        levels = summed / weights * 255
+        total += (np.trunc(levels) if recipe.merge == "published" else levels) * resolution.weight
+    return total
+
+
+@given(st.integers(0, 1000))
+def test_enlarging_once_is_the_map_of_enlarging_each(seed: int):
+    plan = recipe()
+    maps = made(plan, seed)
+    np.testing.assert_allclose(mixed(plan, maps).values, written_out(plan, maps), atol=2e-4)
+
+
+def test_published_merge_truncates_each_resolution_first():
+    plan = recipe("published")
+    maps = made(plan)
+    step = np.abs(mixed(plan, maps).values - written_out(plan, maps))
+    assert step.max() <= 0.8001  # rounding may move a value over one whole level, seldom
+    assert (step > 1e-3).mean() < 1e-3
+
+
+def test_any_subset_has_a_map_and_missing_resolutions_do_not_darken_it():
+    plan = recipe()
+    white = [(m, MemberMap(np.ones((16, 16), np.float32))) for m, _ in made(plan)][:1]
+    probability = mixed(plan, white)
+    np.testing.assert_allclose(probability.values, 255, atol=1e-3)
+    assert (probability.done, probability.total) == (1, 6)
+    assert probability.disagreement is None
+
+
+def test_disagreement_is_the_weighted_deviation_between_members():
+    plan = recipe()
+    low, high = plan.members()[4:6]
+    zero = MemberMap(np.zeros((32, 32), np.float32))
+    one = MemberMap(np.ones((32, 32), np.float32))
+    probability = mixed(plan, [(low, zero), (high, one)])
+    assert probability.disagreement is not None
+    np.testing.assert_allclose(probability.disagreement, 127.5, atol=1e-3)
+    agreed = mixed(plan, [(low, one), (high, one)])
+    assert agreed.disagreement is not None
+    np.testing.assert_allclose(agreed.disagreement, 0, atol=0.1)
+
+
+def test_nothing_to_mix_is_said():
+    with pytest.raises(ValueError, match="no member map"):
+        mixed(recipe(), [])
+
+
+def test_a_map_that_is_not_finite_is_refused_at_the_door():
+    values = np.full(SHAPE, np.nan, np.float32)
+    with pytest.raises(ValueError, match="finite"):
+        ProbabilityMap(values, None, "s", "r", 1, 1)
+
+
+def key(plan: Recipe, member: Member, slide: str = "s", checkpoint: str = "c") -> str:
+    return map_key(plan, member, slide_digest=slide, checkpoint_digest=checkpoint)
+
+
+def test_key_follows_what_decides_the_values_and_nothing_else():
+    plan = recipe()
+    member = plan.members()[0]
+    base = key(plan, member)
+    assert key(recipe("published"), member) == base
+    assert key(plan, replace(member, fold=1, weight=9.0, checkpoint="elsewhere")) == base
+    different = {
+        base,
+        key(plan, member, slide="t"),
+        key(plan, member, checkpoint="d"),
+        key(recipe(tta="none"), member),
+        key(recipe(channel_order="bgr"), member),
+        key(plan, plan.members()[-1]),
+    }
+    assert len(different) == 6
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> MapStore:
+    return MapStore(tmp_path / "maps")
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 99))
+def test_store_gives_back_what_it_was_given(tmp_path_factory, height: int, width: int, seed: int):
+    store = MapStore(tmp_path_factory.mktemp("maps"))
+    values = np.random.default_rng(seed).random((height, width), np.float32)
+    store.put("ab12", MemberMap(values, (1.0, 2.0, 3.0, 4.0, 5.0), 0.5))
+    again = store.get("ab12")
+    assert again is not None
+    np.testing.assert_array_equal(again.values, values)
+    assert (again.organ_logits, again.um_per_px) == ((1.0, 2.0, 3.0, 4.0, 5.0), 0.5)
+
+
+def test_store_has_nothing_it_was_not_given(store: MapStore):
+    assert store.get("ab12") is None
+    assert "ab12" not in store
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_damaged_map_is_dropped_not_shown(store: MapStore, share: float):
+    path = store.put("ab12", MemberMap(np.random.default_rng(0).random((64, 64), np.float32)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    assert store.get("ab12") is None
+    assert "ab12" not in store
+
+
+def test_a_flipped_byte_is_noticed(store: MapStore):
+    path = store.put("ab12", MemberMap(np.random.default_rng(0).random((64, 64), np.float32)))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    assert store.get("ab12") is None
+
+
+def test_a_key_cannot_leave_the_folder(store: MapStore):
+    with pytest.raises(ValueError, match="not the key"):
+        store.get("../../etc/passwd")
+
+
+def test_nothing_half_written_is_left(store: MapStore):
+    store.put("ab12", MemberMap(np.zeros((4, 4), np.float32)))
+    assert [p.suffix for p in store.folder.rglob("*") if p.is_file()] == [".tif"]
