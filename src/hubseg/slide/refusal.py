@@ -1,11 +1,13 @@
 """How a file is refused: one sentence with what, where and the remedy.
 
-Responsible for turning what the system, tifffile and its codecs raise into such sentences, and
-for the bounds on declared sizes. Does not know what a header or a pixel means.
+Responsible for turning what the system, tifffile and its codecs raise into such sentences, for
+the bounds on declared sizes, and for files written whole or not at all. Does not know what a
+header or a pixel means.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -41,10 +43,54 @@ def opening(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
+        if exc.errno is None:  # not the system's: it is a sentence already
+            raise
         raise type(exc)(
             f"{path} cannot be opened ({exc.strerror or exc}): "
             "check that it exists and may be read."
         ) from exc
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Write a file whole or not at all.
+
+    Yields the path of a sibling to write (and to read back and compare); it takes the place of
+    `path` when the ``with`` ends well, and is removed when it does not.
+
+    Raises
+    ------
+    OSError
+        When the system refuses: the sentence says which file could not be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as exc:
+        if exc.errno is None:
+            raise
+        raise type(exc)(
+            f"{path} cannot be written ({exc.strerror or exc}): "
+            "check that its folder exists, may be written and has room."
+        ) from exc
+    finally:
+        if part.is_file():
+            part.unlink()
+
+
+def check_same(same: bool, path: Path) -> None:
+    """Refuse a file that does not hold what was just written to it.
+
+    Raises
+    ------
+    OSError
+        When it was not the same.
+    """
+    if not same:
+        raise OSError(
+            f"{path} reads back different from what was written: check the disk and write again."
+        )
 
 
 def damaged(path: Path, exc: BaseException) -> ValueError:

@@ -112,6 +112,23 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+def check_id(slide_id: str, where: Path) -> None:
+    """Refuse an id that could not be the name of a file in its folder.
+
+    Raises
+    ------
+    ValueError
+        When it is empty, could lead elsewhere, or has blanks at its ends, which tables lose.
+    """
+    if not slide_id or slide_id != slide_id.strip():
+        raise ValueError(f"Id {slide_id!r} in {where} is empty or has blanks around it: rename it.")
+    if ".." in slide_id or set(slide_id) & set("/\\:\0"):
+        raise ValueError(
+            f"Id {slide_id!r} in {where} could lead out of its folder: "
+            "use one without '/', '\\', ':' and '..'."
+        )
+
+
 def _open_folder(folder: Path) -> SlideTable:
     with opening(folder):
         files = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
@@ -190,11 +207,7 @@ def _image_of(row: Mapping[str, str], table: Path, folder: Path, files: set[str]
         When the id or the path would leave the table's folder, or no file answers to the id.
     """
     slide_id, image = row["id"], row.get("image", "")
-    if ".." in slide_id or set(slide_id) & set("/\\:\0"):
-        raise ValueError(
-            f"Id {slide_id!r} in {table} could lead out of its folder: "
-            "use one without '/', '\\', ':' and '..'."
-        )
+    check_id(slide_id, table)
     if image:
         relative = not Path(image).is_absolute() and not PureWindowsPath(image).drive
         if relative and ".." in PureWindowsPath(image).parts:

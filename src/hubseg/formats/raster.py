@@ -1,0 +1,152 @@
+"""Masks as images: PNG and TIFF, 0 outside and 255 inside.
+
+Responsible for writing them, for comparing what was written, and for reading any raster of whole
+numbers as a mask. Does not know slides: the caller compares sizes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import tifffile
+
+from hubseg.slide.refusal import (
+    BEST_COMPRESSION,
+    DAMAGE,
+    check_same,
+    check_size,
+    damaged,
+    opening,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["read_mask", "write_mask_png", "write_mask_tiff"]
+
+
+def write_mask_png(path: Path | str, mask: NDArray[np.bool_]) -> Path:
+    """Write a mask as an 8-bit grey PNG, read it back, and only then give the file its name.
+
+    Parameters
+    ----------
+    path
+        File to write; one that exists is replaced as a whole.
+    mask
+        (h, w) bool.
+
+    Returns
+    -------
+    Path
+        The file, absolute.
+
+    Raises
+    ------
+    ValueError
+        When `mask` is not (h, w).
+    OSError
+        When the file cannot be written, or reads back different.
+    """
+    path, grey = Path(path).absolute(), _grey(mask)
+    with writing(path) as part:
+        part.write_bytes(cv2.imencode(".png", grey)[1].tobytes())
+        check_same(np.array_equal(read_mask(part), grey != 0), path)
+    return path
+
+
+def write_mask_tiff(path: Path | str, mask: NDArray[np.bool_]) -> Path:
+    """Write a mask as an 8-bit grey TIFF with Deflate; otherwise as :func:`write_mask_png`."""
+    path, grey = Path(path).absolute(), _grey(mask)
+    with writing(path) as part:
+        tifffile.imwrite(part, grey, compression="zlib", photometric="minisblack")
+        check_same(np.array_equal(read_mask(part), grey != 0), path)
+    return path
+
+
+def read_mask(path: Path | str) -> NDArray[np.bool_]:
+    """Return the pixels of a raster that are not 0.
+
+    Parameters
+    ----------
+    path
+        PNG or TIFF of bits or whole numbers: 0/1, 0/255 or object labels. Of a colour image a
+        pixel is inside where any of red, green and blue is not 0. The stored numbers count, not
+        the tag that says which of them is shown white. Of several pages the first is read.
+
+    Returns
+    -------
+    ndarray
+        (h, w) bool.
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged, declares more than it can hold, or is no such raster: a JPEG
+        has smeared edges, and floating-point values need a threshold first.
+    OSError
+        When it cannot be opened.
+    """
+    path = Path(path)
+    with opening(path), path.open("rb") as stream:
+        start = stream.read(24)
+        if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            stream.seek(0)
+            pixels = _read_tiff(path, stream)
+        elif start.startswith(b"\x89PNG\r\n\x1a\n"):
+            width, height = (int.from_bytes(start[at : at + 4], "big") for at in (16, 20))
+            check_size(path, height, width, 8)
+            pixels = _read_png(path)
+        else:
+            raise ValueError(
+                f"{path} is no PNG or TIFF, the formats that keep a mask's edges: "
+                "save it as one of them."
+            )
+    if pixels.dtype.kind not in "bui" or pixels.ndim not in (2, 3):
+        raise ValueError(
+            f"{path} holds {pixels.dtype} values of shape {pixels.shape}, which are no mask: "
+            "save 0 outside and 255 inside."
+        )
+    if pixels.ndim == 3:
+        colours = 1 if pixels.shape[-1] == 2 else 3  # what follows them is transparency
+        return np.asarray(pixels[..., :colours].any(axis=-1))
+    return np.asarray(pixels != 0)
+
+
+def _grey(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    mask = np.asarray(mask)
+    if mask.ndim != 2 or 0 in mask.shape:
+        raise ValueError(f"A mask of shape {mask.shape} is no image: give one of (h, w).")
+    return np.where(mask != 0, 255, 0).astype(np.uint8)
+
+
+def _read_png(path: Path) -> NDArray[Any]:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as exc:
+        raise damaged(path, exc) from exc
+    if pixels is None:
+        raise damaged(path, ValueError("no pixels came out"))
+    return np.asarray(pixels)
+
+
+def _read_tiff(path: Path, stream: Any) -> NDArray[Any]:
+    """Return the first page, (h, w) or (h, w, channels)."""
+    try:
+        page = tifffile.TiffFile(stream, _multifile=False).pages[0]
+        height, width, bits = page.imagelength, page.imagewidth, page.bitspersample
+        packed = 1 if page.compression == 1 else BEST_COMPRESSION
+    except DAMAGE as exc:
+        raise damaged(path, exc) from exc
+    if not isinstance(bits, int) or page.imagedepth != 1:
+        raise ValueError(f"{path} holds a volume or mixed numbers: save one 8-bit image.")
+    check_size(path, height, width, bits * page.samplesperpixel, packed)
+    try:
+        pixels = page.asarray()
+    except DAMAGE as exc:
+        raise damaged(path, exc) from exc
+    planar = page.planarconfig == 2 and pixels.ndim == 3
+    return np.moveaxis(pixels, 0, -1) if planar else np.asarray(pixels)
