@@ -14,7 +14,7 @@ from hubseg.journal import Entry, History, Kind, standing
 from hubseg.mask import LiveMask
 from hubseg.project import Verdict
 from hubseg.project.opening import open_project
-from hubseg.replay import facts_from, state_from, verdict_from
+from hubseg.replay import ReviewState, facts_from, state_from, verdict_from
 from hubseg.session.core import SessionCore
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Slides(SessionCore):
         self.project = opened
         self._untold, self._slides = overview.untold, overview.slides
         self._verdicts, self.last_saved = overview.verdicts, overview.last_saved
-        self._history, self._state = overview.history, state_from(overview.history.done)
+        self._history, self._state = overview.history, overview.state
         self._announce(without_slide=True)
         for note in notes:
             self.told.emit(note)
@@ -220,6 +220,7 @@ class _Overview:
     slides: dict[str, Slide]
     verdicts: dict[str, Verdict]
     history: History
+    state: ReviewState
     last_saved: datetime | None
 
     @classmethod
@@ -229,10 +230,12 @@ class _Overview:
         for row in standing(entries):
             rows.setdefault(row.slide_id, []).append(row)
         untold = {slide.id: slide for slide in project.slides()}
+        history = History(row for row in entries if row.slide_id is None)
         return cls(
             untold=untold,
             slides={i: s.told(**facts_from(rows.get(i, ()))) for i, s in untold.items()},
             verdicts={i: verdict_from(rows.get(i, ())) for i in untold},
-            history=History(row for row in entries if row.slide_id is None),
+            history=history,
+            state=state_from(history.done),
             last_saved=entries[-1].at if entries else None,
         )
