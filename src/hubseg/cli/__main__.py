@@ -1,0 +1,5 @@
+"""``python -m hubseg.cli``: the hubseg command."""
+
+from hubseg.cli import main
+
+raise SystemExit(main())
