@@ -20,7 +20,7 @@ from hubseg.journal import Entry, History, Kind, standing
 from hubseg.lock import WriteLock
 from hubseg.organ import DataSource, Organ
 from hubseg.project import ReviewProject
-from hubseg.project.opening import open_project
+from hubseg.project.opening import prepare_project
 from hubseg.project.place import beside, is_kept_clean, of_person
 from hubseg.slide import SlideTable
 
@@ -147,7 +147,7 @@ class TestSameFile:
         write_slide(slide.path, 9)
         found, same = project.check_file(slide)
         assert not same
-        assert found.digest != slide.digest
+        assert found.digest != slide.digest, "it is a new object, which remembers nothing"
         assert (found.organ, found.origins) == (slide.organ, slide.origins)
 
     def test_another_size_is_noticed_and_read_anew(self, project: ReviewProject) -> None:
@@ -436,17 +436,24 @@ class TestRefusals:
         assert sorted(tiles.iterdir()) == before
 
 
-def test_runs_and_exports_are_kept(project: ReviewProject) -> None:
-    project.record_run("r1", "one", recipe_digest="d", recipe="name: x", members=["k1", "k2"])
-    project.record_run("r1", "two", recipe_digest="d", recipe="name: x", members=[])
+def test_runs_are_kept_and_a_run_that_goes_on_replaces_itself(project: ReviewProject) -> None:
+    what = {"recipe_digest": "d", "recipe": "name: x"}
+    project.record_run("r1", "one", **what, members=["k1"], slide_digest="s")
+    project.record_run("r1", "two", **what, members=[])
+    project.record_run("r0", "one", **what, members=["k3"])
+    project.record_run("r1", "one", **what, members=["k1", "k2"], slide_digest="s")
+    assert [r.members for r in project.runs("one")] == [("k3",), ("k1", "k2")]
+    assert [r.slide_digest for r in project.runs("one")] == ["", "s"]
+    assert [r.slide_id for r in project.runs()] == ["two", "one", "one"]
+    assert project.maps == project.path / "maps"
+    assert project.maps.is_dir()
+
+
+def test_exports_are_kept(project: ReviewProject) -> None:
     project.record_export("/out/s.csv", format="kaggle-rle", digest="abc")
-    assert [r.members for r in project.runs("one")] == [("k1", "k2")]
-    assert [r.slide_id for r in project.runs()] == ["one", "two"]
     (export,) = project.exports()
     assert (export.author, export.format, export.path) == ("ann", "kaggle-rle", "/out/s.csv")
     assert export.at.tzinfo is not None
-    assert project.maps == project.path / "maps"
-    assert project.maps.is_dir()
 
 
 class TestPlace:
@@ -498,9 +505,13 @@ class TestOpening:
         assert len(notes) == 1
         assert "gone" in notes[0]
 
-    def test_the_open_project_is_used_again(self, project: ReviewProject, tiles: Path) -> None:
-        assert open_project(tiles / "train.csv", already=project)[0] is project
-        assert open_project(project.path, already=project)[0] is project
+    def test_the_project_that_is_open_is_not_opened_again(
+        self, project: ReviewProject, tiles: Path
+    ) -> None:
+        found = prepare_project(tiles / "train.csv", already=project.path)
+        assert found.project is None
+        assert len(found.table.slides) == 2
+        assert prepare_project(project.path, already=project.path).table is None
 
     def test_a_second_opener_is_told(self, project: ReviewProject, tiles: Path) -> None:
         second, notes = open_project(tiles / "train.csv")
@@ -544,6 +555,11 @@ class TestOpening:
     def test_a_project_that_is_not_there_is_refused(self, tiles: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"holds no review\.sqlite"):
             open_project(tiles / "no.hubseg")
+
+
+def open_project(*where: Path) -> tuple[ReviewProject, tuple[str, ...]]:
+    prepared = prepare_project(*where)
+    return prepared.project, prepared.notes
 
 
 def row(seq: int, kind: Kind, target: int | None = None) -> Entry:

@@ -203,6 +203,74 @@ class TestOpening:
         assert not (tiles / "tiles.hubseg").exists()
         session.close()
 
+    def test_the_slow_part_of_opening_may_run_in_another_thread(
+        self, session: ReviewSession, tiles: Path, tmp_path: Path
+    ) -> None:
+        def prepared(*where: Path, **options: Any) -> Any:
+            answer: list[Any] = []
+            thread = threading.Thread(target=lambda: answer.append(session.prepare(*where)))
+            thread.start()
+            thread.join()
+            return answer[0]
+
+        session.paint(square(), add=True)
+        again = prepared(tiles)
+        session.enter(again)
+        assert not session.edits.is_empty
+        other = Path(shutil.copytree(tiles, tmp_path / "other"))
+        shutil.rmtree(other / "tiles.hubseg")
+        opening = prepared(other)
+        assert session.current.path.parent == tiles, "nothing changes before it is entered"
+        session.enter(opening)
+        assert session.current.path.parent == other
+        assert session.paint(square(), add=True) is not None
+        with pytest.raises(ValueError, match="closed in the meantime"):
+            session.enter(again)
+        unused = prepared(tiles)
+        unused.close()
+        session.open(tiles)
+        assert not session.project.read_only
+
+    def test_work_that_is_not_saved_is_not_left_behind(
+        self, session: ReviewSession, tiles: Path, tmp_path: Path
+    ) -> None:
+        fill_disk(session)
+        for seed in range(0, 40, 2):
+            paint_noise(session, seed)
+        project = session.project
+        with pytest.raises(OSError, match="not saved yet"):
+            session.open(tiles, project=tmp_path / "other.hubseg")
+        assert session.project is project
+        assert not session.edits.is_empty
+
+    def test_a_reader_that_opens_again_may_write_once_the_writer_left(
+        self, session: ReviewSession, tiles: Path
+    ) -> None:
+        second = ReviewSession()
+        second.open(tiles)
+        assert second.project.read_only
+        session.close()
+        second.open(tiles)
+        assert not second.project.read_only
+        second.close()
+
+    def test_what_a_view_found_out_about_a_file_is_kept(self, session: ReviewSession) -> None:
+        session.tell(um_per_px=0.1)
+        here = session.current
+        assert here.digest
+        session.go_to("b")
+        session.go_to("a")
+        assert session.current is here
+
+    def test_a_file_replaced_while_open_is_read_anew(
+        self, session: ReviewSession, tiles: Path
+    ) -> None:
+        old = probability(session)
+        session.go_to("b")
+        write_slide(tiles / "a.tiff", 77)
+        session.go_to("a")
+        assert session.show(old) is False
+
     def test_without_a_slide_nothing_can_be_done_and_nothing_breaks(self) -> None:
         session = ReviewSession()
         assert session.paint(square(), add=True) is None

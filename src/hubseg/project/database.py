@@ -62,9 +62,11 @@ CREATE TABLE runs (
     at TEXT NOT NULL,
     run_id TEXT NOT NULL,
     slide_id TEXT NOT NULL REFERENCES slides(id),
+    slide_digest TEXT NOT NULL,
     recipe_digest TEXT NOT NULL,
     recipe TEXT NOT NULL,
-    members TEXT NOT NULL
+    members TEXT NOT NULL,
+    UNIQUE (run_id, slide_id)
 );
 CREATE TABLE exports (
     number INTEGER PRIMARY KEY,
@@ -222,7 +224,11 @@ class Database:
             file = Path(self._scratch.name) / FILE
         mode = "ro" if self.writer else "rw"
         db = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=1.0
+            f"{file.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=1.0,
+            check_same_thread=False,  # opened in one thread, then used in another
         )
         db.execute("PRAGMA trusted_schema=OFF")
         db.execute("PRAGMA foreign_keys=ON")

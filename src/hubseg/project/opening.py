@@ -6,6 +6,7 @@ project is expected (:mod:`hubseg.project.place`) or what is done with it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubseg.project.place import beside, is_kept_clean, of_person
@@ -15,18 +16,37 @@ from hubseg.slide import SlideTable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["open_project"]
+__all__ = ["Prepared", "notes_on", "prepare_project"]
 
 
-def open_project(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was found where a person pointed.
+
+    Attributes
+    ----------
+    project
+        The project, open; None when it is the one that is open already.
+    table
+        Slides that the project that is open already shall add.
+    notes
+        Sentences worth telling a person.
+    """
+
+    project: ReviewProject | None
+    table: SlideTable | None
+    notes: tuple[str, ...]
+
+
+def prepare_project(
     path: Path,
     target: Path | None = None,
     *,
     images: Path | None = None,
     author: str | None = None,
-    already: ReviewProject | None = None,
-) -> tuple[ReviewProject, tuple[str, ...]]:
-    """Open the project of some slides; make it when there is none.
+    already: Path | None = None,
+) -> Prepared:
+    """Open the project of some slides; make it when there is none. May run in any thread.
 
     Parameters
     ----------
@@ -39,14 +59,7 @@ def open_project(
     author
         Who reviews.
     already
-        A project that is open: it is used when it is the one.
-
-    Returns
-    -------
-    ReviewProject
-        The project; `already` itself when that is the one.
-    tuple of str
-        Sentences worth telling a person.
+        Path of the project that is open: it is not opened again.
 
     Raises
     ------
@@ -55,16 +68,12 @@ def open_project(
     """
     path = path.absolute()
     if path.suffix == SUFFIX and (ReviewProject.exists(path) or not path.exists()):
-        project = _reach(path, author, already)
-        return project, _notes(project)
+        return _reached(path, None, author, already)
     table = SlideTable.open(path, images=images)
     places = [target.absolute()] if target is not None else _places(path)
     found = next((place for place in places if ReviewProject.exists(place)), None)
     if found is not None:
-        project = _reach(found, author, already)
-        if not project.read_only:
-            project.add(table)
-        return project, _notes(project, table)
+        return _reached(found, table, author, already)
     if not table.slides:
         why = next(iter(table.missing.values()), "it lists none.")
         raise ValueError(f"No slide of {path} can be opened: {why}")
@@ -78,8 +87,19 @@ def open_project(
         where: tuple[str, ...] = ()
         if target is None and place != beside(path):
             where = (f"{path.name} is kept as it is: the review is saved in {place}.",)
-        return project, (*where, *_notes(project, table))
+        return Prepared(project, None, (*where, *notes_on(project, table)))
     raise ValueError(f"There is no place for the project of {path}: name one.")
+
+
+def _reached(
+    path: Path, table: SlideTable | None, author: str | None, already: Path | None
+) -> Prepared:
+    if path == already:
+        return Prepared(None, table, ())
+    project = ReviewProject.open(path, author=author)
+    if table is not None and not project.read_only:
+        project.add(table)
+    return Prepared(project, None, notes_on(project, table))
 
 
 def _places(path: Path) -> list[Path]:
@@ -88,13 +108,8 @@ def _places(path: Path) -> list[Path]:
     return [beside(path), of_person(path)]
 
 
-def _reach(path: Path, author: str | None, already: ReviewProject | None) -> ReviewProject:
-    if already is not None and already.path == path:
-        return already
-    return ReviewProject.open(path, author=author)
-
-
-def _notes(project: ReviewProject, table: SlideTable | None = None) -> tuple[str, ...]:
+def notes_on(project: ReviewProject, table: SlideTable | None = None) -> tuple[str, ...]:
+    """Return what a person should know of a project that was just opened."""
     notes = [project.why_read_only] if project.read_only else []
     present = project.slides()
     absent = list(project.missing.values())

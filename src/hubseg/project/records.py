@@ -29,6 +29,8 @@ class RunRecord:
         When it was recorded, UTC.
     run_id, slide_id, recipe_digest
         Which run of what on which slide.
+    slide_digest
+        Content of the slide's file that was run on; "" when it was not told.
     recipe
         The recipe's YAML.
     members
@@ -38,6 +40,7 @@ class RunRecord:
     at: datetime
     run_id: str
     slide_id: str
+    slide_digest: str
     recipe_digest: str
     recipe: str
     members: tuple[str, ...]
@@ -62,27 +65,37 @@ class RecordRows:
         self._author = author
 
     def record_run(
-        self, run_id: str, slide_id: str, recipe_digest: str, recipe: str, members: Sequence[str]
+        self,
+        run_id: str,
+        slide_id: str,
+        slide_digest: str,
+        recipe_digest: str,
+        recipe: str,
+        members: Sequence[str],
     ) -> None:
-        """Add a run."""
-        row = (_now(), run_id, slide_id, recipe_digest, recipe, json.dumps(list(members)))
+        """Add a run, or replace what it had before; it counts as the newest then."""
+        made = json.dumps(list(members))
+        row = (_now(), run_id, slide_id, slide_digest, recipe_digest, recipe, made)
         with self._database.transaction() as db:
+            db.execute("DELETE FROM runs WHERE run_id=? AND slide_id=?", (run_id, slide_id))
             db.execute(
-                "INSERT INTO runs (at, run_id, slide_id, recipe_digest, recipe, members)"
-                " VALUES (?,?,?,?,?,?)",
+                "INSERT INTO runs (at, run_id, slide_id, slide_digest, recipe_digest, recipe,"
+                " members) VALUES (?,?,?,?,?,?,?)",
                 row,
             )
 
     def runs(self, slide_id: str | None) -> tuple[RunRecord, ...]:
         """Return the runs of a slide, or of all, oldest first."""
         rows = self._database.query(
-            "SELECT at, run_id, slide_id, recipe_digest, recipe, members FROM runs"
+            "SELECT at, run_id, slide_id, slide_digest, recipe_digest, recipe, members FROM runs"
             " WHERE ?1 IS NULL OR slide_id=?1 ORDER BY number",
             (slide_id,),
         )
         return tuple(
-            RunRecord(datetime.fromisoformat(at), run, slide, digest, recipe, tuple(json.loads(m)))
-            for at, run, slide, digest, recipe, m in rows
+            RunRecord(
+                datetime.fromisoformat(at), run, slide, pixels, digest, recipe, tuple(json.loads(m))
+            )
+            for at, run, slide, pixels, digest, recipe, m in rows
         )
 
     def record_export(self, path: Path | str, format: str, digest: str) -> None:

@@ -43,7 +43,7 @@ class Verdict(StrEnum):
 class ReviewProject:
     """A folder ``NAME.hubseg`` with ``review.sqlite`` and ``maps/``: :meth:`create`, :meth:`open`.
 
-    All methods are called from the thread that opened it.
+    It may be handed from one thread to another, but is used by one at a time.
 
     Attributes
     ----------
@@ -323,16 +323,34 @@ class ReviewProject:
     # ------------------------------------------------------------------------------- records
 
     def record_run(
-        self, run_id: str, slide_id: str, *, recipe_digest: str, recipe: str, members: Sequence[str]
+        self,
+        run_id: str,
+        slide_id: str,
+        *,
+        recipe_digest: str,
+        recipe: str,
+        members: Sequence[str],
+        slide_digest: str = "",
     ) -> None:
-        """Record which maps (keys of the store) a run left; `recipe` is its YAML.
+        """Record what a run left; again for the same run and slide replaces it.
+
+        Parameters
+        ----------
+        run_id, slide_id
+            Which run, on which slide.
+        recipe_digest, recipe
+            What was run: its digest and its YAML.
+        members
+            One text per finished member map in the store.
+        slide_digest
+            Content of the slide's file that was run on.
 
         Raises
         ------
         OSError
             When the project cannot be written.
         """
-        self._records.record_run(run_id, slide_id, recipe_digest, recipe, members)
+        self._records.record_run(run_id, slide_id, slide_digest, recipe_digest, recipe, members)
 
     def runs(self, slide_id: str | None = None) -> tuple[RunRecord, ...]:
         """Return the runs of a slide, or of all, oldest first."""

@@ -53,6 +53,7 @@ class SlideRows:
 
     def __init__(self, database: Database) -> None:
         self.missing: dict[str, str] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
         self._database = database
         self._root = database.folder.parent
 
@@ -155,20 +156,22 @@ class SlideRows:
         """Compare a slide's file with the record (:meth:`hubseg.project.ReviewProject`)."""
         size, mtime, digest = self._record(slide)
         stamp = _stamp(slide.path)
-        if stamp == (size, mtime):
+        replaced = self._seen.setdefault(slide.id, stamp) != stamp
+        self._seen[slide.id] = stamp
+        if stamp == (size, mtime) and not replaced:
             return slide, True
         found = read_slide(slide.path, id=slide.id)
-        resized = found.levels != slide.levels
         if digest is None:
-            same = not resized
+            same = found.levels == slide.levels
         else:
             same = stamp[0] == size and found.digest == digest
-        if same:
-            if digest is not None and not self._database.read_only:
+            if same and stamp != (size, mtime) and not self._database.read_only:
                 self._write(slide, (*stamp, digest))
+        if same and not replaced:
             return slide, True
+        # What the old object remembers of the file (digest, layout) may not hold any more.
         known = {name: getattr(slide, name) for name in ("organ", "source", "um_per_px", "origins")}
-        return replace(found, **known), False
+        return replace(found, **known), same
 
     def record_file(self, slide: Slide) -> None:
         """Record that the work on `slide` belongs to its file as it is now.

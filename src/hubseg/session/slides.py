@@ -5,23 +5,20 @@ Responsible for which project is open and which slide is shown. Does not know wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubseg.edits import Edits
-from hubseg.journal import Entry, History, Kind, standing
+from hubseg.journal import History, Kind
 from hubseg.mask import LiveMask
 from hubseg.project import Verdict
-from hubseg.project.opening import open_project
-from hubseg.replay import ReviewState, facts_from, state_from, verdict_from
+from hubseg.project.opening import notes_on, prepare_project
+from hubseg.replay import facts_from, state_from
 from hubseg.session.core import SessionCore
+from hubseg.session.opening import Opening, Overview
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from hubseg.project import ReviewProject
-    from hubseg.slide import Slide
 
 __all__ = ["Slides"]
 
@@ -56,25 +53,56 @@ class Slides(SessionCore):
         OSError
             When something does not exist, cannot be read, or the work before cannot be saved.
         """
-        opened, notes = open_project(
+        self.enter(self.prepare(path, project=project, images=images))
+
+    def prepare(
+        self, path: Path | str, *, project: Path | str | None = None, images: Path | None = None
+    ) -> Opening:
+        """Do the slow part of :meth:`open`, in any thread: read headers, open the project.
+
+        What is open stays as it is; give the answer to :meth:`enter`, or close it.
+
+        Raises
+        ------
+        ValueError, OSError
+            As :meth:`open`.
+        """
+        now = self.project
+        prepared = prepare_project(
             Path(path),
             None if project is None else Path(project),
             images=images,
             author=self._author,
-            already=self.project,
+            already=None if now is None or now.read_only else now.path,
         )
+        if prepared.project is None:
+            return Opening(prepared, None, now)
         try:
-            overview = _Overview.of(opened)
-            if opened is not self.project and not self.close():
-                raise OSError(
-                    "The work before is not saved yet: free some space, then open the other again."
-                )
+            return Opening(prepared, Overview.of(prepared.project), now)
         except (OSError, ValueError):
-            if opened is not self.project:
-                opened.close()
+            prepared.project.close()
             raise
+
+    def enter(self, opening: Opening) -> None:
+        """Do the quick part of :meth:`open`, in the session's own thread.
+
+        Raises
+        ------
+        ValueError, OSError
+            As :meth:`open`; what was open stays open then.
+        """
+        project, overview = opening.prepared.project, opening.overview
+        notes = opening.prepared.notes
+        if project is None or overview is None:
+            project = self._same_project(opening)
+            overview, notes = Overview.of(project), notes_on(project, opening.prepared.table)
+        elif not self.close():
+            opening.close()
+            raise OSError(
+                "The work before is not saved yet: free some space, then open the other again."
+            )
         self._forget()
-        self.project = opened
+        self.project = project
         self._untold, self._slides = overview.untold, overview.slides
         self._verdicts, self.last_saved = overview.verdicts, overview.last_saved
         self._history, self._state = overview.history, overview.state
@@ -85,6 +113,13 @@ class Slides(SessionCore):
         for slide_id in ([] if first is None else [first]) + list(self._slides):
             if self.go_to(slide_id):
                 break
+
+    def _same_project(self, opening: Opening) -> ReviewProject:
+        if self.project is None or self.project is not opening.before:
+            raise ValueError("The project was closed in the meantime: open it again.")
+        if opening.prepared.table is not None:
+            self.project.add(opening.prepared.table)
+        return self.project
 
     def close(self, *, discard: bool = False) -> bool:
         """Save what waits and close the project.
@@ -138,6 +173,8 @@ class Slides(SessionCore):
             untold, same = project.check_file(self._untold[slide_id])
             history = History(project.entries(slide_id, pixels=False))
             slide = untold.told(**facts_from(history.done))
+            if untold is self._untold[slide_id] and slide == self._slides[slide_id]:
+                slide = self._slides[slide_id]  # keeps what views found out about its file
             state = state_from(history.done)
             if same:
                 edits = self._edits_of(slide, history.done)
@@ -210,32 +247,3 @@ class Slides(SessionCore):
                 if self.verdict(slide_id) in wanted:
                     return slide_id
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Overview:
-    """What is known of all slides of a project before one is shown."""
-
-    untold: dict[str, Slide]
-    slides: dict[str, Slide]
-    verdicts: dict[str, Verdict]
-    history: History
-    state: ReviewState
-    last_saved: datetime | None
-
-    @classmethod
-    def of(cls, project: ReviewProject) -> _Overview:
-        entries = project.entries(pixels=False)
-        rows: dict[str | None, list[Entry]] = {}
-        for row in standing(entries):
-            rows.setdefault(row.slide_id, []).append(row)
-        untold = {slide.id: slide for slide in project.slides()}
-        history = History(row for row in entries if row.slide_id is None)
-        return cls(
-            untold=untold,
-            slides={i: s.told(**facts_from(rows.get(i, ()))) for i, s in untold.items()},
-            verdicts={i: verdict_from(rows.get(i, ())) for i in untold},
-            history=history,
-            state=state_from(history.done),
-            last_saved=entries[-1].at if entries else None,
-        )
