@@ -1,0 +1,257 @@
+"""The command line as other programs use it: names, output and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from hubseg.cli import main
+from hubseg.derive import derive
+from hubseg.export import FORMATS, export_project
+from hubseg.formats.pseudo_labels import read_pseudo_labels
+from hubseg.formats.raster import read_mask
+from hubseg.formats.rle import decode, encode
+from hubseg.formats.table import read_submission
+from hubseg.network import build
+from hubseg.project import ReviewProject
+from hubseg.recipe import Recipe
+from hubseg.session import ReviewSession
+
+RECIPE = """
+name: tiny
+folds: [0, 1]
+tta: none
+resolutions:
+  - scale: 0.5
+    members:
+      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
+training: {steps: 2, batch: 2, crop: 32, warm_up: 1}
+"""
+SHAPE = (96, 128)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two slides with truth, a recipe with weights, and a project that predict filled."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "train_images").mkdir()
+    (folder / "recipe.yaml").write_text(RECIPE)
+    recipe = Recipe.load(folder / "recipe.yaml")
+    for fold in recipe.folds:
+        torch.manual_seed(fold)
+        state = build(recipe.members()[0].network).state_dict()
+        torch.save({"state_dict": state}, folder / f"m_{fold}")
+    random = np.random.default_rng(0)
+    with (folder / "train.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "organ", "data_source", "img_height", "img_width", "rle"])
+        for name in ("a", "b"):
+            pixels = random.integers(0, 255, (*SHAPE, 3), np.uint8)
+            cv2.imwrite(str(folder / "train_images" / f"{name}.png"), pixels)
+            truth = encode(random.random(SHAPE) > 0.5)
+            writer.writerow([name, "kidney", "Hubmap", *SHAPE, truth])
+    assert main(predict(folder, "--device", "cpu")) == 0
+    return folder
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def predict(made: Path, *more: str) -> list[str]:
+    base = ["predict", str(made / "train.csv"), "--recipe", str(made / "recipe.yaml")]
+    return [*base, "--weights", str(made), "--project", str(made / "p.hubseg"), *more]
+
+
+def test_predicting_again_computes_nothing(made: Path, capsys: pytest.CaptureFixture[str]):
+    answer = said(capsys, *predict(made))
+    assert (answer["slides"], answer["computed"], answer["failed"]) == (2, 0, {})
+
+
+def test_a_missing_image_is_listed_and_the_rest_is_done(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    table = tmp_path / "train.csv"
+    table.write_text((made / "train.csv").read_text() + "c,kidney,Hubmap,9,9,\n")
+    arguments = predict(made)
+    arguments[1] = str(table)
+    assert main([*arguments, "--images", str(made / "train_images")]) == 3
+    told = capsys.readouterr()
+    assert "2 slides predicted" in told.out
+    assert "hubseg predict: c:" in told.err
+
+
+def test_mask_changes_a_threshold_and_says_what_came_out(
+    made: Path, capsys: pytest.CaptureFixture[str]
+):
+    project = str(made / "p.hubseg")
+    low = said(capsys, "mask", project, "--threshold", "kidney/Hubmap=0")
+    high = said(capsys, "mask", project, "--threshold", "kidney/Hubmap=255")
+    assert [m["area"] for m in low["masks"]] == [1.0, 1.0]
+    assert [m["area"] for m in high["masks"]] == [0.0, 0.0]
+    said(capsys, "mask", project, "--threshold", "kidney/Hubmap=120")
+
+
+def test_evaluate_gives_dice_per_slide_organ_and_in_all(
+    made: Path, capsys: pytest.CaptureFixture[str]
+):
+    answer = said(capsys, "evaluate", str(made / "p.hubseg"), "--truth", str(made / "train.csv"))
+    with ReviewProject.open(made / "p.hubseg") as project:
+        scores = []
+        for slide in project.slides():
+            mask = derive(project, slide).mask
+            truth = decode(project.truth(slide.id) or "", SHAPE)
+            scores.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
+    assert answer["dice"] == pytest.approx(np.mean(scores))
+    assert answer["organs"]["kidney"]["slides"] == 2
+    assert main(["evaluate", str(made / "p.hubseg"), "--truth", str(made / "train.csv")]) == 0
+    assert "mean Dice" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_exported_is_the_mask_edits_included(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], format: str
+):
+    session = ReviewSession()
+    session.open(made / "p.hubseg")
+    session.go_to("a")
+    session.paint(np.ones((10, 10), bool), top=3, left=5, add=True)
+    session.close()
+    out = tmp_path / ("out.csv" if format == "kaggle-rle" else "out")
+    answer = said(capsys, "export", str(made / "p.hubseg"), "--format", format, "--out", str(out))
+    assert answer["written"] == ["a", "b"]
+    with ReviewProject.open(made / "p.hubseg") as project:
+        masks = {slide.id: derive(project, slide).mask for slide in project.slides()}
+        assert project.exports()[-1].digest == answer["digest"]
+    assert masks["a"][3:13, 5:15].all()
+    for name, mask in masks.items():
+        np.testing.assert_array_equal(read_back(out, format, name), mask)
+
+
+def read_back(out: Path, format: str, name: str) -> np.ndarray:
+    if format == "kaggle-rle":
+        return decode(read_submission(out)[name], SHAPE)
+    if format == "pseudo-labels":
+        return read_pseudo_labels(out).mask(name)
+    return read_mask(out / f"{name}{'.png' if format == 'png' else '.tif'}")
+
+
+def test_only_accepted_slides_leave_when_asked(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = ["export", str(made / "p.hubseg"), "--format", "png", "--only-accepted"]
+    arguments += ["--out", str(tmp_path / "out")]
+    assert main(arguments) == 1
+    assert "No slide is accepted yet" in capsys.readouterr().err
+    session = ReviewSession()
+    session.open(made / "p.hubseg")
+    session.go_to("b")
+    session.accept()
+    session.close()
+    assert said(capsys, *arguments)["written"] == ["b"]
+
+
+def test_a_pseudo_label_set_trains(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    labels = tmp_path / "labels"
+    with ReviewProject.open(made / "p.hubseg") as project:
+        export_project(project, labels, format="pseudo-labels")
+    answer = said(
+        capsys,
+        "train",
+        str(labels / "manifest.csv"),
+        "--recipe",
+        str(made / "recipe.yaml"),
+        "--out",
+        str(tmp_path / "run"),
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    )
+    assert answer["slides"] == 2
+    assert len(list((tmp_path / "run" / "weights").iterdir())) == 2
+
+
+def test_an_export_that_differs_from_the_mask_is_not_called_done(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def drop_last(path: Path, rows: list[tuple[str, str]]) -> None:
+        Path(path).write_text("id,rle\n" + "".join(f"{i},1 1\n" for i, _ in rows))
+
+    monkeypatch.setattr("hubseg.export.write_submission", drop_last)
+    out = tmp_path / "s.csv"
+    with (
+        ReviewProject.open(made / "p.hubseg") as project,
+        pytest.raises(ValueError, match="does not hold the mask"),
+    ):
+        export_project(project, out, format="kaggle-rle")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["predict", "absent", "--project", "x.hubseg"], 1, "absent"),
+        (["predict", "SLIDES", "--recipe", "nope", "--project", "x.hubseg"], 1, "No recipe 'nope'"),
+        (["predict", "SLIDES", "--recipe", "fast", "--project", "x.hubseg"], 1, "looked in"),
+        (["mask", "absent.hubseg"], 1, "absent.hubseg"),
+        (["mask", "PROJECT", "--threshold", "liver/Hubmap=9"], 1, "liver"),
+        (["mask", "PROJECT", "--threshold", "kidney/Hubmap=900"], 1, "900"),
+        (["export", "absent.hubseg", "--format", "png", "--out", "o"], 1, "absent.hubseg"),
+        (["train", "absent.csv", "--out", "o"], 1, "absent.csv"),
+        (["evaluate", "PROJECT", "--truth", "absent.csv"], 1, "absent.csv"),
+        (["recipe", "check", "--recipe", "fast"], 1, ""),
+        (["recipe", "show"], 0, ""),
+        (["frobnicate"], 2, "frobnicate"),
+        (["predict"], 2, "required"),
+    ],
+)
+def test_failures_are_one_sentence_and_an_exit_code(
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+):
+    monkeypatch.chdir(tmp_path)
+    places = {"SLIDES": str(made / "train.csv"), "PROJECT": str(made / "p.hubseg")}
+    filled = [places.get(argument, argument) for argument in arguments]
+    try:
+        got = main(filled)
+    except SystemExit as stopped:  # argparse's way to say wrong usage
+        got = int(stopped.code or 0)
+    told = capsys.readouterr().err
+    assert got == code
+    assert words in told
+    assert "Traceback" not in told
+    if code == 1 and words:
+        assert len(told.strip().splitlines()) == 1
+
+
+def test_doctor_says_what_it_found(capsys: pytest.CaptureFixture[str]):
+    main(["doctor", "--json"])
+    names = {finding["name"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert {"Python", "Qt", "OpenGL", "torch"} <= names
+
+
+def test_help_imports_neither_torch_nor_napari():
+    code = (
+        "import sys\nfrom hubseg.cli import parser\nparser().format_help()\n"
+        "assert not {'torch', 'timm', 'napari', 'distributed'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
