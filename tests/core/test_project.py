@@ -330,6 +330,14 @@ class TestOneWriter:
             assert not third.read_only
             assert [e.author for e in third.entries()] == ["eve"]
 
+    def test_one_process_cannot_take_the_lock_twice(self, tmp_path: Path) -> None:
+        lock = WriteLock(tmp_path / "lock")
+        lock.release()
+        assert lock.acquire("ann")
+        assert WriteLock(tmp_path / "lock").acquire("bob") is False
+        assert lock.holder().startswith("ann on ")
+        lock.release()
+
     def test_an_unreadable_note_names_another_program(self, tmp_path: Path) -> None:
         (tmp_path / "lock").write_text("?")
         assert WriteLock(tmp_path / "lock").holder() == "another program"

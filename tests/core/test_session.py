@@ -936,6 +936,18 @@ class TestChangedFile:
         assert session.mask.shape == (30, 40)
         assert not session.edits.is_empty
 
+    def test_a_resized_file_without_edits_forgets_the_old_size(
+        self, session: ReviewSession, tiles: Path
+    ) -> None:
+        session.accept()
+        session.go_to("b")
+        write_slide(tiles / "a.tiff", 99, (30, 40))
+        session.go_to("a")
+        session.go_to("b")
+        session.go_to("a")
+        assert session.edits.shape == session.mask.shape == (30, 40)
+        assert session.verdict("a") is Verdict.ACCEPTED
+
     def test_a_file_that_went_away_is_told_and_the_slide_before_stays(
         self, session: ReviewSession, tiles: Path
     ) -> None:
@@ -944,6 +956,9 @@ class TestChangedFile:
         assert session.go_to("b") is False
         assert len(heard.of("failed")) == 1
         assert session.current.id == "a"
+        assert session.advance()
+        assert session.current.id == "c", "it goes on to one that can be opened"
+        session.go_to("a")
         (tiles / "a.tiff").unlink()
         assert session.paint(square(), add=True) is not None, "work goes on"
 

@@ -109,8 +109,7 @@ class Slides(SessionCore):
         self._announce(without_slide=True)
         for note in notes:
             self.told.emit(note)
-        first = self._next_to_do(None)
-        for slide_id in ([] if first is None else [first]) + list(self._slides):
+        for slide_id in dict.fromkeys([*self._to_do(None), *self._slides]):
             if self.go_to(slide_id):
                 break
 
@@ -176,25 +175,21 @@ class Slides(SessionCore):
             if untold is self._untold[slide_id] and slide == self._slides[slide_id]:
                 slide = self._slides[slide_id]  # keeps what views found out about its file
             state = state_from(history.done)
-            if same:
-                edits = self._edits_of(slide, history.done)
-            else:
-                edits = Edits((slide.height, slide.width))
+            if not same:
+                self._kept.pop(slide_id, None)
+            edited = any(row.kind is Kind.GESTURE for row in (*history.done, *history.undone))
+            fits = same or not edited
+            shape = slide.height, slide.width
+            edits = self._edits_of(slide, history.done) if fits else Edits(shape)
         except (OSError, ValueError) as error:
             self.failed.emit(str(error))
             return False
         self._leave()
         self._untold[slide_id], self._slides[slide_id] = untold, slide
-        self._current = slide
-        self._history, self._state, self._edits = history, state, edits
-        self._live = LiveMask(edits)
-        rows = (*history.done, *history.undone)
-        if not same and any(row.kind is Kind.GESTURE for row in rows):
-            self._refusal = (
-                f"The file of slide {slide_id} is not the one that was edited, so its edits are "
-                "kept but not shown: put the old file back, or open the new one under a new name."
-            )
-            self._history = History(project.entries("", pixels=False))
+        self._current, self._edits, self._live = slide, edits, LiveMask(edits)
+        self._history, self._state = history, state
+        if not fits:
+            self._refuse(slide_id)
         elif not same:
             self._record_file()
         self._derive()
@@ -202,6 +197,14 @@ class Slides(SessionCore):
         if self._refusal:
             self.failed.emit(self._refusal)
         return True
+
+    def _refuse(self, slide_id: str) -> None:
+        """Keep a person's work from pixels that it does not belong to."""
+        self._refusal = (
+            f"The file of slide {slide_id} is not the one that was edited, so its edits are kept "
+            "but not shown: put the old file back, or open the new one under a new name."
+        )
+        self._history = History(self._open_project().entries("", pixels=False))
 
     def next_slide(self) -> bool:
         """Go to the slide after this one; False at the end."""
@@ -229,21 +232,18 @@ class Slides(SessionCore):
         bool
             False when there is none: `told` says so.
         """
-        found = self._next_to_do(self._current.id if self._current else None)
-        if found is not None:
-            return self.go_to(found)
+        waiting = self._to_do(self._current.id if self._current else None)
+        if waiting:  # where none can be opened, `failed` says why
+            return any(self.go_to(slide_id) for slide_id in waiting)
         if self._current and self.verdict(self._current.id) in _LEFT_TO_DO[0]:
             self.told.emit("All other slides are done: only this one is left.")
         else:
             self.told.emit("All slides are done.")
         return False
 
-    def _next_to_do(self, after: str | None) -> str | None:
+    def _to_do(self, after: str | None) -> list[str]:
+        """Return the other slides that need a person, in the order they come up."""
         ids = list(self._slides)
         start = ids.index(after) + 1 if after is not None else 0
         others = [i for i in ids[start:] + ids[:start] if i != after]
-        for wanted in _LEFT_TO_DO:
-            for slide_id in others:
-                if self.verdict(slide_id) in wanted:
-                    return slide_id
-        return None
+        return [i for wanted in _LEFT_TO_DO for i in others if self.verdict(i) in wanted]
