@@ -82,14 +82,13 @@ def input_size(
         return resolution.size, resolution.size
     if resolution.scale is not None:
         factor = resolution.scale
-    elif um_per_px is None:
+    elif resolution.um_per_px is not None and um_per_px is not None:
+        factor = um_per_px / resolution.um_per_px
+    else:
         raise ValueError(
             "The recipe runs at a fixed µm/px but the slide's pixel size is not known: enter it "
             "beside the slide's organ."
         )
-    else:
-        assert resolution.um_per_px is not None
-        factor = um_per_px / resolution.um_per_px
     return max(2, round(height * factor / 2) * 2), max(2, round(width * factor / 2) * 2)
 
 
@@ -162,7 +161,7 @@ def predict_pixels(
     parameter = next(network.parameters())
     device, image = parameter.device, shown.tensor.to(parameter.device)
     half = device.type == "cuda"
-    summed: Tensor | None = None
+    summed = torch.zeros((), device=device)
     organ, pixel_size = [], []
     with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=half):
         for view in view_set:
@@ -171,10 +170,9 @@ def predict_pixels(
             seen = view.forward(image).contiguous(memory_format=torch.channels_last)
             answer: Prediction = network(seen)
             probability = view.inverse(torch.sigmoid(answer.logits[0, 0].float()))
-            summed = probability if summed is None else summed + probability
+            summed = summed + probability
             organ.append(answer.organ[0].float().cpu())
             pixel_size.append(float(answer.pixel_size[0, 0]))
-    assert summed is not None
     height, width = shown.valid[0] // 2, shown.valid[1] // 2
     mean = (summed / len(view_set))[:height, :width].cpu().numpy()
     side = sum(1.0 / scale for scale in shown.scale) / 2
