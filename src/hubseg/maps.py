@@ -28,8 +28,10 @@ def record(
     slide_id: str,
     recipe: Recipe,
     keys: Iterable[tuple[Member, str]],
+    *,
+    slide_digest: str,
 ) -> None:
-    """Record which members of a run on a slide are in the project's store.
+    """Record which members of a run on a slide's pixels are in the project's store.
 
     Raises
     ------
@@ -42,19 +44,26 @@ def record(
         recipe_digest=recipe.digest,
         recipe=recipe.to_yaml(),
         members=[f"{m.resolution}/{m.entry}/{m.fold}/{key}" for m, key in keys],
+        slide_digest=slide_digest,
     )
 
 
 def newest_map(project: ReviewProject, slide: Slide) -> ProbabilityMap | None:
-    """Return the map of a slide's newest run that still has members in the store, or None."""
+    """Return the map of a slide's newest run that still has members in the store, or None.
+
+    A run on other pixels than the slide's file now holds is passed over.
+    """
+    digest = project.digest(slide)
     for run in reversed(project.runs(slide.id)):
+        if run.slide_digest != digest:
+            continue
         recipe, found = _stored(project, run)
         if found:
             return mix(
                 recipe,
                 found,
                 shape=(slide.height, slide.width),
-                slide_digest=project.digest(slide),
+                slide_digest=digest,
                 total=len(run.members),
             )
     return None

@@ -114,7 +114,14 @@ def _follow(run: Run, project: ReviewProject, recipe: Recipe) -> dict[str, str]:
             if update.error:
                 failed[update.slide_id] = update.error
             if update.finished and update.keys:
-                record(project, run.id, update.slide_id, recipe, update.keys)
+                record(
+                    project,
+                    run.id,
+                    update.slide_id,
+                    recipe,
+                    update.keys,
+                    slide_digest=update.slide_digest,
+                )
     return failed
 
 
