@@ -1,0 +1,62 @@
+"""Everything a person can do in the dock, by name: title, shortcut and what it is for.
+
+Responsible for the one table that keys, command palette and tooltips are made from. Does not know
+how anything is done. Shortcuts take none of napari's: single letters that neither its viewer nor
+its image and labels layers use; F alone is napari's second key for the fill tool (its first is 4),
+and is ours on our own mask layer only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ACTIONS", "Action"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a person can do.
+
+    Attributes
+    ----------
+    name
+        How code calls it.
+    title
+        How the command palette calls it.
+    key
+        Its shortcut, as napari spells keys.
+    on_mask
+        Whether the key belongs to napari's labels layers and is taken on our mask layer only.
+    """
+
+    name: str
+    title: str
+    key: str
+    on_mask: bool = False
+
+
+ACTIONS = (
+    Action("open_folder", "Open folder or project…", "Control-Shift-H"),
+    Action("open_file", "Open table or image…", "Control-Shift-J"),
+    Action("open_sample", "Open the bundled sample", "Control-Shift-K"),
+    Action("next_slide", "Next slide", "N"),
+    Action("previous_slide", "Previous slide", "Shift-N"),
+    Action("advance", "Next slide that needs me", "J"),
+    Action("run_ensemble", "Run ensemble", "Control-Shift-G"),
+    Action("cancel_run", "Cancel the run", "Control-Shift-X"),
+    Action("unload_networks", "Unload networks", "Control-Shift-L"),
+    Action("lower_threshold", "Lower the threshold", "Q"),
+    Action("raise_threshold", "Raise the threshold", "W"),
+    Action("reset_threshold", "Reset the threshold", "T"),
+    Action("this_slide_only", "Threshold for this slide only", "I"),
+    Action("next_view", "Next view: fill, outline, probability", "H"),
+    Action("take_move", "Move the view", "G"),
+    Action("take_brush", "Brush: add to the mask", "D"),
+    Action("take_eraser", "Eraser: take from the mask", "S"),
+    Action("undo", "Undo", "Control-Z", on_mask=True),
+    Action("redo", "Redo", "Control-Shift-Z", on_mask=True),
+    Action("accept", "Accept the slide", "A"),
+    Action("flag", "Flag the slide", "F", on_mask=True),
+    Action("reject", "Reject the slide", "R"),
+    Action("export", "Export", "Control-Shift-Y"),
+)

@@ -1,0 +1,62 @@
+"""The commands of the manifest: what the command palette runs.
+
+Responsible for finding the dock of a viewer, opening it when there is none, and asking it to do one
+of :data:`napari_hubseg._actions.ACTIONS`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari.viewer
+
+    from napari_hubseg._widget import HubSegWidget
+
+__all__ = ["dock"]
+
+
+def dock(viewer: napari.viewer.Viewer) -> HubSegWidget:
+    """Return the HubSeg dock of a viewer; opens it when there is none."""
+    from napari_hubseg._widget import HubSegWidget
+
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, HubSegWidget):
+            return widget
+    opened: HubSegWidget = viewer.window.add_plugin_dock_widget("napari-hubseg", "HubSeg")[1]
+    return opened
+
+
+def _command(name: str) -> Callable[[napari.viewer.Viewer], None]:
+    def command(viewer: napari.viewer.Viewer) -> None:
+        dock(viewer).do(name)
+
+    command.__name__ = command.__qualname__ = name
+    return command
+
+
+open_folder = _command("open_folder")
+open_file = _command("open_file")
+open_sample = _command("open_sample")
+next_slide = _command("next_slide")
+previous_slide = _command("previous_slide")
+advance = _command("advance")
+run_ensemble = _command("run_ensemble")
+cancel_run = _command("cancel_run")
+unload_networks = _command("unload_networks")
+lower_threshold = _command("lower_threshold")
+raise_threshold = _command("raise_threshold")
+reset_threshold = _command("reset_threshold")
+this_slide_only = _command("this_slide_only")
+next_view = _command("next_view")
+take_move = _command("take_move")
+take_brush = _command("take_brush")
+take_eraser = _command("take_eraser")
+undo = _command("undo")
+redo = _command("redo")
+accept = _command("accept")
+flag = _command("flag")
+reject = _command("reject")
+export = _command("export")

@@ -1,0 +1,164 @@
+"""The mask and its figures, derived in a thread whenever what they depend on has changed.
+
+Responsible for asking the session for a request, computing it elsewhere, and handing the answer
+back: the newest question wins. Does not know how a mask is drawn or shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from hubseg.cleanup import count_objects
+from hubseg.thresholds import histogram
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.probability import ProbabilityMap
+    from hubseg.session import ReviewSession
+    from napari_hubseg._background import Background
+
+__all__ = ["Derivation", "Figures"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the mask and the map on screen amount to.
+
+    Attributes
+    ----------
+    counts
+        256 bins of the probability map, or empty without one.
+    disagreement
+        Mean disagreement between members, 0-1, or None.
+    area
+        Share of the slide inside the mask, 0-1, or None.
+    objects
+        Objects of the mask, connected over edges and corners, or None.
+    """
+
+    counts: tuple[int, ...] = ()
+    disagreement: float | None = None
+    area: float | None = None
+    objects: int | None = None
+
+    def __str__(self) -> str:
+        parts = []
+        if self.area is not None:
+            parts.append(f"area {100 * self.area:.1f} %")
+        if self.objects is not None:
+            parts.append(f"objects {self.objects}")
+        if self.disagreement is not None:
+            parts.append(f"disagreement {self.disagreement:.2f}")
+        return "  ·  ".join(parts)
+
+
+class Derivation:
+    """Keeps a session's mask up to date, and the figures under the histogram."""
+
+    figures_changed = Signal()
+    failed = Signal(str)  # one sentence
+
+    def __init__(self, session: ReviewSession, background: Background) -> None:
+        self._session = session
+        self._background = background
+        self._deriving = self._counting = False
+        self._changes = 0  # of the mask: figures of an older one are counted again
+        self._map: tuple[Any, tuple[int, ...], float | None] = (None, (), None)
+        self.figures = Figures()
+        self._connections = (
+            (session.slide_changed, self._forget),
+            (session.probability_changed, self._derive_again),
+            (session.facts_changed, self.derive),
+            (session.thresholds_changed, self.derive),
+            (session.cleanup_changed, self.derive),
+            (session.mask_changed, self._count_again),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a mask or its figures are being computed."""
+        return self._deriving or self._counting
+
+    def derive(self) -> None:
+        """Compute the mask in a thread if it is stale; a stale answer is asked for again."""
+        if self._deriving or not self._session.mask_is_stale:
+            return
+        self._deriving = True
+        request = self._session.mask_request()
+
+        def take(mask: NDArray[np.bool_]) -> None:
+            self._deriving = False
+            self._session.take_mask(request, mask)
+            self.derive()
+
+        def failed(said: str) -> None:
+            self._deriving = False
+            self.failed.emit(said)
+
+        self._background.submit(request.compute, take, failed)
+
+    def _forget(self, _: object) -> None:
+        self._changes += 1
+        self.figures = Figures()
+        self.figures_changed.emit()
+        self.derive()
+
+    def _derive_again(self, _: object) -> None:
+        self.derive()
+
+    def _count_again(self, _: object) -> None:
+        self._changes += 1
+        self._count()
+
+    def _count(self) -> None:
+        mask, found, changes = self._session.mask, self._session.probability, self._changes
+        if mask is None or self._counting:
+            return
+        self._counting = True
+
+        def show(answer: tuple[Figures, tuple[Any, tuple[int, ...], float | None]]) -> None:
+            self._counting = False
+            figures, self._map = answer
+            if changes != self._changes:
+                self._count()
+                return
+            self.figures = figures
+            self.figures_changed.emit()
+
+        def failed(said: str) -> None:
+            self._counting = False
+            self.failed.emit(said)
+
+        known = self._map
+        self._background.submit(lambda: _figures(mask, found, known), show, failed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+
+
+def _figures(
+    mask: NDArray[np.bool_],
+    found: ProbabilityMap | None,
+    known: tuple[Any, tuple[int, ...], float | None],
+) -> tuple[Figures, tuple[Any, tuple[int, ...], float | None]]:
+    """Return the figures, and what need not be counted again while the map stays the same."""
+    if found is not known[0]:
+        counts: tuple[int, ...] = ()
+        disagreement = None
+        if found is not None:
+            counts = tuple(int(count) for count in histogram(found.values))
+            if found.disagreement is not None:
+                disagreement = float(found.disagreement.mean()) / 255.0
+        known = (found, counts, disagreement)
+    _, counts, disagreement = known
+    area = float(mask.mean())
+    return Figures(counts, disagreement, area, count_objects(mask)), known

@@ -1,0 +1,357 @@
+"""The layers of the slide on screen: shows in them what the session holds, and takes strokes.
+
+Responsible for everything that happens to napari layers, together with the stack that makes them
+(:mod:`napari_hubseg._stack`). Full-size work runs in threads; the GUI thread writes the result in
+place. Does not know panels, what a threshold means, or the disk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_hubseg._overlay import (
+    STROKE,
+    burn,
+    drawn,
+    edge_width,
+    heat,
+    limits,
+    mask_colours,
+    preview,
+)
+from napari_hubseg._pixels import pixels
+from napari_hubseg._stack import LayerStack
+from napari_hubseg._strokes import grown, take_stroke
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+    from hubseg.edits import Window
+    from hubseg.probability import ProbabilityMap
+    from hubseg.session import ReviewSession
+    from hubseg.slide import Slide
+    from napari_hubseg._background import Background
+
+__all__ = ["LayerBinding"]
+
+_MODES = {"move": "pan_zoom", "brush": "paint", "eraser": "erase"}
+_TOOLS = {mode: tool for tool, mode in _MODES.items()}
+
+
+class LayerBinding:
+    """Keeps a viewer's layers in step with a session.
+
+    A layer that a person has deleted is made again with the next slide, tool or view.
+
+    Parameters
+    ----------
+    session
+        What is shown.
+    viewer
+        Where it is shown.
+    background
+        Where pixels are read and overlays computed.
+    keys
+        napari key → function, bound on the mask layer, where they come before napari's own.
+    """
+
+    tool_changed = Signal()
+    slide_shown = Signal(str)  # id, once its pixels are on screen
+    failed = Signal(str)  # one sentence
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        viewer: ViewerModel,
+        background: Background,
+        keys: Mapping[str, Callable[[], object]],
+    ) -> None:
+        self._session = session
+        self._viewer = viewer
+        self._background = background
+        self._keys = keys
+        self._stack = LayerStack(viewer, self._equip)
+        self._shown = False  # whether the pixels on screen are those of the current slide
+        self._asked = 0  # slides asked for; an answer to an older question is dropped
+        self._changes = 0  # changes of the mask; a drawing of an older one is made again
+        self._drawing = False
+        self._hand_on = False  # a hand is on a threshold
+        self._previewing = False
+        self._hidden: list[Any] = []
+        self.view = "fill"
+        self._connections = (
+            (session.slide_changed, self._ask_pixels),
+            (session.facts_changed, self._place),
+            (session.probability_changed, self._ask_overlay),
+            (session.mask_changed, self._show_mask),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    # ---- tools and views -----------------------------------------------------------------------
+
+    @property
+    def tool(self) -> str:
+        """The tool in hand: "move", "brush", "eraser", or "" for another one of napari's."""
+        mask = self._stack.get("mask")
+        return _TOOLS.get(str(mask.mode), "") if mask is not None else "move"
+
+    @property
+    def brush_size(self) -> int:
+        """Diameter of brush and eraser, px."""
+        mask = self._stack.get("mask")
+        return int(mask.brush_size) if mask is not None else 20
+
+    def take_tool(self, tool: str) -> None:
+        """Put a tool into the person's hand and select the mask, where it works."""
+        self._restore()
+        mask = self._stack.get("mask")
+        if mask is None:
+            return
+        self._stack.select_mask()
+        mask.visible = True
+        if tool == "brush":
+            mask.selected_label = STROKE
+        mask.mode = _MODES[tool]
+
+    def set_brush_size(self, size: int) -> None:
+        """Set the diameter of brush and eraser, px."""
+        mask = self._stack.get("mask")
+        if mask is not None:
+            mask.brush_size = size
+
+    def set_view(self, view: str) -> None:
+        """Show the mask as "fill" or "outline", or the "probability" above the threshold."""
+        self.view = view
+        self._restore()
+        self._dress()
+        self.tool_changed.emit()
+
+    # ---- a threshold under the hand ------------------------------------------------------------
+
+    def preview(self, threshold: float) -> None:
+        """Show at once what a threshold (0-255) would give: only what the GPU draws changes."""
+        layer = self._stack.get("probability")
+        if layer is None or self._session.probability is None or not self._shown:
+            return
+        self._hand_on = True
+        layer.contrast_limits = limits(threshold, self.view)
+        if not self._previewing:
+            self._previewing = True
+            self._dress()
+
+    def rest(self) -> None:
+        """Say that the hand rests: the preview ends when the mask has been drawn again."""
+        self._hand_on = False
+
+    # ---- the slide -----------------------------------------------------------------------------
+
+    def _ask_pixels(self, slide: Slide | None) -> None:
+        self._asked += 1
+        asked = self._asked
+        self._shown = self._previewing = self._hand_on = False
+        for name in ("probability", "disagreement", "mask"):
+            layer = self._stack.get(name)
+            if layer is not None and layer.visible:  # what is drawn belongs to another slide
+                layer.visible = False
+                self._hidden.append(layer)
+        if slide is None:
+            return
+
+        def show(read: Any) -> None:
+            if asked == self._asked:
+                self._show_pixels(slide, read)
+
+        def failed(said: str) -> None:
+            if asked == self._asked:
+                self.failed.emit(said)
+
+        self._background.submit(lambda: pixels(slide), show, failed)
+
+    def _show_pixels(self, slide: Slide, read: Any) -> None:
+        shape = (slide.height, slide.width)
+        self._shown = True
+        self._place()
+        self._stack.put("slide", read)
+        self._stack.put("probability", np.zeros(shape, np.float32))
+        self._stack.put("disagreement", np.zeros((1, 1), np.float32))
+        self._stack.put("mask", np.zeros(shape, np.uint8))
+        self._place()
+        for layer in self._hidden:
+            layer.visible = True
+        self._hidden.clear()
+        self._dress()
+        self._stack.select_mask()
+        self._viewer.reset_view()
+        self._show_mask(None)
+        self._ask_overlay(self._session.probability)
+        self.slide_shown.emit(slide.id)
+
+    def _restore(self) -> None:
+        """Make again what a person has deleted."""
+        if self._shown and not self._stack.complete:
+            self._ask_pixels(self._session.current)
+
+    def _place(self) -> None:
+        """Give all layers the slide's pixel size."""
+        slide = self._session.current
+        if slide is not None and self._shown:
+            self._stack.place((slide.height, slide.width), slide.um_per_px)
+
+    def _equip(self, mask: Any) -> None:
+        """Listen to a new mask layer, and bind its keys."""
+        mask.events.paint.connect(self._take_stroke)
+        mask.events.mode.connect(self._tell_tool)
+        mask.events.brush_size.connect(self._tell_tool)
+        for key, function in self._keys.items():
+            mask.bind_key(key, lambda _, function=function: _quietly(function), overwrite=True)
+
+    # ---- what the ensemble found ---------------------------------------------------------------
+
+    def _ask_overlay(self, found: ProbabilityMap | None) -> None:
+        if not self._shown:
+            return
+        if found is None:
+            self._dress()
+            return
+        edits = self._session.edits
+        override = None if edits is None or edits.is_empty else edits.copy()
+        changes = self._changes
+
+        def compute() -> NDArray[np.float32]:
+            if override is None:
+                return found.values.copy()
+            return burn(found.values, override.override())
+
+        def show(values: NDArray[np.float32]) -> None:
+            if found is not self._session.probability or not self._shown:
+                return
+            if changes != self._changes and self._session.edits is not None:
+                burn(found.values, self._session.edits.override(), values)
+            for name, data in (("probability", values), ("disagreement", found.disagreement)):
+                if data is not None and self._stack.get(name) is not None:
+                    self._stack.put(name, data)
+            self._place()
+            self._dress()
+
+        self._background.submit(compute, show, self.failed.emit)
+
+    def _burn(self, window: Window) -> None:
+        """Put the strokes inside a window into what a preview shows; drawn with the next one."""
+        layer, found = self._stack.get("probability"), self._session.probability
+        edits = self._session.edits
+        if layer is None or found is None or edits is None:
+            return
+        top, left, height, width = window
+        place = slice(top, top + height), slice(left, left + width)
+        if layer.data.shape == found.values.shape:
+            burn(found.values[place], edits.override(window), layer.data[place])
+
+    # ---- the mask ------------------------------------------------------------------------------
+
+    def _show_mask(self, window: Window | None) -> None:
+        self._changes += 1
+        if not self._shown:
+            return
+        if window is None:
+            self._draw_all()
+        else:
+            self._draw(window)
+            self._burn(window)
+
+    def _draw_all(self) -> None:
+        """Draw the whole mask: computed in a thread, again if it changed meanwhile."""
+        mask, changes, asked = self._session.mask, self._changes, self._asked
+        if mask is None or self._drawing:
+            return
+        self._drawing = True
+
+        def show(values: NDArray[np.uint8]) -> None:
+            self._drawing = False
+            if (changes, asked) != (self._changes, self._asked):
+                if self._shown:
+                    self._draw_all()
+                return
+            layer = self._stack.get("mask")
+            if layer is not None and layer.data.shape == values.shape:
+                layer.data[...] = values
+                layer.refresh()
+            if not self._hand_on:
+                self._previewing = False
+                self._dress()
+
+        def failed(said: str) -> None:
+            self._drawing = False
+            self.failed.emit(said)
+
+        self._background.submit(lambda: drawn(mask, edge_width(mask.shape)), show, failed)
+
+    def _draw(self, window: Window) -> None:
+        """Draw the mask inside a window, at once; its edge depends on a little more around it."""
+        layer, mask = self._stack.get("mask"), self._session.mask
+        if layer is None or mask is None:
+            return
+        width = edge_width(mask.shape)
+        top, left, height, across = grown(window, 2 * width, mask.shape)
+        values = drawn(mask[top : top + height, left : left + across], width)
+        y, x, h, w = grown(window, width, mask.shape)
+        inner = values[y - top : y - top + h, x - left : x - left + w]
+        layer.data[y : y + h, x : x + w] = inner
+        layer.refresh()
+
+    def _take_stroke(self, event: Any) -> None:
+        layer, slide = self._stack.get("mask"), self._session.current
+        if layer is None or slide is None or not self._shown:
+            return
+        window = take_stroke(self._session, layer, event.value)
+        if window is not None:  # also where the session took nothing: the stroke goes away
+            self._draw(window)
+
+    # ---- looks ---------------------------------------------------------------------------------
+
+    def _dress(self) -> None:
+        """Show and hide layers as view and preview ask, and give them their colours."""
+        mask, probability = self._stack.get("mask"), self._stack.get("probability")
+        if mask is not None:
+            colours = mask_colours("probability" if self._previewing else self.view)
+            if mask.colormap.name != colours.name:
+                mask.colormap = colours
+        if probability is not None:
+            map_colours = heat() if self.view == "probability" else preview(self.view)
+            if probability.colormap.name != map_colours.name:
+                probability.colormap = map_colours
+            if not self._hand_on:
+                probability.contrast_limits = limits(self._session.threshold, self.view)
+            wanted = self._previewing or self.view == "probability"
+            visible = wanted and self._shown and self._session.probability is not None
+            if probability.visible != visible:
+                probability.visible = visible
+
+    def _tell_tool(self) -> None:
+        self.tool_changed.emit()
+
+    def close(self) -> None:
+        """Let go of session and viewer; the layers stay where they are."""
+        self._asked += 1
+        self._shown = False
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        mask = self._stack.get("mask")
+        if mask is not None:
+            mask.events.paint.disconnect(self._take_stroke)
+            mask.events.mode.disconnect(self._tell_tool)
+            mask.events.brush_size.disconnect(self._tell_tool)
+            for key in self._keys:
+                mask.bind_key(key, None)
+        self._stack.clear()
+
+
+def _quietly(function: Callable[[], object]) -> None:
+    """Call a function bound to a key: napari would call what it returns when the key is let go."""
+    function()

@@ -1,0 +1,119 @@
+"""The facts row: organ, data source and pixel size of a slide, and where each came from.
+
+Responsible for showing three facts and passing on a person's word about them. Does not know where
+they are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from hubseg.organ import FACTS, DataSource, Organ
+from napari_hubseg._look import hint, refill
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["FactsPanel", "FactsState"]
+
+_ORGANS: tuple[tuple[str, object], ...] = (
+    ("organ?", None),
+    *((FACTS[organ].label, organ) for organ in sorted(Organ)),
+)
+_SOURCES: tuple[tuple[str, object], ...] = (
+    ("source?", None),
+    *((source.value, source) for source in DataSource),
+)
+
+
+@dataclass(frozen=True)
+class FactsState:
+    """What is known of the slide on screen.
+
+    Attributes
+    ----------
+    organ, source
+        None when nobody has said.
+    um_per_px
+        Pixel size at full resolution, µm/px, or None.
+    origins
+        Where "organ", "source" and "um_per_px" come from.
+    enabled
+        False when no slide is open.
+    """
+
+    organ: Organ | None = None
+    source: DataSource | None = None
+    um_per_px: float | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+    enabled: bool = False
+
+
+class FactsPanel(QWidget):
+    """organ ▾  source ▾  µm/px, and under it the origin of each."""
+
+    organ_requested = Signal(object)
+    source_requested = Signal(object)
+    um_per_px_requested = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.organ = QComboBox()
+        self.organ.setObjectName("organ")
+        self.organ.setToolTip("Organ of this slide: chooses the threshold")
+        self.source = QComboBox()
+        self.source.setObjectName("source")
+        self.source.setToolTip("Where this slide comes from: chooses the threshold")
+        self.um_per_px = QDoubleSpinBox()
+        self.um_per_px.setObjectName("um_per_px")
+        self.um_per_px.setToolTip("Pixel size at full resolution, µm/px")
+        self.um_per_px.setDecimals(4)
+        self.um_per_px.setRange(0.0, 100.0)
+        self.um_per_px.setSingleStep(0.01)
+        self.um_per_px.setSpecialValueText("µm/px?")
+        self.um_per_px.setSuffix(" µm/px")
+        self.um_per_px.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.um_per_px.setKeyboardTracking(False)
+        self.origins = hint(name="origins")
+        row = QHBoxLayout()
+        row.addWidget(self.organ, 4)
+        row.addWidget(self.source, 3)
+        row.addWidget(self.um_per_px, 4)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self.origins)
+        self.organ.activated.connect(
+            lambda index: self.organ_requested.emit(self.organ.itemData(index))
+        )
+        self.source.activated.connect(
+            lambda index: self.source_requested.emit(self.source.itemData(index))
+        )
+        self.um_per_px.valueChanged.connect(self.um_per_px_requested)
+        self.show_state(FactsState())
+
+    def show_state(self, state: FactsState) -> None:
+        """Show `state`; emits nothing."""
+        refill(self.organ, _ORGANS, state.organ)
+        refill(self.source, _SOURCES, state.source)
+        if self.um_per_px.value() != (state.um_per_px or 0.0):  # or text being typed is lost
+            with QSignalBlocker(self.um_per_px):
+                self.um_per_px.setValue(state.um_per_px or 0.0)
+        for widget in (self.organ, self.source, self.um_per_px):
+            widget.setEnabled(state.enabled)
+        self.origins.setText(_origin_sentence(state))
+        self.origins.setVisible(state.enabled)
+
+
+def _origin_sentence(state: FactsState) -> str:
+    """Say where the three facts come from: in one word when they agree."""
+    names = {"organ": "organ", "source": "source", "um_per_px": "pixel size"}
+    origins = {key: state.origins.get(key, "unknown") for key in names}
+    if len(set(origins.values())) == 1:
+        return f"all from: {origins['organ']}"
+    return " · ".join(f"{names[key]}: {origin}" for key, origin in origins.items())

@@ -1,0 +1,147 @@
+"""What each panel shows, resolved from the session: pure functions, no widget and no layer.
+
+Responsible for the one answer to "what should the dock look like now", the step to take next
+included. Changes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubseg.organ import Organ
+from hubseg.project import Verdict
+from napari_hubseg._panels.cleanup import CleanupState
+from napari_hubseg._panels.correct import CorrectState
+from napari_hubseg._panels.export import ExportState
+from napari_hubseg._panels.facts import FactsState
+from napari_hubseg._panels.queue import QueueState
+from napari_hubseg._panels.start import StartState
+from napari_hubseg._panels.thresholds import ThresholdRow, ThresholdsState
+
+if TYPE_CHECKING:
+    from hubseg.session import ReviewSession
+    from napari_hubseg._derivation import Figures
+    from napari_hubseg._layers import LayerBinding
+
+__all__ = [
+    "cleanup_state",
+    "correct_state",
+    "export_state",
+    "facts_state",
+    "next_step",
+    "queue_state",
+    "ready_ids",
+    "start_state",
+    "thresholds_state",
+]
+
+_TO_DO = (Verdict.UNSEEN, Verdict.IN_WORK)
+_READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
+
+
+def next_step(session: ReviewSession, *, running: bool) -> str:
+    """Return the step to take next: "open", "run", "accept", "export", or "" while one is on."""
+    if session.current is None:
+        return "open"
+    if running:
+        return ""
+    undecided = session.verdict(session.current.id) in _TO_DO
+    if undecided:
+        return "run" if session.probability is None else "accept"
+    if any(session.verdict(slide.id) in _TO_DO for slide in session.slides):
+        return ""
+    return "export" if ready_ids(session) else ""
+
+
+def ready_ids(session: ReviewSession) -> tuple[str, ...]:
+    """Return the ids of the slides that are accepted or corrected."""
+    return tuple(slide.id for slide in session.slides if session.verdict(slide.id) in _READY)
+
+
+def start_state(session: ReviewSession, opening: str) -> StartState:
+    """Return what the start panel shows; `opening` names what is being opened."""
+    return StartState(has_slides=bool(session.slides), opening=opening)
+
+
+def queue_state(session: ReviewSession) -> QueueState:
+    """Return what the queue strip shows."""
+    ids = tuple(slide.id for slide in session.slides)
+    current = session.current
+    saved, project = session.last_saved, session.project
+    return QueueState(
+        ids=ids,
+        verdicts=tuple(session.verdict(slide_id).value for slide_id in ids),
+        current=ids.index(current.id) if current is not None else -1,
+        saved=saved.astimezone().strftime("%H:%M:%S") if saved is not None else "",
+        note="read only" if project is not None and project.read_only else "",
+    )
+
+
+def facts_state(session: ReviewSession) -> FactsState:
+    """Return what the facts row shows."""
+    slide = session.current
+    if slide is None:
+        return FactsState()
+    return FactsState(
+        organ=slide.organ,
+        source=slide.source,
+        um_per_px=slide.um_per_px,
+        origins=dict(slide.origins),
+        enabled=True,
+    )
+
+
+def thresholds_state(session: ReviewSession, figures: Figures) -> ThresholdsState:
+    """Return what the threshold panel shows."""
+    slide = session.current
+    if slide is None:
+        return ThresholdsState()
+    rows: tuple[ThresholdRow, ...] = ()
+    if slide.source is not None:
+        others = [organ for organ in sorted(Organ) if organ is not slide.organ]
+        rows = tuple(
+            ThresholdRow(organ, session.thresholds.value(organ, slide.source)) for organ in others
+        )
+    return ThresholdsState(
+        value=session.threshold,
+        organ=slide.organ,
+        source=slide.source.value if slide.source is not None else "",
+        rows=rows,
+        this_slide_only=session.slide_threshold is not None,
+        counts=figures.counts,
+        figures=str(figures),
+        enabled=True,
+    )
+
+
+def correct_state(session: ReviewSession, layers: LayerBinding, step: str) -> CorrectState:
+    """Return what the correction panel shows."""
+    slide = session.current
+    return CorrectState(
+        tool=layers.tool,
+        size=layers.brush_size,
+        view=layers.view,
+        undo_text=session.undo_text if session.can_undo else "",
+        redo_text=session.redo_text if session.can_redo else "",
+        verdict=session.verdict(slide.id).value if slide is not None else Verdict.UNSEEN.value,
+        enabled=slide is not None,
+        accept_next=step == "accept",
+    )
+
+
+def cleanup_state(session: ReviewSession) -> CleanupState:
+    """Return what the cleanup panel shows."""
+    return CleanupState(cleanup=session.cleanup, enabled=session.project is not None)
+
+
+def export_state(session: ReviewSession, *, busy: bool, step: str) -> ExportState:
+    """Return what the export panel shows."""
+    project = session.project
+    return ExportState(
+        folder=Path(project.path).parent if project is not None else None,
+        ready=len(ready_ids(session)),
+        total=len(session.slides),
+        busy=busy,
+        export_next=step == "export",
+    )
