@@ -16,12 +16,14 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib import metadata, resources, util
+from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 from packaging.requirements import Requirement
+
+from hubseg.bundled import weights_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -274,11 +276,10 @@ def _data_folder() -> Finding:
 
 
 def _ensemble() -> Finding:
-    cure = "Install the wheel again: pip install --force-reinstall --no-deps napari-hubseg."
+    cure = "Install again: pip install --force-reinstall --no-deps napari-hubseg."
     try:
-        weights = resources.files("hubseg.sample_data") / "weights"
-        names = sorted(item.name for item in weights.iterdir() if item.is_file())
-    except (ModuleNotFoundError, FileNotFoundError, NotADirectoryError):
+        names = [path.name for path in weights_folder().iterdir() if path.is_file()]
+    except FileNotFoundError:
         names = []
     checkpoints = [name for name in names if Path(name).suffix not in {".md", ".json", ".csv"}]
     if not checkpoints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from importlib import metadata, resources
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,13 +231,16 @@ class TestDataFolder:
 
 
 class TestBundledEnsemble:
-    def test_counts_its_checkpoints(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        (tmp_path / "weights").mkdir()
-        for name in ("unet_0_best", "unet_1_best", "MODEL_CARD.md"):
-            (tmp_path / "weights" / name).touch()
-        monkeypatch.setattr(resources, "files", lambda package: tmp_path)
+    @pytest.fixture(autouse=True)
+    def weights(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        monkeypatch.setattr(doctor, "weights_folder", lambda: tmp_path / "weights")
+        return tmp_path / "weights"
+
+    def test_counts_its_checkpoints(self, weights: Path) -> None:
+        weights.mkdir()
+        for name in ("demo_0_best.safetensors", "demo_1_best.safetensors", "MODEL_CARD.md"):
+            (weights / name).touch()
         assert doctor._ensemble().said == "2 checkpoints are installed."
 
-    def test_missing_is_a_fault(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(resources, "files", lambda package: tmp_path)
+    def test_missing_is_a_fault(self) -> None:
         assert not doctor._ensemble().ok
