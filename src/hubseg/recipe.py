@@ -146,6 +146,9 @@ class TrainingPlan(_Plan):
     steps: int = Field(1200, gt=0, description="Optimisation steps per network.")
     batch: int = Field(16, gt=0, description="Crops per step.")
     crop: int = Field(224, gt=0, multiple_of=MULTIPLE, description="Side of a crop, input px.")
+    on_tissue: float = Field(
+        0.5, ge=0, le=1, description="Share of crops centred near labelled tissue."
+    )
     learning_rate: float = Field(2e-3, gt=0, description="Peak of the cosine schedule.")
     warm_up: int = Field(60, ge=0, description="Steps of linear warm-up.")
     weight_decay: float = Field(0.02, ge=0)

@@ -181,7 +181,7 @@ def _fit(
     crops = batches(
         slides,
         recipe,
-        Augmentation(),
+        Augmentation(on_tissue=plan.on_tissue),
         crop=plan.crop,
         batch=plan.batch,
         count=plan.steps,
