@@ -106,6 +106,19 @@ def test_values_that_need_a_threshold_first_are_refused(tmp_path):
         read_mask(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(
+    ("pixels", "options"),
+    [
+        (np.ones((16, 16, 16), np.uint8), {"volumetric": True, "tile": (16, 16, 16)}),
+        (np.ones((9, 9, 5), np.uint8), {"photometric": "minisblack", "planarconfig": "contig"}),
+    ],
+)
+def test_what_is_not_one_image_is_refused(tmp_path, pixels, options):
+    tifffile.imwrite(tmp_path / "a.tif", pixels, **options)
+    with pytest.raises(ValueError, match=r"holds a volume, . channels or"):
+        read_mask(tmp_path / "a.tif")
+
+
 def test_the_zoo_has_nothing_that_harms(shared_data):
     for path in sorted((shared_data / "tiff_zoo").glob("*.tif*")):
         try:

@@ -6,6 +6,7 @@ import pickle
 import struct
 import time
 import tracemalloc
+import warnings
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -512,6 +513,10 @@ REFUSALS: dict[str, tuple[Callable[[Path], Path], str]] = {
         ),
         "in one piece",
     ),
+    "tiles of no size": (
+        lambda f: declared(f / "a.tif", {322: 0}, tile=(128, 128)),
+        "fewer tiles or strips",
+    ),
     "a volume": (
         lambda f: write(
             f / "a.tif", np.zeros((16, 16, 16), np.uint8), volumetric=True, tile=(16, 16, 16)
@@ -561,6 +566,24 @@ class TestRefusals:
             read_slide(path).read()
         assert str(path) in str(refused.value)
         assert one_sentence(str(refused.value).replace(str(path), "PATH"))
+
+    def test_damage_anywhere_is_read_or_refused_in_one_sentence(self, tmp_path):
+        rng = np.random.default_rng(11)
+        path = tmp_path / "a.tif"
+        options = [{}, {"compression": "zlib"}, {"compression": "jpeg", "tile": (16, 16)}]
+        wholes = [write(path, RGB, photometric="rgb", **o).read_bytes() for o in options]
+        for _ in range(400):
+            data = bytearray(wholes[rng.integers(3)])
+            for at in rng.integers(0, 500, rng.integers(1, 6)):
+                data[at] = rng.integers(256)
+            path.write_bytes(data[: len(data) - rng.integers(0, 200)])
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # NumPy's, inside tifffile
+                    read_slide(path).read()
+            except (ValueError, OSError) as exc:
+                assert str(path) in str(exc)
+                assert str(exc).endswith(".")
 
     @pytest.mark.parametrize(
         "reader", [read_slide, SlideTable.open, read_rows], ids=lambda f: f.__name__

@@ -137,13 +137,19 @@ def _read_tiff(path: Path, stream: Any) -> NDArray[Any]:
     """Return the first page, (h, w) or (h, w, channels)."""
     try:
         page = tifffile.TiffFile(stream, _multifile=False).pages[0]
-        height, width, bits = page.imagelength, page.imagewidth, page.bitspersample
+        height, width, depth = page.imagelength, page.imagewidth, page.imagedepth
+        channels, bits = page.samplesperpixel, page.bitspersample
         packed = 1 if page.compression == 1 else BEST_COMPRESSION
+        if not all(isinstance(number, int) for number in (height, width, depth, channels)):
+            raise TypeError("the size is no whole number")
     except DAMAGE as exc:
         raise damaged(path, exc) from exc
-    if not isinstance(bits, int) or page.imagedepth != 1:
-        raise ValueError(f"{path} holds a volume or mixed numbers: save one 8-bit image.")
-    check_size(path, height, width, bits * page.samplesperpixel, packed)
+    if not isinstance(bits, int) or depth != 1 or channels > 4:
+        raise ValueError(
+            f"{path} holds a volume, {channels} channels or numbers of mixed size: "
+            "save one 8-bit image."
+        )
+    check_size(path, height, width, bits * channels, packed)
     try:
         pixels = page.asarray()
     except DAMAGE as exc:

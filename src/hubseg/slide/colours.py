@@ -23,7 +23,7 @@ _APERIO_YCBCR = 33003  # JPEG 2000 whose colour space stands in the compression 
 
 def colour_model(page: tifffile.TiffPage) -> str:
     """Return the page's colour model by its channels, or nothing when it has none we know."""
-    photometric, samples = int(page.photometric), page.samplesperpixel
+    photometric, samples, bits = page.photometric, page.samplesperpixel, page.bitspersample
     ink = page.tags.valueof(332, 1)
     jpeg = page.compression in JPEG
     if photometric in (0, 1) and samples <= 2:
@@ -31,7 +31,7 @@ def colour_model(page: tifffile.TiffPage) -> str:
     # What numpy users write without naming the colours: three equal channels are RGB.
     if (photometric in (1, 2) and samples == 3) or (photometric == 2 and samples >= 4):
         return "ycbcr" if page.compression == _APERIO_YCBCR else "rgb"
-    if photometric == 3 and samples <= 2 and page.tags.valueof(320) is not None:
+    if photometric == 3 and samples <= 2 and bits <= 16 and page.tags.valueof(320) is not None:
         return "palette"
     if photometric == 5 and samples in (4, 5) and ink == 1:
         return "cmyk"
@@ -44,7 +44,7 @@ def to_rgb(raw: NDArray[Any], page: tifffile.TiffPage, full_scale: float) -> NDA
     """Return stored pixels, (h, w, samples), as (h, w, 3) RGB."""
     colours = colour_model(page)
     if colours == "palette":
-        return _colour_map(page)[raw[..., 0].astype(np.intp)]
+        return colour_map(page)[raw[..., 0].astype(np.intp)]
     pixels = _to_uint8(raw, page.bitspersample, full_scale)
     if colours in ("grey", "inverted"):
         grey = pixels[..., :1] if colours == "grey" else 255 - pixels[..., :1]
@@ -53,22 +53,21 @@ def to_rgb(raw: NDArray[Any], page: tifffile.TiffPage, full_scale: float) -> NDA
         inks = pixels[..., :4].astype(np.uint16)
         rgb, used = _divided((255 - inks[..., :3]) * (255 - inks[..., 3:])), 4
     elif colours == "ycbcr":
-        rgb, used = (
-            cv2.cvtColor(np.ascontiguousarray(pixels[..., [0, 2, 1]]), cv2.COLOR_YCrCb2RGB),
-            3,
-        )
+        ycrcb = np.ascontiguousarray(pixels[..., [0, 2, 1]])
+        rgb, used = cv2.cvtColor(ycrcb, cv2.COLOR_YCrCb2RGB), 3
     else:
         rgb, used = pixels[..., :3], 3
-    alpha = int(page.extrasamples[0]) if page.extrasamples else 0
-    if alpha and pixels.shape[2] > used:
+    alpha = page.extrasamples[0] if page.extrasamples else 0
+    if alpha in (1, 2) and pixels.shape[2] > used:
         return on_white(rgb, pixels[..., used : used + 1], premultiplied=alpha == 1)
     return rgb
 
 
 def _to_uint8(raw: NDArray[Any], bits: int, full_scale: float) -> NDArray[np.uint8]:
     if raw.dtype.kind == "f":
-        spread = np.nan_to_num(raw.astype(np.float64) * (255 / full_scale), nan=0.0)
-        return np.rint(np.clip(spread, 0, 255)).astype(np.uint8)
+        with np.errstate(invalid="ignore"):  # NaN, which is black
+            inside = np.clip(raw.astype(np.float64), 0, full_scale)
+        return np.rint(np.nan_to_num(inside) * (255 / full_scale)).astype(np.uint8)
     if raw.dtype == np.uint8 and bits == 8:
         return raw
     if bits >= 8:
@@ -77,7 +76,7 @@ def _to_uint8(raw: NDArray[Any], bits: int, full_scale: float) -> NDArray[np.uin
     return np.asarray((raw.astype(np.uint16) * 255 + highest // 2) // highest, np.uint8)
 
 
-def _colour_map(page: tifffile.TiffPage) -> NDArray[np.uint8]:
+def colour_map(page: tifffile.TiffPage) -> NDArray[np.uint8]:
     """Return the page's palette, (colours, 3): 16-bit by the book, 8-bit in old files."""
     table = np.asarray(page.tags.valueof(320), np.uint16).reshape(3, -1).T
     rgb = table >> 8 if table.max(initial=0) > 255 else table

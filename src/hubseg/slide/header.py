@@ -16,16 +16,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tifffile
 
-from hubseg.slide.colours import JPEG, colour_model
+from hubseg.slide.colours import JPEG, colour_map, colour_model
 from hubseg.slide.pixels import Orientation
 from hubseg.slide.refusal import BEST_COMPRESSION, DAMAGE, check_size, damaged, opening
-from hubseg.slide.segments import is_plain, segment_size
+from hubseg.slide.segments import count_segments, is_plain, segment_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _MOST_SEGMENT_BYTES = 2**31  # one tile or strip, decoded
+_WHOLE_NUMBERS = (
+    *("imagewidth", "imagelength", "imagedepth", "tilewidth", "tilelength", "tiledepth"),
+    *("samplesperpixel", "compression", "photometric", "planarconfig", "predictor", "fillorder"),
+    "rowsperstrip",
+)
 _PLAUSIBLE_UM = (0.01, 20.0)  # µm/px; what lies outside is a default for printers: 72, 96, 300 dpi
 
 # Without a handler Python prints tifffile's remarks to stderr, beside the sentence raised here;
@@ -172,35 +177,46 @@ def read_pages(
         try:
             tif.filehandle.seek(offset)
             page = tifffile.TiffPage(tif, index)
+            problem = _problem(page)
+            # Uncompressed pixels are as many as the file has, unless tiles are left out.
+            packed = 1 if page.compression == 1 and 0 not in page.databytecounts else None
         except DAMAGE as exc:
             raise damaged(path, exc) from exc
-        _check_page(page, path)
+        if problem:
+            raise ValueError(
+                f"{path} cannot be shown as RGB: {problem}; save it as an 8-bit RGB TIFF."
+            )
+        bits = page.samplesperpixel * page.bitspersample
+        check_size(path, page.imagelength, page.imagewidth, bits, packed or BEST_COMPRESSION)
+        tile = segment_size(page)
+        if 0 in tile or math.prod(count_segments(page)) > len(page.dataoffsets):
+            raise damaged(path, ValueError("it has fewer tiles or strips than its size needs"))
+        if math.prod(tile) * bits // 8 > _MOST_SEGMENT_BYTES and not is_plain(page):
+            raise ValueError(
+                f"{path} keeps {tile[0]} x {tile[1]} px in one piece, too much to decode: "
+                "save it again in tiles."
+            )
         pages.append(page)
     return tuple(pages)
 
 
-def _check_page(page: tifffile.TiffPage, path: Path) -> None:
+def _problem(page: tifffile.TiffPage) -> str:
+    """Return why a page cannot be shown, or nothing; raises what damage makes Python raise."""
+    for name in _WHOLE_NUMBERS:
+        if not isinstance(getattr(page, name), int):
+            raise TypeError(f"{name} is no whole number")
     bits = page.bitspersample
-    problem = ""
     if page.imagedepth != 1:
-        problem = "it holds a volume"
-    elif page.dtype is None or page.dtype.kind not in "buf" or not isinstance(bits, int):
+        return "it holds a volume"
+    if page.dtype is None or page.dtype.kind not in "buf" or not isinstance(bits, int):
         form = getattr(page.sampleformat, "name", page.sampleformat)
-        problem = f"its pixels are {form} numbers of {bits} bits"
-    elif not colour_model(page):
+        return f"its pixels are {form} numbers of {bits} bits"
+    model = colour_model(page)
+    if not model:
         name = getattr(page.photometric, "name", page.photometric)
-        problem = f"its colours are {name} in {page.samplesperpixel} channels"
-    elif page.is_subsampled and page.compression not in JPEG:
-        problem = "its colours are subsampled without JPEG"
-    if problem:
-        raise ValueError(f"{path} cannot be shown as RGB: {problem}; save it as an 8-bit RGB TIFF.")
-    samples = page.samplesperpixel * int(bits)
-    whole = page.compression == 1 and 0 not in page.databytecounts  # no tile is left out
-    packed = 1 if whole else BEST_COMPRESSION
-    check_size(path, page.imagelength, page.imagewidth, samples, packed)
-    tile = segment_size(page)
-    if math.prod(tile) * samples // 8 > _MOST_SEGMENT_BYTES and not is_plain(page):
-        raise ValueError(
-            f"{path} keeps {tile[0]} x {tile[1]} px in one piece, too much to decode: "
-            "save it again in tiles."
-        )
+        return f"its colours are {name} in {page.samplesperpixel} channels"
+    if model == "palette":
+        colour_map(page)
+    if page.is_subsampled and page.compression not in JPEG:
+        return "its colours are subsampled without JPEG"
+    return ""

@@ -29,6 +29,13 @@ def segment_size(page: tifffile.TiffPage) -> tuple[int, int]:
     return max(1, page.rowsperstrip), page.imagewidth
 
 
+def count_segments(page: tifffile.TiffPage) -> tuple[int, int, int]:
+    """Return (planes, down, across): how the page's tiles or strips are numbered."""
+    tall, wide = segment_size(page)
+    planes = page.samplesperpixel if page.planarconfig == 2 else 1
+    return planes, -(-page.imagelength // tall), -(-page.imagewidth // wide)
+
+
 def is_plain(page: tifffile.TiffPage) -> bool:
     """Tell whether rows lie in the file as they are, so that any of them can be read alone."""
     return bool(
@@ -44,11 +51,10 @@ def read_raw(page: tifffile.TiffPage, window: Window) -> NDArray[Any]:
     """Return a window of stored pixels, (h, w, samples), in the page's own numbers."""
     top, left, height, width = window
     tall, wide = segment_size(page)
-    across, down = -(-page.imagewidth // wide), -(-page.imagelength // tall)
-    planar = page.planarconfig == 2 and page.samplesperpixel > 1
+    planes, down, across = count_segments(page)
     out = np.empty((height, width, page.samplesperpixel), page.dtype)
-    for plane in range(page.samplesperpixel if planar else 1):
-        channels = slice(plane, plane + 1) if planar else slice(None)
+    for plane in range(planes):
+        channels = slice(plane, plane + 1) if planes > 1 else slice(None)
         for row in range(top // tall, -(-(top + height) // tall)):
             for column in range(left // wide, -(-(left + width) // wide)):
                 y, x = max(top, row * tall), max(left, column * wide)
