@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hubseg.project.folder import SUFFIX
 from hubseg.project.place import beside, is_kept_clean, of_person
-from hubseg.project.review import SUFFIX, ReviewProject
+from hubseg.project.review import ReviewProject
 from hubseg.slide import SlideTable
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from hubseg.project.review import SUFFIX
+from hubseg.project.folder import SUFFIX
 
 __all__ = ["beside", "is_kept_clean", "of_person"]
 

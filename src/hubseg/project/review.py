@@ -6,38 +6,23 @@ journal and records. Does not know SQL itself, nor what a row does to a mask.
 
 from __future__ import annotations
 
-import getpass
 import shutil
-import uuid
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from hubseg.project.database import FILE, NOT_WRITABLE, Database, write_schema
+from hubseg.project.database import FILE, Database
+from hubseg.project.folder import make_folder, project_path, user_name
 from hubseg.project.records import ExportRecord, RecordRows, RunRecord
 from hubseg.project.rows import JournalRows
 from hubseg.project.slides import SlideRows, check_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from hubseg.journal import Entry, Kind
     from hubseg.slide import Slide, SlideTable
 
-__all__ = ["SUFFIX", "ReviewProject", "Verdict"]
-
-SUFFIX: Final = ".hubseg"
-
-
-class Verdict(StrEnum):
-    """What a person decided about a slide."""
-
-    UNSEEN = "unseen"
-    IN_WORK = "in work"
-    ACCEPTED = "accepted"
-    CORRECTED = "corrected"
-    FLAGGED = "flagged"
-    REJECTED = "rejected"
+__all__ = ["ReviewProject"]
 
 
 class ReviewProject:
@@ -78,25 +63,10 @@ class ReviewProject:
         OSError
             When `path` exists already or cannot be written.
         """
-        path = _project_path(path)
+        path = project_path(path)
         check_ids(table)
-        if path.exists():
-            raise FileExistsError(f"{path} exists already: open it, or choose another name.")
-        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-        try:
-            (draft / "maps").mkdir(parents=True)
-            write_schema(draft / FILE)
-            draft.rename(path)
-        except OSError as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            if error.errno in NOT_WRITABLE:
-                raise PermissionError(
-                    f"{path.parent} cannot be written: choose another folder for the project."
-                ) from error
-            raise OSError(
-                f"The project {path} cannot be made ({error}): choose another folder."
-            ) from error
-        project = cls(path, author or _user())
+        make_folder(path)
+        project = cls(path, author or user_name())
         try:
             project.add(table)
         except BaseException:
@@ -116,12 +86,12 @@ class ReviewProject:
         OSError
             When it does not exist or cannot be read.
         """
-        path = _project_path(path)
+        path = project_path(path)
         if not cls.exists(path):
             raise FileNotFoundError(
                 f"{path} holds no {FILE}: choose the folder of a review project."
             )
-        return cls(path, author or _user())
+        return cls(path, author or user_name())
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -369,17 +339,3 @@ class ReviewProject:
     def exports(self) -> tuple[ExportRecord, ...]:
         """Return every export, oldest first."""
         return self._records.exports()
-
-
-def _project_path(path: Path | str) -> Path:
-    path = Path(path).absolute()
-    if path.suffix != SUFFIX:
-        raise ValueError(f"{path} does not end in {SUFFIX}: name the project like that.")
-    return path
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # no such user in a container
-        return "unknown"
