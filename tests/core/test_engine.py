@@ -62,6 +62,7 @@ def test_every_member_gives_a_better_map_and_it_is_the_map_of_predict(engine: En
     assert {u.run_id for u in updates} == {run.id}
     assert updates[0].slide_digest == slide(folder).digest
     assert updates[-1].seconds_left == 0
+    assert all(u.message.endswith("on cpu") for u in updates)  # whoever asked for it is told
     *_, wanted = predict(slide(folder), RECIPE, [folder], device="cpu")
     assert updates[-1].probability is not None
     np.testing.assert_allclose(updates[-1].probability.values, wanted.values, atol=1e-3)

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hubseg.formats.table import read_submission
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubseg.formats.rle import decode
+from hubseg.formats.table import read_submission
 from hubseg.inference import (
     Cancelled,
     choose_device,

@@ -109,7 +109,7 @@ def _follow(run: Run, project: ReviewProject, recipe: Recipe) -> dict[str, str]:
     failed: dict[str, str] = {}
     with bar(len(run.slides) * len(run.members), "member") as shown:
         for update in run:
-            shown.set_description(update.slide_id, refresh=False)
+            shown.set_description(f"{update.slide_id}: {update.message}", refresh=False)
             shown.update(0 if update.error else 1)
             if update.error:
                 failed[update.slide_id] = update.error

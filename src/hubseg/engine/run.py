@@ -198,10 +198,10 @@ class Run:
         try:
             for _ in jobs:
                 job, future = self._next(ready)
-                made = future.result()
+                made, where = future.result()
                 self._engine.store.put(job.key, made)
                 self.computed += 1
-                yield job, made, job.member.name
+                yield job, made, f"{job.member.name} {where}"
         finally:
             client.cancel(futures, force=True)
 

@@ -70,8 +70,8 @@ class Networks:
         if hasattr(os, "nice"):
             os.nice(10)
 
-    def run(self, job: Job) -> MemberMap:
-        """Compute one member map."""
+    def run(self, job: Job) -> tuple[MemberMap, str]:
+        """Compute one member map; return it and where it was computed, for a person."""
         from hubseg.inference import Cancelled, predict_member
 
         if job.run_id in self.stopped:
@@ -79,7 +79,7 @@ class Networks:
         network = self._network(job)
         if self.pixels is None or self.pixels[0] != job.slide_digest:
             self.pixels = (job.slide_digest, job.slide.read())
-        return predict_member(
+        made = predict_member(
             network,
             self.pixels[1],
             job.recipe,
@@ -87,6 +87,7 @@ class Networks:
             um_per_px=job.slide.um_per_px,
             cancelled=lambda: job.run_id in self.stopped,
         )
+        return made, _place(job.device)
 
     def _network(self, job: Job) -> Any:
         from hubseg.inference import choose_device, load_member
@@ -106,8 +107,15 @@ def _nbytes(network: Any) -> int:
     return sum(p.numel() * p.element_size() for p in network.parameters())
 
 
-def run_member(job: Job) -> MemberMap:
-    """Compute one member map in a worker."""
+def _place(device: str) -> str:
+    from hubseg.inference import choose_device
+
+    chosen = str(choose_device(device))
+    return "on the CPU (no GPU found)" if (device, chosen) == ("auto", "cpu") else f"on {chosen}"
+
+
+def run_member(job: Job) -> tuple[MemberMap, str]:
+    """Compute one member map in a worker; also say where, for a person."""
     from distributed import get_worker
 
     networks: Networks = get_worker().plugins[PLUGIN]
