@@ -171,14 +171,14 @@ def predict_pixels(
             answer: Prediction = network(seen)
             probability = view.inverse(torch.sigmoid(answer.logits[0, 0].float()))
             summed = summed + probability
-            organ.append(answer.organ[0].float().cpu())
+            organ.append(torch.softmax(answer.organ[0].float(), 0).cpu())
             pixel_size.append(float(answer.pixel_size[0, 0]))
     height, width = shown.valid[0] // 2, shown.valid[1] // 2
     mean = (summed / len(view_set))[:height, :width].cpu().numpy()
     side = sum(1.0 / scale for scale in shown.scale) / 2
     return MemberMap(
         values=np.ascontiguousarray(mean, np.float32),
-        organ_logits=tuple(torch.stack(organ).mean(0).tolist()),
+        organ=tuple(torch.stack(organ).mean(0).tolist()),
         um_per_px=float(np.mean(pixel_size)) * 10.0 * side,
     )
 

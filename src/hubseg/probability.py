@@ -37,15 +37,15 @@ class MemberMap:
     ----------
     values
         float32 (h, w), 0-1, at the network's output resolution.
-    organ_logits
-        Organ logits in the order of :class:`hubseg.organ.Organ`, mean over views, where the
-        network has that head.
+    organ
+        Share of each organ in the order of :class:`hubseg.organ.Organ`, the mean over views of
+        the softmax, where the network has that head. Not calibrated.
     um_per_px
         The slide's pixel size as the network sees it, µm/px, where it has that head.
     """
 
     values: NDArray[np.float32]
-    organ_logits: tuple[float, ...] | None = None
+    organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
 
 
@@ -240,7 +240,7 @@ class MapStore:
         said = {
             "hubseg": "member map",
             "digest": _digest(values),
-            "organ_logits": made.organ_logits,
+            "organ": made.organ,
             "um_per_px": made.um_per_px,
         }
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
@@ -275,10 +275,10 @@ class MapStore:
         if not intact:
             path.unlink(missing_ok=True)
             return None
-        logits, um_per_px = said["organ_logits"], said["um_per_px"]
+        organ, um_per_px = said["organ"], said["um_per_px"]
         return MemberMap(
             values=values,
-            organ_logits=None if logits is None else tuple(map(float, logits)),
+            organ=None if organ is None else tuple(map(float, organ)),
             um_per_px=None if um_per_px is None else float(um_per_px),
         )
 

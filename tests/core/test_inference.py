@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -25,9 +26,9 @@ from hubseg.inference import (
 )
 from hubseg.network import build
 from hubseg.organ import DataSource, Organ
-from hubseg.probability import MapStore, mix
+from hubseg.probability import MapStore, MemberMap, mix
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
-from hubseg.slide import read_slide
+from hubseg.slide import Slide, read_slide
 
 ENTRY = Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}")
 
@@ -58,6 +59,17 @@ SLIDES = {
 }
 
 
+def check_heads(golden: Path, slide: Slide, size: int, made: list[MemberMap]) -> None:
+    told = json.loads((golden / "expected" / "heads.json").read_text())
+    wanted = told["slides"][slide.id]["sizes"][str(size)]["mean"]
+    organ = wanted["organ"]
+    organ = list(organ.values()) if isinstance(organ, dict) else organ
+    np.testing.assert_allclose(np.mean([m.organ for m in made], 0), organ, atol=1e-4)
+    side = (size / slide.height + size / slide.width) / 2
+    pixel = np.mean([m.um_per_px for m in made]) / 10 / side
+    assert pixel == pytest.approx(wanted["pixel"], abs=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("slide_id", SLIDES)
 def test_the_published_pixels_come_out(golden: Path, golden_recipe: Recipe, slide_id: str):
@@ -85,6 +97,7 @@ def test_the_published_pixels_come_out(golden: Path, golden_recipe: Recipe, slid
         step = np.abs(np.rint(levels) - wanted)
         assert step.max() <= 1
         assert (step > 0).mean() <= 1e-3
+        check_heads(golden, slide, resolution.size, [m for _, m in made])
     merged = mix(recipe, finished, shape=shape, slide_digest="").values
     threshold = recipe.thresholds.value(*SLIDES[slide_id])
     truth = decode(read_submission(golden / "expected" / "submission.csv")[slide_id], shape)
@@ -125,8 +138,8 @@ def test_a_member_map_covers_the_slide_whatever_its_shape(
     assert made.values.shape == (height // 2, width // 2)
     assert made.values.dtype == np.float32
     assert 0 <= made.values.min() <= made.values.max() <= 1
-    assert made.organ_logits is not None
-    assert len(made.organ_logits) == 5
+    assert made.organ is not None
+    assert sum(made.organ) == pytest.approx(1)
 
 
 def test_padding_reflects_and_is_cut_off_again():

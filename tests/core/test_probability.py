@@ -141,7 +141,7 @@ def test_store_gives_back_what_it_was_given(tmp_path_factory, height: int, width
     again = store.get("ab12")
     assert again is not None
     np.testing.assert_array_equal(again.values, values)
-    assert (again.organ_logits, again.um_per_px) == ((1.0, 2.0, 3.0, 4.0, 5.0), 0.5)
+    assert (again.organ, again.um_per_px) == ((1.0, 2.0, 3.0, 4.0, 5.0), 0.5)
 
 
 def test_store_has_nothing_it_was_not_given(store: MapStore):
