@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ class Background(QObject):
     """A few threads, and one signal that brings their answers home."""
 
     _answered = Signal(object, object, object)
+    _postponed = Signal(object)
 
     def __init__(self, threads: int = 2) -> None:
         super().__init__()
@@ -39,7 +40,9 @@ class Background(QObject):
         self._closed = False
         self._held: list[tuple[Any, Any, Any]] | None = None
         self.waiting = 0  # answers not yet home
-        self._answered.connect(self._hand_over)
+        self._postponed.connect(self._do, Qt.ConnectionType.QueuedConnection)
+        # queued, always: an answer must not overtake the rest of the function that asked
+        self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     def submit(
         self,
@@ -60,6 +63,14 @@ class Background(QObject):
         if drop is not None:
             self._open[future] = drop
         future.add_done_callback(lambda done: self._answered.emit(done, then, failed))
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Run `work` in the owner's thread, once what runs now has returned."""
+        self._postponed.emit(work)
+
+    def _do(self, work: Callable[[], object]) -> None:
+        if not self._closed:
+            work()
 
     def _hand_over(
         self, done: Future[Any], then: Callable[[Any], object], failed: Callable[[str], object]

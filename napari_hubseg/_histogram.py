@@ -83,8 +83,9 @@ class Histogram(QWidget):
             self._drag(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
-        """Let the line go."""
-        if self.dragging:
+        """Let the line go, where the mouse is let go."""
+        if event is not None and self.dragging:
+            self._drag(event)
             self.dragging = False
             self.settled.emit(self._threshold)
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_hubseg._drawing import MaskDrawing
 from napari_hubseg._overlay import (
     STROKE,
     burn,
-    drawn,
-    edge_width,
     heat,
     limits,
     mask_colours,
@@ -24,7 +23,6 @@ from napari_hubseg._overlay import (
 )
 from napari_hubseg._pixels import pixels
 from napari_hubseg._stack import LayerStack
-from napari_hubseg._strokes import grown, take_stroke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-    from hubseg.edits import Window
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
@@ -77,10 +74,11 @@ class LayerBinding:
         self._background = background
         self._keys = keys
         self._stack = LayerStack(viewer, self._equip)
+        self._drawing = MaskDrawing(session, self._stack, background)
+        self._drawing.finished.connect(self._end_preview)
+        self._drawing.failed.connect(self.failed.emit)
         self._shown = False  # whether the pixels on screen are those of the current slide
         self._asked = 0  # slides asked for; an answer to an older question is dropped
-        self._changes = 0  # changes of the mask; a drawing of an older one is made again
-        self._drawing = False
         self._hand_on = False  # a hand is on a threshold
         self._previewing = False
         self._hidden: list[Any] = []
@@ -89,7 +87,6 @@ class LayerBinding:
             (session.slide_changed, self._ask_pixels),
             (session.facts_changed, self._place),
             (session.probability_changed, self._ask_overlay),
-            (session.mask_changed, self._show_mask),
         )
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -115,7 +112,8 @@ class LayerBinding:
         if mask is None:
             return
         self._stack.select_mask()
-        mask.visible = True
+        if not mask.visible:  # napari takes back the mode with it
+            mask.visible = True
         if tool == "brush":
             mask.selected_label = STROKE
         mask.mode = _MODES[tool]
@@ -149,6 +147,13 @@ class LayerBinding:
     def rest(self) -> None:
         """Say that the hand rests: the preview ends when the mask has been drawn again."""
         self._hand_on = False
+        if not self._session.mask_is_stale:
+            self._end_preview()
+
+    def _end_preview(self) -> None:
+        if self._previewing and not self._hand_on:
+            self._previewing = False
+            self._dress()
 
     # ---- the slide -----------------------------------------------------------------------------
 
@@ -156,6 +161,7 @@ class LayerBinding:
         self._asked += 1
         asked = self._asked
         self._shown = self._previewing = self._hand_on = False
+        self._drawing.slide = ""
         for name in ("probability", "disagreement", "mask"):
             layer = self._stack.get(name)
             if layer is not None and layer.visible:  # what is drawn belongs to another slide
@@ -164,15 +170,18 @@ class LayerBinding:
         if slide is None:
             return
 
-        def show(read: Any) -> None:
+        def read() -> tuple[Any, str]:
+            return pixels(slide), slide.digest  # kept by the slide: nobody waits for it later
+
+        def show(answer: tuple[Any, str]) -> None:
             if asked == self._asked:
-                self._show_pixels(slide, read)
+                self._show_pixels(slide, answer[0])
 
         def failed(said: str) -> None:
             if asked == self._asked:
                 self.failed.emit(said)
 
-        self._background.submit(lambda: pixels(slide), show, failed)
+        self._background.submit(read, show, failed)
 
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         shape = (slide.height, slide.width)
@@ -189,7 +198,8 @@ class LayerBinding:
         self._dress()
         self._stack.select_mask()
         self._viewer.reset_view()
-        self._show_mask(None)
+        self._drawing.slide = slide.id
+        self._drawing.draw_all()
         self._ask_overlay(self._session.probability)
         self.slide_shown.emit(slide.id)
 
@@ -206,7 +216,7 @@ class LayerBinding:
 
     def _equip(self, mask: Any) -> None:
         """Listen to a new mask layer, and bind its keys."""
-        mask.events.paint.connect(self._take_stroke)
+        self._drawing.equip(mask)
         mask.events.mode.connect(self._tell_tool)
         mask.events.brush_size.connect(self._tell_tool)
         for key, function in self._keys.items():
@@ -222,7 +232,7 @@ class LayerBinding:
             return
         edits = self._session.edits
         override = None if edits is None or edits.is_empty else edits.copy()
-        changes = self._changes
+        changes = self._drawing.changes
 
         def compute() -> NDArray[np.float32]:
             if override is None:
@@ -232,7 +242,7 @@ class LayerBinding:
         def show(values: NDArray[np.float32]) -> None:
             if found is not self._session.probability or not self._shown:
                 return
-            if changes != self._changes and self._session.edits is not None:
+            if changes != self._drawing.changes and self._session.edits is not None:
                 burn(found.values, self._session.edits.override(), values)
             for name, data in (("probability", values), ("disagreement", found.disagreement)):
                 if data is not None and self._stack.get(name) is not None:
@@ -241,77 +251,6 @@ class LayerBinding:
             self._dress()
 
         self._background.submit(compute, show, self.failed.emit)
-
-    def _burn(self, window: Window) -> None:
-        """Put the strokes inside a window into what a preview shows; drawn with the next one."""
-        layer, found = self._stack.get("probability"), self._session.probability
-        edits = self._session.edits
-        if layer is None or found is None or edits is None:
-            return
-        top, left, height, width = window
-        place = slice(top, top + height), slice(left, left + width)
-        if layer.data.shape == found.values.shape:
-            burn(found.values[place], edits.override(window), layer.data[place])
-
-    # ---- the mask ------------------------------------------------------------------------------
-
-    def _show_mask(self, window: Window | None) -> None:
-        self._changes += 1
-        if not self._shown:
-            return
-        if window is None:
-            self._draw_all()
-        else:
-            self._draw(window)
-            self._burn(window)
-
-    def _draw_all(self) -> None:
-        """Draw the whole mask: computed in a thread, again if it changed meanwhile."""
-        mask, changes, asked = self._session.mask, self._changes, self._asked
-        if mask is None or self._drawing:
-            return
-        self._drawing = True
-
-        def show(values: NDArray[np.uint8]) -> None:
-            self._drawing = False
-            if (changes, asked) != (self._changes, self._asked):
-                if self._shown:
-                    self._draw_all()
-                return
-            layer = self._stack.get("mask")
-            if layer is not None and layer.data.shape == values.shape:
-                layer.data[...] = values
-                layer.refresh()
-            if not self._hand_on:
-                self._previewing = False
-                self._dress()
-
-        def failed(said: str) -> None:
-            self._drawing = False
-            self.failed.emit(said)
-
-        self._background.submit(lambda: drawn(mask, edge_width(mask.shape)), show, failed)
-
-    def _draw(self, window: Window) -> None:
-        """Draw the mask inside a window, at once; its edge depends on a little more around it."""
-        layer, mask = self._stack.get("mask"), self._session.mask
-        if layer is None or mask is None:
-            return
-        width = edge_width(mask.shape)
-        top, left, height, across = grown(window, 2 * width, mask.shape)
-        values = drawn(mask[top : top + height, left : left + across], width)
-        y, x, h, w = grown(window, width, mask.shape)
-        inner = values[y - top : y - top + h, x - left : x - left + w]
-        layer.data[y : y + h, x : x + w] = inner
-        layer.refresh()
-
-    def _take_stroke(self, event: Any) -> None:
-        layer, slide = self._stack.get("mask"), self._session.current
-        if layer is None or slide is None or not self._shown:
-            return
-        window = take_stroke(self._session, layer, event.value)
-        if window is not None:  # also where the session took nothing: the stroke goes away
-            self._draw(window)
 
     # ---- looks ---------------------------------------------------------------------------------
 
@@ -342,9 +281,9 @@ class LayerBinding:
         self._shown = False
         for signal, slot in self._connections:
             signal.disconnect(slot)
+        self._drawing.close()
         mask = self._stack.get("mask")
         if mask is not None:
-            mask.events.paint.disconnect(self._take_stroke)
             mask.events.mode.disconnect(self._tell_tool)
             mask.events.brush_size.disconnect(self._tell_tool)
             for key in self._keys:

@@ -6,6 +6,7 @@ text, sliders) is left to napari's theme, so that the dock follows it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "MASK",
     "VERDICT_COLOURS",
+    "Hint",
     "Section",
     "button",
     "dot",
-    "hint",
     "make_primary",
     "refill",
     "style_sheet",
@@ -38,6 +39,8 @@ VERDICT_COLOURS = {
     "rejected": "#dd5a50",
 }
 _PRIMARY, _PRIMARY_HOVER, _PRIMARY_DOWN = "#0d7f86", "#12959d", "#0a666c"
+_LONG_WORD = 20  # letters
+_CHOSEN = "#2a4a52"  # a toggle that is on must not look like the step to take next
 
 
 def style_sheet() -> str:
@@ -56,7 +59,9 @@ def style_sheet() -> str:
         QPushButton[step="next"] {{ background: {_PRIMARY}; color: white; font-weight: 600; }}
         QPushButton[step="next"]:hover {{ background: {_PRIMARY_HOVER}; }}
         QPushButton[step="next"]:pressed {{ background: {_PRIMARY_DOWN}; }}
-        QPushButton[tool="true"]:checked {{ background: {_PRIMARY}; color: white; }}
+        QPushButton[tool="true"]:checked:enabled {{
+            background: {_CHOSEN}; color: white; border: 1px solid {_PRIMARY_HOVER};
+        }}
         QPushButton[section="true"], QPushButton[section="true"]:checked {{
             text-align: left; font-weight: 600; padding: 5px 4px; background: transparent;
             border-top: 1px solid #5a626c; border-radius: 0px;
@@ -96,12 +101,28 @@ def button(text: str, tip: str, *, name: str, **properties: str) -> QPushButton:
     return made
 
 
-def hint(text: str = "", *, name: str = "") -> QLabel:
-    """Return a label that wraps, for a line of explanation or of figures."""
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    return label
+class Hint(QLabel):
+    """A line of explanation or of figures that wraps, long paths and names included."""
+
+    def __init__(self, text: str = "", *, name: str = "") -> None:
+        super().__init__()
+        self._text = ""
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self.setText(text)
+
+    def text(self) -> str:
+        """Return what is said."""
+        return self._text
+
+    def setText(self, text: str | None) -> None:
+        """Say `text`; Qt breaks a line at blanks only, so long words get places to break at."""
+        self._text = text or ""
+        words = (
+            re.sub(r"([/\\_.,:-])", "\\1\u200b", word) if len(word) > _LONG_WORD else word
+            for word in self._text.split(" ")
+        )
+        super().setText(" ".join(words))
 
 
 def dot(colour: str) -> QIcon:

@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_hubseg._background import sentence
 
@@ -50,8 +50,9 @@ class Runner(QObject):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hubseg-run")
         self._stop: threading.Event | None = None
         self._run: _Run | None = None
-        self._yielded.connect(self._forward)
-        self._finished.connect(self._end)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._yielded.connect(self._forward, queued)
+        self._finished.connect(self._end, queued)
 
     @property
     def running(self) -> bool:

@@ -1,7 +1,8 @@
 """Strokes of napari's own tools, turned into gestures of the session.
 
-Responsible for learning what a tool did to the mask layer, once a stroke has ended. napari's event
-only rings: what changed is read from the layer. Does not know how the mask is drawn again.
+Responsible for reading what a tool did from the pieces that napari's paint event carries. Not from
+the layer: it may have been drawn anew while the hand was still moving, and some tools ring before
+they write. Does not know how the mask is drawn again.
 """
 
 from __future__ import annotations
@@ -11,93 +12,124 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_hubseg._overlay import STROKE, edge_width
+from hubseg.edits import ADD, ERASE, KEEP
+from napari_hubseg._overlay import edge_width
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from hubseg.edits import Window
     from hubseg.session import ReviewSession
 
-__all__ = ["grown", "stroke_window", "take_stroke"]
+__all__ = ["grown", "stroke", "take_stroke"]
 
 _KINDS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
 
 
-def take_stroke(session: ReviewSession, layer: Labels, atoms: Any) -> Window | None:
-    """Hand the stroke that has just ended to the session; return where it lay.
+def take_stroke(session: ReviewSession, pieces: Sequence[Any], mode: str) -> Window | None:
+    """Hand a stroke to the session; return where it lay, or None when it is empty.
 
     What the brush went over is added, also where the mask was inside before: the person has said
-    so, and a later threshold must not take it back. What was inside and is no longer is erased.
+    so, and a later threshold must not take it back. What was inside and was erased is erased.
 
     Parameters
     ----------
     session
         Told by `paint`, once for what was added and once for what was erased.
-    layer
-        The mask layer, as the tool left it.
-    atoms
-        What napari's paint event carries: the pieces of the stroke.
+    pieces
+        What napari's paint event carries.
+    mode
+        napari's name of the tool: "paint", "erase", "fill", "polygon".
     """
-    window = stroke_window(atoms, layer.data.shape)
+    slide = session.current
+    if slide is None:
+        return None
+    shape = (slide.height, slide.width)
+    margin = edge_width(shape) if mode == "fill" else 0
+    window, done = stroke(pieces, shape, margin)
     if window is None:
         return None
-    mode = str(layer.mode)
-    if mode == "fill":  # it stops at the drawn edge, a label of its own, which belongs to the mask
-        window = grown(window, edge_width(layer.data.shape), layer.data.shape)
     top, left, height, width = window
-    place = slice(top, top + height), slice(left, left + width)
-    before = np.zeros((height, width), np.bool_)
+    inside = np.zeros((height, width), np.bool_)
     if session.mask is not None:
-        before = session.mask[place]
-    values = layer.data[place]
-    added = (values >= STROKE) | ((values != 0) & ~before)
-    erased = before & (values == 0)
+        inside = session.mask[top : top + height, left : left + width]
+    erased = (done == ERASE) & inside
     if mode == "fill" and erased.any():
-        erased = _whole_objects(before, erased)
+        # the tool stops at the drawn edge, a label of its own, which belongs to the object
+        erased = _whole_objects(inside, erased)
     kind = _KINDS.get(mode, "brush")
-    for region, add in ((added, True), (erased, False)):
+    for region, add in ((done == ADD, True), (erased, False)):
         if region.any():
             session.paint(region, top=top, left=left, add=add, kind=kind)
     return window
 
 
-def stroke_window(atoms: Any, shape: tuple[int, ...]) -> Window | None:
-    """Return the smallest window around the pieces of a stroke; the whole layer if one is strange.
+def stroke(
+    pieces: Sequence[Any], shape: tuple[int, int], margin: int = 0
+) -> tuple[Window | None, NDArray[np.uint8]]:
+    """Return the window around the pieces of a stroke, and what they did in it.
 
     Parameters
     ----------
-    atoms
-        Pieces with a `slice_key` of two slices, or tuples that begin with two index arrays.
+    pieces
+        In order: named tuples of slices, a mask or None for all, and a label (napari 0.9), or
+        tuples of index arrays, values before and values after (napari before that).
     shape
-        Of the layer, px.
+        (height, width) of the slide, px.
+    margin
+        Pixels more on every side of the window.
+
+    Returns
+    -------
+    window
+        None when nothing was done.
+    done
+        KEEP, ADD or ERASE per pixel of the window, uint8 (h, w).
     """
-    boxes = []
-    for atom in atoms:
-        key = getattr(atom, "slice_key", None)
-        if key is None:
-            rows, columns = (np.asarray(index) for index in atom[0][-2:])
-            if not rows.size:
-                continue
-            key = (
-                slice(int(rows.min()), int(rows.max()) + 1),
-                slice(int(columns.min()), int(columns.max()) + 1),
-            )
-        boxes.append(tuple(part.indices(size)[:2] for part, size in zip(key, shape, strict=True)))
+    boxes = [box for box in map(_box, pieces) if box is not None]
     if not boxes:
-        return None
-    top, left = (min(box[axis][0] for box in boxes) for axis in (0, 1))
-    bottom, right = (max(box[axis][1] for box in boxes) for axis in (0, 1))
-    return (top, left, bottom - top, right - left)
+        return None, np.zeros((0, 0), np.uint8)
+    top, left = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    bottom, right = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    window = grown((top, left, bottom - top, right - left), margin, shape)
+    done = np.full(window[2:], KEEP, np.uint8)
+    for piece in pieces:
+        if hasattr(piece, "slice_key"):
+            rows, columns = piece.slice_key
+            part = done[_shifted(rows, window[0]), _shifted(columns, window[1])]
+            part[slice(None) if piece.mask is None else piece.mask] = (
+                ADD if piece.new_value else ERASE
+            )
+        else:
+            rows, columns = (np.asarray(index) for index in piece[0][-2:])
+            labels = np.asarray(piece[2])
+            done[rows - window[0], columns - window[1]] = np.where(labels != 0, ADD, ERASE)
+    return window, done
 
 
 def grown(window: Window, by: int, shape: tuple[int, ...]) -> Window:
-    """Return `window` with `by` px more on every side, as far as the layer goes."""
+    """Return `window` with `by` px more on every side, as far as the slide goes."""
     top, left, height, width = window
     bottom, right = min(top + height + by, shape[0]), min(left + width + by, shape[1])
     top, left = max(top - by, 0), max(left - by, 0)
     return (top, left, bottom - top, right - left)
+
+
+def _box(piece: Any) -> tuple[int, int, int, int] | None:
+    """Return (top, left, bottom, right) of a piece; None when it is empty."""
+    if hasattr(piece, "slice_key"):
+        rows, columns = piece.slice_key
+        return rows.start, columns.start, rows.stop, columns.stop
+    rows, columns = (np.asarray(index) for index in piece[0][-2:])
+    if not rows.size:
+        return None
+    return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
+
+
+def _shifted(part: slice, by: int) -> slice:
+    return slice(part.start - by, part.stop - by)
 
 
 def _whole_objects(mask: NDArray[np.bool_], touched: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -68,6 +68,7 @@ class HubSegWidget(QWidget):
         self._connect()
         self._bind_keys()
         self._watched: QWidget | None = None
+        self._step = ""
         self.destroyed.connect(self.desk.leave)
         self.refresh()
 
@@ -115,7 +116,7 @@ class HubSegWidget(QWidget):
         for panel in (*panels, *self.sections.values()):
             column.addWidget(panel)
         column.addStretch(1)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -211,8 +212,26 @@ class HubSegWidget(QWidget):
         export = states.export_state(session, busy=self.desk.exports.busy, step=step)
         self.export.show_state(export)
         self.sections["export"].set_summary(f"{export.ready} ready" if export.total else "")
-        if export.export_next:
-            self.sections["export"].expand()
+        self._lead(step)
+
+    def _lead(self, step: str) -> None:
+        """Bring the button of a new step into view."""
+        if step == self._step:
+            return
+        self._step = step
+        if step in ("run", "export"):
+            self.sections["ensemble" if step == "run" else "export"].expand()
+        QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
+
+    def _reveal(self) -> None:
+        target = {
+            "open": self.start.folder,
+            "run": self.ensemble.run,
+            "accept": self.correct.accept,
+            "export": self.export.go,
+        }.get(self._step)
+        if target is not None:
+            self._scroll.ensureWidgetVisible(target)
 
     def _complain(self, sentence: str) -> None:
         self.message.say(sentence, error=True)

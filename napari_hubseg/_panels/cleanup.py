@@ -14,7 +14,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from hubseg.cleanup import Cleanup
-from napari_hubseg._look import hint
+from napari_hubseg._look import Hint
 
 if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget
@@ -58,7 +58,7 @@ class CleanupPanel(QWidget):
             native.setKeyboardTracking(False)
             form.addRow(info.title or name, native)
             self.fields[name] = widget
-        form.addRow(hint("Sizes in px. What the brush did is never cleaned away."))
+        form.addRow(Hint("Sizes in px. What the brush did is never cleaned away."))
         self.show_state(self._state)
 
     def show_state(self, state: CleanupState) -> None:

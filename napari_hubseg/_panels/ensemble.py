@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_hubseg._look import button, hint, make_primary, refill
+from napari_hubseg._look import Hint, button, make_primary, refill
 
 __all__ = ["EnsembleChoice", "EnsemblePanel", "EnsembleState"]
 
@@ -138,7 +138,7 @@ class EnsemblePanel(QWidget):
         self.progress = QProgressBar()
         self.progress.setObjectName("progress")
         self.progress.setTextVisible(True)
-        self.message = hint(name="ensemble_message")
+        self.message = Hint(name="ensemble_message")
         self.recipe = QComboBox()
         self.recipe.setObjectName("recipe")
         self.recipe.setToolTip("What is run: networks, sizes, weights and thresholds")

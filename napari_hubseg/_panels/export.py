@@ -11,7 +11,7 @@ from pathlib import Path
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from napari_hubseg._look import button, hint, make_primary, refill
+from napari_hubseg._look import Hint, button, make_primary, refill
 
 __all__ = ["FORMATS", "ExportChoice", "ExportPanel", "ExportState"]
 
@@ -86,7 +86,7 @@ class ExportPanel(QWidget):
         self.browse.setFixedWidth(34)
         self.go = button("Export", "Write the masks, read them back and compare", name="export")
         self.go.setToolTip("Write the masks, read them back and compare (Ctrl+Shift+U)")
-        self.outcome = hint(name="export_outcome")
+        self.outcome = Hint(name="export_outcome")
         self.outcome.hide()
         self._state = ExportState()
         self._own_target = False

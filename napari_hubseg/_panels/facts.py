@@ -13,7 +13,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from hubseg.organ import FACTS, DataSource, Organ
-from napari_hubseg._look import hint, refill
+from napari_hubseg._look import Hint, refill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class FactsPanel(QWidget):
         self.um_per_px.setSuffix(" µm/px")
         self.um_per_px.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.um_per_px.setKeyboardTracking(False)
-        self.origins = hint(name="origins")
+        self.origins = Hint(name="origins")
         row = QHBoxLayout()
         row.addWidget(self.organ, 4)
         row.addWidget(self.source, 3)

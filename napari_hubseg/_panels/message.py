@@ -9,7 +9,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QWidget
 
-from napari_hubseg._look import button, hint
+from napari_hubseg._look import Hint, button
 
 __all__ = ["MessageStrip"]
 
@@ -20,8 +20,7 @@ class MessageStrip(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("message")
-        self.sentence = hint(name="sentence")
-        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.sentence = Hint(name="sentence")
         self.dismiss = button("×", "Take this message away", name="dismiss")
         self.dismiss.setFixedWidth(28)
         self.dismiss.clicked.connect(self.hide)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_hubseg._look import button, hint, make_primary
+from napari_hubseg._look import Hint, button, make_primary
 
 __all__ = ["StartPanel", "StartState"]
 
@@ -32,7 +32,7 @@ class StartPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.welcome = hint(
+        self.welcome = Hint(
             "Open a folder of tissue images, a competition table (train.csv), or a .hubseg "
             "project. The sample comes with its own ensemble.",
             name="welcome",

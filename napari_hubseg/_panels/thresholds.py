@@ -14,7 +14,7 @@ from superqt import QDoubleSlider, QElidingLabel
 
 from hubseg.organ import FACTS, Organ
 from napari_hubseg._histogram import Histogram
-from napari_hubseg._look import Section, button, hint
+from napari_hubseg._look import Hint, Section, button
 
 __all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
 
@@ -183,7 +183,7 @@ class ThresholdsPanel(QWidget):
             tool="true",
         )
         self.only.setCheckable(True)
-        self.figures = hint(name="figures")
+        self.figures = Hint(name="figures")
         self.others: dict[Organ, ThresholdSlider] = {}
         self._labels: dict[Organ, QLabel] = {}
         self.other_organs = Section("Other organs", self._build_others())

@@ -1,0 +1,154 @@
+"""The mask on screen: drawn in place whenever the session's changes, and drawn into by a hand.
+
+Responsible for the data of the layer `mask`: full-size drawing in a thread, windows at once, and
+for taking strokes to the session. Nothing is drawn anew under a hand that is drawing. Does not know
+colours or when a layer is visible.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_hubseg._overlay import burn, drawn, edge_width
+from napari_hubseg._strokes import grown, take_stroke
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from hubseg.edits import Window
+    from hubseg.session import ReviewSession
+    from napari_hubseg._background import Background
+    from napari_hubseg._stack import LayerStack
+
+__all__ = ["MaskDrawing"]
+
+
+class MaskDrawing:
+    """Keeps the mask layer equal to the session's mask.
+
+    Parameters
+    ----------
+    session
+        Whose mask is drawn, and which gets the strokes.
+    stack
+        Where the layer is, if there is one.
+    background
+        Where a whole mask is drawn.
+
+    Attributes
+    ----------
+    slide
+        Id of the slide whose pixels are on screen; "" draws nothing.
+    changes
+        How often the mask changed.
+    """
+
+    finished = Signal()  # the whole mask is on screen
+    failed = Signal(str)  # one sentence
+
+    def __init__(self, session: ReviewSession, stack: LayerStack, background: Background) -> None:
+        self._session = session
+        self._stack = stack
+        self._background = background
+        self._drawing = self._stroking = False
+        self.slide = ""
+        self.changes = 0
+        session.mask_changed.connect(self._follow)
+
+    def _follow(self, window: Window | None) -> None:
+        self.changes += 1
+        if not self.slide:
+            return
+        if window is None:
+            self.draw_all()
+        else:
+            self.draw(window)
+            self._burn(window)
+
+    def draw_all(self) -> None:
+        """Draw the whole mask: computed in a thread, again if it changed meanwhile."""
+        mask, now = self._session.mask, (self.changes, self.slide)
+        if mask is None or self._drawing or self._stroking or not self.slide:
+            return
+        self._drawing = True
+
+        def show(values: NDArray[Any]) -> None:
+            self._drawing = False
+            if now != (self.changes, self.slide) or self._stroking:
+                self.draw_all()
+                return
+            layer = self._stack.get("mask")
+            if layer is not None and layer.data.shape == values.shape:
+                layer.data[...] = values
+                layer.refresh()
+            self.finished.emit()
+
+        def failed(said: str) -> None:
+            self._drawing = False
+            self.failed.emit(said)
+
+        self._background.submit(lambda: drawn(mask, edge_width(mask.shape)), show, failed)
+
+    def draw(self, window: Window) -> None:
+        """Draw the mask inside a window, at once; its edge depends on a little more around it."""
+        layer, mask = self._stack.get("mask"), self._session.mask
+        if layer is None or mask is None or layer.data.shape != mask.shape:
+            return
+        width = edge_width(mask.shape)
+        top, left, height, across = grown(window, 2 * width, mask.shape)
+        values = drawn(mask[top : top + height, left : left + across], width)
+        y, x, h, w = grown(window, width, mask.shape)
+        layer.data[y : y + h, x : x + w] = values[y - top : y - top + h, x - left : x - left + w]
+        layer.refresh()
+
+    def _burn(self, window: Window) -> None:
+        """Put the strokes inside a window into what a preview shows; drawn with the next one."""
+        layer, found = self._stack.get("probability"), self._session.probability
+        edits = self._session.edits
+        if layer is None or found is None or edits is None:
+            return
+        top, left, height, width = window
+        place = slice(top, top + height), slice(left, left + width)
+        if layer.data.shape == found.values.shape:
+            burn(found.values[place], edits.override(window), layer.data[place])
+
+    # ---- a hand that draws ---------------------------------------------------------------------
+
+    def equip(self, mask: Any) -> None:
+        """Listen to what is drawn into a new mask layer."""
+        mask.mouse_drag_callbacks.append(self._watch_hand)
+        mask.events.paint.connect(self._take_stroke)
+
+    def _watch_hand(self, mask: Any, event: Any) -> Iterator[None]:
+        """Know when a tool is drawn with: from the press of the mouse to its release."""
+        if str(mask.mode) not in ("paint", "erase"):
+            return
+        self._stroking = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._stroking = False
+        self.draw_all()
+
+    def _take_stroke(self, event: Any) -> None:
+        layer = self._stack.get("mask")
+        if layer is None or not self.slide:
+            return
+        window = take_stroke(self._session, event.value, str(layer.mode))
+        if window is not None:  # also where the session took nothing: the stroke goes away
+            self.draw(window)
+            # some of napari's tools ring first and write then
+            self._background.later(lambda: self.draw(window))
+
+    def close(self) -> None:
+        """Let go of the session and of the layer."""
+        self.slide = ""
+        self._session.mask_changed.disconnect(self._follow)
+        mask = self._stack.get("mask")
+        if mask is not None:
+            mask.mouse_drag_callbacks.remove(self._watch_hand)
+            mask.events.paint.disconnect(self._take_stroke)

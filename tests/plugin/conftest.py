@@ -1,0 +1,219 @@
+"""What window tests share: small slides, a made-up ensemble, and a check that nothing is left.
+
+Leaks are errors: a test that leaves a top-level widget or one of our threads behind fails.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtWidgets import QApplication, QWidget
+
+from hubseg.engine import Update
+from hubseg.probability import ProbabilityMap
+from hubseg.session import ReviewSession
+from napari_hubseg._background import Background
+
+SHAPE = (96, 128)
+IDS = ("one", "two", "three")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """napari says once per window that PyQt5 ends; that sentence, and no other, is let pass."""
+    said = "ignore:napari support for the PyQt5 backend is deprecated:FutureWarning"
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(said))
+
+
+def drain() -> None:
+    """Run what Qt has waiting, deferred deletions included."""
+    deletion = QEvent.Type.DeferredDelete
+    deletion = getattr(deletion, "value", deletion)  # PyQt6: an enumeration, PyQt5: a number
+    for _ in range(3):
+        QApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, deletion)
+
+
+def our_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("hubseg") and t.is_alive()]
+
+
+def windows_since(before: set[QWidget]) -> list[QWidget]:
+    now = set(QApplication.topLevelWidgets()) - before
+    return [widget for widget in now if type(widget).__name__ != "CanvasBackendDesktop"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(qapp: QApplication) -> Iterator[None]:
+    """Fail a test that leaves a window or a thread."""
+    before = set(QApplication.topLevelWidgets())
+    yield
+    drain()
+    if windows_since(before):  # perhaps only a circle of references
+        gc.collect()
+        drain()
+    assert not windows_since(before)
+    assert not our_threads()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A competition table of three small slides: two kidneys and one that nobody knows."""
+    folder = tmp_path / "train_images"
+    folder.mkdir()
+    rng = np.random.default_rng(7)
+    for slide_id in IDS:
+        tifffile.imwrite(
+            folder / f"{slide_id}.tiff",
+            rng.integers(0, 255, (*SHAPE, 3), dtype=np.uint8),
+            photometric="rgb",
+        )
+    rows = [
+        "id,organ,data_source,img_height,img_width,pixel_size,tissue_thickness,rle,age,sex",
+        "one,kidney,Hubmap,96,128,0.5,10,,,",
+        "two,kidney,Hubmap,96,128,0.5,10,,,",
+        "three,,,96,128,,,,,",
+    ]
+    path = tmp_path / "train.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def session(table: Path) -> Iterator[ReviewSession]:
+    """A session on the three slides, at the first."""
+    session = ReviewSession(author="test")
+    session.open(table)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def background(qapp: QApplication) -> Iterator[Background]:
+    background = Background()
+    yield background
+    background.close()
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Callable[[Callable[[], bool]], None]:
+    """Wait until something holds."""
+
+    def until(holds: Callable[[], bool]) -> None:
+        qtbot.waitUntil(holds, timeout=10_000)
+
+    return until
+
+
+def ramp() -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Probability that grows from 0 at the left to 254 at the right."""
+    row = np.linspace(0, 254, SHAPE[1], dtype=np.float32)
+    return np.ascontiguousarray(np.broadcast_to(row, SHAPE))
+
+
+@pytest.fixture
+def make_map() -> Callable[..., ProbabilityMap]:
+    """Make a probability map of the slide a session shows."""
+
+    def make(session: ReviewSession, values: Any = None, *, done: int = 5) -> ProbabilityMap:
+        assert session.current is not None
+        return ProbabilityMap(
+            values=ramp() if values is None else values.astype(np.float32),
+            disagreement=np.full((24, 32), 51.0, np.float32),
+            slide_digest=session.current.digest,
+            recipe_digest="made up",
+            done=done,
+            total=5,
+        )
+
+    return make
+
+
+@dataclass
+class FakeRun:
+    """A run that gives one better map per member, when it is let."""
+
+    engine: FakeEngine
+    slides: Any
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __iter__(self) -> Iterator[Update]:
+        for slide in self.slides:
+            for done in range(1, 4):
+                self.engine.go.wait(5.0)
+                if self.stopped.is_set():
+                    return
+                if self.engine.error:
+                    raise self.engine.error
+                yield self.update(slide, done)
+                time.sleep(0.001)
+
+    def update(self, slide: Any, done: int) -> Update:
+        values = ramp() * (done / 3)
+        found = ProbabilityMap(values, None, slide.digest, "made up", done, 3)
+        return Update(
+            run_id="run",
+            slide_id=slide.id,
+            slide_digest=slide.digest,
+            recipe_digest="made up",
+            done=done,
+            total=3,
+            probability=found,
+            message=f"member {done}",
+            seconds_left=3.0 - done,
+            finished=done == 3,
+        )
+
+    def cancel(self) -> None:
+        self.stopped.set()
+        self.engine.go.set()
+
+
+@dataclass
+class FakeEngine:
+    """An engine without networks; clear `go` to hold its runs back."""
+
+    store: Path
+    device: str
+    scheduler: str | None
+    go: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    unloaded: bool = False
+
+    def __post_init__(self) -> None:
+        self.go.set()
+
+    def run(self, slides: Any, recipe: Any, weights: Any, folds: Any = None) -> FakeRun:
+        asked = {"ids": [s.id for s in slides], "recipe": recipe.name, "weights": list(weights)}
+        self.asked.append({**asked, "folds": folds})
+        return FakeRun(self, slides)
+
+    def unload(self) -> None:
+        self.unloaded = True
+
+
+@pytest.fixture
+def engines() -> list[FakeEngine]:
+    """Every engine that was made, in order."""
+    return []
+
+
+@pytest.fixture
+def new_engine(engines: list[FakeEngine]) -> Callable[..., FakeEngine]:
+    def make(store: Path, device: str, scheduler: str | None) -> FakeEngine:
+        engines.append(FakeEngine(store, device, scheduler))
+        return engines[-1]
+
+    return make

@@ -1,0 +1,81 @@
+"""Work in threads: answers come home, and to nobody who has gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from napari_hubseg._background import Background, sentence
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+def test_an_answer_comes_home_to_the_gui_thread(background: Background, wait: Wait) -> None:
+    answers: list[tuple[int, threading.Thread]] = []
+    where: list[threading.Thread] = []
+
+    def work() -> int:
+        where.append(threading.current_thread())
+        return 7
+
+    background.submit(work, lambda n: answers.append((n, threading.current_thread())), pytest.fail)
+    wait(lambda: bool(answers))
+    assert answers == [(7, threading.main_thread())]
+    assert where != [threading.main_thread()]
+    assert background.waiting == 0
+
+
+def test_a_failure_comes_home_as_one_sentence(background: Background, wait: Wait) -> None:
+    said: list[str] = []
+
+    def work() -> None:
+        raise ValueError("The file is damaged: take another.\nand a second line")
+
+    background.submit(work, pytest.fail, said.append)
+    wait(lambda: bool(said))
+    assert said == ["The file is damaged: take another."]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("No."), "No."),
+        (ValueError(), "ValueError"),
+        (KeyError("organ"), "KeyError: 'organ'"),
+        (OSError("a\nb"), "a"),
+    ],
+)
+def test_an_error_is_said_in_a_sentence(error: Exception, said: str) -> None:
+    assert sentence(error) == said
+
+
+def test_answers_are_held_back_and_let_go_in_order(background: Background, wait: Wait) -> None:
+    answers: list[int] = []
+    background.hold()
+    for n in range(3):
+        background.submit(lambda n=n: n, answers.append, pytest.fail)
+    wait(lambda: len(background._held or []) == 3)
+    assert answers == []
+    background.release()
+    assert sorted(answers) == [0, 1, 2]
+
+
+def test_nothing_comes_home_after_the_close_and_what_must_be_let_go_of_is(qtbot: Any) -> None:
+    background = Background()
+    gone: list[str] = []
+    started = threading.Event()
+
+    def work() -> str:
+        started.set()
+        return "a file"
+
+    background.submit(work, pytest.fail, pytest.fail, drop=gone.append)
+    assert started.wait(5)
+    background.close()
+    assert gone == ["a file"]
+    qtbot.wait(20)
+    background.submit(work, pytest.fail, pytest.fail)
+    background.close()

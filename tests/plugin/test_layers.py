@@ -1,0 +1,467 @@
+"""The layers of the slide on screen: a real session, napari's viewer model, and no window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from hubseg.cleanup import Cleanup
+from hubseg.edits import ADD, ERASE
+from hubseg.session import ReviewSession
+from napari_hubseg._background import Background
+from napari_hubseg._derivation import Derivation
+from napari_hubseg._layers import LayerBinding
+from napari_hubseg._overlay import ABOVE_ALL, BELOW_ALL, EDGE, STROKE
+from napari_hubseg._strokes import stroke
+
+Wait = Callable[[Callable[[], bool]], None]
+SHAPE = (96, 128)
+
+
+class Scene:
+    """A session, its layers and the means to wait for both."""
+
+    def __init__(self, session: ReviewSession, background: Background, wait: Wait) -> None:
+        self.session, self.background, self._wait = session, background, wait
+        self.viewer = ViewerModel()
+        self.pressed: list[str] = []
+        self.said: list[str] = []
+        self.derivation = Derivation(session, background)
+        keys = {"F": lambda: self.pressed.append("F"), "Control-Z": session.undo}
+        self.layers = LayerBinding(session, self.viewer, background, keys)
+        self.layers.failed.connect(self.said.append)
+        session.failed.connect(self.said.append)
+
+    def settle(self) -> None:
+        self._wait(lambda: not self.background.waiting and not self.derivation.busy)
+
+    def go_to(self, slide_id: str) -> None:
+        self.session.go_to(slide_id)
+        self.settle()
+
+    def layer(self, name: str) -> Any:
+        found = [layer for layer in self.viewer.layers if layer.name == name]
+        assert len(found) == 1, f"{len(found)} layers are called {name}"
+        return found[0]
+
+    @property
+    def mask(self) -> Any:
+        return self.layer("mask")
+
+    def stroke(self, tool: str, *points: tuple[int, int], size: int = 9) -> None:
+        """What napari does between the press and the release of the mouse."""
+        self.layers.take_tool(tool)
+        self.layers.set_brush_size(size)
+        label = 0 if tool == "eraser" else self.mask.selected_label
+        with self.mask.block_history():
+            for point in points:
+                self.mask.paint(point, label)
+
+
+def borders(layer: Any) -> Any:
+    """Outer borders of a layer's pixels in the world: napari's extent ends at their centres."""
+    return layer.extent.world[:, -2:] + np.array([[-0.5], [0.5]]) * layer.scale
+
+
+@pytest.fixture
+def scene(session: ReviewSession, background: Background, wait: Wait) -> Iterator[Scene]:
+    scene = Scene(session, background, wait)
+    session.go_to("two")
+    session.go_to("one")
+    scene.settle()
+    yield scene
+    background.close()
+    scene.derivation.close()
+    scene.layers.close()
+
+
+@pytest.fixture
+def mapped(scene: Scene, make_map: Callable[..., Any]) -> Scene:
+    """A scene with a probability that grows from left to right, cut at 90."""
+    scene.session.show(make_map(scene.session))
+    scene.settle()
+    return scene
+
+
+# ---- what is where -----------------------------------------------------------------------------
+
+
+def test_four_layers_lie_over_the_tissue_in_order(scene: Scene) -> None:
+    names = [layer.name for layer in scene.viewer.layers]
+    assert names == ["slide", "probability", "disagreement", "mask"]
+    assert scene.layer("slide").data.shape == (*SHAPE, 3)
+    assert np.array_equal(scene.layer("slide").data, scene.session.current.read())
+    assert (scene.mask.dtype, scene.mask.data.shape) == (np.uint8, SHAPE)
+    assert scene.layer("probability").dtype == np.float32
+
+
+def test_all_layers_have_the_slides_pixel_size_and_units(mapped: Scene) -> None:
+    for layer in mapped.viewer.layers:
+        assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+        assert np.allclose(borders(layer), borders(mapped.mask))
+    assert np.allclose(mapped.mask.scale, (0.5, 0.5))
+    assert np.allclose(mapped.layer("disagreement").scale, (2.0, 2.0))
+
+
+def test_a_slide_of_unknown_pixel_size_is_shown_in_pixels(scene: Scene) -> None:
+    scene.go_to("three")
+    for layer in scene.viewer.layers:
+        assert [str(unit) for unit in layer.units] == ["pixel", "pixel"]
+        assert np.allclose(borders(layer), borders(scene.mask))
+
+
+def test_a_persons_word_about_the_pixel_size_moves_all_layers_together(mapped: Scene) -> None:
+    mapped.session.tell(um_per_px=0.25)
+    assert np.allclose(mapped.mask.scale, (0.25, 0.25))
+    for layer in mapped.viewer.layers:
+        assert np.allclose(borders(layer), borders(mapped.mask))
+
+
+def test_other_slides_are_shown_in_the_same_layers(scene: Scene) -> None:
+    before = list(scene.viewer.layers)
+    scene.go_to("two")
+    assert list(scene.viewer.layers) == before
+    assert np.array_equal(scene.layer("slide").data, scene.session.current.read())
+
+
+def test_layers_are_known_by_identity_not_by_name(mapped: Scene) -> None:
+    mapped.mask.name = "my favourite"
+    mapped.layer("slide").name = "mask"
+    mapped.session.set_threshold(200)
+    mapped.settle()
+    inside = next(layer for layer in mapped.viewer.layers if layer.name == "my favourite")
+    assert np.array_equal(inside.data != 0, mapped.session.mask)
+
+
+def test_the_slide_asked_for_last_is_the_one_that_is_shown(scene: Scene) -> None:
+    shown: list[str] = []
+    scene.layers.slide_shown.connect(shown.append)
+    for slide_id in ("two", "three", "one", "two"):
+        scene.session.go_to(slide_id)
+    scene.settle()
+    assert shown == ["two"]
+    assert np.array_equal(scene.layer("slide").data, scene.session.current.read())
+
+
+def test_a_file_that_has_gone_is_one_sentence(scene: Scene) -> None:
+    gone = next(slide for slide in scene.session.slides if slide.id == "two")
+    Path(gone.path).unlink()
+    scene.go_to("two")
+    assert len(scene.said) == 1
+    assert "two" in scene.said[0]
+
+
+@pytest.mark.parametrize("name", ["slide", "probability", "disagreement", "mask"])
+def test_a_deleted_layer_comes_back_with_the_next_slide(mapped: Scene, name: str) -> None:
+    mapped.viewer.layers.remove(mapped.layer(name))
+    mapped.session.set_threshold(10)  # nothing of this fails without the layer
+    mapped.settle()
+    mapped.go_to("two")
+    names = [layer.name for layer in mapped.viewer.layers]
+    assert names == ["slide", "probability", "disagreement", "mask"]
+
+
+def test_a_deleted_mask_comes_back_with_the_brush(mapped: Scene) -> None:
+    mapped.viewer.layers.remove(mapped.mask)
+    mapped.layers.take_tool("brush")
+    mapped.settle()
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+    mapped.stroke("brush", (50, 3))
+    assert not mapped.session.edits.is_empty
+
+
+def test_other_peoples_layers_are_left_alone(scene: Scene) -> None:
+    own = scene.viewer.add_points([(1, 1)], name="mask")
+    scene.go_to("two")
+    assert own in scene.viewer.layers
+
+
+# ---- mask and map ------------------------------------------------------------------------------
+
+
+def test_the_mask_on_screen_is_the_mask_of_the_session(mapped: Scene) -> None:
+    assert mapped.session.mask is not None
+    assert mapped.session.mask.any()
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+    assert (mapped.mask.data == EDGE).any()
+
+
+@pytest.mark.parametrize("change", ["threshold", "cleanup", "map", "undo"])
+def test_the_mask_follows_everything_it_is_derived_from(
+    mapped: Scene, make_map: Callable[..., Any], change: str
+) -> None:
+    data = mapped.mask.data
+    if change == "threshold":
+        mapped.session.set_threshold(200)
+    elif change == "cleanup":
+        mapped.session.set_cleanup(Cleanup(min_area=SHAPE[0] * SHAPE[1]))
+    elif change == "map":
+        mapped.session.show(make_map(mapped.session, np.zeros(SHAPE)))
+    else:
+        mapped.session.set_threshold(200)
+        mapped.settle()
+        mapped.session.undo()
+    mapped.settle()
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask_now())
+    assert mapped.mask.data is data  # written in place: napari's own undo has no atoms to keep
+
+
+def test_dragging_changes_what_is_drawn_and_no_array(mapped: Scene) -> None:
+    probability = mapped.layer("probability")
+    arrays = (probability.data, mapped.mask.data, mapped.mask.data.copy())
+    for threshold in (100.0, 150.0, 200.0):
+        mapped.layers.preview(threshold)
+        assert probability.contrast_limits[0] == threshold
+    assert probability.visible
+    assert (probability.data is arrays[0], mapped.mask.data is arrays[1]) == (True, True)
+    assert np.array_equal(mapped.mask.data, arrays[2])
+    assert mapped.session.threshold == 90.0
+    assert mapped.mask.colormap.name == "hubseg-probability"  # out of the preview's way
+
+
+def test_the_mask_takes_over_when_the_hand_rests(mapped: Scene) -> None:
+    mapped.layers.preview(200.0)
+    mapped.session.set_threshold(200.0)
+    mapped.layers.rest()
+    mapped.settle()
+    assert not mapped.layer("probability").visible
+    assert mapped.mask.colormap.name == "hubseg-fill"
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+
+
+def test_a_hand_that_comes_back_to_where_it_was_ends_the_preview_too(mapped: Scene) -> None:
+    mapped.layers.preview(200.0)
+    mapped.layers.preview(90.0)
+    mapped.session.set_threshold(90.0)
+    mapped.layers.rest()
+    mapped.settle()
+    assert not mapped.layer("probability").visible
+    assert mapped.mask.colormap.name == "hubseg-fill"
+
+
+def test_a_better_map_does_not_end_the_preview_under_the_hand(
+    mapped: Scene, make_map: Callable[..., Any]
+) -> None:
+    mapped.layers.preview(200.0)
+    mapped.session.show(make_map(mapped.session))
+    mapped.settle()
+    assert mapped.layer("probability").visible
+    assert mapped.layer("probability").contrast_limits[0] == 200.0
+
+
+def test_strokes_stay_in_sight_while_a_threshold_is_dragged(mapped: Scene) -> None:
+    mapped.stroke("brush", (50, 3))
+    mapped.stroke("eraser", (50, 120))
+    shown = mapped.layer("probability").data
+    assert shown[50, 3] == ABOVE_ALL
+    assert shown[50, 120] == BELOW_ALL
+    mapped.session.undo()
+    assert shown[50, 120] == mapped.session.probability.values[50, 120]
+
+
+@pytest.mark.parametrize("view", ["fill", "outline", "probability"])
+def test_views_change_colours_only(mapped: Scene, view: str) -> None:
+    before = mapped.mask.data.copy()
+    mapped.layers.set_view(view)
+    assert mapped.layer("probability").visible is (view == "probability")
+    assert mapped.mask.colormap.name == f"hubseg-{view}"
+    assert np.array_equal(mapped.mask.data, before)
+
+
+def test_a_map_of_another_slide_is_not_shown(mapped: Scene, make_map: Callable[..., Any]) -> None:
+    late = make_map(mapped.session)
+    mapped.go_to("two")
+    assert not mapped.session.show(late)
+    mapped.settle()
+    assert not mapped.mask.data.any()
+    assert not mapped.layer("probability").visible
+
+
+# ---- strokes -----------------------------------------------------------------------------------
+
+
+def test_a_stroke_is_one_gesture_and_part_of_the_mask(mapped: Scene) -> None:
+    gestures: list[Any] = []
+    mapped.session.history_changed.connect(lambda: gestures.append(1))
+    mapped.stroke("brush", (50, 3), (50, 6), (52, 9))
+    assert len(gestures) == 1
+    assert mapped.session.undo_text == "brush"
+    assert mapped.session.mask[50, 3]
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+    assert not (mapped.mask.data == STROKE).any()
+
+
+def test_what_was_inside_before_and_brushed_over_stays_inside(mapped: Scene) -> None:
+    assert mapped.session.mask[50, 100]
+    mapped.stroke("brush", (50, 100))
+    mapped.session.set_threshold(255)
+    mapped.settle()
+    assert mapped.session.mask[50, 100]
+    assert not mapped.session.mask[5, 100]
+
+
+def test_the_eraser_takes_away(mapped: Scene) -> None:
+    mapped.stroke("eraser", (50, 100))
+    assert mapped.session.undo_text == "eraser"
+    assert not mapped.session.mask[50, 100]
+    mapped.session.set_threshold(0)
+    mapped.settle()
+    assert not mapped.session.mask[50, 100]
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+
+
+def test_strokes_need_no_map(scene: Scene) -> None:
+    scene.stroke("brush", (50, 60))
+    scene.stroke("eraser", (50, 63), size=3)
+    assert scene.session.mask[50, 57]
+    assert not scene.session.mask[50, 63]
+    assert np.array_equal(scene.mask.data != 0, scene.session.mask)
+
+
+def test_the_keys_of_the_mask_are_ours(mapped: Scene) -> None:
+    mapped.stroke("brush", (50, 3))
+    press = {str(key): bound for key, bound in mapped.mask.keymap.items()}
+    press["Ctrl+Z"](mapped.mask)
+    assert mapped.session.edits.is_empty
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+    press["F"](mapped.mask)
+    assert mapped.pressed == ["F"]
+
+
+def test_undo_and_redo_redraw_where_the_stroke_was(mapped: Scene) -> None:
+    before = mapped.mask.data.copy()
+    mapped.stroke("brush", (50, 3), (60, 20))
+    after = mapped.mask.data.copy()
+    mapped.session.undo()
+    assert np.array_equal(mapped.mask.data, before)
+    mapped.session.redo()
+    assert np.array_equal(mapped.mask.data, after)
+
+
+def test_a_stroke_the_session_refuses_goes_away_again(
+    mapped: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = mapped.mask.data.copy()
+    monkeypatch.setattr(mapped.session, "paint", lambda *_, **__: None)
+    mapped.stroke("brush", (50, 3))
+    assert np.array_equal(mapped.mask.data, before)
+
+
+def test_the_fill_tool_takes_a_whole_object_with_its_edge(mapped: Scene) -> None:
+    mapped.mask.mode = "fill"
+    mapped.mask.fill((50, 100), 0)
+    mapped.settle()
+    assert not mapped.session.mask.any()
+    assert mapped.session.undo_text == "fill"
+    assert not mapped.mask.data.any()
+
+
+def test_a_stroke_made_while_a_mask_is_being_computed_is_kept(mapped: Scene) -> None:
+    mapped.session.set_threshold(200)
+    mapped.stroke("brush", (50, 3))
+    mapped.settle()
+    assert mapped.session.mask[50, 3]
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+
+
+def test_the_tool_in_hand_is_known(mapped: Scene) -> None:
+    told: list[str] = []
+    mapped.layers.tool_changed.connect(lambda: told.append(mapped.layers.tool))
+    for tool in ("brush", "eraser", "move"):
+        mapped.layers.take_tool(tool)
+    assert told == ["brush", "eraser", "move"]
+    mapped.mask.mode = "pick"
+    assert mapped.layers.tool == ""
+    mapped.layers.set_brush_size(33)
+    assert mapped.layers.brush_size == 33
+
+
+def test_a_polygon_is_a_gesture_although_napari_rings_before_it_writes(mapped: Scene) -> None:
+    mapped.mask.mode = "polygon"
+    mapped.mask.paint_polygon([(10, 2), (10, 20), (40, 20), (40, 2)], STROKE)
+    mapped.settle()
+    assert mapped.session.undo_text == "polygon"
+    assert mapped.session.mask[25, 10]
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+    assert not (mapped.mask.data == STROKE).any()
+
+
+def test_a_better_map_that_comes_while_the_hand_draws_loses_no_part_of_the_stroke(
+    mapped: Scene, make_map: Callable[..., Any]
+) -> None:
+    mapped.layers.take_tool("brush")
+    event = SimpleNamespace(type="mouse_press")
+    hand = mapped.mask.mouse_drag_callbacks[0](mapped.mask, event)
+    next(hand)
+    event.type = "mouse_move"
+    with mapped.mask.block_history():
+        mapped.mask.paint((50, 3), STROKE)
+        mapped.session.show(make_map(mapped.session, np.full(SHAPE, 200.0)))
+        mapped.settle()
+        assert mapped.mask.data[50, 3] == STROKE  # still under the hand
+        mapped.mask.paint((50, 9), STROKE)
+    event.type = "mouse_release"
+    assert list(hand) == []
+    mapped.settle()
+    mapped.session.set_threshold(255)
+    mapped.settle()
+    assert mapped.session.mask[50, 3]
+    assert mapped.session.mask[50, 9]
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+
+
+PIECE = SimpleNamespace(slice_key=(slice(2, 4), slice(3, 6)), mask=None, new_value=3)
+OLD_PIECE = ((np.array([5]), np.array([1])), np.array([1]), 0)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "window", "added", "erased"),
+    [
+        ([], None, 0, 0),
+        ([((np.array([], int), np.array([], int)), 0, 1)], None, 0, 0),
+        ([PIECE], (2, 3, 2, 3), 6, 0),
+        ([PIECE, OLD_PIECE], (2, 1, 4, 5), 6, 1),
+        ([PIECE, SimpleNamespace(**{**vars(PIECE), "new_value": 0})], (2, 3, 2, 3), 0, 6),
+    ],
+)
+def test_a_stroke_is_the_sum_of_its_pieces_in_order(
+    pieces: Any, window: Any, added: int, erased: int
+) -> None:
+    found, done = stroke(pieces, SHAPE)
+    assert found == window
+    assert ((done == ADD).sum(), (done == ERASE).sum()) == (added, erased)
+
+
+# ---- the figures -------------------------------------------------------------------------------
+
+
+def test_the_figures_are_those_of_mask_and_map(mapped: Scene) -> None:
+    figures = mapped.derivation.figures
+    assert figures.area == pytest.approx(mapped.session.mask.mean())
+    assert figures.objects == 1
+    assert sum(figures.counts) == SHAPE[0] * SHAPE[1]
+    assert figures.disagreement == pytest.approx(0.2)
+    assert str(figures).startswith("area 64.")
+
+
+def test_the_figures_follow_a_stroke(mapped: Scene) -> None:
+    mapped.stroke("brush", (50, 3))
+    mapped.settle()
+    assert mapped.derivation.figures.objects == 2
+
+
+def test_nothing_is_touched_after_the_close(mapped: Scene) -> None:
+    mapped.layers.close()
+    before = mapped.mask.data.copy()
+    mapped.session.set_threshold(255)
+    mapped.settle()
+    assert np.array_equal(mapped.mask.data, before)
+    assert mapped.mask.keymap == {}
+    session = mapped.session
+    mapped.layers = LayerBinding(session, mapped.viewer, mapped.background, {})

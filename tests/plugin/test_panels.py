@@ -1,0 +1,394 @@
+"""Each panel alone, without napari: it shows a state silently and asks with one signal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
+
+from hubseg.cleanup import Cleanup
+from hubseg.organ import DataSource, Organ
+from napari_hubseg._look import style_sheet
+from napari_hubseg._panels.cleanup import CleanupPanel, CleanupState
+from napari_hubseg._panels.correct import CorrectPanel, CorrectState
+from napari_hubseg._panels.ensemble import EnsembleChoice, EnsemblePanel, EnsembleState
+from napari_hubseg._panels.export import ExportChoice, ExportPanel, ExportState
+from napari_hubseg._panels.facts import FactsPanel, FactsState
+from napari_hubseg._panels.message import MessageStrip
+from napari_hubseg._panels.queue import QueuePanel, QueueState
+from napari_hubseg._panels.start import StartPanel, StartState
+from napari_hubseg._panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
+
+LEFT = Qt.MouseButton.LeftButton
+
+SCROLL_BAR = 16  # px
+LONG = "a_very_long_slide_name_from_a_scanner_2026-01-31_level_0_section_12"
+FULL: list[tuple[type[QWidget], Any]] = [
+    (StartPanel, StartState(has_slides=True, opening=LONG)),
+    (
+        QueuePanel,
+        QueueState(
+            ids=(LONG, "b"),
+            verdicts=("corrected", "in work"),
+            current=0,
+            saved="14:03:22",
+            note="read only",
+        ),
+    ),
+    (
+        FactsPanel,
+        FactsState(
+            Organ.LARGEINTESTINE,
+            DataSource.HUBMAP,
+            0.2290,
+            {"organ": "person", "source": "table", "um_per_px": "TIFF tags"},
+            enabled=True,
+        ),
+    ),
+    (
+        ThresholdsPanel,
+        ThresholdsState(
+            value=89.5,
+            organ=Organ.LARGEINTESTINE,
+            source="Hubmap",
+            rows=tuple(ThresholdRow(organ, 100.0) for organ in Organ),
+            this_slide_only=True,
+            counts=tuple(range(256)),
+            figures="area 100.0 %  ·  objects 12345  ·  disagreement 0.08",
+            enabled=True,
+        ),
+    ),
+    (
+        CorrectPanel,
+        CorrectState("brush", 200, "probability", "brush", "brush", "corrected", True, True),
+    ),
+    (
+        EnsemblePanel,
+        EnsembleState(
+            recipes=("demo", "hubmap-2022-2nd-place", "/somewhere/else/a_recipe_of_my_own.yaml"),
+            recipe="hubmap-2022-2nd-place",
+            weights=(Path("/a/folder/that/is/far/away/and/has/a/long/name"),),
+            devices=("auto", "cpu", "cuda:0"),
+            enabled=True,
+            running=True,
+            done=23,
+            total=55,
+            seconds_left=3725.0,
+            message=f"{LONG}: tf_efficientnet_b7_ns_768_e34_0_best",
+            run_next=True,
+        ),
+    ),
+    (CleanupPanel, CleanupState(Cleanup(min_area=500, fill_holes=999), enabled=True)),
+    (ExportPanel, ExportState(Path("/a/folder/that/is/far/away"), 12, 351, True, True)),
+]
+
+
+@pytest.mark.parametrize(("panel", "state"), FULL, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_panel_shows_a_state_without_asking_for_anything(
+    qtbot: Any, panel: type[QWidget], state: Any
+) -> None:
+    widget = panel()
+    qtbot.addWidget(widget)
+    asked: list[str] = []
+    for name in dir(panel):
+        if name.endswith(("_requested", "_cleared", "previewed")):
+            getattr(widget, name).connect(lambda *_, name=name: asked.append(name))
+    widget.show_state(state)
+    widget.show_state(state)
+    widget.show_state(type(state)())
+    assert asked == []
+
+
+@pytest.mark.parametrize(("panel", "state"), FULL, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_full_panel_fits_into_a_dock_of_360_px(
+    qtbot: Any, panel: type[QWidget], state: Any
+) -> None:
+    column = QWidget()
+    qtbot.addWidget(column)
+    column.setStyleSheet(style_sheet())
+    layout = QVBoxLayout(column)
+    layout.setContentsMargins(8, 8, 8, 8)
+    widget = panel()
+    layout.addWidget(widget)
+    widget.show_state(state)
+    column.show()
+    assert column.minimumSizeHint().width() <= 360 - SCROLL_BAR
+
+
+@pytest.mark.parametrize(("panel", "state"), FULL, ids=lambda value: getattr(value, "__name__", ""))
+def test_every_control_says_what_it_does(qtbot: Any, panel: type[QWidget], state: Any) -> None:
+    widget = panel()
+    qtbot.addWidget(widget)
+    widget.show_state(state)
+    silent = [b.text() for b in widget.findChildren(QAbstractButton) if not b.toolTip()]
+    assert silent == []
+
+
+# ---- one by one --------------------------------------------------------------------------------
+
+
+def test_the_queue_goes_where_it_is_told(qtbot: Any) -> None:
+    panel = QueuePanel()
+    qtbot.addWidget(panel)
+    panel.show_state(QueueState(("a", "b", "c"), ("unseen", "flagged", "accepted"), 1))
+    assert "slide 2 / 3" in panel.place.text()
+    assert "flagged" in panel.place.text()
+    with qtbot.waitSignal(panel.next_requested):
+        qtbot.mouseClick(panel.next, LEFT)
+    with qtbot.waitSignal(panel.previous_requested):
+        qtbot.mouseClick(panel.previous, LEFT)
+    with qtbot.waitSignal(panel.slide_requested) as asked:
+        panel.jump.activated.emit(2)
+    assert asked.args == ["c"]
+
+
+@pytest.mark.parametrize(("current", "back", "on"), [(0, False, True), (2, True, False)])
+def test_the_queue_ends_where_the_slides_end(
+    qtbot: Any, current: int, back: bool, on: bool
+) -> None:
+    panel = QueuePanel()
+    qtbot.addWidget(panel)
+    panel.show_state(QueueState(("a", "b", "c"), ("unseen",) * 3, current))
+    assert (panel.previous.isEnabled(), panel.next.isEnabled()) == (back, on)
+
+
+def test_facts_name_their_origin(qtbot: Any) -> None:
+    panel = FactsPanel()
+    qtbot.addWidget(panel)
+    origins = {"organ": "table", "source": "person", "um_per_px": "unknown"}
+    panel.show_state(FactsState(Organ.KIDNEY, DataSource.HPA, None, origins, enabled=True))
+    assert panel.origins.text() == "organ: table · source: person · pixel size: unknown"
+    assert panel.organ.currentText() == "kidney"
+    with qtbot.waitSignal(panel.organ_requested) as asked:
+        panel.organ.activated.emit(panel.organ.findText("lung"))
+    assert asked.args == [Organ.LUNG]
+    with qtbot.waitSignal(panel.um_per_px_requested) as size:
+        panel.um_per_px.setValue(0.25)
+    assert size.args == [0.25]
+
+
+def test_text_being_typed_survives_a_state_that_changes_something_else(qtbot: Any) -> None:
+    panel = FactsPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(FactsState(um_per_px=0.5, enabled=True))
+    panel.um_per_px.lineEdit().setText("0.31")
+    panel.show_state(FactsState(organ=Organ.LUNG, um_per_px=0.5, enabled=True))
+    assert panel.um_per_px.lineEdit().text().startswith("0.31")
+
+
+def thresholds(qtbot: Any, **facts: Any) -> ThresholdsPanel:
+    panel = ThresholdsPanel()
+    qtbot.addWidget(panel)
+    panel.resize(340, 300)
+    shown = {"value": 90.0, "organ": Organ.KIDNEY, "source": "Hubmap", "enabled": True, **facts}
+    panel.show_state(ThresholdsState(**shown))
+    panel.show()
+    return panel
+
+
+def test_a_moving_slider_previews_and_asks_once_when_it_rests(qtbot: Any) -> None:
+    panel = thresholds(qtbot)
+    seen: list[float] = []
+    asked: list[float] = []
+    panel.previewed.connect(seen.append)
+    panel.threshold_requested.connect(asked.append)
+    for value in (100, 110, 120):
+        panel.main.slider.setValue(value)
+    assert seen == [100.0, 110.0, 120.0]
+    assert asked == []
+    qtbot.waitUntil(lambda: asked == [120.0], timeout=2000)
+
+
+def test_nothing_moves_a_slider_that_a_hand_is_on(qtbot: Any) -> None:
+    panel = thresholds(qtbot)
+    panel.main.slider.setValue(120)
+    panel.show_state(ThresholdsState(value=90.0, organ=Organ.KIDNEY, source="Hubmap"))
+    assert panel.main.number.value() == 120.0
+    qtbot.waitUntil(lambda: not panel.busy, timeout=2000)
+    panel.show_state(ThresholdsState(value=90.0, organ=Organ.KIDNEY, source="Hubmap"))
+    assert panel.main.number.value() == 90.0
+
+
+def test_the_line_in_the_histogram_is_a_slider_too(qtbot: Any) -> None:
+    panel = thresholds(qtbot, counts=tuple(range(256)))
+    strip = panel.histogram
+    seen: list[float] = []
+    panel.previewed.connect(seen.append)
+    middle = strip.height() // 2
+    with qtbot.waitSignal(panel.threshold_requested) as asked:
+        qtbot.mousePress(strip, LEFT, pos=QPoint(round(strip.x_of(90)), middle))
+        qtbot.mouseMove(strip, QPoint(round(strip.x_of(200)), middle))
+        qtbot.mouseRelease(strip, LEFT, pos=QPoint(round(strip.x_of(200)), middle))
+    assert abs(asked.args[0] - 200) <= 1
+    assert len(seen) >= 2
+    assert panel.main.number.value() == asked.args[0]
+
+
+def test_other_organs_have_sliders_of_their_own(qtbot: Any) -> None:
+    panel = thresholds(qtbot, rows=(ThresholdRow(Organ.LUNG, 15.0),))
+    panel.other_organs.expand()
+    assert panel.others[Organ.LUNG].isVisible()
+    assert not panel.others[Organ.KIDNEY].isVisible()
+    with qtbot.waitSignal(panel.organ_threshold_requested) as asked:
+        panel.others[Organ.LUNG].slider.setValue(20)
+    assert asked.args == [Organ.LUNG, 20.0]
+
+
+@pytest.mark.parametrize(("value", "text"), [(90.0, "90"), (89.5, "89.5")])
+def test_a_threshold_shows_no_decimals_it_does_not_have(
+    qtbot: Any, value: float, text: str
+) -> None:
+    assert thresholds(qtbot, value=value).main.number.text() == text
+
+
+def test_a_threshold_without_organ_is_for_this_slide_anyway(qtbot: Any) -> None:
+    panel = thresholds(qtbot, organ=None, source="")
+    assert not panel.only.isEnabled()
+    assert panel.main.isEnabled()
+
+
+@pytest.mark.parametrize("verdict", ["accept", "flag", "reject", "undo", "redo"])
+def test_a_button_asks_for_what_it_says(qtbot: Any, verdict: str) -> None:
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(CorrectState(undo_text="brush", redo_text="brush", enabled=True))
+    with qtbot.waitSignal(getattr(panel, f"{verdict}_requested")):
+        qtbot.mouseClick(getattr(panel, verdict), LEFT)
+
+
+def test_tools_views_and_size_are_asked_for(qtbot: Any) -> None:
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(CorrectState(enabled=True))
+    with qtbot.waitSignal(panel.tool_requested) as tool:
+        qtbot.mouseClick(panel.tools["eraser"], LEFT)
+    with qtbot.waitSignal(panel.view_requested) as view:
+        qtbot.mouseClick(panel.views["outline"], LEFT)
+    with qtbot.waitSignal(panel.size_requested) as size:
+        panel.size.setValue(55)
+    assert (tool.args, view.args, size.args) == (["eraser"], ["outline"], [55])
+
+
+def test_a_toggle_shows_what_holds_not_what_was_clicked(qtbot: Any) -> None:
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    accepted = CorrectState(verdict="accepted", enabled=True)
+    panel.show_state(accepted)
+    qtbot.mouseClick(panel.accept, LEFT)
+    panel.show_state(accepted)
+    assert panel.accept.isChecked()
+
+
+def ensemble(qtbot: Any, **facts: Any) -> EnsemblePanel:
+    panel = EnsemblePanel()
+    qtbot.addWidget(panel)
+    panel.show_state(EnsembleState(enabled=True, **facts))
+    panel.show()
+    return panel
+
+
+def test_running_asks_for_what_is_chosen(qtbot: Any) -> None:
+    panel = ensemble(qtbot, weights=(Path("w"),))
+    panel.folds[2].setChecked(False)
+    panel.scheduler.setText(" tcp://gpu:8786 ")
+    panel.scope.setCurrentIndex(1)
+    with qtbot.waitSignal(panel.run_requested) as asked:
+        qtbot.mouseClick(panel.run, LEFT)
+    assert asked.args == [
+        EnsembleChoice("demo", (Path("w"),), (0, 1, 3, 4), "auto", "tcp://gpu:8786", True)
+    ]
+
+
+def test_all_folds_ticked_means_all_the_recipe_has(qtbot: Any) -> None:
+    assert ensemble(qtbot).choice().folds is None
+
+
+def test_a_run_shows_its_progress_and_can_be_cancelled(qtbot: Any) -> None:
+    panel = ensemble(qtbot, running=True, done=23, total=55, seconds_left=72.0)
+    assert panel.progress.text() == "23 / 55 · ETA 1 min 12 s"
+    assert not panel.run.isEnabled()
+    with qtbot.waitSignal(panel.cancel_requested):
+        qtbot.mouseClick(panel.cancel, LEFT)
+
+
+def test_a_run_that_has_not_counted_yet_moves_back_and_forth(qtbot: Any) -> None:
+    panel = ensemble(qtbot, running=True)
+    assert (panel.progress.minimum(), panel.progress.maximum()) == (0, 0)
+
+
+def test_choosing_a_file_asks_for_the_file_and_keeps_the_recipe(qtbot: Any) -> None:
+    panel = ensemble(qtbot, recipes=("demo", "fast"))
+    last = panel.recipe.count() - 1
+    with qtbot.waitSignal(panel.recipe_file_requested):
+        panel.recipe.setCurrentIndex(last)
+        panel.recipe.activated.emit(last)
+    assert panel.recipe.currentText() == "demo"
+
+
+def test_the_folds_are_those_of_the_recipe(qtbot: Any) -> None:
+    panel = ensemble(qtbot)
+    panel.show_state(EnsembleState(folds=(0, 7)))
+    assert tuple(panel.folds) == (0, 7)
+
+
+def test_cleanup_has_a_field_for_everything_the_plan_has(qtbot: Any) -> None:
+    panel = CleanupPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(CleanupState(Cleanup(fill_holes=30), enabled=True))
+    assert set(panel.fields) == set(Cleanup.model_fields)
+    with qtbot.waitSignal(panel.cleanup_requested) as asked:
+        panel.fields["min_area"].value = 500
+    assert asked.args == [Cleanup(min_area=500, fill_holes=30)]
+
+
+def test_an_export_goes_beside_the_project_unless_a_person_says_otherwise(qtbot: Any) -> None:
+    panel = ExportPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(ExportState(Path("data"), ready=2, total=3))
+    assert panel.choice() == ExportChoice("kaggle-rle", False, Path("data/submission.csv"))
+    panel.format.setCurrentIndex(1)
+    panel.format.activated.emit(1)
+    assert panel.choice().out == Path("data/pseudo_labels")
+    panel.set_target(Path("elsewhere"))
+    panel.show_state(ExportState(Path("data"), ready=3, total=3))
+    with qtbot.waitSignal(panel.export_requested) as asked:
+        qtbot.mouseClick(panel.go, LEFT)
+    assert asked.args == [ExportChoice("pseudo-labels", False, Path("elsewhere"))]
+
+
+def test_all_slides_can_be_exported(qtbot: Any) -> None:
+    panel = ExportPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(ExportState(Path("data"), ready=2, total=3))
+    panel.slides.setCurrentIndex(1)
+    assert panel.choice().all_slides
+    assert panel.slides.currentText() == "all slides (3)"
+
+
+def test_the_message_strip_stays_until_it_is_read(qtbot: Any) -> None:
+    strip = MessageStrip()
+    qtbot.addWidget(strip)
+    strip.say("The file is damaged: take another.", error=True)
+    assert strip.isVisible()
+    assert strip.sentence.text() == "The file is damaged: take another."
+    qtbot.mouseClick(strip.dismiss, LEFT)
+    assert not strip.isVisible()
+
+
+@pytest.mark.parametrize("way", ["folder", "file", "sample"])
+def test_there_are_three_ways_to_begin(qtbot: Any, way: str) -> None:
+    panel = StartPanel()
+    qtbot.addWidget(panel)
+    with qtbot.waitSignal(getattr(panel, f"{way}_requested")):
+        qtbot.mouseClick(getattr(panel, way), LEFT)
+
+
+def test_only_the_first_step_stands_out(qtbot: Any) -> None:
+    panel = StartPanel()
+    qtbot.addWidget(panel)
+    assert panel.folder.property("step") == "next"
+    panel.show_state(StartState(has_slides=True))
+    assert panel.folder.property("step") == ""
