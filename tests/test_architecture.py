@@ -48,7 +48,16 @@ CORE: dict[str, set[str]] = {
     "formats.rle": set(),
     "formats": {"slide", "organ", "thresholds", "edits", "formats.rle"},
     # inference: out-of-fold maps are made the way every map is made
-    "training": {"organ", "slide", "network", "recipe", "tta", "formats", "inference"},
+    "training": {
+        "organ",
+        "slide",
+        "network",
+        "recipe",
+        "tta",
+        "formats",
+        "inference",
+        "probability",
+    },
     "cli": {""},
 }
 REVIEW = {"slide", "organ", "recipe", "probability", "thresholds", "cleanup", "edits"}

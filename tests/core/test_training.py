@@ -218,6 +218,21 @@ def test_the_same_seed_trains_the_same_network(trained, tmp_path: Path):
     assert all(torch.equal(first[key], again[key]) for key in first)
 
 
+def test_a_checkpoint_that_two_sizes_share_is_trained_once(trained, tmp_path: Path):
+    _, table, _ = trained
+    first = PLAN.resolutions[0]
+    plan = PLAN.model_copy(
+        update={"resolutions": (first, first.model_copy(update={"scale": 0.75}))}
+    )
+    done = list(train(table, plan, tmp_path, device="cpu", folds=[0]))
+    assert {p.members for p in done} == {1}
+    for one in done[-1].judged:
+        slide = next(s for s in table.slides if s.id == one.slide)
+        *_, probability = predict(slide, plan, [tmp_path / "weights"], folds=[0], device="cpu")
+        truth = label(table, first)[table.slides.index(slide)].truth
+        assert dice(probability.values > one.threshold, truth) == one.dice
+
+
 def test_resume_keeps_finished_folds(trained):
     out, table, _ = trained
     path = out / "weights" / "m_0.safetensors"

@@ -10,10 +10,9 @@ import csv
 import hashlib
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -21,6 +20,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hubseg.inference import choose_device, load_member, predict_member
 from hubseg.network import build, load_into, read_checkpoint
+from hubseg.probability import mix
+from hubseg.recipe import find_checkpoints
 from hubseg.training.augment import Augmentation
 from hubseg.training.data import LabelledSlide, batches, label
 from hubseg.training.folds import assign_folds, write_folds
@@ -41,11 +42,10 @@ __all__ = ["Judged", "Progress", "train"]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One slide, predicted by a member that never saw it."""
+    """One slide, predicted by the members of the fold that never saw it."""
 
     slide: str
     fold: int
-    member: str
     threshold: float
     dice: float
 
@@ -65,7 +65,7 @@ class Progress:
     loss
         Mean loss since the last report; NaN when a finished member is reported.
     judged
-        Slides of the member's fold; empty until the member is finished.
+        Slides of the member's fold; empty until the fold's last member is finished.
     """
 
     member: str
@@ -92,7 +92,7 @@ def train(
 
     Checkpoints go to ``out/weights`` as half-precision safetensors; ``out/folds.csv`` says which
     slide validates which fold and ``out/out_of_fold.csv`` how each was predicted, with the
-    recipe's views, by the member that never saw it. The last weights are kept: nothing is chosen
+    recipe's views, by the members that never saw it. The last weights are kept: nothing is chosen
     by looking at the validation slides.
 
     Parameters
@@ -113,7 +113,7 @@ def train(
         When slides or truths do not fit, or the loss stops being a number.
     """
     on = choose_device(device)
-    members = recipe.members(folds)
+    jobs = _jobs(recipe, folds)
     weights = out / "weights"
     weights.mkdir(parents=True, exist_ok=True)
     labelled_ids = [slide for slide in table.slides if slide.id in table.truth]
@@ -122,7 +122,7 @@ def train(
     (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
     judged: list[Judged] = []
     read: dict[int, tuple[list[LabelledSlide], list[LabelledSlide]]] = {}
-    for number, member in enumerate(members, 1):
+    for number, member in enumerate(jobs, 1):
         if member.resolution not in read:
             resolution = recipe.resolutions[member.resolution]
             extra = [labelled for other in beside for labelled in label(other, resolution)]
@@ -131,26 +131,29 @@ def train(
         path = weights / f"{member.checkpoint}.safetensors"
         fold = recipe.folds.index(member.fold)
         seen = [s for s in own if assigned[s.slide.id] != fold]
+        where = Progress(member.name, 0, recipe.training.steps, number, len(jobs), math.nan)
         if not (resume and path.is_file()):
             network: nn.Module | None = None
             for step, loss, averaged in _fit(member, recipe, [*seen, *extra], on, start):
                 network = averaged
-                yield Progress(member.name, step, recipe.training.steps, number, len(members), loss)
+                yield replace(where, step=step, loss=loss)
             if network is not None:
                 _save(path, network, epoch=recipe.training.steps)
-        unseen = [s for s in own if assigned[s.slide.id] == fold]
-        new = tuple(_judge(member, recipe, path, unseen, on))
-        judged.extend(new)
-        _write_judged(out / "out_of_fold.csv", judged)
-        yield Progress(
-            member.name,
-            recipe.training.steps,
-            recipe.training.steps,
-            number,
-            len(members),
-            math.nan,
-            new,
-        )
+        new: tuple[Judged, ...] = ()
+        if not any(later.fold == member.fold for later in jobs[number:]):
+            unseen = [s for s in own if assigned[s.slide.id] == fold]
+            new = tuple(_judge(member.fold, recipe, weights, unseen, on))
+            judged.extend(new)
+            _write_judged(out / "out_of_fold.csv", judged)
+        yield replace(where, step=recipe.training.steps, judged=new)
+
+
+def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
+    """Members to train, fold by fold; a checkpoint that several name is trained for the first."""
+    first: dict[str, Member] = {}
+    for member in recipe.members(folds):
+        first.setdefault(member.checkpoint, member)
+    return sorted(first.values(), key=lambda member: member.fold)
 
 
 def _fit(
@@ -258,27 +261,35 @@ def _save(path: Path, network: nn.Module, *, epoch: int) -> None:
 
 
 def _judge(
-    member: Member,
+    fold: int,
     recipe: Recipe,
-    path: Path,
+    weights: Path,
     slides: Sequence[LabelledSlide],
     device: torch.device,
 ) -> Iterator[Judged]:
-    """Predict a fold's own slides with the file that was written, as a user would."""
-    network = load_member(recipe, member, path, device)
+    """Predict a fold's own slides from the files that were written, as a user would."""
+    members = recipe.members([fold])
+    files = find_checkpoints(members, [weights])
+    loaded = [(m, load_member(recipe, m, files[m.checkpoint], device)) for m in members]
     for labelled in slides:
-        slide = labelled.slide
-        made = predict_member(network, slide.read(), recipe, member, um_per_px=slide.um_per_px)
-        levels = cv2.resize(made.values, (slide.width, slide.height)) * np.float32(255.0)
-        threshold = recipe.thresholds.value(slide.organ, slide.source)
-        yield Judged(
-            slide.id, member.fold, member.name, threshold, dice(levels > threshold, labelled.truth)
+        slide, pixels = labelled.slide, labelled.slide.read()
+        probability = mix(
+            recipe,
+            [
+                (m, predict_member(network, pixels, recipe, m, um_per_px=slide.um_per_px))
+                for m, network in loaded
+            ],
+            shape=(slide.height, slide.width),
+            slide_digest=slide.digest,
         )
+        threshold = recipe.thresholds.value(slide.organ, slide.source)
+        score = dice(probability.values > threshold, labelled.truth)
+        yield Judged(slide.id, fold, threshold, score)
 
 
 def _write_judged(path: Path, judged: Sequence[Judged]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "fold", "member", "threshold", "dice"])
+        writer.writerow(["id", "fold", "threshold", "dice"])
         for row in judged:
-            writer.writerow([row.slide, row.fold, row.member, row.threshold, f"{row.dice:.6f}"])
+            writer.writerow([row.slide, row.fold, row.threshold, f"{row.dice:.6f}"])
