@@ -96,6 +96,9 @@ def button(text: str, tip: str, *, name: str, **properties: str) -> QPushButton:
     made = QPushButton(text)
     made.setObjectName(name)
     made.setToolTip(tip)
+    # a click leaves the focus where it was: a button that is disabled while it has the focus
+    # would hand it to a combo box, which would take the next letter
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     for key, value in properties.items():
         made.setProperty(key, value)
     return made

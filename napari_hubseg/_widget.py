@@ -7,11 +7,13 @@ know what a wish means (:mod:`napari_hubseg._desk`) or what a panel shows
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_hubseg import _states as states
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import napari.viewer
+    from qtpy.QtGui import QKeyEvent
 
     from hubseg.session import ReviewSession
 
@@ -61,13 +64,14 @@ class HubSegWidget(QWidget):
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
         self._deeds = self._name_deeds()
+        self._keys = {action.key: action.name for action in ACTIONS}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
         self._due.setInterval(0)
         self._due.timeout.connect(self.refresh)
         self._connect()
         self._bind_keys()
-        self._watched: QWidget | None = None
+        self._watched: Callable[[], Any] = lambda: None  # weak: a closed window must go
         self._step = ""
         self.destroyed.connect(self.desk.leave)
         self.refresh()
@@ -142,7 +146,7 @@ class HubSegWidget(QWidget):
 
     def _connect(self) -> None:
         desk, do = self.desk, self._doing
-        desk.changed.connect(self._due.start)
+        desk.changed.connect(self._look_again)
         desk.failed.connect(self._complain)
         desk.told.connect(self._tell)
         for signal, name in (
@@ -186,12 +190,24 @@ class HubSegWidget(QWidget):
     def _doing(self, name: str) -> Callable[[], None]:
         return lambda: self.do(name)
 
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Do what a key stands for, when no child had a use for it."""
+        deed = None if event is None or event.isAutoRepeat() else self._keys.get(_spelled(event))
+        if event is None or deed is None:
+            super().keyPressEvent(event)
+        else:
+            event.accept()
+            self.do(deed)
+
     def _bind_keys(self) -> None:
         for action in ACTIONS:
             deed = self._doing(action.name)
             self._viewer.bind_key(action.key, lambda _, deed=deed: deed(), overwrite=True)
 
     # ---- showing -------------------------------------------------------------------------------
+
+    def _look_again(self) -> None:
+        self._due.start()
 
     def refresh(self) -> None:
         """Show what holds now, in every panel."""
@@ -285,19 +301,20 @@ class HubSegWidget(QWidget):
     def _watch_window(self) -> None:
         """Learn when napari's window closes: a closing window must get no new layers."""
         window = self.window()
-        if window is not self and window is not self._watched:
+        if window is not self and window is not self._watched():
             window.installEventFilter(self)
-            self._watched = window
+            self._watched = weakref.ref(window)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hold back answers while napari's window decides whether it closes."""
-        if event is not None and event.type() == QEvent.Type.Close and watched is self._watched:
+        if event is not None and event.type() == QEvent.Type.Close and watched is self._watched():
             self.desk.background.hold()
             QTimer.singleShot(0, self._closed_or_not)
         return bool(super().eventFilter(watched, event))
 
     def _closed_or_not(self) -> None:
-        if self._watched is not None and self._watched.isVisible():
+        window = self._watched()
+        if window is not None and window.isVisible():
             self.desk.background.release()
         else:
             self.shut_down()
@@ -325,3 +342,18 @@ class HubSegWidget(QWidget):
         for action in ACTIONS:
             self._viewer.bind_key(action.key, None)
         self.desk.close()
+
+
+def _spelled(event: QKeyEvent) -> str:
+    """Return a key press as napari spells it: "A", "Shift-N", "Control-Shift-H"."""
+    modifiers = event.modifiers()
+    held = [
+        name
+        for name, modifier in (
+            ("Control", Qt.KeyboardModifier.ControlModifier),
+            ("Shift", Qt.KeyboardModifier.ShiftModifier),
+            ("Alt", Qt.KeyboardModifier.AltModifier),
+        )
+        if modifiers & modifier
+    ]
+    return "-".join((*held, QKeySequence(event.key()).toString()))

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -169,6 +168,4 @@ def _row(*widgets: QWidget, stretch: tuple[int, ...] = ()) -> QHBoxLayout:
     row.setSpacing(4)
     for i, widget in enumerate(widgets):
         row.addWidget(widget, stretch[i] if stretch else 1)
-        if isinstance(widget, QPushButton):
-            widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return row

@@ -133,6 +133,7 @@ class EnsemblePanel(QWidget):
         )
         self.scope = QComboBox()
         self.scope.setObjectName("scope")
+        self.scope.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.scope.setToolTip("Which slides are run")
         refill(self.scope, (("this slide", False), ("all slides", True)), False)
         self.progress = QProgressBar()
@@ -141,6 +142,7 @@ class EnsemblePanel(QWidget):
         self.message = Hint(name="ensemble_message")
         self.recipe = QComboBox()
         self.recipe.setObjectName("recipe")
+        self.recipe.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.recipe.setToolTip("What is run: networks, sizes, weights and thresholds")
         self.folds: dict[int, QCheckBox] = {}
         self._folds_row = QHBoxLayout()
@@ -152,6 +154,7 @@ class EnsemblePanel(QWidget):
         self.clear_weights = button("clear", "Forget the folders", name="clear_weights")
         self.device = QComboBox()
         self.device.setObjectName("device")
+        self.device.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.device.setToolTip("Where networks run; auto takes a GPU when there is one")
         self.scheduler = QLineEdit()
         self.scheduler.setObjectName("scheduler")

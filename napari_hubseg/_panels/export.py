@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_hubseg._look import Hint, button, make_primary, refill
@@ -74,10 +74,12 @@ class ExportPanel(QWidget):
         super().__init__()
         self.format = QComboBox()
         self.format.setObjectName("export_format")
+        self.format.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.format.setToolTip("What is written")
         refill(self.format, FORMATS, "kaggle-rle")
         self.slides = QComboBox()
         self.slides.setObjectName("export_slides")
+        self.slides.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.slides.setToolTip("Which slides are written")
         self.target = QLineEdit()
         self.target.setObjectName("export_target")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from hubseg.organ import FACTS, DataSource, Organ
@@ -64,9 +64,11 @@ class FactsPanel(QWidget):
         super().__init__()
         self.organ = QComboBox()
         self.organ.setObjectName("organ")
+        self.organ.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.organ.setToolTip("Organ of this slide: chooses the threshold")
         self.source = QComboBox()
         self.source.setObjectName("source")
+        self.source.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.source.setToolTip("Where this slide comes from: chooses the threshold")
         self.um_per_px = QDoubleSpinBox()
         self.um_per_px.setObjectName("um_per_px")

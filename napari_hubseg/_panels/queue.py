@@ -57,6 +57,7 @@ class QueuePanel(QWidget):
             arrow.setFixedWidth(34)
         self.jump = QComboBox()
         self.jump.setObjectName("jump")
+        self.jump.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.jump.setToolTip("Go to a slide")
         self.jump.setMaxVisibleItems(20)
         self.jump.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -45,6 +45,12 @@ def drain() -> None:
         QCoreApplication.sendPostedEvents(None, deletion)
 
 
+@pytest.fixture
+def drained() -> Callable[[], None]:
+    """The same, for a test that deletes a window itself."""
+    return drain
+
+
 def our_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("hubseg") and t.is_alive()]
 

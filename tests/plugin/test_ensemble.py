@@ -1,0 +1,132 @@
+"""The ensemble of the dock with an engine that is made up: what is asked for, shown and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubseg.session import ReviewSession
+from napari_hubseg._background import Background
+from napari_hubseg._ensemble import Ensemble
+from napari_hubseg._panels.ensemble import EnsembleChoice
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def ensemble(session: ReviewSession, background: Background, new_engine: Any) -> Iterator[Ensemble]:
+    ensemble = Ensemble(session, background, new_engine)
+    ensemble.said = []
+    ensemble.failed.connect(ensemble.said.append)
+    yield ensemble
+    ensemble.close()
+
+
+def test_a_run_shows_ever_better_maps(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    shown: list[int] = []
+    session.probability_changed.connect(lambda found: shown.append(found and found.done))
+    ensemble.run(EnsembleChoice("demo"))
+    assert ensemble.state(enabled=True, run_next=False).running
+    wait(lambda: not ensemble.running)
+    assert shown == [1, 2, 3]
+    state = ensemble.state(enabled=True, run_next=False)
+    assert (state.running, state.done, state.total) == (False, 3, 3)
+    assert engines[0].asked[0]["ids"] == ["one"]
+    assert engines[0].store == session.project.path / "maps"
+
+
+def test_all_slides_run_and_only_the_one_on_screen_is_shown(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    ensemble.run(EnsembleChoice("demo", all_slides=True))
+    session.go_to("three")
+    wait(lambda: not ensemble.running)
+    assert engines[0].asked[0]["ids"] == ["one", "two", "three"]
+    assert session.probability.slide_digest == session.current.digest
+
+
+def test_the_choice_reaches_the_engine(
+    ensemble: Ensemble, engines: list[Any], tmp_path: Path, wait: Wait
+) -> None:
+    choice = EnsembleChoice("demo", (tmp_path,), (0, 2), "cpu", "tcp://gpu:8786")
+    ensemble.run(choice)
+    wait(lambda: not ensemble.running)
+    assert (engines[0].device, engines[0].scheduler) == ("cpu", "tcp://gpu:8786")
+    assert engines[0].asked[0]["folds"] == (0, 2)
+    assert engines[0].asked[0]["weights"][0] == tmp_path
+
+
+def test_one_engine_serves_until_the_device_changes(
+    ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    for device in ("auto", "auto", "cpu"):
+        ensemble.run(EnsembleChoice("demo", device=device))
+        wait(lambda: not ensemble.running)
+    assert [engine.device for engine in engines] == ["auto", "cpu"]
+    wait(lambda: engines[0].unloaded)
+    ensemble.unload()
+    wait(lambda: engines[1].unloaded)
+
+
+def test_a_cancelled_run_keeps_what_is_there(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    ensemble.run(EnsembleChoice("demo"))
+    engines[0].go.clear()
+    ensemble.cancel()
+    wait(lambda: not ensemble.running)
+    assert ensemble.state(enabled=True, run_next=False).message.startswith("Stopped")
+    assert ensemble.said == []
+
+
+def test_a_failed_run_is_one_sentence(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    ensemble.run(EnsembleChoice("demo"))
+    engines[0].error = FileNotFoundError("2 of 5 checkpoints are missing: name the folder.")
+    wait(lambda: not ensemble.running)
+    if not ensemble.said:  # the first run was quicker than the error
+        ensemble.run(EnsembleChoice("demo"))
+        wait(lambda: not ensemble.running)
+    assert ensemble.said == ["2 of 5 checkpoints are missing: name the folder."]
+
+
+def test_no_fold_is_no_run(ensemble: Ensemble, engines: list[Any]) -> None:
+    ensemble.run(EnsembleChoice("demo", folds=()))
+    assert ensemble.said == ["No fold is chosen: tick at least one."]
+    assert engines == []
+
+
+def test_a_bad_recipe_changes_nothing(ensemble: Ensemble, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("name: bad\nnetworks: []\n")
+    before = ensemble.recipe
+    for name in (str(bad), str(tmp_path / "none.yaml")):
+        ensemble.choose(name)
+    assert ensemble.recipe is before
+    assert len(ensemble.said) == 2
+
+
+def test_another_recipe_brings_its_folds(ensemble: Ensemble) -> None:
+    ensemble.choose("hubmap-2022-2nd-place")
+    state = ensemble.state(enabled=True, run_next=False)
+    assert (state.recipe, state.members) == ("hubmap-2022-2nd-place", 55)
+    assert state.folds == (0, 1, 2, 3, 4)
+
+
+def test_the_recipes_thresholds_lie_below_a_persons(
+    session: ReviewSession, ensemble: Ensemble, wait: Wait
+) -> None:
+    session.set_threshold(33)
+    ensemble.run(EnsembleChoice("demo"))
+    wait(lambda: not ensemble.running)
+    assert session.threshold == 33
+    session.reset_threshold()
+    assert session.threshold == ensemble.recipe.thresholds.value(
+        session.current.organ, session.current.source
+    )

@@ -1,0 +1,127 @@
+"""The manifest, the commands, the keys, and what napari opens and saves through them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from app_model.types import KeyBinding
+from npe2 import PluginManifest
+
+from hubseg.formats.raster import read_mask
+from hubseg.formats.rle import decode
+from hubseg.formats.table import read_submission
+from napari_hubseg import _commands
+from napari_hubseg._actions import ACTIONS, Action
+from napari_hubseg._reader import get_reader
+from napari_hubseg._sample_data import kidney_sample
+from napari_hubseg._writer import write_mask, write_rle
+
+MANIFEST = Path(_commands.__file__).with_name("napari.yaml")
+
+
+@pytest.fixture(scope="module")
+def manifest() -> PluginManifest:
+    return PluginManifest.from_file(MANIFEST)
+
+
+def test_the_manifest_is_valid_and_everything_it_names_exists(manifest: PluginManifest) -> None:
+    manifest.validate_imports()
+
+
+def test_the_root_manifest_is_the_packages(repository: Path) -> None:
+    assert (repository / "napari.yaml").read_text() == MANIFEST.read_text()
+
+
+def test_every_action_is_a_command_of_the_palette(manifest: PluginManifest) -> None:
+    commands = {c.id: (c.title, c.python_name) for c in manifest.contributions.commands}
+    for action in ACTIONS:
+        title, function = commands[f"napari-hubseg.{action.name}"]
+        assert title == action.title
+        assert function == f"napari_hubseg._commands:{action.name}"
+
+
+def test_no_shortcut_is_taken_from_napari() -> None:
+    from napari._qt._qapp_model.qactions._file import Q_FILE_ACTIONS
+    from napari._qt._qapp_model.qactions._view import Q_VIEW_ACTIONS
+    from napari.utils.shortcuts import default_shortcuts
+
+    def keys(actions: Iterable[Action]) -> set[KeyBinding]:
+        spelled = (action.key.replace("Control", "Ctrl").replace("-", "+") for action in actions)
+        return {KeyBinding.from_str(key) for key in spelled}
+
+    ours, on_mask = keys(ACTIONS), keys(action for action in ACTIONS if action.on_mask)
+    assert len(ours) == len(ACTIONS)
+    elsewhere = ("points", "shape", "select_", "vertex", "_add_", "direct", "finish", "drawing")
+    taken = {
+        key
+        for name, bound in default_shortcuts.items()
+        if not any(word in name for word in elsewhere)
+        for key in bound
+    }
+    menus = {
+        KeyBinding.validate(key)
+        for action in (*Q_VIEW_ACTIONS, *Q_FILE_ACTIONS)
+        for rule in action.keybindings or ()
+        for key in (rule.primary, rule.linux, rule.mac, rule.win)
+        if key
+    }
+    assert menus
+    assert not ours & menus
+    assert ours & taken <= on_mask
+
+
+def test_the_reader_takes_slides_and_tables_and_leaves_the_rest(
+    table: Path, tmp_path: Path
+) -> None:
+    stack = tmp_path / "stack.tif"
+    tifffile.imwrite(stack, np.zeros((5, 40, 40), np.uint16))
+    other = tmp_path / "test.csv"
+    other.write_text("x,y\n1,2\n")
+    slide = table.parent / "train_images" / "one.tiff"
+    for path in (stack, other, tmp_path / "none.tif", tmp_path / "text.txt"):
+        assert get_reader(str(path)) is None
+    assert get_reader([str(slide), str(stack)]) is None
+    for path, count in ((slide, 1), (table, 3)):
+        read = get_reader(str(path))
+        assert read is not None
+        layers: list[Any] = read(str(path))
+        assert len(layers) == count
+        data, meta, kind = layers[0]
+        assert (data.shape, kind, meta["rgb"]) == ((96, 128, 3), "image", True)
+    assert meta["scale"] == (0.5, 0.5)
+    assert meta["units"] == ("µm", "µm")
+
+
+def test_the_sample_opens_as_tissue_with_its_pixel_size() -> None:
+    data, meta, kind = kidney_sample()[0]
+    assert (data.shape[2], kind) == (3, "image")
+    assert meta["units"] == ("µm", "µm")
+
+
+@pytest.mark.parametrize("name", ["mask.png", "mask.tif"])
+def test_a_labels_layer_is_saved_as_a_mask(tmp_path: Path, name: str) -> None:
+    labels = np.zeros((20, 30), np.uint8)
+    labels[3:9, 4:11] = 2
+    path = tmp_path / name
+    assert write_mask(str(path), labels, {"name": "mask"}) == [str(path)]
+    assert np.array_equal(read_mask(path), labels != 0)
+
+
+def test_a_labels_layer_is_saved_as_a_submission(tmp_path: Path) -> None:
+    labels = np.zeros((20, 30), np.uint8)
+    labels[3:9, 4:11] = 2
+    path = tmp_path / "submission.csv"
+    write_rle(str(path), labels, {"name": "10044"})
+    rows = read_submission(path)
+    assert np.array_equal(decode(rows["10044"], (20, 30)), labels != 0)
+
+
+def test_a_volume_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=re.escape("has 3 dimensions")):
+        write_mask(str(tmp_path / "a.png"), np.zeros((2, 3, 4), np.uint8), {"name": "a"})

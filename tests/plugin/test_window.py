@@ -1,0 +1,226 @@
+"""The dock in a real napari window: wishes end in the session, facts end on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils._proxies import PublicOnlyProxy
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from hubseg.organ import Organ
+from hubseg.project import Verdict
+from napari_hubseg import _commands
+from napari_hubseg._actions import ACTIONS
+from napari_hubseg._widget import HubSegWidget
+
+Wait = Callable[[Callable[[], bool]], None]
+LEFT = Qt.MouseButton.LeftButton
+
+
+class Report:
+    digest = "0" * 32
+
+    def __str__(self) -> str:
+        return "2 slides written, read back and compared."
+
+
+@pytest.fixture
+def written() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def dock(make_napari_viewer: Any, new_engine: Any, written: list[Any]) -> Iterator[HubSegWidget]:
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
+    viewer.window.resize(1400, 900)
+
+    def write(*asked: Any) -> Report:
+        written.append(asked)
+        return Report()
+
+    dock = HubSegWidget(PublicOnlyProxy(viewer), parts={"new_engine": new_engine, "write": write})
+    viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
+    return dock
+
+
+@pytest.fixture
+def opened(dock: HubSegWidget, table: Path, wait: Wait) -> HubSegWidget:
+    dock.open_path(table)
+    wait(lambda: not dock.busy)
+    dock.refresh()
+    return dock
+
+
+def settle(dock: HubSegWidget, wait: Wait) -> None:
+    wait(lambda: not dock.busy and not dock.thresholds.busy)
+    dock.refresh()
+
+
+def test_first_the_dock_says_how_to_begin(dock: HubSegWidget) -> None:
+    assert dock.start.welcome.isVisible()
+    assert dock.start.folder.property("step") == "next"
+    assert not dock.ensemble.run.isEnabled()
+
+
+def test_the_loop_open_run_tune_correct_accept_export(
+    opened: HubSegWidget, qtbot: Any, wait: Wait, written: list[Any]
+) -> None:
+    dock, session = opened, opened.session
+    assert dock.ensemble.run.property("step") == "next"
+    qtbot.mouseClick(dock.ensemble.run, LEFT)
+    settle(dock, wait)
+    assert session.probability.done == 3
+    assert dock.correct.accept.property("step") == "next"
+    dock.thresholds.main.slider.setValue(200)
+    settle(dock, wait)
+    assert session.threshold == 200
+    mask = next(layer for layer in dock._viewer.layers if layer.name == "mask")
+    assert np.array_equal(mask.data != 0, session.mask)
+    qtbot.mouseClick(dock.correct.tools["brush"], LEFT)
+    with mask.block_history():
+        mask.paint((20, 20), 3)
+    assert session.mask[20, 20]
+    qtbot.mouseClick(dock.correct.accept, LEFT)
+    settle(dock, wait)
+    assert session.verdict("one") is Verdict.CORRECTED
+    assert session.current.id == "two"
+    dock.sections["export"].expand()
+    qtbot.mouseClick(dock.export.go, LEFT)
+    settle(dock, wait)
+    project, out, kind, slides = written[0]
+    assert (project, kind, slides) == (session.project.path, "kaggle-rle", ("one",))
+    assert out == project.parent / "submission.csv"
+    assert dock.export.outcome.text() == str(Report())
+    assert [record.path for record in session.project.exports()] == [str(out)]
+
+
+def test_a_key_decides_wherever_the_focus_is(opened: HubSegWidget, qtbot: Any, wait: Wait) -> None:
+    opened.correct.advance.setChecked(False)
+    places = (opened.window(), opened._scroll, opened.correct.tools["move"], opened.ensemble.run)
+    keys = {"A": Verdict.ACCEPTED, "F": Verdict.FLAGGED, "R": Verdict.REJECTED}
+    for place in places:
+        for key, verdict in keys.items():
+            qtbot.keyClick(place, key)
+            assert opened.session.verdict("one") is verdict, f"{key} on {place}"
+    settle(opened, wait)
+
+
+def test_a_letter_that_is_typed_decides_nothing(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    opened.export.target.clear()
+    qtbot.keyClicks(opened.export.target, "farad")
+    qtbot.keyClick(opened.facts.organ, "r")
+    qtbot.keyClick(opened.thresholds.main.number, "a")
+    assert opened.export.target.text() == "farad"
+    assert opened.session.verdict("one") is Verdict.UNSEEN
+    settle(opened, wait)
+
+
+def test_every_action_can_be_done_with_and_without_slides(
+    dock: HubSegWidget, table: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: "")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
+    names = [action.name for action in ACTIONS if action.name != "open_sample"]
+    for name in names:
+        dock.do(name)
+    dock.open_path(table)
+    settle(dock, wait)
+    for name in names:
+        dock.do(name)
+        settle(dock, wait)
+
+
+def test_what_cannot_be_opened_is_one_sentence_and_the_window_stays(
+    opened: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    opened.open_path(tmp_path / "nothing.csv")
+    settle(opened, wait)
+    assert opened.message.isVisible()
+    assert "nothing.csv" in opened.message.sentence.text()
+    assert opened.session.current.id == "one"
+
+
+def test_facts_are_told_and_shown(opened: HubSegWidget, wait: Wait) -> None:
+    opened.session.go_to("three")
+    settle(opened, wait)
+    opened.facts.organ.activated.emit(opened.facts.organ.findText("lung"))
+    opened.facts.source.activated.emit(opened.facts.source.findText("HPA"))
+    opened.facts.um_per_px.setValue(0.4)
+    settle(opened, wait)
+    slide = opened.session.current
+    assert (slide.organ, slide.um_per_px) == (Organ.LUNG, 0.4)
+    assert opened.thresholds.main.number.value() == 25.0
+    assert opened.facts.origins.text() == "all from: person"
+
+
+def test_a_threshold_can_be_for_this_slide_only(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    settle(opened, wait)
+    qtbot.mouseClick(opened.thresholds.only, LEFT)
+    opened.thresholds.main.slider.setValue(33)
+    settle(opened, wait)
+    assert opened.session.slide_threshold == 33
+    assert opened.session.thresholds.value(Organ.KIDNEY, opened.session.current.source) == 90
+    opened.do("reset_threshold")
+    settle(opened, wait)
+    assert opened.thresholds.main.number.value() == 90
+
+
+def test_no_change_follows_a_verdict_where_a_person_wants_to_stay(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    opened.correct.advance.setChecked(False)
+    opened.do("accept")
+    settle(opened, wait)
+    assert opened.session.current.id == "one"
+    opened.do("undo")
+    assert opened.session.verdict("one") is Verdict.UNSEEN
+
+
+def test_an_export_of_nothing_says_what_to_do(
+    opened: HubSegWidget, wait: Wait, written: list[Any]
+) -> None:
+    opened.do("export")
+    settle(opened, wait)
+    assert written == []
+    assert "accept one" in opened.message.sentence.text()
+
+
+def test_a_command_of_the_palette_finds_the_dock(opened: HubSegWidget, wait: Wait) -> None:
+    viewer = opened._viewer
+    assert _commands.dock(viewer) is opened
+    _commands.flag(viewer)
+    settle(opened, wait)
+    assert opened.session.verdict("one") is Verdict.FLAGGED
+
+
+def test_taking_the_dock_out_saves_and_lets_go(
+    opened: HubSegWidget, drained: Callable[[], None]
+) -> None:
+    viewer, project = opened._viewer, opened.session.project
+    opened.do("accept")
+    viewer.window.remove_dock_widget(opened)
+    assert opened.session.project is None
+    assert project is not None
+    assert not viewer.keymap
+    opened.deleteLater()
+    drained()
+
+
+def test_closing_the_window_while_everything_runs_leaves_nothing(
+    dock: HubSegWidget, table: Path, wait: Wait, engines: list[Any]
+) -> None:
+    dock.open_path(table)
+    wait(lambda: dock.session.current is not None)
+    dock.do("run_ensemble")
+    engines[0].go.clear()
+    dock.session.go_to("two")
+    dock._viewer.close()
