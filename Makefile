@@ -35,7 +35,7 @@ $(BIN)/python:
 $(VENV)/.demo: $(PACKAGING) scripts/system-libraries | $(BIN)/python
 	@scripts/system-libraries window screen
 	@echo 'Installing napari-hubseg into $(VENV): several minutes the first time, most of it torch.'
-	@scripts/timed 'installation' $(PIP) install -q -e '.[pyqt5]'
+	@scripts/timed 'installation' $(PIP) install -q -e '.[pyqt6]'
 	@touch $@
 
 $(VENV)/.test: $(PACKAGING) scripts/system-libraries | $(BIN)/python

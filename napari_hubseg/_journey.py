@@ -200,7 +200,7 @@ class _Journey:
         self._settled()
         kept = np.array_equal(self._override(), override)
         inside = bool(self.session.mask_now()[override == 1].all())
-        self.summary.stroke_kept_after_threshold = kept and inside and override.any()
+        self.summary.stroke_kept_after_threshold = bool(kept and inside and override.any())
         self._show("the_threshold_moved_and_the_stroke_stayed")
         self.hand.press("t")
         self._settled()
