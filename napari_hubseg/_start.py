@@ -86,5 +86,6 @@ def demo(out: Path, *, scripted: bool = False) -> int:
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
     from napari_hubseg._journey import play
 
-    with nullcontext() if seen else virtual_screen():
+    scale = float(os.environ.get("QT_SCALE_FACTOR", "1"))
+    with nullcontext() if seen else virtual_screen(round(1600 * scale), round(1000 * scale)):
         return play(out, sample_table(), project)
