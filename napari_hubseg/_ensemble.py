@@ -81,6 +81,7 @@ class Ensemble:
         names = builtin_names()
         self._names = tuple(sorted(names, key=lambda name: name != "demo"))
         self._weights: tuple[Path, ...] = ()
+        self._devices = local_devices()
         self._last: Update | None = None
         self._message = ""
         self._cancelled = False
@@ -103,7 +104,7 @@ class Ensemble:
             folds=self.recipe.folds,
             members=len(self.recipe.members()),
             weights=self._weights,
-            devices=local_devices(),
+            devices=self._devices,
             enabled=enabled,
             running=self.running,
             done=last.done if last else 0,

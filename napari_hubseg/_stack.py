@@ -84,7 +84,8 @@ class LayerStack:
             layer = self.get(name)
             if layer is not None:
                 for key, value in self._place_of(layer.data).items():
-                    setattr(layer, key, value)
+                    if not _same(getattr(layer, key), value):  # each costs napari a new layout
+                        setattr(layer, key, value)
 
     def select_mask(self) -> None:
         """Make the mask the layer that keys and tools act on."""
@@ -136,3 +137,11 @@ class LayerStack:
         layer.brush_size = _BRUSH
         layer.selected_label = STROKE
         return layer
+
+
+def _same(now: Any, wanted: tuple[Any, ...]) -> bool:
+    """Whether a layer's units, scale or translation already are what is wanted."""
+    if isinstance(wanted[0], str):
+        long = {"µm": "micrometer"}
+        return [str(unit) for unit in now] == [long.get(unit, unit) for unit in wanted]
+    return [float(value) for value in now] == list(wanted)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from napari_hubseg import _keys
 from napari_hubseg import _states as states
 from napari_hubseg._actions import ACTIONS
 from napari_hubseg._desk import Desk
@@ -64,13 +64,13 @@ class HubSegWidget(QWidget):
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
         self._deeds = self._name_deeds()
-        self._keys = {action.key: action.name for action in ACTIONS}
+        self._named = {action.key: action.name for action in ACTIONS}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
         self._due.setInterval(0)
         self._due.timeout.connect(self.refresh)
         self._connect()
-        self._bind_keys()
+        _keys.bind(viewer, self.do)
         self._watched: Callable[[], Any] = lambda: None  # weak: a closed window must go
         self._step = ""
         self.destroyed.connect(self.desk.leave)
@@ -192,17 +192,14 @@ class HubSegWidget(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Do what a key stands for, when no child had a use for it."""
-        deed = None if event is None or event.isAutoRepeat() else self._keys.get(_spelled(event))
+        deed = (
+            None if event is None or event.isAutoRepeat() else self._named.get(_keys.spelled(event))
+        )
         if event is None or deed is None:
             super().keyPressEvent(event)
         else:
             event.accept()
             self.do(deed)
-
-    def _bind_keys(self) -> None:
-        for action in ACTIONS:
-            deed = self._doing(action.name)
-            self._viewer.bind_key(action.key, lambda _, deed=deed: deed(), overwrite=True)
 
     # ---- showing -------------------------------------------------------------------------------
 
@@ -339,21 +336,5 @@ class HubSegWidget(QWidget):
     def shut_down(self) -> None:
         """Save, end the worker and let go of the viewer; may be called again."""
         self._due.stop()
-        for action in ACTIONS:
-            self._viewer.bind_key(action.key, None)
+        _keys.unbind(self._viewer)
         self.desk.close()
-
-
-def _spelled(event: QKeyEvent) -> str:
-    """Return a key press as napari spells it: "A", "Shift-N", "Control-Shift-H"."""
-    modifiers = event.modifiers()
-    held = [
-        name
-        for name, modifier in (
-            ("Control", Qt.KeyboardModifier.ControlModifier),
-            ("Shift", Qt.KeyboardModifier.ShiftModifier),
-            ("Alt", Qt.KeyboardModifier.AltModifier),
-        )
-        if modifiers & modifier
-    ]
-    return "-".join((*held, QKeySequence(event.key()).toString()))
