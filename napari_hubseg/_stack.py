@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels
 
 from napari_hubseg._overlay import STROKE, mask_colours, preview
@@ -41,6 +42,10 @@ class LayerStack:
         self._layers: dict[str, Any] = {}
         self._shape = (1, 1)
         self._um_per_px: float | None = None
+        # napari's first layers take a second: now, while the window opens, not with the first slide
+        # (and not in a thread: the registry of units does not stand that)
+        for name, size in (("slide", (1, 1, 3)), ("probability", (1, 1)), ("mask", (1, 1))):
+            self._make(name, np.zeros(size, np.uint8))
 
     def get(self, name: str) -> Any:
         """Return a layer of ours, or None when there is none or a person deleted it."""
