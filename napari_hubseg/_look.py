@@ -72,7 +72,9 @@ def style_sheet() -> str:
         QSpinBox, QDoubleSpinBox {{ min-width: 44px; }}
         QFrame[strip="error"] {{ background: #7c2d2a; border-radius: 3px; }}
         QFrame[strip="info"] {{ background: #24505a; border-radius: 3px; }}
-        QFrame[strip] QLabel, QFrame[strip] QPushButton {{ background: transparent; color: white; }}
+        QFrame#message QLabel, QFrame#message QPushButton {{
+            background: transparent; color: white;
+        }}
         {verdicts}
     """
 
