@@ -10,6 +10,7 @@ import json
 import math
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from napari_hubseg._screen import Hand, picture, rest, wait_for
 from napari_hubseg._start import open_window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import napari
@@ -53,6 +55,16 @@ class Stalls(QObject):
         self.longest_ms = 0.0
         self._clock.start()
         self._timer.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out what follows: a picture of the screen is the journey's own doing."""
+        self._timer.stop()
+        try:
+            yield
+        finally:
+            self._clock.restart()
+            self._timer.start()
 
     def _beat(self) -> None:
         self.longest_ms = max(self.longest_ms, self._clock.nsecsElapsed() / 1e6 - _BEAT_MS)
@@ -157,7 +169,8 @@ class _Journey:
         begun = time.monotonic()
         self._click(self.dock.ensemble.run)
         wait_for("A first map", lambda: self.session.probability is not None, 120)
-        self._show("the_map_sharpens")
+        with stalls.paused():
+            self._show("the_map_sharpens")
         wait_for("The end of the run", lambda: not ensemble.running, 180)
         self.summary.ensemble_s[slide] = time.monotonic() - begun
         self._settled()

@@ -19,7 +19,15 @@ from hubseg.thresholds import ThresholdTable, checked_threshold
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["ReviewState", "edits_from", "facts_from", "parsed_facts", "state_from", "verdict_from"]
+__all__ = [
+    "ReviewState",
+    "defaults_payload",
+    "edits_from",
+    "facts_from",
+    "parsed_facts",
+    "state_from",
+    "verdict_from",
+]
 
 _REOPENED = (Verdict.UNSEEN, Verdict.ACCEPTED, Verdict.CORRECTED)
 
@@ -180,6 +188,11 @@ def edits_from(
             except ValueError as error:
                 raise _damaged(row) from error
     return edits
+
+
+def defaults_payload(before: ThresholdTable, after: ThresholdTable) -> dict[str, Any]:
+    """Return the row that puts a recipe's thresholds below a person's own values."""
+    return {"scope": "default", "before": before.to_mapping(), "after": after.to_mapping()}
 
 
 def _damaged(row: Entry) -> ValueError:

@@ -33,6 +33,7 @@ resolutions:
   - scale: 0.5
     members:
       - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
+thresholds: {Hubmap: {kidney: 120}}
 training: {steps: 2, batch: 2, crop: 32, warm_up: 1}
 """
 SHAPE = (96, 128)
@@ -79,6 +80,17 @@ def predict(made: Path, *more: str) -> list[str]:
 def test_predicting_again_computes_nothing(made: Path, capsys: pytest.CaptureFixture[str]):
     answer = said(capsys, *predict(made))
     assert (answer["slides"], answer["computed"], answer["failed"]) == (2, 0, {})
+
+
+def test_the_recipes_thresholds_hold_until_a_person_sets_one(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = predict(made)
+    arguments[arguments.index("--project") + 1] = str(tmp_path / "own.hubseg")
+    assert main(arguments) == 0
+    capsys.readouterr()
+    answer = said(capsys, "mask", str(tmp_path / "own.hubseg"))
+    assert {mask["threshold"] for mask in answer["masks"]} == {120.0}
 
 
 def test_a_missing_image_is_listed_and_the_rest_is_done(

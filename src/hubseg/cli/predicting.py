@@ -88,6 +88,7 @@ def _predict(given: argparse.Namespace) -> int:
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
             )
+            adopt_thresholds(project, recipe)
             failed = _follow(run, project, recipe)
         finally:
             engine.unload()
@@ -101,6 +102,17 @@ def _predict(given: argparse.Namespace) -> int:
     )
     complain("hubseg predict", failed)
     return (3 if done else 1) if failed else 0
+
+
+def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
+    """Put the recipe's thresholds below a person's own values, as the window does."""
+    from hubseg.journal import Kind, standing
+    from hubseg.replay import defaults_payload, state_from
+
+    now = state_from(standing(project.entries(pixels=False))).defaults
+    if now != recipe.thresholds:
+        payload = defaults_payload(now, recipe.thresholds)
+        project.append(Kind.THRESHOLD, payload, label="default thresholds")
 
 
 def _follow(run: Run, project: ReviewProject, recipe: Recipe) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from hubseg.journal import Kind
-from hubseg.replay import parsed_facts
+from hubseg.replay import defaults_payload, parsed_facts
 from hubseg.session.core import SessionCore
 from hubseg.thresholds import ThresholdTable, checked_threshold
 
@@ -130,8 +130,7 @@ class Rules(SessionCore):
         """Put a recipe's thresholds below a person's own values."""
         if table == self._state.defaults or not self._may_change():
             return
-        before = self._state.defaults.to_mapping()
-        payload = {"scope": "default", "before": before, "after": table.to_mapping()}
+        payload = defaults_payload(self._state.defaults, table)
         self._keep(Kind.THRESHOLD, payload, None, "default thresholds")
         self._follow()
 
