@@ -129,7 +129,9 @@ class HubSegWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
-        self.setMinimumWidth(_WIDTH)
+        bar = scroll.verticalScrollBar()  # it must not cover what it scrolls
+        extent = bar.sizeHint().width() if bar is not None else 0
+        self.setMinimumWidth(max(_WIDTH, content.minimumSizeHint().width() + extent))
         self.setStyleSheet(style_sheet())
 
     def _name_deeds(self) -> dict[str, Callable[[], object]]:

@@ -281,7 +281,9 @@ def _ensemble() -> Finding:
         names = [path.name for path in weights_folder().iterdir() if path.is_file()]
     except FileNotFoundError:
         names = []
-    checkpoints = [name for name in names if Path(name).suffix not in {".md", ".json", ".csv"}]
+    checkpoints = [
+        name for name in names if Path(name).suffix not in {".md", ".json", ".csv", ".yaml"}
+    ]
     if not checkpoints:
         return Finding("bundled ensemble", False, "The bundled weights are not installed.", cure)
     return Finding("bundled ensemble", True, f"{len(checkpoints)} checkpoints are installed.")
