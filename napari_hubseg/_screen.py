@@ -53,7 +53,7 @@ def virtual_screen(width: int = 1600, height: int = 1000) -> Iterator[None]:
     server, _ = _tool("Xvfb"), _tool("xdotool")
     read, write = os.pipe()
     process = subprocess.Popen(
-        [server, "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24"],
+        [server, "-terminate", "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
@@ -67,9 +67,9 @@ def virtual_screen(width: int = 1600, height: int = 1000) -> Iterator[None]:
         os.environ["QT_QPA_PLATFORM"] = "xcb"
         yield
     finally:
-        os.environ.pop("DISPLAY", None)
-        process.terminate()
-        process.wait()
+        if QGuiApplication.instance() is None:  # else it ends by itself with its last window:
+            process.terminate()  # Xlib ends a process whose server is gone
+            process.wait()
 
 
 def rest(milliseconds: int) -> None:
