@@ -47,7 +47,7 @@ $(VENV)/.test: $(PACKAGING) scripts/system-libraries | $(BIN)/python
 # ---- what a person runs -----------------------------------------------------------------------
 
 demo: $(VENV)/.demo
-	@scripts/timed 'demo' $(BIN)/hubseg demo \
+	@scripts/timed 'demo' env QT_API=$${QT_API:-pyqt6} $(BIN)/hubseg demo \
 	  || { echo "The demo did not end well: '$(BIN)/hubseg doctor' says what is missing here." >&2; exit 1; }
 
 test: $(VENV)/.test

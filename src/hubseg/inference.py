@@ -15,7 +15,7 @@ import torch
 
 from hubseg.network import Prediction, build, load_into, read_checkpoint
 from hubseg.probability import MapStore, MemberMap, ProbabilityMap, file_digest, map_key, mix
-from hubseg.recipe import find_checkpoints
+from hubseg.recipe import MULTIPLE, find_checkpoints
 from hubseg.tta import View, views
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ __all__ = [
     "predict_pixels",
 ]
 
-MULTIPLE = 32  # px: the deepest stride of every encoder
 LARGEST = 1 << 28  # px: a slide larger than this is not held in memory at once
 
 

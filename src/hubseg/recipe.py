@@ -28,6 +28,7 @@ from pydantic import (
 from hubseg.thresholds import ThresholdTable
 
 __all__ = [
+    "MULTIPLE",
     "Entry",
     "Member",
     "NetworkSpec",

@@ -1,1 +1,4 @@
-"""From corrected masks to fold checkpoints. Imports torch; nothing outside imports it."""
+"""From corrected masks to fold checkpoints.
+
+Training needs torch; the formulas of :mod:`hubseg.training.metrics` do not, and others use them.
+"""
