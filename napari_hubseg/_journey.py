@@ -151,6 +151,7 @@ class _Journey:
         self._show("the_empty_dock")
         self.dock.open_path(table, project=project)
         wait_for("The first slide", self._pixels_shown, 60)
+        rest(2000)  # the first frame: without a GPU, shaders are compiled for most of a second
         self._show("the_sample_is_open")
         self._run()
         self._threshold()
