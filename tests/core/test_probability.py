@@ -96,6 +96,21 @@ def test_disagreement_is_the_weighted_deviation_between_members():
     np.testing.assert_allclose(agreed.disagreement, 0, atol=0.1)
 
 
+def test_heads_are_the_plain_mean_of_the_members_that_have_them():
+    plan = recipe()
+    maps = made(plan)[:3]
+    heads = [((1.0, 0.0, 0.0, 0.0, 0.0), 0.5), ((0.0, 0.0, 0.5, 0.5, 0.0), 0.7), (None, None)]
+    told = [
+        (m, replace(one, organ=o, um_per_px=p))
+        for (m, one), (o, p) in zip(maps, heads, strict=True)
+    ]
+    probability = mixed(plan, told)
+    assert probability.organ == (0.5, 0.0, 0.25, 0.25, 0.0)
+    assert probability.um_per_px == pytest.approx(0.6)
+    silent = mixed(plan, told[2:])
+    assert (silent.organ, silent.um_per_px) == (None, None)
+
+
 def test_nothing_to_mix_is_said():
     with pytest.raises(ValueError, match="no member map"):
         mixed(recipe(), [])

@@ -1,0 +1,15 @@
+"""Probability maps: member maps kept at network resolution, mixed on demand, kept on disk.
+
+Responsible for the arithmetic that turns any weighted subset of member maps into one map at slide
+resolution, for the disagreement between members, and for the content-addressed store. Needs no
+torch: whoever has the member maps can mix them. Does not know how a member map is made.
+"""
+
+from __future__ import annotations
+
+from hubseg.probability.keys import file_digest, map_key
+from hubseg.probability.mixing import mix
+from hubseg.probability.store import MapStore
+from hubseg.probability.values import MemberMap, ProbabilityMap
+
+__all__ = ["MapStore", "MemberMap", "ProbabilityMap", "file_digest", "map_key", "mix"]

@@ -1,0 +1,54 @@
+"""Digests: of a file's bytes, and of all that decides a member map's values.
+
+Responsible for naming content by content. Does not know where maps are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hubseg.recipe import Member, Recipe
+
+__all__ = ["file_digest", "map_key"]
+
+
+def map_key(recipe: Recipe, member: Member, *, slide_digest: str, checkpoint_digest: str) -> str:
+    """Return the key of a member map: a digest of all that decides its values.
+
+    Slide pixels, checkpoint bytes, network, resolution, views and preprocessing count; names,
+    weights, folds and thresholds do not.
+    """
+    resolution = recipe.resolutions[member.resolution]
+    content = {
+        "slide": slide_digest,
+        "checkpoint": checkpoint_digest,
+        "network": member.network.model_dump(mode="json"),
+        "resolution": resolution.model_dump(mode="json", include={"size", "scale", "um_per_px"}),
+        "tta": recipe.tta,
+        "channel_order": recipe.channel_order,
+        "normalize": recipe.normalize.model_dump(mode="json"),
+        "format": 1,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: str, size: int, modified: int) -> str:
+    content = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            content.update(block)
+    return content.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the hex digest of a file's bytes; remembered until the file changes."""
+    stat = path.stat()
+    return _digest_of(str(path), stat.st_size, stat.st_mtime_ns)

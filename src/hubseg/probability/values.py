@@ -1,0 +1,76 @@
+"""What one member says of a slide, and what a mix of members says: two frozen values.
+
+Responsible for their units and for refusing a map that is none. Does not know how one becomes the
+other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["MemberMap", "ProbabilityMap"]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMap:
+    """The mean over views of one member on one slide.
+
+    Attributes
+    ----------
+    values
+        float32 (h, w), 0-1, at the network's output resolution.
+    organ
+        Share of each organ in the order of :class:`hubseg.organ.Organ`, the mean over views of
+        the softmax, where the network has that head. Not calibrated.
+    um_per_px
+        The slide's pixel size as the network sees it, µm/px, where it has that head.
+    """
+
+    values: NDArray[np.float32]
+    organ: tuple[float, ...] | None = None
+    um_per_px: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityMap:
+    """A mix of member maps at slide resolution.
+
+    Attributes
+    ----------
+    values
+        float32 (H, W), 0-255: the scale of every threshold.
+    disagreement
+        float32 (h, w), 0-255: weighted standard deviation between members at the resolution of
+        the finest member map; None with fewer than two members.
+    slide_digest, recipe_digest
+        What it was made of.
+    done, total
+        Members mixed so far, and members the recipe asks for.
+    organ
+        Share of each organ in the order of :class:`hubseg.organ.Organ`, the plain mean over the
+        mixed members that have that head; None where none has. Not calibrated.
+    um_per_px
+        The slide's pixel size as the networks see it, µm/px, the plain mean likewise.
+    """
+
+    values: NDArray[np.float32]
+    disagreement: NDArray[np.float32] | None
+    slide_digest: str
+    recipe_digest: str
+    done: int
+    total: int
+    organ: tuple[float, ...] | None = None
+    um_per_px: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or not np.isfinite(self.values).all():
+            raise ValueError(
+                f"A probability map must be a finite two-dimensional array, not one of shape "
+                f"{self.values.shape}: run the ensemble again."
+            )
