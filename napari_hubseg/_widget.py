@@ -1,24 +1,23 @@
 """The dock: builds the panels and the desk, connects them, and nothing else.
 
-Responsible for what is where, for keys, for file dialogs and for the life of all parts. Does not
-know what a wish means (:mod:`napari_hubseg._desk`) or what a panel shows
-(:mod:`napari_hubseg._states`).
+Responsible for what is where, for keys and for the life of all parts. Does not know what a wish
+means (:mod:`napari_hubseg._desk`), what a panel shows (:mod:`napari_hubseg._states`) or which wish
+is whose (:mod:`napari_hubseg._wiring`).
 """
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_hubseg import _keys
-from napari_hubseg import _states as states
+from napari_hubseg import _keys, _wiring
 from napari_hubseg._actions import ACTIONS
 from napari_hubseg._desk import Desk
+from napari_hubseg._life import WindowWatch
 from napari_hubseg._look import Section, style_sheet
 from napari_hubseg._panels.cleanup import CleanupPanel
 from napari_hubseg._panels.correct import CorrectPanel
@@ -29,6 +28,7 @@ from napari_hubseg._panels.message import MessageStrip
 from napari_hubseg._panels.queue import QueuePanel
 from napari_hubseg._panels.start import StartPanel
 from napari_hubseg._panels.thresholds import ThresholdsPanel
+from napari_hubseg._states import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,16 +63,23 @@ class HubSegWidget(QWidget):
         self._build()
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
+        self._wirings = self._wire()
         self._deeds = self._name_deeds()
         self._named = {action.key: action.name for action in ACTIONS}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
         self._due.setInterval(0)
         self._due.timeout.connect(self.refresh)
-        self._connect()
+        self.desk.changed.connect(self._look_again)
+        self.desk.failed.connect(self._complain)
+        self.desk.told.connect(self._tell)
         _keys.bind(viewer, self.do)
-        self._watched: Callable[[], Any] = lambda: None  # weak: a closed window must go
+        self._watch = WindowWatch(self)
+        self._watch.asked.connect(self.desk.background.hold)
+        self._watch.stayed.connect(self.desk.background.release)
+        self._watch.closed.connect(self.shut_down)
         self._step = ""
+        self._target: QWidget | None = None
         self.destroyed.connect(self.desk.leave)
         self.refresh()
 
@@ -92,8 +99,7 @@ class HubSegWidget(QWidget):
         Files are read in a thread, so this returns at once: `session.slides_changed` tells when
         the slides are there, the message strip why they are not.
         """
-        self._watch_window()
-        self.message.say("", error=False)
+        self._watch.look()
         self.desk.open_path(Path(path), project=None if project is None else Path(project))
 
     def do(self, name: str) -> None:
@@ -134,60 +140,23 @@ class HubSegWidget(QWidget):
         self.setMinimumWidth(max(_WIDTH, content.minimumSizeHint().width() + extent))
         self.setStyleSheet(style_sheet())
 
+    def _wire(self) -> tuple[_wiring.Wiring, ...]:
+        desk, do, sections = self.desk, self._doing, self.sections
+        return (
+            _wiring.StartWiring(self.start, desk, do),
+            _wiring.QueueWiring(self.queue, desk, do),
+            _wiring.FactsWiring(self.facts, desk, do),
+            _wiring.ThresholdsWiring(self.thresholds, desk, do),
+            _wiring.CorrectWiring(self.correct, desk, do),
+            _wiring.EnsembleWiring(self.ensemble, sections["ensemble"], desk, do),
+            _wiring.CleanupWiring(self.cleanup, desk, do),
+            _wiring.ExportWiring(self.export, sections["export"], desk, do),
+        )
+
     def _name_deeds(self) -> dict[str, Callable[[], object]]:
-        own: dict[str, Callable[[], object]] = {
-            "open_folder": self._open_folder,
-            "open_file": self._open_file,
-            "run_ensemble": lambda: self.desk.ensemble.run(self.ensemble.choice()),
-            "lower_threshold": lambda: self._nudge(-1.0),
-            "raise_threshold": lambda: self._nudge(1.0),
-            "export": lambda: self.desk.export(self.export.choice()),
-        }
+        own = {name: deed for wiring in self._wirings for name, deed in wiring.deeds().items()}
         names = [action.name for action in ACTIONS]
         return {name: own.get(name) or getattr(self.desk, name) for name in names}
-
-    def _connect(self) -> None:
-        desk, do = self.desk, self._doing
-        desk.changed.connect(self._look_again)
-        desk.failed.connect(self._complain)
-        desk.told.connect(self._tell)
-        for signal, name in (
-            (self.start.folder_requested, "open_folder"),
-            (self.start.file_requested, "open_file"),
-            (self.start.sample_requested, "open_sample"),
-            (self.queue.next_requested, "next_slide"),
-            (self.queue.previous_requested, "previous_slide"),
-            (self.thresholds.reset_requested, "reset_threshold"),
-            (self.correct.undo_requested, "undo"),
-            (self.correct.redo_requested, "redo"),
-            (self.correct.accept_requested, "accept"),
-            (self.correct.flag_requested, "flag"),
-            (self.correct.reject_requested, "reject"),
-            (self.ensemble.cancel_requested, "cancel_run"),
-            (self.ensemble.unload_requested, "unload_networks"),
-        ):
-            signal.connect(do(name))
-        self.queue.slide_requested.connect(desk.go_to)
-        self.facts.organ_requested.connect(lambda organ: desk.tell(organ=organ))
-        self.facts.source_requested.connect(lambda source: desk.tell(source=source))
-        self.facts.um_per_px_requested.connect(lambda size: desk.tell(um_per_px=size))
-        self.thresholds.previewed.connect(desk.layers.preview)
-        self.thresholds.threshold_requested.connect(desk.set_threshold)
-        self.thresholds.organ_threshold_requested.connect(desk.set_organ_threshold)
-        self.thresholds.this_slide_only_requested.connect(lambda _: desk.this_slide_only())
-        self.correct.tool_requested.connect(desk.layers.take_tool)
-        self.correct.size_requested.connect(desk.layers.set_brush_size)
-        self.correct.view_requested.connect(desk.layers.set_view)
-        self.correct.advance.toggled.connect(lambda on: setattr(desk, "advances", on))
-        self.cleanup.cleanup_requested.connect(desk.set_cleanup)
-        self.ensemble.run_requested.connect(desk.ensemble.run)
-        self.ensemble.recipe_requested.connect(desk.ensemble.choose)
-        self.ensemble.recipe_file_requested.connect(self._open_recipe)
-        self.ensemble.weights_requested.connect(self._add_weights)
-        self.ensemble.weights_cleared.connect(desk.ensemble.clear_weights)
-        self.export.export_requested.connect(desk.export)
-        self.export.target_requested.connect(self._choose_target)
-        desk.exports.finished.connect(self.export.say)
 
     def _doing(self, name: str) -> Callable[[], None]:
         return lambda: self.do(name)
@@ -210,43 +179,18 @@ class HubSegWidget(QWidget):
 
     def refresh(self) -> None:
         """Show what holds now, in every panel."""
-        session, running = self.session, self.desk.ensemble.running
-        step = states.next_step(session, running=running)
-        ensemble = self.desk.ensemble.state(
-            enabled=session.current is not None, run_next=step == "run"
-        )
-        self.start.show_state(states.start_state(session, self.desk.opening))
-        self.queue.show_state(states.queue_state(session))
-        self.facts.show_state(states.facts_state(session))
-        figures = self.desk.derivation.figures
-        self.thresholds.show_state(states.thresholds_state(session, figures))
-        self.correct.show_state(states.correct_state(session, self.desk.layers, step))
-        self.ensemble.show_state(ensemble)
-        self.sections["ensemble"].set_summary(ensemble.summary)
-        self.cleanup.show_state(states.cleanup_state(session))
-        export = states.export_state(session, busy=self.desk.exports.busy, step=step)
-        self.export.show_state(export)
-        self.sections["export"].set_summary(f"{export.ready} ready" if export.total else "")
-        self._lead(step)
-
-    def _lead(self, step: str) -> None:
-        """Bring the button of a new step into view."""
-        if step == self._step:
-            return
-        self._step = step
-        if step in ("run", "export"):
-            self.sections["ensemble" if step == "run" else "export"].expand()
-        QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
+        step = next_step(self.session, running=self.desk.ensemble.running)
+        for wiring in self._wirings:
+            wiring.show(step)
+        if step != self._step:
+            self._step = step
+            self._target = next(filter(None, (w.lead(step) for w in self._wirings)), None)
+            QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
 
     def _reveal(self) -> None:
-        target = {
-            "open": self.start.folder,
-            "run": self.ensemble.run,
-            "accept": self.correct.accept,
-            "export": self.export.go,
-        }.get(self._step)
-        if target is not None:
-            self._scroll.ensureWidgetVisible(target)
+        """Bring the button of a new step into view."""
+        if self._target is not None:
+            self._scroll.ensureWidgetVisible(self._target)
 
     def _complain(self, sentence: str) -> None:
         self.message.say(sentence, error=True)
@@ -255,68 +199,7 @@ class HubSegWidget(QWidget):
     def _tell(self, sentence: str) -> None:
         self.message.say(sentence, error=False)
 
-    def _nudge(self, by: float) -> None:
-        if self.session.current is not None:
-            slider = self.thresholds.main
-            slider.nudge(slider.number.value() + by)
-
-    # ---- file dialogs --------------------------------------------------------------------------
-
-    def _open_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Open a folder of images or a project")
-        if folder:
-            self.open_path(folder)
-
-    def _open_file(self) -> None:
-        kinds = "Tables and images (*.csv *.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg);;All (*)"
-        path, _ = QFileDialog.getOpenFileName(self, "Open a table or an image", filter=kinds)
-        if path:
-            self.open_path(path)
-
-    def _open_recipe(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Open a recipe", filter="Recipes (*.yaml *.yml)"
-        )
-        if path:
-            self.desk.ensemble.choose(path)
-
-    def _add_weights(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Choose a folder of checkpoints")
-        if folder:
-            self.desk.ensemble.add_weights(Path(folder))
-
-    def _choose_target(self, format: str) -> None:
-        if format == "pseudo-labels":
-            path = QFileDialog.getExistingDirectory(self, "Choose a folder to write to")
-        else:
-            path, _ = QFileDialog.getSaveFileName(
-                self, "Export to", self.export.target.text(), "Submission (*.csv)"
-            )
-        if path:
-            self.export.set_target(Path(path))
-
     # ---- life ----------------------------------------------------------------------------------
-
-    def _watch_window(self) -> None:
-        """Learn when napari's window closes: a closing window must get no new layers."""
-        window = self.window()
-        if window is not self and window is not self._watched():
-            window.installEventFilter(self)
-            self._watched = weakref.ref(window)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Hold back answers while napari's window decides whether it closes."""
-        if event is not None and event.type() == QEvent.Type.Close and watched is self._watched():
-            self.desk.background.hold()
-            QTimer.singleShot(0, self._closed_or_not)
-        return bool(super().eventFilter(watched, event))
-
-    def _closed_or_not(self) -> None:
-        window = self._watched()
-        if window is not None and window.isVisible():
-            self.desk.background.release()
-        else:
-            self.shut_down()
 
     def event(self, event: QEvent | None) -> bool:
         """Shut down when napari takes the widget out of its dock."""
@@ -327,7 +210,7 @@ class HubSegWidget(QWidget):
 
     def showEvent(self, event: Any) -> None:
         """Watch the window the dock is in."""
-        self._watch_window()
+        self._watch.look()
         super().showEvent(event)
 
     def closeEvent(self, event: Any) -> None:

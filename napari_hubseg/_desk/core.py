@@ -1,0 +1,120 @@
+"""What is on the desk, what it says when something changes, and how it is cleared.
+
+Responsible for the session with its layers, its ensemble and its exports, and for their life. Does
+not know what a person may do with them: the other modules of this package do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from hubseg.session import ReviewSession
+from napari_hubseg._background import Background
+from napari_hubseg._derivation import Derivation
+from napari_hubseg._ensemble import Ensemble
+from napari_hubseg._exports import Exports
+from napari_hubseg._layers import LayerBinding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari.components import ViewerModel
+
+__all__ = ["DeskCore"]
+
+
+class DeskCore:
+    """Session, layers, ensemble and exports; see :class:`napari_hubseg._desk.Desk`.
+
+    Parameters
+    ----------
+    viewer
+        Where slides are shown.
+    keys
+        napari key → function, for the mask layer.
+    parts
+        Keywords of :class:`Ensemble` and :class:`Exports` that stand in for engine and writer.
+    """
+
+    changed = Signal()  # anything a panel shows
+    failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        keys: Mapping[str, Callable[[], object]],
+        *,
+        session: ReviewSession | None = None,
+        parts: Mapping[str, Any] | None = None,
+    ) -> None:
+        parts = parts or {}
+        self.session = session or ReviewSession()
+        self.background = Background()
+        self.derivation = Derivation(self.session, self.background)
+        self.layers = LayerBinding(self.session, viewer, self.background, keys)
+        engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
+        writer = {"write": parts["write"]} if "write" in parts else {}
+        self.ensemble = Ensemble(self.session, self.background, **engine)
+        self.exports = Exports(self.session, self.background, **writer)
+        self.opening = ""  # name of what is being opened
+        self.advances = True  # whether a verdict leads to the next slide
+        self._closed = False
+        self._connect()
+
+    def _connect(self) -> None:
+        session = self.session
+        for fact in (
+            session.slides_changed,
+            session.slide_changed,
+            session.facts_changed,
+            session.probability_changed,
+            session.thresholds_changed,
+            session.cleanup_changed,
+            session.history_changed,
+            session.verdict_changed,
+            session.saved,
+            self.derivation.figures_changed,
+            self.layers.tool_changed,
+            self.ensemble.changed,
+            self.exports.changed,
+        ):
+            fact.connect(self._tell)
+        for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
+            part.failed.connect(self.failed.emit)
+        session.told.connect(self.told.emit)
+        self.exports.finished.connect(self.told.emit)
+
+    def _tell(self) -> None:
+        self.changed.emit()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being read, derived, run or written."""
+        return bool(
+            self.opening
+            or self.background.waiting
+            or self.derivation.busy
+            or self.ensemble.running
+            or self.exports.busy
+        )
+
+    def leave(self) -> None:
+        """Close, and tell nobody: the dock is gone."""
+        self.failed.disconnect()
+        self.told.disconnect()
+        self.close()
+
+    def close(self) -> None:
+        """Save what waits and let go of everything; may be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        self.changed.disconnect()
+        self.ensemble.close()
+        self.background.close()
+        self.derivation.close()
+        self.layers.close()
+        self.session.close()

@@ -1,0 +1,92 @@
+"""Opening slides and going about among them.
+
+Responsible for reading in a thread and entering what was read. Does not know dialogs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.bundled import sample_table
+from napari_hubseg._background import sentence
+from napari_hubseg._desk.core import DeskCore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hubseg.organ import DataSource, Organ
+    from hubseg.session.opening import Opening
+
+__all__ = ["Slides"]
+
+
+class Slides(DeskCore):
+    """Open, go to a slide, say what it is."""
+
+    def open_path(self, path: Path, *, project: Path | None = None) -> None:
+        """Open a folder, table, image or project: read in a thread, entered when that is done."""
+        if self.opening:
+            self.failed.emit(f"{self.opening} is being opened: wait until it is there.")
+            return
+        self.told.emit("")  # what was said of the slides before
+        self.opening = path.name
+        self.changed.emit()
+        self.background.submit(
+            lambda: self.session.prepare(path, project=project),
+            self._enter,
+            self._stay,
+            drop=lambda opening: opening.close(),
+        )
+
+    def _enter(self, opening: Opening) -> None:
+        self.opening = ""
+        try:
+            self.session.enter(opening)
+        except (OSError, ValueError) as error:
+            self.failed.emit(sentence(error))
+        self.changed.emit()
+
+    def _stay(self, said: str) -> None:
+        self.opening = ""
+        self.failed.emit(said)
+        self.changed.emit()
+
+    def open_sample(self) -> None:
+        """Open the bundled sample."""
+        try:
+            table = sample_table()
+        except FileNotFoundError as error:
+            self.failed.emit(sentence(error))
+        else:
+            self.open_path(table)
+
+    def go_to(self, slide_id: str) -> None:
+        """Show a slide."""
+        self.session.go_to(slide_id)
+
+    def next_slide(self) -> None:
+        """Show the next slide."""
+        self.session.next_slide()
+
+    def previous_slide(self) -> None:
+        """Show the slide before."""
+        self.session.previous_slide()
+
+    def advance(self) -> None:
+        """Show the next slide that needs a person."""
+        if self.session.current is not None:
+            self.session.advance()
+
+    def tell(
+        self,
+        *,
+        organ: Organ | None = None,
+        source: DataSource | None = None,
+        um_per_px: float | None = None,
+    ) -> None:
+        """Note what a person says about the slide; nothing known stays as it is."""
+        try:
+            self.session.tell(organ=organ, source=source, um_per_px=um_per_px or None)
+        except ValueError as error:
+            self.failed.emit(sentence(error))
+        self.changed.emit()

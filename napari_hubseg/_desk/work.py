@@ -1,0 +1,66 @@
+"""Corrections and verdicts.
+
+Responsible for tools, undo, and for what follows from a verdict. Does not know buttons or keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hubseg._desk.core import DeskCore
+from napari_hubseg._panels.correct import VIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Work"]
+
+
+class Work(DeskCore):
+    """Correct and decide."""
+
+    def next_view(self) -> None:
+        """Show the mask in the next way: fill, outline, probability."""
+        self.layers.set_view(VIEWS[(VIEWS.index(self.layers.view) + 1) % len(VIEWS)])
+
+    def take_move(self) -> None:
+        """Take no tool: dragging moves the view."""
+        self.layers.take_tool("move")
+
+    def take_brush(self) -> None:
+        """Take the brush."""
+        self.layers.take_tool("brush")
+
+    def take_eraser(self) -> None:
+        """Take the eraser."""
+        self.layers.take_tool("eraser")
+
+    def undo(self) -> None:
+        """Undo the newest thing done here."""
+        self.session.undo()
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        self.session.redo()
+
+    def accept(self) -> None:
+        """Accept the slide."""
+        self._decide(self.session.accept)
+
+    def flag(self) -> None:
+        """Flag the slide."""
+        self._decide(self.session.flag)
+
+    def reject(self) -> None:
+        """Reject the slide."""
+        self._decide(self.session.reject)
+
+    def _decide(self, verdict: Callable[[], None]) -> None:
+        here = self.session.current
+        if here is None:
+            return
+        before = self.session.verdict(here.id)
+        verdict()
+        if self.advances and self.session.verdict(here.id) is not before:
+            self.session.advance()
+        self.changed.emit()

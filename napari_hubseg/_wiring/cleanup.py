@@ -1,0 +1,27 @@
+"""The cleanup panel at the desk: what is tidied up after the threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hubseg import _states as states
+from napari_hubseg._wiring.wire import Wiring
+
+if TYPE_CHECKING:
+    from napari_hubseg._desk import Desk
+    from napari_hubseg._panels.cleanup import CleanupPanel
+    from napari_hubseg._wiring.wire import Do
+
+__all__ = ["CleanupWiring"]
+
+
+class CleanupWiring(Wiring):
+    """Connects the cleanup panel."""
+
+    def __init__(self, panel: CleanupPanel, desk: Desk, do: Do) -> None:
+        self._panel, self._desk = panel, desk
+        panel.cleanup_requested.connect(desk.set_cleanup)
+
+    def show(self, step: str) -> None:
+        """Show what is tidied up."""
+        self._panel.show_state(states.cleanup_state(self._desk.session))

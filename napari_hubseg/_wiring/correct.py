@@ -1,0 +1,45 @@
+"""The correction panel at the desk: tools, views, undo and verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hubseg import _states as states
+from napari_hubseg._wiring.wire import Wiring
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_hubseg._desk import Desk
+    from napari_hubseg._panels.correct import CorrectPanel
+    from napari_hubseg._wiring.wire import Do
+
+__all__ = ["CorrectWiring"]
+
+
+class CorrectWiring(Wiring):
+    """Connects the correction panel."""
+
+    def __init__(self, panel: CorrectPanel, desk: Desk, do: Do) -> None:
+        self._panel, self._desk = panel, desk
+        for signal, name in (
+            (panel.undo_requested, "undo"),
+            (panel.redo_requested, "redo"),
+            (panel.accept_requested, "accept"),
+            (panel.flag_requested, "flag"),
+            (panel.reject_requested, "reject"),
+        ):
+            signal.connect(do(name))
+        panel.tool_requested.connect(desk.layers.take_tool)
+        panel.size_requested.connect(desk.layers.set_brush_size)
+        panel.view_requested.connect(desk.layers.set_view)
+        panel.advance.toggled.connect(lambda on: setattr(desk, "advances", on))
+
+    def show(self, step: str) -> None:
+        """Show the tool in hand, the view and the verdict."""
+        desk = self._desk
+        self._panel.show_state(states.correct_state(desk.session, desk.layers, step))
+
+    def lead(self, step: str) -> QWidget | None:
+        """Return the button that accepts."""
+        return self._panel.accept if step == "accept" else None

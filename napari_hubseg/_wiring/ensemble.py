@@ -1,0 +1,63 @@
+"""The ensemble panel at the desk: what is run, and how far it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hubseg._wiring import dialogs
+from napari_hubseg._wiring.wire import Wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_hubseg._desk import Desk
+    from napari_hubseg._look import Section
+    from napari_hubseg._panels.ensemble import EnsemblePanel
+    from napari_hubseg._wiring.wire import Do
+
+__all__ = ["EnsembleWiring"]
+
+
+class EnsembleWiring(Wiring):
+    """Connects the ensemble panel and its section."""
+
+    def __init__(self, panel: EnsemblePanel, section: Section, desk: Desk, do: Do) -> None:
+        self._panel, self._section, self._desk = panel, section, desk
+        ensemble = desk.ensemble
+        panel.run_requested.connect(ensemble.run)
+        panel.cancel_requested.connect(do("cancel_run"))
+        panel.unload_requested.connect(do("unload_networks"))
+        panel.recipe_requested.connect(ensemble.choose)
+        panel.recipe_file_requested.connect(self._open_recipe)
+        panel.weights_requested.connect(self._add_weights)
+        panel.weights_cleared.connect(ensemble.clear_weights)
+
+    def deeds(self) -> Mapping[str, Callable[[], object]]:
+        """Return what only this panel can do."""
+        return {"run_ensemble": lambda: self._desk.ensemble.run(self._panel.choice())}
+
+    def show(self, step: str) -> None:
+        """Show the choice and the run."""
+        enabled = self._desk.session.current is not None
+        state = self._desk.ensemble.state(enabled=enabled, run_next=step == "run")
+        self._panel.show_state(state)
+        self._section.set_summary(state.summary)
+
+    def lead(self, step: str) -> QWidget | None:
+        """Return the button that runs."""
+        if step != "run":
+            return None
+        self._section.expand()
+        return self._panel.run
+
+    def _open_recipe(self) -> None:
+        path = dialogs.file(self._panel, "Open a recipe", dialogs.RECIPES)
+        if path is not None:
+            self._desk.ensemble.choose(str(path))
+
+    def _add_weights(self) -> None:
+        folder = dialogs.folder(self._panel, "Choose a folder of checkpoints")
+        if folder is not None:
+            self._desk.ensemble.add_weights(folder)
