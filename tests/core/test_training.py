@@ -16,7 +16,8 @@ from hubseg.formats.rle import encode
 from hubseg.inference import predict
 from hubseg.network import read_checkpoint
 from hubseg.organ import DataSource, Organ
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution, TrainingPlan
+from hubseg.plan import TrainingPlan
+from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import Slide, SlideTable
 from hubseg.training.augment import Augmentation, draw
 from hubseg.training.data import batches, label

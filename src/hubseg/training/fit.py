@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from hubseg.recipe import Member, Recipe, TrainingPlan
+    from hubseg.plan import TrainingPlan
+    from hubseg.recipe import Member, Recipe
     from hubseg.slide import SlideTable
 
 __all__ = ["Judged", "Progress", "train"]
