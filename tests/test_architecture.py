@@ -33,6 +33,7 @@ CORE: dict[str, set[str]] = {
     "journal": set(),
     "gesture": set(),
     "edits": {"gesture"},
+    "tools": {"gesture"},
     "slide": {"organ"},
     "thresholds": {"organ"},
     "cleanup": {"organ"},
@@ -66,11 +67,11 @@ REVIEW = {"slide", "organ", "recipe", "probability", "thresholds", "cleanup", "e
 CORE["project"] = {*REVIEW, "gesture", "journal", "lock"}
 CORE["maps"] = {"slide", "recipe", "probability", "project"}
 CORE["replay"] = {*REVIEW, "gesture", "journal", "project"}
-CORE["session"] = {*REVIEW, "gesture", "journal", "project", "mask", "replay"}
+CORE["session"] = {*REVIEW, "gesture", "journal", "project", "mask", "replay", "tools"}
 CORE["derive"] = {*REVIEW, "journal", "project", "maps", "mask", "replay"}
 CORE["export"] = {"derive", "formats", "project"}
 NO_NETWORKS = {
-    *("session", "project", "edits", "gesture", "thresholds", "probability", "formats"),
+    *("session", "project", "edits", "gesture", "tools", "thresholds", "probability", "formats"),
     *("journal", "replay", "mask", "maps", "derive", "export"),
 }
 

@@ -72,13 +72,51 @@ class Edits:
             )
         if value not in (KEEP, ADD, ERASE):
             raise ValueError(f"The override {value!r} is unknown: use KEEP, ADD or ERASE.")
+        wanted = np.broadcast_to(np.uint8(value), region.shape)
+        return self._change(region, wanted, top, left, kind)
+
+    def put(
+        self, values: NDArray[np.uint8], *, top: int = 0, left: int = 0, kind: str = "tool"
+    ) -> Gesture:
+        """Set the override to `values` and return what that changed.
+
+        Parameters
+        ----------
+        values
+            uint8 (h, w): ADD or ERASE; where it is KEEP the override stays as it is. What lies
+            outside the slide is ignored.
+        top, left
+            Where the values lie on the slide, px; may be negative.
+        kind
+            What a person would call it.
+
+        Raises
+        ------
+        ValueError
+            When `values` is not uint8 (h, w) of KEEP, ADD and ERASE.
+        """
+        if values.ndim != 2 or values.dtype != np.uint8 or (values.size and values.max() > ERASE):
+            raise ValueError(
+                f"The override to put is {values.dtype} {values.shape}: give a uint8 (h, w) array "
+                "of KEEP, ADD and ERASE."
+            )
+        return self._change(values != KEEP, values, top, left, kind)
+
+    def _change(
+        self,
+        region: NDArray[np.bool_],
+        wanted: NDArray[np.uint8],
+        top: int,
+        left: int,
+        kind: str,
+    ) -> Gesture:
         height, width = region.shape
         rows = slice(max(top, 0), min(top + height, self.shape[0]))
         columns = slice(max(left, 0), min(left + width, self.shape[1]))
         patches = []
         for key, (y, x) in _tile_cuts(rows, columns):
-            inside = region[y.start - top : y.stop - top, x.start - left : x.stop - left]
-            patch = self._patch(key, y, x, inside, value)
+            here = slice(y.start - top, y.stop - top), slice(x.start - left, x.stop - left)
+            patch = self._patch(key, y, x, region[here], wanted[here])
             if patch is not None:
                 patches.append(patch)
         gesture = Gesture(kind, tuple(patches))
@@ -86,15 +124,18 @@ class Edits:
         return gesture
 
     def _patch(
-        self, key: tuple[int, int], y: slice, x: slice, inside: NDArray[np.bool_], value: int
+        self,
+        key: tuple[int, int],
+        y: slice,
+        x: slice,
+        inside: NDArray[np.bool_],
+        wanted: NDArray[np.uint8],
     ) -> Patch | None:
         tile = self._tiles.get(key)
-        if tile is None:
-            changed = inside if value != KEEP else None
-        else:
-            changed = inside & (tile[_within(y), _within(x)] != value)
-        box = None if changed is None else _bounding_box(changed)
-        if changed is None or box is None:
+        stands = np.uint8(KEEP) if tile is None else tile[_within(y), _within(x)]
+        changed = inside & (wanted != stands)
+        box = _bounding_box(changed)
+        if box is None:
             return None
         changed = changed[box]
         place = (
@@ -106,7 +147,7 @@ class Edits:
         else:
             before = tile[_within(place[0]), _within(place[1])].copy()
         after = before.copy()
-        after[changed] = value
+        after[changed] = wanted[box][changed]
         return Patch(place[0].start, place[1].start, before, after)
 
     def apply(self, gesture: Gesture) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.tools import Change
+
 __all__ = ["Work"]
 
 
@@ -58,11 +60,33 @@ class Work(SessionCore):
         if self._current is None or self._edits is None or not self._may_change():
             return None
         value = KEEP if add is None else ADD if add else ERASE
-        gesture = self._edits.paint(region, top=top, left=left, value=value, kind=kind)
-        if not gesture.patches:
+        return self._done(self._edits.paint(region, top=top, left=left, value=value, kind=kind))
+
+    def put(self, change: Change) -> Gesture | None:
+        """Do what a tool proposes as one gesture, committed before this returns.
+
+        Parameters
+        ----------
+        change
+            What :mod:`hubseg.tools` made of :attr:`mask` and the map.
+
+        Returns
+        -------
+        Gesture or None
+            None when nothing changed, or nothing may be changed (`failed` says why).
+        """
+        if self._current is None or self._edits is None or not self._may_change():
+            return None
+        return self._done(
+            self._edits.put(change.values, top=change.top, left=change.left, kind=change.kind)
+        )
+
+    def _done(self, gesture: Gesture) -> Gesture | None:
+        """Commit a gesture that the edits hold already."""
+        if self._current is None or not gesture.patches:
             return None
         self._record_file()
-        self._keep(Kind.GESTURE, gesture.to_bytes(), self._current.id, kind)
+        self._keep(Kind.GESTURE, gesture.to_bytes(), self._current.id, gesture.kind)
         self._follow(gesture)
         return gesture
 

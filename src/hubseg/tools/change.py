@@ -1,0 +1,81 @@
+"""What a tool proposes: where the override shall be ADD and where ERASE.
+
+Responsible for that value alone. Does not know what stands there now, or whether it will be done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hubseg.gesture import ADD, ERASE, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Change"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """One proposed change of the override.
+
+    Attributes
+    ----------
+    kind
+        What a person calls it; the text of undo.
+    top, left
+        Where `values` lie on the slide, px; may lie partly outside of it.
+    values
+        uint8 (h, w): ADD, ERASE, or KEEP where nothing is proposed.
+    """
+
+    kind: str
+    top: int
+    left: int
+    values: NDArray[np.uint8]
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        place: tuple[int, int],
+        *,
+        add: NDArray[np.bool_] | None = None,
+        erase: NDArray[np.bool_] | None = None,
+    ) -> Change:
+        """Return the change that adds one region and erases another, bool (h, w) each.
+
+        Where both are True, it adds.
+        """
+        given = [region for region in (add, erase) if region is not None]
+        values = np.zeros(given[0].shape, np.uint8)
+        if erase is not None:
+            values[erase] = ERASE
+        if add is not None:
+            values[add] = ADD
+        return cls(kind, place[0], place[1], values)
+
+    @property
+    def window(self) -> Window:
+        """Where the change may act: top, left, height, width in px."""
+        height, width = self.values.shape
+        return self.top, self.left, height, width
+
+    def over(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return a copy of a whole mask, bool (H, W), as it would be after the change."""
+        after = mask.copy()
+        top, left, height, width = self.window
+        rows = slice(max(top, 0), min(top + height, mask.shape[0]))
+        columns = slice(max(left, 0), min(left + width, mask.shape[1]))
+        if rows.stop <= rows.start or columns.stop <= columns.start:
+            return after
+        values = self.values[
+            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        ]
+        part = after[rows, columns]
+        part[values == ADD] = True
+        part[values == ERASE] = False
+        return after
