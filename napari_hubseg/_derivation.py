@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.cleanup import count_objects
-from hubseg.thresholds import histogram
+from hubseg.curves import histogram
 
 if TYPE_CHECKING:
     import numpy as np

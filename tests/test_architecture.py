@@ -37,6 +37,9 @@ CORE: dict[str, set[str]] = {
     "slide": {"organ"},
     "thresholds": {"organ"},
     "cleanup": {"organ"},
+    "curves": set(),
+    "components": {"curves"},
+    "uncertainty": set(),
     "synthetic": {"organ", "formats.rle"},
     "plan": set(),
     "recipe": {"organ", "plan", "thresholds"},
@@ -72,6 +75,7 @@ CORE["derive"] = {*REVIEW, "journal", "project", "maps", "mask", "replay"}
 CORE["export"] = {"derive", "formats", "project"}
 NO_NETWORKS = {
     *("session", "project", "edits", "gesture", "tools", "thresholds", "probability", "formats"),
+    *("curves", "components", "uncertainty"),
     *("journal", "replay", "mask", "maps", "derive", "export"),
 }
 

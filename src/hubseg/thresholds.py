@@ -1,4 +1,4 @@
-"""Thresholds per organ and data source: the table, its reading and writing, the histogram.
+"""Thresholds per organ and data source: the table, its reading and writing.
 
 Responsible for which number on 0-255 holds for an organ of a source; a pixel is inside where its
 value is **greater** than that number. Does not know slides, probability maps or who set a value.
@@ -9,21 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
-
-import numpy as np
+from typing import Any, Self
 
 from hubseg.organ import FACTS, DataSource, Organ
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["UNKNOWN", "ThresholdTable", "checked_threshold", "histogram", "parse_assignment"]
+__all__ = ["UNKNOWN", "ThresholdTable", "checked_threshold", "parse_assignment"]
 
 UNKNOWN = 127.0
 """Threshold where organ or source is not known: the middle of the scale, as published for HPA."""
-
-_CHUNK = 1 << 22  # values per step: OpenCV counts in float32, which is exact only up to 2^24
 
 
 def checked_threshold(value: float, what: str = "threshold") -> float:
@@ -153,26 +146,3 @@ def parse_assignment(text: str) -> tuple[Organ, DataSource, float]:
         DataSource.parse(source.strip()),
         checked_threshold(value.strip(), f"threshold of {name.strip()}"),  # type: ignore[arg-type]
     )
-
-
-def histogram(values: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Count the pixels of each whole level.
-
-    Parameters
-    ----------
-    values
-        Float32 map on 0-255, any shape; bin `n` counts ``n <= value < n + 1``.
-
-    Returns
-    -------
-    numpy.ndarray
-        256 counts, int64, px.
-    """
-    import cv2
-
-    counts = np.zeros(256, np.int64)
-    flat = np.ascontiguousarray(values).reshape(-1)
-    for start in range(0, flat.size, _CHUNK):
-        levels = flat[start : start + _CHUNK].astype(np.uint8)
-        counts += cv2.calcHist([levels], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-    return counts

@@ -1,16 +1,15 @@
-"""Thresholds: the published table, its spelling, its refusals, and the histogram."""
+"""Thresholds: the published table, its spelling, its refusals."""
 
 from __future__ import annotations
 
 import pickle
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubseg.organ import DataSource, Organ
-from hubseg.thresholds import ThresholdTable, histogram, parse_assignment
+from hubseg.thresholds import ThresholdTable, parse_assignment
 
 PUBLISHED = {
     "Hubmap": {"prostate": 100, "spleen": 100, "lung": 15, "kidney": 90, "largeintestine": 80},
@@ -96,16 +95,3 @@ def test_a_wrong_assignment_is_refused_in_a_sentence(text: str, says: str) -> No
 def test_a_wrong_mapping_is_refused(mapping: dict[str, dict[str, float]]) -> None:
     with pytest.raises(ValueError, match=r"threshold|Unknown"):
         ThresholdTable.from_mapping(mapping)
-
-
-@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (37, 53), (3000, 3000)])
-def test_the_histogram_counts_every_pixel_once(shape: tuple[int, int]) -> None:
-    values = np.random.default_rng(0).uniform(0, 255.001, shape).astype(np.float32).clip(0, 255)
-    counts = histogram(values)
-    assert counts.dtype == np.int64
-    assert np.array_equal(counts, np.bincount(values.astype(np.uint8).ravel(), minlength=256))
-
-
-def test_the_histogram_reads_a_view_of_a_map() -> None:
-    values = np.arange(256, dtype=np.float32).reshape(16, 16)
-    assert np.array_equal(np.flatnonzero(histogram(values[:, ::2])), np.arange(0, 256, 2))
