@@ -15,14 +15,12 @@ from hypothesis import strategies as st
 from hubseg.formats.rle import encode
 from hubseg.inference import predict
 from hubseg.network import read_checkpoint
-from hubseg.organ import DataSource, Organ
 from hubseg.plan import TrainingPlan
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
-from hubseg.slide import Slide, SlideTable
+from hubseg.slide import SlideTable
 from hubseg.training.augment import Augmentation, draw
 from hubseg.training.data import batches, label
 from hubseg.training.fit import Progress, train
-from hubseg.training.folds import assign_folds
 from hubseg.training.losses import bce, bce_dice, soft_dice
 from hubseg.training.metrics import dice, iou
 
@@ -41,7 +39,7 @@ PLAN = Recipe(
 
 
 def write_table(folder: Path, count: int = 4, *, name: str = "train.csv") -> SlideTable:
-    """Slides with one dark disc each, and their truth."""
+    """Slides with one dark ellipse each, no two alike, and their truth."""
     (folder / "train_images").mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     with (folder / name).open("w", newline="") as file:
@@ -52,53 +50,14 @@ def write_table(folder: Path, count: int = 4, *, name: str = "train.csv") -> Sli
         for number in range(count):
             mask = np.zeros((150, 200), np.uint8)
             centre = tuple(int(v) for v in random.integers(50, 100, 2))
-            cv2.circle(mask, centre, 30, 1, -1)
+            axes = tuple(int(v) for v in random.integers(15, 45, 2))
+            cv2.ellipse(mask, centre, axes, float(random.uniform(0, 180)), 0, 360, 1, -1)
             pixels = random.integers(180, 240, (150, 200, 3), np.uint8)
             pixels[mask > 0] //= 3
             cv2.imwrite(str(folder / "train_images" / f"s{number}.png"), pixels)
             truth = encode(mask.astype(bool))
             writer.writerow([f"s{number}", "kidney", "Hubmap", 150, 200, 0.5, 10, truth])
     return SlideTable.open(folder / name)
-
-
-def slides(*organs: Organ) -> list[Slide]:
-    return [
-        Slide(
-            id=f"s{i}",
-            path=Path(f"s{i}.tif"),
-            height=1,
-            width=1,
-            organ=organ,
-            source=DataSource.HUBMAP,
-            um_per_px=None,
-            origins={},
-            levels=((1, 1),),
-        )
-        for i, organ in enumerate(organs)
-    ]
-
-
-@given(st.lists(st.sampled_from(list(Organ)), min_size=5, max_size=60), st.integers(2, 5))
-def test_folds_are_even_in_all_and_in_every_organ(organs: list[Organ], count: int):
-    chosen = slides(*organs)
-    folds = assign_folds(chosen, count, seed=1)
-    for organ in (None, *set(organs)):
-        sizes = [0] * count
-        for slide in chosen:
-            if organ is None or slide.organ is organ:
-                sizes[folds[slide.id]] += 1
-        assert max(sizes) - min(sizes) <= 1
-
-
-def test_folds_follow_the_seed_and_not_the_order():
-    chosen = slides(*[Organ.KIDNEY] * 20)
-    assert assign_folds(chosen, 5, seed=3) == assign_folds(chosen[::-1], 5, seed=3)
-    assert assign_folds(chosen, 5, seed=3) != assign_folds(chosen, 5, seed=4)
-
-
-def test_too_few_slides_for_the_folds_is_said():
-    with pytest.raises(ValueError, match="5 folds need at least 5 labelled slides"):
-        assign_folds(slides(Organ.KIDNEY), 5)
 
 
 MASKS = st.integers(0, 2**16 - 1).map(

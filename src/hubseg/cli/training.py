@@ -26,6 +26,9 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     train.add_argument(
         "--beside", type=Path, nargs="+", default=[], help="tables that train and never validate"
     )
+    train.add_argument(
+        "--hold-out", type=int, default=0, metavar="N", help="slides that no fold sees, in groups"
+    )
     train.add_argument("--start", type=Path, help="checkpoint every network starts from")
     train.add_argument("--folds", type=folds, help="such as 0,1; default: all")
     train.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
@@ -57,6 +60,7 @@ def _train(given: argparse.Namespace) -> int:
             folds=given.folds,
             device=given.device,
             resume=given.resume,
+            hold_out=given.hold_out,
         ):
             judged.extend(progress.judged)
             shown.n = (progress.member_number - 1) * steps + progress.step

@@ -40,12 +40,15 @@ class SlideTable:
         id → one sentence: why the slide could not be opened.
     notes
         id → what in the slide's row was not understood; the slide is open all the same.
+    donors
+        id → whose tissue it is (column ``donor`` or ``group``), where the table says so.
     """
 
     slides: tuple[Slide, ...]
     truth: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    donors: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path | str, *, images: Path | None = None) -> SlideTable:
@@ -246,6 +249,7 @@ class _Opened:
         self.truth: dict[str, str] = {}
         self.missing: dict[str, str] = {}
         self.notes: dict[str, list[str]] = {}
+        self.donors: dict[str, str] = {}
         self._train = train
 
     def add(self, row: Mapping[str, str], path: Path) -> None:
@@ -266,10 +270,12 @@ class _Opened:
         rle = row.get("rle")
         if rle or (rle is not None and self._train):
             self.truth[slide_id] = rle
+        if donor := row.get("donor") or row.get("group"):
+            self.donors[slide_id] = donor
 
     def table(self) -> SlideTable:
         notes = {slide_id: " ".join(sentences) for slide_id, sentences in self.notes.items()}
-        return SlideTable(tuple(self.slides.values()), self.truth, self.missing, notes)
+        return SlideTable(tuple(self.slides.values()), self.truth, self.missing, notes, self.donors)
 
     def _note(self, slide_id: str, sentence: str) -> None:
         self.notes.setdefault(slide_id, []).append(sentence)

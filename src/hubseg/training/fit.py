@@ -24,9 +24,10 @@ from hubseg.probability import mix
 from hubseg.recipe import find_checkpoints
 from hubseg.training.augment import Augmentation
 from hubseg.training.data import LabelledSlide, batches, label
-from hubseg.training.folds import assign_folds, write_folds
+from hubseg.training.folds import Folds, assign_folds, read_folds, write_folds
 from hubseg.training.losses import bce_dice
 from hubseg.training.metrics import dice
+from hubseg.training.overlap import find_overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +89,7 @@ def train(
     folds: Sequence[int] | None = None,
     device: str = "auto",
     resume: bool = False,
+    hold_out: int = 0,
 ) -> Iterator[Progress]:
     """Train every member of `recipe` and judge it on its own fold.
 
@@ -107,6 +109,8 @@ def train(
         slides of `table`, or the out-of-fold figures are not honest.
     resume
         Keep members whose checkpoint is already in `out`.
+    hold_out
+        About how many slides no fold sees (:func:`hubseg.training.folds.assign_folds`).
 
     Raises
     ------
@@ -117,9 +121,7 @@ def train(
     jobs = _jobs(recipe, folds)
     weights = out / "weights"
     weights.mkdir(parents=True, exist_ok=True)
-    labelled_ids = [slide for slide in table.slides if slide.id in table.truth]
-    assigned = assign_folds(labelled_ids, len(recipe.folds), seed=recipe.training.seed)
-    write_folds(out / "folds.csv", assigned)
+    assigned = _assigned(table, beside, recipe, out / "folds.csv", resume, hold_out)
     (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
     judged: list[Judged] = []
     read: dict[int, tuple[list[LabelledSlide], list[LabelledSlide]]] = {}
@@ -131,22 +133,53 @@ def train(
         own, extra = read[member.resolution]
         path = weights / f"{member.checkpoint}.safetensors"
         fold = recipe.folds.index(member.fold)
-        seen = [s for s in own if assigned[s.slide.id] != fold]
+        never = assigned.left_out(fold)
+        seen = [s for s in (*own, *extra) if s.slide.id not in never]
+        if not seen:
+            raise ValueError(
+                f"Fold {member.fold} has no slide to train on: all that have a truth validate it, "
+                "are held out or show the same tissue; add slides of other tissue."
+            )
         where = Progress(member.name, 0, recipe.training.steps, number, len(jobs), math.nan)
         if not (resume and path.is_file()):
             network: nn.Module | None = None
-            for step, loss, averaged in _fit(member, recipe, [*seen, *extra], on, start):
+            for step, loss, averaged in _fit(member, recipe, seen, on, start):
                 network = averaged
                 yield replace(where, step=step, loss=loss)
             if network is not None:
                 _save(path, network, epoch=recipe.training.steps)
         new: tuple[Judged, ...] = ()
         if not any(later.fold == member.fold for later in jobs[number:]):
-            unseen = [s for s in own if assigned[s.slide.id] == fold]
+            unseen = [s for s in own if assigned.of.get(s.slide.id) == fold]
             new = tuple(_judge(member.fold, recipe, weights, unseen, on))
             judged.extend(new)
             _write_judged(out / "out_of_fold.csv", judged)
         yield replace(where, step=recipe.training.steps, judged=new)
+
+
+def _assigned(
+    table: SlideTable,
+    beside: Sequence[SlideTable],
+    recipe: Recipe,
+    path: Path,
+    resume: bool,
+    hold_out: int,
+) -> Folds:
+    """Decide who sees what, or read what was decided before."""
+    labelled = [slide for slide in table.slides if slide.id in table.truth]
+    if resume and path.is_file() and {s.id for s in labelled} == read_folds(path).judged:
+        return read_folds(path)
+    others = [s for other in beside for s in other.slides if s.id in other.truth]
+    folds = assign_folds(
+        labelled,
+        len(recipe.folds),
+        seed=recipe.training.seed,
+        donors=table.donors,
+        overlaps=[(o.first, o.second) for o in find_overlaps([*labelled, *others])],
+        hold_out=hold_out,
+    )
+    write_folds(path, folds)
+    return folds
 
 
 def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:

@@ -1,61 +1,261 @@
-"""Which slide validates which fold: stratified by organ and source, seeded, written as a table.
+"""Which slide validates which fold, and which train it: seeded, and written as a table.
 
-Responsible for the assignment only; does not read pixels.
+Responsible for the assignment only: slides of one donor stay together, tissue that is validated is
+never trained on in another crop, every organ and source is spread over the folds. Does not read
+pixels (:mod:`hubseg.training.overlap` does).
 """
 
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from hubseg.slide import Slide
 
-__all__ = ["assign_folds", "write_folds"]
+__all__ = ["Folds", "assign_folds", "read_folds", "write_folds"]
+
+HELD_OUT = "held out"
+Pair = tuple[str, str]
 
 
-def assign_folds(slides: Sequence[Slide], count: int, *, seed: int = 0) -> dict[str, int]:
+@dataclass(frozen=True)
+class Folds:
+    """A fair plan of who sees what.
+
+    Attributes
+    ----------
+    of
+        Slide id → the fold it validates, 0 to count - 1; slides that are held out have none.
+    group
+        Slide id → number of its group: one donor, or tissue that overlaps.
+    held_out
+        Ids that no fold sees.
+    overlaps
+        Pairs of ids that show the same tissue, or are of one donor.
+    """
+
+    of: Mapping[str, int]
+    group: Mapping[str, int] = field(default_factory=dict)
+    held_out: frozenset[str] = frozenset()
+    overlaps: frozenset[Pair] = frozenset()
+
+    @property
+    def judged(self) -> set[str]:
+        """Ids that this plan is about: those of the folds and those held out."""
+        return {*self.of, *self.held_out}
+
+    def validation(self, fold: int) -> list[str]:
+        """Return the ids that judge a fold."""
+        return [name for name, own in self.of.items() if own == fold]
+
+    def left_out(self, fold: int) -> set[str]:
+        """Return the ids that must not train a fold: its own, the held out, and what overlaps."""
+        judged = {*self.validation(fold), *self.held_out}
+        beside = {
+            b if a in judged else a for a, b in self.overlaps if (a in judged) != (b in judged)
+        }
+        return judged | beside
+
+    def training(self, fold: int) -> list[str]:
+        """Return the ids that train a fold."""
+        never = self.left_out(fold)
+        return [name for name in self.of if name not in never]
+
+
+def assign_folds(
+    slides: Sequence[Slide],
+    count: int,
+    *,
+    seed: int = 0,
+    donors: Mapping[str, str] | None = None,
+    overlaps: Iterable[Pair] = (),
+    hold_out: int = 0,
+) -> Folds:
     """Assign each slide the fold whose network never sees it.
 
-    Every organ × source is spread evenly over the folds; within one, the order is random but fixed
-    by `seed`.
+    Every organ × source is spread evenly over the folds, whole groups at a time; the order is
+    random but fixed by `seed`. A group of overlapping tissue too large for one fold is cut into
+    runs of neighbours (reverse Cuthill-McKee order, which keeps neighbours near); slides of other
+    folds that overlap a run's slides then do not train the run's fold.
 
-    Returns
-    -------
-    Slide id → fold, 0 to count - 1.
+    Parameters
+    ----------
+    donors
+        Slide id → whose tissue it is; a donor is never cut.
+    overlaps
+        Pairs of ids that show the same tissue; pairs with other ids are kept for
+        :meth:`Folds.left_out`.
+    hold_out
+        About how many slides no fold may see: whole groups, as many as fit.
 
     Raises
     ------
     ValueError
-        When there are fewer slides than folds.
+        When there are fewer slides, or groups, than folds, or nothing could be held out.
     """
-    if len(slides) < count:
+    strata = {slide.id: (str(slide.organ), str(slide.source)) for slide in slides}
+    ids = sorted(strata)
+    if len(ids) - hold_out < count:
+        besides = f" besides {hold_out} held out" if hold_out else ""
         raise ValueError(
-            f"{count} folds need at least {count} labelled slides, and there are {len(slides)}: "
-            "label more or ask for fewer folds."
+            f"{count} folds need at least {count} labelled slides{besides}, and there are "
+            f"{len(ids)}: label more or ask for fewer folds."
         )
-    strata: dict[tuple[str, str], list[str]] = {}
-    for slide in slides:
-        strata.setdefault((str(slide.organ), str(slide.source)), []).append(slide.id)
+    told = {name: donor for name, donor in (donors or {}).items() if donor}
+    pairs = frozenset({(min(a, b), max(a, b)) for a, b in overlaps} | _same_donor(ids, told))
+    groups = _components(ids, pairs)
     random = np.random.default_rng(seed)
+    groups = [groups[i] for i in random.permutation(len(groups))]
+    held = _hold_out(groups, strata, hold_out) if hold_out else []
+    units = _units([g for g in groups if g not in held], count, told, pairs)
+    if len(units) < count:
+        raise ValueError(
+            f"{count} folds need slides of at least {count} donors, and there are {len(units)}: "
+            "ask for fewer folds or add slides of other donors."
+        )
+    return Folds(
+        of=_deal(units, strata, count),
+        group={name: number for number, group in enumerate(sorted(groups)) for name in group},
+        held_out=frozenset(name for kept in held for name in kept),
+        overlaps=pairs,
+    )
+
+
+def _same_donor(ids: Sequence[str], donors: Mapping[str, str]) -> set[Pair]:
+    """Return all pairs of slides that have one donor."""
+    slides: dict[str, list[str]] = {}
+    for name in ids:
+        if name in donors:
+            slides.setdefault(donors[name], []).append(name)
+    return {(a, b) for own in slides.values() for i, a in enumerate(own) for b in own[i + 1 :]}
+
+
+def _components(ids: Sequence[str], pairs: Collection[Pair]) -> list[list[str]]:
+    _, labels = connected_components(_graph(ids, pairs), directed=False)
+    groups: dict[int, list[str]] = {}
+    for name, label in zip(ids, labels.tolist(), strict=True):
+        groups.setdefault(label, []).append(name)
+    return list(groups.values())
+
+
+def _graph(ids: Sequence[str], pairs: Collection[Pair]) -> coo_array:
+    place = {name: i for i, name in enumerate(ids)}
+    known = [(place[a], place[b]) for a, b in sorted(pairs) if a in place and b in place]
+    both = np.array(known + [(b, a) for a, b in known], np.int32).reshape(-1, 2)
+    ones = np.ones(len(both), np.int8)
+    return coo_array((ones, (both[:, 0], both[:, 1])), shape=(len(ids), len(ids))).tocsr()
+
+
+def _hold_out(
+    groups: Sequence[list[str]], strata: Mapping[str, tuple[str, str]], wanted: int
+) -> list[list[str]]:
+    """Choose whole groups until about `wanted` slides are held out, every stratum in its turn."""
+    sizes = Counter(strata.values())
+    taken: Counter[tuple[str, str]] = Counter()
+    chosen: list[list[str]] = []
+    left, waiting = wanted, list(groups)
+    while fitting := [group for group in waiting if len(group) <= left]:
+        best = min(fitting, key=lambda g: (taken[strata[g[0]]] + 1) / sizes[strata[g[0]]])
+        waiting.remove(best)
+        chosen.append(best)
+        taken.update(strata[name] for name in best)
+        left -= len(best)
+    if not chosen:
+        smallest = min(len(group) for group in groups)
+        raise ValueError(
+            f"No group of slides is small enough to hold out {wanted}: the smallest shows one "
+            f"tissue in {smallest} slides; hold out at least {smallest}."
+        )
+    return chosen
+
+
+def _units(
+    groups: Sequence[list[str]], count: int, donors: Mapping[str, str], pairs: Collection[Pair]
+) -> list[list[str]]:
+    """Return what is dealt whole; a group larger than a fold's share is cut, a donor never."""
+    share = -(-sum(map(len, groups)) // count)
+    units = []
+    for group in groups:
+        if len(group) <= share or any(name in donors for name in group):
+            units.append(group)
+            continue
+        order = reverse_cuthill_mckee(_graph(group, pairs), symmetric_mode=True)
+        parts = np.array_split(order, -(-len(group) // share))
+        units.extend([group[i] for i in part.tolist()] for part in parts)
+    return units
+
+
+def _deal(
+    units: Sequence[list[str]], strata: Mapping[str, tuple[str, str]], count: int
+) -> dict[str, int]:
+    """Deal units, large ones first, each to the fold that has least of what it brings."""
+    dealt: list[Counter[tuple[str, str]]] = [Counter() for _ in range(count)]
     folds: dict[str, int] = {}
-    dealt = 0
-    for stratum in sorted(strata):
-        ids = sorted(strata[stratum])
-        for index in random.permutation(len(ids)):
-            folds[ids[index]] = dealt % count
-            dealt += 1
+    by_size = sorted(units, key=lambda unit: (-len(unit), strata[unit[0]]))
+    for unit in by_size:
+        brings = Counter(strata[name] for name in unit)
+        fold = min(
+            range(count),
+            key=lambda f: (sum(dealt[f][s] * n for s, n in brings.items()), dealt[f].total()),
+        )
+        dealt[fold].update(brings)
+        folds.update(dict.fromkeys(unit, fold))
     return folds
 
 
-def write_folds(path: Path, folds: Mapping[str, int]) -> None:
-    """Write the assignment as a CSV with the columns id and fold."""
+def write_folds(path: Path, folds: Folds) -> None:
+    """Write the plan as a CSV: id, fold, group, folds it does not train, slides it overlaps.
+
+    Ids are separated by ``/``, which no id holds.
+    """
+    count = max(folds.of.values(), default=-1) + 1
+    never = {fold: folds.left_out(fold) for fold in range(count)}
+    beside: dict[str, list[str]] = {}
+    for a, b in sorted(folds.overlaps):
+        beside.setdefault(a, []).append(b)
+        beside.setdefault(b, []).append(a)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "fold"])
-        writer.writerows(sorted(folds.items()))
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["id", "fold", "group", "does_not_train", "overlaps"])
+        for name in sorted({*folds.of, *folds.held_out, *beside}):
+            skips = [str(fold) for fold in range(count) if name in never[fold]]
+            fold = HELD_OUT if name in folds.held_out else folds.of.get(name, "")
+            group = folds.group.get(name, "")
+            writer.writerow([name, fold, group, " ".join(skips), "/".join(beside.get(name, []))])
+
+
+def read_folds(path: Path) -> Folds:
+    """Read what :func:`write_folds` wrote.
+
+    Raises
+    ------
+    ValueError
+        When it is no such table.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return Folds(
+            of={r["id"]: int(r["fold"]) for r in rows if r["fold"] not in {HELD_OUT, ""}},
+            group={r["id"]: int(r["group"]) for r in rows if r["group"]},
+            held_out=frozenset(r["id"] for r in rows if r["fold"] == HELD_OUT),
+            overlaps=frozenset(
+                (min(r["id"], o), max(r["id"], o))
+                for r in rows
+                for o in filter(None, r["overlaps"].split("/"))
+            ),
+        )
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path} is not the fold table of a training ({error}): train into another folder."
+        ) from error
