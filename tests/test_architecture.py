@@ -40,6 +40,8 @@ CORE: dict[str, set[str]] = {
     "curves": set(),
     "components": {"curves"},
     "uncertainty": set(),
+    "calibration": {"curves", "organ"},
+    "presets": {"calibration", "organ", "thresholds"},
     "synthetic": {"organ", "formats.rle"},
     "plan": set(),
     "recipe": {"organ", "plan", "thresholds"},
@@ -72,10 +74,14 @@ CORE["maps"] = {"slide", "recipe", "probability", "project"}
 CORE["replay"] = {*REVIEW, "gesture", "journal", "project"}
 CORE["session"] = {*REVIEW, "gesture", "journal", "project", "mask", "replay", "tools"}
 CORE["derive"] = {*REVIEW, "journal", "project", "maps", "mask", "replay"}
+CORE["judging"] = {
+    *{"calibration", "curves", "derive", "formats.rle", "journal", "maps", "project", "replay"},
+    "slide",
+}
 CORE["export"] = {"derive", "formats", "project"}
 NO_NETWORKS = {
     *("session", "project", "edits", "gesture", "tools", "thresholds", "probability", "formats"),
-    *("curves", "components", "uncertainty"),
+    *("curves", "components", "uncertainty", "calibration", "judging", "presets"),
     *("journal", "replay", "mask", "maps", "derive", "export"),
 }
 

@@ -12,14 +12,14 @@ from hubseg.probability import MapStore, mix
 from hubseg.recipe import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from hubseg.probability import MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject, RunRecord
     from hubseg.recipe import Member
     from hubseg.slide import Slide
 
-__all__ = ["newest_map", "newest_recipe", "record"]
+__all__ = ["newest_map", "newest_members", "newest_recipe", "record"]
 
 
 def record(
@@ -48,24 +48,44 @@ def record(
     )
 
 
-def newest_map(project: ReviewProject, slide: Slide) -> ProbabilityMap | None:
+def newest_map(
+    project: ReviewProject, slide: Slide, *, folds: Collection[int] | None = None
+) -> ProbabilityMap | None:
     """Return the map of a slide's newest run that still has members in the store, or None.
 
     A run on other pixels than the slide's file now holds is passed over.
+
+    Parameters
+    ----------
+    folds
+        Mix only members of these folds; None mixes all. With the one fold that never saw the
+        slide this is its out-of-fold map.
     """
+    newest = newest_members(project, slide, folds=folds)
+    if newest is None:
+        return None
+    recipe, found, total = newest
+    return mix(
+        recipe,
+        found,
+        shape=(slide.height, slide.width),
+        slide_digest=project.digest(slide),
+        total=total,
+    )
+
+
+def newest_members(
+    project: ReviewProject, slide: Slide, *, folds: Collection[int] | None = None
+) -> tuple[Recipe, list[tuple[Member, MemberMap]], int] | None:
+    """Return recipe, members and size of the run that :func:`newest_map` mixes, or None."""
     digest = project.digest(slide)
     for run in reversed(project.runs(slide.id)):
         if run.slide_digest != digest:
             continue
         recipe, found = _stored(project, run)
-        if found:
-            return mix(
-                recipe,
-                found,
-                shape=(slide.height, slide.width),
-                slide_digest=digest,
-                total=len(run.members),
-            )
+        chosen = [pair for pair in found if folds is None or pair[0].fold in folds]
+        if chosen:
+            return recipe, chosen, len(run.members)
     return None
 
 

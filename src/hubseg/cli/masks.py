@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         default=[],
         metavar="ORGAN/SOURCE=VALUE",
         help="such as kidney/Hubmap=90; kept in the project, and can be undone there",
+    )
+    mask.add_argument(
+        "--preset", type=Path, help="set the thresholds of a preset, as hubseg calibrate writes it"
     )
     add_json(mask)
     mask.set_defaults(run=_mask)
@@ -70,11 +74,30 @@ def set_thresholds(project: Path, assignments: list[str]) -> None:
         raise PermissionError(trouble[0])
 
 
+def _take_preset(project: Path, path: Path) -> None:
+    """Set a preset's thresholds; what it holds that is not understood is said."""
+    from hubseg.maps import newest_recipe
+    from hubseg.presets import Preset
+    from hubseg.project import ReviewProject
+
+    preset = Preset.load(path)
+    with ReviewProject.open(project) as opened:
+        recipes = (newest_recipe(opened, slide.id) for slide in opened.slides())
+        digest = next((recipe.digest for recipe in recipes if recipe is not None), "")
+    notes = [*preset.notes, preset.warning(digest)]
+    for note in filter(None, notes):
+        sys.stderr.write(f"hubseg mask: {note}\n")
+    table = preset.table.values.items()
+    set_thresholds(project, [f"{organ}/{source}={value:g}" for (organ, source), value in table])
+
+
 def _mask(given: argparse.Namespace) -> int:
     from hubseg.cleanup import count_objects
     from hubseg.derive import derive
     from hubseg.project import ReviewProject
 
+    if given.preset is not None:
+        _take_preset(given.project, given.preset)
     if given.threshold:
         set_thresholds(given.project, given.threshold)
     rows, failed = [], {}

@@ -1,0 +1,178 @@
+"""``hubseg calibrate``: the threshold that a truth asks for, per organ and source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubseg.cli._said import add_json, bar, complain, say, table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from hubseg.calibration import Calibration
+    from hubseg.judging import Judgement
+    from hubseg.presets import Preset
+    from hubseg.project import ReviewProject
+    from hubseg.thresholds import ThresholdTable
+
+__all__ = ["add_to", "apply_preset"]
+
+HEAD = ("organ", "source", "slides", "best", "95 %", "dice", "95 %", "held out", "now", "dice now")
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command to the parser."""
+    calibrate = commands.add_parser(
+        "calibrate", help="best threshold per organ and source, with its interval"
+    )
+    calibrate.add_argument("project", type=Path, help="NAME.hubseg")
+    calibrate.add_argument(
+        "--truth", type=Path, help="table with an rle column; default: accepted and corrected masks"
+    )
+    calibrate.add_argument(
+        "--folds",
+        type=Path,
+        help="folds.csv of a training: each slide is judged by the networks that never saw it",
+    )
+    calibrate.add_argument(
+        "--objective",
+        choices=["mean", "pooled"],
+        default="mean",
+        help="mean per-image Dice, the competition's (default), or Dice of all pixels together",
+    )
+    calibrate.add_argument("--out", type=Path, help="write the thresholds as a preset (YAML)")
+    calibrate.add_argument(
+        "--apply", action="store_true", help="set them in the project; can be undone there"
+    )
+    add_json(calibrate)
+    calibrate.set_defaults(run=_calibrate)
+
+
+def _calibrate(given: argparse.Namespace) -> int:
+    from hubseg.judging import judge, read_folds
+    from hubseg.presets import Preset
+    from hubseg.project import ReviewProject
+    from hubseg.slide import SlideTable
+
+    truth = None if given.truth is None else dict(SlideTable.open(given.truth).truth)
+    folds = None if given.folds is None else read_folds(given.folds)
+    with ReviewProject.open(given.project) as project:
+        with bar(len(project.slides()), "slide") as shown:
+            judgement = judge(project, truth, folds=folds, on_slide=shown.update)
+        found, failed = _choose(judgement, given.objective)
+        now, (name, digest) = _thresholds_now(project), _recipe(project, judgement)
+    if not found:
+        complain("hubseg calibrate", failed)
+        first = next(iter(failed.values()), "it has no slide with both a map and a truth.")
+        raise ValueError(f"Nothing could be calibrated: {first}")
+    preset = Preset.calibrated(tuple(found), recipe=name, recipe_digest=digest)
+    if given.out is not None:
+        given.out.write_text(preset.to_yaml(), "utf-8")
+    if given.apply:
+        apply_preset(given.project, preset)
+    rows = [_row(one, now) for one in found]
+    content = {
+        "calibrated": [_content(one, now) for one in found],
+        "recipe_digest": digest,
+        "out": None if given.out is None else str(given.out),
+        "failed": failed,
+    }
+    say(given, content, [*table(HEAD, rows), *_remarks(judgement, folds is not None)])
+    complain("hubseg calibrate", failed)
+    return 3 if failed else 0
+
+
+def _choose(judgement: Judgement, objective: Any) -> tuple[list[Calibration], dict[str, str]]:
+    from hubseg.calibration import by_kind, calibrate
+
+    found, failed = [], dict(judgement.failed)
+    for (organ, source), slides in by_kind(judgement.judged).items():
+        try:
+            found.append(calibrate(slides, objective=objective))
+        except ValueError as error:
+            failed[f"{organ}/{source}"] = str(error)
+    return found, failed
+
+
+def _thresholds_now(project: ReviewProject) -> ThresholdTable:
+    from hubseg.journal import standing
+    from hubseg.replay import state_from
+
+    return state_from(standing(project.entries("", pixels=False))).thresholds
+
+
+def _recipe(project: ReviewProject, judgement: Judgement) -> tuple[str, str]:
+    """Return name and digest of the recipe that most of the judged maps were made with."""
+    from collections import Counter
+
+    from hubseg.maps import newest_recipe
+
+    recipes = (newest_recipe(project, one.slide_id) for one in judgement.judged)
+    known = Counter((recipe.name, recipe.digest) for recipe in recipes if recipe is not None)
+    return known.most_common(1)[0][0] if known else ("", "")
+
+
+def _row(found: Calibration, now: ThresholdTable) -> tuple[object, ...]:
+    current = now.value(found.organ, found.source)
+    return (
+        found.organ,
+        found.source,
+        found.slides,
+        found.threshold,
+        "{}-{}".format(*found.threshold_interval),
+        found.dice,
+        "{:.4f}-{:.4f}".format(*found.dice_interval),
+        "-" if found.held_out is None else found.held_out,
+        f"{current:g}",
+        found.curve[int(current)],  # what is whole is exact; 89.5 has the mask of about 89
+    )
+
+
+def _content(found: Calibration, now: ThresholdTable) -> dict[str, Any]:
+    return {
+        "organ": found.organ.value,
+        "source": found.source.value,
+        "objective": found.objective,
+        "slides": found.slides,
+        "threshold": found.threshold,
+        "threshold_interval": found.threshold_interval,
+        "dice": found.dice,
+        "dice_interval": found.dice_interval,
+        "dice_held_out": found.held_out,
+        "fold_thresholds": {str(f): t for f, t in found.fold_thresholds.items()},
+        "now": now.value(found.organ, found.source),
+        "curve": found.curve,
+    }
+
+
+def _remarks(judgement: Judgement, out_of_fold: bool) -> Sequence[str]:
+    lines = []
+    if not out_of_fold:
+        lines.append(
+            "These maps are mixed from every fold: where the networks were trained on these "
+            "slides, the figures are too good. --folds judges each slide by those that were not."
+        )
+    if judgement.as_they_were:
+        lines.append(
+            f"{len(judgement.as_they_were)} of {len(judgement.judged)} masks were accepted as "
+            "they were: they speak for the threshold they were made with."
+        )
+    return ["", *lines] if lines else lines
+
+
+def apply_preset(project: Path, preset: Preset) -> None:
+    """Set a preset's thresholds in a project's journal.
+
+    Raises
+    ------
+    OSError
+        When the project cannot be written.
+    """
+    from hubseg.cli.masks import set_thresholds
+
+    set_thresholds(
+        project,
+        [f"{organ}/{source}={value:g}" for (organ, source), value in preset.table.values.items()],
+    )

@@ -1,0 +1,132 @@
+"""A project's maps counted against truths: from a table, or from what a person stands behind.
+
+Responsible for finding each slide's map and truth and for saying, slide by slide, why one cannot
+be judged. Pure reading. Does not know what the counts are used for.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hubseg.calibration import Judged
+from hubseg.curves import Tally
+from hubseg.derive import derive
+from hubseg.formats.rle import decode
+from hubseg.journal import standing
+from hubseg.maps import newest_map
+from hubseg.project import Verdict
+from hubseg.replay import facts_from, verdict_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from hubseg.project import ReviewProject
+    from hubseg.slide import Slide
+
+__all__ = ["Judgement", "judge", "read_folds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The slides that could be judged, and why others could not.
+
+    Attributes
+    ----------
+    judged
+        Slides with their tallies.
+    failed
+        One sentence per slide that has a truth but could not be judged.
+    as_they_were
+        Ids of slides whose truth is a mask that was accepted without a correction: it was made by
+        a threshold and speaks for it.
+    """
+
+    judged: list[Judged] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    as_they_were: list[str] = field(default_factory=list)
+
+
+def judge(
+    project: ReviewProject,
+    truth: Mapping[str, str] | None = None,
+    *,
+    folds: Mapping[str, int] | None = None,
+    on_slide: Callable[[], object] = lambda: None,
+) -> Judgement:
+    """Count every slide's map against its truth.
+
+    Parameters
+    ----------
+    truth
+        Slide id → RLE; None takes the masks of accepted and corrected slides.
+    folds
+        Slide id → the fold whose networks never saw it: only their members are mixed, which makes
+        an out-of-fold map. Slides it does not name are left out.
+    on_slide
+        Called after each slide.
+    """
+    found = Judgement()
+    for slide in project.slides():
+        rows = standing(project.entries(slide.id, pixels=False))
+        verdict = verdict_from(rows)
+        ready = verdict in (Verdict.ACCEPTED, Verdict.CORRECTED)
+        named = ready if truth is None else slide.id in truth
+        if named and (folds is None or slide.id in folds):
+            told = slide.told(**facts_from(rows))
+            try:
+                _add(found, project, told, truth, None if folds is None else folds[slide.id])
+            except (ValueError, OSError) as error:
+                found.failed[slide.id] = str(error)
+            else:
+                if truth is None and verdict is Verdict.ACCEPTED:
+                    found.as_they_were.append(slide.id)
+        on_slide()
+    return found
+
+
+def _add(
+    found: Judgement,
+    project: ReviewProject,
+    slide: Slide,
+    truth: Mapping[str, str] | None,
+    fold: int | None,
+) -> None:
+    if slide.organ is None or slide.source is None:
+        raise ValueError("Its organ or source is not known: say both in the dock or the table.")
+    map_ = newest_map(project, slide, folds=None if fold is None else (fold,))
+    if map_ is None:
+        which = "" if fold is None else f" of fold {fold}"
+        raise ValueError(f"It has no map{which} yet: run the ensemble on it.")
+    if truth is None:
+        wanted = derive(project, slide).mask
+    else:
+        wanted = decode(truth[slide.id], (slide.height, slide.width))
+    tally = Tally.of(map_.values, wanted)
+    found.judged.append(Judged(slide.id, slide.organ, slide.source, tally, fold))
+
+
+def read_folds(path: Path) -> dict[str, int]:
+    """Read a table with the columns id and fold, as ``hubseg train`` writes it.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing or a fold is no whole number.
+    OSError
+        When the file cannot be read.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        if not {"id", "fold"} <= set(rows.fieldnames or ()):
+            raise ValueError(
+                f"{path} has no columns id and fold: give the folds.csv of a training."
+            )
+        try:
+            return {row["id"]: int(row["fold"]) for row in rows}
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: line {rows.line_num} has no whole number for its fold: correct it there."
+            ) from error
