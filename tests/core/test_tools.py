@@ -57,6 +57,9 @@ OBJECT_TOOLS: dict[str, Callable[[Mask, np.ndarray, int, int, float], Change | N
     "split by map": lambda m, v, y, x, a: tools.split(m, v, y, x, by="probability"),
     "wand, erasing": lambda m, v, y, x, a: tools.wand(m, v, y, x, 60 * a, add=False),
 }
+OBJECT_TOOLS["redraw"] = lambda m, v, y, x, a: tools.redraw(
+    m, [(y, x), (y + 90 * a - 45, x + 60), (y + 40, x + 30 * a)]
+)
 each_tool = pytest.mark.parametrize("name", OBJECT_TOOLS)
 
 
@@ -74,9 +77,15 @@ class TestLaws:
             return
         after = change.over(mask)
         labels = objects(after)
+        touched = before[row, column]
+        if name == "redraw":  # the object that the line is about: what is left of it is kept
+            kept = Change(
+                change.kind, change.top, change.left, change.values * (change.values == ADD)
+            )
+            touched = np.bincount(before[kept.over(np.zeros(SHAPE, np.bool_)) & mask]).argmax()
         for label in range(1, before.max() + 1):
             other = before == label
-            if label == before[row, column]:
+            if label == touched:
                 continue
             if (
                 name == "fill holes"
@@ -156,7 +165,7 @@ class TestLaws:
 # ---- what each tool says ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tool", OBJECT_TOOLS, ids=str)
+@pytest.mark.parametrize("tool", [name for name in OBJECT_TOOLS if name != "redraw"], ids=str)
 @pytest.mark.parametrize("click", [(5, 5), (-1, 3), (140, 0), (0, 900)], ids=str)
 def test_beside_every_object_there_is_nothing_to_do(tool: str, click: tuple[int, int]) -> None:
     mask = disc(70, 90, 30)
@@ -269,6 +278,30 @@ def test_merging_joins_two_and_no_third() -> None:
     walled = mask.copy()
     walled[:, 80] = True
     assert tools.merge(walled, (70, 50), (70, 110)) is None, "a third one is in the way"
+
+
+def test_a_line_replaces_the_outline_that_it_runs_along() -> None:
+    """Outside the object it adds what lies between, inside it cuts off."""
+    mask = np.zeros(SHAPE, np.bool_)
+    mask[50:100, 60:120] = True
+    # over the upper edge: first 10 px outside, then 10 px inside
+    line = [(55, 60), (40, 70), (40, 90), (60, 100), (60, 122)]
+    change = tools.redraw(mask, line)
+    assert change is not None
+    after = change.over(mask)
+    assert objects(after).max() == 1
+    assert after[45, 75:85].all()
+    assert not after[50:58, 105:119].any()
+    assert np.array_equal(after[64:], mask[64:])
+    assert tools.redraw(mask, [(60, 70), (80, 100)]) is None, "a line inside cuts nothing off"
+    assert tools.redraw(mask, [(5, 5), (5, 60)]) is None, "too far away to be meant"
+    assert tools.redraw(mask, [(60, 70)]) is None
+    around = [(45, 60), (45, 118), (95, 118), (95, 60), (45, 60)]
+    whole = tools.redraw(mask, around)
+    assert whole is not None
+    expected = np.zeros(SHAPE, np.bool_)
+    expected[45:96, 60:119] = True
+    assert np.count_nonzero(whole.over(mask) != expected) <= 10
 
 
 def test_the_wand_takes_what_is_as_probable_and_snaps_to_the_steepest_edge() -> None:

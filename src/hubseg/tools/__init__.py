@@ -13,6 +13,7 @@ from hubseg.tools.change import Change
 from hubseg.tools.outline import outlined, painted
 from hubseg.tools.parts import merge, split
 from hubseg.tools.piece import Piece, object_at
+from hubseg.tools.redraw import redraw
 from hubseg.tools.reshape import drop, fill_holes, grow, keep, local_threshold, smooth
 from hubseg.tools.wand import snapped_tolerance, wand
 
@@ -30,6 +31,7 @@ __all__ = [
     "object_at",
     "outlined",
     "painted",
+    "redraw",
     "smooth",
     "snapped_tolerance",
     "split",

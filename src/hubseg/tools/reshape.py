@@ -91,11 +91,11 @@ def grow(mask: NDArray[np.bool_], row: int, column: int, by: float) -> Change | 
     piece = object_at(mask, row, column)
     if piece is None:
         return None
-    ground = Ground.around(mask, piece, max(piece.margin, int(np.ceil(by))))
+    ground = Ground.around(mask, piece, max(piece.margin, int(np.ceil(by)) + 1))
     if by >= 0:
-        new = ground.free & (ground.away <= by)
+        new = ground.free & (distance(~ground.own, exact=True) <= by)
     else:
-        new = ground.own & (distance(ground.own) > -by)
+        new = ground.own & (distance(ground.own, exact=True) > -by)
     kind = "grow object" if by >= 0 else "shrink object"
     return _moved(kind, piece, ground, new)
 
@@ -137,7 +137,7 @@ def local_threshold(
     row, column
         Where the click was, px.
     level
-        0-255; within half its diameter the object is what hangs together with it above this.
+        0-255; within a third of its diameter the object is what hangs together with it above this.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def local_threshold(
     piece = object_at(mask, row, column)
     if piece is None:
         return None
-    ground = Ground.around(mask, piece, max(8, round(piece.diameter / 2)))
+    ground = Ground.around(mask, piece, max(8, round(piece.diameter / 3)))
     top, left, height, width = ground.window
     above = values[top : top + height, left : left + width] > level
     new = touching(above & ground.free, ground.own)
