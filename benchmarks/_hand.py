@@ -1,9 +1,9 @@
 """A plain model of a person with a mouse: what one gesture can do, and how far the pointer goes.
 
 A brush stroke is one pass of a disc along a curved path of limited length; so is a line that
-redraws a part of an outline. The hand that follows either is off by a few px. A click is one gesture, a
-hold-and-drag is one gesture. The truth is read only to choose where to act and how far to drag, as
-a person does who looks at the tissue and at the preview.
+redraws a part of an outline. The hand that follows either is off by a few px. A click is one
+gesture, a hold-and-drag is one gesture. The truth is read only to choose where to act and how far
+to drag, as a person does who looks at the tissue and at the preview.
 """
 
 from __future__ import annotations
