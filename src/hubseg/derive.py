@@ -61,7 +61,8 @@ def derive(project: ReviewProject, slide: Slide) -> Derived:
     Raises
     ------
     ValueError
-        When the slide has neither a map nor edits, or its file is not the one worked on.
+        When the slide has neither a map nor edits, when maps that were mixed on screen are gone,
+        or its file is not the one worked on.
     OSError
         When the slide's file cannot be read.
     """
@@ -76,6 +77,11 @@ def derive(project: ReviewProject, slide: Slide) -> Derived:
     probability = newest_map(project, now)
     if probability is None and edits.is_empty:
         raise ValueError(f"Slide {slide.id} has no map and no edits yet: run the ensemble on it.")
+    if probability is not None and probability.done < probability.total:
+        raise ValueError(
+            f"{probability.total - probability.done} of {probability.total} member maps of slide "
+            f"{slide.id} are gone (the limit of kept maps, or damage): run the ensemble again."
+        )
     state = state_from(rows)
     told = now.told(**facts_from(rows))
     threshold = state.threshold(told.organ, told.source)

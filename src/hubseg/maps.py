@@ -100,11 +100,10 @@ def _stored(
 ) -> tuple[Recipe, list[tuple[Member, MemberMap]]]:
     recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
     members = {(m.resolution, m.entry, m.fold): m for m in recipe.members()}
-    store = MapStore(project.maps)
+    places = [line.split("/") for line in run.members]
+    made = MapStore(project.maps).get_all(key for *_, key in places)
     found = []
-    for line in run.members:
-        resolution, entry, fold, key = line.split("/")
-        made = store.get(key)
-        if made is not None:
-            found.append((members[int(resolution), int(entry), int(fold)], made))
+    for (resolution, entry, fold, _), (_, one) in zip(places, made, strict=True):
+        if one is not None:
+            found.append((members[int(resolution), int(entry), int(fold)], one))
     return recipe, found

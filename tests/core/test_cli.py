@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from hubseg.cli import main
+from hubseg.cli.keeping import size
 from hubseg.derive import derive
 from hubseg.export import FORMATS, export_project
 from hubseg.formats.pseudo_labels import read_pseudo_labels
@@ -115,6 +117,39 @@ def test_mask_changes_a_threshold_and_says_what_came_out(
     assert [m["area"] for m in low["masks"]] == [1.0, 1.0]
     assert [m["area"] for m in high["masks"]] == [0.0, 0.0]
     said(capsys, "mask", project, "--threshold", "kidney/Hubmap=120")
+
+
+def test_maps_shows_and_sets_the_limit_and_a_lost_map_is_not_exported_as_if_it_were_there(
+    made: Path, capsys: pytest.CaptureFixture[str]
+):
+    project = made / "limited.hubseg"  # beside the images it names
+    shutil.copytree(made / "p.hubseg", project)
+    whole = said(capsys, "maps", str(project))
+    assert (whole["maps"], whole["limit"], whole["removed"]) == (4, 50 * 10**9, 0)
+    left = said(capsys, "maps", str(project), "--limit", f"{whole['bytes'] - 1}B")
+    assert (left["maps"], left["removed"]) == (3, 1)
+    assert left["limit"] == whole["bytes"] - 1
+    with ReviewProject.open(project) as reader:
+        refused = []
+        for slide in reader.slides():
+            try:
+                derive(reader, slide)
+            except ValueError as error:
+                refused.append(str(error))
+    assert len(refused) == 1
+    assert "1 of 2 member maps" in refused[0]
+    with pytest.raises(SystemExit) as ended:
+        main(["maps", str(project), "--limit", "much"])
+    assert ended.value.code == 2
+    assert "'much' is not a size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("0", 0), ("20GB", 20 * 10**9), ("1.5t", 1_500_000_000_000), ("500 MB", 500_000_000)],
+)
+def test_sizes_are_read(text: str, wanted: int):
+    assert size(text) == wanted
 
 
 def test_evaluate_gives_dice_per_slide_organ_and_in_all(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubseg.probability import MapStore, MemberMap, ProbabilityMap, map_key, mix
+from hubseg.probability import MemberMap, Mixer, ProbabilityMap, map_key, mix
 from hubseg.recipe import Entry, Member, NetworkSpec, Recipe, Resolution
 
 SHAPE = (40, 60)
@@ -66,6 +65,69 @@ def test_enlarging_once_is_the_map_of_enlarging_each(seed: int):
     np.testing.assert_allclose(mixed(plan, maps).values, written_out(plan, maps), atol=2e-4)
 
 
+def plainly(recipe: Recipe, maps: list[tuple[Member, MemberMap]]) -> np.ndarray:
+    """The published merge of images that exist: whole levels, float64, product by product."""
+    merged = np.zeros(SHAPE, np.float64)
+    for index, resolution in enumerate(recipe.resolutions):
+        own = [(m.weight, one.values) for m, one in maps if m.resolution == index]
+        summed = np.zeros_like(own[0][1])
+        for weight, values in own:
+            summed += values * np.float32(weight)
+        mean = summed / np.float32(sum(weight for weight, _ in own))
+        image = (cv2.resize(mean, SHAPE[::-1]) * np.float32(255)).astype(np.uint8)
+        merged += image * np.float64(resolution.weight)
+    return merged.astype(np.float32)
+
+
+@given(st.integers(0, 1000))
+def test_published_merge_has_the_bits_of_the_plain_way(seed: int):
+    plan = recipe("published")
+    maps = made(plan, seed)
+    np.testing.assert_array_equal(mixed(plan, maps).values, plainly(plan, maps))
+
+
+@given(st.permutations(range(6)), st.sets(st.integers(0, 5), min_size=1))
+def test_remixing_has_the_bits_of_mixing_anew(order: list[int], chosen: set[int]):
+    plan = recipe("published")
+    maps = made(plan)
+    mixer = Mixer(shape=SHAPE, slide_digest="s")
+    for index in order:  # members finish in any order
+        mixer.put(*maps[index])
+        assert maps[index][0] in mixer
+    mixer.mix(plan, plan.members())
+    subset = [maps[i] for i in sorted(chosen)]
+    again, anew = mixer.mix(plan, [m for m, _ in subset]), mixed(plan, subset)
+    np.testing.assert_array_equal(again.values, anew.values)
+    if anew.disagreement is None:
+        assert again.disagreement is None
+    else:
+        np.testing.assert_array_equal(again.disagreement, anew.disagreement)
+
+
+def test_other_weights_are_heeded_without_putting_maps_again():
+    plan = recipe()
+    maps = made(plan)
+    mixer = Mixer(shape=SHAPE, slide_digest="s")
+    for pair in maps:
+        mixer.put(*pair)
+    mixer.mix(plan, plan.members())
+    heavier = [replace(m, weight=m.weight + m.fold) for m in plan.members()]
+    again = mixer.mix(plan, heavier)
+    anew = mixed(plan, [(m, one) for m, (_, one) in zip(heavier, maps, strict=True)])
+    np.testing.assert_array_equal(again.values, anew.values)
+
+
+def test_a_second_map_of_a_member_takes_the_place_of_the_first():
+    plan = recipe()
+    maps = made(plan)
+    mixer = Mixer(shape=SHAPE, slide_digest="s")
+    for pair in [*maps, (maps[0][0], MemberMap(np.zeros((16, 16), np.float32)))]:
+        mixer.mix(plan, plan.members()) if maps[-1][0] in mixer else None
+        mixer.put(*pair)
+    anew = mixed(plan, [(maps[0][0], MemberMap(np.zeros((16, 16), np.float32))), *maps[1:]])
+    np.testing.assert_array_equal(mixer.mix(plan, plan.members()).values, anew.values)
+
+
 def test_published_merge_truncates_each_resolution_first():
     plan = recipe("published")
     maps = made(plan)
@@ -94,6 +156,17 @@ def test_disagreement_is_the_weighted_deviation_between_members():
     agreed = mixed(plan, [(low, one), (high, one)])
     assert agreed.disagreement is not None
     np.testing.assert_allclose(agreed.disagreement, 0, atol=0.1)
+
+
+def test_members_that_agree_at_each_size_disagree_by_what_lies_between_the_sizes():
+    plan = recipe()
+    maps = made(plan)
+    first = {m.resolution: one for m, one in reversed(maps)}
+    agreed = mixed(plan, [(m, first[m.resolution]) for m, _ in maps])
+    small = cv2.resize(first[0].values, (32, 32))
+    between = np.sqrt(0.2 * 0.8) * np.abs(small - first[1].values) * 255
+    assert agreed.disagreement is not None
+    np.testing.assert_allclose(agreed.disagreement, between, atol=0.2)
 
 
 def test_heads_are_the_plain_mean_of_the_members_that_have_them():
@@ -141,51 +214,3 @@ def test_key_follows_what_decides_the_values_and_nothing_else():
         key(plan, plan.members()[-1]),
     }
     assert len(different) == 6
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> MapStore:
-    return MapStore(tmp_path / "maps")
-
-
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 99))
-def test_store_gives_back_what_it_was_given(tmp_path_factory, height: int, width: int, seed: int):
-    store = MapStore(tmp_path_factory.mktemp("maps"))
-    values = np.random.default_rng(seed).random((height, width), np.float32)
-    store.put("ab12", MemberMap(values, (1.0, 2.0, 3.0, 4.0, 5.0), 0.5))
-    again = store.get("ab12")
-    assert again is not None
-    np.testing.assert_array_equal(again.values, values)
-    assert (again.organ, again.um_per_px) == ((1.0, 2.0, 3.0, 4.0, 5.0), 0.5)
-
-
-def test_store_has_nothing_it_was_not_given(store: MapStore):
-    assert store.get("ab12") is None
-    assert "ab12" not in store
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_a_damaged_map_is_dropped_not_shown(store: MapStore, share: float):
-    path = store.put("ab12", MemberMap(np.random.default_rng(0).random((64, 64), np.float32)))
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * share)])
-    assert store.get("ab12") is None
-    assert "ab12" not in store
-
-
-def test_a_flipped_byte_is_noticed(store: MapStore):
-    path = store.put("ab12", MemberMap(np.random.default_rng(0).random((64, 64), np.float32)))
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 255
-    path.write_bytes(content)
-    assert store.get("ab12") is None
-
-
-def test_a_key_cannot_leave_the_folder(store: MapStore):
-    with pytest.raises(ValueError, match="not the key"):
-        store.get("../../etc/passwd")
-
-
-def test_nothing_half_written_is_left(store: MapStore):
-    store.put("ab12", MemberMap(np.zeros((4, 4), np.float32)))
-    assert [p.suffix for p in store.folder.rglob("*") if p.is_file()] == [".tif"]

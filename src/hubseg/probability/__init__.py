@@ -8,8 +8,8 @@ torch: whoever has the member maps can mix them. Does not know how a member map 
 from __future__ import annotations
 
 from hubseg.probability.keys import file_digest, map_key
-from hubseg.probability.mixing import mix
+from hubseg.probability.mixing import Mixer, mix
 from hubseg.probability.store import MapStore
 from hubseg.probability.values import MemberMap, ProbabilityMap
 
-__all__ = ["MapStore", "MemberMap", "ProbabilityMap", "file_digest", "map_key", "mix"]
+__all__ = ["MapStore", "MemberMap", "Mixer", "ProbabilityMap", "file_digest", "map_key", "mix"]

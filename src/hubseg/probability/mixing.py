@@ -6,6 +6,9 @@ their other answers. Does not know where member maps come from or are kept.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,13 +17,112 @@ import numpy as np
 from hubseg.probability.values import MemberMap, ProbabilityMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from hubseg.recipe import Member, Recipe
 
-__all__ = ["mix"]
+__all__ = ["Mixer", "mix"]
+
+_CHUNK = 1 << 15  # values worked on at a time: they and what is made of them stay in the cache
+_THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Weighted mean and variance between the members of one resolution, float32 (h, w), 0-1."""
+
+    mean: NDArray[np.float32]
+    variance: NDArray[np.float32]
+
+
+class Mixer:
+    """The member maps of one slide, and what was summed of them.
+
+    Sums of one resolution are kept until its members or their weights change, so that a change
+    elsewhere does not sum them again. Sums are always taken in the order in which members are
+    named, so that the same members give the same bits, whichever finished first. Used by one
+    thread at a time.
+
+    Parameters
+    ----------
+    shape
+        Slide height and width, px.
+    slide_digest
+        Content of the slide.
+    """
+
+    def __init__(self, *, shape: tuple[int, int], slide_digest: str) -> None:
+        self.shape = shape
+        self.slide_digest = slide_digest
+        self._maps: dict[tuple[int, int, int], MemberMap] = {}
+        self._summed: dict[int, tuple[object, _Moments]] = {}
+
+    def __contains__(self, member: Member) -> bool:
+        return _place(member) in self._maps
+
+    def put(self, member: Member, made: MemberMap) -> None:
+        """Take the map of a member; a second one takes the first one's place."""
+        self._maps[_place(member)] = made
+        self._summed.pop(member.resolution, None)
+
+    def mix(
+        self, recipe: Recipe, members: Sequence[Member], *, total: int | None = None
+    ) -> ProbabilityMap:
+        """Mix `members`, by their own weights and those of the recipe's resolutions.
+
+        Members of one resolution are averaged by weight at network resolution and enlarged once:
+        the sums are linear, so this is the map the published loop gets by enlarging each pass.
+        Resolutions are merged by weight in float64, product by product, in the recipe's order;
+        with ``merge: published`` each is truncated to whole levels first. Resolutions with no
+        finished member are left out and the weights of the others are scaled up.
+
+        Raises
+        ------
+        ValueError
+            When there is no map to mix.
+        """
+        there = [member for member in members if member in self]
+        if not there:
+            raise ValueError("There is no member map to mix yet: run at least one member first.")
+        groups: dict[int, list[Member]] = {}
+        for member in there:
+            groups.setdefault(member.resolution, []).append(member)
+        moments = {index: self._moments(index, groups[index]) for index in sorted(groups)}
+        maps = [self._maps[_place(member)] for member in there]
+        return ProbabilityMap(
+            values=self._merge(recipe, moments),
+            disagreement=_disagreement(recipe, moments) if len(there) > 1 else None,
+            slide_digest=self.slide_digest,
+            recipe_digest=recipe.digest,
+            done=len(there),
+            total=len(members) if total is None else total,
+            organ=_mean_organ(maps),
+            um_per_px=_mean_pixel_size(maps),
+        )
+
+    def _moments(self, index: int, members: Sequence[Member]) -> _Moments:
+        asked = tuple((_place(member), member.weight) for member in members)
+        kept = self._summed.get(index)
+        if kept is None or kept[0] != asked:
+            maps = [(m.weight, self._maps[_place(m)].values) for m in members]
+            kept = self._summed[index] = (asked, _sum(maps))
+        return kept[1]
+
+    def _merge(self, recipe: Recipe, moments: dict[int, _Moments]) -> NDArray[np.float32]:
+        whole = len(moments) == len(recipe.resolutions)
+        scale = 1.0 if whole else 1.0 / sum(recipe.resolutions[i].weight for i in moments)
+        if whole and recipe.merge == "exact":
+            scale = 1.0 / sum(r.weight for r in recipe.resolutions)
+        levels = [
+            (_enlarge(one.mean, self.shape).reshape(-1), recipe.resolutions[i].weight * scale)
+            for i, one in moments.items()
+        ]
+        merged = np.empty(self.shape, np.float32)
+        flat, truncated = merged.reshape(-1), recipe.merge == "published"
+        _in_threads(merged.size, lambda a, b: _merge_part(levels, flat, a, b, truncated))
+        return merged
 
 
 def mix(
@@ -31,13 +133,7 @@ def mix(
     slide_digest: str,
     total: int | None = None,
 ) -> ProbabilityMap:
-    """Mix finished members into one map at slide resolution.
-
-    Members of one resolution are averaged by weight at network resolution and enlarged once: the
-    sums are linear, so this is the map the published loop gets by enlarging each pass. Resolutions
-    are merged by weight in float64, in the recipe's order; with ``merge: published`` each is
-    truncated to whole levels first. Resolutions with no finished member are left out and the
-    weights of the others are scaled up.
+    """Mix finished members into one map at slide resolution, once: see :meth:`Mixer.mix`.
 
     Parameters
     ----------
@@ -53,39 +149,74 @@ def mix(
     ValueError
         When there is no map to mix.
     """
-    given = tuple(maps)
-    groups: dict[int, list[tuple[float, NDArray[np.float32]]]] = {}
-    for member, made in given:
-        groups.setdefault(member.resolution, []).append((member.weight, made.values))
-    if not groups:
-        raise ValueError("There is no member map to mix yet: run at least one member first.")
-    whole = len(groups) == len(recipe.resolutions)
-    scale = 1.0 if whole else 1.0 / sum(recipe.resolutions[i].weight for i in groups)
-    if whole and recipe.merge == "exact":
-        scale = 1.0 / sum(r.weight for r in recipe.resolutions)
-    merged = np.zeros(shape, np.float64)
-    for index in sorted(groups):
-        levels = _enlarge(_average(groups[index]), shape) * np.float32(255.0)
-        if recipe.merge == "published":
-            levels = levels.astype(np.uint8)
-        merged += levels * np.float64(recipe.resolutions[index].weight * scale)
-    return ProbabilityMap(
-        values=np.clip(merged, 0.0, 255.0).astype(np.float32),
-        disagreement=_disagreement(recipe, groups),
-        slide_digest=slide_digest,
-        recipe_digest=recipe.digest,
-        done=len(given),
-        total=len(recipe.members()) if total is None else total,
-        organ=_mean_organ([made for _, made in given]),
-        um_per_px=_mean_pixel_size([made for _, made in given]),
-    )
+    mixer, members = Mixer(shape=shape, slide_digest=slide_digest), []
+    for member, made in maps:
+        mixer.put(member, made)
+        members.append(member)
+    return mixer.mix(recipe, members, total=len(recipe.members()) if total is None else total)
 
 
-def _average(maps: Sequence[tuple[float, NDArray[np.float32]]]) -> NDArray[np.float32]:
-    summed = np.zeros_like(maps[0][1])
-    for weight, values in maps:
-        summed += values * np.float32(weight)
-    return summed / np.float32(sum(weight for weight, _ in maps))
+def _place(member: Member) -> tuple[int, int, int]:
+    return member.resolution, member.entry, member.fold
+
+
+def _in_threads(size: int, work: Callable[[int, int], None]) -> None:
+    """Call `work` with the bounds of a few contiguous parts of `size` values, at the same time."""
+    bounds = np.linspace(0, size, _THREADS + 1).astype(int).tolist()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(work, bounds[:-1], bounds[1:]))
+
+
+def _chunks(start: int, stop: int) -> Iterable[tuple[int, int]]:
+    return ((a, min(a + _CHUNK, stop)) for a in range(start, stop, _CHUNK))
+
+
+def _sum(maps: Sequence[tuple[float, NDArray[np.float32]]]) -> _Moments:
+    shape = maps[0][1].shape
+    mean, variance = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    first, second = mean.reshape(-1), variance.reshape(-1)
+    flat = [(np.float32(weight), np.ravel(values)) for weight, values in maps]
+    whole = np.float32(sum(weight for weight, _ in maps))
+
+    def part(start: int, stop: int) -> None:
+        spare = np.empty(min(_CHUNK, stop - start), np.float32)
+        for a, b in _chunks(start, stop):
+            one, two, term = first[a:b], second[a:b], spare[: b - a]
+            for weight, values in flat:
+                np.multiply(values[a:b], weight, out=term)
+                one += term
+                term *= values[a:b]
+                two += term
+            one /= whole
+            two /= whole
+            np.multiply(one, one, out=term)
+            two -= term
+            np.maximum(two, 0, out=two)  # rounding may leave it just below
+
+    _in_threads(mean.size, part)
+    return _Moments(mean, variance)
+
+
+def _merge_part(
+    levels: Sequence[tuple[NDArray[np.float32], float]],
+    merged: NDArray[np.float32],
+    start: int,
+    stop: int,
+    truncated: bool,
+) -> None:
+    """Write the weighted sum of `levels`, 0-1, into `merged`, 0-255, from `start` to `stop`."""
+    size = min(_CHUNK, stop - start)
+    spare, total, product = np.empty(size, np.float32), np.empty(size), np.empty(size)
+    for a, b in _chunks(start, stop):
+        level, into, term = spare[: b - a], total[: b - a], product[: b - a]
+        into[:] = 0.0
+        for values, weight in levels:
+            np.multiply(values[a:b], np.float32(255.0), out=level)
+            if truncated:
+                np.trunc(level, out=level)
+            np.multiply(level, np.float64(weight), out=term)
+            into += term
+        np.clip(into, 0.0, 255.0, out=merged[a:b], casting="same_kind")
 
 
 def _enlarge(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -94,24 +225,24 @@ def _enlarge(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.
     return np.asarray(enlarged, np.float32)
 
 
-def _disagreement(
-    recipe: Recipe, groups: Mapping[int, Sequence[tuple[float, NDArray[np.float32]]]]
-) -> NDArray[np.float32] | None:
-    if sum(len(maps) for maps in groups.values()) < 2:
-        return None
-    shape = max((maps[0][1].shape for maps in groups.values()), key=lambda s: s[0] * s[1])
-    first = np.zeros(shape, np.float32)
-    second = np.zeros(shape, np.float32)
-    total = 0.0
-    for index, maps in groups.items():
-        share = recipe.resolutions[index].weight / sum(weight for weight, _ in maps)
-        for weight, values in maps:
-            at = values if values.shape == shape else _enlarge(values, (shape[0], shape[1]))
-            first += at * np.float32(weight * share)
-            second += np.square(at) * np.float32(weight * share)
-            total += weight * share
-    variance = second / np.float32(total) - np.square(first / np.float32(total))
-    return np.asarray(np.sqrt(np.maximum(variance, 0)) * np.float32(255.0), np.float32)
+def _disagreement(recipe: Recipe, moments: dict[int, _Moments]) -> NDArray[np.float32]:
+    """Return the weighted standard deviation between members, 0-255, at the finest resolution.
+
+    The variance within each resolution, enlarged, and that between their means: the law of total
+    variance. Members that agree disagree by nothing, however their maps are enlarged.
+    """
+    shape = max((one.mean.shape for one in moments.values()), key=lambda s: s[0] * s[1])
+    first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    total = np.float32(sum(recipe.resolutions[i].weight for i in moments))
+    for index, one in moments.items():
+        share = np.float32(recipe.resolutions[index].weight) / total
+        mean, variance = one.mean, one.variance
+        if mean.shape != shape:
+            mean, variance = _enlarge(mean, shape), _enlarge(variance, shape)
+        first += mean * share
+        second += (variance + np.square(mean)) * share
+    spread = np.sqrt(np.maximum(second - np.square(first), 0)) * np.float32(255.0)
+    return np.asarray(spread, np.float32)
 
 
 def _mean_organ(maps: Sequence[MemberMap]) -> tuple[float, ...] | None:

@@ -1,6 +1,7 @@
-"""The store: member maps in a folder, named by content, atomic, verified when read.
+"""The store: member maps in a folder, named by content, compressed, atomic, verified when read.
 
-Responsible for giving back what it was given, or nothing. Does not know recipes or slides.
+Responsible for giving back what it was given, or nothing. Does not know recipes or slides, nor how
+much room maps may take (:mod:`hubseg.probability.room`).
 """
 
 from __future__ import annotations
@@ -9,65 +10,74 @@ import hashlib
 import json
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hubseg.probability.room import Room
 from hubseg.probability.values import MemberMap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
 __all__ = ["MapStore"]
 
+_MAGIC = b"hubseg-map 1\n"
+_READERS = 4
+
 
 class MapStore:
-    """Member maps in a folder, one TIFF a map, named by content digest.
+    """Member maps in a folder, one file a map, named by content digest.
 
-    A map is float32, written to a temporary file and renamed, so that a reader sees all of it or
-    none; its digest is checked when it is read.
+    A file is a line that says what it is, a line with the digest of the rest, a line of JSON, and
+    the float32 values as a Blosc block (LZ4, bytes shuffled; lossless). It is written to a
+    temporary file and renamed, so that a reader sees all of it or none; the digest is checked when
+    it is read. Any number of processes may read and write at the same time.
 
-    Parameters
+    Attributes
     ----------
     folder
-        Where the maps lie; made on first write.
+        Where the maps are.
+    room
+        How much room they may take.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self.room = Room(self.folder)
 
     def __contains__(self, key: str) -> bool:
-        return self._path(key).is_file()
+        return self._path(key).is_file() or self._old_path(key).is_file()
 
     def _path(self, key: str) -> Path:
         if not key.isalnum():
             raise ValueError(f"{key!r} is not the key of a map: keys are hex digests.")
-        return self.folder / key[:2] / f"{key}.tif"
+        return self.folder / key[:2] / f"{key}.map"
+
+    def _old_path(self, key: str) -> Path:
+        return self._path(key).with_suffix(".tif")  # as written by 0.1.0
 
     def put(self, key: str, made: MemberMap) -> Path:
-        """Write `made` under `key`, atomically; returns the file."""
-        import tifffile
+        """Write `made` under `key`, atomically; returns the file.
 
+        The least recently used maps make room for it where the folder has a limit.
+        """
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        values = np.ascontiguousarray(made.values, np.float32)
-        said = {
-            "hubseg": "member map",
-            "digest": _digest(values),
-            "organ": made.organ,
-            "um_per_px": made.um_per_px,
-        }
+        content = _encode(made)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
         try:
-            tifffile.imwrite(
-                name, values, compression="zlib", predictor=True, description=json.dumps(said)
-            )
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
             os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+        self.room.took(path, len(content))
         return path
 
     def get(self, key: str) -> MemberMap | None:
@@ -75,30 +85,108 @@ class MapStore:
 
         A damaged file is removed: the member is then simply computed again.
         """
-        import tifffile
-
         path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return self._get_old(key)
+        except OSError:
+            return None
+        made = _decode(content)
+        if made is None:
+            _remove(path)
+        else:
+            self.room.used(path)
+        return made
+
+    def get_all(self, keys: Iterable[str]) -> Iterator[tuple[str, MemberMap | None]]:
+        """Read many maps, a few at the same time; yields each key, in order, with its map."""
+        asked = list(keys)
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="hubseg-maps") as pool:
+            yield from zip(asked, pool.map(self.get, asked), strict=True)
+
+    def _get_old(self, key: str) -> MemberMap | None:
+        path = self._old_path(key)
         if not path.is_file():
             return None
-        try:
-            with tifffile.TiffFile(path) as tiff:
-                said: dict[str, Any] = json.loads(tiff.pages.first.description)
-                values = np.ascontiguousarray(tiff.asarray(), np.float32)
-            intact = said["digest"] == _digest(values)
-        except (ValueError, KeyError, OSError, RuntimeError):
-            intact = False
-        if not intact:
-            path.unlink(missing_ok=True)
-            return None
-        organ, um_per_px = said["organ"], said["um_per_px"]
-        return MemberMap(
-            values=values,
-            organ=None if organ is None else tuple(map(float, organ)),
-            um_per_px=None if um_per_px is None else float(um_per_px),
-        )
+        made = _decode_tiff(path)
+        if made is None:
+            _remove(path)
+        else:
+            self.room.used(path)
+        return made
 
 
-def _digest(values: NDArray[np.float32]) -> str:
-    content = hashlib.blake2b(str(values.shape).encode(), digest_size=16)
-    content.update(values.tobytes())
-    return content.hexdigest()
+def _remove(path: Path) -> None:
+    """Remove a file; one that cannot be removed (a read-only folder) is left."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass
+
+
+def _encode(made: MemberMap) -> bytes:
+    import imagecodecs
+
+    values = np.ascontiguousarray(made.values, np.float32)
+    block = imagecodecs.blosc_encode(  # of an array: bytes would lose their type, and not shrink
+        values,  # type: ignore[arg-type]
+        level=1,
+        compressor="lz4",
+        shuffle=1,
+        numthreads=1,
+    )
+    said = {
+        "shape": values.shape,
+        "organ": made.organ,
+        "um_per_px": made.um_per_px,
+        "score": made.score,
+    }
+    head = json.dumps(said, separators=(",", ":")).encode()
+    return b"".join((_MAGIC, _digest(head, block), b"\n", head, b"\n", block))
+
+
+def _digest(head: bytes, block: bytes | bytearray) -> bytes:
+    content = hashlib.blake2b(head, digest_size=16)
+    content.update(block)
+    return content.hexdigest().encode()
+
+
+def _decode(content: bytes) -> MemberMap | None:
+    import imagecodecs
+
+    parts = content.removeprefix(_MAGIC).split(b"\n", 2)
+    if not content.startswith(_MAGIC) or len(parts) < 3:
+        return None
+    digest, head, block = parts
+    if digest != _digest(head, block):
+        return None
+    said: dict[str, Any] = json.loads(head)
+    height, width = said["shape"]
+    values = np.empty((height, width), np.float32)
+    imagecodecs.blosc_decode(block, numthreads=1, out=values.data.cast("B"))
+    return _member_map(values, said)
+
+
+def _decode_tiff(path: Path) -> MemberMap | None:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            said: dict[str, Any] = json.loads(tiff.pages.first.description)
+            values = np.ascontiguousarray(tiff.asarray(), np.float32)
+        content = hashlib.blake2b(str(values.shape).encode(), digest_size=16)
+        content.update(values.tobytes())
+        return _member_map(values, said) if said["digest"] == content.hexdigest() else None
+    except (ValueError, KeyError, OSError, RuntimeError):
+        return None
+
+
+def _member_map(values: NDArray[np.float32], said: dict[str, Any]) -> MemberMap:
+    organ, um_per_px, score = said["organ"], said["um_per_px"], said.get("score")
+    return MemberMap(
+        values=values,
+        organ=None if organ is None else tuple(map(float, organ)),
+        um_per_px=None if um_per_px is None else float(um_per_px),
+        score=None if score is None else float(score),
+    )
