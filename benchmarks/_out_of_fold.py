@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROOT = Path(__file__).resolve().parent.parent
+_KEPT = _ROOT / "out_of_fold_maps"
 _DATA = os.environ.get("HUBSEG_TEST_DATA", _ROOT.parent / "shared" / "data")
 
 
@@ -51,23 +52,22 @@ class Tile:
     probability: ProbabilityMap
 
 
-def arguments(about: str) -> argparse.Namespace:
-    """Read the options that every measurement on these maps has."""
+def options(about: str) -> argparse.ArgumentParser:
+    """Return the options that every measurement on these maps has."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--recipe", default="demo", help="name or file")
     parser.add_argument("--weights", type=Path, default=weights_folder(), help="checkpoints")
     parser.add_argument("--folds", type=Path, help="folds.csv; default: beside the weights")
     parser.add_argument("--data", type=Path, default=Path(_DATA) / "kidney", help="real tiles")
-    parser.add_argument(
-        "--maps", type=Path, default=Path("out_of_fold"), help="where maps are kept"
-    )
-    return parser.parse_args()
+    parser.add_argument("--maps", type=Path, default=_KEPT, help="where maps are kept")
+    return parser
 
 
 def tiles(given: argparse.Namespace) -> Iterator[Tile]:
     """Yield every tile that the folds name; run its fold's networks where no map is kept."""
     if not (given.data / "train.csv").is_file():
-        raise SystemExit(f"{given.data} holds no train.csv: set HUBSEG_TEST_DATA or give --data.")
+        print(f"skipped: {given.data} holds no train.csv: set HUBSEG_TEST_DATA or give --data")
+        raise SystemExit(0)
     recipe = Recipe.load(given.recipe)
     with (given.folds or given.weights / "folds.csv").open(newline="") as file:
         folds = {row["id"]: int(row["fold"]) for row in csv.DictReader(file)}
