@@ -1,6 +1,6 @@
 """The calibrated threshold of the real kidney tiles, out-of-fold, against 127 and 90.
 
-    python benchmarks/calibration.py [--maps FOLDER] [--weights DIR --folds folds.csv] [--figure PNG]
+    python benchmarks/calibration.py [--maps DIR] [--weights DIR --folds folds.csv] [--figure PNG]
 
 Held out: each tile is judged at the value that the other folds chose, on a map of a network that
 never saw it. That is what calibrating promises for the next slide of the same kind.

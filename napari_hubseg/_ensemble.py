@@ -151,6 +151,7 @@ class Ensemble:
             return
         slides = session.slides if choice.all_slides else (session.current,)
         session.set_default_thresholds(self.recipe.thresholds)
+        session.set_default_cleanups(self.recipe.cleanup)
         store = session.project.path / "maps"
         recipe, folders = self.recipe, self._folders(choice)
         self._last, self._message = None, "Starting the worker …"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.organ import Organ
+from hubseg.organ import FACTS, Organ
 from hubseg.project import Verdict
 from napari_hubseg._panels.cleanup import CleanupState
 from napari_hubseg._panels.correct import CorrectState
@@ -132,7 +132,13 @@ def correct_state(session: ReviewSession, layers: LayerBinding, step: str) -> Co
 
 def cleanup_state(session: ReviewSession) -> CleanupState:
     """Return what the cleanup panel shows."""
-    return CleanupState(cleanup=session.cleanup, enabled=session.project is not None)
+    slide = session.current
+    return CleanupState(
+        cleanup=session.cleanup,
+        organ=FACTS[slide.organ].label if slide is not None and slide.organ else "",
+        looked_at=session.looked_at,
+        enabled=session.project is not None,
+    )
 
 
 def export_state(session: ReviewSession, *, busy: bool, step: str) -> ExportState:

@@ -44,7 +44,7 @@ CORE: dict[str, set[str]] = {
     "presets": {"calibration", "organ", "thresholds"},
     "synthetic": {"organ", "formats.rle"},
     "plan": set(),
-    "recipe": {"organ", "plan", "thresholds"},
+    "recipe": {"cleanup", "organ", "plan", "thresholds"},
     "bundled": {"recipe"},
     "doctor": {"bundled"},
     "mask": {"cleanup", "edits"},

@@ -55,3 +55,10 @@ class Rules(DeskCore):
         if self.session.project is not None:
             self.session.set_cleanup(cleanup)
             self.changed.emit()
+
+    def look_after(self, step: str) -> None:
+        """Show the mask as it is after a step of the cleanup; "" shows it after all."""
+        if self.session.current is not None:
+            self.session.look_after(step)
+            self.derivation.derive()
+            self.changed.emit()

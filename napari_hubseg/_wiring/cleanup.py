@@ -21,6 +21,7 @@ class CleanupWiring(Wiring):
     def __init__(self, panel: CleanupPanel, desk: Desk, do: Do) -> None:
         self._panel, self._desk = panel, desk
         panel.cleanup_requested.connect(desk.set_cleanup)
+        panel.look_requested.connect(desk.look_after)
 
     def show(self, step: str) -> None:
         """Show what is tidied up."""

@@ -86,13 +86,14 @@ def derive(project: ReviewProject, slide: Slide) -> Derived:
     told = now.told(**facts_from(rows))
     threshold = state.threshold(told.organ, told.source)
     values = None if probability is None else probability.values
-    request = MaskRequest(values, threshold, state.cleanup, edits)
+    cleanup = state.cleanup(told.organ)
+    request = MaskRequest(values, threshold, cleanup.in_px(told.um_per_px), edits)
     return Derived(
         slide=told,
         mask=request.compute(),
         probability=probability,
         threshold=threshold,
-        cleanup=state.cleanup,
+        cleanup=cleanup,
         verdict=verdict_from(rows),
         corrected=int((edits.override() != 0).sum()) if not edits.is_empty else 0,
     )

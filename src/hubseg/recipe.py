@@ -1,4 +1,4 @@
-"""What to run, as data: networks, folds, resolutions, views, weights and thresholds.
+"""What to run, as data: networks, folds, resolutions, views, weights, thresholds and cleanup.
 
 Responsible for one frozen, self-describing value that loads from YAML, refuses unknown keys and has
 a digest. Does not run anything and never imports torch.
@@ -25,6 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
+from hubseg.organ import Organ  # noqa: TC001 - pydantic reads it
 from hubseg.plan import MULTIPLE, TrainingPlan
 from hubseg.thresholds import ThresholdTable
 
@@ -155,7 +157,15 @@ class Recipe(_Plan):
     thresholds: Annotated[
         ThresholdTable, PlainSerializer(lambda table: table.to_mapping(), return_type=dict)
     ] = Field(default_factory=ThresholdTable.published)
+    cleanup: Annotated[Mapping[Organ, Cleanup], PlainSerializer(cleanups_to, return_type=dict)] = (
+        Field(default_factory=dict, description="What is tidied up in the masks of each organ.")
+    )
     training: TrainingPlan = TrainingPlan()
+
+    @field_validator("cleanup", mode="before")
+    @classmethod
+    def _read_cleanup(cls, value: object) -> Mapping[Organ, Cleanup]:
+        return cleanups_from(value)
 
     @field_validator("thresholds", mode="before")
     @classmethod
@@ -164,8 +174,9 @@ class Recipe(_Plan):
 
     @property
     def digest(self) -> str:
-        """Hex digest of what decides the map: not its name, thresholds or training."""
-        content = self.model_dump(mode="json", exclude={"name", "thresholds", "training"})
+        """Hex digest of what decides the map: not its name, thresholds, cleanup or training."""
+        after = {"name", "thresholds", "cleanup", "training"}
+        content = self.model_dump(mode="json", exclude=after)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

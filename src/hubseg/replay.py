@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cleanup import Cleanup
+from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.edits import Edits, Gesture
 from hubseg.journal import Entry, Kind
 from hubseg.organ import DataSource, Organ
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ReviewState",
+    "default_cleanups_payload",
     "defaults_payload",
     "edits_from",
     "facts_from",
@@ -46,15 +47,22 @@ class ReviewState:
         The (organ, source) whose value in `thresholds` is a person's.
     slide_threshold
         This slide's own threshold, 0-255; None when the table's holds.
-    cleanup
-        What is tidied up between threshold and edits.
+    default_cleanups
+        What a recipe tidies up in each organ.
+    cleanups
+        What holds for each organ: a person's over the defaults; None for slides without an organ.
     """
 
     defaults: ThresholdTable = field(default_factory=ThresholdTable.published)
     thresholds: ThresholdTable = field(default_factory=ThresholdTable.published)
     own: frozenset[tuple[Organ, DataSource]] = frozenset()
     slide_threshold: float | None = None
-    cleanup: Cleanup = field(default_factory=Cleanup)
+    default_cleanups: Mapping[Organ, Cleanup] = field(default_factory=dict)
+    cleanups: Mapping[Organ | None, Cleanup] = field(default_factory=dict)
+
+    def cleanup(self, organ: Organ | None) -> Cleanup:
+        """Return what is tidied up in slides of an organ, between threshold and edits."""
+        return self.cleanups.get(organ, Cleanup())
 
     def threshold(self, organ: Organ | None, source: DataSource | None) -> float:
         """Return the threshold that holds for the slide, 0-255."""
@@ -74,7 +82,7 @@ def state_from(rows: Iterable[Entry]) -> ReviewState:
     defaults = ThresholdTable.published()
     own: dict[tuple[Organ, DataSource], float] = {}
     slide_threshold: float | None = None
-    cleanup = Cleanup()
+    cleanup = _Cleanups()
     for row in rows:
         if row.kind not in (Kind.THRESHOLD, Kind.CLEANUP):
             continue
@@ -82,7 +90,7 @@ def state_from(rows: Iterable[Entry]) -> ReviewState:
         scope = row.facts.get("scope")
         try:
             if row.kind is Kind.CLEANUP:
-                cleanup = Cleanup.model_validate(after)
+                cleanup.follow(row.facts)
             elif scope == "default":
                 defaults = ThresholdTable.from_mapping(after or {})
             elif scope == "slide":
@@ -99,8 +107,37 @@ def state_from(rows: Iterable[Entry]) -> ReviewState:
         thresholds=ThresholdTable({**defaults.values, **own}),
         own=frozenset(own),
         slide_threshold=slide_threshold,
-        cleanup=cleanup,
+        default_cleanups=cleanup.defaults,
+        cleanups=cleanup.all(),
     )
+
+
+class _Cleanups:
+    """The cleanup rows of a journal, one after another."""
+
+    def __init__(self) -> None:
+        self.defaults: dict[Organ, Cleanup] = {}
+        self._everywhere: Cleanup | None = None
+        self._own: dict[Organ | None, Cleanup] = {}
+
+    def follow(self, facts: Mapping[str, Any]) -> None:
+        """Take the next row: of one organ, of a recipe's defaults, or (older rows) of all."""
+        after = facts.get("after")
+        if facts.get("scope") == "default":
+            self.defaults = cleanups_from(after or {})
+        elif "organ" in facts:
+            organ = None if facts["organ"] is None else Organ.parse(facts["organ"])
+            self._own[organ] = Cleanup.model_validate(after)
+        else:
+            self._own.clear()
+            self._everywhere = Cleanup.model_validate(after)
+
+    def all(self) -> dict[Organ | None, Cleanup]:
+        """Return what holds for each organ, and for slides without one."""
+        held: dict[Organ | None, Cleanup] = {o: plan for o, plan in self.defaults.items()}  # noqa: C416
+        if self._everywhere is not None:
+            held = dict.fromkeys([*Organ, None], self._everywhere)
+        return {organ: plan for organ, plan in (held | self._own).items() if plan != Cleanup()}
 
 
 def facts_from(rows: Iterable[Entry]) -> dict[str, Any]:
@@ -193,6 +230,13 @@ def edits_from(
 def defaults_payload(before: ThresholdTable, after: ThresholdTable) -> dict[str, Any]:
     """Return the row that puts a recipe's thresholds below a person's own values."""
     return {"scope": "default", "before": before.to_mapping(), "after": after.to_mapping()}
+
+
+def default_cleanups_payload(
+    before: Mapping[Organ, Cleanup], after: Mapping[Organ, Cleanup]
+) -> dict[str, Any]:
+    """Return the row that puts a recipe's cleanups below a person's own."""
+    return {"scope": "default", "before": cleanups_to(before), "after": cleanups_to(after)}
 
 
 def _damaged(row: Entry) -> ValueError:

@@ -344,6 +344,29 @@ def test_cleanup_has_a_field_for_everything_the_plan_has(qtbot: Any) -> None:
     assert asked.args == [Cleanup(min_area=500, fill_holes=30)]
 
 
+def test_cleanup_numbers_its_steps_and_lets_each_be_looked_at(qtbot: Any) -> None:
+    panel = CleanupPanel()
+    qtbot.addWidget(panel)
+    plan = Cleanup(grow=-3, min_area=12.5, unit="µm")
+    panel.show_state(CleanupState(plan, organ="kidney", enabled=True))
+    assert tuple(panel.looks) == Cleanup.STEPS
+    assert panel.fields["grow"].value == -3
+    assert [name for name, look in panel.looks.items() if look.isEnabled()] == ["grow", "min_area"]
+    assert "every kidney slide" in panel.hint.text()
+    assert "µm²" in panel.hint.text()
+    with qtbot.waitSignal(panel.look_requested) as asked:
+        qtbot.mouseClick(panel.looks["grow"], LEFT)
+    assert asked.args == ["grow"]
+    panel.show_state(CleanupState(plan, looked_at="grow", enabled=True))
+    assert panel.looks["grow"].isChecked()
+    with qtbot.waitSignal(panel.look_requested) as asked:
+        qtbot.mouseClick(panel.looks["grow"], LEFT)
+    assert asked.args == [""]
+    with qtbot.waitSignal(panel.cleanup_requested) as asked:
+        panel.fields["unit"].value = "px"
+    assert asked.args == [Cleanup(grow=-3, min_area=12.5)]
+
+
 def test_an_export_goes_beside_the_project_unless_a_person_says_otherwise(qtbot: Any) -> None:
     panel = ExportPanel()
     qtbot.addWidget(panel)

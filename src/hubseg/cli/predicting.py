@@ -105,13 +105,16 @@ def _predict(given: argparse.Namespace) -> int:
 
 
 def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
-    """Put the recipe's thresholds below a person's own values, as the window does."""
+    """Put the recipe's thresholds and cleanups below a person's own, as the window does."""
     from hubseg.journal import Kind, standing
-    from hubseg.replay import defaults_payload, state_from
+    from hubseg.replay import default_cleanups_payload, defaults_payload, state_from
 
-    now = state_from(standing(project.entries(pixels=False))).defaults
-    if now != recipe.thresholds:
-        payload = defaults_payload(now, recipe.thresholds)
+    state = state_from(standing(project.entries(pixels=False)))
+    if state.default_cleanups != recipe.cleanup:
+        payload = default_cleanups_payload(state.default_cleanups, recipe.cleanup)
+        project.append(Kind.CLEANUP, payload, label="default cleanup")
+    if state.defaults != recipe.thresholds:
+        payload = defaults_payload(state.defaults, recipe.thresholds)
         project.append(Kind.THRESHOLD, payload, label="default thresholds")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from hubseg.cleanup import Cleanup
 from hubseg.journal import Entry, History, Kind
 from hubseg.project import ReviewProject, Verdict
 from hubseg.replay import ReviewState, edits_from, facts_from, state_from, verdict_from
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.cleanup import Cleanup
     from hubseg.edits import Edits, Gesture
     from hubseg.mask import LiveMask
     from hubseg.probability import ProbabilityMap
@@ -77,6 +77,7 @@ class SessionCore:
         self._live: LiveMask | None = None
         self._probability: ProbabilityMap | None = None
         self._refusal = ""
+        self.looked_at = ""  # the step of the cleanup that the mask ends with; "" is its last
 
     @property
     def slides(self) -> tuple[Slide, ...]:
@@ -119,8 +120,8 @@ class SessionCore:
 
     @property
     def cleanup(self) -> Cleanup:
-        """What is tidied up between threshold and edits, in every slide."""
-        return self._state.cleanup
+        """What is tidied up between threshold and edits, in every slide of this organ."""
+        return self._state.cleanup(None if self._current is None else self._current.organ)
 
     @property
     def probability(self) -> ProbabilityMap | None:
@@ -201,6 +202,7 @@ class SessionCore:
 
     def _follow_rows(self) -> None:
         before, threshold, slide = self._state, self.threshold, self._current
+        cleanup = self.cleanup
         self._state = state_from(self._history.done)
         if slide is not None:
             told = self._untold[slide.id].told(**facts_from(self._history.done))
@@ -209,16 +211,27 @@ class SessionCore:
         self._derive()
         if self._current != slide:
             self.facts_changed.emit()
-        if self._state.cleanup != before.cleanup:
+        if self.cleanup != cleanup or self._state.cleanups != before.cleanups:
             self.cleanup_changed.emit()
-        changed = replace(self._state, cleanup=before.cleanup) != before
+        changed = replace(before, cleanups={}, default_cleanups={}) != replace(
+            self._state, cleanups={}, default_cleanups={}
+        )
         if changed or self.threshold != threshold:
             self.thresholds_changed.emit()
 
     def _derive(self) -> None:
         if self._live is not None:
             values = None if self._probability is None else self._probability.values
-            self._live.derive_from(values, self.threshold, self.cleanup)
+            self._live.derive_from(values, self.threshold, self._cleanup_in_px())
+
+    def _cleanup_in_px(self) -> Cleanup:
+        """Return the cleanup in px of the slide; none, and say why, where they are not known."""
+        plan = self.cleanup.up_to(self.looked_at) if self.looked_at else self.cleanup
+        try:
+            return plan.in_px(None if self._current is None else self._current.um_per_px)
+        except ValueError as error:
+            self.failed.emit(str(error))
+            return Cleanup()
 
     def _set_known_verdict(self, slide_id: str, verdict: Verdict) -> None:
         if self._verdicts.get(slide_id, Verdict.UNSEEN) is not verdict:

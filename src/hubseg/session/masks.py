@@ -49,6 +49,21 @@ class Masks(SessionCore):
         self.probability_changed.emit(probability)
         return True
 
+    def look_after(self, step: str) -> None:
+        """Let :attr:`mask` end with a step of the cleanup, to look at; "" ends that.
+
+        It ends by itself with the slide. What is kept and exported always has every step.
+
+        Raises
+        ------
+        ValueError
+            When there is no such step.
+        """
+        if step:
+            self.cleanup.up_to(step)
+        self.looked_at = step
+        self._derive()
+
     def mask_request(self) -> MaskRequest:
         """Return all that the current mask is derived from, to compute it in another thread.
 
@@ -106,6 +121,6 @@ class Masks(SessionCore):
         return MaskRequest(
             None if probability is None else probability.values,
             state.threshold(slide.organ, slide.source),
-            state.cleanup,
+            state.cleanup(slide.organ).in_px(slide.um_per_px),
             self._edits_of(slide, rows).copy(),
         )

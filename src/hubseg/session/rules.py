@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from hubseg.journal import Kind
-from hubseg.replay import defaults_payload, parsed_facts
+from hubseg.replay import default_cleanups_payload, defaults_payload, parsed_facts
 from hubseg.session.core import SessionCore
 from hubseg.thresholds import ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hubseg.cleanup import Cleanup
     from hubseg.organ import DataSource, Organ
 
@@ -135,10 +137,24 @@ class Rules(SessionCore):
         self._follow()
 
     def set_cleanup(self, cleanup: Cleanup) -> None:
-        """Set what is tidied up, in every slide; edits stay as they are."""
-        before = self._state.cleanup
+        """Set what is tidied up in every slide of the current one's organ; edits stay."""
+        before = self.cleanup
         if cleanup == before or not self._may_change():
             return
-        payload = {"before": before.model_dump(), "after": cleanup.model_dump()}
-        self._keep(Kind.CLEANUP, payload, None, "cleanup")
+        organ = None if self._current is None else self._current.organ
+        payload = {
+            "organ": organ,
+            "before": before.model_dump(),
+            "after": cleanup.model_dump(),
+        }
+        self._keep(Kind.CLEANUP, payload, None, f"cleanup {organ}" if organ else "cleanup")
+        self._follow()
+
+    def set_default_cleanups(self, cleanups: Mapping[Organ, Cleanup]) -> None:
+        """Put a recipe's cleanups below a person's own."""
+        before = self._state.default_cleanups
+        if dict(cleanups) == dict(before) or not self._may_change():
+            return
+        payload = default_cleanups_payload(before, cleanups)
+        self._keep(Kind.CLEANUP, payload, None, "default cleanup")
         self._follow()
