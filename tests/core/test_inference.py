@@ -19,10 +19,10 @@ from hubseg.inference import (
     choose_device,
     input_size,
     load_member,
-    network_input,
     predict,
     predict_member,
     resize_pixels,
+    see,
 )
 from hubseg.network import build
 from hubseg.organ import DataSource, Organ
@@ -145,17 +145,19 @@ def test_a_member_map_covers_the_slide_whatever_its_shape(
 def test_padding_reflects_and_is_cut_off_again():
     recipe = plan(scale=0.5)
     pixels = np.random.default_rng(0).integers(0, 255, (90, 130, 3), np.uint8)
-    shown = network_input(pixels, recipe, recipe.resolutions[0])
-    assert shown.tensor.shape == (1, 3, 64, 64)
-    assert shown.valid == (44, 64)
+    scene = see(pixels, recipe, recipe.resolutions[0])
+    shown = scene.tensor()
+    assert shown.shape == (1, 3, 64, 64)
+    assert scene.valid == (44, 64)
+    assert torch.equal(shown[:, :, 44:], shown[:, :, 23:43].flip(2))
 
 
 def test_channel_order_is_the_recipes():
     pixels = np.zeros((32, 32, 3), np.uint8)
     pixels[..., 0] = 254
-    rgb = network_input(pixels, plan(scale=1.0), plan(scale=1.0).resolutions[0]).tensor
+    rgb = see(pixels, plan(scale=1.0), plan(scale=1.0).resolutions[0]).tensor()
     bgr_plan = plan(scale=1.0).model_copy(update={"channel_order": "bgr"})
-    bgr = network_input(pixels, bgr_plan, bgr_plan.resolutions[0]).tensor
+    bgr = see(pixels, bgr_plan, bgr_plan.resolutions[0]).tensor()
     assert rgb[0, :, 0, 0].tolist() == [1.0, -1.0, -1.0]
     assert bgr[0, :, 0, 0].tolist() == [-1.0, -1.0, 1.0]
 

@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["file_digest", "map_key"]
 
 
-def map_key(recipe: Recipe, member: Member, *, slide_digest: str, checkpoint_digest: str) -> str:
+def map_key(
+    recipe: Recipe,
+    member: Member,
+    *,
+    slide_digest: str,
+    checkpoint_digest: str,
+    precision: str = "auto",
+) -> str:
     """Return the key of a member map: a digest of all that decides its values.
 
-    Slide pixels, checkpoint bytes, network, resolution, views and preprocessing count; names,
-    weights, folds and thresholds do not.
+    Slide pixels, checkpoint bytes, network, resolution, views, preprocessing and a precision that
+    was asked for count; names, weights, folds and thresholds do not.
     """
     resolution = recipe.resolutions[member.resolution]
     content = {
@@ -35,6 +42,8 @@ def map_key(recipe: Recipe, member: Member, *, slide_digest: str, checkpoint_dig
         "normalize": recipe.normalize.model_dump(mode="json"),
         "format": 1,
     }
+    if precision != "auto":
+        content["precision"] = precision
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

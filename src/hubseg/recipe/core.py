@@ -9,110 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PlainSerializer, ValidationError, field_validator
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.organ import Organ  # noqa: TC001 - pydantic reads it
-from hubseg.plan import MULTIPLE, TrainingPlan
+from hubseg.plan import TrainingPlan
+from hubseg.recipe.entries import Member, Normalize, Plan, Resolution
 from hubseg.thresholds import ThresholdTable
 
-__all__ = [
-    "MULTIPLE",
-    "Entry",
-    "Member",
-    "NetworkSpec",
-    "Normalize",
-    "Recipe",
-    "Resolution",
-    "builtin_names",
-    "find_checkpoint",
-    "find_checkpoints",
-]
-
-
-class _Plan(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class NetworkSpec(_Plan):
-    """One network family and its encoder."""
-
-    kind: Literal["timm_unet"] = Field("timm_unet", description="Network family.")
-    encoder: str = Field(description="A timm encoder's name.")
-    encoder_args: Mapping[str, Any] = Field(
-        default_factory=dict, description="Further arguments of timm.create_model."
-    )
-    decoder: tuple[int, int, int, int, int] = Field(
-        (32, 48, 64, 96, 128), description="Decoder filters, finest level first."
-    )
-
-
-class Entry(_Plan):
-    """One network of a resolution, present once per fold."""
-
-    network: NetworkSpec
-    checkpoint: str = Field(description="File name; {fold} stands for the fold's number.")
-    weight: float = Field(1.0, gt=0, description="Weight within its resolution.")
-
-    @field_validator("checkpoint")
-    @classmethod
-    def _is_a_name(cls, value: str) -> str:
-        if "/" in value or "\\" in value or value.startswith("."):
-            raise ValueError(f"{value!r} must be a file name, not a path: name folders apart")
-        return value
-
-
-class Normalize(_Plan):
-    """Pixel → network input: ``pixel / divide - subtract``."""
-
-    divide: float = Field(default=127.0, gt=0)
-    subtract: float = 1.0
-
-
-class Resolution(_Plan):
-    """How large a network sees the slide; exactly one of size, scale, um_per_px."""
-
-    size: int | None = Field(
-        None, gt=0, description="The whole slide squeezed to size × size px, as published."
-    )
-    scale: float | None = Field(
-        None, gt=0, le=4, description="A fraction of slide pixels; keeps the aspect ratio."
-    )
-    um_per_px: float | None = Field(
-        None, gt=0, description="Pixel size of the network's input, µm/px; keeps the aspect ratio."
-    )
-    weight: float = Field(1.0, gt=0, description="Weight in the merge of resolutions.")
-    members: tuple[Entry, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        given = [n for n in ("size", "scale", "um_per_px") if getattr(self, n) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "a resolution takes exactly one of size, scale and um_per_px, not "
-                f"{given or 'none'}"
-            )
-        if self.size is not None and self.size % MULTIPLE:
-            low = self.size // MULTIPLE * MULTIPLE
-            raise ValueError(
-                f"size {self.size} is not a multiple of {MULTIPLE}: use "
-                f"{low or MULTIPLE} or {low + MULTIPLE}"
-            )
-        return self
+__all__ = ["Recipe", "builtin_names"]
 
 
 def _table(value: object) -> ThresholdTable:
@@ -123,24 +33,7 @@ def _table(value: object) -> ThresholdTable:
     return ThresholdTable.from_mapping(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One checkpoint of a recipe: an entry at a resolution, of one fold."""
-
-    resolution: int
-    entry: int
-    fold: int
-    network: NetworkSpec
-    checkpoint: str
-    weight: float
-
-    @property
-    def name(self) -> str:
-        """Name to show a person: the checkpoint's file name."""
-        return self.checkpoint
-
-
-class Recipe(_Plan):
+class Recipe(Plan):
     """What to run on a slide to get a probability map."""
 
     name: str
@@ -202,12 +95,36 @@ class Recipe(_Plan):
                 fold=fold,
                 network=entry.network,
                 checkpoint=entry.checkpoint.replace("{fold}", str(fold)),
-                weight=entry.weight,
+                weight=entry.weight_of(fold),
             )
             for i, resolution in enumerate(self.resolutions)
             for j, entry in enumerate(resolution.members)
             for fold in chosen
         )
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether some weights are best scores that still have to be read from checkpoints."""
+        return any(e.weight == "best_score" for r in self.resolutions for e in r.members)
+
+    def weighed(self, scores: Mapping[str, float]) -> Recipe:
+        """Return the recipe with best scores written in as weights.
+
+        Parameters
+        ----------
+        scores
+            Best score by checkpoint name; entries all of whose folds are absent stay as they are.
+        """
+        resolutions = []
+        for resolution in self.resolutions:
+            entries = []
+            for entry in resolution.members:
+                named = {f: entry.checkpoint.replace("{fold}", str(f)) for f in self.folds}
+                known = {f: scores[name] for f, name in named.items() if name in scores}
+                scored = entry.weight == "best_score" and known
+                entries.append(entry.model_copy(update={"weight": known}) if scored else entry)
+            resolutions.append(resolution.model_copy(update={"members": tuple(entries)}))
+        return self.model_copy(update={"resolutions": tuple(resolutions)})
 
     @classmethod
     def from_yaml(cls, text: str, *, where: str = "the recipe") -> Recipe:
@@ -271,34 +188,3 @@ def builtin_names() -> tuple[str, ...]:
     """Names of the recipes that come with HubSeg."""
     folder = resources.files("hubseg") / "recipes"
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.is_file()))
-
-
-def find_checkpoint(name: str, folders: Sequence[Path]) -> Path | None:
-    """Return the file of a checkpoint in the first folder that has it, with any known ending."""
-    for folder in folders:
-        for ending in ("", ".safetensors", ".pth", ".pt"):
-            path = Path(folder) / f"{name}{ending}"
-            if path.is_file():
-                return path
-    return None
-
-
-def find_checkpoints(members: Sequence[Member], folders: Sequence[Path]) -> dict[str, Path]:
-    """Return the file of every member's checkpoint, by checkpoint name.
-
-    Raises
-    ------
-    FileNotFoundError
-        When some are missing; the message names them and says where they were looked for.
-    """
-    names = dict.fromkeys(member.checkpoint for member in members)
-    found = {name: find_checkpoint(name, folders) for name in names}
-    missing = [name for name, path in found.items() if path is None]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        where = ", ".join(str(folder) for folder in folders) or "no folder at all"
-        raise FileNotFoundError(
-            f"{len(missing)} of {len(names)} checkpoints are missing ({', '.join(missing[:3])}"
-            f"{more}; looked in {where}): name the folder that holds them."
-        )
-    return {name: path for name, path in found.items() if path is not None}

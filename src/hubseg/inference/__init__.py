@@ -1,0 +1,29 @@
+"""Running networks on slides: one member, or a whole recipe as an iterator of ever better maps."""
+
+from __future__ import annotations
+
+from hubseg.inference.device import choose_device, choose_precision
+from hubseg.inference.ensemble import predict
+from hubseg.inference.member import load_member, open_pixels, predict_member
+from hubseg.inference.passes import Cancelled
+from hubseg.inference.scene import Scene, input_size, normalise, resize_pixels, see
+from hubseg.inference.shelf import Order, Shelf
+from hubseg.inference.tiling import Tiling
+
+__all__ = [
+    "Cancelled",
+    "Order",
+    "Scene",
+    "Shelf",
+    "Tiling",
+    "choose_device",
+    "choose_precision",
+    "input_size",
+    "load_member",
+    "normalise",
+    "open_pixels",
+    "predict",
+    "predict_member",
+    "resize_pixels",
+    "see",
+]

@@ -1,0 +1,131 @@
+"""A whole recipe on a slide, in this process, as an iterator of ever better maps.
+
+Responsible for the order of members, for what is taken from the store, and for reading the next
+checkpoint while the current one runs. Does not know where it runs (:mod:`hubseg.engine`) nor who
+looks at the maps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.inference.member import open_pixels, predict_member
+from hubseg.inference.shelf import Order, Shelf
+from hubseg.probability import MapStore, MemberMap, ProbabilityMap, file_digest, map_key, mix
+from hubseg.recipe import find_checkpoints, with_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+
+__all__ = ["predict"]
+
+_BUDGET = 4 << 30  # bytes of networks kept loaded
+
+
+def predict(
+    slide: Slide,
+    recipe: Recipe,
+    weights: Sequence[Path],
+    *,
+    folds: Sequence[int] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    store: MapStore | None = None,
+    shelf: Shelf | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    said: Callable[[str], None] | None = None,
+) -> Iterator[ProbabilityMap]:
+    """Run a recipe on a slide; after each member, yield a better map.
+
+    Members whose map the store holds are not computed again.
+
+    Parameters
+    ----------
+    precision
+        auto, float32, float16 or bfloat16; auto is float16 on CUDA and float32 on a CPU.
+    shelf
+        Networks that stay loaded from one slide to the next; default: one for this slide.
+    cancelled
+        Asked before each view and each layer.
+    said
+        Told in a few words when memory runs out and something gives way.
+
+    Raises
+    ------
+    FileNotFoundError
+        When checkpoints are missing; the message says where they were looked for.
+    ValueError
+        When a file is refused or does not fit, or the device or precision is not there.
+    Cancelled
+        When `cancelled` says so.
+    """
+    files = find_checkpoints(recipe.members(folds), weights)
+    recipe = with_scores(recipe, files)
+    orders = [
+        Order(recipe, member, path := files[member.checkpoint], file_digest(path), device)
+        for member in recipe.members(folds)
+    ]
+    finished: list[tuple[Member, MemberMap]] = []
+    own = Shelf(_BUDGET) if shelf is None else shelf
+    try:
+        for order, made in _members(slide, orders, own, store, precision, cancelled, said):
+            finished.append((order.member, made))
+            yield mix(
+                recipe,
+                finished,
+                shape=(slide.height, slide.width),
+                slide_digest=slide.digest,
+                total=len(orders),
+            )
+    finally:
+        if shelf is None:
+            own.clear()
+
+
+def _members(
+    slide: Slide,
+    orders: Sequence[Order],
+    shelf: Shelf,
+    store: MapStore | None,
+    precision: str,
+    cancelled: Callable[[], bool] | None,
+    said: Callable[[str], None] | None,
+) -> Iterator[tuple[Order, MemberMap]]:
+    """Yield every member's map: from the store, or computed while the next one is being read."""
+    keys = [
+        map_key(
+            order.recipe,
+            order.member,
+            slide_digest=slide.digest,
+            checkpoint_digest=order.digest,
+            precision=precision,
+        )
+        for order in orders
+    ]
+    absent = [i for i, key in enumerate(keys) if store is None or key not in store]
+    pixels = None
+    for index, (order, key) in enumerate(zip(orders, keys, strict=True)):
+        made = None if store is None or index in absent else store.get(key)
+        if made is None:
+            pixels = open_pixels(slide) if pixels is None else pixels
+            network = shelf.take(order, said=said)
+            following = next((i for i in absent if i > index), None)
+            if following is not None:
+                shelf.expect(orders[following])
+            made = predict_member(
+                network,
+                pixels,
+                order.recipe,
+                order.member,
+                um_per_px=slide.um_per_px,
+                cancelled=cancelled,
+                precision=precision,
+                said=said,
+            )
+            if store is not None:
+                store.put(key, made)
+        yield order, made

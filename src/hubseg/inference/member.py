@@ -1,0 +1,181 @@
+"""One member: its network from its file, and its map of a slide, whole or in tiles.
+
+Responsible for putting scene, tiles and passes together. Does not know recipes' mixing nor which
+networks stay loaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+
+from hubseg.inference.device import choose_precision
+from hubseg.inference.passes import Answer, Footing, Passes
+from hubseg.inference.scene import LARGEST, Scene, see
+from hubseg.inference.tiling import Tiling
+from hubseg.network import build, fold, is_sized, load_into, read_checkpoint
+from hubseg.probability import MemberMap
+from hubseg.tta import views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+
+__all__ = ["load_member", "open_pixels", "predict_member"]
+
+_TILING = Tiling()
+
+
+def open_pixels(slide: Slide) -> NDArray[np.uint8] | Slide:
+    """Return a slide's pixels, or the slide itself where they are too many to hold in memory."""
+    return slide.read() if slide.height * slide.width <= LARGEST else slide
+
+
+def load_member(
+    recipe: Recipe,
+    member: Member,
+    path: Path,
+    device: torch.device,
+    *,
+    tiling: Tiling = _TILING,
+    compiled: bool = False,
+) -> nn.Module:
+    """Build a member's network on `device` with the weights of the file `path`.
+
+    Parameters
+    ----------
+    compiled
+        Hand the network to torch.compile: its first pass takes minutes and needs a C++ compiler.
+
+    Raises
+    ------
+    ValueError
+        When the file is refused or does not fit the network.
+    """
+    size = recipe.resolutions[member.resolution].size or tiling.side
+    sized = size if is_sized(member.network) else None
+    network = build(member.network, size=sized)
+    load_into(network, read_checkpoint(path))
+    network = fold(network.eval().requires_grad_(False), size=sized)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return cast("nn.Module", torch.compile(network)) if compiled else network
+
+
+def predict_member(
+    network: nn.Module,
+    pixels: NDArray[np.uint8] | Slide,
+    recipe: Recipe,
+    member: Member,
+    *,
+    um_per_px: float | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    precision: str = "auto",
+    said: Callable[[str], None] | None = None,
+    tiling: Tiling = _TILING,
+) -> MemberMap:
+    """Run one member of `recipe` on a slide.
+
+    Parameters
+    ----------
+    network
+        From :func:`load_member`; its device is used.
+    pixels
+        RGB uint8 (H, W, 3), or a slide that is too large for memory and is read by window.
+    um_per_px
+        The slide's pixel size, µm/px, where it is known.
+    cancelled
+        Asked before each view and each layer.
+    precision
+        auto, float32, float16 or bfloat16; auto is float16 on CUDA and float32 on a CPU.
+    said
+        Told in a few words when memory runs out and something gives way.
+    tiling
+        How a slide too large for one pass is covered.
+
+    Raises
+    ------
+    Cancelled
+        When `cancelled` says so.
+    ValueError
+        When the precision or the slide's pixel size is wrong.
+    MemoryError
+        When not even one view fits.
+    """
+    device = next(network.parameters()).device
+    fixed = is_sized(member.network)
+    resolution = recipe.resolutions[member.resolution]
+    scene = see(
+        pixels,
+        recipe,
+        resolution,
+        um_per_px,
+        at_least=tiling.side if fixed and resolution.size is None else 0,
+    )
+    view_set = views(recipe.tta)
+    # several views at once are slower on a CPU: they no longer fit into its caches
+    at_once = len(view_set) if device.type == "cuda" else 1
+    footing = Footing(device, choose_precision(precision, device), at_once)
+    passes = Passes(network, footing, view_set, cancelled=cancelled, said=said)
+    high, wide = scene.padded
+    whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
+    return _put_together(scene, _tiles(scene, passes, None if whole else tiling))
+
+
+_Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]
+
+
+def _tiles(scene: Scene, passes: Passes, tiling: Tiling | None) -> Iterator[_Tile]:
+    """Yield each tile's top and left, its weights (None: all one) and its answer."""
+    high, wide = scene.padded
+    if tiling is None:
+        yield 0, 0, None, passes.mean(scene.tensor())
+        return
+    columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
+    for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True):
+        for left, across in columns:
+            window = scene.tensor(top, left, len(down), len(across))
+            yield top, left, np.outer(down, across), passes.mean(window)
+
+
+def _put_together(scene: Scene, tiles: Iterator[_Tile]) -> MemberMap:
+    """Add up weighted tiles at the network's output resolution, and average what its heads say."""
+    values: NDArray[np.float32] | None = None
+    organ, pixel_size = [], []
+    for top, left, weights, answer in tiles:
+        if answer.organ is not None:
+            organ.append(answer.organ)
+        if answer.pixel_size is not None:
+            pixel_size.append(answer.pixel_size)
+        if weights is None:
+            step = scene.padded[0] // answer.values.shape[0]
+            values = answer.values[: scene.valid[0] // step, : scene.valid[1] // step]
+            continue
+        step = weights.shape[0] // answer.values.shape[0]
+        if values is None:
+            values = np.zeros([side // step for side in scene.valid], np.float32)
+        into = values[top // step :, left // step :]
+        high = min(into.shape[0], answer.values.shape[0])
+        wide = min(into.shape[1], answer.values.shape[1])
+        share = _coarser(weights, step)[:high, :wide]
+        into[:high, :wide] += answer.values[:high, :wide] * share
+    side = sum(1.0 / scale for scale in scene.scale) / 2
+    return MemberMap(
+        values=np.ascontiguousarray(values, np.float32),
+        organ=tuple(np.mean(organ, axis=0).tolist()) if organ else None,
+        um_per_px=float(np.mean(pixel_size)) * 10.0 * side if pixel_size else None,
+    )
+
+
+def _coarser(weights: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """Average weights over step × step px: they still add up to one."""
+    high, wide = weights.shape[0] // step, weights.shape[1] // step
+    blocks = weights.reshape(high, step, wide, step)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)

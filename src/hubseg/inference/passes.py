@@ -1,0 +1,223 @@
+"""Forward passes: views in batches, their mean on the device, stopping, and running out of memory.
+
+Responsible for what happens between an image on the device and the mean of its views. Does not
+know slides, tiles or files.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from hubseg.network import Prediction
+    from hubseg.tta import View
+
+__all__ = ["Answer", "Cancelled", "Footing", "Passes", "stopping"]
+
+
+class Cancelled(RuntimeError):
+    """A person asked the run to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The mean over views of one image.
+
+    Attributes
+    ----------
+    values
+        float32 (h, w), 0-1, at the network's output resolution.
+    organ
+        Mean softmax over organs, (5,); None without that head.
+    pixel_size
+        µm/px of the image divided by 10; None without that head.
+    """
+
+    values: NDArray[Any]
+    organ: tuple[float, ...] | None
+    pixel_size: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Where and how passes run: the device, the arithmetic, and how many views at once."""
+
+    device: torch.device
+    precision: torch.dtype
+    at_once: int
+
+    def lower(self) -> tuple[Footing, str]:
+        """Return the next footing that needs less memory, and what to say about it.
+
+        Raises
+        ------
+        MemoryError
+            When there is none.
+        """
+        where = "the GPU" if self.device.type == "cuda" else "the computer"
+        if self.at_once > 1:
+            fewer = self.at_once // 2
+            views = "one view" if fewer == 1 else f"{fewer} views"
+            return replace(self, at_once=fewer), f"out of memory on {where}: {views} at once"
+        if self.device.type == "cpu":
+            raise MemoryError(
+                "The computer has not enough memory for one view of this network: close other "
+                "programs, or use a smaller size in the recipe."
+            )
+        if self.precision == torch.float32:
+            half = replace(self, precision=torch.float16)
+            return half, f"out of memory on {where}: half precision"
+        slow = Footing(torch.device("cpu"), torch.float32, 1)
+        return slow, f"out of memory on {where}: this network runs on the CPU"
+
+
+@contextmanager
+def stopping(network: nn.Module, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+    """Ask `cancelled` before each layer, so that a long pass stops within one layer's time.
+
+    Raises
+    ------
+    Cancelled
+        From inside the pass, when `cancelled` says so.
+    """
+
+    def ask(*_: object) -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("The run was stopped.")
+
+    compiled = hasattr(network, "_orig_mod")  # hooks would have to be compiled in
+    leaves = [] if compiled or cancelled is None else network.modules()
+    hooks = [m.register_forward_pre_hook(ask) for m in leaves if not list(m.children())]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class Passes:
+    """Runs one network over images, view by view or several at once.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode, on the footing's device.
+    footing
+        Where to begin; memory running out lowers it, and it stays low.
+    view_set
+        Views to average.
+    cancelled
+        Asked before each batch of views and before each layer.
+    said
+        Told in a few words whenever the footing is lowered.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        footing: Footing,
+        view_set: Sequence[View],
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        said: Callable[[str], None] | None = None,
+    ) -> None:
+        self.network = network
+        self.footing = footing
+        self._views = tuple(view_set)
+        self._cancelled = cancelled
+        self._said = said
+
+    def mean(self, image: Tensor) -> Answer:
+        """Return the mean over all views of an image float32 (1, 3, h, w).
+
+        Raises
+        ------
+        Cancelled
+            When `cancelled` says so.
+        MemoryError
+            When not even one view fits on the CPU.
+        """
+        told: list[tuple[Tensor, Tensor | None, Tensor | None]] = []
+        waiting = [
+            [view for view in self._views if bool(view.turns % 2) == turned]
+            for turned in ((False, True) if image.shape[-1] != image.shape[-2] else ())
+        ] or [list(self._views)]
+        for group in waiting:
+            while group:
+                batch = group[: self.footing.at_once]
+                try:
+                    told.append(self._batch(image, batch))
+                except torch.OutOfMemoryError:
+                    told = self._lower(told)
+                    continue
+                del group[: len(batch)]
+        return self._mean(told)
+
+    def _batch(
+        self, image: Tensor, batch: Sequence[View]
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return the sum over a batch of views, put back in place, and the sums of both heads."""
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("The run was stopped.")
+        with torch.inference_mode(), self._arithmetic(), stopping(self.network, self._cancelled):
+            here = self._move(image)
+            seen = torch.cat([view.forward(here) for view in batch])
+            answer: Prediction = self.network(seen.contiguous(memory_format=torch.channels_last))
+            probability = torch.sigmoid(answer.logits[:, 0].float())
+            summed = batch[0].inverse(probability[0])
+            for view, one in zip(batch[1:], probability[1:], strict=True):
+                summed = summed + view.inverse(one)
+            organ, size = answer.organ, answer.pixel_size
+            return (
+                summed,
+                None if organ is None else torch.softmax(organ.float(), 1).sum(0),
+                None if size is None else size.float().sum(),
+            )
+
+    def _mean(self, told: Sequence[tuple[Tensor, Tensor | None, Tensor | None]]) -> Answer:
+        count = len(self._views)
+        with torch.inference_mode():
+            values = told[0][0]
+            for summed, _, _ in told[1:]:
+                values = values + summed
+            organs = [organ for _, organ, _ in told if organ is not None]
+            sizes = [size for _, _, size in told if size is not None]
+            return Answer(
+                values=(values / count).cpu().numpy(),
+                organ=tuple((torch.stack(organs).sum(0) / count).tolist()) if organs else None,
+                pixel_size=sum(map(float, sizes)) / count if sizes else None,
+            )
+
+    def _lower(self, told: list[Any]) -> list[Any]:
+        """Take the next lower footing, say so, and bring along what was computed."""
+        before = self.footing.device
+        self.footing, said = self.footing.lower()
+        if self._said is not None:
+            self._said(said)
+        if self.footing.device != before:
+            self.network = self._move(self.network)
+            told = [tuple(None if t is None else self._move(t) for t in part) for part in told]
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return told
+
+    def _move(self, thing: Any) -> Any:
+        return thing.to(self.footing.device)
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        """Calculate in the footing's precision; on CUDA let it look for the fastest way once."""
+        kind, precision = self.footing.device.type, self.footing.precision
+        lower = precision != torch.float32
+        fastest = torch.backends.cudnn.flags(benchmark=True) if kind == "cuda" else nullcontext()
+        with fastest, torch.autocast(kind, precision) if lower else nullcontext():
+            yield

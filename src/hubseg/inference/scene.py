@@ -1,0 +1,169 @@
+"""A slide as one resolution of a recipe sees it: resized, padded, normalised, by window.
+
+Responsible for the preprocessing of the published recipe and of ours. Does not know networks,
+views or tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+
+from hubseg.inference.resample import Resampled
+from hubseg.recipe import MULTIPLE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from hubseg.recipe import Normalize, Recipe, Resolution
+    from hubseg.slide import Slide
+
+__all__ = ["LARGEST", "Scene", "input_size", "normalise", "resize_pixels", "see"]
+
+LARGEST = 1 << 27  # px: a slide larger than this is never held in memory at once (384 MiB)
+
+
+_Window = Callable[[int, int, int, int], "NDArray[np.uint8]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A slide as a network sees it.
+
+    Attributes
+    ----------
+    valid
+        Height and width of the part that shows the slide, px; the rest is padding by reflection.
+    padded
+        Height and width with padding, multiples of 32.
+    scale
+        Slide px per input px, vertical and horizontal.
+    """
+
+    valid: tuple[int, int]
+    padded: tuple[int, int]
+    scale: tuple[float, float]
+    _read: _Window
+    _normalise: Callable[[NDArray[np.uint8]], Tensor]
+
+    def tensor(self, top: int = 0, left: int = 0, height: int = 0, width: int = 0) -> Tensor:
+        """Return a window, float32 (1, 3, height, width), normalised; the whole by default."""
+        rows = _reflected(top, height or self.padded[0], self.valid[0])
+        columns = _reflected(left, width or self.padded[1], self.valid[1])
+        first, origin = int(rows.min()), int(columns.min())
+        pixels = self._read(
+            first, origin, int(rows.max()) + 1 - first, int(columns.max()) + 1 - origin
+        )
+        if pixels.shape[:2] != (len(rows), len(columns)):
+            pixels = pixels[np.ix_(rows - first, columns - origin)]
+        return self._normalise(pixels)[None]
+
+
+def see(
+    pixels: NDArray[np.uint8] | Slide,
+    recipe: Recipe,
+    resolution: Resolution,
+    um_per_px: float | None = None,
+    *,
+    at_least: int = 0,
+) -> Scene:
+    """Prepare a slide for one resolution of a recipe.
+
+    Parameters
+    ----------
+    pixels
+        RGB uint8 (H, W, 3); or a slide, which is then read by window.
+    um_per_px
+        The slide's pixel size, µm/px, where it is known.
+    at_least
+        Side in px to which a smaller slide is padded, for networks made for one size.
+
+    Raises
+    ------
+    ValueError
+        When the resolution is in µm/px and the slide's pixel size is not known.
+    """
+    known = pixels.shape[:2] if isinstance(pixels, np.ndarray) else (pixels.height, pixels.width)
+    height, width = input_size(resolution, known[0], known[1], um_per_px)
+    if isinstance(pixels, np.ndarray):
+        read = _windows_of(resize_pixels(pixels, resolution, um_per_px))
+    else:
+        shrinks = resolution.size is None and height < known[0]
+        read = Resampled(pixels, height, width, shrinks).read
+    return Scene(
+        valid=(height, width),
+        padded=(max(at_least, _rounded_up(height)), max(at_least, _rounded_up(width))),
+        scale=(known[0] / height, known[1] / width),
+        _read=read,
+        _normalise=lambda seen: normalise(seen, recipe.normalize, recipe.channel_order),
+    )
+
+
+def input_size(
+    resolution: Resolution, height: int, width: int, um_per_px: float | None
+) -> tuple[int, int]:
+    """Return the height and width, in px, to which a slide is resized.
+
+    ``size`` squeezes to a square; ``scale`` and ``um_per_px`` keep the aspect ratio and give even
+    numbers, because networks answer at half resolution.
+
+    Raises
+    ------
+    ValueError
+        When the resolution is in µm/px and the slide's pixel size is not known.
+    """
+    if resolution.size is not None:
+        return resolution.size, resolution.size
+    if resolution.scale is not None:
+        factor = resolution.scale
+    elif resolution.um_per_px is not None and um_per_px is not None:
+        factor = um_per_px / resolution.um_per_px
+    else:
+        raise ValueError(
+            "The recipe runs at a fixed µm/px but the slide's pixel size is not known: enter it "
+            "beside the slide's organ."
+        )
+    return max(2, round(height * factor / 2) * 2), max(2, round(width * factor / 2) * 2)
+
+
+def resize_pixels(
+    pixels: NDArray[np.uint8], resolution: Resolution, um_per_px: float | None = None
+) -> NDArray[np.uint8]:
+    """Resize RGB pixels uint8 (H, W, 3) as `resolution` asks.
+
+    ``size`` uses bilinear sampling as published; the others average areas when they shrink.
+    """
+    height, width = input_size(resolution, pixels.shape[0], pixels.shape[1], um_per_px)
+    shrinks = resolution.size is None and height < pixels.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+
+
+def normalise(pixels: NDArray[np.uint8], normalize: Normalize, channel_order: str) -> Tensor:
+    """Turn RGB pixels uint8 (h, w, 3) into a network's input float32 (3, h, w)."""
+    ordered = pixels[..., ::-1] if channel_order == "bgr" else pixels
+    channels = np.ascontiguousarray(ordered.transpose(2, 0, 1), np.float32)
+    return torch.from_numpy(
+        channels / np.float32(normalize.divide) - np.float32(normalize.subtract)
+    )
+
+
+def _windows_of(resized: NDArray[np.uint8]) -> _Window:
+    return lambda top, left, rows, columns: resized[top : top + rows, left : left + columns]
+
+
+def _rounded_up(length: int) -> int:
+    return -(-length // MULTIPLE) * MULTIPLE
+
+
+def _reflected(first: int, count: int, length: int) -> NDArray[np.int64]:
+    """Return the px shown at positions that may lie beyond the end: mirrored, edge px once."""
+    period = max(1, 2 * (length - 1))
+    position = np.arange(first, first + count) % period
+    return np.where(position < length, position, period - position)

@@ -1,0 +1,166 @@
+"""Networks kept ready on their device within a memory budget, and the next one read meanwhile.
+
+Responsible for which networks stay loaded (the least recently used goes first) and for reading
+ahead in a thread. Does not run them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from hubseg.inference.device import choose_device
+from hubseg.inference.member import load_member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import nn
+
+    from hubseg.recipe import Member, Recipe
+
+__all__ = ["Order", "Shelf"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which network is wanted, from which file, and where.
+
+    Attributes
+    ----------
+    recipe, member, path
+        What is run, and its checkpoint.
+    digest
+        Of the file's bytes: another file under the same name is another network.
+    device
+        auto, cpu, cuda or cuda:N.
+    """
+
+    recipe: Recipe
+    member: Member
+    path: Path
+    digest: str
+    device: str = "auto"
+
+    @property
+    def key(self) -> tuple[str, str, int | None, str]:
+        """What tells networks apart: two sizes of one file may share one, unless it is sized."""
+        size = self.recipe.resolutions[self.member.resolution].size
+        return self.digest, self.device, size, self.member.network.model_dump_json()
+
+
+class Shelf:
+    """Loaded networks within a budget. For one thread at a time, beside its own reading thread.
+
+    Parameters
+    ----------
+    budget
+        Bytes of tensors kept loaded; the network in use stays even where it alone is larger.
+    compiled
+        Hand every network to torch.compile.
+    """
+
+    def __init__(self, budget: int, *, compiled: bool = False) -> None:
+        self.budget = budget
+        self.compiled = compiled
+        self._loaded: OrderedDict[tuple[object, ...], nn.Module] = OrderedDict()
+        self._coming: dict[tuple[object, ...], Future[nn.Module]] = {}
+        self._reader: ThreadPoolExecutor | None = None
+
+    def __len__(self) -> int:
+        return len(self._loaded)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of tensors now loaded."""
+        return sum(map(_nbytes, self._loaded.values()))
+
+    def expect(self, order: Order) -> None:
+        """Begin to read a network in a thread, unless it is there or on its way.
+
+        Only one is ever on its way: it waits in the computer's memory, not on the device.
+        """
+        if order.key in self._loaded or self._coming:
+            return
+        if self._reader is None:
+            self._reader = ThreadPoolExecutor(1, thread_name_prefix="hubseg-checkpoint")
+        self._coming[order.key] = self._reader.submit(self._read, order)
+
+    def take(self, order: Order, *, said: Callable[[str], None] | None = None) -> nn.Module:
+        """Return a network on its device, reading it if need be.
+
+        Parameters
+        ----------
+        said
+            Told in a few words when there is no room for it on the device.
+
+        Raises
+        ------
+        ValueError
+            When the file is refused or does not fit the network.
+        """
+        network = self._loaded.pop(order.key, None)
+        if network is None:
+            coming = self._coming.pop(order.key, None)
+            network = self._read(order) if coming is None else coming.result()
+        self._make_room(_nbytes(network))
+        network = self._placed(network, choose_device(order.device), said)
+        self._loaded[order.key] = network
+        return network
+
+    def clear(self) -> None:
+        """Forget every network and end the reading thread; the device's memory is free again."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.shutdown(cancel_futures=True)
+        self._coming.clear()
+        self._loaded.clear()
+        _give_back()
+
+    def _read(self, order: Order) -> nn.Module:
+        return load_member(
+            order.recipe,
+            order.member,
+            order.path,
+            torch.device("cpu"),
+            compiled=self.compiled,
+        )
+
+    def _make_room(self, wanted: int) -> None:
+        dropped = False
+        while self._loaded and self.nbytes + wanted > self.budget:
+            self._loaded.popitem(last=False)
+            dropped = True
+        if dropped:
+            _give_back()
+
+    def _placed(
+        self, network: nn.Module, device: torch.device, said: Callable[[str], None] | None
+    ) -> nn.Module:
+        """Move a network to its device; where that has no room, drop the others, then stay."""
+        try:
+            return network.to(device)
+        except torch.OutOfMemoryError:
+            self._loaded.clear()
+            _give_back()
+        try:
+            return network.to(device)
+        except torch.OutOfMemoryError:
+            if said is not None:
+                said(f"no room for this network on {device}: it runs on the CPU")
+            return network.to("cpu")
+
+
+def _give_back() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _nbytes(network: nn.Module) -> int:
+    tensors = (*network.parameters(), *network.buffers())
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,23 @@
+"""Networks: how they are made, which files fit them, and what they cost."""
+
+from __future__ import annotations
+
+from hubseg.network.checkpoint import Checkpoint, fit, load_into, read_checkpoint
+from hubseg.network.cost import Cost, cost
+from hubseg.network.families import build, is_sized
+from hubseg.network.folding import fold
+from hubseg.network.unet import Prediction, TimmUnet
+
+__all__ = [
+    "Checkpoint",
+    "Cost",
+    "Prediction",
+    "TimmUnet",
+    "build",
+    "cost",
+    "fit",
+    "fold",
+    "is_sized",
+    "load_into",
+    "read_checkpoint",
+]

@@ -1,0 +1,159 @@
+"""The network families: from a recipe's specification to a network with fresh random weights.
+
+Responsible for finding the encoder, for what it needs (image size, order of axes) and for saying
+what is wrong with a specification. Does not know files or devices.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from hubseg.network.unet import Prediction, TimmUnet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hubseg.recipe import NetworkSpec
+
+__all__ = ["SmpNetwork", "build", "is_sized"]
+
+# Families whose old names timm resolves without telling that they are made for one image size.
+_SIZED = ("coat", "swin", "vit", "maxvit", "maxxvit", "coatnet", "beit", "deit")
+_STRIDES = ([2, 4, 8, 16, 32], [4, 8, 16, 32])
+
+
+class SmpNetwork(nn.Module):
+    """A network of segmentation_models_pytorch, which answers at full resolution, without heads.
+
+    Parameters
+    ----------
+    network
+        Maps (B, 3, h, w) to logits (B, 1, h, w).
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Prediction:
+        """Predict for a normalised batch (B, 3, h, w); h and w multiples of 32."""
+        return Prediction(self.network(x))
+
+
+def build(spec: NetworkSpec, *, size: int | None = None) -> nn.Module:
+    """Build the network of `spec` with fresh random weights.
+
+    Parameters
+    ----------
+    spec
+        Kind, architecture, encoder and decoder.
+    size
+        Image side in px, for encoders that are made for one size; None where it varies.
+
+    Returns
+    -------
+    Module
+        Maps a normalised batch (B, 3, h, w) to a :class:`Prediction`.
+
+    Raises
+    ------
+    ValueError
+        When the encoder is not known or cannot give the feature levels that are needed.
+    ModuleNotFoundError
+        When `kind` is ``smp`` and segmentation_models_pytorch is not installed.
+    """
+    return _smp(spec, size) if spec.kind == "smp" else _timm_unet(spec, size)
+
+
+def is_sized(spec: NetworkSpec) -> bool:
+    """Tell whether the encoder is made for one image size and must be told which."""
+    import timm
+
+    name = spec.encoder.removeprefix("tu-") if spec.kind == "smp" else spec.encoder
+    if spec.kind == "smp" and name == spec.encoder:
+        return False  # smp's own encoders take any size
+    known = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    return known.fixed_input_size if known is not None else name.startswith(_SIZED)
+
+
+def _arguments(spec: NetworkSpec, size: int | None) -> dict[str, Any]:
+    sized = size is not None and "img_size" not in spec.encoder_args and is_sized(spec)
+    return dict(spec.encoder_args) | ({"img_size": size} if sized else {})
+
+
+def _timm_unet(spec: NetworkSpec, size: int | None) -> TimmUnet:
+    import timm
+
+    if not timm.is_model(spec.encoder):
+        raise ValueError(
+            f"timm {timm.__version__} does not know the encoder {spec.encoder!r}: correct "
+            "`network.encoder` in the recipe."
+        )
+    try:
+        with warnings.catch_warnings():
+            # old names of encoders are what the published files are called by
+            warnings.filterwarnings("ignore", "Mapping deprecated model name", UserWarning)
+            encoder = timm.create_model(
+                spec.encoder, features_only=True, pretrained=False, **_arguments(spec, size)
+            )
+    except (TypeError, RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"timm cannot build {spec.encoder!r} with feature levels ({error}): choose another "
+            "`network.encoder` or correct `encoder_args`."
+        ) from error
+    strides = list(encoder.feature_info.reduction())
+    if strides not in _STRIDES:
+        raise ValueError(
+            f"The encoder {spec.encoder!r} gives feature levels of strides {_listed(strides)}; "
+            "this U-Net needs 2, 4, 8, 16, 32 or 4, 8, 16, 32: choose another encoder, or the "
+            "right levels with `encoder_args: {out_indices: [...]}`."
+        )
+    return TimmUnet(
+        encoder,
+        tuple(encoder.feature_info.channels()),
+        spec.decoder,
+        channels_last=str(getattr(encoder, "output_fmt", "")).endswith("NHWC"),
+    )
+
+
+def _smp(spec: NetworkSpec, size: int | None) -> SmpNetwork:
+    try:
+        import segmentation_models_pytorch as smp
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "Networks of kind smp need segmentation_models_pytorch: run "
+            "pip install 'napari-hubseg[smp]'."
+        ) from error
+    architecture = getattr(smp, spec.architecture or "Unet")
+    try:
+        network = architecture(
+            spec.encoder, encoder_weights=None, classes=1, **_arguments(spec, size)
+        )
+    except KeyError as error:
+        raise ValueError(
+            f"segmentation_models_pytorch {smp.__version__} does not know the encoder "
+            f"{spec.encoder!r}: correct `network.encoder` in the recipe (timm's encoders are "
+            f"spelled tu-NAME)."
+        ) from error
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"segmentation_models_pytorch cannot build {architecture.__name__} with the encoder "
+            f"{spec.encoder!r} ({_first_line(error)}): choose another `network.encoder` or correct "
+            "`encoder_args`."
+        ) from error
+    return SmpNetwork(network)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(_lines(error)), type(error).__name__)
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    yield from filter(None, map(str.strip, str(error).splitlines()))
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))

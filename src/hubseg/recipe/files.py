@@ -1,0 +1,50 @@
+"""Where a recipe's checkpoints lie.
+
+Responsible for the names they are looked for under and for saying what is missing. Does not read
+them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hubseg.recipe.entries import Member
+
+__all__ = ["find_checkpoint", "find_checkpoints"]
+
+ENDINGS = ("", ".safetensors", ".pth", ".pt")
+
+
+def find_checkpoint(name: str, folders: Sequence[Path]) -> Path | None:
+    """Return the file of a checkpoint in the first folder that has it, with any known ending."""
+    for folder in folders:
+        for ending in ENDINGS:
+            path = Path(folder) / f"{name}{ending}"
+            if path.is_file():
+                return path
+    return None
+
+
+def find_checkpoints(members: Sequence[Member], folders: Sequence[Path]) -> dict[str, Path]:
+    """Return the file of every member's checkpoint, by checkpoint name.
+
+    Raises
+    ------
+    FileNotFoundError
+        When some are missing; the message names them and says where they were looked for.
+    """
+    names = dict.fromkeys(member.checkpoint for member in members)
+    found = {name: find_checkpoint(name, folders) for name in names}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        where = ", ".join(str(folder) for folder in folders) or "no folder at all"
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(names)} checkpoints are missing ({', '.join(missing[:3])}"
+            f"{more}; looked in {where}): name the folder that holds them."
+        )
+    return {name: path for name, path in found.items() if path is not None}
