@@ -1,15 +1,17 @@
 """Work that must not hold up the window: functions run in threads, answers in the GUI thread.
 
 Responsible for handing a result, or one sentence about what went wrong, back to the thread that
-asked. Does not know what the work is.
+asked: one at a time, so that the window draws and listens between two of them. Does not know what
+the work is.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,18 +33,21 @@ class Background(QObject):
     """A few threads, and one signal that brings their answers home."""
 
     _answered = Signal(object, object, object)
-    _postponed = Signal(object)
 
     def __init__(self, threads: int = 2) -> None:
         super().__init__()
         self._open: dict[Future[Any], Callable[[Any], object]] = {}  # answers to be let go of
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hubseg")
         self._closed = False
-        self._held: list[tuple[Any, Any, Any]] | None = None
+        self._home: deque[tuple[Any, Any, Any]] = deque()
+        self._next = QTimer(self)  # Qt hands over all queued signals at once, but a timer by turns
+        self._next.setSingleShot(True)
+        self._next.setInterval(0)
+        self._next.timeout.connect(self._hand_over)
+        self._held = False
         self.waiting = 0  # answers not yet home
-        self._postponed.connect(self._do, Qt.ConnectionType.QueuedConnection)
         # queued, always: an answer must not overtake the rest of the function that asked
-        self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
+        self._answered.connect(self._take_home, Qt.ConnectionType.QueuedConnection)
 
     def submit(
         self,
@@ -65,19 +70,28 @@ class Background(QObject):
         future.add_done_callback(lambda done: self._answered.emit(done, then, failed))
 
     def later(self, work: Callable[[], object]) -> None:
-        """Run `work` in the owner's thread, once what runs now has returned."""
-        self._postponed.emit(work)
+        """Run `work` in the owner's thread, once what runs now has returned and been drawn."""
+        done: Future[None] = Future()
+        done.set_result(None)
+        self.waiting += 1
+        self._take_home(done, lambda _: work(), lambda _: None)
 
-    def _do(self, work: Callable[[], object]) -> None:
-        if not self._closed:
-            work()
-
-    def _hand_over(
+    def _take_home(
         self, done: Future[Any], then: Callable[[Any], object], failed: Callable[[str], object]
     ) -> None:
-        if self._held is not None:
-            self._held.append((done, then, failed))
+        self._home.append((done, then, failed))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._home and not self._held:
+            self._next.start()
+
+    def _hand_over(self) -> None:
+        """Give one answer to who asked for it."""
+        if self._held or not self._home:
             return
+        done, then, failed = self._home.popleft()
+        self._go_on()
         self.waiting -= 1
         self._open.pop(done, None)
         if self._closed or done.cancelled():
@@ -90,20 +104,19 @@ class Background(QObject):
 
     def hold(self) -> None:
         """Keep answers back until :meth:`release`."""
-        if self._held is None:
-            self._held = []
+        self._held = True
 
     def release(self) -> None:
         """Hand over what was kept back, and what comes."""
-        held, self._held = self._held or [], None
-        for answer in held:
-            self._hand_over(*answer)
+        self._held = False
+        self._go_on()
 
     def close(self) -> None:
         """Wait for what is running, drop what is not, and hand over nothing more."""
         if self._closed:
             return
         self._closed = True
+        self._next.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for future, drop in self._open.items():
             if not future.cancelled() and future.exception() is None:

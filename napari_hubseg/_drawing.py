@@ -2,7 +2,7 @@
 
 Responsible for the data of the layer `mask`: full-size drawing in a thread, windows at once, and
 for taking strokes to the session. Nothing is drawn anew under a hand that is drawing. Does not know
-colours or when a layer is visible.
+the map, colours or when a layer is visible.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_hubseg._overlay import burn, drawn, edge_width
+from napari_hubseg._overlay import drawn, edge_width
+from napari_hubseg._stack import redraw
 from napari_hubseg._strokes import grown, take_stroke
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ class MaskDrawing:
             self.draw_all()
         else:
             self.draw(window)
-            self._burn(window)
 
     def draw_all(self) -> None:
         """Draw the whole mask: computed in a thread, again if it changed meanwhile."""
@@ -84,7 +84,7 @@ class MaskDrawing:
             layer = self._stack.get("mask")
             if layer is not None and layer.data.shape == values.shape:
                 layer.data[...] = values
-                layer.refresh()
+                redraw(layer)
             self.finished.emit()
 
         def failed(said: str) -> None:
@@ -103,18 +103,7 @@ class MaskDrawing:
         values = drawn(mask[top : top + height, left : left + across], width)
         y, x, h, w = grown(window, width, mask.shape)
         layer.data[y : y + h, x : x + w] = values[y - top : y - top + h, x - left : x - left + w]
-        layer.refresh()
-
-    def _burn(self, window: Window) -> None:
-        """Put the strokes inside a window into what a preview shows; drawn with the next one."""
-        layer, found = self._stack.get("probability"), self._session.probability
-        edits = self._session.edits
-        if layer is None or found is None or edits is None:
-            return
-        top, left, height, width = window
-        place = slice(top, top + height), slice(left, left + width)
-        if layer.data.shape == found.values.shape:
-            burn(found.values[place], edits.override(window), layer.data[place])
+        redraw(layer)
 
     # ---- a hand that draws ---------------------------------------------------------------------
 

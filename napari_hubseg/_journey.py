@@ -39,11 +39,20 @@ _BEAT_MS = 5
 
 
 class Stalls(QObject):
-    """Measures the longest time in which the window did nothing."""
+    """Measures the longest time in which the window did nothing.
+
+    Attributes
+    ----------
+    longest_ms
+        Longest gap between two beats, by the clock.
+    busiest_ms
+        Most that this thread computed between two beats: the same on a busy machine.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.longest_ms = 0.0
+        self.longest_ms = self.busiest_ms = 0.0
+        self._spent = 0.0
         self._clock = QElapsedTimer()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -52,7 +61,8 @@ class Stalls(QObject):
 
     def start(self) -> None:
         """Begin to measure."""
-        self.longest_ms = 0.0
+        self.longest_ms = self.busiest_ms = 0.0
+        self._spent = time.thread_time()
         self._clock.start()
         self._timer.start()
 
@@ -63,11 +73,15 @@ class Stalls(QObject):
         try:
             yield
         finally:
+            self._spent = time.thread_time()
             self._clock.restart()
             self._timer.start()
 
     def _beat(self) -> None:
         self.longest_ms = max(self.longest_ms, self._clock.nsecsElapsed() / 1e6 - _BEAT_MS)
+        spent = time.thread_time()
+        self.busiest_ms = max(self.busiest_ms, 1e3 * (spent - self._spent))
+        self._spent = spent
         self._clock.restart()
 
     def stop(self) -> float:

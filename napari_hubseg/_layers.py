@@ -13,14 +13,8 @@ import numpy as np
 from psygnal import Signal
 
 from napari_hubseg._drawing import MaskDrawing
-from napari_hubseg._overlay import (
-    STROKE,
-    burn,
-    heat,
-    limits,
-    mask_colours,
-    preview,
-)
+from napari_hubseg._map_drawing import MapDrawing
+from napari_hubseg._overlay import STROKE, heat, limits, mask_colours, preview
 from napari_hubseg._pixels import pixels
 from napari_hubseg._stack import LayerStack
 
@@ -28,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari.components import ViewerModel
-    from numpy.typing import NDArray
 
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
@@ -77,6 +70,9 @@ class LayerBinding:
         self._drawing = MaskDrawing(session, self._stack, background)
         self._drawing.finished.connect(self._end_preview)
         self._drawing.failed.connect(self.failed.emit)
+        self._map = MapDrawing(session, self._stack, background)
+        self._map.finished.connect(self._map_is_there)
+        self._map.failed.connect(self.failed.emit)
         self._shown = False  # whether the pixels on screen are those of the current slide
         self._asked = 0  # slides asked for; an answer to an older question is dropped
         self._hand_on = False  # a hand is on a threshold
@@ -90,6 +86,7 @@ class LayerBinding:
         )
         for signal, slot in self._connections:
             signal.connect(slot)
+        self._stack.warm_up()
 
     # ---- tools and views -----------------------------------------------------------------------
 
@@ -161,11 +158,11 @@ class LayerBinding:
         self._asked += 1
         asked = self._asked
         self._shown = self._previewing = self._hand_on = False
-        self._drawing.slide = ""
+        self._drawing.slide = self._map.slide = ""
         for name in ("probability", "disagreement", "mask"):
             layer = self._stack.get(name)
-            if layer is not None and layer.visible:  # what is drawn belongs to another slide
-                layer.visible = False
+            if layer is not None and layer.visible and not self._stack.empty:
+                layer.visible = False  # what is drawn belongs to another slide
                 self._hidden.append(layer)
         if slide is None:
             return
@@ -184,23 +181,28 @@ class LayerBinding:
         self._background.submit(read, show, failed)
 
     def _show_pixels(self, slide: Slide, read: Any) -> None:
+        """Show the slide, and what is drawn over it when that has been seen: one at a time."""
         shape = (slide.height, slide.width)
         self._shown = True
-        self._place()
         self._stack.put("slide", read)
-        self._stack.put("probability", np.zeros(shape, np.float32))
-        self._stack.put("disagreement", np.zeros((1, 1), np.float32))
-        self._stack.put("mask", np.zeros(shape, np.uint8))
+        for name, size in (("probability", shape), ("disagreement", (3, 3)), ("mask", shape)):
+            kind = np.uint8 if name == "mask" else np.float32
+            self._stack.put(name, np.zeros(size, kind))
         self._place()
+        self._hidden += self._stack.reveal()
+        self._viewer.reset_view()
+        self._dress()
+        asked = self._asked
+        self._background.later(lambda: self._show_mask(slide) if asked == self._asked else None)
+
+    def _show_mask(self, slide: Slide) -> None:
         for layer in self._hidden:
             layer.visible = True
         self._hidden.clear()
-        self._dress()
         self._stack.select_mask()
-        self._viewer.reset_view()
-        self._drawing.slide = slide.id
+        self._drawing.slide = self._map.slide = slide.id
         self._drawing.draw_all()
-        self._ask_overlay(self._session.probability)
+        self._map.draw()
         self.slide_shown.emit(slide.id)
 
     def _restore(self) -> None:
@@ -225,32 +227,14 @@ class LayerBinding:
     # ---- what the ensemble found ---------------------------------------------------------------
 
     def _ask_overlay(self, found: ProbabilityMap | None) -> None:
-        if not self._shown:
-            return
-        if found is None:
-            self._dress()
-            return
-        edits = self._session.edits
-        override = None if edits is None or edits.is_empty else edits.copy()
-        changes = self._drawing.changes
-
-        def compute() -> NDArray[np.float32]:
-            if override is None:
-                return found.values.copy()
-            return burn(found.values, override.override())
-
-        def show(values: NDArray[np.float32]) -> None:
-            if found is not self._session.probability or not self._shown:
-                return
-            if changes != self._drawing.changes and self._session.edits is not None:
-                burn(found.values, self._session.edits.override(), values)
-            for name, data in (("probability", values), ("disagreement", found.disagreement)):
-                if data is not None and self._stack.get(name) is not None:
-                    self._stack.put(name, data)
-            self._place()
+        if found is not None:
+            self._map.draw()
+        elif self._shown:
             self._dress()
 
-        self._background.submit(compute, show, self.failed.emit)
+    def _map_is_there(self) -> None:
+        self._place()
+        self._dress()
 
     # ---- looks ---------------------------------------------------------------------------------
 
@@ -265,10 +249,11 @@ class LayerBinding:
             map_colours = heat() if self.view == "probability" else preview(self.view)
             if probability.colormap.name != map_colours.name:
                 probability.colormap = map_colours
-            if not self._hand_on:
-                probability.contrast_limits = limits(self._session.threshold, self.view)
-            wanted = self._previewing or self.view == "probability"
-            visible = wanted and self._shown and self._session.probability is not None
+            wanted = limits(self._session.threshold, self.view)
+            if not self._hand_on and tuple(probability.contrast_limits) != wanted:
+                probability.contrast_limits = wanted  # costs the whole canvas, also when hidden
+            asked = self._previewing or self.view == "probability"
+            visible = asked and self._shown and self._session.probability is not None
             if probability.visible != visible:
                 probability.visible = visible
 
@@ -282,6 +267,7 @@ class LayerBinding:
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._drawing.close()
+        self._map.close()
         mask = self._stack.get("mask")
         if mask is not None:
             mask.events.mode.disconnect(self._tell_tool)

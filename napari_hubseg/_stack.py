@@ -19,10 +19,19 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-__all__ = ["NAMES", "LayerStack"]
+__all__ = ["NAMES", "LayerStack", "redraw"]
 
 NAMES = ("slide", "probability", "disagreement", "mask")
 _BRUSH = 20  # px
+_OPACITY = {"slide": 1.0, "probability": 1.0, "disagreement": 0.6, "mask": 1.0}
+# Shape and kind of values as slides have them: 3 px, because Mesa's software renderer compiles
+# another shader for textures whose sides are powers of two.
+_EMPTY: dict[str, tuple[tuple[int, ...], Any]] = {
+    "slide": ((3, 3, 3), np.uint8),
+    "probability": ((3, 3), np.float32),
+    "disagreement": ((3, 3), np.float32),
+    "mask": ((3, 3), np.uint8),
+}
 
 
 class LayerStack:
@@ -42,10 +51,62 @@ class LayerStack:
         self._layers: dict[str, Any] = {}
         self._shape = (1, 1)
         self._um_per_px: float | None = None
-        # napari's first layers take a second: now, while the window opens, not with the first slide
-        # (and not in a thread: the registry of units does not stand that)
-        for name, size in (("slide", (1, 1, 3)), ("probability", (1, 1)), ("mask", (1, 1))):
-            self._make(name, np.zeros(size, np.uint8))
+        self._empty = self._welcomes = False
+
+    # ---- before the first slide ----------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Make the layers now, while the window opens: napari takes a second for its first ones.
+
+        So does a first frame where OpenGL is software and compiles shaders. They stay, a few px
+        each and nothing to see in it, so that the first slide only changes their data.
+        """
+        selection = self._viewer.layers.selection
+        before, active = set(selection), selection.active
+        first = not len(self._viewer.layers)
+        for name in NAMES:
+            shape, dtype = _EMPTY[name]
+            self.put(name, np.zeros(shape, dtype))
+            layer = self.get(name)
+            layer.opacity, layer.visible = 0.0, True  # what is not drawn is not compiled
+        selection.clear()
+        selection.update(before)
+        selection.active = active
+        self._empty = True
+        if first:
+            self._viewer.layers.events.inserted.connect(self._welcome)
+            self._welcomes = True
+
+    def _welcome(self) -> None:
+        """Show somebody else's first layer whole, as napari does in an empty viewer."""
+        self._stop_welcoming()
+        self._viewer.reset_view()
+
+    def _stop_welcoming(self) -> None:
+        if self._welcomes:
+            self._viewer.layers.events.inserted.disconnect(self._welcome)
+            self._welcomes = False
+
+    def reveal(self) -> list[Any]:
+        """Let the slide be seen: there is one now. Return what else shall be, once it is drawn."""
+        if not self._empty:
+            return []
+        self._empty = False
+        self._stop_welcoming()
+        for name, opacity in _OPACITY.items():
+            layer = self.get(name)
+            if layer is not None:
+                layer.visible = name == "slide"
+                layer.opacity = opacity
+        mask = self.get("mask")
+        return [] if mask is None else [mask]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was no slide yet."""
+        return self._empty
+
+    # ---- the layers ----------------------------------------------------------------------------
 
     def get(self, name: str) -> Any:
         """Return a layer of ours, or None when there is none or a person deleted it."""
@@ -85,12 +146,20 @@ class LayerStack:
             µm/px at level 0; None shows pixels.
         """
         self._shape, self._um_per_px = shape, um_per_px
-        for name in NAMES:
-            layer = self.get(name)
-            if layer is not None:
-                for key, value in self._place_of(layer.data).items():
-                    if not _same(getattr(layer, key), value):  # each costs napari a new layout
-                        setattr(layer, key, value)
+        changes = []
+        for layer in filter(None, map(self.get, NAMES)):
+            for key, value in self._place_of(layer.data).items():
+                if not _same(getattr(layer, key), value):
+                    changes.append((layer, key, value))
+        # each change costs napari a new layout, and a new slice of a layer that is visible; and
+        # a frame between two layers' units would say that they do not fit
+        seen = [layer for layer in {id(c[0]): c[0] for c in changes}.values() if layer.visible]
+        for layer in seen:
+            layer.visible = False
+        for layer, key, value in changes:
+            setattr(layer, key, value)
+        for layer in seen:
+            layer.visible = True
 
     def select_mask(self) -> None:
         """Make the mask the layer that keys and tools act on."""
@@ -99,7 +168,13 @@ class LayerStack:
             self._viewer.layers.selection.active = mask
 
     def clear(self) -> None:
-        """Let go of the layers; they stay in the viewer."""
+        """Let go of the layers; those with a slide in them stay in the viewer."""
+        if self._empty:
+            self.reveal()
+            for name in NAMES:
+                layer = self.get(name)
+                if layer is not None:
+                    self._viewer.layers.remove(layer)
         self._layers.clear()
 
     def _place_of(self, data: Any) -> dict[str, Any]:
@@ -134,7 +209,7 @@ class LayerStack:
                     data,
                     contrast_limits=(0.0, 64.0),
                     colormap="inferno",
-                    opacity=0.6,
+                    opacity=_OPACITY[name],
                     visible=False,
                     **place,
                 )
@@ -150,3 +225,11 @@ def _same(now: Any, wanted: tuple[Any, ...]) -> bool:
         long = {"µm": "micrometer"}
         return [str(unit) for unit in now] == [long.get(unit, unit) for unit in wanted]
     return [float(value) for value in now] == list(wanted)
+
+
+def redraw(layer: Any) -> None:
+    """Show what was written into a layer's data, and no more: same place, same extent.
+
+    napari's thumbnail of 9 megapixels would be repainted with the layer list each time.
+    """
+    layer.refresh(thumbnail=False, highlight=False, extent=False)

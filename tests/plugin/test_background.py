@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QTimer
 
 from napari_hubseg._background import Background, sentence
 
@@ -57,10 +58,29 @@ def test_answers_are_held_back_and_let_go_in_order(background: Background, wait:
     background.hold()
     for n in range(3):
         background.submit(lambda n=n: n, answers.append, pytest.fail)
-    wait(lambda: len(background._held or []) == 3)
+    wait(lambda: len(background._home) == 3)
     assert answers == []
     background.release()
+    wait(lambda: background.waiting == 0)
     assert sorted(answers) == [0, 1, 2]
+
+
+def test_the_window_lives_between_two_answers(background: Background, wait: Wait) -> None:
+    """Answers that are there at the same time come one by one, with timers and paints between."""
+    order: list[str] = []
+    background.hold()
+    for name in "abc":
+        background.submit(lambda: None, lambda _, name=name: order.append(name), pytest.fail)
+    wait(lambda: len(background._home) == 3)
+    beat = QTimer()
+    beat.timeout.connect(lambda: order.append("-"))
+    beat.start(0)
+    background.release()
+    wait(lambda: background.waiting == 0)
+    beat.stop()
+    told = "".join(order).strip("-")
+    assert sorted(told.replace("-", "")) == ["a", "b", "c"]
+    assert all(told[told.index(one) + 1 :][:1] in ("-", "") for one in "abc")
 
 
 def test_nothing_comes_home_after_the_close_and_what_must_be_let_go_of_is(qtbot: Any) -> None:

@@ -182,6 +182,75 @@ def test_other_peoples_layers_are_left_alone(scene: Scene) -> None:
     assert own in scene.viewer.layers
 
 
+# ---- before the first slide --------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(background: Background) -> Iterator[Any]:
+    """A viewer with our layers and no slide yet."""
+    viewer = ViewerModel()
+    layers = LayerBinding(ReviewSession(author="test"), viewer, background, {})
+    yield SimpleNamespace(viewer=viewer, layers=layers)
+    background.close()
+    layers.close()
+
+
+def test_the_layers_are_there_before_the_first_slide_and_show_nothing(waiting: Any) -> None:
+    assert [layer.name for layer in waiting.viewer.layers] == [
+        "slide",
+        "probability",
+        "disagreement",
+        "mask",
+    ]
+    assert all(layer.opacity == 0 for layer in waiting.viewer.layers)
+    assert waiting.viewer.layers.selection.active is None
+
+
+def test_somebody_elses_first_image_is_shown_whole(waiting: Any) -> None:
+    camera = getattr(waiting.viewer, "scene", waiting.viewer).camera
+    waiting.viewer.add_image(np.zeros((400, 600)))
+    assert np.allclose(camera.center[-2:], (199.5, 299.5))
+    camera.center = (0, 0)
+    waiting.viewer.add_image(np.zeros((400, 600)))  # and only the first
+    assert np.allclose(camera.center[-2:], (0, 0))
+
+
+def test_layers_that_never_had_a_slide_go_with_the_dock(waiting: Any) -> None:
+    own = waiting.viewer.add_points([(1, 1)])
+    waiting.layers.close()
+    assert list(waiting.viewer.layers) == [own]
+
+
+def test_the_first_slide_is_shown_in_the_layers_that_waited(
+    session: ReviewSession, background: Background, wait: Wait
+) -> None:
+    viewer = ViewerModel()
+    layers = LayerBinding(session, viewer, background, {})
+    waited = list(viewer.layers)
+    session.go_to("two")
+    wait(lambda: not background.waiting)
+    assert list(viewer.layers) == waited
+    assert [layer.visible for layer in waited] == [True, False, False, True]
+    assert [layer.opacity for layer in waited] == [1.0, 1.0, 0.6, 1.0]
+    background.close()
+    layers.close()
+    assert list(viewer.layers) == waited  # there is a slide in them: they stay
+
+
+def test_units_never_disagree_where_a_frame_is_drawn(scene: Scene) -> None:
+    """napari draws when a layer is shown or hidden, and warns of units that do not fit."""
+    met: list[int] = []
+
+    def look() -> None:
+        met.append(len({str(layer.units) for layer in scene.viewer.layers}))
+
+    for layer in scene.viewer.layers:
+        layer.events.visible.connect(look)
+    scene.go_to("three")
+    scene.go_to("one")
+    assert set(met) == {1}
+
+
 # ---- mask and map ------------------------------------------------------------------------------
 
 
@@ -263,6 +332,27 @@ def test_strokes_stay_in_sight_while_a_threshold_is_dragged(mapped: Scene) -> No
     assert shown[50, 120] == BELOW_ALL
     mapped.session.undo()
     assert shown[50, 120] == mapped.session.probability.values[50, 120]
+
+
+def test_strokes_made_while_a_map_is_being_computed_are_in_it(
+    mapped: Scene, make_map: Callable[..., Any]
+) -> None:
+    mapped.session.show(make_map(mapped.session, np.full(SHAPE, 200.0)))
+    mapped.stroke("eraser", (50, 120))
+    mapped.stroke("brush", (50, 3))
+    mapped.session.undo()
+    mapped.settle()
+    shown = mapped.layer("probability").data
+    assert shown[50, 120] == BELOW_ALL
+    assert shown[50, 3] == 200.0
+
+
+def test_a_stroke_is_seen_at_once_where_the_map_itself_is_on_screen(mapped: Scene) -> None:
+    mapped.layers.set_view("probability")
+    drawn: list[Any] = []
+    mapped.layer("probability").events.set_data.connect(lambda: drawn.append(1))
+    mapped.stroke("brush", (50, 3))
+    assert drawn
 
 
 @pytest.mark.parametrize("view", ["fill", "outline", "probability"])
