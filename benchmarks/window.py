@@ -114,7 +114,7 @@ class Window:
     def __init__(self, folder: Path, pace: float, networks: bool) -> None:
         import napari
 
-        from napari_hubseg._journey import Stalls
+        from napari_hubseg._stalls import Stalls
         from napari_hubseg._widget import HubSegWidget
 
         self.table, self.stalls, self.folder = Table(), Stalls(), folder

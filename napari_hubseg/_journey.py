@@ -10,21 +10,19 @@ import json
 import math
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QElapsedTimer, QObject, Qt, QTimer
 
 from hubseg.formats.rle import decode
 from hubseg.formats.table import read_submission
 from hubseg.training.metrics import dice
 from napari_hubseg._screen import Hand, picture, rest, wait_for
+from napari_hubseg._stalls import Stalls
 from napari_hubseg._start import open_window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import napari
@@ -33,61 +31,7 @@ if TYPE_CHECKING:
     from napari_hubseg._panels.export import ExportPanel
     from napari_hubseg._widget import HubSegWidget
 
-__all__ = ["Stalls", "Summary", "play"]
-
-_BEAT_MS = 5
-
-
-class Stalls(QObject):
-    """Measures the longest time in which the window did nothing.
-
-    Attributes
-    ----------
-    longest_ms
-        Longest gap between two beats, by the clock.
-    busiest_ms
-        Most that this thread computed between two beats: the same on a busy machine.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.longest_ms = self.busiest_ms = 0.0
-        self._spent = 0.0
-        self._clock = QElapsedTimer()
-        self._timer = QTimer(self)
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.setInterval(_BEAT_MS)
-        self._timer.timeout.connect(self._beat)
-
-    def start(self) -> None:
-        """Begin to measure."""
-        self.longest_ms = self.busiest_ms = 0.0
-        self._spent = time.thread_time()
-        self._clock.start()
-        self._timer.start()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave out what follows: a picture of the screen is the journey's own doing."""
-        self._timer.stop()
-        try:
-            yield
-        finally:
-            self._spent = time.thread_time()
-            self._clock.restart()
-            self._timer.start()
-
-    def _beat(self) -> None:
-        self.longest_ms = max(self.longest_ms, self._clock.nsecsElapsed() / 1e6 - _BEAT_MS)
-        spent = time.thread_time()
-        self.busiest_ms = max(self.busiest_ms, 1e3 * (spent - self._spent))
-        self._spent = spent
-        self._clock.restart()
-
-    def stop(self) -> float:
-        """End measuring; return the longest stall, ms."""
-        self._timer.stop()
-        return self.longest_ms
+__all__ = ["Summary", "play"]
 
 
 @dataclass
