@@ -18,51 +18,12 @@ FIVE = NetworkSpec(encoder="test_efficientnet")
 FOUR = NetworkSpec(encoder="test_convnext")
 
 
-class Contract:
-    """What every network must do."""
-
-    spec: NetworkSpec
-    levels: int
-
-    def test_answers_at_half_resolution_with_both_heads(self):
-        network = build(self.spec).eval()
-        with torch.inference_mode():
-            answer = network(torch.rand(2, 3, 64, 96))
-        assert answer.logits.shape == (2, 1, 32, 48)
-        assert answer.organ.shape == (2, 5)
-        assert answer.pixel_size.shape == (2, 1)
-
-    def test_uses_the_published_names(self):
-        names = {key.split(".")[0] for key in build(self.spec).state_dict()}
-        wanted = {"conv6", "conv6_2", "conv7", "conv7_2", "conv8", "conv8_2", "conv9", "conv10"}
-        wanted |= {"res", "cls", "pix_sz", "encoder"}
-        assert names == wanted | ({"conv9_2"} if self.levels == 5 else set())
-
-    def test_loads_what_it_saved(self, tmp_path: Path):
-        first, second = build(self.spec), build(self.spec)
-        path = save(tmp_path / "m_0_best", first.state_dict())
-        load_into(second, read_checkpoint(path))
-        for key, tensor in first.state_dict().items():
-            assert torch.equal(tensor, second.state_dict()[key]), key
-
-
-class TestFiveLevels(Contract):
-    spec = FIVE
-    levels = 5
-
-
-class TestFourLevels(Contract):
-    spec = FOUR
-    levels = 4
-
-
-class TestSlimEncoder(Contract):
-    spec = NetworkSpec(
-        encoder="resnet18",
-        encoder_args={"channels": [8, 16, 24, 32]},
-        decoder=(4, 8, 8, 8, 8),
-    )
-    levels = 5
+@pytest.mark.parametrize(("spec", "levels"), [(FIVE, 5), (FOUR, 4)])
+def test_the_published_names_are_used(spec: NetworkSpec, levels: int):
+    names = {key.split(".")[0] for key in build(spec).state_dict()}
+    wanted = {"conv6", "conv6_2", "conv7", "conv7_2", "conv8", "conv8_2", "conv9", "conv10"}
+    wanted |= {"res", "cls", "pix_sz", "encoder"}
+    assert names == wanted | ({"conv9_2"} if levels == 5 else set())
 
 
 def save(path: Path, state: dict[str, torch.Tensor], **more: Any) -> Path:
@@ -198,13 +159,3 @@ def test_a_checkpoint_loads_whole_or_not_at_all(
 def test_a_file_of_another_encoder_is_refused(tmp_path: Path, state: dict[str, torch.Tensor]):
     with pytest.raises(ValueError, match="Check the recipe's encoder"):
         load_into(build(FOUR), read_checkpoint(save(tmp_path / "m_0_best", state)))
-
-
-def test_an_unknown_encoder_is_named():
-    with pytest.raises(ValueError, match="does not know the encoder 'resnet1800'"):
-        build(NetworkSpec(encoder="resnet1800"))
-
-
-def test_wrong_encoder_arguments_are_explained():
-    with pytest.raises(ValueError, match="encoder_args"):
-        build(NetworkSpec(encoder="test_resnet", encoder_args={"colour": 3}))

@@ -59,7 +59,7 @@ def _empty(spec: NetworkSpec, size: int) -> nn.Module:
     try:
         with torch.device("meta"):
             return build(spec, size=sized)
-    except (NotImplementedError, RuntimeError):  # an encoder that computes while it is built
+    except (NotImplementedError, RuntimeError, ValueError):  # it computes while it is built
         return build(spec, size=sized)
 
 
