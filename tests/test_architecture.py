@@ -30,6 +30,7 @@ CORE: dict[str, set[str]] = {
     "organ": set(),
     "tta": set(),
     "lock": set(),
+    "lifeline": set(),
     "journal": set(),
     "gesture": set(),
     "edits": {"gesture"},

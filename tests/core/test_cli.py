@@ -22,7 +22,9 @@ from hubseg.formats.pseudo_labels import read_pseudo_labels
 from hubseg.formats.raster import read_mask
 from hubseg.formats.rle import decode, encode
 from hubseg.formats.table import read_submission
+from hubseg.maps import newest_map
 from hubseg.network import build
+from hubseg.probability import Mixture
 from hubseg.project import ReviewProject
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
@@ -142,6 +144,21 @@ def test_maps_shows_and_sets_the_limit_and_a_lost_map_is_not_exported_as_if_it_w
         main(["maps", str(project), "--limit", "much"])
     assert ended.value.code == 2
     assert "'much' is not a size" in capsys.readouterr().err
+
+
+def test_what_a_person_mixes_is_what_leaves(made: Path):
+    project = made / "mixed.hubseg"
+    shutil.copytree(made / "p.hubseg", project)
+    recipe = Recipe.load(made / "recipe.yaml")
+    with ReviewProject.open(project) as reader:
+        slide = reader.slides()[0]
+        both = derive(reader, slide).probability
+        Mixture().switched([(0, 0, 1)], on=False).save(reader.maps, recipe)
+        one = derive(reader, slide).probability
+        alone = newest_map(reader, slide, folds=(0,))
+    assert (both.done, one.done, one.total) == (2, 1, 1)
+    np.testing.assert_array_equal(one.values, alone.values)
+    assert not np.array_equal(one.values, both.values)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import torch
 from hubseg.engine import Engine, Run, Update
 from hubseg.inference import predict
 from hubseg.network import build
+from hubseg.probability import MapStore
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import Slide, read_slide
 
@@ -34,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for fold in RECIPE.folds:
         torch.manual_seed(fold)
         torch.save({"state_dict": build(ENTRY.network).state_dict()}, folder / f"m_{fold}")
-    for name in ("one", "two", "three"):
+    for name in ("one", "two", "three", "four"):
         pixels = np.random.default_rng(len(name)).integers(0, 255, (200, 300, 3), np.uint8)
         cv2.imwrite(str(folder / f"{name}.png"), pixels)
     return folder
@@ -49,6 +51,18 @@ def engine(folder: Path) -> Iterator[Engine]:
 
 def slide(folder: Path, name: str = "one") -> Slide:
     return read_slide(folder / f"{name}.png")
+
+
+def cancel_after(run: Run, seconds: float) -> list[float]:
+    """Cancel a run from another thread; the list gets the time at which that was asked."""
+    asked: list[float] = []
+
+    def stop() -> None:
+        asked.append(time.monotonic())
+        run.cancel()
+
+    threading.Timer(seconds, stop).start()
+    return asked
 
 
 def test_every_member_gives_a_better_map_and_it_is_the_map_of_predict(engine: Engine, folder: Path):
@@ -89,13 +103,7 @@ def test_cancel_returns_within_a_second_and_keeps_what_is_finished(engine: Engin
         update={"resolutions": (Resolution(size=1472, members=(ENTRY,)),), "tta": "d4"}
     )
     run = engine.run([slide(folder)], recipe, [folder])
-    asked: list[float] = []
-
-    def stop() -> None:
-        asked.append(time.monotonic())
-        run.cancel()
-
-    threading.Timer(0.5, stop).start()
+    asked = cancel_after(run, 0.5)
     updates = list(run)
     assert time.monotonic() - asked[0] <= 1.0
     assert updates[-1].finished
@@ -126,11 +134,137 @@ def test_missing_weights_are_said_before_anything_starts(folder: Path, tmp_path:
     assert not engine.running
 
 
-def test_a_scheduler_that_does_not_answer_is_said(folder: Path, tmp_path: Path):
-    engine = Engine(tmp_path / "maps", scheduler="tcp://127.0.0.1:9")
-    updates = list(engine.run([slide(folder)], RECIPE, [folder]))
-    assert "did not answer" in updates[-1].error
-    assert "leave it empty" in updates[-1].error
+def test_a_scheduler_that_does_not_answer_is_said_within_ten_seconds(folder: Path, tmp_path: Path):
+    """Somebody listens at that address, takes the call, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        engine = Engine(tmp_path / "maps", scheduler=f"tcp://127.0.0.1:{port}")
+        begun = time.monotonic()
+        with pytest.raises(ConnectionError, match=r"did not answer within 10 s.*leave it empty"):
+            list(engine.run([slide(folder), slide(folder, "two")], RECIPE, [folder]))
+        assert time.monotonic() - begun < 14
+    assert not engine.running
+
+
+def test_cancel_does_not_wait_for_a_scheduler_that_does_not_answer(folder: Path, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        engine = Engine(tmp_path / "maps", scheduler=f"tcp://127.0.0.1:{port}")
+        run = engine.run([slide(folder)], RECIPE, [folder])
+        asked = cancel_after(run, 0.5)
+        updates = list(run)
+        assert time.monotonic() - asked[0] <= 1.0
+    assert (updates[-1].finished, updates[-1].error) == (True, "")
+
+
+def members_filed(folder: Path) -> int:
+    return MapStore(folder).room.usage()[0]
+
+
+def test_two_workers_give_the_bits_of_one(engine: Engine, folder: Path):
+    *_, one = engine.run([slide(folder)], RECIPE, [folder])
+    two = Engine(folder / "two", device="cpu", workers=2)
+    try:
+        run = two.run([slide(folder)], RECIPE, [folder])
+        *_, last = run
+        assert len(two.client().nthreads()) == 2
+    finally:
+        two.unload()
+    assert run.computed == 3
+    np.testing.assert_array_equal(last.probability.values, one.probability.values)
+    np.testing.assert_array_equal(last.probability.disagreement, one.probability.disagreement)
+
+
+def test_few_tasks_are_in_flight_and_no_map_is_held_of_a_slide_nobody_watches(
+    engine: Engine, folder: Path
+):
+    recipe = RECIPE.model_copy(update={"tta": "flips"})
+    slides = [slide(folder, name) for name in ("one", "four")]
+    run = engine.run(slides, recipe, [folder], watched=lambda slide_id: slide_id == "four")
+    most, shown = 0, set()
+    for update in run:
+        most = max(most, len(run._flying))
+        shown |= {update.slide_id} if update.probability is not None else set()
+    assert run.computed == 6
+    assert most <= 2  # one runs, the next reads its checkpoint
+    assert shown == {"four"}
+
+
+CLIENT = """
+import sys
+from pathlib import Path
+from hubseg.engine import Engine
+from hubseg.recipe import Recipe
+from hubseg.slide import read_slide
+folder = Path(sys.argv[1])
+recipe = Recipe.load(folder / "killed.yaml")
+engine = Engine(folder / "killed", device="cpu")
+print("workers", flush=True)
+for update in engine.run([read_slide(folder / "one.png")], recipe, [folder]):
+    pids = engine.client().run(__import__("os").getpid).values()
+    print(update.done, *pids, flush=True)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_killed_client_leaves_what_was_finished_and_no_process(folder: Path):
+    recipe = RECIPE.model_copy(update={"tta": "d4"})
+    (folder / "killed.yaml").write_text(recipe.to_yaml())
+    client = subprocess.Popen(
+        [sys.executable, "-c", CLIENT, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert client.stdout is not None
+    client.stdout.readline()
+    done, *pids = map(int, client.stdout.readline().split())
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    client.stdout.close()
+    finished = members_filed(folder / "killed")
+    assert done >= 1
+    assert finished >= done
+    deadline = time.monotonic() + 20
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, pids))
+    filed = members_filed(folder / "killed")
+    again = Engine(folder / "killed", device="cpu")
+    try:
+        run = again.run([slide(folder)], recipe, [folder])
+        *_, last = run
+    finally:
+        again.unload()
+    assert (last.done, last.error) == (3, "")
+    assert run.computed == 3 - filed  # no finished member again
+
+
+def test_somebody_elses_cluster_is_used_and_left_as_it_was(folder: Path):
+    from distributed import Client, SubprocessCluster
+
+    with SubprocessCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, worker_kwargs={"memory_limit": 0}
+    ) as cluster:
+        with Client(cluster, set_as_default=False) as theirs:
+            theirs.wait_for_workers(2, timeout=120)
+        engine = Engine(folder / "far", device="cpu", scheduler=cluster.scheduler_address)
+        run = engine.run([slide(folder)], RECIPE, [folder])
+        *_, last = run
+        assert (last.done, last.error, run.computed) == (3, "", 3)
+        assert engine.warnings == ()
+        assert members_filed(folder / "far") == 3
+        engine.unload()
+        assert not engine.running
+        list(engine.run([slide(folder)], RECIPE, [folder]))  # all in the store: nobody is asked
+        assert not engine.running
+    late = engine.run([slide(folder, "four")], RECIPE, [folder])
+    with pytest.raises(ConnectionError, match="did not answer"):
+        list(late)
 
 
 def test_the_process_that_holds_an_engine_never_imports_torch(folder: Path):

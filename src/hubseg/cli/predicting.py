@@ -31,7 +31,13 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     predict.add_argument("--images", type=Path, help="where the CSV's images are")
     _add_ensemble(predict)
     predict.add_argument("--project", type=Path, required=True, help="NAME.hubseg; made if absent")
-    predict.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
+    predict.add_argument("--device", default="auto", help="auto, cpu, cuda:N; or cuda:0,cuda:1")
+    predict.add_argument(
+        "--precision",
+        default="auto",
+        choices=["auto", "float32", "float16", "bfloat16"],
+        help="auto: float16 on a GPU, float32 on a CPU",
+    )
     predict.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
     add_json(predict)
     predict.set_defaults(run=_predict)
@@ -79,7 +85,12 @@ def _predict(given: argparse.Namespace) -> int:
     recipe = Recipe.load(given.recipe)
     slides = SlideTable.open(given.slides, images=given.images)
     with open_or_create(given.project, slides) as project:
-        engine = Engine(project.maps, device=given.device, scheduler=given.scheduler)
+        engine = Engine(
+            project.maps,
+            device=given.device,
+            scheduler=given.scheduler,
+            precision=given.precision,
+        )
         try:
             chosen = {slide.id for slide in slides.slides}
             run = engine.run(
@@ -87,9 +98,10 @@ def _predict(given: argparse.Namespace) -> int:
                 recipe,
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
+                watched=lambda slide_id: False,
             )
             adopt_thresholds(project, recipe)
-            failed = _follow(run, project, recipe)
+            failed = _follow(run, project)
         finally:
             engine.unload()
     failed = {**slides.missing, **failed}
@@ -118,14 +130,18 @@ def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
         project.append(Kind.THRESHOLD, payload, label="default thresholds")
 
 
-def _follow(run: Run, project: ReviewProject, recipe: Recipe) -> dict[str, str]:
+def _follow(run: Run, project: ReviewProject) -> dict[str, str]:
     from hubseg.maps import record
 
     failed: dict[str, str] = {}
+    done: dict[str, int] = {}
     with bar(len(run.slides) * len(run.members), "member") as shown:
         for update in run:
+            if update.warning:
+                complain("hubseg predict", {"warning": update.warning})
             shown.set_description(f"{update.slide_id}: {update.message}", refresh=False)
-            shown.update(0 if update.error else 1)
+            shown.update(update.done - done.get(update.slide_id, 0))
+            done[update.slide_id] = update.done
             if update.error:
                 failed[update.slide_id] = update.error
             if update.finished and update.keys:
@@ -133,7 +149,7 @@ def _follow(run: Run, project: ReviewProject, recipe: Recipe) -> dict[str, str]:
                     project,
                     run.id,
                     update.slide_id,
-                    recipe,
+                    run.recipe,
                     update.keys,
                     slide_digest=update.slide_digest,
                 )

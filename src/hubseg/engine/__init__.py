@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from hubseg.engine.cluster import Engine
-from hubseg.engine.run import Run, Update
+from hubseg.engine.devices import local_devices
+from hubseg.engine.progress import Update
+from hubseg.engine.run import Run
 
-__all__ = ["Engine", "Run", "Update"]
+__all__ = ["Engine", "Run", "Update", "local_devices"]

@@ -6,25 +6,29 @@ imports torch. Does not know what a member computes.
 
 from __future__ import annotations
 
+import queue
 import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
+from hubseg.engine.devices import worker_devices
 from hubseg.engine.run import Run
-from hubseg.engine.worker import PLUGIN, worker_plugin
+from hubseg.engine.versions import compare_versions
+from hubseg.engine.worker import DEVICE, PLUGIN, forget_networks, take_place, worker_plugin
 from hubseg.probability import MapStore
-from hubseg.recipe import find_checkpoints
+from hubseg.recipe import find_checkpoints, with_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from hubseg.recipe import Recipe
+    from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
 __all__ = ["Engine"]
 
 _ANSWER_S = 10.0  # how long a scheduler may take to answer
+_LIFELINE = ["hubseg.lifeline"]  # ends scheduler and workers when this process is gone
 
 
 class Engine:
@@ -35,11 +39,22 @@ class Engine:
     store
         Folder of the map store; finished members are filed there and found again.
     device
-        auto, cpu or cuda:N; what each worker uses.
+        auto, cpu, cuda:N, or several with commas between them: one worker is started for each.
+        auto takes every GPU of this computer, else the CPU.
     scheduler
-        Address of a running Dask scheduler (tcp://host:port); None for a local worker.
+        Address of a running Dask scheduler (tcp://host:port); None for workers of our own.
+    precision
+        auto, float32, float16 or bfloat16; auto is float16 on CUDA and float32 on a CPU.
     budget
         Bytes of network parameters each worker keeps loaded.
+    workers
+        How many workers are started on a CPU. One uses all cores; more pay off only where a
+        network is too small to do so.
+
+    Attributes
+    ----------
+    warnings
+        One sentence for each package of which a worker has another version.
     """
 
     def __init__(
@@ -48,12 +63,18 @@ class Engine:
         *,
         device: str = "auto",
         scheduler: str | None = None,
+        precision: str = "auto",
         budget: int = 4 << 30,
+        workers: int = 1,
     ) -> None:
         self.store = MapStore(store)
-        self.device = device
         self.scheduler = scheduler
+        self.precision = precision
+        self.warnings: tuple[str, ...] = ()
+        self._devices = worker_devices(device)
+        self.device = self._devices[0] if len(self._devices) == 1 else "auto"
         self._budget = budget
+        self._workers = workers
         self._lock = threading.Lock()
         self._client: Any = None
         self._cluster: Any = None
@@ -64,14 +85,36 @@ class Engine:
         """Whether workers are up."""
         return self._client is not None
 
+    @property
+    def connection(self) -> Any:
+        """The connected Dask client, or None; starts nothing and waits for nothing."""
+        return self._client
+
+    @property
+    def shares_disk(self) -> bool:
+        """Whether workers see the store under the same path as we do."""
+        return self.scheduler is None
+
     def run(
         self,
         slides: Sequence[Slide],
         recipe: Recipe,
         weights: Sequence[Path],
         folds: Sequence[int] | None = None,
+        *,
+        members: Sequence[Member] | None = None,
+        watched: Callable[[str], bool] = lambda slide_id: True,
     ) -> Run:
         """Prepare a run; iterate it to make it go.
+
+        Parameters
+        ----------
+        folds
+            Folds to run; None runs all of the recipe's.
+        members
+            Members of the recipe to run, in its order; None runs all of the folds'.
+        watched
+            Whether somebody looks at the slide of an id: maps of others are filed and not mixed.
 
         Raises
         ------
@@ -80,9 +123,14 @@ class Engine:
         ValueError
             When the recipe has no such fold.
         """
-        members = recipe.members(folds)
-        files = find_checkpoints(members, weights)
-        return Run(self, tuple(slides), recipe, members, files)
+        chosen = recipe.members(folds) if members is None else tuple(members)
+        files = find_checkpoints(chosen, weights)
+        if recipe.needs_scores:
+            places = {(m.resolution, m.entry, m.fold) for m in chosen}
+            recipe = with_scores(recipe, files)
+            weighed = recipe.members()
+            chosen = tuple(m for m in weighed if (m.resolution, m.entry, m.fold) in places)
+        return Run(self, tuple(slides), recipe, chosen, files, watched=watched)
 
     def client(self) -> Any:
         """Return a connected Dask client, starting workers when there are none.
@@ -90,52 +138,144 @@ class Engine:
         Raises
         ------
         ConnectionError
-            When the scheduler does not answer within ten seconds.
+            When the scheduler does not answer within ten seconds, or has no worker.
+        ModuleNotFoundError
+            When a worker lacks this package.
         """
         with self._lock:
+            if self._client is not None and self._client.status != "running":
+                self._end()  # it has gone away since: begin anew
             if self._client is None:
                 self._client = self._connect()
             return self._client
 
     def _connect(self) -> Any:
-        from distributed import Client
-
         if self.scheduler is None:
             self._cluster = self._start_local()
-        address = self.scheduler or self._cluster
-        try:
-            client = Client(address, timeout=_ANSWER_S, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+        client = _call(self.scheduler or self._cluster)
+        if client is None:
             raise ConnectionError(
                 f"The scheduler {self.scheduler} did not answer within {_ANSWER_S:.0f} s: check "
                 "the address, or leave it empty to use this computer."
-            ) from error
-        client.register_plugin(worker_plugin(self._budget), name=PLUGIN)
+            )
+        try:
+            self._greet(client)
+        except BaseException:
+            client.close()
+            raise
         return client
 
-    def _start_local(self) -> Any:
-        from distributed import SubprocessCluster
+    def _greet(self, client: Any) -> None:
+        """Make sure that there are workers, that they are like us, and that each has a place."""
+        if self.scheduler is not None:
+            try:
+                client.wait_for_workers(1, timeout=_ANSWER_S)
+            except TimeoutError as error:
+                raise ConnectionError(
+                    f"The scheduler {self.scheduler} has no worker: start one with `dask worker "
+                    f"{self.scheduler}`, or leave the address empty to use this computer."
+                ) from error
+            self.warnings = compare_versions(client)
+        client.register_plugin(worker_plugin(self._budget), name=PLUGIN)
+        client.run(take_place, _places(client))
 
-        self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
-        return SubprocessCluster(
-            n_workers=1,
-            threads_per_worker=1,
-            dashboard_address=None,
-            worker_kwargs={
-                "memory_limit": 0,
-                "local_directory": self._scratch.name,
-                "dashboard": False,
+    def _start_local(self) -> Any:
+        from distributed import SpecCluster
+        from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
+
+        scratch = self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
+        devices = self._devices * (self._workers if len(self._devices) == 1 else 1)
+        scheduler = {
+            "host": "127.0.0.1",
+            "port": 0,
+            "dashboard": False,
+            "dashboard_address": None,
+            "preload": _LIFELINE,
+        }
+        workers = {
+            number: {
+                "cls": SubprocessWorker,
+                "options": {"worker_kwargs": self._worker(device, scratch.name)},
+            }
+            for number, device in enumerate(devices)
+        }
+        return SpecCluster(
+            workers=workers,
+            scheduler={
+                "cls": SubprocessScheduler,
+                "options": {"scheduler_kwargs": scheduler},
             },
+            name="hubseg",
+            silence_logs=30,
         )
 
+    @staticmethod
+    def _worker(device: str, folder: str) -> dict[str, Any]:
+        return {
+            "host": "127.0.0.1",
+            "nthreads": 2,  # one computes, the other reads the next checkpoint
+            "memory_limit": 0,
+            "local_directory": folder,
+            "dashboard": False,
+            "silence_logs": 30,
+            "env": {DEVICE: device},
+            "preload": _LIFELINE,
+            "preload_nanny": _LIFELINE,
+        }
+
     def unload(self) -> None:
-        """End the local worker, or leave the cluster; memory on its device is free again."""
+        """End our workers, or leave the cluster; memory on its devices is free again."""
         with self._lock:
-            client, cluster, scratch = self._client, self._cluster, self._scratch
-            self._client = self._cluster = self._scratch = None
+            self._end()
+
+    def _end(self) -> None:
+        client, cluster, scratch = self._client, self._cluster, self._scratch
+        self._client = self._cluster = self._scratch = None
         if client is not None:
+            if cluster is None and client.status == "running":
+                client.run(forget_networks, on_error="ignore")
             client.close()
         if cluster is not None:
             cluster.close()
         if scratch is not None:
             scratch.cleanup()
+
+
+def _call(address: Any) -> Any:
+    """Return a client connected to a scheduler; None when it has not answered in time.
+
+    Dask itself waits much longer for somebody who takes the call and then says nothing: so it is
+    called in a thread, which ends by itself.
+    """
+    from distributed import Client
+
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    late = threading.Event()
+
+    def call() -> None:
+        try:
+            client = Client(address, timeout=_ANSWER_S, set_as_default=False)
+        except (OSError, TimeoutError, ValueError, RuntimeError):
+            told.put(None)
+        else:
+            told.put(client)
+            if late.is_set():
+                client.close()
+
+    threading.Thread(target=call, name="hubseg-call", daemon=True).start()
+    try:
+        return told.get(timeout=_ANSWER_S if isinstance(address, str) else None)
+    except queue.Empty:
+        late.set()
+        return None
+
+
+def _places(client: Any) -> dict[str, int]:
+    """Return which of the workers of its computer each worker is, by address."""
+    hosts: dict[str, int] = {}
+    places = {}
+    for address in sorted(client.nthreads()):
+        host = address.rpartition(":")[0]
+        places[address] = hosts.get(host, 0)
+        hosts[host] = places[address] + 1
+    return places

@@ -1,7 +1,7 @@
 """One run of a recipe on slides, as an iterator of updates.
 
-Responsible for asking the store first, for submitting what is missing, for mixing what is there
-after each member, and for cancelling. Does not know how workers are started.
+Responsible for asking the store first, for keeping every worker busy with as few tasks as that
+takes, for filing what comes back, and for stopping. Does not know how workers are started.
 """
 
 from __future__ import annotations
@@ -10,74 +10,56 @@ import queue
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hubseg.engine.worker import Job, run_member, stop_run
-from hubseg.probability import MapStore, MemberMap, ProbabilityMap, file_digest, mix
+from hubseg.engine.progress import Progress, Update
+from hubseg.engine.worker import Job, Made, run_member, stop_run
+from hubseg.probability import MapStore, MemberMap, file_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["Run", "Update"]
+__all__ = ["Run"]
 
-_LOOK_S = 0.1  # how often a waiting run looks whether it was cancelled
+_LOOK_S = 0.1  # how often a waiting run looks whether it was cancelled, or left alone
+_AHEAD = 2  # tasks per worker: one runs, the next reads its checkpoint meanwhile
+_TOGETHER = 4  # slides that share a loaded network, and whose pixels a worker holds
 
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What a run has to say: a better map, a failure, or its end.
-
-    Attributes
-    ----------
-    run_id, slide_id, slide_digest, recipe_digest
-        What it belongs to; one that no longer fits what is on screen is not shown.
-    done, total
-        Members finished on this slide, and members asked for.
-    probability
-        The mix of all finished members; None where there is none yet.
-    message
-        What happened, for a person: the member that was finished, or found in the store.
-    seconds_left
-        Estimated time to the end of the run, s.
-    error
-        One sentence where the slide failed, else empty.
-    finished
-        Whether this is the slide's last update.
-    keys
-        Every finished member with its key in the map store.
-    """
-
-    run_id: str
-    slide_id: str
-    slide_digest: str
-    recipe_digest: str
-    done: int
-    total: int
-    probability: ProbabilityMap | None = None
-    message: str = ""
-    seconds_left: float | None = None
-    error: str = ""
-    finished: bool = False
-    keys: tuple[tuple[Member, str], ...] = ()
+_FAILURES = (OSError, ValueError, RuntimeError, MemoryError, ImportError)
 
 
 class _Engine(Protocol):
     store: MapStore
     device: str
+    precision: str
+    warnings: tuple[str, ...]
 
     @property
-    def running(self) -> bool: ...
+    def shares_disk(self) -> bool: ...
+
+    @property
+    def connection(self) -> Any: ...
 
     def client(self) -> Any: ...
 
 
 class Run:
-    """One run of a recipe on slides: iterate it in a thread, cancel it from any other."""
+    """One run of a recipe on slides: iterate it in a thread, cancel it from any other.
+
+    The first slide is run alone, because somebody waits for it. The others follow in small groups
+    in which each network runs on all slides before the next one, so that a device that cannot
+    hold every network loads each once a group and not once a slide.
+
+    Attributes
+    ----------
+    computed
+        Members that were not found in the store and have come back.
+    """
 
     def __init__(
         self,
@@ -86,15 +68,23 @@ class Run:
         recipe: Recipe,
         members: tuple[Member, ...],
         files: dict[str, Path],
+        *,
+        watched: Callable[[str], bool] = lambda slide_id: True,
     ) -> None:
         self.id = uuid.uuid4().hex
         self.slides = slides
         self.recipe = recipe
         self.members = members
-        self.computed = 0  # members that were not found in the store
+        self.computed = 0
         self._engine = engine
         self._files = files
+        self._watched = watched
         self._cancelled = threading.Event()
+        self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._flying: dict[Any, tuple[Progress, Job]] = {}
+        self._open: list[Progress] = []
+        self._found = 0  # members the store had
+        self._begun = 0.0
 
     @property
     def cancelled(self) -> bool:
@@ -102,118 +92,258 @@ class Run:
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
-        """Stop at the next view; finished members stay in the store."""
+        """Stop at once; finished members stay in the store."""
         self._cancelled.set()
-        if self._engine.running:
-            self._engine.client().run(stop_run, self.id, wait=False)
+        self._ready.put(None)
+        client = self._engine.connection
+        if client is not None:
+            client.run(stop_run, self.id, wait=False)
 
     def __iter__(self) -> Iterator[Update]:
-        """Yield an update per member and slide; a failed slide does not stop the others."""
-        started = time.monotonic()
-        for index, slide in enumerate(self.slides):
-            if self.cancelled:
-                return
-            yield from self._one(slide, index, started)
+        """Yield an update per member and slide; a failed slide does not stop the others.
 
-    def _update(self, slide: Slide, **facts: Any) -> Update:
-        return Update(
-            run_id=self.id,
-            slide_id=slide.id,
-            recipe_digest=self.recipe.digest,
-            total=len(self.members),
-            **facts,
-        )
-
-    def _one(self, slide: Slide, index: int, started: float) -> Iterator[Update]:
-        digest = ""
-        finished: list[tuple[Member, MemberMap]] = []
-        keys: list[tuple[Member, str]] = []
+        Raises
+        ------
+        ConnectionError
+            When the scheduler does not answer, or is gone; finished members stay in the store.
+        """
         try:
-            digest = slide.digest
-            for job, made, message in self._members(slide, digest):
-                finished.append((job.member, made))
-                keys.append((job.member, job.key))
-                yield self._update(
-                    slide,
-                    slide_digest=digest,
-                    done=len(finished),
-                    probability=self._mix(slide, digest, finished),
-                    message=message,
-                    seconds_left=self._seconds_left(index, len(finished), started),
-                    finished=len(finished) == len(self.members),
-                    keys=tuple(keys),
-                )
-        except (OSError, ValueError, RuntimeError) as error:
-            stopped = self.cancelled
-            yield self._update(
-                slide,
-                slide_digest=digest,
-                done=len(finished),
-                message="Stopped: finished members are kept." if stopped else "",
-                error="" if stopped else _sentence(error),
-                finished=True,
-                keys=tuple(keys),
-            )
-
-    def _mix(
-        self, slide: Slide, digest: str, finished: Sequence[tuple[Member, MemberMap]]
-    ) -> ProbabilityMap:
-        in_order = sorted(finished, key=lambda pair: self.members.index(pair[0]))
-        return mix(
-            self.recipe,
-            in_order,
-            shape=(slide.height, slide.width),
-            slide_digest=digest,
-            total=len(self.members),
-        )
-
-    def _seconds_left(self, slide: int, member: int, started: float) -> float:
-        done = slide * len(self.members) + member
-        total = len(self.slides) * len(self.members)
-        return (time.monotonic() - started) / done * (total - done)
-
-    def _members(self, slide: Slide, digest: str) -> Iterator[tuple[Job, MemberMap, str]]:
-        """Yield stored members first, then computed ones as they finish."""
-        store, device = self._engine.store, self._engine.device
-        jobs: list[Job] = []
-        for member in self.members:
-            path = self._files[member.checkpoint]
-            job = Job(self.id, slide, digest, self.recipe, member, path, file_digest(path), device)
-            made = store.get(job.key)
-            if made is None:
-                jobs.append(job)
-            else:
-                yield job, made, f"{member.name} from the store"
-        if jobs:
-            yield from self._compute(jobs)
-
-    def _compute(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, MemberMap, str]]:
-        client = self._engine.client()
-        ready: queue.SimpleQueue[tuple[Job, Any]] = queue.SimpleQueue()
-        futures = []
-        for job in jobs:
-            future = client.submit(run_member, job, key=f"{job.key}-{self.id}", pure=False)
-            future.add_done_callback(lambda done, job=job: ready.put((job, done)))
-            futures.append(future)
-        try:
-            for _ in jobs:
-                job, future = self._next(ready)
-                made, where = future.result()
-                self._engine.store.put(job.key, made)
-                self.computed += 1
-                yield job, made, f"{job.member.name} {where}"
+            yield from self._follow()
+        except InterruptedError:
+            for progress in self._open:
+                if not progress.finished:
+                    yield self._update(progress, message=_STOPPED, finished=True)
         finally:
-            client.cancel(futures, force=True)
+            self._let_go(list(self._flying))
 
-    def _next(self, ready: queue.SimpleQueue[tuple[Job, Any]]) -> tuple[Job, Any]:
-        """Wait for a member, but not past a person's Cancel."""
+    def _follow(self) -> Iterator[Update]:
+        """Fill the workers, wait for one, file what it made; again until nothing is left."""
+        jobs, client, left = self._jobs(), None, True
+        while left or self._flying:
+            while left and (client is None or len(self._flying) < self._room(client)):
+                asked = next(jobs, None)
+                if asked is None:
+                    left = False
+                elif isinstance(asked, Update):
+                    yield asked
+                elif not asked[0].failed:
+                    if client is None:
+                        client = self._connect()
+                        self._begun = time.monotonic()
+                        yield from self._warnings(asked[0])
+                    self._submit(client, *asked)
+            if self._flying:
+                yield from self._landed(self._next(client))
+
+    # ---- what is asked for ---------------------------------------------------------------------
+
+    def _jobs(self) -> Iterator[Update | tuple[Progress, Job]]:
+        """Yield jobs in order, and what the store already has when a slide's turn comes."""
+        rest = iter(self.slides)
+        for count in (1, *[_TOGETHER] * len(self.slides)):
+            wanted: dict[tuple[int, int, int], list[tuple[Progress, Job]]] = {}
+            for slide in islice(rest, count):
+                for asked in self._open_slide(slide):
+                    if isinstance(asked, Update):
+                        yield asked
+                    else:
+                        member = asked[1].member
+                        place = (member.resolution, member.entry, member.fold)
+                        wanted.setdefault(place, []).append(asked)
+            for place in sorted(wanted):
+                yield from wanted[place]
+
+    def _open_slide(self, slide: Slide) -> Iterator[Update | tuple[Progress, Job]]:
+        """Yield an update for each stored member of a slide, and a job for each other one."""
+        progress = Progress(slide, "", self.recipe, self.members)
+        self._open = [*(one for one in self._open if not one.finished), progress]
+        try:
+            progress.digest = slide.digest
+            jobs = [self._job(slide, progress.digest, member) for member in self.members]
+        except _FAILURES as error:
+            yield self._failed(progress, error)
+            return
+        stored = self._engine.store.get_all(job.key for job in jobs)
+        for job, (_, made) in zip(jobs, stored, strict=True):
+            if self.cancelled:
+                raise InterruptedError("The run was stopped.")
+            if made is None:
+                yield progress, job
+            else:
+                self._found += 1
+                yield self._in(progress, job, made, "from the store")
+
+    def _job(self, slide: Slide, digest: str, member: Member) -> Job:
+        path = self._files[member.checkpoint]
+        engine = self._engine
+        return Job(
+            run_id=self.id,
+            slide=slide,
+            slide_digest=digest,
+            recipe=self.recipe,
+            member=member,
+            checkpoint=path,
+            checkpoint_digest=file_digest(path),
+            device=engine.device,
+            precision=engine.precision,
+            store=engine.store.folder if engine.shares_disk else None,
+        )
+
+    # ---- workers -------------------------------------------------------------------------------
+
+    def _connect(self) -> Any:
+        """Return the engine's client, but do not wait for it past a person's Cancel."""
+        told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def connect() -> None:
+            try:
+                told.put(self._engine.client())
+            except _FAILURES as error:
+                told.put(error)
+
+        threading.Thread(target=connect, name="hubseg-connect", daemon=True).start()
         while True:
             if self.cancelled:
                 raise InterruptedError("The run was stopped.")
             try:
-                return ready.get(timeout=_LOOK_S)
+                answer = told.get(timeout=_LOOK_S)
             except queue.Empty:
                 continue
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    def _room(self, client: Any) -> int:
+        return _AHEAD * max(1, len(client.nthreads()))
+
+    def _submit(self, client: Any, progress: Progress, job: Job) -> None:
+        future = client.submit(run_member, job, key=f"{job.key}-{self.id}", pure=False)
+        self._flying[future] = (progress, job)
+        future.add_done_callback(self._ready.put)
+
+    def _next(self, client: Any) -> Any:
+        """Wait for a task, but not past a person's Cancel or the scheduler's end."""
+        while True:
+            if self.cancelled:
+                raise InterruptedError("The run was stopped.")
+            try:
+                future = self._ready.get(timeout=_LOOK_S)
+            except queue.Empty:
+                if client.status not in ("running", "connecting"):
+                    raise ConnectionError(_GONE) from None
+                continue
+            if future in self._flying:
+                return future
+
+    def _let_go(self, futures: Sequence[Any]) -> None:
+        """Forget tasks; where they run already, their run is told to stop."""
+        for future in futures:
+            self._flying.pop(future, None)
+        client = self._engine.connection
+        if futures and client is not None and client.status == "running":
+            client.cancel(list(futures), force=True)
+
+    # ---- what comes back -----------------------------------------------------------------------
+
+    def _landed(self, future: Any) -> Iterator[Update]:
+        progress, job = self._flying.pop(future)
+        if progress.failed:
+            return
+        try:
+            made = _result(future, job.member.name)
+        except _FAILURES as error:
+            if isinstance(error, ConnectionError):
+                raise
+            if self.cancelled:
+                raise InterruptedError("The run was stopped.") from error
+            yield self._failed(progress, error)
+            return
+        finally:
+            future.release()
+        if job.key not in self._engine.store:  # a worker of this computer has filed it already
+            self._engine.store.put(job.key, made.map)
+        self.computed += 1
+        yield self._in(progress, job, made.map, made.where, memory=made.memory)
+
+    def _in(
+        self, progress: Progress, job: Job, made: MemberMap, where: str, **facts: Any
+    ) -> Update:
+        watched = self._watched(progress.slide.id)
+        progress.put(job.member, job.key, made, self._engine.store, watched=watched)
+        update = self._update(
+            progress,
+            probability=progress.mix() if watched else None,
+            message=f"{job.member.name} {where}",
+            finished=progress.finished,
+            **facts,
+        )
+        if progress.finished:
+            progress.forget()
+        return update
+
+    def _failed(self, progress: Progress, error: BaseException) -> Update:
+        progress.failed = True
+        progress.forget()
+        theirs = [future for future, (other, _) in self._flying.items() if other is progress]
+        self._let_go(theirs)
+        return self._update(progress, error=_sentence(error), finished=True)
+
+    def _warnings(self, progress: Progress) -> Iterator[Update]:
+        for sentence in self._engine.warnings:
+            yield self._update(progress, warning=sentence)
+
+    def _update(self, progress: Progress, **facts: Any) -> Update:
+        return Update(
+            run_id=self.id,
+            slide_id=progress.slide.id,
+            slide_digest=progress.digest,
+            recipe_digest=self.recipe.digest,
+            done=progress.done,
+            total=len(self.members),
+            keys=progress.keys,
+            seconds_left=self._seconds_left(),
+            **facts,
+        )
+
+    def _seconds_left(self) -> float | None:
+        """Estimate from the members that were computed; None before there is one."""
+        left = len(self.slides) * len(self.members) - self._found - self.computed
+        if not self.computed:
+            return None if left else 0.0
+        return (time.monotonic() - self._begun) / self.computed * left
+
+
+_STOPPED = "Stopped: finished members are kept."
+_GONE = (
+    "The scheduler is gone: start it again, or leave its address empty to use this computer; "
+    "finished members are kept."
+)
+
+
+def _result(future: Any, name: str) -> Made:
+    """Return what a task gave back.
+
+    Raises
+    ------
+    ConnectionError
+        When the scheduler lost the task.
+    RuntimeError
+        When the task's worker died again and again.
+    """
+    from asyncio import CancelledError
+
+    from distributed import KilledWorker
+
+    try:
+        made: Made = future.result()
+    except KilledWorker as error:
+        raise RuntimeError(
+            f"{name} ended every worker it ran on, most likely for lack of memory: choose another "
+            "device, or leave it out."
+        ) from error
+    except CancelledError as error:
+        raise ConnectionError(_GONE) from error
+    return made
 
 
 def _sentence(error: BaseException) -> str:

@@ -1,17 +1,18 @@
-"""What lives in a worker: jobs, loaded networks, the slide being worked on.
+"""What lives in a worker: jobs, loaded networks, the slides being worked on.
 
 Responsible for computing one member map where the network is, and for stopping when asked. Torch
-is imported only inside the functions that run in a worker. Does not know runs or stores.
+is imported only inside the functions that run in a worker. Does not know runs.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hubseg.probability import map_key
+from hubseg.probability import MapStore, map_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +24,37 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["PLUGIN", "Job", "Networks", "run_member", "stop_run", "worker_plugin"]
+__all__ = [
+    "DEVICE",
+    "PLUGIN",
+    "Job",
+    "Made",
+    "Networks",
+    "forget_networks",
+    "run_member",
+    "stop_run",
+    "take_place",
+    "worker_plugin",
+]
 
 PLUGIN = "hubseg"
+DEVICE = "HUBSEG_DEVICE"  # environment variable: the device of a worker that we started
+
+_PIXELS = 1 << 30  # bytes of slides held, beside the one being worked on
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One member on one slide: all a worker needs to know."""
+    """One member on one slide: all a worker needs to know.
+
+    Attributes
+    ----------
+    device, precision
+        What was asked for; auto leaves the choice to the worker.
+    store
+        Folder where the worker files the map itself, so that it is kept also when nobody is left
+        to take it; None where the worker does not share our disk.
+    """
 
     run_id: str
     slide: Slide
@@ -40,6 +64,8 @@ class Job:
     checkpoint: Path
     checkpoint_digest: str
     device: str
+    precision: str = "auto"
+    store: Path | None = None
 
     @property
     def key(self) -> str:
@@ -49,73 +75,131 @@ class Job:
             self.member,
             slide_digest=self.slide_digest,
             checkpoint_digest=self.checkpoint_digest,
+            precision=self.precision,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a job gives back.
+
+    Attributes
+    ----------
+    map
+        The member's map.
+    where
+        Where it was computed, for a person.
+    memory
+        Bytes taken on that device, and bytes it has.
+    """
+
+    map: MemberMap
+    where: str
+    memory: tuple[int, int]
 
 
 class Networks:
-    """Lives in a worker: networks that stay loaded, the slide being worked on, runs stopped.
+    """Lives in a worker: networks that stay loaded, slides being worked on, runs stopped.
 
-    Registered as a Dask worker plugin, so that it ends with its worker and is nobody's global.
+    Registered as a Dask worker plugin, so that it ends with its worker and is nobody's global. A
+    worker may have several threads: one computes, and the next reads its checkpoint meanwhile.
+    Several people may share a cluster: the first one's stays, for all.
     """
+
+    idempotent = True  # read by Dask: a plugin of this name that is there already stays
 
     def __init__(self, budget: int) -> None:
         self.budget = budget  # bytes of parameters kept loaded
-        self.loaded: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self.stopped: set[str] = set()
-        self.pixels: tuple[str, NDArray[np.uint8]] | None = None
+        self.place = 0  # which of the workers of its computer it is
+        self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
 
     def setup(self, worker: Any) -> None:
         """Give way to the window: the worker runs at a lower priority."""
+        from hubseg.inference import Shelf
+
         del worker
+        self._networks = Shelf(self.budget)
+        self._door, self._device = threading.Lock(), threading.Lock()
         if hasattr(os, "nice"):
             os.nice(10)
 
-    def run(self, job: Job) -> tuple[MemberMap, str]:
-        """Compute one member map; return it and where it was computed, for a person."""
-        from hubseg.inference import Cancelled, predict_member
+    def run(self, job: Job) -> Made:
+        """Compute one member map, and file it where the store can be reached."""
+        from hubseg.inference import Cancelled, Order, predict_member
 
         if job.run_id in self.stopped:
             raise Cancelled("The run was stopped.")
-        network = self._network(job)
-        if self.pixels is None or self.pixels[0] != job.slide_digest:
-            self.pixels = (job.slide_digest, job.slide.read())
-        made = predict_member(
-            network,
-            self.pixels[1],
-            job.recipe,
-            job.member,
-            um_per_px=job.slide.um_per_px,
-            cancelled=lambda: job.run_id in self.stopped,
-        )
-        return made, _place(job.device)
+        device = self._device_of(job)
+        order = Order(job.recipe, job.member, job.checkpoint, job.checkpoint_digest, device)
+        said = [_said(job.device, device)]
+        with self._door:
+            self._networks.expect(order)
+        with self._device:
+            with self._door:
+                network = self._networks.take(order, said=said.append)
+            made = predict_member(
+                network,
+                self._read(job),
+                job.recipe,
+                job.member,
+                um_per_px=job.slide.um_per_px,
+                cancelled=lambda: job.run_id in self.stopped,
+                precision=job.precision,
+                said=said.append,
+            )
+        if job.store is not None:
+            MapStore(job.store).put(job.key, made)
+        return Made(made, "; ".join(dict.fromkeys(said)), _memory(device))
 
-    def _network(self, job: Job) -> Any:
-        from hubseg.inference import choose_device, load_member
+    def forget(self) -> None:
+        """Let go of networks and pixels; the memory of the device is free again."""
+        self._networks.clear()
+        self._pixels.clear()
 
-        size = job.recipe.resolutions[job.member.resolution].size
-        key = (job.checkpoint_digest, job.device, size, job.member.network.model_dump_json())
-        if key not in self.loaded:
-            device = choose_device(job.device)
-            self.loaded[key] = load_member(job.recipe, job.member, job.checkpoint, device)
-        self.loaded.move_to_end(key)
-        while len(self.loaded) > 1 and sum(map(_nbytes, self.loaded.values())) > self.budget:
-            self.loaded.popitem(last=False)
-        return self.loaded[key]
+    def _device_of(self, job: Job) -> str:
+        """Return the device of a job: ours, or, of several GPUs that all see, one's own."""
+        import torch
+
+        given = os.environ.get(DEVICE) or job.device
+        if given != "auto":
+            return given
+        count = torch.cuda.device_count()
+        own = self.place if "CUDA_VISIBLE_DEVICES" not in os.environ else 0
+        return f"cuda:{own % count}" if count else "cpu"
+
+    def _read(self, job: Job) -> NDArray[np.uint8] | Slide:
+        from hubseg.inference import open_pixels
+
+        pixels = self._pixels.pop(job.slide_digest, None)
+        pixels = open_pixels(job.slide) if pixels is None else pixels
+        while self._pixels and sum(map(_nbytes, self._pixels.values())) > _PIXELS:
+            self._pixels.popitem(last=False)
+        self._pixels[job.slide_digest] = pixels
+        return pixels
 
 
-def _nbytes(network: Any) -> int:
-    return sum(p.numel() * p.element_size() for p in network.parameters())
+def _nbytes(pixels: Any) -> int:
+    return int(getattr(pixels, "nbytes", 0))  # a slide too large for memory is read by window
 
 
-def _place(device: str) -> str:
-    from hubseg.inference import choose_device
-
-    chosen = str(choose_device(device))
-    return "on the CPU (no GPU found)" if (device, chosen) == ("auto", "cpu") else f"on {chosen}"
+def _said(asked: str, device: str) -> str:
+    return "on the CPU (no GPU found)" if (asked, device) == ("auto", "cpu") else f"on {device}"
 
 
-def run_member(job: Job) -> tuple[MemberMap, str]:
-    """Compute one member map in a worker; also say where, for a person."""
+def _memory(device: str) -> tuple[int, int]:
+    """Return bytes taken by this process on a device, and bytes the device has."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.memory_reserved(device), torch.cuda.mem_get_info(device)[1]
+    import psutil
+
+    return psutil.Process().memory_info().rss, psutil.virtual_memory().total
+
+
+def run_member(job: Job) -> Made:
+    """Compute one member map in a worker."""
     from distributed import get_worker
 
     networks: Networks = get_worker().plugins[PLUGIN]
@@ -125,6 +209,16 @@ def run_member(job: Job) -> tuple[MemberMap, str]:
 async def stop_run(run_id: str, dask_worker: Any) -> None:
     """Tell a worker to stop a run at its next view; a coroutine, so that nobody waits for it."""
     dask_worker.plugins[PLUGIN].stopped.add(run_id)
+
+
+async def forget_networks(dask_worker: Any) -> None:
+    """Tell a worker that nobody needs its networks for now."""
+    dask_worker.plugins[PLUGIN].forget()
+
+
+async def take_place(places: dict[str, int], dask_worker: Any) -> None:
+    """Tell a worker which of the workers of its computer it is."""
+    dask_worker.plugins[PLUGIN].place = places.get(dask_worker.address, 0)
 
 
 def worker_plugin(budget: int) -> Any:

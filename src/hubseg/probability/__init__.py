@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from hubseg.probability.keys import file_digest, map_key
 from hubseg.probability.mixing import Mixer, mix
+from hubseg.probability.mixture import Mixture, networks_digest
 from hubseg.probability.store import MapStore
 from hubseg.probability.values import MemberMap, ProbabilityMap
 
-__all__ = ["MapStore", "MemberMap", "Mixer", "ProbabilityMap", "file_digest", "map_key", "mix"]
+__all__ = [
+    "MapStore",
+    "MemberMap",
+    "Mixer",
+    "Mixture",
+    "ProbabilityMap",
+    "file_digest",
+    "map_key",
+    "mix",
+    "networks_digest",
+]
