@@ -1,6 +1,7 @@
-"""What training minimises: binary cross-entropy and soft Dice.
+"""What training minimises: losses on logits, each with a weight per pixel, and their sum.
 
-Responsible for the formulas on logits; does not know networks or data.
+Responsible for the formulas; does not know networks or data. A pixel's weight says how much it
+counts: 0 leaves it out altogether (the ignore band), more than 1 is for labels that people drew.
 """
 
 from __future__ import annotations
@@ -11,33 +12,216 @@ import torch
 import torch.nn.functional as F
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-__all__ = ["bce", "bce_dice", "soft_dice"]
+    from hubseg.network import Prediction
+    from hubseg.plan import LossPlan
+
+__all__ = [
+    "at_size_of",
+    "bce",
+    "focal",
+    "lovasz_hinge",
+    "mask_loss",
+    "organ_loss",
+    "pixel_size_loss",
+    "soft_dice",
+    "total_loss",
+    "tversky",
+]
 
 
-def soft_dice(logits: Tensor, target: Tensor, *, smooth: float = 1.0) -> Tensor:
-    """1 - soft Dice of the batch as one image: 1 - (2Σpt + s) / (Σp + Σt + s).
+def _counted(logits: Tensor, weight: Tensor | None) -> Tensor:
+    return torch.ones_like(logits, dtype=torch.float32) if weight is None else weight.float()
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean by weight; 0 where nothing counts."""
+    return (values * weight).sum() / weight.sum().clamp_min(1e-6)
+
+
+def bce(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean binary cross-entropy: Σw(-t ln p - (1-t) ln(1-p)) / Σw.
 
     Parameters
     ----------
-    logits, target
-        (B, 1, h, w); target in 0-1.
+    logits, target, weight
+        (B, 1, h, w); target in 0-1, weight at least 0 and 1 everywhere by default.
+    """
+    each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    return _mean(each, _counted(logits, weight))
+
+
+def soft_dice(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, *, smooth: float = 1.0
+) -> Tensor:
+    """1 - soft Dice of the batch as one image: 1 - (2Σwpt + s) / (Σwp + Σwt + s).
+
+    Parameters
+    ----------
+    logits, target, weight
+        (B, 1, h, w); target in 0-1, weight at least 0.
     smooth
         Added above and below, in px: keeps empty images finite and their loss near 0.
     """
-    probability = torch.sigmoid(logits.float())
-    both = (probability * target).sum()
-    return 1.0 - (2.0 * both + smooth) / (probability.sum() + target.sum() + smooth)
+    weight, probability = _counted(logits, weight), torch.sigmoid(logits.float())
+    both = (weight * probability * target).sum()
+    either = (weight * probability).sum() + (weight * target).sum()
+    return 1.0 - (2.0 * both + smooth) / (either + smooth)
 
 
-def bce(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean binary cross-entropy of logits (B, 1, h, w) against a target in 0-1."""
-    return F.binary_cross_entropy_with_logits(logits.float(), target)
-
-
-def bce_dice(
-    logits: Tensor, target: Tensor, *, bce_weight: float = 0.5, dice_weight: float = 1.0
+def tversky(
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    alpha: float = 0.3,
+    beta: float = 0.7,
+    smooth: float = 1.0,
 ) -> Tensor:
-    """Weighted sum of cross-entropy and soft Dice; the published weights are the defaults."""
-    return bce_weight * bce(logits, target) + dice_weight * soft_dice(logits, target)
+    """1 - Tversky index: 1 - (TP + s) / (TP + α FP + β FN + s), with soft, weighted counts.
+
+    α = β = ½ is soft Dice. Source: Salehi et al., 2017.
+    """
+    weight, probability = _counted(logits, weight), torch.sigmoid(logits.float())
+    found = (weight * probability * target).sum()
+    false = (weight * probability * (1.0 - target)).sum()
+    missed = (weight * (1.0 - probability) * target).sum()
+    return 1.0 - (found + smooth) / (found + alpha * false + beta * missed + smooth)
+
+
+def focal(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, *, gamma: float = 2.0
+) -> Tensor:
+    """Mean focal loss Σw |t-p|^γ BCE / Σw; for hard targets (1-p_t)^γ · -ln p_t.
+
+    Source: Lin et al., 2017; the form for soft targets is that of Li et al., 2020.
+    """
+    values = logits.float()
+    each = F.binary_cross_entropy_with_logits(values, target, reduction="none")
+    far = (target - torch.sigmoid(values)).abs()
+    return _mean(far.pow(gamma) * each, _counted(logits, weight))
+
+
+def lovasz_hinge(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Lovász extension of the weighted Jaccard loss of the batch as one image, on hinge errors.
+
+    Targets count as inside above ½. Weight 0 is the same as leaving the pixel out. Source: Berman
+    et al., 2018.
+    """
+    inside = (target > 0.5).float().flatten()
+    errors = 1.0 - logits.float().flatten() * (2.0 * inside - 1.0)
+    counted = _counted(logits, weight).flatten()
+    errors, order = torch.sort(errors, descending=True)
+    inside, counted = inside[order], counted[order]
+    whole = (inside * counted).sum()
+    both = whole - (inside * counted).cumsum(0)
+    union = whole + ((1.0 - inside) * counted).cumsum(0)
+    jaccard = torch.where(union > 0, 1.0 - both / union.clamp_min(1e-6), 0.0)
+    steps = torch.diff(jaccard, prepend=jaccard.new_zeros(1))
+    return torch.dot(torch.relu(errors), steps)
+
+
+def mask_loss(
+    plan: LossPlan, logits: Tensor, target: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Sum the plan's losses on one mask, each by its weight."""
+    summed = logits.new_zeros((), dtype=torch.float32)
+    if plan.bce:
+        summed = summed + plan.bce * bce(logits, target, weight)
+    if plan.dice:
+        summed = summed + plan.dice * soft_dice(logits, target, weight)
+    if plan.tversky:
+        alpha, beta = plan.tversky_false, plan.tversky_missed
+        summed = summed + plan.tversky * tversky(logits, target, weight, alpha=alpha, beta=beta)
+    if plan.focal:
+        summed = summed + plan.focal * focal(logits, target, weight, gamma=plan.focal_gamma)
+    if plan.lovasz:
+        summed = summed + plan.lovasz * lovasz_hinge(logits, target, weight)
+    return summed
+
+
+def at_size_of(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Average target and weight (B, 1, h, w) to the size of `logits`, pixels by their weight."""
+    size = (logits.shape[-2], logits.shape[-1])
+    if target.shape[-2:] == size:
+        return target, weight
+    if weight is None:
+        return F.adaptive_avg_pool2d(target, size), None
+    counted = F.adaptive_avg_pool2d(weight, size)
+    return F.adaptive_avg_pool2d(target * weight, size) / counted.clamp_min(1e-6), counted
+
+
+def organ_loss(logits: Tensor, organ: Tensor) -> Tensor:
+    """Binary cross-entropy of organ logits (B, 5) against one-hot organs, as published.
+
+    Parameters
+    ----------
+    organ
+        int64 (B,): place in :class:`hubseg.organ.Organ`; below 0 where it is not known, which
+        does not count.
+    """
+    known = organ >= 0
+    wanted = F.one_hot(organ.clamp_min(0), logits.shape[1]).float()
+    each = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").mean(1)
+    return _mean(each, known.float())
+
+
+def pixel_size_loss(answer: Tensor, pixel_size: Tensor) -> Tensor:
+    """Mean squared error of the pixel-size head (B, 1) against µm/px of the input / 10, (B,).
+
+    NaN stands where the pixel size is not known, which does not count.
+    """
+    known = torch.isfinite(pixel_size)
+    wanted = torch.where(known, pixel_size, torch.zeros_like(pixel_size))
+    return _mean((answer.float()[:, 0] - wanted).square(), known.float())
+
+
+def total_loss(
+    plan: LossPlan,
+    answer: Prediction,
+    target: Tensor,
+    weight: Tensor | None,
+    *,
+    organ: Tensor,
+    pixel_size: Tensor,
+    levels: Sequence[Tensor] = (),
+) -> Tensor:
+    """Weighted sum of everything the plan asks for.
+
+    Parameters
+    ----------
+    target, weight
+        float32 (B, 1, h, w) at the input's size; averaged to that of each answer.
+    levels
+        Logits (B, 1, h', w') of coarser decoder levels, coarsest first; each counts half as much
+        as the next finer one.
+
+    Raises
+    ------
+    ValueError
+        When the plan asks for a head that the network does not have.
+    """
+    summed = mask_loss(plan, answer.logits, *at_size_of(answer.logits, target, weight))
+    share = plan.deep
+    for logits in reversed(levels):
+        summed = summed + share * mask_loss(plan, logits, *at_size_of(logits, target, weight))
+        share = share / 2.0
+    if plan.organ:
+        summed = summed + plan.organ * organ_loss(_head(answer.organ, "organ"), organ)
+    if plan.pixel_size:
+        head = _head(answer.pixel_size, "pixel_size")
+        summed = summed + plan.pixel_size * pixel_size_loss(head, pixel_size)
+    return summed
+
+
+def _head(answer: Tensor | None, name: str) -> Tensor:
+    if answer is None:
+        raise ValueError(
+            f"The network has no head for the loss {name!r}: set `training.loss.{name}` to 0."
+        )
+    return answer
