@@ -66,6 +66,12 @@ CORE: dict[str, set[str]] = {
         "formats",
         "inference",
         "probability",
+        # labels come out of projects; thresholds are calibrated on what was judged
+        "project",
+        "derive",
+        "maps",
+        "curves",
+        "calibration",
     },
     "cli": {""},
 }

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Judgement", "judge", "read_folds"]
 
+_NO_FOLD = {"", "held out"}
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -125,7 +127,8 @@ def read_folds(path: Path) -> dict[str, int]:
                 f"{path} has no columns id and fold: give the folds.csv of a training."
             )
         try:
-            return {row["id"]: int(row["fold"]) for row in rows}
+            # slides that are held out of all folds, or only overlap others, have none
+            return {row["id"]: int(row["fold"]) for row in rows if row["fold"] not in _NO_FOLD}
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}: line {rows.line_num} has no whole number for its fold: correct it there."

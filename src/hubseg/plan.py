@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["MULTIPLE", "LossPlan", "TrainingPlan"]
+__all__ = ["MULTIPLE", "AugmentationPlan", "LossPlan", "TrainingPlan"]
 
 MULTIPLE = 32  # px: the deepest stride of every encoder
 
@@ -47,18 +47,57 @@ class LossPlan(_Plan):
         return self
 
 
+class AugmentationPlan(_Plan):
+    """How far crops may be changed; shares are of crops."""
+
+    rotate: bool = Field(True, description="Any angle; else quarter turns alone.")
+    scale: float = Field(0.15, ge=0, le=1, description="Spread of the logarithm of the size.")
+    on_border: float = Field(
+        0.1, ge=0, le=1, description="Share whose edges lie on the slide's: networks pad there."
+    )
+    elastic: float = Field(0.0, ge=0, le=1, description="Share bent by a smooth random field.")
+    bend: float = Field(6.0, gt=0, description="Spread of that field, input px.")
+    cutout: float = Field(0.0, ge=0, le=1, description="Share with patches greyed and not judged.")
+    brightness: float = Field(0.12, ge=0, lt=1, description="Largest shift, share of full scale.")
+    contrast: float = Field(0.25, ge=0, lt=1, description="Largest change of contrast.")
+    saturation: float = Field(0.2, ge=0, lt=1, description="Largest change of saturation.")
+    hue: float = Field(0.03, ge=0, le=0.5, description="Largest turn of the hue, share of a turn.")
+    channel: float = Field(0.08, ge=0, lt=1, description="Largest change of single channels.")
+    reverse: float = Field(0.0, ge=0, le=1, description="Share with channels reversed.")
+    noise: float = Field(6.0, ge=0, description="Largest spread of added noise, grey levels.")
+    blur: float = Field(0.8, ge=0, description="Largest spread of a Gaussian blur, input px.")
+    stain: float = Field(0.0, ge=0, le=1, description="Share with jittered stains (HED).")
+    stain_jitter: float = Field(0.1, ge=0, lt=1, description="Largest change of one stain.")
+    transfer: float = Field(0.0, ge=0, le=1, description="Share in another slide's stains.")
+    transfer_method: Literal["macenko", "vahadane", "reinhard"] = "macenko"
+    other_pixel_size: float = Field(
+        0.0, ge=0, le=1, description="Share shown at the pixel size of the organ's other source."
+    )
+
+
 class TrainingPlan(_Plan):
     """How a recipe's networks are trained; decides nothing about a map once they are."""
 
     seed: int = 0
     steps: int = Field(1200, gt=0, description="Optimisation steps per network.")
-    batch: int = Field(16, gt=0, description="Crops per step.")
+    batch: int = Field(16, gt=0, description="Crops per forward pass.")
+    accumulate: int = Field(1, gt=0, description="Forward passes per step.")
     crop: int = Field(224, gt=0, multiple_of=MULTIPLE, description="Side of a crop, input px.")
     on_tissue: float = Field(
         0.5, ge=0, le=1, description="Share of crops centred near labelled tissue."
     )
     loss: LossPlan = LossPlan()
-    learning_rate: float = Field(2e-3, gt=0, description="Peak of the cosine schedule.")
+    augmentation: AugmentationPlan = AugmentationPlan()
+    optimizer: str = Field("adamw", description="Name in timm: adamw, adan, sgd, lion, …")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak of the schedule.")
+    encoder_rate: float = Field(1.0, ge=0, description="The encoder's share of it; 0 freezes it.")
+    freeze_encoder: int = Field(0, ge=0, description="Steps before the encoder learns.")
+    schedule: Literal["cosine", "plateau", "step", "constant"] = Field(
+        "cosine", description="After the warm-up; plateau watches the training loss."
+    )
+    factor: float = Field(0.5, gt=0, lt=1, description="plateau, step: what the rate falls by.")
+    patience: int = Field(9, gt=0, description="plateau: reports without a lower loss.")
+    every: int = Field(300, gt=0, description="step: steps between two falls.")
     warm_up: int = Field(60, ge=0, description="Steps of linear warm-up.")
     weight_decay: float = Field(0.02, ge=0)
     clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient.")
@@ -66,4 +105,13 @@ class TrainingPlan(_Plan):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Arithmetic on a CPU; a GPU trains in float16 with loss scaling."
     )
+    pretrained: bool = Field(False, description="Start from the encoder weights timm knows.")
+    person_weight: float = Field(
+        3.0, ge=1, description="How often a person's label counts, where a model's counts once."
+    )
+    ignore_band: float = Field(
+        0.2, ge=0, lt=1, description="A model's label of less confidence (0-1) is left out."
+    )
     report_every: int = Field(25, gt=0, description="Steps between two reports.")
+    save_every: int = Field(200, gt=0, description="Steps between two states to resume from.")
+    workers: int = Field(2, ge=0, description="Threads that cut crops ahead; 0: none.")

@@ -210,9 +210,6 @@ def test_targets_shrink_by_the_mean_of_the_pixels_that_count():
 
 def test_a_network_without_the_head_that_a_loss_needs_is_named():
     answer = Prediction(torch.zeros(1, 1, 4, 4), None, None)
-    target, facts = (
-        torch.zeros(1, 1, 4, 4),
-        {"organ": torch.zeros(1).long(), "pixel_size": torch.ones(1)},
-    )
+    target, organ, size = torch.zeros(1, 1, 4, 4), torch.zeros(1).long(), torch.ones(1)
     with pytest.raises(ValueError, match="no head for the loss 'organ'"):
         total_loss(LossPlan(organ=0.1), answer, target, None, organ=organ, pixel_size=size)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,16 +14,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubseg.cli import main
 from hubseg.formats.rle import encode
 from hubseg.inference import predict
 from hubseg.network import read_checkpoint
+from hubseg.organ import DataSource, Organ
 from hubseg.plan import TrainingPlan
+from hubseg.probability import MapStore, file_digest, map_key
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import SlideTable
-from hubseg.training.augment import Augmentation, draw
-from hubseg.training.data import batches, label
 from hubseg.training.fit import Progress, train
 from hubseg.training.metrics import dice, iou
+from hubseg.training.sources import Label, labels_of
 
 PLAN = Recipe(
     name="t",
@@ -37,7 +41,7 @@ PLAN = Recipe(
 )
 
 
-def write_table(folder: Path, count: int = 4, *, name: str = "train.csv") -> SlideTable:
+def write_table(folder: Path, count: int = 4, *, name: str = "train.csv") -> Path:
     """Slides with one dark ellipse each, no two alike, and their truth."""
     (folder / "train_images").mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
@@ -56,7 +60,7 @@ def write_table(folder: Path, count: int = 4, *, name: str = "train.csv") -> Sli
             cv2.imwrite(str(folder / "train_images" / f"s{number}.png"), pixels)
             truth = encode(mask.astype(bool))
             writer.writerow([f"s{number}", "kidney", "Hubmap", 150, 200, 0.5, 10, truth])
-    return SlideTable.open(folder / name)
+    return folder / name
 
 
 MASKS = st.integers(0, 2**16 - 1).map(
@@ -77,79 +81,109 @@ def test_masks_of_other_sizes_are_named():
         dice(np.zeros((2, 2), bool), np.zeros((3, 3), bool))
 
 
-@given(st.integers(0, 10_000))
-def test_a_crop_keeps_target_and_pixels_together(seed: int):
-    target = np.zeros((90, 120), np.uint8)
-    cv2.circle(target, (60, 45), 25, 255, -1)
-    pixels = np.repeat(np.where(target > 0, 40, 220).astype(np.uint8)[..., None], 3, 2)
-    plain = Augmentation(brightness=0, contrast=0, channel=0, noise=0, blur=0.2)
-    image, mask = draw(pixels, target, plain, 64, np.random.default_rng(seed))
-    assert image.shape == (64, 64, 3)
-    dark = image[..., 0] < 130
-    assert np.mean(dark == (mask > 127)) > 0.98
-
-
-def test_batches_are_what_the_network_takes_and_answers(tmp_path: Path):
-    labelled = label(write_table(tmp_path), PLAN.resolutions[0])
-    made = batches(
-        labelled,
-        PLAN,
-        Augmentation(),
-        crop=64,
-        batch=3,
-        count=2,
-        random=np.random.default_rng(0),
-    )
-    shapes = [(tuple(i.shape), tuple(t.shape)) for i, t in made]
-    assert shapes == [((3, 3, 64, 64), (3, 1, 32, 32))] * 2
-
-
-def test_a_table_without_truth_cannot_train(tmp_path: Path):
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(ValueError, match="rle column"):
-        label(SlideTable.open(tmp_path), PLAN.resolutions[0])
-
-
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SlideTable, list[Progress]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Progress]]:
     folder = tmp_path_factory.mktemp("training")
     table = write_table(folder)
-    return folder / "run", table, list(train(table, PLAN, folder / "run", device="cpu"))
+    return folder / "run", table, list(train(labels_of(table), PLAN, folder / "run", device="cpu"))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def truth(table: Path, slide: str) -> np.ndarray:
+    return next(label.mask() for label in labels_of(table) if label.slide.id == slide)
 
 
 def test_training_leaves_a_checkpoint_a_fold_and_honest_figures(trained):
     out, table, progress = trained
-    assert sorted(p.name for p in (out / "weights").iterdir()) == [
-        "m_0.safetensors",
-        "m_1.safetensors",
-    ]
+    names = ["m_0.safetensors", "m_1.safetensors"]
+    assert sorted(p.name for p in (out / "weights").iterdir()) == names
     assert [p.step for p in progress] == [2, 4, 4, 2, 4, 4]
-    with (out / "folds.csv").open() as file:
-        folds = {row["id"]: int(row["fold"]) for row in csv.DictReader(file)}
-    with (out / "out_of_fold.csv").open() as file:
-        judged = list(csv.DictReader(file))
-    assert {row["id"] for row in judged} == {slide.id for slide in table.slides}
+    folds = {row["id"]: int(row["fold"]) for row in rows(out / "folds.csv")}
+    judged = rows(out / "out_of_fold.csv")
+    assert {row["id"] for row in judged} == {slide.id for slide in SlideTable.open(table).slides}
     assert all(folds[row["id"]] == int(row["fold"]) for row in judged)
-    assert Recipe.load(out / "recipe.yaml") == PLAN
+    assert Recipe.load(out / "recipe.yaml") == PLAN  # four slides are too few for a threshold
     assert read_checkpoint(out / "weights" / "m_0.safetensors").epoch == 4
+    total = rows(out / "metrics.csv")[0]
+    assert float(total["dice"]) == pytest.approx(
+        np.mean([float(r["dice"]) for r in judged]), abs=1e-5
+    )
+    assert [row["step"] for row in rows(out / "curves.csv")] == ["2", "4", "2", "4"]
+    said = json.loads((out / "provenance.json").read_text())
+    assert said["seed"] == 0 and set(said["slides"]) == folds.keys()
+    assert said["weights"]["m_0"] == file_digest(out / "weights" / "m_0.safetensors")
+    assert {"torch", "timm", "hubseg"} <= said["versions"].keys()
+
+
+def test_the_published_format_holds_the_same_weights_and_the_folds_score(trained):
+    out, _, progress = trained
+    published = read_checkpoint(out / "published" / "m_1")
+    ours = read_checkpoint(out / "weights" / "m_1.safetensors")
+    assert published.state.keys() == ours.state.keys()
+    assert all(torch.equal(published.state[key], ours.state[key]) for key in ours.state)
+    assert published.epoch == 4
+    assert published.best_score == pytest.approx(np.mean([j.dice for j in progress[-1].judged]))
 
 
 def test_a_users_run_gives_the_dice_that_training_reported(trained):
     out, table, progress = trained
     judged = {j.slide: j for p in progress for j in p.judged}
-    for slide in table.slides:
+    for slide in SlideTable.open(table).slides:
         one = judged[slide.id]
         *_, probability = predict(slide, PLAN, [out / "weights"], folds=[one.fold], device="cpu")
-        truth = label(table, PLAN.resolutions[0])[table.slides.index(slide)].truth
-        assert dice(probability.values > one.threshold, truth) == one.dice
+        assert dice(probability.values > one.threshold, truth(table, slide.id)) == one.dice
 
 
-def test_the_same_seed_trains_the_same_network(trained, tmp_path: Path):
+def test_predict_and_evaluate_give_the_dice_that_training_reported(trained, tmp_path: Path, capsys):
+    """The commands a person would type, on the slides of one fold."""
+    out, table, progress = trained
+    judged = {j.slide: j for j in progress[2].judged}
+    recipe, project = str(out / "recipe.yaml"), str(tmp_path / "p.hubseg")
+    asked = [
+        "--recipe",
+        recipe,
+        "--weights",
+        str(out / "weights"),
+        "--folds",
+        "0",
+        "--device",
+        "cpu",
+    ]
+    assert main(["predict", str(table), "--project", project, *asked]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", project, "--truth", str(table), "--json"]) == 0
+    said = {row["slide"]: row for row in json.loads(capsys.readouterr().out)["slides"]}
+    assert {name: said[name]["dice"] for name in judged} == {n: j.dice for n, j in judged.items()}
+    assert {name: said[name]["iou"] for name in judged} == {n: j.iou for n, j in judged.items()}
+
+
+def test_out_of_fold_maps_are_in_a_store_that_a_run_finds(trained):
     out, table, _ = trained
-    list(train(table, PLAN, tmp_path, device="cpu", folds=[0]))
-    first = read_checkpoint(out / "weights" / "m_0.safetensors").state
-    again = read_checkpoint(tmp_path / "weights" / "m_0.safetensors").state
-    assert all(torch.equal(first[key], again[key]) for key in first)
+    store = MapStore(out / "maps")
+    fold = int(rows(out / "folds.csv")[0]["fold"])
+    slide = next(
+        s for s in SlideTable.open(table).slides if s.id == rows(out / "folds.csv")[0]["id"]
+    )
+    member = PLAN.members([fold])[0]
+    digest = file_digest(out / "weights" / f"m_{fold}.safetensors")
+    assert map_key(PLAN, member, slide_digest=slide.digest, checkpoint_digest=digest) in store
+
+
+def test_the_same_seed_trains_the_same_network_whoever_cuts_the_crops(trained, tmp_path: Path):
+    out, table, _ = trained
+    alone = PLAN.model_copy(update={"training": PLAN.training.model_copy(update={"workers": 0})})
+    list(train(labels_of(table), alone, tmp_path, device="cpu", folds=[0]))
+    assert_same_weights(out, tmp_path, "m_0")
+
+
+def assert_same_weights(first: Path, second: Path, name: str) -> None:
+    one = read_checkpoint(first / "weights" / f"{name}.safetensors").state
+    two = read_checkpoint(second / "weights" / f"{name}.safetensors").state
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_a_checkpoint_that_two_sizes_share_is_trained_once(trained, tmp_path: Path):
@@ -158,20 +192,19 @@ def test_a_checkpoint_that_two_sizes_share_is_trained_once(trained, tmp_path: Pa
     plan = PLAN.model_copy(
         update={"resolutions": (first, first.model_copy(update={"scale": 0.75}))}
     )
-    done = list(train(table, plan, tmp_path, device="cpu", folds=[0]))
+    done = list(train(labels_of(table), plan, tmp_path, device="cpu", folds=[0]))
     assert {p.members for p in done} == {1}
     for one in done[-1].judged:
-        slide = next(s for s in table.slides if s.id == one.slide)
+        slide = next(s for s in SlideTable.open(table).slides if s.id == one.slide)
         *_, probability = predict(slide, plan, [tmp_path / "weights"], folds=[0], device="cpu")
-        truth = label(table, first)[table.slides.index(slide)].truth
-        assert dice(probability.values > one.threshold, truth) == one.dice
+        assert dice(probability.values > one.threshold, truth(table, slide.id)) == one.dice
 
 
 def test_resume_keeps_finished_folds(trained):
     out, table, _ = trained
     path = out / "weights" / "m_0.safetensors"
     before = path.stat().st_mtime_ns
-    again = list(train(table, PLAN, out, device="cpu", resume=True))
+    again = list(train(labels_of(table), PLAN, out, device="cpu", resume=True))
     assert path.stat().st_mtime_ns == before
     assert [p.step for p in again] == [4, 4]
 
@@ -181,21 +214,82 @@ def test_a_start_checkpoint_is_where_every_fold_begins(trained, tmp_path: Path):
     start = out / "weights" / "m_0.safetensors"
     frozen = PLAN.training.model_copy(update={"learning_rate": 1e-12, "steps": 1})
     plan = PLAN.model_copy(update={"training": frozen})
-    list(train(table, plan, tmp_path, start=start, device="cpu", folds=[1]))
+    list(train(labels_of(table), plan, tmp_path, start=start, device="cpu", folds=[1]))
     got = read_checkpoint(tmp_path / "weights" / "m_1.safetensors").state["res.weight"]
     assert torch.equal(got, read_checkpoint(start).state["res.weight"])
 
 
 def test_slides_beside_train_and_never_validate(trained, tmp_path: Path):
     _, table, _ = trained
-    beside = write_table(tmp_path / "beside", 2)
-    done = list(train(table, PLAN, tmp_path / "run", beside=[beside], device="cpu", folds=[0]))
+    beside = labels_of(write_table(tmp_path / "beside", 2))
+    done = list(
+        train(labels_of(table), PLAN, tmp_path / "run", beside=beside, device="cpu", folds=[0])
+    )
     judged = {j.slide for p in done for j in p.judged}
-    assert judged <= {slide.id for slide in table.slides}
+    assert judged <= {label.slide.id for label in labels_of(table)}
 
 
-def test_a_loss_that_is_no_number_stops_and_is_explained(trained, tmp_path: Path):
+def test_held_out_slides_are_judged_by_each_fold_and_by_all(tmp_path: Path):
+    labels = labels_of(write_table(tmp_path, 6))
+    list(train(labels, PLAN, tmp_path / "run", device="cpu", hold_out=2))
+    held = rows(tmp_path / "run" / "held_out.csv")
+    folds = {row["id"]: row["fold"] for row in rows(tmp_path / "run" / "folds.csv")}
+    assert [row["id"] for row in held] == sorted(n for n, f in folds.items() if f == "held out")
+    assert len(held) == 2 and {"ensemble", "fold_0", "fold_1"} <= held[0].keys()
+    judged = {row["id"] for row in rows(tmp_path / "run" / "out_of_fold.csv")}
+    assert not judged & {row["id"] for row in held}
+
+
+def test_enough_slides_calibrate_the_recipe_that_is_left(tmp_path: Path):
+    table = write_table(tmp_path, 6)
+    *_, last = train(labels_of(table), PLAN, tmp_path / "run", device="cpu")
+    after = Recipe.load(tmp_path / "run" / "recipe.yaml")
+    chosen = after.thresholds.value(Organ.KIDNEY, DataSource.HUBMAP)
+    judged = rows(tmp_path / "run" / "out_of_fold.csv")
+    assert {row["calibrated"] for row in judged} == {str(int(chosen))}
+    assert after.digest == PLAN.digest
+    assert last.held_out_dice == pytest.approx(
+        np.mean([float(row["dice_held_out"]) for row in judged]), abs=1e-5
+    )
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_batch(trained, tmp_path: Path):
     _, table, _ = trained
-    wild = PLAN.training.model_copy(update={"learning_rate": 1e30, "steps": 30})
-    with pytest.raises(ValueError, match="stopped being a number at step"):
-        list(train(table, PLAN.model_copy(update={"training": wild}), tmp_path, device="cpu"))
+    wild = PLAN.training.model_copy(update={"learning_rate": 1e30, "steps": 30, "clip": 1e30})
+    with pytest.raises(ValueError, match=r"stopped being a number at step \d+, on crops of s\d"):
+        plan = PLAN.model_copy(update={"training": wild})
+        list(train(labels_of(table), plan, tmp_path, device="cpu"))
+
+
+def test_a_table_without_truth_cannot_train(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="rle column"):
+        labels_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"truth": ""}, "without anything marked"),
+        ({"truth": "1 999999"}, "does not fit its slide of 150 x 200 px"),
+    ],
+    ids=["nothing marked", "mask of another size"],
+)
+def test_labels_that_cannot_train_are_explained(
+    trained, tmp_path: Path, change: dict[str, str], said: str
+):
+    labels = [Label(label.slide, change["truth"]) for label in labels_of(trained[1])]
+    with pytest.raises(ValueError, match=said):
+        list(train(labels, PLAN, tmp_path, device="cpu"))
+
+
+def test_one_slide_alone_cannot_be_judged_fairly(trained, tmp_path: Path):
+    with pytest.raises(ValueError, match="2 folds need at least 2 labelled slides"):
+        list(train(labels_of(trained[1])[:1], PLAN, tmp_path, device="cpu"))
+
+
+def test_slides_that_all_show_one_tissue_leave_nothing_to_train_on(trained, tmp_path: Path):
+    first = labels_of(trained[1])[0]
+    same = [Label(replace(first.slide, id=name), first.truth) for name in ("a", "b")]
+    with pytest.raises(ValueError, match="has no slide to train on"):
+        list(train(same, PLAN, tmp_path, device="cpu"))

@@ -1,7 +1,7 @@
-"""Random crops: turned, scaled, mirrored and recoloured.
+"""Random views of a slide: where a crop lies, how it is turned, scaled, bent and covered.
 
-Responsible for one pass of one warp and one colour change per crop, drawn from a seeded generator.
-Does not know slides or networks.
+Responsible for one warp per crop, the same for image, target and weight. Does not know colours
+(:mod:`hubseg.training.colour`), slides or networks.
 """
 
 from __future__ import annotations
@@ -15,97 +15,168 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Augmentation", "draw"]
+    from hubseg.plan import AugmentationPlan
+
+__all__ = ["Cut", "Placing", "cut", "place"]
+
+GREY = 127  # what covers a cutout: the network's middle
 
 
 @dataclass(frozen=True, slots=True)
-class Augmentation:
-    """How far crops may be changed.
+class Placing:
+    """Where a crop lies on its slide.
 
     Attributes
     ----------
-    on_tissue
-        Share of crops centred near labelled tissue; the others lie anywhere.
+    matrix
+        float64 (2, 3): slide px to crop px, at network scale.
     scale
-        Standard deviation of the logarithm of the size change.
-    rotate
-        Whether crops are turned by any angle.
-    brightness, contrast, channel
-        Largest change of brightness (0-1 of full scale), of contrast and of single channels.
-    noise, blur
-        Largest standard deviations of added noise (grey levels) and of blur (px).
+        Crop px per slide px.
+    on_border
+        Whether edges of the crop lie on the slide's.
     """
 
-    on_tissue: float = 0.5
-    scale: float = 0.15
-    rotate: bool = True
-    brightness: float = 0.12
-    contrast: float = 0.25
-    channel: float = 0.08
-    noise: float = 6.0
-    blur: float = 0.8
+    matrix: NDArray[np.float64]
+    scale: float
+    on_border: bool = False
 
 
-def draw(
-    pixels: NDArray[np.uint8],
-    target: NDArray[np.uint8],
-    augmentation: Augmentation,
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One crop.
+
+    Attributes
+    ----------
+    pixels
+        uint8 (crop, crop, 3) RGB.
+    target, weight
+        uint8 (crop, crop), 0-255: share of truth in each pixel, and how much the pixel counts.
+    """
+
+    pixels: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+    weight: NDArray[np.uint8]
+
+
+def place(
+    shape: tuple[int, int],
+    tissue: NDArray[np.int64],
+    plan: AugmentationPlan,
     crop: int,
     random: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Cut one random crop out of an image and its target.
+    *,
+    on_tissue: float = 0.5,
+    scale: float = 1.0,
+) -> Placing:
+    """Choose where a crop lies.
 
     Parameters
     ----------
-    pixels, target
-        uint8 (h, w, 3) and uint8 (h, w).
-    crop
-        Side of the crop, px.
-
-    Returns
-    -------
-    uint8 (crop, crop, 3) and uint8 (crop, crop).
+    shape
+        Height and width of the slide at network scale, px.
+    tissue
+        int64 (n, 2): rows and columns of labelled pixels to lie near.
+    scale
+        What the size is multiplied by before chance does.
     """
-    matrix = _warp(target, augmentation, crop, random)
-    size = (crop, crop)
-    border = cv2.BORDER_REFLECT_101
-    image = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
-    mask = cv2.warpAffine(target, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
-    return _recolour(np.asarray(image, np.uint8), augmentation, random), np.asarray(mask, np.uint8)
-
-
-def _warp(
-    target: NDArray[np.uint8], augmentation: Augmentation, crop: int, random: np.random.Generator
-) -> NDArray[np.float64]:
-    """Affine matrix (2, 3) from image to crop coordinates."""
-    height, width = target.shape
+    if random.random() < plan.on_border:
+        return _at_border(shape, crop, random)
+    height, width = shape
     centre = np.array([random.uniform(0, width), random.uniform(0, height)])
-    if random.random() < augmentation.on_tissue:
-        inside = np.flatnonzero(target)
-        if len(inside):
-            row, column = divmod(int(inside[random.integers(len(inside))]), width)
-            centre = np.array([column, row]) + random.uniform(-0.35, 0.35, 2) * crop
-    angle = random.uniform(0, 2 * np.pi) if augmentation.rotate else 0.0
-    scale = float(np.exp(np.clip(random.normal(0, augmentation.scale), -0.5, 0.5)))
+    if random.random() < on_tissue and len(tissue):
+        row, column = tissue[random.integers(len(tissue))]
+        centre = np.array([column, row]) + random.uniform(-0.35, 0.35, 2) * crop
+    quarter = random.integers(4) * np.pi / 2
+    angle = random.uniform(0, 2 * np.pi) if plan.rotate else quarter
+    scale = scale * float(np.exp(np.clip(random.normal(0, plan.scale), -0.7, 0.7)))
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     mirror = -1.0 if random.random() < 0.5 else 1.0
     linear = np.array([[mirror * cos, -sin], [mirror * sin, cos]])
-    return np.column_stack([linear, np.full(2, crop / 2) - linear @ centre])
+    shift = np.full(2, (crop - 1) / 2) - linear @ centre
+    return Placing(np.column_stack([linear, shift]), scale)
 
 
-def _recolour(
-    pixels: NDArray[np.uint8], augmentation: Augmentation, random: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Change brightness, contrast, single channels, sharpness and noise."""
-    gain = 1.0 + random.uniform(-augmentation.contrast, augmentation.contrast)
-    shift = random.uniform(-augmentation.brightness, augmentation.brightness)
-    channels = random.uniform(-augmentation.channel, augmentation.channel, (2, 3))
-    slope = gain * (1.0 + channels[0])
-    offset = 255.0 * (shift + channels[1]) + 128.0 * (1.0 - slope)
-    image = pixels.astype(np.float32) * slope.astype(np.float32) + offset.astype(np.float32)
-    if random.random() < 0.3:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), random.uniform(0.2, augmentation.blur)))
-    if random.random() < 0.3:
-        noise = random.standard_normal(image.shape, dtype=np.float32)
-        image = image + noise * np.float32(random.uniform(0, augmentation.noise))
-    return np.asarray(np.clip(image, 0, 255).astype(np.uint8))
+def _at_border(shape: tuple[int, int], crop: int, random: np.random.Generator) -> Placing:
+    """Place a crop in a corner or along an edge of the slide, turned by quarters, as it is.
+
+    At inference a network sees whole tiles, whose borders its convolutions pad with zeros; crops
+    from the middle alone never show it such a border where tissue goes on.
+    """
+    offsets = []
+    along = random.integers(3)  # 0: rows are free, 1: columns are free, 2: a corner
+    for axis, size in enumerate(shape):
+        room = size - crop
+        free = along == axis and room > 0
+        offsets.append(random.integers(room + 1) if free else random.choice([0, room]))
+    middle = (crop - 1) / 2
+    turn = np.eye(2)
+    for _ in range(random.integers(4)):
+        turn = np.array([[0.0, -1.0], [1.0, 0.0]]) @ turn
+    if random.random() < 0.5:
+        turn = turn @ np.diag([-1.0, 1.0])
+    centre = np.array([offsets[1], offsets[0]]) + middle
+    return Placing(np.column_stack([turn, middle - turn @ centre]), 1.0, on_border=True)
+
+
+def cut(
+    pixels: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    weight: NDArray[np.uint8] | None,
+    placing: Placing,
+    plan: AugmentationPlan,
+    crop: int,
+    random: np.random.Generator,
+) -> Cut:
+    """Cut a crop out of a slide; beyond its borders the slide goes on mirrored, and counts.
+
+    Parameters
+    ----------
+    pixels, target, weight
+        uint8 (h, w, 3), (h, w) and (h, w) or None for 255 everywhere.
+    """
+    layers = [pixels, target] if weight is None else [pixels, target, weight]
+    if random.random() < plan.elastic:
+        columns, rows = _bent(placing.matrix, plan.bend, crop, random)
+        cuts = [
+            cv2.remap(layer, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            for layer in layers
+        ]
+    else:
+        cuts = [
+            cv2.warpAffine(
+                layer,
+                placing.matrix,
+                (crop, crop),
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REFLECT_101,
+            )
+            for layer in layers
+        ]
+    counted = cuts[2] if weight is not None else np.full((crop, crop), 255, np.uint8)
+    made = Cut(*(np.asarray(layer, np.uint8) for layer in (cuts[0], cuts[1], counted)))
+    if random.random() < plan.cutout:
+        _cover(made, crop, random)
+    return made
+
+
+def _bent(
+    matrix: NDArray[np.float64], spread: float, crop: int, random: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return where in the slide each crop pixel comes from: columns and rows, float32."""
+    back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    coarse = random.normal(0, spread, (5, 5, 2)).astype(np.float32)
+    field = np.asarray(cv2.resize(coarse, (crop, crop), interpolation=cv2.INTER_CUBIC))
+    rows, columns = np.mgrid[0:crop, 0:crop].astype(np.float32)
+    x, y = columns + field[..., 0], rows + field[..., 1]
+    a, b = back.astype(np.float32)
+    return a[0] * x + a[1] * y + a[2], b[0] * x + b[1] * y + b[2]
+
+
+def _cover(made: Cut, crop: int, random: np.random.Generator) -> None:
+    """Grey out one to three patches; what cannot be seen is not judged."""
+    for _ in range(random.integers(1, 4)):
+        height, width = random.integers(crop // 16, crop // 4 + 1, 2)
+        top, left = random.integers(0, crop - height + 1), random.integers(0, crop - width + 1)
+        patch = slice(top, top + height), slice(left, left + width)
+        made.pixels[patch] = GREY
+        made.weight[patch] = 0

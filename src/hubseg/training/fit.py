@@ -1,55 +1,36 @@
 """Training a recipe's members, fold by fold, and judging each by slides it never saw.
 
-Responsible for the optimisation and for what it leaves behind: checkpoints, the fold table and the
-out-of-fold figures. Does not know how slides are read (:mod:`hubseg.training.data`).
+Responsible for the order of things: who sees what, one member after the other, judging, and what is
+left behind. The optimisation is :mod:`hubseg.training.loop`'s.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-from hubseg.inference import choose_device, load_member, predict_member
-from hubseg.network import build, load_into, read_checkpoint
-from hubseg.probability import mix
-from hubseg.recipe import find_checkpoints
-from hubseg.training.augment import Augmentation
-from hubseg.training.data import LabelledSlide, batches, label
+from hubseg.inference import choose_device
+from hubseg.probability import MapStore, file_digest
+from hubseg.training import outcome
+from hubseg.training.crops import Crops
+from hubseg.training.data import SlideCache, empty_or_full
 from hubseg.training.folds import Folds, assign_folds, read_folds, write_folds
-from hubseg.training.losses import bce_dice
-from hubseg.training.metrics import dice
+from hubseg.training.judge import Judge, Judged
+from hubseg.training.loop import Fit, fit, member_seed
 from hubseg.training.overlap import find_overlaps
+from hubseg.training.state import save_published, save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from torch import Tensor
+    import torch
 
-    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Member, Recipe
-    from hubseg.slide import SlideTable
+    from hubseg.training.sources import Label
 
 __all__ = ["Judged", "Progress", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One slide, predicted by the members of the fold that never saw it."""
-
-    slide: str
-    fold: int
-    threshold: float
-    dice: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +47,13 @@ class Progress:
         Which member it is, from 1.
     loss
         Mean loss since the last report; NaN when a finished member is reported.
+    waiting
+        Share of the time since the last report that the network waited for data.
     judged
         Slides of the member's fold; empty until the fold's last member is finished.
+    held_out_dice
+        With the last fold: mean Dice out of fold, each slide at the threshold that the other folds
+        chose; None before, and where too few slides chose.
     """
 
     member: str
@@ -76,106 +62,159 @@ class Progress:
     member_number: int
     members: int
     loss: float
+    waiting: float = 0.0
     judged: tuple[Judged, ...] = ()
+    held_out_dice: float | None = None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One training: what it is given, and where it writes."""
+
+    recipe: Recipe
+    out: Path
+    own: list[Label]
+    beside: list[Label]
+    folds: Folds
+    device: torch.device
+    start: Path | None
+    resume: bool
+
+    @property
+    def weights(self) -> Path:
+        return self.out / "weights"
+
+    def seen_by(self, member: Member) -> list[Label]:
+        """Labels that may train a member.
+
+        Raises
+        ------
+        ValueError
+            When there is none, or none with anything inside.
+        """
+        never = self.folds.left_out(self.recipe.folds.index(member.fold))
+        given = [*self.own, *self.beside]
+        seen = [x for x in given if x.slide.id not in never and x.may_train(member.fold)]
+        if not seen:
+            raise ValueError(
+                f"Fold {member.fold} has no slide to train on: all validate it, are held out, show "
+                "the same tissue or were labelled by its own model; add slides of other tissue."
+            )
+        if empty_or_full(seen):
+            raise ValueError(
+                f"Fold {member.fold} would train on {len(seen)} slides without anything marked: "
+                "add slides with marked tissue, or use fewer folds."
+            )
+        return seen
+
+    def judged_by(self, fold: int) -> list[Label]:
+        place = self.recipe.folds.index(fold)
+        return [label for label in self.own if self.folds.of.get(label.slide.id) == place]
 
 
 def train(
-    table: SlideTable,
+    labels: Sequence[Label],
     recipe: Recipe,
     out: Path,
     *,
-    beside: Sequence[SlideTable] = (),
+    beside: Sequence[Label] = (),
     start: Path | None = None,
     folds: Sequence[int] | None = None,
     device: str = "auto",
     resume: bool = False,
     hold_out: int = 0,
+    stopped: Callable[[], bool] | None = None,
 ) -> Iterator[Progress]:
     """Train every member of `recipe` and judge it on its own fold.
 
-    Checkpoints go to ``out/weights`` as half-precision safetensors; ``out/folds.csv`` says which
-    slide validates which fold and ``out/out_of_fold.csv`` how each was predicted, with the
-    recipe's views, by the members that never saw it. The last weights are kept: nothing is chosen
-    by looking at the validation slides.
+    ``out`` gets: ``weights`` (safetensors and the published format, both in half precision),
+    ``maps`` (out-of-fold member maps), ``folds.csv``, ``out_of_fold.csv``, ``metrics.csv``,
+    ``held_out.csv``, ``curves.csv``, ``recipe.yaml`` with calibrated thresholds, ready to run, and
+    ``provenance.json``. The last weights are kept: nothing is chosen by looking at the validation
+    slides.
 
     Parameters
     ----------
-    table
-        Slides with a truth; each validates one fold.
+    labels
+        Those that a person stands behind validate one fold each; those of a model train only.
     beside
-        Tables whose slides train every fold and validate none.
+        Labels that train every fold, as far as their tissue allows, and validate none.
     start
         Checkpoint every network starts from instead of random weights. It must not have seen the
-        slides of `table`, or the out-of-fold figures are not honest.
+        slides of `labels`, or the out-of-fold figures are not honest.
     resume
-        Keep members whose checkpoint is already in `out`.
+        Go on where a training into `out` was stopped.
     hold_out
         About how many slides no fold sees (:func:`hubseg.training.folds.assign_folds`).
+    stopped
+        Asked at each report; a training that is stopped can be resumed.
 
     Raises
     ------
     ValueError
-        When slides or truths do not fit, or the loss stops being a number.
+        When slides or labels do not fit, or the loss stops being a number.
+    OSError
+        When there is no room for what is written; the last good state stays.
     """
-    on = choose_device(device)
+    run = _prepared(labels, beside, recipe, out, choose_device(device), start, resume, hold_out)
     jobs = _jobs(recipe, folds)
-    weights = out / "weights"
-    weights.mkdir(parents=True, exist_ok=True)
-    assigned = _assigned(table, beside, recipe, out / "folds.csv", resume, hold_out)
-    (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
+    curves = outcome.Curves(out / "curves.csv", keep=resume)
+    judge = Judge(recipe, run.weights, MapStore(out / "maps"), run.device)
     judged: list[Judged] = []
-    read: dict[int, tuple[list[LabelledSlide], list[LabelledSlide]]] = {}
     for number, member in enumerate(jobs, 1):
-        if member.resolution not in read:
-            resolution = recipe.resolutions[member.resolution]
-            extra = [labelled for other in beside for labelled in label(other, resolution)]
-            read = {member.resolution: (label(table, resolution), extra)}
-        own, extra = read[member.resolution]
-        path = weights / f"{member.checkpoint}.safetensors"
-        fold = recipe.folds.index(member.fold)
-        never = assigned.left_out(fold)
-        seen = [s for s in (*own, *extra) if s.slide.id not in never]
-        if not seen:
-            raise ValueError(
-                f"Fold {member.fold} has no slide to train on: all that have a truth validate it, "
-                "are held out or show the same tissue; add slides of other tissue."
-            )
         where = Progress(member.name, 0, recipe.training.steps, number, len(jobs), math.nan)
-        if not (resume and path.is_file()):
-            network: nn.Module | None = None
-            for step, loss, averaged in _fit(member, recipe, seen, on, start):
-                network = averaged
-                yield replace(where, step=step, loss=loss)
-            if network is not None:
-                _save(path, network, epoch=recipe.training.steps)
+        for progress in _member(run, member, where, curves):
+            yield progress
+            if stopped is not None and stopped():
+                return
         new: tuple[Judged, ...] = ()
+        honest = None
         if not any(later.fold == member.fold for later in jobs[number:]):
-            unseen = [s for s in own if assigned.of.get(s.slide.id) == fold]
-            new = tuple(_judge(member.fold, recipe, weights, unseen, on))
+            new = tuple(judge.judge(run.judged_by(member.fold), member.fold))
             judged.extend(new)
-            _write_judged(out / "out_of_fold.csv", judged)
-        yield replace(where, step=recipe.training.steps, judged=new)
+            _publish(run, [m for m in jobs if m.fold == member.fold], new)
+            honest = _conclude(run, judge, judged)
+        yield replace(where, step=recipe.training.steps, judged=new, held_out_dice=honest)
+
+
+def _prepared(
+    labels: Sequence[Label],
+    beside: Sequence[Label],
+    recipe: Recipe,
+    out: Path,
+    device: torch.device,
+    start: Path | None,
+    resume: bool,
+    hold_out: int,
+) -> _Run:
+    (out / "weights").mkdir(parents=True, exist_ok=True)
+    own = [label for label in labels if label.by_person]
+    others = [*beside, *(label for label in labels if not label.by_person)]
+    assigned = _assigned(own, others, recipe, out / "folds.csv", resume, hold_out)
+    (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
+    return _Run(recipe, out, own, others, assigned, device, start, resume)
 
 
 def _assigned(
-    table: SlideTable,
-    beside: Sequence[SlideTable],
+    own: Sequence[Label],
+    others: Sequence[Label],
     recipe: Recipe,
     path: Path,
     resume: bool,
     hold_out: int,
 ) -> Folds:
     """Decide who sees what, or read what was decided before."""
-    labelled = [slide for slide in table.slides if slide.id in table.truth]
-    if resume and path.is_file() and {s.id for s in labelled} == read_folds(path).judged:
+    if resume and path.is_file() and {x.slide.id for x in own} == read_folds(path).judged:
         return read_folds(path)
-    others = [s for other in beside for s in other.slides if s.id in other.truth]
+    slides = [label.slide for label in own]
+    known = {slide.id for slide in slides}
+    more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
     folds = assign_folds(
-        labelled,
+        slides,
         len(recipe.folds),
         seed=recipe.training.seed,
-        donors=table.donors,
-        overlaps=[(o.first, o.second) for o in find_overlaps([*labelled, *others])],
+        donors={label.slide.id: label.donor for label in own},
+        overlaps=[(o.first, o.second) for o in find_overlaps([*slides, *more.values()])],
         hold_out=hold_out,
     )
     write_folds(path, folds)
@@ -190,140 +229,71 @@ def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
     return sorted(first.values(), key=lambda member: member.fold)
 
 
-def _fit(
-    member: Member,
-    recipe: Recipe,
-    slides: Sequence[LabelledSlide],
-    device: torch.device,
-    start: Path | None,
-) -> Iterator[tuple[int, float, nn.Module]]:
-    """Train one network; yield step, mean loss and the averaged network now and then."""
-    plan = recipe.training
-    seed = _seed(plan, member)
-    torch.manual_seed(seed)
-    network: nn.Module = build(member.network, size=recipe.resolutions[member.resolution].size)
-    if start is not None:
-        load_into(network, read_checkpoint(start))
-    network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+def _member(
+    run: _Run, member: Member, where: Progress, curves: outcome.Curves
+) -> Iterator[Progress]:
+    """Train one member, unless its checkpoint is there."""
+    path = run.weights / f"{member.checkpoint}.safetensors"
+    saved = run.out / "states" / f"{member.checkpoint}.state"
+    if run.resume and path.is_file():
+        return
+    saved.parent.mkdir(exist_ok=True)
+    job = Fit(member, run.recipe, run.device, run.start)
+    if run.resume and saved.is_file():
+        job.restore(saved)
+    curves.begin(member.name, job.step)
+    crops = Crops(
+        run.seen_by(member),
+        run.recipe,
+        run.recipe.resolutions[member.resolution],
+        SlideCache(run.out / "cache"),
+        fold=member.fold,
+        seed=member_seed(run.recipe.training, member),
+        on_device=run.device.type == "cuda",
     )
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, plan))
-    averaged = AveragedModel(
-        network,
-        multi_avg_fn=get_ema_multi_avg_fn(plan.average),
-        use_buffers=True,
-    )
-    random = np.random.default_rng(seed)
-    crops = batches(
-        slides,
+    for report in fit(job, crops, saved):
+        curves.add(member.name, report)
+        yield replace(where, step=report.step, loss=report.loss, waiting=report.waiting)
+    save_weights(path, job.averaged.module, epoch=job.step)
+    saved.unlink(missing_ok=True)
+
+
+def _publish(run: _Run, members: Sequence[Member], judged: Sequence[Judged]) -> None:
+    """Write a fold's checkpoints as the published ones are, with their fold's Dice as the score."""
+    from hubseg.network import build, load_into, read_checkpoint
+
+    score = sum(one.dice for one in judged) / len(judged) if judged else 0.0
+    for member in members:
+        path = run.weights / f"{member.checkpoint}.safetensors"
+        read = read_checkpoint(path)
+        network = build(member.network, size=run.recipe.resolutions[member.resolution].size)
+        load_into(network, read)
+        published = run.out / "published" / member.checkpoint
+        published.parent.mkdir(exist_ok=True)
+        save_published(published, network, epoch=read.epoch or 0, best_score=score)
+
+
+def _conclude(run: _Run, judge: Judge, judged: Sequence[Judged]) -> float | None:
+    """Write what can be said so far; with the last fold, thresholds and held-out slides too."""
+    outcome.write_metrics(run.out / "metrics.csv", judged)
+    if len(judged) < len(run.folds.of):
+        outcome.write_out_of_fold(run.out / "out_of_fold.csv", judged, {})
+        return None
+    recipe, chosen = outcome.calibrated(run.recipe, judged)
+    honest = outcome.write_out_of_fold(run.out / "out_of_fold.csv", judged, chosen)
+    (run.out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
+    if held := [label for label in run.own if label.slide.id in run.folds.held_out]:
+        fair = Judge(recipe, judge.weights, judge.store, judge.device)
+        alone = {fold: list(fair.judge(held, fold)) for fold in run.recipe.folds}
+        outcome.write_held_out(run.out / "held_out.csv", list(fair.judge(held, None)), alone)
+    names = dict.fromkeys(member.checkpoint for member in run.recipe.members())
+    files = {name: run.weights / f"{name}.safetensors" for name in names}
+    outcome.write_provenance_of(
+        run.out / "provenance.json",
         recipe,
-        Augmentation(on_tissue=plan.on_tissue),
-        crop=plan.crop,
-        batch=plan.batch,
-        count=plan.steps,
-        random=random,
+        run.folds,
+        [*run.own, *run.beside],
+        weights={name: file_digest(path) for name, path in files.items()},
+        extra={"start": None if run.start is None else file_digest(run.start)},
     )
-    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-    losses: list[float] = []
-    for step, (images, targets) in enumerate(crops, 1):
-        loss = _step(network, optimizer, scaler, images.to(device), targets.to(device), plan)
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"The loss of {member.name} stopped being a number at step {step}: lower the "
-                "learning rate in the recipe's training section."
-            )
-        scheduler.step()
-        averaged.update_parameters(network)
-        losses.append(loss)
-        if step % plan.report_every == 0 or step == plan.steps:
-            yield step, float(np.mean(losses)), averaged.module
-            losses.clear()
-
-
-def _seed(plan: TrainingPlan, member: Member) -> int:
-    """Give each member its own seed, so that folds do not share their luck."""
-    text = f"{plan.seed}/{member.resolution}/{member.entry}/{member.fold}"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())
-
-
-def _rate(step: int, plan: TrainingPlan) -> float:
-    """Share of the learning rate at a step: linear warm-up, then half a cosine."""
-    warm_up = min(1.0, (step + 1) / max(1, plan.warm_up))
-    return warm_up * 0.5 * (1.0 + math.cos(math.pi * step / plan.steps))
-
-
-def _autocast(device: torch.device, precision: str) -> Any:
-    if device.type == "cuda":
-        return torch.autocast("cuda", torch.float16)
-    if precision == "bfloat16":
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
-
-
-def _step(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    images: Tensor,
-    targets: Tensor,
-    plan: TrainingPlan,
-) -> float:
-    with _autocast(images.device, plan.precision):
-        logits = network(images.contiguous(memory_format=torch.channels_last)).logits
-    loss = bce_dice(logits, targets)
-    optimizer.zero_grad(set_to_none=True)
-    scaler.scale(loss).backward()
-    scaler.unscale_(optimizer)
-    nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
-    scaler.step(optimizer)
-    scaler.update()
-    return float(loss.detach())
-
-
-def _save(path: Path, network: nn.Module, *, epoch: int) -> None:
-    """Write a network's weights in half precision, whole or not at all."""
-    from safetensors.torch import save_file
-
-    state = {
-        key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
-        for key, value in network.state_dict().items()
-    }
-    part = path.with_suffix(".part")
-    save_file(state, part, metadata={"epoch": str(epoch)})
-    part.replace(path)
-
-
-def _judge(
-    fold: int,
-    recipe: Recipe,
-    weights: Path,
-    slides: Sequence[LabelledSlide],
-    device: torch.device,
-) -> Iterator[Judged]:
-    """Predict a fold's own slides from the files that were written, as a user would."""
-    members = recipe.members([fold])
-    files = find_checkpoints(members, [weights])
-    loaded = [(m, load_member(recipe, m, files[m.checkpoint], device)) for m in members]
-    for labelled in slides:
-        slide, pixels = labelled.slide, labelled.slide.read()
-        probability = mix(
-            recipe,
-            [
-                (m, predict_member(network, pixels, recipe, m, um_per_px=slide.um_per_px))
-                for m, network in loaded
-            ],
-            shape=(slide.height, slide.width),
-            slide_digest=slide.digest,
-        )
-        threshold = recipe.thresholds.value(slide.organ, slide.source)
-        score = dice(probability.values > threshold, labelled.truth)
-        yield Judged(slide.id, fold, threshold, score)
-
-
-def _write_judged(path: Path, judged: Sequence[Judged]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "fold", "threshold", "dice"])
-        for row in judged:
-            writer.writerow([row.slide, row.fold, row.threshold, f"{row.dice:.6f}"])
+    return honest

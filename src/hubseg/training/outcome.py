@@ -1,0 +1,209 @@
+"""What a training leaves behind beside its checkpoints: tables, curves, thresholds, provenance.
+
+Responsible for these files. Does not train or predict.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hubseg import calibration
+from hubseg.formats.provenance import provenance, write_provenance
+from hubseg.organ import DataSource, Organ
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from hubseg.recipe import Recipe
+    from hubseg.training.folds import Folds
+    from hubseg.training.judge import Judged
+    from hubseg.training.loop import Report
+    from hubseg.training.sources import Label
+
+__all__ = [
+    "CURVES",
+    "Curves",
+    "calibrated",
+    "write_held_out",
+    "write_metrics",
+    "write_out_of_fold",
+    "write_provenance_of",
+]
+
+CURVES = ("member", "step", "loss", "rate", "waiting")
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)
+    part.replace(path)
+
+
+class Curves:
+    """The learning curves of all members, as a CSV that grows while they learn.
+
+    Parameters
+    ----------
+    path
+        The file; what it holds of other members, or of earlier steps, is kept.
+    """
+
+    def __init__(self, path: Path, *, keep: bool) -> None:
+        self._path = path
+        self._rows: list[list[str]] = []
+        if keep and path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                self._rows = list(csv.reader(file))[1:]
+
+    def begin(self, member: str, step: int) -> None:
+        """Forget what was written of a member after a step that it now goes on from."""
+        self._rows = [r for r in self._rows if r[0] != member or int(r[1]) <= step]
+
+    def add(self, member: str, report: Report) -> None:
+        """Add one report and write the file."""
+        numbers = f"{report.loss:.6g}", f"{report.rate:.6g}", f"{report.waiting:.4f}"
+        self._rows.append([member, str(report.step), *numbers])
+        _write(self._path, CURVES, self._rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    threshold: int
+    by_fold: Mapping[int, int]
+
+
+def calibrated(recipe: Recipe, judged: Sequence[Judged]) -> tuple[Recipe, dict[str, _Chosen]]:
+    """Set the recipe's thresholds to what out-of-fold maps ask for.
+
+    An organ and source with too few slides, or without a positive one, keeps the recipe's.
+
+    Returns
+    -------
+    The recipe, and what was chosen for each ``organ/source``, with what the other folds chose.
+    """
+    known = [
+        calibration.Judged(j.slide, Organ(j.organ), DataSource(j.source), j.tally, j.fold)
+        for j in judged
+        if j.organ and j.source
+    ]
+    thresholds, chosen = recipe.thresholds, {}
+    for (organ, source), own in calibration.by_kind(known).items():
+        if len(own) < calibration.ENOUGH or not any(one.tally.truth for one in own):
+            continue
+        found = calibration.calibrate(own)
+        thresholds = thresholds.replaced(organ, source, float(found.threshold))
+        chosen[f"{organ}/{source}"] = _Chosen(found.threshold, dict(found.fold_thresholds))
+    return recipe.model_copy(update={"thresholds": thresholds}), chosen
+
+
+def _at(judged: Judged, threshold: float) -> float:
+    """Dice at a threshold; a map is tallied at whole ones."""
+    return float(judged.tally.dice()[int(threshold)])
+
+
+def write_out_of_fold(
+    path: Path, judged: Sequence[Judged], chosen: Mapping[str, _Chosen]
+) -> float | None:
+    """Write how each slide was predicted by the fold that never saw it.
+
+    ``dice`` is at the recipe's threshold, ``dice_calibrated`` at the one that all slides chose,
+    ``dice_held_out`` at the one that the other folds chose: the honest figure.
+
+    Returns
+    -------
+    The mean of ``dice_held_out``, where every slide has one.
+    """
+    rows, honest = [], []
+    for one in sorted(judged, key=lambda j: j.slide):
+        found = chosen.get(f"{one.organ}/{one.source}")
+        fair = None
+        if found is not None and one.fold is not None and one.fold in found.by_fold:
+            fair = _at(one, found.by_fold[one.fold])
+            honest.append(fair)
+        rows.append(
+            [
+                *(one.slide, one.fold, one.organ, one.source, one.threshold),
+                *(f"{one.dice:.6f}", f"{one.iou:.6f}", int(one.positive)),
+                "" if found is None else found.threshold,
+                "" if found is None else f"{_at(one, found.threshold):.6f}",
+                "" if fair is None else f"{fair:.6f}",
+            ]
+        )
+    head = ["id", "fold", "organ", "data_source", "threshold", "dice", "iou", "positive"]
+    _write(path, [*head, "calibrated", "dice_calibrated", "dice_held_out"], rows)
+    return sum(honest) / len(honest) if honest and len(honest) == len(judged) else None
+
+
+def write_metrics(path: Path, judged: Sequence[Judged]) -> None:
+    """Write means over slides: all, and per organ and source; positives and negatives apart."""
+    groups: dict[tuple[str, str], list[Judged]] = {("all", "all"): list(judged)}
+    for one in judged:
+        groups.setdefault((one.organ, one.source), []).append(one)
+    rows = []
+    for (organ, source), own in groups.items():
+        positive = [one.dice for one in own if one.positive]
+        negative = [one.dice for one in own if not one.positive]
+        means = [_mean([one.dice for one in own]), _mean([one.iou for one in own])]
+        counts = len(own), len(positive), len(negative)
+        rows.append([organ, source, *counts, *means, _mean(positive), _mean(negative)])
+    head = ["organ", "data_source", "slides", "positives", "negatives", "dice", "iou"]
+    _write(path, [*head, "dice_positives", "dice_negatives"], rows)
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{sum(values) / len(values):.6f}" if values else ""
+
+
+def write_held_out(
+    path: Path, ensemble: Sequence[Judged], folds: Mapping[int, Sequence[Judged]]
+) -> None:
+    """Write Dice of slides that no fold saw: by the whole ensemble, and by each fold alone."""
+    single = {fold: {one.slide: one.dice for one in own} for fold, own in folds.items()}
+    head = ["id", "organ", "data_source", "threshold", "ensemble"]
+    rows = [
+        [
+            *(one.slide, one.organ, one.source, one.threshold, f"{one.dice:.6f}"),
+            *(f"{single[fold][one.slide]:.6f}" for fold in single),
+        ]
+        for one in sorted(ensemble, key=lambda j: j.slide)
+    ]
+    _write(path, [*head, *(f"fold_{fold}" for fold in single)], rows)
+
+
+def write_provenance_of(
+    path: Path,
+    recipe: Recipe,
+    folds: Folds,
+    labels: Sequence[Label],
+    *,
+    weights: Mapping[str, str],
+    extra: Mapping[str, Any],
+) -> None:
+    """Write what was trained on what, by what, and how it was asked for."""
+    slides = {
+        label.slide.id: {
+            "digest": label.slide.digest,
+            "label": "person" if label.by_person else "model",
+            "fold": folds.of.get(label.slide.id),
+        }
+        for label in labels
+    }
+    facts = provenance(
+        recipe=recipe.digest,
+        training=recipe.training.model_dump(mode="json"),
+        seed=recipe.training.seed,
+        command=list(sys.argv),
+        slides=slides,
+        held_out=sorted(folds.held_out),
+        weights=dict(weights),
+        thresholds=recipe.thresholds,
+        **extra,
+    )
+    write_provenance(path, facts)
