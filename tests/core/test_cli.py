@@ -230,6 +230,12 @@ def test_only_accepted_slides_leave_when_asked(
 
 def test_a_pseudo_label_set_trains(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     labels = tmp_path / "labels"
+    session = ReviewSession()
+    session.open(made / "p.hubseg")
+    for name in ("a", "b"):
+        session.go_to(name)
+        session.accept()
+    session.close()
     with ReviewProject.open(made / "p.hubseg") as project:
         export_project(project, labels, format="pseudo-labels")
     answer = said(

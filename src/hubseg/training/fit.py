@@ -189,6 +189,11 @@ def _prepared(
 ) -> _Run:
     (out / "weights").mkdir(parents=True, exist_ok=True)
     own = [label for label in labels if label.by_person]
+    if not own:
+        raise ValueError(
+            f"None of the {len(labels)} labels was drawn or accepted by a person, so nothing could "
+            "say how good a network is: accept some slides first."
+        )
     others = [*beside, *(label for label in labels if not label.by_person)]
     assigned = _assigned(own, others, recipe, out / "folds.csv", resume, hold_out)
     (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")

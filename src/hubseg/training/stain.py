@@ -101,12 +101,13 @@ def macenko(pixels: NDArray[np.uint8], *, outer: float = 1.0) -> Stains | None:
 
 
 def vahadane(
-    pixels: NDArray[np.uint8], *, sparsity: float = 0.1, rounds: int = 60
+    pixels: NDArray[np.uint8], *, sparsity: float = 0.02, rounds: int = 60
 ) -> Stains | None:
     """Estimate a slide's stains by sparse non-negative factorisation of its optical densities.
 
     Minimises ½|V - CW|² + λ|C|₁ over non-negative amounts C and unit vectors W, alternating exact
-    coordinate steps; starts from :func:`macenko`. Source: Vahadane et al., 2016.
+    coordinate steps; starts from :func:`macenko`. Source: Vahadane et al., 2016, whose λ of 0.1
+    turns vectors that are known by some 6°; ours turns them by 2°.
 
     Returns
     -------
