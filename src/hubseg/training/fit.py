@@ -159,7 +159,7 @@ def train(
     run = _prepared(labels, beside, recipe, out, choose_device(device), start, resume, hold_out)
     jobs = _jobs(recipe, folds)
     curves = outcome.Curves(out / "curves.csv", keep=resume)
-    judge = Judge(recipe, run.weights, MapStore(out / "maps"), run.device)
+    judge = Judge(recipe, run.weights, MapStore(out / "maps"), device)
     judged: list[Judged] = []
     for number, member in enumerate(jobs, 1):
         where = Progress(member.name, 0, recipe.training.steps, number, len(jobs), math.nan)

@@ -10,24 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubseg.curves import Tally
-from hubseg.inference import load_member, predict_member
-from hubseg.probability import file_digest, map_key, mix
-from hubseg.recipe import find_checkpoints
+from hubseg.inference import Shelf, predict
 from hubseg.training.metrics import dice, iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    import torch
-    from numpy.typing import NDArray
-
-    from hubseg.probability import MapStore, MemberMap
-    from hubseg.recipe import Member, Recipe
-    from hubseg.slide import Slide
+    from hubseg.probability import MapStore
+    from hubseg.recipe import Recipe
     from hubseg.training.sources import Label
 
 __all__ = ["Judge", "Judged"]
+
+LOADED = 4 << 30  # bytes of networks kept loaded from one slide to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +68,27 @@ class Judge:
         Folder of the checkpoints.
     store
         Where member maps are kept.
+    device
+        Name of the device: auto, cpu or cuda:N.
     """
 
-    def __init__(
-        self, recipe: Recipe, weights: Path, store: MapStore, device: torch.device
-    ) -> None:
+    def __init__(self, recipe: Recipe, weights: Path, store: MapStore, device: str) -> None:
         self.recipe, self.weights, self.store, self.device = recipe, weights, store, device
+        self._shelf = Shelf(LOADED)
 
     def judge(self, labels: Sequence[Label], fold: int | None) -> Iterator[Judged]:
         """Judge slides by the members of one fold, or by all of them."""
-        members = self.recipe.members(None if fold is None else [fold])
         for label in labels:
             slide = label.slide
-            maps = self._maps(slide, members)
-            shape = (slide.height, slide.width)
-            probability = mix(self.recipe, maps, shape=shape, slide_digest=slide.digest)
+            *_, probability = predict(
+                slide,
+                self.recipe,
+                [self.weights],
+                folds=None if fold is None else [fold],
+                device=self.device,
+                store=self.store,
+                shelf=self._shelf,
+            )
             threshold = self.recipe.thresholds.value(slide.organ, slide.source)
             mask, truth = probability.values > threshold, label.mask()
             yield Judged(
@@ -100,23 +102,4 @@ class Judge:
                 bool(truth.any()),
                 Tally.of(probability.values, truth),
             )
-
-    def _maps(self, slide: Slide, members: Sequence[Member]) -> list[tuple[Member, MemberMap]]:
-        files = find_checkpoints(members, [self.weights])
-        pixels: NDArray | None = None  # type: ignore[type-arg]
-        made = []
-        for member in members:
-            path = files[member.checkpoint]
-            key = map_key(
-                self.recipe, member, slide_digest=slide.digest, checkpoint_digest=file_digest(path)
-            )
-            found = self.store.get(key)
-            if found is None:
-                pixels = slide.read() if pixels is None else pixels
-                network = load_member(self.recipe, member, path, self.device)
-                found = predict_member(
-                    network, pixels, self.recipe, member, um_per_px=slide.um_per_px
-                )
-                self.store.put(key, found)
-            made.append((member, found))
-        return made
+        self._shelf.clear()
