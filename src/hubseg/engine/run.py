@@ -13,8 +13,9 @@ import uuid
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hubseg.engine.answers import GONE, STOPPED, one_sentence, result
 from hubseg.engine.progress import Progress, Update
-from hubseg.engine.worker import Job, Made, run_member, stop_run
+from hubseg.engine.worker import Job, run_member, stop_run
 from hubseg.probability import MapStore, MemberMap, file_digest
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Run:
         except InterruptedError:
             for progress in self._open:
                 if not progress.finished:
-                    yield self._update(progress, message=_STOPPED, finished=True)
+                    yield self._update(progress, message=STOPPED, finished=True)
         finally:
             self._let_go(list(self._flying))
 
@@ -230,7 +231,7 @@ class Run:
                 future = self._ready.get(timeout=_LOOK_S)
             except queue.Empty:
                 if client.status not in ("running", "connecting"):
-                    raise ConnectionError(_GONE) from None
+                    raise ConnectionError(GONE) from None
                 continue
             if future in self._flying:
                 return future
@@ -250,7 +251,7 @@ class Run:
         if progress.failed:
             return
         try:
-            made = _result(future, job.member.name)
+            made = result(future, job.member.name)
         except _FAILURES as error:
             if isinstance(error, ConnectionError):
                 raise
@@ -286,7 +287,7 @@ class Run:
         progress.forget()
         theirs = [future for future, (other, _) in self._flying.items() if other is progress]
         self._let_go(theirs)
-        return self._update(progress, error=_sentence(error), finished=True)
+        return self._update(progress, error=one_sentence(error), finished=True)
 
     def _warnings(self, progress: Progress) -> Iterator[Update]:
         for sentence in self._engine.warnings:
@@ -311,42 +312,3 @@ class Run:
         if not self.computed:
             return None if left else 0.0
         return (time.monotonic() - self._begun) / self.computed * left
-
-
-_STOPPED = "Stopped: finished members are kept."
-_GONE = (
-    "The scheduler is gone: start it again, or leave its address empty to use this computer; "
-    "finished members are kept."
-)
-
-
-def _result(future: Any, name: str) -> Made:
-    """Return what a task gave back.
-
-    Raises
-    ------
-    ConnectionError
-        When the scheduler lost the task.
-    RuntimeError
-        When the task's worker died again and again.
-    """
-    from asyncio import CancelledError
-
-    from distributed import KilledWorker
-
-    try:
-        made: Made = future.result()
-    except KilledWorker as error:
-        raise RuntimeError(
-            f"{name} ended every worker it ran on, most likely for lack of memory: choose another "
-            "device, or leave it out."
-        ) from error
-    except CancelledError as error:
-        raise ConnectionError(_GONE) from error
-    return made
-
-
-def _sentence(error: BaseException) -> str:
-    """Return the first line of what an error says, or its kind where it says nothing."""
-    said = str(error).strip().splitlines()
-    return said[0] if said else type(error).__name__
