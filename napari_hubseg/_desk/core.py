@@ -12,10 +12,13 @@ from psygnal import Signal
 
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
+from napari_hubseg._curves import CurveWatch
 from napari_hubseg._derivation import Derivation
+from napari_hubseg._doubt import Doubt
 from napari_hubseg._ensemble import Ensemble
 from napari_hubseg._exports import Exports
 from napari_hubseg._layers import LayerBinding
+from napari_hubseg._tuning import Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,6 +57,9 @@ class DeskCore:
         self.session = session or ReviewSession()
         self.background = Background()
         self.derivation = Derivation(self.session, self.background)
+        self.curves = CurveWatch(self.session, self.background)
+        self.tuning = Tuning(self.session, self.background)
+        self.doubt = Doubt(self.session, self.background)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
         engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
         writer = {"write": parts["write"]} if "write" in parts else {}
@@ -77,6 +83,9 @@ class DeskCore:
             session.verdict_changed,
             session.saved,
             self.derivation.figures_changed,
+            self.curves.changed,
+            self.tuning.changed,
+            self.doubt.changed,
             self.layers.tool_changed,
             self.ensemble.changed,
             self.exports.changed,
@@ -84,6 +93,9 @@ class DeskCore:
             fact.connect(self._tell)
         for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
             part.failed.connect(self.failed.emit)
+        for measured in (self.curves, self.tuning, self.doubt):
+            measured.failed.connect(self.failed.emit)
+        self.tuning.told.connect(self.told.emit)
         session.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
 
@@ -115,6 +127,7 @@ class DeskCore:
         self.changed.disconnect()
         self.ensemble.close()
         self.background.close()
-        self.derivation.close()
+        for measured in (self.derivation, self.curves, self.tuning, self.doubt):
+            measured.close()
         self.layers.close()
         self.session.close()

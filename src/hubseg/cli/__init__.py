@@ -11,7 +11,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from hubseg import __version__
-from hubseg.cli import calibrating, evaluating, keeping, masks, predicting, review, training
+from hubseg.cli import (
+    calibrating,
+    evaluating,
+    keeping,
+    masks,
+    predicting,
+    reporting,
+    review,
+    training,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +38,16 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"hubseg {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (predicting, masks, keeping, calibrating, evaluating, training, review):
+    for module in (
+        predicting,
+        masks,
+        keeping,
+        calibrating,
+        evaluating,
+        reporting,
+        training,
+        review,
+    ):
         module.add_to(commands)
     return top
 
