@@ -63,7 +63,7 @@ class CurveWatch:
         if slide is None or project is None:
             return None
         told = project.truth(slide.id)
-        if told is not None:
+        if told:  # a blank one may as well mean that nobody has drawn any
             return told
         ready = self._session.verdict(slide.id) in _READY
         return self._session.mask if ready and not self._session.mask_is_stale else None

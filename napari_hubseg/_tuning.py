@@ -163,7 +163,7 @@ def _judged(path: Path) -> Found:
     calibrations, name, digest = [], "", ""
     with ReviewProject.open(path) as project:
         told = {slide.id: project.truth(slide.id) for slide in project.slides()}
-        truth = {slide_id: rle for slide_id, rle in told.items() if rle is not None}
+        truth = {slide_id: rle for slide_id, rle in told.items() if rle}
         judgement = judge(project, truth or None)
         for one in judgement.judged:
             recipe = newest_recipe(project, one.slide_id)
