@@ -16,6 +16,7 @@ from napari_hubseg._drawing import MaskDrawing
 from napari_hubseg._map_drawing import MapDrawing
 from napari_hubseg._overlay import STROKE, heat, limits, mask_colours, preview
 from napari_hubseg._pixels import pixels
+from napari_hubseg._sketch import Sketch
 from napari_hubseg._stack import LayerStack
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LayerBinding"]
 
-_MODES = {"move": "pan_zoom", "brush": "paint", "eraser": "erase"}
+_MODES = {"move": "pan_zoom", "brush": "paint", "eraser": "erase", "polygon": "polygon"}
 _TOOLS = {mode: tool for tool, mode in _MODES.items()}
 
 
@@ -68,6 +69,7 @@ class LayerBinding:
         self._keys = keys
         self._stack = LayerStack(viewer, self._equip)
         self._drawing = MaskDrawing(session, self._stack, background)
+        self.sketch = Sketch(self._stack, self._drawing.draw)
         self._drawing.finished.connect(self._end_preview)
         self._drawing.failed.connect(self.failed.emit)
         self._map = MapDrawing(session, self._stack, background)
@@ -91,8 +93,13 @@ class LayerBinding:
     # ---- tools and views -----------------------------------------------------------------------
 
     @property
+    def mask_layer(self) -> Any:
+        """The layer that tools work on; None while there is none."""
+        return self._stack.get("mask")
+
+    @property
     def tool(self) -> str:
-        """The tool in hand: "move", "brush", "eraser", or "" for another one of napari's."""
+        """The tool in hand: one of napari's that the dock has a button for, or ""."""
         mask = self._stack.get("mask")
         return _TOOLS.get(str(mask.mode), "") if mask is not None else "move"
 
@@ -111,7 +118,7 @@ class LayerBinding:
         self._stack.select_mask()
         if not mask.visible:  # napari takes back the mode with it
             mask.visible = True
-        if tool == "brush":
+        if tool in ("brush", "polygon"):
             mask.selected_label = STROKE
         mask.mode = _MODES[tool]
 
@@ -127,12 +134,6 @@ class LayerBinding:
         self._restore()
         self._dress()
         self.tool_changed.emit()
-
-    def visit(self, row: int, column: int) -> None:
-        """Bring a place of the slide, in px, into the middle of the view."""
-        mask = self._stack.get("mask")
-        if mask is not None:
-            self._viewer.camera.center = (0.0, *map(float, mask.data_to_world((row, column))))
 
     # ---- a threshold under the hand ------------------------------------------------------------
 

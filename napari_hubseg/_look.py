@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "EVERY",
-    "HERE",
     "MASK",
     "VERDICT_COLOURS",
     "Hint",
@@ -32,7 +30,6 @@ __all__ = [
 
 # The mask is cyan: the one strong hue that neither PAS, H&E nor DAB paints tissue with.
 MASK = "#00d5cb"
-HERE, EVERY = "#ffb347", "#d08bff"  # curves of this slide, and of all of its kind
 VERDICT_COLOURS = {
     "unseen": "#8a929c",
     "in work": "#4f9dde",
@@ -65,6 +62,7 @@ def style_sheet() -> str:
         QPushButton[tool="true"]:checked:enabled {{
             background: {_CHOSEN}; color: white; border: 1px solid {_PRIMARY_HOVER};
         }}
+        QPushButton[dense="true"] {{ padding: 3px 2px; }}
         QPushButton[section="true"], QPushButton[section="true"]:checked {{
             text-align: left; font-weight: 600; padding: 5px 4px; background: transparent;
             border-top: 1px solid #5a626c; border-radius: 0px;

@@ -22,8 +22,7 @@ from napari_hubseg._panels.thresholds import ThresholdRow, ThresholdsState
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg._derivation import Figures
-    from napari_hubseg._histogram import Curves
-    from napari_hubseg._layers import LayerBinding
+    from napari_hubseg._desk import DeskCore
 
 __all__ = [
     "cleanup_state",
@@ -93,7 +92,7 @@ def facts_state(session: ReviewSession) -> FactsState:
     )
 
 
-def thresholds_state(session: ReviewSession, figures: Figures, curves: Curves) -> ThresholdsState:
+def thresholds_state(session: ReviewSession, figures: Figures) -> ThresholdsState:
     """Return what the threshold panel shows."""
     slide = session.current
     if slide is None:
@@ -110,19 +109,20 @@ def thresholds_state(session: ReviewSession, figures: Figures, curves: Curves) -
         source=slide.source.value if slide.source is not None else "",
         rows=rows,
         this_slide_only=session.slide_threshold is not None,
-        curves=curves,
+        counts=figures.counts,
         figures=str(figures),
         enabled=True,
     )
 
 
-def correct_state(session: ReviewSession, layers: LayerBinding, step: str) -> CorrectState:
+def correct_state(desk: DeskCore, step: str) -> CorrectState:
     """Return what the correction panel shows."""
-    slide = session.current
+    session, slide = desk.session, desk.session.current
     return CorrectState(
-        tool=layers.tool,
-        size=layers.brush_size,
-        view=layers.view,
+        tool=desk.hand.tool,
+        size=desk.brushes.size,
+        on_screen=desk.brushes.on_screen,
+        view=desk.layers.view,
         undo_text=session.undo_text if session.can_undo else "",
         redo_text=session.redo_text if session.can_redo else "",
         verdict=session.verdict(slide.id).value if slide is not None else Verdict.UNSEEN.value,

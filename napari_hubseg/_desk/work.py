@@ -23,18 +23,6 @@ class Work(DeskCore):
         """Show the mask in the next way: fill, outline, probability."""
         self.layers.set_view(VIEWS[(VIEWS.index(self.layers.view) + 1) % len(VIEWS)])
 
-    def take_move(self) -> None:
-        """Take no tool: dragging moves the view."""
-        self.layers.take_tool("move")
-
-    def take_brush(self) -> None:
-        """Take the brush."""
-        self.layers.take_tool("brush")
-
-    def take_eraser(self) -> None:
-        """Take the eraser."""
-        self.layers.take_tool("eraser")
-
     def undo(self) -> None:
         """Undo the newest thing done here."""
         self.session.undo()

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledSlider
 
-from napari_hubseg._look import button, make_primary
+from napari_hubseg._look import Hint, button, make_primary
+from napari_hubseg._toolbox import TOOLBOX, tool_named
 
-__all__ = ["TOOLS", "VIEWS", "CorrectPanel", "CorrectState"]
+__all__ = ["VIEWS", "CorrectPanel", "CorrectState"]
 
-TOOLS = ("move", "brush", "eraser")
+_SIZED = ("brush", "eraser")
+_COLUMNS = 4
 VIEWS = ("fill", "outline", "probability")
 _LARGEST_BRUSH = 200  # px; larger ones are typed into napari's own control
 
@@ -35,9 +39,11 @@ class CorrectState:
     Attributes
     ----------
     tool
-        One of :data:`TOOLS`, or "" when another tool of napari's is in hand.
+        Name of a tool of the toolbox, or "" when another tool of napari's is in hand.
     size
-        Diameter of the brush, px.
+        Diameter of brush or eraser, whichever is in hand, px.
+    on_screen
+        Whether `size` is in px of the screen.
     view
         One of :data:`VIEWS`.
     undo_text, redo_text
@@ -52,6 +58,7 @@ class CorrectState:
 
     tool: str = "move"
     size: int = 20
+    on_screen: bool = False
     view: str = "fill"
     undo_text: str = ""
     redo_text: str = ""
@@ -65,6 +72,10 @@ class CorrectPanel(QWidget):
 
     tool_requested = Signal(str)
     size_requested = Signal(int)
+    on_screen_requested = Signal(bool)
+    split_requested = Signal(str)
+    drop_small_requested = Signal(int)
+    fill_small_requested = Signal(int)
     view_requested = Signal(str)
     undo_requested = Signal()
     redo_requested = Signal()
@@ -82,19 +93,58 @@ class CorrectPanel(QWidget):
             ),
         }
         self.tools = {
-            "move": button("move", "Move the view (G)", name="tool_move"),
-            "brush": button("brush", "Add to the mask (D)", name="tool_brush"),
-            "eraser": button("eraser", "Take from the mask (S)", name="tool_eraser"),
+            tool.name: button(
+                tool.word,
+                f"{tool.hint} ({tool.key.replace('-', '+')})",
+                name=f"tool_{tool.name}",
+                dense="true",
+            )
+            for tool in TOOLBOX
         }
+        self.hint = Hint(name="tool_hint")
         for choice in (*self.views.values(), *self.tools.values()):
             choice.setCheckable(True)
             choice.setProperty("tool", "true")
+        self._make_settings()
+        self.undo = button("undo", "Undo (Ctrl+Z)", name="undo")
+        self.redo = button("redo", "Redo (Ctrl+Shift+Z)", name="redo")
+        self._make_verdicts()
+        self._lay_out()
+        self._connect()
+        self.show_state(CorrectState())
+
+    def _make_settings(self) -> None:
+        """Make what tools are set with."""
         self.size = QLabeledSlider(Qt.Orientation.Horizontal)
         self.size.setObjectName("brush_size")
         self.size.setToolTip("Diameter of brush and eraser, px ([ smaller, ] larger)")
         self.size.setRange(1, _LARGEST_BRUSH)
-        self.undo = button("undo", "Undo (Ctrl+Z)", name="undo")
-        self.redo = button("redo", "Redo (Ctrl+Shift+Z)", name="redo")
+        self.on_screen = QCheckBox("on screen")
+        self.on_screen.setObjectName("on_screen")
+        self.on_screen.setToolTip(
+            "Measure brush and eraser in px of the screen: the nearer you look, the finer they are"
+        )
+        self.split_by = QComboBox()
+        self.split_by.setObjectName("split_by")
+        self.split_by.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.split_by.addItem("where it is narrow", "distance")
+        self.split_by.addItem("where the map is low", "probability")
+        self.split_by.setToolTip("Where the tool split cuts an object")
+        self.under = QSpinBox()
+        self.under.setObjectName("under")
+        self.under.setRange(1, 10_000_000)
+        self.under.setValue(500)
+        self.under.setSuffix(" px")
+        self.under.setToolTip("What counts as small, px of the slide")
+        self.drop_small = button(
+            "drop small", "Drop every object of this slide that is smaller", name="drop_small"
+        )
+        self.fill_small = button(
+            "fill small", "Fill every hole of this slide that is smaller", name="fill_small"
+        )
+
+    def _make_verdicts(self) -> None:
+        """Make what a slide is decided with."""
         self.accept = button("Accept  A", "Accept this mask (A)", name="accept", verdict="accepted")
         self.flag = button("Flag  F", "Flag this slide for later (F)", name="flag")
         self.flag.setProperty("verdict", "flagged")
@@ -106,9 +156,6 @@ class CorrectPanel(QWidget):
         self.advance.setChecked(True)
         for verdict in (self.accept, self.flag, self.reject):
             verdict.setCheckable(True)
-        self._lay_out()
-        self._connect()
-        self.show_state(CorrectState())
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -117,17 +164,31 @@ class CorrectPanel(QWidget):
         grid = QGridLayout()
         grid.setSpacing(4)
         grid.setColumnStretch(1, 1)
-        rows = (_row(*self.views.values()), _row(*self.tools.values()), self._size_row())
-        for i, (name, row) in enumerate(zip(("show", "tool", "size"), rows, strict=True)):
-            grid.addWidget(QLabel(name), i, 0)
+        rows = (
+            ("show", _row(*self.views.values())),
+            ("tool", self._toolbox()),
+            ("", _row(self.hint)),
+            ("size", _row(self.size, self.on_screen, stretch=(1, 0))),
+            ("split", _row(self.split_by)),
+            ("all", _row(self.under, self.drop_small, self.fill_small)),
+        )
+        self._names = {}
+        for i, (name, row) in enumerate(rows):
+            self._names[name] = QLabel(name)
+            grid.addWidget(self._names[name], i, 0, Qt.AlignmentFlag.AlignTop)
             grid.addLayout(row, i, 1)
         layout.addLayout(grid)
+        layout.addLayout(_row(self.undo, self.redo))
         layout.addSpacing(4)
         layout.addLayout(_row(self.accept, self.flag, self.reject, stretch=(3, 2, 2)))
         layout.addWidget(self.advance)
 
-    def _size_row(self) -> QHBoxLayout:
-        return _row(self.size, self.undo, self.redo, stretch=(1, 0, 0))
+    def _toolbox(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        for i, choice in enumerate(self.tools.values()):
+            grid.addWidget(choice, i // _COLUMNS, i % _COLUMNS)
+        return grid
 
     def _connect(self) -> None:
         for name, choice in self.views.items():
@@ -135,6 +196,12 @@ class CorrectPanel(QWidget):
         for name, choice in self.tools.items():
             choice.clicked.connect(lambda _=False, name=name: self.tool_requested.emit(name))
         self.size.valueChanged.connect(self.size_requested)
+        self.on_screen.toggled.connect(self.on_screen_requested)
+        self.split_by.activated.connect(
+            lambda i: self.split_requested.emit(self.split_by.itemData(i))
+        )
+        self.drop_small.clicked.connect(lambda: self.drop_small_requested.emit(self.under.value()))
+        self.fill_small.clicked.connect(lambda: self.fill_small_requested.emit(self.under.value()))
         self.undo.clicked.connect(self.undo_requested)
         self.redo.clicked.connect(self.redo_requested)
         self.accept.clicked.connect(self.accept_requested)
@@ -147,8 +214,17 @@ class CorrectPanel(QWidget):
             choice.setChecked(state.view == name)
         for name, choice in self.tools.items():
             choice.setChecked(state.tool == name)
-        with QSignalBlocker(self.size):
+        with QSignalBlocker(self.size), QSignalBlocker(self.on_screen):
             self.size.setValue(min(state.size, _LARGEST_BRUSH))
+            self.on_screen.setChecked(state.on_screen)
+        tool = tool_named(state.tool)
+        self.hint.setText(tool.hint if tool is not None else "")
+        for name, widgets, there in (
+            ("size", (self.size, self.on_screen), state.tool in _SIZED),
+            ("split", (self.split_by,), state.tool == "split"),
+        ):
+            for widget in (self._names[name], *widgets):
+                widget.setVisible(there)
         self.undo.setEnabled(bool(state.undo_text))
         self.undo.setToolTip(f"Undo {state.undo_text} (Ctrl+Z)".replace("  ", " "))
         self.redo.setEnabled(bool(state.redo_text))
@@ -157,7 +233,8 @@ class CorrectPanel(QWidget):
         self.flag.setChecked(state.verdict == "flagged")
         self.reject.setChecked(state.verdict == "rejected")
         make_primary(self.accept, state.accept_next)
-        for widget in (*self.views.values(), *self.tools.values(), self.size):
+        buckets = (self.under, self.drop_small, self.fill_small)
+        for widget in (*self.views.values(), *self.tools.values(), self.size, *buckets):
             widget.setEnabled(state.enabled)
         for verdict in (self.accept, self.flag, self.reject):
             verdict.setEnabled(state.enabled)

@@ -30,15 +30,19 @@ class CorrectWiring(Wiring):
             (panel.reject_requested, "reject"),
         ):
             signal.connect(do(name))
-        panel.tool_requested.connect(desk.layers.take_tool)
-        panel.size_requested.connect(desk.layers.set_brush_size)
+        panel.tool_requested.connect(desk.take_tool)
+        panel.size_requested.connect(desk.brushes.set_size)
+        panel.on_screen_requested.connect(desk.brushes.use_screen)
+        panel.split_requested.connect(lambda by: setattr(desk.hand, "split_by", by))
+        panel.drop_small_requested.connect(desk.drop_small)
+        panel.fill_small_requested.connect(desk.fill_small)
         panel.view_requested.connect(desk.layers.set_view)
         panel.advance.toggled.connect(lambda on: setattr(desk, "advances", on))
 
     def show(self, step: str) -> None:
         """Show the tool in hand, the view and the verdict."""
         desk = self._desk
-        self._panel.show_state(states.correct_state(desk.session, desk.layers, step))
+        self._panel.show_state(states.correct_state(desk, step))
 
     def lead(self, step: str) -> QWidget | None:
         """Return the button that accepts."""

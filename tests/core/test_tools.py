@@ -274,6 +274,11 @@ def test_merging_joins_two_and_no_third() -> None:
     assert labels[70, 50] == labels[70, 110]
     assert after[70, 80]
     assert tools.merge(after, (70, 50), (70, 110)) is None, "they are one already"
+    far = disc(70, 40, 20) | disc(70, 130, 20)
+    bridge = tools.merge(far, (70, 40), (70, 130))
+    assert bridge is not None
+    assert objects(bridge.over(far)).max() == 1
+    assert bridge.over(far)[70, 85]
     assert tools.merge(mask, (70, 50), (0, 0)) is None
     walled = mask.copy()
     walled[:, 80] = True
@@ -293,7 +298,10 @@ def test_a_line_replaces_the_outline_that_it_runs_along() -> None:
     assert after[45, 75:85].all()
     assert not after[50:58, 105:119].any()
     assert np.array_equal(after[64:], mask[64:])
-    assert tools.redraw(mask, [(60, 70), (80, 100)]) is None, "a line inside cuts nothing off"
+    assert tools.redraw(mask, [(75, 85), (76, 95)]) is None, "a line inside cuts nothing off"
+    begun_beside = tools.redraw(mask, [(45, 64), (40, 70), (40, 90), (44, 97)])
+    assert begun_beside is not None
+    assert begun_beside.over(mask)[45, 75:85].all(), "a hand begins and ends near the edge"
     assert tools.redraw(mask, [(5, 5), (5, 60)]) is None, "too far away to be meant"
     assert tools.redraw(mask, [(60, 70)]) is None
     around = [(45, 60), (45, 118), (95, 118), (95, 60), (45, 60)]

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
 from hubseg.cleanup import Cleanup
 from hubseg.organ import DataSource, Organ
-from napari_hubseg._histogram import Curves
 from napari_hubseg._look import style_sheet
 from napari_hubseg._panels.cleanup import CleanupPanel, CleanupState
 from napari_hubseg._panels.correct import CorrectPanel, CorrectState
@@ -57,14 +56,14 @@ FULL: list[tuple[type[QWidget], Any]] = [
             source="Hubmap",
             rows=tuple(ThresholdRow(organ, 100.0) for organ in Organ),
             this_slide_only=True,
-            curves=Curves(tuple(range(256))),
+            counts=tuple(range(256)),
             figures="area 100.0 %  ·  objects 12345  ·  disagreement 0.08",
             enabled=True,
         ),
     ),
     (
         CorrectPanel,
-        CorrectState("brush", 200, "probability", "brush", "brush", "corrected", True, True),
+        CorrectState("brush", 200, True, "probability", "brush", "brush", "corrected", True, True),
     ),
     (
         EnsemblePanel,
@@ -214,7 +213,7 @@ def test_nothing_moves_a_slider_that_a_hand_is_on(qtbot: Any) -> None:
 
 
 def test_the_line_in_the_histogram_is_a_slider_too(qtbot: Any) -> None:
-    panel = thresholds(qtbot, curves=Curves(tuple(range(256))))
+    panel = thresholds(qtbot, counts=tuple(range(256)))
     strip = panel.histogram
     seen: list[float] = []
     panel.previewed.connect(seen.append)
@@ -271,6 +270,28 @@ def test_tools_views_and_size_are_asked_for(qtbot: Any) -> None:
     with qtbot.waitSignal(panel.size_requested) as size:
         panel.size.setValue(55)
     assert (tool.args, view.args, size.args) == (["eraser"], ["outline"], [55])
+    panel.under.setValue(70)
+    with qtbot.waitSignal(panel.drop_small_requested) as dropped:
+        qtbot.mouseClick(panel.drop_small, LEFT)
+    with qtbot.waitSignal(panel.fill_small_requested) as filled:
+        qtbot.mouseClick(panel.fill_small, LEFT)
+    with qtbot.waitSignal(panel.on_screen_requested) as on_screen:
+        panel.on_screen.click()
+    with qtbot.waitSignal(panel.split_requested) as split:
+        panel.split_by.activated.emit(1)
+    assert (dropped.args, filled.args, on_screen.args) == ([70], [70], [True])
+    assert split.args == ["probability"]
+
+
+def test_the_tool_in_hand_says_how_it_is_used_and_shows_what_it_is_set_with(qtbot: Any) -> None:
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    for tool, sized, cut in (("brush", True, False), ("split", False, True), ("", False, False)):
+        panel.show_state(CorrectState(tool, enabled=True))
+        assert panel.size.isVisible() is sized
+        assert panel.split_by.isVisible() is cut
+        assert bool(panel.hint.text()) is bool(tool)
 
 
 def test_a_toggle_shows_what_holds_not_what_was_clicked(qtbot: Any) -> None:

@@ -64,17 +64,24 @@ class Change:
         height, width = self.values.shape
         return self.top, self.left, height, width
 
-    def over(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return a copy of a whole mask, bool (H, W), as it would be after the change."""
+    def over(self, mask: NDArray[np.bool_], *, top: int = 0, left: int = 0) -> NDArray[np.bool_]:
+        """Return a copy of a mask, bool (h, w), as it would be after the change.
+
+        Parameters
+        ----------
+        mask
+            A whole mask, or a part of one.
+        top, left
+            Where `mask` lies on the slide, px.
+        """
         after = mask.copy()
-        top, left, height, width = self.window
-        rows = slice(max(top, 0), min(top + height, mask.shape[0]))
-        columns = slice(max(left, 0), min(left + width, mask.shape[1]))
+        y, x = self.top - top, self.left - left
+        height, width = self.values.shape
+        rows = slice(max(y, 0), min(y + height, mask.shape[0]))
+        columns = slice(max(x, 0), min(x + width, mask.shape[1]))
         if rows.stop <= rows.start or columns.stop <= columns.start:
             return after
-        values = self.values[
-            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-        ]
+        values = self.values[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
         part = after[rows, columns]
         part[values == ADD] = True
         part[values == ERASE] = False

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["merge", "split"]
 
 _LEVELS = 64
+_REACHES = (1.0, 1.5, 2.0, 3.0)
 
 
 def split(
@@ -165,12 +166,21 @@ def merge(
         return None
     gap = float(distance(~a)[b].min())
     reach = gap / 2 + max(1.0, min(one.diameter, other.diameter) / 10)
-    window = grown(window, int(np.ceil(reach)) + 3, mask.shape)
+    for wider in _REACHES:  # the rounder the two, the wider the disc that closes what is between
+        made = _bridged(mask, one, other, reach * wider)
+        if made is not None:
+            return made
+    return None
+
+
+def _bridged(mask: NDArray[np.bool_], one: Piece, other: Piece, reach: float) -> Change | None:
+    """Return both objects and what a disc of radius `reach` px cannot enter between them."""
+    window = grown(_both(one.window, other.window), int(np.ceil(reach)) + 3, mask.shape)
     a, b = _placed(one, window), _placed(other, window)
     top, left, height, width = window
     others = mask[top : top + height, left : left + width] & ~a & ~b
     near = distance(~(a | b)) <= reach
-    bridge = (distance(near) > reach) | a | b  # closing with a disc: what lies between them
+    bridge = (distance(near) > reach) | a | b
     if others.any():
         bridge &= (distance(~others) > 2.0) | a | b
     labels = components(bridge)

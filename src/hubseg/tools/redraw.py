@@ -57,8 +57,8 @@ def redraw(mask: NDArray[np.bool_], path: Sequence[tuple[float, float]]) -> Chan
     own, line = np.zeros((height, width), np.bool_), np.zeros((height, width), np.uint8)
     y, x = piece.window[0] - top, piece.window[1] - left
     own[y : y + piece.window[2], x : x + piece.window[3]] = piece.inside
-    local = np.ascontiguousarray((points - (top, left))[:, ::-1].astype(np.int32))
-    cv2.polylines(line, [local], False, 1)
+    local = _to_edge(own, points - (top, left))
+    cv2.polylines(line, [np.ascontiguousarray(local[:, ::-1], np.int32)], False, 1)
     others = mask[top : top + height, left : left + width] & ~own
     new = _replaced(own, line > 0)
     if others.any():
@@ -91,6 +91,20 @@ def _meant(mask: NDArray[np.bool_], points: NDArray[np.int64]) -> Piece | None:
             return None
         y, x = ys[away.argmin()], xs[away.argmin()]
     return object_at(mask, int(y + top), int(x + left))
+
+
+def _to_edge(own: NDArray[np.bool_], points: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a line whose ends lie across the outline, where a hand began or ended near it."""
+    ends = []
+    for y, x in (points[0], points[-1]):
+        other = own if not own[y, x] else ~own
+        ys, xs = np.nonzero(other)
+        away = np.hypot(ys - y, xs - x)
+        nearest = int(away.argmin()) if away.size else -1
+        near = nearest >= 0 and away[nearest] <= _NEAR
+        ends.append([[int(ys[nearest]), int(xs[nearest])]] if near else [])
+    first, last = (np.array(end, np.int64).reshape(-1, 2) for end in ends)
+    return np.concatenate([first, points, last])
 
 
 def _replaced(own: NDArray[np.bool_], line: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,0 +1,241 @@
+"""Tools in a real window, with the real mouse: a preview while held, one gesture, one Ctrl+Z."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from napari.utils._proxies import PublicOnlyProxy
+
+from hubseg.probability import ProbabilityMap
+from napari_hubseg._brush import camera
+from napari_hubseg._screen import Hand, rest, wait_for
+from napari_hubseg._toolbox import TOOLBOX
+from napari_hubseg._widget import HubSegWidget
+
+SHAPE = (300, 400)
+LEFT, RIGHT, SPECK = (150.0, 110.0), (150.0, 250.0), (40.0, 340.0)
+
+
+def away(place: tuple[float, float]) -> Any:
+    y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    return np.hypot(y - place[0], x - place[1])
+
+
+def two_objects() -> Any:
+    """A map of two discs and a speck; at 127 of radius 40, 40 and 4, with a hole in the first."""
+    values = np.maximum.reduce(
+        [
+            np.clip(127 + 3 * (40 - away(LEFT)), 0, 250),
+            np.clip(127 + 3 * (40 - away(RIGHT)), 0, 250),
+            np.clip(127 + 20 * (4 - away(SPECK)), 0, 250),
+        ]
+    )
+    values[away((160, 120)) < 8] = 20
+    return values.astype(np.float32)
+
+
+class Bench:
+    """A dock on one slide with a map, and a hand on its canvas."""
+
+    def __init__(self, viewer: Any, dock: HubSegWidget) -> None:
+        self.dock, self.session = dock, dock.session
+        self.viewer = viewer
+        self.camera = camera(self.viewer)
+        self.mouse = Hand(dock.window())
+
+    def settle(self) -> None:
+        rest(30)
+        wait_for("The dock", lambda: not self.dock.busy)
+        self.dock.refresh()
+
+    def at(self, place: tuple[float, float], up: int = 0) -> tuple[int, int]:
+        """Return the screen px of a px of the slide, or some px above it."""
+        layer = self.dock.desk.layers.mask_layer
+        world = layer.data_to_world(place)
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        y = (world[-2] - self.camera.center[-2]) * self.camera.zoom + canvas.height() / 2
+        x = (world[-1] - self.camera.center[-1]) * self.camera.zoom + canvas.width() / 2
+        left, top = self.mouse.place(canvas, x / canvas.width(), y / canvas.height())
+        return left, top - up
+
+    def take(self, name: str) -> None:
+        self.mouse.click(self.mouse.place(self.dock.correct.tools[name]))
+        self.settle()
+        assert self.dock.desk.hand.tool == name
+
+    def drag(self, *places: tuple[int, int]) -> None:
+        self.mouse.drag(places)
+        self.settle()
+
+    @property
+    def count(self) -> int:
+        mask = self.session.mask.astype(np.uint8)
+        return int(cv2.connectedComponents(mask, connectivity=8)[0]) - 1
+
+
+@pytest.fixture
+def bench(make_napari_viewer: Any, new_engine: Any, tmp_path: Any) -> Iterator[Bench]:
+    tifffile.imwrite(tmp_path / "a.tiff", np.full((*SHAPE, 3), 190, np.uint8), photometric="rgb")
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
+    viewer.window.resize(1400, 950)
+    dock = HubSegWidget(PublicOnlyProxy(viewer), parts={"new_engine": new_engine})
+    viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
+    dock.open_path(tmp_path)
+    wait_for("The slide", lambda: not dock.busy)
+    session = dock.session
+    session.show(
+        ProbabilityMap(two_objects(), None, session.current.digest, "made up", done=5, total=5)
+    )
+    session.set_threshold(127, scope="slide")
+    bench = Bench(viewer, dock)
+    bench.settle()
+    dock._scroll.ensureWidgetVisible(dock.correct.tools["merge"])
+    bench.settle()
+    assert bench.count == 3
+    yield bench
+    vars(bench).clear()  # the viewer must be free to go
+
+
+# tool, where the mouse goes (a place, or a place and how far above it), what must hold after it
+USES: dict[str, tuple[list[Any], Callable[[Any, Any], bool]]] = {
+    "drop": ([LEFT], lambda b, n: not n[150, 85] and bool(n[150, 230])),
+    "keep": ([LEFT], lambda b, n: bool((b == n).all())),
+    "fill": ([(160, 120)], lambda b, n: bool(n[160, 120]) and not b[160, 120]),
+    "grow": ([(RIGHT), (RIGHT, 30)], lambda b, n: bool(n[150, 250 + 44]) and not b[150, 250 + 44]),
+    "edge": ([RIGHT, (RIGHT, -40)], lambda b, n: bool(b[150, 250 + 36]) and not n[150, 250 + 36]),
+    "wand": ([RIGHT, (RIGHT, 130)], lambda b, n: bool(n[150, 250 + 45])),
+    "smooth": ([LEFT, (LEFT, 90)], lambda b, n: bool((b != n).any())),
+    "merge": ([(150, 90), RIGHT], lambda b, n: bool(n[150, 180]) and not b[150, 180]),
+    "lasso": (
+        [(240, 40), (240, 160), (280, 160), (280, 40), (240, 40)],
+        lambda b, n: bool(n[250:270, 60:140].all()),
+    ),
+    "lasso_erase": (
+        [(100, 200), (100, 300), (140, 300), (140, 200), (100, 200)],
+        lambda b, n: not n[115:135, 230:270].any() and bool(n[160, 250]),
+    ),
+    "redraw": (
+        [(148, 295), (120, 290), (100, 270), (100, 240), (125, 205), (148, 205)],
+        lambda b, n: bool(n[104:110, 245:265].all()) and not b[104:109, 262].any(),
+    ),
+}
+
+
+@pytest.mark.parametrize("tool", USES)
+def test_one_use_of_a_tool_is_one_gesture_and_one_undo(bench: Bench, tool: str) -> None:
+    places, holds = USES[tool]
+    before, rows = bench.session.mask.copy(), len(bench.session.project.entries())
+    bench.take(tool)
+    path = [bench.at(p[0], p[1]) if isinstance(p[0], tuple) else bench.at(p) for p in places]
+    if len(path) == 1:
+        bench.mouse.click(path[0])
+        bench.settle()
+    else:
+        bench.drag(*path)
+    after = bench.session.mask.copy()
+    assert holds(before, after)
+    assert len(bench.session.project.entries()) == rows + 1, "one use is one row"
+    layer = bench.dock.desk.layers.mask_layer
+    assert np.array_equal(layer.data != 0, after), "what is on screen is the mask"
+    bench.mouse.press("ctrl+z")
+    bench.settle()
+    assert np.array_equal(bench.session.mask, before)
+    assert np.array_equal(layer.data != 0, before)
+    assert bench.camera.center[-2:] == pytest.approx([(s - 1) / 2 for s in SHAPE], abs=2.0), (
+        "the tool was used, the view not moved"
+    )
+
+
+def test_a_split_is_previewed_while_held_and_done_when_let_go(bench: Bench) -> None:
+    bench.take("merge")
+    bench.drag(bench.at((150, 90)), bench.at(RIGHT))
+    bench.mouse.press("ctrl+z")
+    bench.settle()
+    bench.take("lasso")
+    bench.drag(*(bench.at(p) for p in [(130, 130), (130, 230), (165, 230), (165, 130), (130, 130)]))
+    assert bench.count == 2
+    bench.take("split")
+    assert bench.dock.correct.split_by.isVisible()
+    layer, mask = bench.dock.desk.layers.mask_layer, bench.session.mask.copy()
+    bench.mouse.move(bench.at((150, 180)))
+    bench.mouse._do("mousedown", "1")
+    bench.settle()
+    assert np.array_equal(bench.session.mask, mask), "nothing is done yet"
+    shown = (layer.data != 0).astype(np.uint8)
+    assert cv2.connectedComponents(shown, connectivity=8)[0] - 1 == 3, "but it is shown"
+    bench.mouse._do("mouseup", "1")
+    bench.settle()
+    assert bench.count == 3
+
+
+def test_dragging_with_a_click_tool_moves_the_view_and_changes_nothing(bench: Bench) -> None:
+    bench.take("drop")
+    before, centre = bench.session.mask.copy(), bench.camera.center[-1]
+    bench.drag(bench.at(LEFT), bench.at((150, 180)), bench.at((150, 200)))
+    assert np.array_equal(bench.session.mask, before)
+    assert abs(bench.camera.center[-1] - centre) > 20
+
+
+def test_beside_everything_a_tool_says_what_to_do(bench: Bench) -> None:
+    bench.take("drop")
+    bench.mouse.click(bench.at((280, 200)))
+    bench.settle()
+    assert "no object under the pointer" in bench.dock.message.sentence.text()
+    rows = len(bench.session.project.entries())
+    bench.take("redraw")
+    bench.drag(bench.at((280, 30)), bench.at((280, 60)))
+    assert "replaces no outline" in bench.dock.message.sentence.text()
+    assert len(bench.session.project.entries()) == rows
+
+
+def test_a_bucket_is_one_gesture_over_the_whole_slide(bench: Bench) -> None:
+    panel = bench.dock.correct
+    panel.under.setValue(400)
+    bench.mouse.click(bench.mouse.place(panel.drop_small))
+    bench.settle()
+    assert bench.count == 2
+    bench.mouse.click(bench.mouse.place(panel.fill_small))
+    bench.settle()
+    assert bench.session.mask[160, 120]
+    bench.mouse.click(bench.mouse.place(panel.drop_small))
+    bench.settle()
+    assert "no object under 400 px" in bench.dock.message.sentence.text()
+    bench.mouse.press("ctrl+z", "ctrl+z")
+    bench.settle()
+    assert bench.count == 3
+
+
+def test_every_tool_has_a_button_a_key_and_a_sentence(bench: Bench) -> None:
+    for tool in TOOLBOX:
+        bench.mouse.press(tool.key.replace("Shift-", "shift+").lower())
+        bench.settle()
+        assert bench.dock.desk.hand.tool == tool.name
+        assert bench.dock.correct.tools[tool.name].isChecked()
+        assert bench.dock.correct.hint.text() == tool.hint
+
+
+def test_brush_and_eraser_have_sizes_of_their_own_on_slide_or_screen(bench: Bench) -> None:
+    sizes, panel = bench.dock.desk.brushes, bench.dock.correct
+    layer = bench.dock.desk.layers.mask_layer
+    bench.take("brush")
+    panel.size.setValue(30)
+    bench.take("eraser")
+    panel.size.setValue(12)
+    assert layer.brush_size == 12
+    bench.take("brush")
+    assert (layer.brush_size, panel.size.value()) == (30, 30)
+    panel.on_screen.click()
+    bench.settle()
+    zoom = bench.camera.zoom
+    assert layer.brush_size == pytest.approx(30, abs=1), "the brush in hand stays as it is"
+    assert sizes.size == pytest.approx(30 * zoom, abs=1)
+    bench.camera.zoom = 4 * zoom
+    assert layer.brush_size == pytest.approx(30 / 4, abs=1)
+    panel.on_screen.click()
+    bench.settle()
+    assert layer.brush_size == pytest.approx(30 / 4, abs=1)
