@@ -8,7 +8,7 @@ they do to a mask (:mod:`hubseg.session`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class Kind(StrEnum):
     CLEANUP = "cleanup"
     VERDICT = "verdict"
     FACTS = "facts"
+    NOTE = "note"
     UNDO = "undo"
     REDO = "redo"
 
@@ -49,6 +50,8 @@ class Entry:
         A gesture's bytes (empty where only the history was asked for), JSON for all others.
     target
         The row that an undo or redo acts on.
+    size
+        Bytes of the payload, also where the payload itself was not asked for.
     """
 
     seq: int
@@ -59,6 +62,7 @@ class Entry:
     label: str
     payload: bytes
     target: int | None = None
+    size: int = field(default=0, compare=False)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -103,6 +107,16 @@ class History:
         else:
             self.done.append(entry)
             self.undone.clear()
+
+    def undoable(self, budget: int) -> Entry | None:
+        """Return the row that undo would undo, or None.
+
+        Undo reaches back as far as `budget` bytes of rows, and at least over one.
+        """
+        if not self.done:
+            return None
+        walked = sum(entry.size for entry in self.undone)
+        return self.done[-1] if not walked or walked + self.done[-1].size <= budget else None
 
     def stand(self, *kinds: Kind) -> list[Entry]:
         """Return the rows of these kinds that are not undone, oldest first."""

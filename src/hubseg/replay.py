@@ -25,6 +25,7 @@ __all__ = [
     "defaults_payload",
     "edits_from",
     "facts_from",
+    "note_from",
     "parsed_facts",
     "state_from",
     "verdict_from",
@@ -196,6 +197,23 @@ def verdict_from(rows: Sequence[Entry]) -> Verdict:
         own_threshold = row.kind is Kind.THRESHOLD and row.slide_id is not None
         worked = worked or own_threshold or row.kind is Kind.GESTURE
     return Verdict.IN_WORK if worked else Verdict.UNSEEN
+
+
+def note_from(rows: Sequence[Entry]) -> str:
+    """Return what was noted about a slide last; "" when nothing was.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged.
+    """
+    for row in reversed(rows):
+        if row.kind is Kind.NOTE:
+            note = row.facts.get("after")
+            if not isinstance(note, str):
+                raise _damaged(row)
+            return note
+    return ""
 
 
 def edits_from(

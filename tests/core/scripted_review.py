@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hubseg import tools
 from hubseg.cleanup import Cleanup
 from hubseg.session import ReviewSession, Verdict
 
@@ -30,7 +31,7 @@ def main(folder: Path, seed: int) -> None:
 
     session.saved.connect(report)
     while True:
-        match rng.integers(9):
+        match rng.integers(10):
             case 0 | 1 | 2 | 3:
                 region = rng.random((20, 20)) < 0.7
                 top, left = (int(v) for v in rng.integers(0, 60, 2))
@@ -46,6 +47,15 @@ def main(folder: Path, seed: int) -> None:
                 session.set_cleanup(Cleanup(min_area=int(rng.integers(50))))
             case 8:
                 session.go_to(session.slides[rng.integers(len(session.slides))].id)
+            case 9:
+                mask = session.mask_now()
+                objects = np.argwhere(mask)
+                if len(objects):
+                    row, column = objects[rng.integers(len(objects))]
+                    deed = [tools.drop, tools.keep, tools.fill_holes][rng.integers(3)]
+                    change = deed(mask, int(row), int(column))
+                    if change is not None:
+                        session.put(change)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +21,11 @@ import tifffile
 from hubseg.journal import Entry, History, Kind, standing
 from hubseg.lock import WriteLock
 from hubseg.organ import DataSource, Organ
-from hubseg.project import ReviewProject
+from hubseg.project import ReviewProject, Verdict, restore_project
+from hubseg.project.backups import GENERATIONS, newest_good, rows_in
 from hubseg.project.opening import prepare_project
 from hubseg.project.place import beside, is_kept_clean, of_person
+from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 
 
@@ -391,7 +395,7 @@ class TestRefusals:
     def test_a_newer_schema_is_named(self, project: ReviewProject) -> None:
         project._database.db.execute("PRAGMA user_version=9")
         project.close()
-        with pytest.raises(ValueError, match="schema version 9 and this program knows 1"):
+        with pytest.raises(ValueError, match="schema version 9 and this program knows 2"):
             ReviewProject.open(project.path)
 
     def test_a_database_of_another_program(self, project: ReviewProject) -> None:
@@ -442,6 +446,123 @@ class TestRefusals:
         with pytest.raises(OSError, match="disk full"):
             ReviewProject.create(tiles / "p.hubseg", SlideTable.open(tiles / "train.csv"))
         assert sorted(tiles.iterdir()) == before
+
+
+class TestBackups:
+    @staticmethod
+    def damage(path: Path) -> None:
+        file = path / "review.sqlite"
+        data = bytearray(file.read_bytes())
+        data[4096 : 2 * 4096] = b"\xab" * 4096
+        file.write_bytes(data)
+
+    def test_closing_after_work_leaves_a_backup_and_five_are_kept(
+        self, project: ReviewProject
+    ) -> None:
+        folder = project.path / "backups"
+        project.close()
+        assert not folder.exists(), "nothing was done yet"
+        for count in range(1, 8):
+            with ReviewProject.open(project.path) as again:
+                again.append(Kind.CLEANUP, {"after": count})
+            assert len(list(folder.iterdir())) == min(count, GENERATIONS)
+        copy = newest_good(project.path / "review.sqlite")
+        assert copy is not None
+        assert rows_in(copy)[0] == 7
+
+    def test_a_backup_is_made_while_somebody_works(
+        self, project: ReviewProject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hubseg.project.keeper._EVERY", 0.0)
+        for _ in range(25):
+            project.append(Kind.CLEANUP, {})
+        thread = project._keeper._thread
+        assert thread is not None
+        thread.join()
+        assert project._keeper.trouble == ""
+        copy = newest_good(project.path / "review.sqlite")
+        assert copy is not None
+        assert rows_in(copy)[0] >= 20
+
+    def test_a_damaged_file_opens_for_reading_from_the_last_good_backup(
+        self, project: ReviewProject
+    ) -> None:
+        for number in range(3):
+            project.append(Kind.CLEANUP, {"after": number})
+        project.close()
+        kept = (project.path / "review.sqlite").read_bytes()
+        self.damage(project.path)
+        damaged = (project.path / "review.sqlite").read_bytes()
+        with ReviewProject.open(project.path) as readable:
+            assert readable.read_only
+            assert "is damaged" in readable.why_read_only
+            assert "missing: 'hubseg restore train.hubseg'" in readable.why_read_only
+            assert len(readable.entries()) == 3
+            assert len(readable.slides()) == 2
+            with pytest.raises(PermissionError, match="is damaged"):
+                readable.append(Kind.CLEANUP, {})
+        assert (project.path / "review.sqlite").read_bytes() == damaged, "it is left as it was"
+        copy, aside = restore_project(project.path)
+        assert aside.read_bytes() == damaged
+        assert copy.is_file()
+        with ReviewProject.open(project.path) as again:
+            assert not again.read_only
+            assert again.append(Kind.CLEANUP, {}).seq == 4
+        assert kept != damaged
+
+    def test_a_damaged_backup_is_passed_over(self, project: ReviewProject) -> None:
+        for number in range(2):
+            project.append(Kind.CLEANUP, {"after": number})
+            project._keeper.close()
+        project.close()
+        newest = sorted((project.path / "backups").iterdir())[-1]
+        newest.write_bytes(b"SQLite format 3\0" + b"\xab" * 5000)
+        self.damage(project.path)
+        with ReviewProject.open(project.path) as readable:
+            assert len(readable.entries()) == 1
+
+    def test_a_project_in_use_is_not_restored(self, project: ReviewProject) -> None:
+        project.append(Kind.CLEANUP, {})
+        project._keeper.close()
+        with pytest.raises(PermissionError, match="in use by ann"):
+            restore_project(project.path)
+        project.close()
+        assert restore_project(project.path)[0].is_file()
+
+    def test_without_a_backup_there_is_nothing_to_restore(self, project: ReviewProject) -> None:
+        project.close()
+        with pytest.raises(FileNotFoundError, match="no good backup"):
+            restore_project(project.path)
+
+    def test_a_disk_that_refuses_a_backup_keeps_nobody_from_working(
+        self, project: ReviewProject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(file: Path) -> Path:
+            raise OSError("no space")
+
+        monkeypatch.setattr("hubseg.project.database.make_backup", refuse)
+        project.append(Kind.CLEANUP, {})
+        project.close()
+        assert project._keeper.trouble == "no space"
+
+
+def test_a_project_of_the_first_schema_is_brought_up_to_date_and_backed_up(
+    project: ReviewProject,
+) -> None:
+    project.append(Kind.CLEANUP, {})
+    db = project._database.db
+    db.executescript("DROP INDEX journal_by_kind; PRAGMA user_version=1;")
+    project.close()
+    with ReviewProject.open(project.path) as again:
+        assert again._database.db.execute("PRAGMA user_version").fetchone() == (2,)
+        found = again._database.db.execute(
+            "SELECT 1 FROM sqlite_master WHERE name='journal_by_kind'"
+        ).fetchall()
+        assert len(found) == 1
+        assert len(again.entries()) == 1
+    copies = sorted((project.path / "backups").glob("review-*.sqlite"))
+    with closing(sqlite3.connect(copies[-1])) as before:
+        assert before.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_runs_are_kept_and_a_run_that_goes_on_replaces_itself(project: ReviewProject) -> None:
@@ -604,3 +725,94 @@ def test_the_history_walks_the_journal(rows: list, done: list[int], undone: list
     assert [e.seq for e in history.done] == done
     assert [e.seq for e in history.undone] == undone
     assert [e.seq for e in standing(entries)] == done
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 2 MiB; only root may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("a small disk cannot be mounted here: it takes Linux and root")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_on_a_disk_that_is_really_full_work_goes_on_and_is_written_later(
+    small_disk: Path,
+) -> None:
+    tiles = small_disk / "tiles"
+    tiles.mkdir()
+    write_slide(tiles / "a.tiff")
+    session = ReviewSession(author="ann")
+    said: list[str] = []
+    session.failed.connect(said.append)
+    session.open(tiles)
+    region = np.zeros((60, 80), np.bool_)
+    region[:10, :10] = True
+    assert session.paint(region, add=True) is not None
+    saved = session.edits.override()
+    stuffing = small_disk / "stuffing"
+    with suppress(OSError), stuffing.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    rng = np.random.default_rng(0)
+    while not session.project.unsaved:
+        assert session.paint(rng.random((60, 80)) < 0.5, add=bool(rng.integers(2))) is not None
+    assert "kept in memory only" in said[-1]
+    assert "free some space" in said[-1]
+    assert session.paint(region, top=30, add=True) is not None, "work goes on"
+    undone = session.edits.override()
+    session.undo()
+    session.redo()
+    assert np.array_equal(session.edits.override(), undone)
+    assert not session.close(), "it is not given up quietly"
+    with ReviewProject.open(session.project.path) as reader:
+        assert any(entry.kind is Kind.GESTURE for entry in reader.entries()), "what was saved is"
+    stuffing.unlink()
+    assert session.save()
+    assert session.close()
+    again = ReviewSession()
+    again.open(tiles)
+    assert np.array_equal(again.edits.override(), undone)
+    assert not np.array_equal(undone, saved)
+    again.close()
+
+
+def test_in_a_folder_that_cannot_be_written_everything_can_be_seen(
+    project: ReviewProject, tiles: Path
+) -> None:
+    """As another user would see it: a user's own rights are what the system checks."""
+    project.append(Kind.VERDICT, {"after": "flagged"}, slide_id="one")
+    project.close()
+    if os.geteuid() == 0:
+        opened = subprocess.run(
+            ["mount", "--bind", "-o", "ro", str(tiles), str(tiles)],
+            capture_output=True,
+            check=False,
+        )
+        if opened.returncode != 0:
+            pytest.skip("root may write everywhere, and nothing can be mounted read-only here")
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(tiles)], check=True)
+    else:
+        os.chmod(project.path, 0o555)
+    try:
+        session = ReviewSession()
+        said: list[str] = []
+        session.told.connect(said.append)
+        session.open(project.path)
+        assert "copy it to a folder of your own" in said[0]
+        assert session.verdict("one") is Verdict.FLAGGED
+        session.close()
+    finally:
+        if os.geteuid() == 0:
+            subprocess.run(["umount", "--lazy", str(tiles)], check=True)
+        else:
+            os.chmod(project.path, 0o755)

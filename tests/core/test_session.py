@@ -373,7 +373,7 @@ class TestSaving:
             [sys.executable, str(script), str(tiles), str(round_)], stdout=subprocess.PIPE
         )
         assert review.stdout is not None
-        first = review.stdout.readline()
+        first = b"".join(review.stdout.readline() for _ in range(6))
         time.sleep(0.05 + 0.11 * round_)
         review.send_signal(signal.SIGKILL)
         rest = review.stdout.read()

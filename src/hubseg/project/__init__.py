@@ -5,9 +5,9 @@ time, rows kept in memory while the disk refuses them. The only package that kno
 know what a row does to a mask (:mod:`hubseg.session`).
 """
 
-from hubseg.project.folder import SUFFIX
+from hubseg.project.folder import SUFFIX, restore_project
 from hubseg.project.records import ExportRecord, RunRecord
 from hubseg.project.review import ReviewProject
 from hubseg.project.verdict import Verdict
 
-__all__ = ["SUFFIX", "ExportRecord", "ReviewProject", "RunRecord", "Verdict"]
+__all__ = ["SUFFIX", "ExportRecord", "ReviewProject", "RunRecord", "Verdict", "restore_project"]

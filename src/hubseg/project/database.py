@@ -11,10 +11,13 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hubseg.lock import WriteLock
+from hubseg.project.backups import make_backup, newest_good, rows_in
+from hubseg.project.schema import APPLICATION, SCHEMA, VERSION, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,61 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "NOT_WRITABLE", "VERSION", "Database", "write_schema"]
 
 FILE: Final = "review.sqlite"
-VERSION: Final = 1
 NOT_WRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-_APPLICATION: Final = 0x48554253  # "HUBS"
-_SCHEMA: Final = """
-CREATE TABLE slides (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    path TEXT NOT NULL,
-    height INTEGER NOT NULL,
-    width INTEGER NOT NULL,
-    levels TEXT NOT NULL,
-    organ TEXT,
-    source TEXT,
-    um_per_px REAL,
-    origins TEXT NOT NULL,
-    truth TEXT,
-    size INTEGER,
-    mtime INTEGER,
-    digest TEXT
-);
-CREATE TABLE journal (
-    seq INTEGER PRIMARY KEY,
-    at TEXT NOT NULL,
-    author TEXT NOT NULL,
-    slide_id TEXT REFERENCES slides(id),
-    kind TEXT NOT NULL,
-    label TEXT NOT NULL,
-    target INTEGER REFERENCES journal(seq),
-    payload BLOB NOT NULL
-);
-CREATE INDEX journal_by_slide ON journal(slide_id, seq);
-CREATE TRIGGER journal_stays BEFORE UPDATE ON journal
-    BEGIN SELECT RAISE(ABORT, 'a row of the journal is never changed'); END;
-CREATE TRIGGER journal_lasts BEFORE DELETE ON journal
-    BEGIN SELECT RAISE(ABORT, 'a row of the journal is never removed'); END;
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY,
-    at TEXT NOT NULL,
-    run_id TEXT NOT NULL,
-    slide_id TEXT NOT NULL REFERENCES slides(id),
-    slide_digest TEXT NOT NULL,
-    recipe_digest TEXT NOT NULL,
-    recipe TEXT NOT NULL,
-    members TEXT NOT NULL,
-    UNIQUE (run_id, slide_id)
-);
-CREATE TABLE exports (
-    number INTEGER PRIMARY KEY,
-    at TEXT NOT NULL,
-    author TEXT NOT NULL,
-    path TEXT NOT NULL,
-    format TEXT NOT NULL,
-    digest TEXT NOT NULL
-);
-"""
 
 
 def write_schema(file: Path) -> None:
@@ -93,7 +42,7 @@ def write_schema(file: Path) -> None:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
             db.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION};"
+                f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION};"
                 f" PRAGMA user_version={VERSION}; COMMIT;"
             )
         finally:
@@ -116,23 +65,26 @@ class Database:
         True when another opener writes, or the folder cannot be written.
     writer
         Who holds the right to write, in words; "" when this object does or nobody can.
+    damage
+        One sentence: what is wrong with the file, and which backup is read instead; or "".
     """
 
     def __init__(self, folder: Path, author: str) -> None:
         self.folder = folder
         self.read_only = False
         self.writer = ""
+        self.damage = ""
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._lock = WriteLock(folder / "review.lock")
         file = folder / FILE
         try:
             self._take_lock(author)
-            self.db = self._connect(file)
             try:
-                self._check(file)
-            except BaseException:
-                self.db.close()
+                self.db = self._opened(file)
+            except sqlite3.OperationalError:
                 raise
+            except sqlite3.DatabaseError as error:
+                self.db = self._opened_from_backup(file, error)
         except sqlite3.OperationalError as error:
             self._let_go()
             raise OSError(f"{file} cannot be opened ({error}): look at its folder.") from error
@@ -155,6 +107,8 @@ class Database:
         """One sentence that tells a person why nothing can be changed; "" when it can."""
         if not self.read_only:
             return ""
+        if self.damage:
+            return self.damage
         name = self.folder.name
         if self.writer:
             return f"{name} is open for reading only: {self.writer} is writing in it."
@@ -215,8 +169,48 @@ class Database:
                 ) from error
             self.read_only = True
 
+    def _opened(self, file: Path) -> sqlite3.Connection:
+        """Return the file open and checked."""
+        db = self._connect(file)
+        try:
+            self._check(db, file)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _opened_from_backup(self, file: Path, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """Return the newest good backup open for reading; the damaged file stays as it is."""
+        copy = newest_good(file)
+        if copy is None:
+            raise error
+        self.read_only, self.writer = True, ""
+        kept, at = rows_in(copy)
+        last, _ = rows_in(file)
+        when = datetime.fromisoformat(at).astimezone() if at else None
+        until = f"of {when:%H:%M:%S} ({when:%d %b})" if when else "of the empty project"
+        missing = f"the {last - kept} changes after it are" if last > kept else "what came later is"
+        self.damage = (
+            f"{file} is damaged ({error}), so the backup {until} is shown for reading only and "
+            f"{missing} missing: 'hubseg restore {self.folder.name}' goes on from there."
+        )
+        self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
+        place = Path(self._scratch.name) / FILE
+        shutil.copyfile(copy, place)
+        return self._opened(place)
+
+    def back_up(self) -> None:
+        """Copy the file as it is now; may run in any thread.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses.
+        """
+        make_backup(self.folder / FILE)
+
     def _connect(self, file: Path) -> sqlite3.Connection:
-        if self.read_only and not self.writer:
+        if self.read_only and not self.writer and self._scratch is None:
             # A WAL database cannot be read where its side files cannot be made: read a copy.
             self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
             for part in self.folder.glob(f"{FILE}*"):
@@ -234,22 +228,25 @@ class Database:
         db.execute("PRAGMA foreign_keys=ON")
         return db
 
-    def _check(self, file: Path) -> None:
-        (application,) = self.db.execute("PRAGMA application_id").fetchone()
-        (version,) = self.db.execute("PRAGMA user_version").fetchone()
-        if application != _APPLICATION or version < 1:
+    def _check(self, db: sqlite3.Connection, file: Path) -> None:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION or version < 1:
             raise ValueError(f"{file} is no review: choose the folder of a review project.")
         if version > VERSION:
             raise ValueError(
                 f"{self.folder} has schema version {version} and this program knows {VERSION}: "
                 "install a newer HubSeg to open it."
             )
-        problems = [row[0] for row in self.db.execute("PRAGMA quick_check(1)")]
+        problems = [row[0] for row in db.execute("PRAGMA quick_check(1)")]
         if problems != ["ok"]:
             raise sqlite3.DatabaseError(problems[0])
         if not self.read_only:
-            self.db.execute("PRAGMA journal_mode=WAL")
-            self.db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            if version < VERSION:
+                make_backup(file)
+                migrate(db, version)
 
     def _let_go(self) -> None:
         self._lock.release()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hubseg.project.database import FILE, Database
 from hubseg.project.folder import make_folder, project_path, user_name
+from hubseg.project.keeper import Keeper
 from hubseg.project.records import ExportRecord, RecordRows, RunRecord
 from hubseg.project.rows import JournalRows
 from hubseg.project.slides import SlideRows, check_ids
@@ -46,6 +47,7 @@ class ReviewProject:
             self._slides = SlideRows(self._database)
             self._journal = JournalRows(self._database, author)
             self._records = RecordRows(self._database, author)
+            self._keeper = Keeper(self._database)
         except BaseException:
             self._database.close()
             raise
@@ -114,6 +116,7 @@ class ReviewProject:
         """
         if not discard:
             self._journal.flush()
+        self._keeper.close()
         self._database.close()
 
     @property
@@ -246,7 +249,10 @@ class ReviewProject:
         ValueError
             When the project has no such slide.
         """
-        return self._journal.append(kind, payload, slide_id=slide_id, label=label, target=target)
+        entry = self._journal.append(kind, payload, slide_id=slide_id, label=label, target=target)
+        if not self._journal.unsaved:
+            self._keeper.count()
+        return entry
 
     @property
     def unsaved(self) -> int:

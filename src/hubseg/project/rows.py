@@ -59,7 +59,7 @@ class JournalRows:
         self._seq += 1
         data = payload if isinstance(payload, bytes) else json.dumps(dict(payload)).encode()
         at = datetime.now(UTC)
-        entry = Entry(self._seq, at, self._author, slide_id, kind, label, data, target)
+        entry = Entry(self._seq, at, self._author, slide_id, kind, label, data, target, len(data))
         self._waiting.append(entry)
         try:
             self.flush()
@@ -100,7 +100,10 @@ class JournalRows:
     def entries(self, slide_id: str | None, *, pixels: bool) -> tuple[Entry, ...]:
         """Return rows in order (:meth:`hubseg.project.ReviewProject.entries`)."""
         payload = "payload" if pixels else "CASE kind WHEN 'gesture' THEN x'' ELSE payload END"
-        query = f"SELECT seq, at, author, slide_id, kind, label, {payload}, target FROM journal"
+        query = (
+            f"SELECT seq, at, author, slide_id, kind, label, {payload}, target,"
+            " LENGTH(payload) FROM journal"
+        )
         if slide_id is None:
             rows = self._database.query(f"{query} ORDER BY seq")
         else:
@@ -135,10 +138,11 @@ def _entry(
     label: str,
     payload: bytes,
     target: int | None,
+    size: int,
 ) -> Entry:
     try:
         time = datetime.fromisoformat(at)
-        return Entry(seq, time, author, slide_id, Kind(kind), label, bytes(payload), target)
+        return Entry(seq, time, author, slide_id, Kind(kind), label, bytes(payload), target, size)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"Row {seq} of the journal is damaged ({error}): take the project from a copy."

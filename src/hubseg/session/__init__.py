@@ -35,4 +35,8 @@ class ReviewSession(Slides, Rules, Masks, Work):
         The open project, or None.
     last_saved
         When a change last reached the disk, UTC.
+    order
+        Ids in the order they shall come up; () is that of the table.
+    undo_budget
+        How far undo reaches back, bytes of compressed changes; restarts make no difference.
     """

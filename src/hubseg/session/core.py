@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionCore"]
 
+_UNDO = 256 << 20  # bytes of changes that undo walks back over; a stroke is some hundred
 _KEPT_EDITS = 8  # slides whose edits stay in memory; others are rebuilt from the journal
 
 
@@ -60,9 +61,11 @@ class SessionCore:
         self._author = author
         self.project: ReviewProject | None = None
         self.last_saved: datetime | None = None
+        self.undo_budget = _UNDO
         self._forget()
 
     def _forget(self) -> None:
+        self.order: tuple[str, ...] = ()
         self._untold: dict[str, Slide] = {}
         self._slides: dict[str, Slide] = {}
         self._verdicts: dict[str, Verdict] = {}

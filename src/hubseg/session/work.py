@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from hubseg.edits import ADD, ERASE, KEEP, Gesture
 from hubseg.journal import Entry, Kind
 from hubseg.project import Verdict
+from hubseg.replay import note_from
 from hubseg.session.core import SessionCore
 
 if TYPE_CHECKING:
@@ -101,6 +102,20 @@ class Work(SessionCore):
         self._keep(Kind.VERDICT, payload, self._current.id, f"verdict {verdict}")
         self._follow()
 
+    @property
+    def note(self) -> str:
+        """What was noted about the current slide."""
+        return note_from(self._history.done) if self._current is not None else ""
+
+    def set_note(self, note: str) -> None:
+        """Note something about the current slide; one row, which undo takes back."""
+        note = note.strip()
+        if self._current is None or note == self.note or not self._may_change():
+            return
+        payload = {"before": self.note, "after": note}
+        self._keep(Kind.NOTE, payload, self._current.id, "note")
+        self._follow()
+
     def accept(self) -> None:
         """Accept the current slide: corrected when a person edited it, accepted otherwise."""
         edited = self._edits is not None and not self._edits.is_empty
@@ -117,7 +132,7 @@ class Work(SessionCore):
     @property
     def can_undo(self) -> bool:
         """Whether something here can be undone."""
-        return self._writable and bool(self._history.done)
+        return self._writable and self._history.undoable(self.undo_budget) is not None
 
     @property
     def can_redo(self) -> bool:
@@ -127,7 +142,8 @@ class Work(SessionCore):
     @property
     def undo_text(self) -> str:
         """What undo would undo, in a person's words; "" when nothing."""
-        return self._history.done[-1].label if self._history.done else ""
+        entry = self._history.undoable(self.undo_budget)
+        return entry.label if entry is not None else ""
 
     @property
     def redo_text(self) -> str:
@@ -136,8 +152,14 @@ class Work(SessionCore):
 
     def undo(self) -> None:
         """Undo the newest thing done to this slide or to the whole project."""
-        if self._history.done:
-            self._walk(Kind.UNDO, self._history.done[-1])
+        entry = self._history.undoable(self.undo_budget)
+        if entry is not None:
+            self._walk(Kind.UNDO, entry)
+        elif self._history.done:
+            self.told.emit(
+                f"Undo reaches back {self.undo_budget / 2**20:.0f} MiB of changes and is at its "
+                "end: what is older stays."
+            )
 
     def redo(self) -> None:
         """Redo what was undone last."""
