@@ -42,8 +42,6 @@ CORE: dict[str, set[str]] = {
     "components": {"curves"},
     "uncertainty": set(),
     "calibration": {"curves", "organ"},
-    "pictures": set(),
-    "figures": {"calibration", "pictures"},
     "presets": {"calibration", "organ", "thresholds"},
     "synthetic": {"organ", "formats.rle"},
     "plan": set(),
@@ -83,18 +81,16 @@ CORE["maps"] = {"slide", "recipe", "probability", "project"}
 CORE["replay"] = {*REVIEW, "gesture", "journal", "project"}
 CORE["session"] = {*REVIEW, "gesture", "journal", "project", "mask", "replay", "tools"}
 CORE["derive"] = {*REVIEW, "journal", "project", "maps", "mask", "replay"}
-CORE["report"] = {
-    *{"", "calibration", "cleanup", "curves", "derive", "formats.rle", "maps", "pictures"},
-    *{"project", "slide", "training.metrics", "uncertainty"},
-}
 CORE["judging"] = {
     *{"calibration", "curves", "derive", "formats.rle", "journal", "maps", "project", "replay"},
     "slide",
 }
+CORE["queue"] = {*CORE["derive"], "derive", "uncertainty"}
+CORE["sharing"] = {*CORE["derive"], "derive"}
 CORE["export"] = {"derive", "formats", "project"}
 NO_NETWORKS = {
     *("session", "project", "edits", "gesture", "tools", "thresholds", "probability", "formats"),
-    *("curves", "components", "uncertainty", "calibration", "judging", "presets", "report"),
+    *("curves", "components", "uncertainty", "calibration", "judging", "presets"),
     *("journal", "replay", "mask", "maps", "derive", "export"),
 }
 

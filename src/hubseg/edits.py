@@ -270,6 +270,28 @@ class Edits:
             )
         return window
 
+    def towards(self, other: Edits, kind: str) -> Gesture:
+        """Return the gesture that makes `other` of this override; neither is changed.
+
+        Raises
+        ------
+        ValueError
+            When the two are of slides of different size.
+        """
+        if self.shape != other.shape:
+            raise ValueError(
+                f"Edits of {self.shape} cannot become edits of {other.shape} px: both must be of "
+                "the same slide."
+            )
+        patches, empty = [], np.zeros((TILE, TILE), np.uint8)
+        for key in sorted(self._tiles.keys() | other._tiles.keys()):
+            before, after = self._tiles.get(key, empty), other._tiles.get(key, empty)
+            box = _bounding_box(before != after)
+            if box is not None:
+                top, left = key[0] * TILE + box[0].start, key[1] * TILE + box[1].start
+                patches.append(Patch(top, left, before[box].copy(), after[box].copy()))
+        return Gesture(kind, tuple(patches))
+
     def copy(self) -> Edits:
         """Return an independent copy; tiles are shared until one side changes them."""
         other = Edits(self.shape)

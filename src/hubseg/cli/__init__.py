@@ -17,8 +17,8 @@ from hubseg.cli import (
     keeping,
     masks,
     predicting,
-    reporting,
     review,
+    sharing,
     training,
 )
 
@@ -38,16 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"hubseg {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (
-        predicting,
-        masks,
-        keeping,
-        calibrating,
-        evaluating,
-        reporting,
-        training,
-        review,
-    ):
+    for module in (predicting, masks, keeping, calibrating, evaluating, training, sharing, review):
         module.add_to(commands)
     return top
 

@@ -243,7 +243,8 @@ class Slides(SessionCore):
 
     def _to_do(self, after: str | None) -> list[str]:
         """Return the other slides that need a person, in the order they come up."""
-        ids = list(self._slides)
-        start = ids.index(after) + 1 if after is not None else 0
+        ids = list(dict.fromkeys(i for i in (*self.order, *self._slides) if i in self._slides))
+        # in an order of their own, the first that is left comes next, wherever one is
+        start = ids.index(after) + 1 if after is not None and not self.order else 0
         others = [i for i in ids[start:] + ids[:start] if i != after]
         return [i for wanted in _LEFT_TO_DO for i in others if self.verdict(i) in wanted]
