@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.cleanup import count_objects
-from hubseg.curves import histogram
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +30,6 @@ class Figures:
 
     Attributes
     ----------
-    counts
-        256 bins of the probability map, or empty without one.
     disagreement
         Mean disagreement between members, 0-1, or None.
     area
@@ -41,7 +38,6 @@ class Figures:
         Objects of the mask, connected over edges and corners, or None.
     """
 
-    counts: tuple[int, ...] = ()
     disagreement: float | None = None
     area: float | None = None
     objects: int | None = None
@@ -68,7 +64,7 @@ class Derivation:
         self._background = background
         self._deriving = self._counting = False
         self._changes = 0  # of the mask: figures of an older one are counted again
-        self._map: tuple[Any, tuple[int, ...], float | None] = (None, (), None)
+        self._map: tuple[Any, float | None] = (None, None)
         self.figures = Figures()
         self._connections = (
             (session.slide_changed, self._forget),
@@ -123,7 +119,7 @@ class Derivation:
             return
         self._counting = True
 
-        def show(answer: tuple[Figures, tuple[Any, tuple[int, ...], float | None]]) -> None:
+        def show(answer: tuple[Figures, tuple[Any, float | None]]) -> None:
             self._counting = False
             figures, self._map = answer
             if changes != self._changes:
@@ -148,17 +144,15 @@ class Derivation:
 def _figures(
     mask: NDArray[np.bool_],
     found: ProbabilityMap | None,
-    known: tuple[Any, tuple[int, ...], float | None],
-) -> tuple[Figures, tuple[Any, tuple[int, ...], float | None]]:
+    known: tuple[Any, float | None],
+) -> tuple[Figures, tuple[Any, float | None]]:
     """Return the figures, and what need not be counted again while the map stays the same."""
     if found is not known[0]:
-        counts: tuple[int, ...] = ()
         disagreement = None
         if found is not None:
-            counts = tuple(int(count) for count in histogram(found.values))
             if found.disagreement is not None:
                 disagreement = float(found.disagreement.mean()) / 255.0
-        known = (found, counts, disagreement)
-    _, counts, disagreement = known
+        known = (found, disagreement)
+    disagreement = known[1]
     area = float(mask.mean())
-    return Figures(counts, disagreement, area, count_objects(mask)), known
+    return Figures(disagreement, area, count_objects(mask)), known

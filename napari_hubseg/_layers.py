@@ -135,6 +135,12 @@ class LayerBinding:
         self._dress()
         self.tool_changed.emit()
 
+    def visit(self, row: int, column: int) -> None:
+        """Bring a place of the slide, in px, into the middle of the view."""
+        mask = self._stack.get("mask")
+        if mask is not None:
+            self._viewer.camera.center = (0.0, *map(float, mask.data_to_world((row, column))))
+
     # ---- a threshold under the hand ------------------------------------------------------------
 
     def preview(self, threshold: float) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "EVERY",
+    "HERE",
     "MASK",
     "VERDICT_COLOURS",
     "Hint",
@@ -30,6 +32,7 @@ __all__ = [
 
 # The mask is cyan: the one strong hue that neither PAS, H&E nor DAB paints tissue with.
 MASK = "#00d5cb"
+HERE, EVERY = "#ffb347", "#d08bff"  # curves of this slide, and of all of its kind
 VERDICT_COLOURS = {
     "unseen": "#8a929c",
     "in work": "#4f9dde",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg._derivation import Figures
     from napari_hubseg._desk import DeskCore
+    from napari_hubseg._histogram import Curves
 
 __all__ = [
     "cleanup_state",
@@ -92,7 +93,7 @@ def facts_state(session: ReviewSession) -> FactsState:
     )
 
 
-def thresholds_state(session: ReviewSession, figures: Figures) -> ThresholdsState:
+def thresholds_state(session: ReviewSession, figures: Figures, curves: Curves) -> ThresholdsState:
     """Return what the threshold panel shows."""
     slide = session.current
     if slide is None:
@@ -109,7 +110,7 @@ def thresholds_state(session: ReviewSession, figures: Figures) -> ThresholdsStat
         source=slide.source.value if slide.source is not None else "",
         rows=rows,
         this_slide_only=session.slide_threshold is not None,
-        counts=figures.counts,
+        curves=curves,
         figures=str(figures),
         enabled=True,
     )

@@ -19,8 +19,10 @@ from napari_hubseg._actions import ACTIONS
 from napari_hubseg._desk import Desk
 from napari_hubseg._life import WindowWatch
 from napari_hubseg._look import Section, style_sheet
+from napari_hubseg._panels.calibrate import CalibratePanel
 from napari_hubseg._panels.cleanup import CleanupPanel
 from napari_hubseg._panels.correct import CorrectPanel
+from napari_hubseg._panels.doubt import DoubtPanel
 from napari_hubseg._panels.ensemble import EnsemblePanel
 from napari_hubseg._panels.export import ExportPanel
 from napari_hubseg._panels.facts import FactsPanel
@@ -113,8 +115,11 @@ class HubSegWidget(QWidget):
         self.queue, self.facts = QueuePanel(), FactsPanel()
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
         self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
+        self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
         self.sections = {
             "ensemble": Section("Ensemble", self.ensemble, expanded=True),
+            "calibrate": Section("Calibrate", self.calibrate),
+            "doubt": Section("Doubt", self.doubt),
             "cleanup": Section("Cleanup", self.cleanup),
             "export": Section("Export", self.export),
         }
@@ -149,6 +154,8 @@ class HubSegWidget(QWidget):
             _wiring.ThresholdsWiring(self.thresholds, desk, do),
             _wiring.CorrectWiring(self.correct, desk, do),
             _wiring.EnsembleWiring(self.ensemble, sections["ensemble"], desk, do),
+            _wiring.CalibrateWiring(self.calibrate, sections["calibrate"], desk, do),
+            _wiring.DoubtWiring(self.doubt, sections["doubt"], desk, do),
             _wiring.CleanupWiring(self.cleanup, desk, do),
             _wiring.ExportWiring(self.export, sections["export"], desk, do),
         )

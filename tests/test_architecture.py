@@ -42,6 +42,8 @@ CORE: dict[str, set[str]] = {
     "components": {"curves"},
     "uncertainty": set(),
     "calibration": {"curves", "organ"},
+    "pictures": set(),
+    "figures": {"calibration", "pictures"},
     "presets": {"calibration", "organ", "thresholds"},
     "synthetic": {"organ", "formats.rle"},
     "plan": set(),
@@ -81,6 +83,10 @@ CORE["maps"] = {"slide", "recipe", "probability", "project"}
 CORE["replay"] = {*REVIEW, "gesture", "journal", "project"}
 CORE["session"] = {*REVIEW, "gesture", "journal", "project", "mask", "replay", "tools"}
 CORE["derive"] = {*REVIEW, "journal", "project", "maps", "mask", "replay"}
+CORE["report"] = {
+    *{"", "calibration", "cleanup", "curves", "derive", "formats.rle", "maps", "pictures"},
+    *{"project", "slide", "training.metrics", "uncertainty"},
+}
 CORE["judging"] = {
     *{"calibration", "curves", "derive", "formats.rle", "journal", "maps", "project", "replay"},
     "slide",
@@ -90,7 +96,7 @@ CORE["sharing"] = {*CORE["derive"], "derive"}
 CORE["export"] = {"derive", "formats", "project"}
 NO_NETWORKS = {
     *("session", "project", "edits", "gesture", "tools", "thresholds", "probability", "formats"),
-    *("curves", "components", "uncertainty", "calibration", "judging", "presets"),
+    *("curves", "components", "uncertainty", "calibration", "judging", "presets", "report"),
     *("journal", "replay", "mask", "maps", "derive", "export"),
 }
 

@@ -13,11 +13,14 @@ from psygnal import Signal
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
 from napari_hubseg._brush import BrushSizes
+from napari_hubseg._curves import CurveWatch
 from napari_hubseg._derivation import Derivation
+from napari_hubseg._doubt import Doubt
 from napari_hubseg._ensemble import Ensemble
 from napari_hubseg._exports import Exports
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
+from napari_hubseg._tuning import Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +59,9 @@ class DeskCore:
         self.session = session or ReviewSession()
         self.background = Background()
         self.derivation = Derivation(self.session, self.background)
+        self.curves = CurveWatch(self.session, self.background)
+        self.tuning = Tuning(self.session, self.background)
+        self.doubt = Doubt(self.session, self.background)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
         self.hand = ToolHand(self.session, self.layers, viewer, self.background)
         self.brushes = BrushSizes(self.layers, viewer)
@@ -81,6 +87,9 @@ class DeskCore:
             session.verdict_changed,
             session.saved,
             self.derivation.figures_changed,
+            self.curves.changed,
+            self.tuning.changed,
+            self.doubt.changed,
             self.layers.tool_changed,
             self.hand.changed,
             self.brushes.changed,
@@ -90,6 +99,9 @@ class DeskCore:
             fact.connect(self._tell)
         for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
             part.failed.connect(self.failed.emit)
+        for measured in (self.curves, self.tuning, self.doubt):
+            measured.failed.connect(self.failed.emit)
+        self.tuning.told.connect(self.told.emit)
         session.told.connect(self.told.emit)
         self.hand.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
@@ -123,7 +135,8 @@ class DeskCore:
         self.changed.disconnect()
         self.ensemble.close()
         self.background.close()
-        self.derivation.close()
+        for measured in (self.derivation, self.curves, self.tuning, self.doubt):
+            measured.close()
         self.hand.close()
         self.brushes.close()
         self.layers.close()

@@ -6,14 +6,14 @@ it rests. Does not know what a preview or a request does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QDoubleSlider, QElidingLabel
 
 from hubseg.organ import FACTS, Organ
-from napari_hubseg._histogram import Histogram
+from napari_hubseg._histogram import Curves, Histogram
 from napari_hubseg._look import Hint, Section, button
 
 __all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
@@ -43,8 +43,8 @@ class ThresholdsState:
         Thresholds of the other organs of that source.
     this_slide_only
         Whether the slide has a threshold of its own.
-    counts
-        256 bins of the probability map, or empty when there is none.
+    curves
+        What each threshold gives; empty when there is no map.
     figures
         One line about the mask: area, objects, disagreement.
     enabled
@@ -56,7 +56,7 @@ class ThresholdsState:
     source: str = ""
     rows: tuple[ThresholdRow, ...] = ()
     this_slide_only: bool = False
-    counts: tuple[int, ...] = ()
+    curves: Curves = field(default_factory=Curves)
     figures: str = ""
     enabled: bool = False
 
@@ -166,7 +166,8 @@ class ThresholdsPanel(QWidget):
         super().__init__()
         self.histogram = Histogram()
         self.histogram.setToolTip(
-            "How many pixels have which probability (0-255); drag the line to move the threshold"
+            "How many pixels have which probability (0-255), what each threshold gives: Dice on "
+            "this slide (amber), on all of its kind (violet), objects (dotted). Drag the line."
         )
         self.name = QElidingLabel()
         self.name.setProperty("strong", "true")
@@ -241,7 +242,7 @@ class ThresholdsPanel(QWidget):
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
         organ = FACTS[state.organ].label if state.organ else "organ unknown"
         self.name.setText(f"{organ} / {state.source or 'source unknown'}")
-        self.histogram.set_counts(state.counts)
+        self.histogram.set_curves(state.curves)
         if not self.busy:
             self.main.set_value(state.value)
             self.histogram.set_threshold(state.value)

@@ -6,8 +6,10 @@ module here and a line in :mod:`napari_hubseg._widget`. Does not know the other 
 
 from __future__ import annotations
 
+from napari_hubseg._wiring.calibrate import CalibrateWiring
 from napari_hubseg._wiring.cleanup import CleanupWiring
 from napari_hubseg._wiring.correct import CorrectWiring
+from napari_hubseg._wiring.doubt import DoubtWiring
 from napari_hubseg._wiring.ensemble import EnsembleWiring
 from napari_hubseg._wiring.export import ExportWiring
 from napari_hubseg._wiring.facts import FactsWiring
@@ -17,8 +19,10 @@ from napari_hubseg._wiring.thresholds import ThresholdsWiring
 from napari_hubseg._wiring.wire import Wiring
 
 __all__ = [
+    "CalibrateWiring",
     "CleanupWiring",
     "CorrectWiring",
+    "DoubtWiring",
     "EnsembleWiring",
     "ExportWiring",
     "FactsWiring",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_hubseg import _states as states
@@ -37,8 +38,11 @@ class ThresholdsWiring(Wiring):
 
     def show(self, step: str) -> None:
         """Show thresholds, histogram and figures."""
-        figures = self._desk.derivation.figures
-        self._panel.show_state(states.thresholds_state(self._desk.session, figures))
+        desk, slide = self._desk, self._desk.session.current
+        own = None if slide is None else desk.tuning.calibration(slide.organ, slide.source)
+        curves = replace(desk.curves.curves, every=() if own is None else own.curve)
+        figures = desk.derivation.figures
+        self._panel.show_state(states.thresholds_state(desk.session, figures, curves))
 
     def _nudge(self, by: float) -> None:
         if self._desk.session.current is not None:

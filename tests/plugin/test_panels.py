@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
 from hubseg.cleanup import Cleanup
 from hubseg.organ import DataSource, Organ
+from napari_hubseg._histogram import Curves
 from napari_hubseg._look import style_sheet
 from napari_hubseg._panels.cleanup import CleanupPanel, CleanupState
 from napari_hubseg._panels.correct import CorrectPanel, CorrectState
@@ -56,7 +57,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             source="Hubmap",
             rows=tuple(ThresholdRow(organ, 100.0) for organ in Organ),
             this_slide_only=True,
-            counts=tuple(range(256)),
+            curves=Curves(tuple(range(256))),
             figures="area 100.0 %  ·  objects 12345  ·  disagreement 0.08",
             enabled=True,
         ),
@@ -213,7 +214,7 @@ def test_nothing_moves_a_slider_that_a_hand_is_on(qtbot: Any) -> None:
 
 
 def test_the_line_in_the_histogram_is_a_slider_too(qtbot: Any) -> None:
-    panel = thresholds(qtbot, counts=tuple(range(256)))
+    panel = thresholds(qtbot, curves=Curves(tuple(range(256))))
     strip = panel.histogram
     seen: list[float] = []
     panel.previewed.connect(seen.append)

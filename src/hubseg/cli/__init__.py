@@ -17,6 +17,7 @@ from hubseg.cli import (
     keeping,
     masks,
     predicting,
+    reporting,
     review,
     sharing,
     training,
@@ -38,7 +39,17 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"hubseg {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (predicting, masks, keeping, calibrating, evaluating, training, sharing, review):
+    for module in (
+        predicting,
+        masks,
+        keeping,
+        calibrating,
+        evaluating,
+        reporting,
+        training,
+        sharing,
+        review,
+    ):
         module.add_to(commands)
     return top
 

@@ -1,0 +1,115 @@
+"""What every threshold gives on the slide on screen, counted in a thread.
+
+Responsible for asking for the curves when map, truth or verdict changed, and for dropping an answer
+that belongs to what is no longer on screen. Does not know how curves are drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from hubseg.components import objects_curve
+from hubseg.curves import Tally, above, histogram
+from hubseg.formats.rle import decode
+from hubseg.project import Verdict
+from napari_hubseg._histogram import Curves
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.probability import ProbabilityMap
+    from hubseg.session import ReviewSession
+    from napari_hubseg._background import Background
+
+__all__ = ["CurveWatch"]
+
+_READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
+
+
+class CurveWatch:
+    """Keeps the curves of the slide on screen."""
+
+    changed = Signal()
+    failed = Signal(str)  # one sentence
+
+    def __init__(self, session: ReviewSession, background: Background) -> None:
+        self._session = session
+        self._background = background
+        self._asked = 0
+        self.curves = Curves()
+        self._connections = (
+            (session.slide_changed, self._forget),
+            (session.probability_changed, self._ask),
+            (session.verdict_changed, self._ask),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    def _forget(self, _: object) -> None:
+        self._asked += 1
+        self._set(Curves())
+
+    def _set(self, curves: Curves) -> None:
+        self.curves = curves
+        self.changed.emit()
+
+    def _truth(self) -> str | NDArray[np.bool_] | None:
+        """Return the table's truth as RLE, or the mask a person stands behind, or None."""
+        slide, project = self._session.current, self._session.project
+        if slide is None or project is None:
+            return None
+        told = project.truth(slide.id)
+        if told:  # a blank one may as well mean that nobody has drawn any
+            return told
+        ready = self._session.verdict(slide.id) in _READY
+        return self._session.mask if ready and not self._session.mask_is_stale else None
+
+    def _ask(self, _: object = None) -> None:
+        """Count in a thread: first what is quick, then the objects of a map that is finished."""
+        found = self._session.probability
+        self._asked += 1
+        asked = self._asked
+        if found is None:
+            self._set(Curves())
+            return
+        truth = self._truth()
+
+        def show(curves: Curves) -> None:
+            if asked == self._asked:
+                self._set(replace(curves, objects=()))
+                if found.done >= found.total:  # while members come in there is a new map soon
+                    self._background.submit(lambda: objects_curve(found.values), add, failed)
+
+        def add(objects: NDArray[np.int64]) -> None:
+            if asked == self._asked:
+                self._set(replace(self.curves, objects=tuple(objects.tolist())))
+
+        def failed(said: str) -> None:
+            if asked == self._asked:
+                self.failed.emit(said)
+
+        self._background.submit(lambda: _counted(found, truth), show, failed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._asked += 1
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+
+
+def _counted(found: ProbabilityMap, truth: str | NDArray[np.bool_] | None) -> Curves:
+    values = found.values
+    dice: tuple[float, ...] = ()
+    if truth is None:
+        counts = histogram(values)
+    else:
+        shape = values.shape[0], values.shape[1]
+        tally = Tally.of(values, decode(truth, shape) if isinstance(truth, str) else truth)
+        counts = tally.inside + tally.outside
+        dice = tuple(tally.dice().tolist())
+    area = tuple((above(counts) / max(1, values.size)).tolist())
+    return Curves(counts=tuple(counts.tolist()), area=area, dice=dice)

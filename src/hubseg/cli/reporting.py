@@ -1,0 +1,82 @@
+"""``hubseg report``: one HTML page about a project, and figures of its slides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubseg.cli._said import add_json, bar, complain, say
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hubseg.project import ReviewProject
+
+__all__ = ["add_to"]
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command to the parser."""
+    report = commands.add_parser("report", help="one HTML page about a project, and figures")
+    report.add_argument("project", type=Path, help="NAME.hubseg")
+    report.add_argument("--out", type=Path, required=True, help="the HTML file")
+    report.add_argument(
+        "--figures", type=Path, metavar="DIR", help="also one figure per slide into this folder"
+    )
+    report.add_argument("--figure-format", choices=["png", "pdf"], default="png")
+    add_json(report)
+    report.set_defaults(run=_report)
+
+
+def _report(given: argparse.Namespace) -> int:
+    from hubseg.project import ReviewProject
+    from hubseg.report import write_report
+
+    with ReviewProject.open(given.project) as project:
+        with bar(len(project.slides()), "slide") as shown:
+            report = write_report(project, given.out, on_slide=shown.update)
+        drawn = [] if given.figures is None else _draw(given, project)
+    content = {
+        "out": str(report.out),
+        "slides": report.slides,
+        "figures": [str(path) for path in drawn],
+        "left_out": report.left_out,
+    }
+    lines = [f"{report.slides} slides are in {report.out}."]
+    if drawn:
+        lines.append(f"{len(drawn)} figures are in {given.figures}.")
+    say(given, content, lines)
+    complain("hubseg report", report.left_out)
+    return 3 if report.left_out else 0
+
+
+def _draw(given: argparse.Namespace, project: ReviewProject) -> list[Path]:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ValueError(
+            "Figures need matplotlib: pip install 'napari-hubseg[figures]', or leave out --figures."
+        ) from None
+    from hubseg.derive import derive
+    from hubseg.figures import slide_figure
+    from hubseg.formats.rle import decode
+
+    given.figures.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    for slide in project.slides():
+        try:
+            derived = derive(project, slide)
+        except (ValueError, OSError):
+            continue  # the report has said why
+        rle = project.truth(slide.id)
+        figure = slide_figure(
+            slide.read(),
+            derived.mask,
+            truth=None if rle is None else decode(rle, derived.mask.shape),
+            disagreement=None if derived.probability is None else derived.probability.disagreement,
+            title=f"{slide.id}, threshold {derived.threshold:g}",
+        )
+        path = given.figures / f"{slide.id}.{given.figure_format}"
+        figure.savefig(path, dpi=200)
+        drawn.append(path)
+    return drawn
