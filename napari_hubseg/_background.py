@@ -40,11 +40,7 @@ class Background(QObject):
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hubseg")
         self._closed = False
         self._home: deque[tuple[Any, Any, Any]] = deque()
-        self._next = QTimer(self)  # Qt hands over all queued signals at once, but a timer by turns
-        self._next.setSingleShot(True)
-        self._next.setInterval(0)
-        self._next.timeout.connect(self._hand_over)
-        self._held = False
+        self._turn_asked = self._held = False
         self.waiting = 0  # answers not yet home
         # queued, always: an answer must not overtake the rest of the function that asked
         self._answered.connect(self._take_home, Qt.ConnectionType.QueuedConnection)
@@ -83,11 +79,13 @@ class Background(QObject):
         self._go_on()
 
     def _go_on(self) -> None:
-        if self._home and not self._held:
-            self._next.start()
+        if self._home and not self._held and not self._turn_asked:
+            self._turn_asked = True
+            QTimer.singleShot(0, self._hand_over)  # queued signals would all come in one turn
 
     def _hand_over(self) -> None:
         """Give one answer to who asked for it."""
+        self._turn_asked = False
         if self._held or not self._home:
             return
         done, then, failed = self._home.popleft()
@@ -116,7 +114,6 @@ class Background(QObject):
         if self._closed:
             return
         self._closed = True
-        self._next.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for future, drop in self._open.items():
             if not future.cancelled() and future.exception() is None:

@@ -126,7 +126,10 @@ class LayerStack:
             self._viewer.layers.remove(layer)
             layer = None
         if layer is not None:
+            grown = _size(data) != _size(layer.data)
             layer.data = data
+            if grown:  # napari keeps a hidden layer's old extent, until it is laid somewhere
+                layer.scale = layer.scale
             return
         layer = self._layers[name] = self._make(name, data)
         above = [self.get(other) for other in NAMES[NAMES.index(name) + 1 :]]
@@ -180,7 +183,7 @@ class LayerStack:
     def _place_of(self, data: Any) -> dict[str, Any]:
         """Return units, scale and translation that lay `data` over the whole slide."""
         step = 1.0 if self._um_per_px is None else self._um_per_px
-        rows, columns = (data[0] if isinstance(data, list) else data).shape[:2]
+        rows, columns = _size(data)
         small = (rows, columns) != self._shape
         scale = [
             step * whole / part if small else step
@@ -217,6 +220,12 @@ class LayerStack:
         layer.brush_size = _BRUSH
         layer.selected_label = STROKE
         return layer
+
+
+def _size(data: Any) -> tuple[int, int]:
+    """Return (height, width) of an array, or of the first level of a pyramid."""
+    first = data if hasattr(data, "shape") and not hasattr(data, "shapes") else data[0]
+    return int(first.shape[0]), int(first.shape[1])
 
 
 def _same(now: Any, wanted: tuple[Any, ...]) -> bool:

@@ -18,6 +18,7 @@ from napari_hubseg._background import Background
 from napari_hubseg._derivation import Derivation
 from napari_hubseg._layers import LayerBinding
 from napari_hubseg._overlay import ABOVE_ALL, BELOW_ALL, EDGE, STROKE
+from napari_hubseg._stack import LayerStack
 from napari_hubseg._strokes import stroke
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -235,6 +236,21 @@ def test_the_first_slide_is_shown_in_the_layers_that_waited(
     background.close()
     layers.close()
     assert list(viewer.layers) == waited  # there is a slide in them: they stay
+
+
+def test_a_smaller_slide_fills_the_view_like_the_one_before() -> None:
+    """Hidden layers too are as large as the slide: the view is fitted to all of them."""
+    viewer = ViewerModel()
+    stack = LayerStack(viewer, lambda _: None)
+    stack.warm_up()
+    for shape in ((400, 600), (30, 20), (50, 80)):
+        stack.put("slide", np.zeros((*shape, 3), np.uint8))
+        for name in ("probability", "disagreement", "mask"):
+            stack.put(name, np.zeros(shape, np.uint8 if name == "mask" else np.float32))
+        stack.place(shape, 0.5)
+        stack.reveal()
+        corner = viewer.layers.extent.world[1, -2:]
+        assert np.allclose(corner, (np.array(shape) - 1) * 0.5)
 
 
 def test_units_never_disagree_where_a_frame_is_drawn(scene: Scene) -> None:
