@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from hubseg import __version__
 from hubseg.cli import (
+    benchmarks,
     calibrating,
     evaluating,
     keeping,
     masks,
     predicting,
+    recipes,
     reporting,
     review,
     sharing,
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "parser"]
 
+_COMMANDS = (
+    *(predicting, recipes, masks, keeping, calibrating),
+    *(evaluating, reporting, training, sharing, review, benchmarks),
+)
 _EXPECTED = (ValueError, OSError, RuntimeError)  # said in one sentence, without a traceback
 
 
@@ -39,17 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"hubseg {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (
-        predicting,
-        masks,
-        keeping,
-        calibrating,
-        evaluating,
-        reporting,
-        training,
-        sharing,
-        review,
-    ):
+    for module in _COMMANDS:
         module.add_to(commands)
     return top
 

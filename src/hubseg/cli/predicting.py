@@ -1,12 +1,11 @@
-"""``hubseg predict`` and ``hubseg recipe``: run an ensemble, or say what one needs."""
+"""``hubseg predict``: run an ensemble on slides and keep its maps."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, bar, complain, say, table
+from hubseg.cli._said import add_json, bar, complain, say
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +28,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     predict = commands.add_parser("predict", help="run an ensemble on slides and keep its maps")
     predict.add_argument("slides", type=Path, help="folder of images, competition CSV, or image")
     predict.add_argument("--images", type=Path, help="where the CSV's images are")
-    _add_ensemble(predict)
+    add_ensemble(predict)
     predict.add_argument("--project", type=Path, required=True, help="NAME.hubseg; made if absent")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda:N; or cuda:0,cuda:1")
     predict.add_argument(
@@ -41,14 +40,10 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     predict.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
     add_json(predict)
     predict.set_defaults(run=_predict)
-    recipe = commands.add_parser("recipe", help="show a recipe, or check which files it misses")
-    recipe.add_argument("what", choices=["show", "check"])
-    _add_ensemble(recipe)
-    add_json(recipe)
-    recipe.set_defaults(run=_recipe)
 
 
-def _add_ensemble(parser: argparse.ArgumentParser) -> None:
+def add_ensemble(parser: argparse.ArgumentParser) -> None:
+    """Give a command its recipe, weight folders and folds."""
     parser.add_argument("--recipe", default="demo", help="YAML file or built-in name (demo)")
     parser.add_argument(
         "--weights", type=Path, nargs="+", default=[], help="folders that hold the checkpoints"
@@ -154,26 +149,3 @@ def _follow(run: Run, project: ReviewProject) -> dict[str, str]:
                     slide_digest=update.slide_digest,
                 )
     return failed
-
-
-def _recipe(given: argparse.Namespace) -> int:
-    from hubseg.bundled import weights_for
-    from hubseg.recipe import Recipe, find_checkpoint
-
-    recipe = Recipe.load(given.recipe)
-    if given.what == "show":
-        text = recipe.to_yaml()
-        say(given, {"recipe": text, "digest": recipe.digest}, [text.rstrip()])
-        return 0
-    where = weights_for(recipe, tuple(given.weights))
-    rows = [
-        (m.checkpoint, m.network.encoder, m.fold, find_checkpoint(m.checkpoint, where))
-        for m in recipe.members(given.folds)
-    ]
-    missing = [name for name, _, _, path in rows if path is None]
-    content = {"found": len(rows) - len(missing), "missing": missing}
-    said = [(n, e, f, "missing" if p is None else str(p)) for n, e, f, p in rows]
-    width = shutil.get_terminal_size().columns
-    lines = [line[:width] for line in table(("checkpoint", "encoder", "fold", "file"), said)]
-    say(given, content, [*lines, f"{len(rows) - len(missing)} of {len(rows)} found."])
-    return 3 if missing and len(missing) < len(rows) else int(bool(missing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hubseg.network.checkpoint import Checkpoint, fit, load_into, read_checkpoint
-from hubseg.network.cost import Cost, cost
+from hubseg.network.cost import Cost, check, cost
 from hubseg.network.families import build, is_sized
 from hubseg.network.folding import fold
 from hubseg.network.unet import Prediction, TimmUnet
@@ -14,6 +14,7 @@ __all__ = [
     "Prediction",
     "TimmUnet",
     "build",
+    "check",
     "cost",
     "fit",
     "fold",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Checkpoint", "fit", "load_into", "read_checkpoint"]
+__all__ = ["Checkpoint", "fit", "fitting", "load_into", "read_checkpoint"]
 
 # NumPy 2 and NumPy 1 spell the scalar's constructor differently; published files hold NumPy 1's.
 _SCALAR = np._core.multiarray.scalar  # type: ignore[attr-defined]
@@ -62,7 +63,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         with torch.serialization.safe_globals(_SAFE), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of old pickle protocols: read or refused
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(
+                path,
+                map_location="cpu",
+                weights_only=True,
+                mmap=zipfile.is_zipfile(path),  # tensors are read where they are needed, once
+            )
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"Checkpoint {path} holds more than tensors and was refused unread: get it from a "
@@ -169,16 +175,31 @@ def load_into(network: nn.Module, checkpoint: Checkpoint) -> None:
     ValueError
         When keys are missing, unexpected or of another shape; the message names them.
     """
-    state, problems = fit(
-        {key: tensor.shape for key, tensor in network.state_dict().items()}, checkpoint
-    )
+    wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
+    network.load_state_dict(fitting(wanted, checkpoint), strict=True)
+
+
+def fitting(wanted: Mapping[str, torch.Size], checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors under a network's names.
+
+    Parameters
+    ----------
+    wanted
+        The shape of every tensor of the network, by key.
+
+    Raises
+    ------
+    ValueError
+        When keys are missing, unexpected or of another shape; the message names them.
+    """
+    state, problems = fit(wanted, checkpoint)
     said = [f"{len(keys)} {what} ({_some(keys)})" for what, keys in problems.items() if keys]
     if said:
         raise ValueError(
             f"Checkpoint {checkpoint.path} does not fit the network: {'; '.join(said)}. "
             "Check the recipe's encoder for this file."
         )
-    network.load_state_dict(state, strict=True)
+    return state
 
 
 def _some(keys: list[str], shown: int = 3) -> str:

@@ -40,11 +40,22 @@ def find_checkpoints(members: Sequence[Member], folders: Sequence[Path]) -> dict
     names = dict.fromkeys(member.checkpoint for member in members)
     found = {name: find_checkpoint(name, folders) for name in names}
     missing = [name for name, path in found.items() if path is None]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        where = ", ".join(str(folder) for folder in folders) or "no folder at all"
+    where = ", ".join(str(folder) for folder in folders) or "no folder at all"
+    if missing and len(missing) == len(names):
+        endings = ", ".join(filter(None, ENDINGS))
         raise FileNotFoundError(
-            f"{len(missing)} of {len(names)} checkpoints are missing ({', '.join(missing[:3])}"
-            f"{more}; looked in {where}): name the folder that holds them."
+            f"None of the {len(names)} checkpoints was found: looked in {where} for "
+            f"{_some(missing, 12)}, without an ending or with {endings}: name the folder that "
+            "holds them."
+        )
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(names)} checkpoints are missing ({_some(missing, 3)}; looked "
+            f"in {where}): name the folder that holds them."
         )
     return {name: path for name, path in found.items() if path is not None}
+
+
+def _some(names: Sequence[str], shown: int) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

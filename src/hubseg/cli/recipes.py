@@ -1,0 +1,218 @@
+"""``hubseg recipe``: show a recipe, check its files, or say what it costs and whether it fits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from hubseg.cli._said import add_json, complain, say, table
+from hubseg.cli.predicting import add_ensemble
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hubseg.network import Cost
+    from hubseg.recipe import Member, NetworkSpec, Recipe, Resolution
+
+__all__ = ["add_to"]
+
+_TYPICAL = 3000  # px: side of a competition tile, for resolutions that follow the slide's size
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command to the parser."""
+    recipe = commands.add_parser(
+        "recipe", help="show a recipe, check its checkpoints, or say what it costs"
+    )
+    recipe.add_argument("what", choices=["show", "check", "info"])
+    add_ensemble(recipe)
+    recipe.add_argument("--device", default="auto", help="of info: auto, cpu or cuda:N")
+    add_json(recipe)
+    recipe.set_defaults(run=_recipe)
+
+
+def _recipe(given: argparse.Namespace) -> int:
+    from hubseg.bundled import weights_for
+    from hubseg.recipe import Recipe
+
+    recipe = Recipe.load(given.recipe)
+    if given.what == "show":
+        text = recipe.to_yaml()
+        say(given, {"recipe": text, "digest": recipe.digest}, [text.rstrip()])
+        return 0
+    where = weights_for(recipe, tuple(given.weights))
+    run = _check if given.what == "check" else _info
+    return run(given, recipe, recipe.members(given.folds), where)
+
+
+# ---- check --------------------------------------------------------------------------------------
+
+
+def _check(
+    given: argparse.Namespace, recipe: Recipe, members: Sequence[Member], where: Sequence[Path]
+) -> int:
+    from hubseg.recipe import best_score, find_checkpoint
+    from hubseg.recipe.files import ENDINGS
+
+    rows, wrong, missing = [], {}, []
+    for member in members:
+        path = find_checkpoint(member.checkpoint, where)
+        fits = "" if path is None else _misfit(recipe, member, path)
+        if path is None:
+            missing.append(member.checkpoint)
+        elif fits:
+            wrong[member.checkpoint] = fits
+        state = "missing" if path is None else "does not fit" if fits else "fits"
+        score = None if path is None else best_score(path)
+        rows.append(
+            {
+                "checkpoint": member.checkpoint,
+                "encoder": member.network.encoder,
+                "fold": member.fold,
+                "state": state,
+                "best_score": score,
+                "file": None if path is None else str(path),
+            }
+        )
+    good = len(rows) - len(missing) - len(wrong)
+    content = {
+        "found": len(rows) - len(missing),
+        "fit": good,
+        "missing": missing,
+        "wrong": wrong,
+        "members": rows,
+    }
+    width = shutil.get_terminal_size().columns
+    cells = [["" if cell is None else cell for cell in row.values()] for row in rows]
+    lines = [line[:width] for line in table(list(rows[0]), cells)]
+    lines.append(f"{len(rows) - len(missing)} of {len(rows)} found, {good} fit.")
+    if missing:
+        endings = ", ".join(filter(None, ENDINGS))
+        folders = ", ".join(map(str, where)) or "no folder: name one with --weights"
+        lines.append(f"Looked for them without an ending and with {endings} in {folders}.")
+    say(given, content, lines)
+    complain("hubseg recipe check", wrong)
+    return 0 if good == len(rows) else 3 if good else 1
+
+
+def _misfit(recipe: Recipe, member: Member, path: Path) -> str:
+    """Return why a file does not fit its member; empty when it does."""
+    from hubseg.inference import Tiling
+    from hubseg.network import check, read_checkpoint
+
+    size = recipe.resolutions[member.resolution].size or Tiling().side
+    try:
+        check(member.network, size, read_checkpoint(path))
+    except (ValueError, ModuleNotFoundError) as error:
+        return str(error)
+    return ""
+
+
+# ---- info ---------------------------------------------------------------------------------------
+
+
+def _info(
+    given: argparse.Namespace, recipe: Recipe, members: Sequence[Member], where: Sequence[Path]
+) -> int:
+    from hubseg.inference import choose_device
+    from hubseg.network import cost
+    from hubseg.tta import views
+
+    device = choose_device(given.device)
+    room = _memory_of(device)
+    half, passes = device.type == "cuda", len(views(recipe.tta))
+    known: dict[tuple[str, int], Cost] = {}
+    rows: list[dict[str, Any]] = []
+    for spec, size, several in _distinct(recipe, members):
+        key = (spec.model_dump_json(), size)
+        told = known[key] = known.get(key) or cost(spec, size)
+        needs = told.memory(half=half)
+        rows.append(
+            {
+                "encoder": spec.encoder,
+                "size": size,
+                "members": len(several),
+                "parameters": told.parameters,
+                "tensors": told.tensors,
+                "flops": told.flops,
+                "file_bytes": _file_bytes(several, where),
+                "memory_bytes": needs,
+                "fits": needs <= room,
+            }
+        )
+    total = sum(row["flops"] * row["members"] for row in rows) * passes
+    fits = all(row["fits"] for row in rows)
+    verdict = "fits" if fits else "does not fit"
+    head = ("encoder", "px", "members", "parameters", "tensors", "a view", "file", "memory", "")
+    lines = [*table(head, map(_said_row, rows))]
+    lines.append(
+        f"{sum(row['members'] for row in rows)} members x {passes} views: {total / 1e12:.2f} TFLOP "
+        f"a slide, as torch counts them. One view at a time {verdict} on {device} "
+        f"({room / 1e9:.1f} GB); memory is an estimate."
+    )
+    content = {"device": str(device), "device_bytes": room, "fits": fits, "flops": total}
+    say(given, {**content, "networks": rows}, lines)
+    return 0 if fits else 1
+
+
+def _said_row(row: dict[str, Any]) -> list[str]:
+    size = row["file_bytes"]
+    return [
+        row["encoder"],
+        str(row["size"]),
+        str(row["members"]),
+        f"{row['parameters'] / 1e6:.2f} M",
+        str(row["tensors"]),
+        f"{row['flops'] / 1e9:.1f} GFLOP",
+        "missing" if size is None else f"{size / 1e6:.0f} MB",
+        f"{row['memory_bytes'] / 1e9:.2f} GB",
+        "fits" if row["fits"] else "does not fit",
+    ]
+
+
+def _distinct(
+    recipe: Recipe, members: Sequence[Member]
+) -> list[tuple[NetworkSpec, int, list[Member]]]:
+    """Group members that are the same network at the same size."""
+    groups: dict[tuple[int, int], list[Member]] = {}
+    for member in members:
+        groups.setdefault((member.resolution, member.entry), []).append(member)
+    return [
+        (several[0].network, _side(recipe.resolutions[index]), several)
+        for (index, _), several in groups.items()
+    ]
+
+
+def _side(resolution: Resolution) -> int:
+    """Return the side of what a network sees of a 3000 × 3000 slide, at most one tile."""
+    from hubseg.inference import Tiling
+    from hubseg.plan import MULTIPLE
+
+    if resolution.size is not None:
+        return resolution.size
+    seen = _TYPICAL * (resolution.scale or 1.0)
+    return min(Tiling().side, -(-round(seen) // MULTIPLE) * MULTIPLE)
+
+
+def _file_bytes(members: Sequence[Member], where: Sequence[Path]) -> int | None:
+    """Return the size of the first of the members' files that is there."""
+    from hubseg.recipe import find_checkpoint
+
+    found = (find_checkpoint(member.checkpoint, where) for member in members)
+    return next((path.stat().st_size for path in found if path is not None), None)
+
+
+def _memory_of(device: Any) -> int:
+    """Return a device's whole memory, bytes: a GPU's, or the computer's."""
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    import psutil  # comes with distributed
+
+    return int(psutil.virtual_memory().total)
