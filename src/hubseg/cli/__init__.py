@@ -34,7 +34,8 @@ _COMMANDS = (
     *(predicting, recipes, masks, keeping, calibrating),
     *(evaluating, reporting, training, sharing, review, benchmarks),
 )
-_EXPECTED = (ValueError, OSError, RuntimeError)  # said in one sentence, without a traceback
+# said in one sentence, without a traceback
+_EXPECTED = (ValueError, OSError, RuntimeError, MemoryError, ModuleNotFoundError)
 
 
 def parser() -> argparse.ArgumentParser:
