@@ -7,7 +7,7 @@ included. Changes nothing.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hubseg.organ import FACTS, Organ
 from hubseg.project import Verdict
@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 _TO_DO = (Verdict.UNSEEN, Verdict.IN_WORK)
+_CLEARLY = 0.5  # share of the organ head from which it says something
+_OFF = 1.5  # factor between two pixel sizes from which they contradict each other
 _READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
 
 
@@ -89,8 +91,31 @@ def facts_state(session: ReviewSession) -> FactsState:
         source=slide.source,
         um_per_px=slide.um_per_px,
         origins=dict(slide.origins),
+        **_seen(session),
         enabled=True,
     )
+
+
+def _seen(session: ReviewSession) -> dict[str, Any]:
+    """Return what the networks' heads see, and whether it contradicts what is known.
+
+    A head that was never trained sees no organ clearly: then nothing is said.
+    """
+    found, slide = session.probability, session.current
+    if found is None or slide is None or found.organ is None:
+        return {}
+    share = max(found.organ)
+    if share < _CLEARLY:
+        return {}
+    organ = tuple(Organ)[found.organ.index(share)]
+    said = f"networks see {FACTS[organ].label} {100 * share:.0f} %"
+    conflict = slide.organ is not None and organ is not slide.organ
+    size = found.um_per_px
+    if size is not None and size > 0:
+        said += f", {size:.2f} µm/px"
+        known = slide.um_per_px
+        conflict = conflict or (known is not None and not 1 / _OFF < size / known < _OFF)
+    return {"seen": said, "conflict": conflict}
 
 
 def thresholds_state(session: ReviewSession, figures: Figures, curves: Curves) -> ThresholdsState:

@@ -42,6 +42,10 @@ class FactsState:
         Pixel size at full resolution, µm/px, or None.
     origins
         Where "organ", "source" and "um_per_px" come from.
+    seen
+        What the networks see of organ and pixel size, in words; "" when they do not say.
+    conflict
+        Whether that contradicts what is known. It is shown, and never used.
     enabled
         False when no slide is open.
     """
@@ -50,6 +54,8 @@ class FactsState:
     source: DataSource | None = None
     um_per_px: float | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    seen: str = ""
+    conflict: bool = False
     enabled: bool = False
 
 
@@ -81,6 +87,8 @@ class FactsPanel(QWidget):
         self.um_per_px.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.um_per_px.setKeyboardTracking(False)
         self.origins = Hint(name="origins")
+        self.seen = Hint(name="seen")
+        self.seen.setToolTip("What the networks' own heads say; shown, and never used")
         row = QHBoxLayout()
         row.addWidget(self.organ, 4)
         row.addWidget(self.source, 3)
@@ -90,6 +98,7 @@ class FactsPanel(QWidget):
         layout.setSpacing(2)
         layout.addLayout(row)
         layout.addWidget(self.origins)
+        layout.addWidget(self.seen)
         self.organ.activated.connect(
             lambda index: self.organ_requested.emit(self.organ.itemData(index))
         )
@@ -110,6 +119,8 @@ class FactsPanel(QWidget):
             widget.setEnabled(state.enabled)
         self.origins.setText(_origin_sentence(state))
         self.origins.setVisible(state.enabled)
+        self.seen.setText(f"⚠ {state.seen}: check it" if state.conflict else state.seen)
+        self.seen.setVisible(bool(state.seen))
 
 
 def _origin_sentence(state: FactsState) -> str:

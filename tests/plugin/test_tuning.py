@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from napari_hubseg._doubt import Doubt
 from napari_hubseg._histogram import Curves, Histogram
 from napari_hubseg._panels.calibrate import CalibratePanel, CalibrateState
 from napari_hubseg._panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
+from napari_hubseg._panels.facts import FactsPanel, FactsState
+from napari_hubseg._states import facts_state
 from napari_hubseg._tuning import Tuning
 
 SHAPE = (40, 60)
@@ -261,3 +264,40 @@ def test_a_click_on_an_object_asks_to_go_there(qtbot: Any) -> None:
     assert asked.args == [30, 40]
     panel.show_state(DoubtState(enabled=True))
     assert panel.objects.count() == 0
+
+
+KIDNEY = (0.05, 0.05, 0.1, 0.75, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("organ", "size", "said", "conflict"),
+    [
+        (None, None, "", False),
+        ((0.2,) * 5, 0.5, "", False),
+        (KIDNEY, None, "networks see kidney 75 %", False),
+        (KIDNEY, 0.55, "networks see kidney 75 %, 0.55 µm/px", False),
+        (KIDNEY, 2.0, "networks see kidney 75 %, 2.00 µm/px", True),
+        (KIDNEY[::-1], 0.5, "networks see spleen 75 %, 0.50 µm/px", True),
+    ],
+)
+def test_what_the_heads_see_is_said_and_a_contradiction_flagged_never_used(
+    session: ReviewSession,
+    make_map: Callable[..., Any],
+    organ: tuple[float, ...] | None,
+    size: float | None,
+    said: str,
+    conflict: bool,
+) -> None:
+    session.show(replace(make_map(session), organ=organ, um_per_px=size))
+    state = facts_state(session)
+    assert (state.seen, state.conflict) == (said, conflict)
+    assert (state.organ, state.um_per_px) == (Organ.KIDNEY, 0.5)
+
+
+def test_a_contradiction_stands_out(qtbot: Any) -> None:
+    panel = FactsPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(FactsState(seen="networks see lung 90 %", conflict=True, enabled=True))
+    assert panel.seen.text() == "⚠ networks see lung 90 %: check it"
+    panel.show_state(FactsState(enabled=True))
+    assert panel.seen.isHidden()
