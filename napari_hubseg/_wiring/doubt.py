@@ -48,7 +48,9 @@ class DoubtWiring(Wiring):
                 enabled=session.probability is not None,
             )
         )
-        self._section.set_summary("" if objects is None else f"{len(objects)} objects")
+        count = len(objects or ())
+        counted = f"{count} object{'' if count == 1 else 's'}"
+        self._section.set_summary("" if objects is None else counted)
 
 
 def _shown(one: ObjectConfidence) -> DoubtfulObject:
