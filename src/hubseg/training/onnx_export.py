@@ -1,0 +1,105 @@
+"""A member as ONNX, for programs without torch, compared with torch before it is called done.
+
+Responsible for the file and for the comparison. Does not know how ONNX is run elsewhere.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hubseg.inference import load_member
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from hubseg.recipe import Member, Recipe
+
+__all__ = ["LARGEST_ERROR", "export_onnx"]
+
+LARGEST_ERROR = 1e-3  # of a probability, 0-1: a quarter of the smallest step of a threshold
+OPSET = 18
+
+
+class _Probability(torch.nn.Module):
+    """What the file computes: the sigmoid of the mask's logits."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        made: Tensor = torch.sigmoid(self.network(image).logits)
+        return made
+
+
+def export_onnx(
+    recipe: Recipe, member: Member, checkpoint: Path, out: Path, *, side: int = 256
+) -> float:
+    """Write a member as ONNX: ``image`` float32 (1, 3, h, w) to ``probability`` (1, 1, h', w').
+
+    The image is normalised as the recipe says; h and w are multiples of 32 and may vary, where the
+    encoder is not made for one size.
+
+    Parameters
+    ----------
+    side
+        Side of the image that is traced, px.
+
+    Returns
+    -------
+    The largest difference of a probability between onnxruntime and torch, on noise of another
+    size than was traced.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When onnx or onnxruntime is not installed.
+    ValueError
+        When the file gives other probabilities than torch; it is not kept.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "ONNX files need onnx and onnxruntime: run pip install 'napari-hubseg[onnx]'."
+        ) from error
+    size = recipe.resolutions[member.resolution].size
+    network = _Probability(load_member(recipe, member, checkpoint, torch.device("cpu"))).eval()
+    traced = torch.zeros(1, 3, size or side, size or side)
+    varies = None if size else {0: "batch", 2: "height", 3: "width"}
+    part = out.with_name(f"{out.name}.part")
+    with torch.no_grad(), warnings.catch_warnings():
+        # the exporter that needs no further package; what it warns of is compared below
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (traced,),
+            str(part),
+            input_names=["image"],
+            output_names=["probability"],
+            dynamic_axes=None if varies is None else {"image": varies, "probability": varies},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    other = (size, size) if size else (side // 2, side + 64)
+    image = torch.randn(1, 3, *other, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
+    (theirs,) = session.run(None, {"image": image.numpy()})
+    with torch.no_grad():
+        ours = network(image).numpy()
+    error_seen = float(np.abs(ours - theirs).max())
+    if ours.shape != theirs.shape or not error_seen <= LARGEST_ERROR:
+        part.unlink()
+        raise ValueError(
+            f"{out} gives probabilities that differ by {error_seen:.2g} from torch's: it is not "
+            "kept; report the encoder and the versions of torch and onnxruntime."
+        )
+    part.replace(out)
+    return error_seen
