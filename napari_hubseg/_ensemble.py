@@ -7,17 +7,18 @@ in processes of their own: nothing here imports torch. Does not know the panel.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from hubseg.bundled import weights_for
-from hubseg.maps import newest_map, record
-from hubseg.project import ReviewProject
-from hubseg.recipe import Recipe, builtin_names
+from hubseg.engine import local_devices
+from hubseg.maps import record
+from hubseg.recipe import Recipe, builtin_names, find_checkpoints, with_scores
 from napari_hubseg._background import sentence
+from napari_hubseg._members import members_state
+from napari_hubseg._mixing import Mixing
 from napari_hubseg._panels.ensemble import EnsembleChoice, EnsembleState
 from napari_hubseg._runner import Runner
 
@@ -25,26 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.engine import Update
-    from hubseg.probability import ProbabilityMap
+    from hubseg.probability import Mixture
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg._background import Background
+    from napari_hubseg._panels.members import MembersState
 
-__all__ = ["Ensemble", "local_devices"]
+__all__ = ["Ensemble"]
 
 
 def _new_engine(store: Path, device: str, scheduler: str | None) -> Any:
     from hubseg.engine import Engine
 
     return Engine(store, device=device, scheduler=scheduler)
-
-
-def local_devices() -> tuple[str, ...]:
-    """Return the names of devices to choose from, found without starting a GPU library."""
-    count = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-    if not count and shutil.which("nvidia-smi"):
-        count = 1
-    return ("auto", "cpu", *(f"cuda:{n}" for n in range(count)))
 
 
 class Ensemble:
@@ -88,7 +82,14 @@ class Ensemble:
         self.recipe = Recipe.load(self._names[0])
         self._running_recipe = self.recipe
         self._name = self._names[0]
+        self._run_project: Path | None = None
+        self._run_mixture: Mixture | None = None
+        self._unreachable = False  # whether the scheduler did not answer
+        self.mixing = Mixing(session, background, self.recipe)
+        self.mixing.changed.connect(self.changed.emit)
+        self.mixing.failed.connect(self.failed.emit)
         session.slide_changed.connect(self._load_map)
+        session.slides_changed.connect(self._open_project)
 
     @property
     def running(self) -> bool:
@@ -113,7 +114,18 @@ class Ensemble:
             message=self._message,
             run_next=run_next,
             loaded=self._engine is not None,
+            memory=last.memory if last and self._engine is not None else None,
+            folds_off=self._folds_off(),
+            offer_local=self._unreachable,
         )
+
+    def members(self) -> MembersState:
+        """Return what the tree of members shows."""
+        return members_state(self.recipe, self.mixing.mixture, self.mixing.stock)
+
+    def _folds_off(self) -> tuple[int, ...]:
+        on = {member.fold for member in self.mixing.mixture.members(self.recipe)}
+        return tuple(fold for fold in self.recipe.folds if fold not in on)
 
     # ---- the choice ----------------------------------------------------------------------------
 
@@ -127,16 +139,19 @@ class Ensemble:
             self._name = name
             self._names = tuple(dict.fromkeys((*self._names, name)))
             self._last, self._message = None, ""
+            self._look_for_files()
         self.changed.emit()
 
     def add_weights(self, folder: Path) -> None:
         """Look for checkpoints in `folder` too."""
         self._weights = (*self._weights, folder)
+        self._look_for_files()
         self.changed.emit()
 
     def clear_weights(self) -> None:
         """Forget the folders of checkpoints."""
         self._weights = ()
+        self._look_for_files()
         self.changed.emit()
 
     # ---- a run ---------------------------------------------------------------------------------
@@ -152,20 +167,57 @@ class Ensemble:
         slides = session.slides if choice.all_slides else (session.current,)
         session.set_default_thresholds(self.recipe.thresholds)
         session.set_default_cleanups(self.recipe.cleanup)
-        store = session.project.path / "maps"
-        recipe, folders = self.recipe, self._folders(choice)
+        mixture = self.mixing.mixture
+        members = mixture.members(self.recipe, choice.folds)
+        if not members:
+            self.failed.emit("No member is switched on: tick at least one.")
+            return
+        self._run_project, self._run_mixture = session.project.path, mixture
+        recipe, folders = self.recipe, self._folders(choice.weights)
         self._last, self._message = None, "Starting the worker …"
-        self._cancelled = False
+        self._cancelled = self._unreachable = False
         self._running_recipe = recipe
-        engine = self._engine_for(store, choice)
-        self._runner.start(lambda: engine.run(slides, recipe, folders, choice.folds))
+        try:
+            engine = self._engine_for(session.project.path / "maps", choice)
+        except ValueError as error:
+            self._message = ""
+            self.failed.emit(sentence(error))
+            return
+
+        def prepare() -> Any:
+            if recipe.needs_scores:
+                files = find_checkpoints(members, folders)
+                self._running_recipe = with_scores(recipe, files)
+            return engine.run(
+                self._current_first(slides),
+                mixture.of(self._running_recipe),
+                folders,
+                choice.folds,
+                members=members,
+                watched=self._is_watched,
+            )
+
+        self._runner.start(prepare)
         self.changed.emit()
 
-    def _folders(self, choice: EnsembleChoice) -> list[Path]:
+    def _current_first(self, slides: tuple[Slide, ...]) -> tuple[Slide, ...]:
+        """Return the slides, the one on screen first: somebody waits for it."""
+        current = self._session.current
+        first = tuple(slide for slide in slides if current and slide.id == current.id)
+        return first + tuple(slide for slide in slides if slide not in first)
+
+    def _is_watched(self, slide_id: str) -> bool:
+        current = self._session.current
+        return current is not None and current.id == slide_id
+
+    def _folders(self, weights: tuple[Path, ...]) -> list[Path]:
         """Return where checkpoints are looked for: what was said, the recipe's place, ours."""
-        file = Path(choice.recipe)
+        file = Path(self._name)
         beside = (file.parent, file.parent / "weights") if file.is_file() else ()
-        return list(weights_for(self.recipe, (*choice.weights, *beside)))
+        return list(weights_for(self.recipe, (*weights, *beside)))
+
+    def _look_for_files(self) -> None:
+        self.mixing.choose(self.recipe, self._folders(self._weights))
 
     def _engine_for(self, store: Path, choice: EnsembleChoice) -> Any:
         key = (store, choice.device, choice.scheduler)
@@ -195,8 +247,14 @@ class Ensemble:
         self._message = f"{update.slide_id}: {update.message}" if update.message else ""
         if update.error:
             self.failed.emit(update.error)
+        if update.warning:
+            self.failed.emit(update.warning)
         self._record(update)
-        if update.probability is not None:
+        if update.slide_digest and update.keys:
+            self.mixing.note(update.slide_id, (member for member, _ in update.keys))
+        if self.mixing.mixture != self._run_mixture:
+            self.mixing.remix()  # something was switched since: the run does not know
+        elif update.probability is not None:
             self._session.show(update.probability)
         self.changed.emit()
 
@@ -204,6 +262,8 @@ class Ensemble:
         project = self._session.project
         if project is None or project.read_only or not update.keys:
             return
+        if project.path != self._run_project:
+            return  # its maps are in the store of the project it was started in
         try:
             record(
                 project,
@@ -219,6 +279,7 @@ class Ensemble:
     def _end(self, said: str) -> None:
         self._message = "Stopped: finished members are kept." if self._cancelled else ""
         if said and not self._cancelled:
+            self._unreachable = isinstance(self._runner.error, ConnectionError)
             self.failed.emit(said)
         self.changed.emit()
 
@@ -227,30 +288,22 @@ class Ensemble:
     def _load_map(self, slide: Slide | None) -> None:
         """Show what an earlier run left for a slide, loaded and mixed in a thread."""
         self._last = None if not self.running else self._last
+        self.mixing.leave()
+        if slide is not None:
+            self.mixing.remix(asked=False)
+
+    def _open_project(self) -> None:
+        """Take up what was chosen in another project; a run of the one before is stopped."""
         project = self._session.project
-        if slide is None or project is None:
-            return
-
-        def show(found: ProbabilityMap | None) -> None:
-            session = self._session
-            current = session.current
-            if found is not None and current is not None and current.id == slide.id:
-                if session.probability is None or session.probability.done < found.done:
-                    session.show(found)
-
-        path = project.path
-        self._background.submit(lambda: _stored_map(path, slide), show, self.failed.emit)
+        if self.running and (project is None or project.path != self._run_project):
+            self.cancel()
+        self._look_for_files()
 
     def close(self) -> None:
         """Stop the run, wait for its thread and end the worker."""
         self._session.slide_changed.disconnect(self._load_map)
+        self._session.slides_changed.disconnect(self._open_project)
         self._runner.close()
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.unload()
-
-
-def _stored_map(project: Path, slide: Slide) -> ProbabilityMap | None:
-    """Load a slide's newest map, in a thread: rows are read over a connection of its own."""
-    with ReviewProject.open(project) as reader:
-        return newest_map(reader, slide)

@@ -38,6 +38,8 @@ class Runner(QObject):
         Signal of each :class:`hubseg.engine.Update`.
     ended
         Signal of one sentence about what stopped the run, or "" when it ran to its end.
+    error
+        What stopped the last run, or None.
     """
 
     updated = Signal(object)
@@ -50,6 +52,7 @@ class Runner(QObject):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hubseg-run")
         self._stop: threading.Event | None = None
         self._run: _Run | None = None
+        self.error: BaseException | None = None
         queued = Qt.ConnectionType.QueuedConnection
         self._yielded.connect(self._forward, queued)
         self._finished.connect(self._end, queued)
@@ -100,7 +103,7 @@ class Runner(QObject):
         if stop is not self._stop:
             return
         self._stop = self._run = None
-        error = None if done.cancelled() else done.exception()
+        error = self.error = None if done.cancelled() else done.exception()
         self.ended.emit("" if error is None else sentence(error))
 
     def close(self) -> None:

@@ -6,15 +6,16 @@ progress. Knows no network, no engine and no recipe: only their names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QProgressBar,
     QVBoxLayout,
@@ -87,6 +88,14 @@ class EnsembleState:
         What the run says of itself, or "".
     run_next
         Whether running is the step to take next.
+    loaded
+        Whether there is a worker that could be ended.
+    memory
+        Bytes taken on the worker's device, and bytes it has; None before it was asked.
+    folds_off
+        Folds of which no member is mixed.
+    offer_local
+        Whether the scheduler did not answer, and this computer is offered instead.
     """
 
     recipes: tuple[str, ...] = ("demo",)
@@ -102,7 +111,10 @@ class EnsembleState:
     seconds_left: float | None = None
     message: str = ""
     run_next: bool = False
-    loaded: bool = field(default=False)
+    loaded: bool = False
+    memory: tuple[int, int] | None = None
+    folds_off: tuple[int, ...] = ()
+    offer_local: bool = False
 
     @property
     def summary(self) -> str:
@@ -124,12 +136,13 @@ class EnsemblePanel(QWidget):
     recipe_file_requested = Signal()
     weights_requested = Signal()
     weights_cleared = Signal()
+    fold_switched = Signal(int, bool)
 
     def __init__(self) -> None:
         super().__init__()
         self.run = button("Run ensemble", "Run the ensemble (Ctrl+Shift+G)", name="run")
         self.cancel = button(
-            "Cancel", "Stop after the member that is running (Ctrl+Shift+X)", name="cancel"
+            "Cancel", "Stop now; finished members are kept (Ctrl+Shift+X)", name="cancel"
         )
         self.scope = QComboBox()
         self.scope.setObjectName("scope")
@@ -163,12 +176,18 @@ class EnsemblePanel(QWidget):
         self.unload = button(
             "Unload networks", "End the worker and free its memory (Ctrl+Shift+L)", name="unload"
         )
+        self.local = button(
+            "Use this computer instead", "Forget the scheduler's address and run here", name="local"
+        )
+        self.memory = QLabel()
+        self.memory.setObjectName("memory")
         self._lay_out()
         self._connect()
         self._state = EnsembleState()
         self.show_state(EnsembleState())
 
     def _lay_out(self) -> None:
+        self._below = QVBoxLayout()
         action = QHBoxLayout()
         action.setSpacing(4)
         action.addWidget(self.run, 3)
@@ -193,13 +212,23 @@ class EnsemblePanel(QWidget):
         layout.addLayout(action)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
+        layout.addWidget(self.local)
         layout.addLayout(form)
-        layout.addWidget(self.unload)
+        layout.addLayout(self._below)
+        end = QHBoxLayout()
+        end.addWidget(self.memory, 1)
+        end.addWidget(self.unload)
+        layout.addLayout(end)
+
+    def add(self, panel: QWidget) -> None:
+        """Give another panel a place in this one, under the form."""
+        self._below.addWidget(panel)
 
     def _connect(self) -> None:
         self.run.clicked.connect(lambda: self.run_requested.emit(self.choice()))
         self.cancel.clicked.connect(self.cancel_requested)
         self.unload.clicked.connect(self.unload_requested)
+        self.local.clicked.connect(self._run_here)
         self.add_weights.clicked.connect(self.weights_requested)
         self.clear_weights.clicked.connect(self.weights_cleared)
         self.recipe.activated.connect(self._choose_recipe)
@@ -223,7 +252,7 @@ class EnsemblePanel(QWidget):
         refill(self.recipe, [*recipes, (_FILE, None)], state.recipe)
         device = self.device.currentData() or "auto"
         refill(self.device, [(name, name) for name in state.devices], device)
-        self._show_folds(state.folds)
+        self._show_folds(state.folds, state.folds_off)
         names = ", ".join(str(folder) for folder in state.weights)
         self.weights.setText(names or "bundled or beside the recipe")
         self.weights.setToolTip(names or "Folders with checkpoints")
@@ -242,11 +271,28 @@ class EnsemblePanel(QWidget):
         self.progress.setFormat(state.summary)
         self.message.setText(state.message)
         self.message.setVisible(bool(state.message))
+        self.local.setVisible(state.offer_local and not state.running)
         self.unload.setEnabled(state.loaded and not state.running)
+        taken = (
+            ""
+            if state.memory is None
+            else "worker: {:.1f} of {:.0f} GB".format(*(value / 1e9 for value in state.memory))
+        )
+        self.memory.setText(taken)
+        self.memory.setToolTip("Memory that networks take on the worker's device")
 
-    def _show_folds(self, folds: tuple[int, ...]) -> None:
-        if tuple(self.folds) == folds:
-            return
+    def _run_here(self) -> None:
+        self.scheduler.clear()
+        self.run_requested.emit(self.choice())
+
+    def _show_folds(self, folds: tuple[int, ...], off: tuple[int, ...]) -> None:
+        if tuple(self.folds) != folds:
+            self._build_folds(folds)
+        for fold, box in self.folds.items():
+            with QSignalBlocker(box):
+                box.setChecked(fold not in off)
+
+    def _build_folds(self, folds: tuple[int, ...]) -> None:
         while self._folds_row.count():
             item = self._folds_row.takeAt(0)
             if item is not None and (box := item.widget()) is not None:
@@ -255,8 +301,8 @@ class EnsemblePanel(QWidget):
         for fold in folds:
             box = QCheckBox(str(fold))
             box.setObjectName(f"fold_{fold}")
-            box.setToolTip(f"Run the checkpoints of fold {fold}")
-            box.setChecked(True)
+            box.setToolTip(f"Run and mix the checkpoints of fold {fold}")
+            box.clicked.connect(lambda on, fold=fold: self.fold_switched.emit(fold, on))
             self._folds_row.addWidget(box)
             self.folds[fold] = box
         self._folds_row.addStretch(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hubseg._panels.members import MembersPanel
 from napari_hubseg._wiring import dialogs
 from napari_hubseg._wiring.wire import Wiring
 
@@ -33,6 +34,11 @@ class EnsembleWiring(Wiring):
         panel.recipe_file_requested.connect(self._open_recipe)
         panel.weights_requested.connect(self._add_weights)
         panel.weights_cleared.connect(ensemble.clear_weights)
+        panel.fold_switched.connect(ensemble.mixing.switch_fold)
+        self._members = MembersPanel()
+        self._members.switched.connect(ensemble.mixing.switch)
+        self._members.weight_requested.connect(ensemble.mixing.weigh)
+        panel.add(self._members)
 
     def deeds(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
@@ -43,6 +49,7 @@ class EnsembleWiring(Wiring):
         enabled = self._desk.session.current is not None
         state = self._desk.ensemble.state(enabled=enabled, run_next=step == "run")
         self._panel.show_state(state)
+        self._members.show_state(self._desk.ensemble.members())
         self._section.set_summary(state.summary)
 
     def lead(self, step: str) -> QWidget | None:

@@ -201,9 +201,11 @@ class FakeEngine:
     def __post_init__(self) -> None:
         self.go.set()
 
-    def run(self, slides: Any, recipe: Any, weights: Any, folds: Any = None) -> FakeRun:
+    def run(
+        self, slides: Any, recipe: Any, weights: Any, folds: Any = None, **more: Any
+    ) -> FakeRun:
         asked = {"ids": [s.id for s in slides], "recipe": recipe.name, "weights": list(weights)}
-        self.asked.append({**asked, "folds": folds})
+        self.asked.append({**asked, **more, "folds": folds})
         return FakeRun(self, slides)
 
     def unload(self) -> None:

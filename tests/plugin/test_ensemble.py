@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from hubseg.maps import record
+from hubseg.probability import MapStore, MemberMap, Mixture
+from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
 from napari_hubseg._ensemble import Ensemble
@@ -130,3 +134,90 @@ def test_the_recipes_thresholds_lie_below_a_persons(
     assert session.threshold == ensemble.recipe.thresholds.value(
         session.current.organ, session.current.source
     )
+
+
+def kept_maps(session: ReviewSession, recipe: Recipe) -> None:
+    """Leave a run of every member in the project: a member's map is one level everywhere."""
+    slide, project = session.current, session.project
+    store, keys = MapStore(project.maps), []
+    for n, member in enumerate(recipe.members()):
+        keys.append((member, f"{n:02x}aa"))
+        store.put(f"{n:02x}aa", MemberMap(np.full((8, 8), n / 10, np.float32)))
+    record(project, "earlier", slide.id, recipe, keys, slide_digest=slide.digest)
+
+
+def test_switching_a_fold_off_changes_the_map_without_a_run(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    recipe, mixing = ensemble.recipe, ensemble.mixing
+    kept_maps(session, recipe)
+    mixing.remix(asked=False)
+    wait(lambda: session.probability is not None)
+    whole, count = session.probability.values.mean(), len(recipe.members())
+    assert session.probability.done == count
+    mixing.switch_fold(4, False)
+    left = count - len(recipe.resolutions)
+    wait(lambda: session.probability.done == left)
+    assert session.probability.values.mean() < whole  # fold 4 was the brightest
+    assert ensemble.state(enabled=True, run_next=False).folds_off == (4,)
+    mixing.weigh((0,), 9.0)
+    wait(lambda: not mixing._busy)
+    row = ensemble.members().rows[0]
+    assert (row.weight, row.on) == (9.0, None)
+    assert Mixture.load(session.project.maps, recipe) == mixing.mixture
+    mixing.switch((0,), False)
+    mixing.switch((0,), True)
+    wait(lambda: session.probability.done == count - len(recipe.resolutions) + 1)
+    assert engines == []  # nothing was run
+    assert ensemble.said == []
+
+
+def test_the_last_member_stays_on(ensemble: Ensemble) -> None:
+    for fold in ensemble.recipe.folds:
+        ensemble.mixing.switch_fold(fold, False)
+    assert ensemble.said == ["The last member cannot be switched off: switch another one on first."]
+    assert ensemble.mixing.mixture.members(ensemble.recipe)
+
+
+def test_missing_checkpoints_are_seen_before_anything_runs(
+    ensemble: Ensemble, tmp_path: Path, wait: Wait
+) -> None:
+    ensemble.choose("hubmap-2022-2nd-place")
+    ensemble.add_weights(tmp_path)
+    wait(lambda: str(tmp_path) in ensemble.members().files)
+    state = ensemble.members()
+    assert not state.complete
+    assert state.files.startswith("55 of 55 checkpoints are missing")
+    assert [row.state for row in state.rows] == ["20 missing", "20 missing", "15 missing"]
+    name = ensemble.recipe.members()[0].checkpoint
+    (tmp_path / name).touch()
+    ensemble.clear_weights()
+    ensemble.add_weights(tmp_path)
+    wait(lambda: ensemble.members().files.startswith("54 of 55"))
+    assert ensemble.members().rows[0].rows[0].rows[0].state == "found"
+
+
+def test_what_is_switched_off_is_not_run(
+    ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    ensemble.mixing.switch_fold(2, False)
+    ensemble.run(EnsembleChoice("demo"))
+    wait(lambda: not ensemble.running)
+    assert {member.fold for member in engines[0].asked[0]["members"]} == {0, 1, 3, 4}
+
+
+def test_this_computer_is_offered_where_the_scheduler_does_not_answer(
+    ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    ensemble.run(EnsembleChoice("demo", scheduler="tcp://gpu:1"))
+    engines[0].go.clear()
+    engines[0].error = ConnectionError("The scheduler did not answer.")
+    engines[0].go.set()
+    wait(lambda: not ensemble.running)
+    if not ensemble.said:  # the first run was quicker than the error
+        ensemble.run(EnsembleChoice("demo", scheduler="tcp://gpu:1"))
+        wait(lambda: not ensemble.running)
+    assert ensemble.state(enabled=True, run_next=False).offer_local
+    ensemble.run(EnsembleChoice("demo"))
+    assert not ensemble.state(enabled=True, run_next=False).offer_local
+    wait(lambda: not ensemble.running)
