@@ -41,7 +41,8 @@ class Mixer:
     """The member maps of one slide, and what was summed of them.
 
     Sums of one resolution are kept until its members or their weights change, so that a change
-    elsewhere does not sum them again. Sums are always taken in the order in which members are
+    elsewhere does not sum them again, and so is the mean at slide size (four bytes a pixel for each
+    resolution). Sums are always taken in the order in which members are
     named, so that the same members give the same bits, whichever finished first. Used by one
     thread at a time.
 
@@ -58,6 +59,7 @@ class Mixer:
         self.slide_digest = slide_digest
         self._maps: dict[tuple[int, int, int], MemberMap] = {}
         self._summed: dict[int, tuple[object, _Moments]] = {}
+        self._enlarged: dict[int, tuple[_Moments, NDArray[np.float32]]] = {}
 
     def __contains__(self, member: Member) -> bool:
         return _place(member) in self._maps
@@ -116,13 +118,23 @@ class Mixer:
         if whole and recipe.merge == "exact":
             scale = 1.0 / sum(r.weight for r in recipe.resolutions)
         levels = [
-            (_enlarge(one.mean, self.shape).reshape(-1), recipe.resolutions[i].weight * scale)
+            (self._level(i, one).reshape(-1), recipe.resolutions[i].weight * scale)
             for i, one in moments.items()
         ]
         merged = np.empty(self.shape, np.float32)
         flat, truncated = merged.reshape(-1), recipe.merge == "published"
         _in_threads(merged.size, lambda a, b: _merge_part(levels, flat, a, b, truncated))
         return merged
+
+    def _level(self, index: int, moments: _Moments) -> NDArray[np.float32]:
+        """Return a resolution's mean at slide size, in the memory that its last one took."""
+        kept = self._enlarged.get(index)
+        if kept is None or kept[0] is not moments:
+            size = (self.shape[1], self.shape[0])
+            into = np.empty(self.shape, np.float32) if kept is None else kept[1]
+            cv2.resize(moments.mean, size, dst=into, interpolation=cv2.INTER_LINEAR)
+            kept = self._enlarged[index] = (moments, into)
+        return kept[1]
 
 
 def mix(
@@ -209,13 +221,13 @@ def _merge_part(
     spare, total, product = np.empty(size, np.float32), np.empty(size), np.empty(size)
     for a, b in _chunks(start, stop):
         level, into, term = spare[: b - a], total[: b - a], product[: b - a]
-        into[:] = 0.0
-        for values, weight in levels:
+        for number, (values, weight) in enumerate(levels):
             np.multiply(values[a:b], np.float32(255.0), out=level)
             if truncated:
                 np.trunc(level, out=level)
-            np.multiply(level, np.float64(weight), out=term)
-            into += term
+            np.multiply(level, np.float64(weight), out=term if number else into)
+            if number:
+                into += term
         np.clip(into, 0.0, 255.0, out=merged[a:b], casting="same_kind")
 
 
