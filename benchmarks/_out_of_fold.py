@@ -106,12 +106,16 @@ def _views(
 def _run(recipe: Recipe, member: Member, path: Path, slide: Slide) -> NDArray[np.uint16]:
     import torch
 
-    from hubseg.inference import load_member, network_input, predict_pixels
+    from hubseg.inference import load_member, see
+    from hubseg.inference.passes import Footing, Passes
     from hubseg.tta import views
 
-    network = load_member(recipe, member, path, torch.device("cpu"))
-    shown = network_input(
-        slide.read(), recipe, recipe.resolutions[member.resolution], slide.um_per_px
-    )
-    maps = [predict_pixels(network, shown, [view]).values for view in views(recipe.tta)]
+    device = torch.device("cpu")
+    network = load_member(recipe, member, path, device)
+    scene = see(slide.read(), recipe, recipe.resolutions[member.resolution], slide.um_per_px)
+    image, maps = scene.tensor(), []
+    for view in views(recipe.tta):
+        answer = Passes(network, Footing(device, torch.float32, 1), [view]).mean(image)
+        step = scene.padded[0] // answer.values.shape[0]
+        maps.append(answer.values[: scene.valid[0] // step, : scene.valid[1] // step])
     return np.round(np.stack(maps) * 65535).astype(np.uint16)
