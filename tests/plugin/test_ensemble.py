@@ -165,8 +165,7 @@ def test_switching_a_fold_off_changes_the_map_without_a_run(
     row = ensemble.members().rows[0]
     assert (row.weight, row.on) == (9.0, None)
     assert Mixture.load(session.project.maps, recipe) == mixing.mixture
-    mixing.switch((0,), False)
-    mixing.switch((0,), True)
+    mixing.switch((0, 0, 4), True)
     wait(lambda: session.probability.done == count - len(recipe.resolutions) + 1)
     assert engines == []  # nothing was run
     assert ensemble.said == []
