@@ -89,7 +89,7 @@ def batch(tiles, random):
     high, wide = tiles[0][0].shape[:2]
     height = 32 * max(2, round(high / 32) + random.integers(-1, 2))
     width = 32 * max(2, round(wide / 32) + random.integers(-1, 2))
-    turned, crops = random.random() < 0.5, None
+    turned = random.random() < 0.5
     images, targets = [], []
     crops = random.random() < 0.4
     for index in random.choice(len(tiles), BATCH, replace=False):
