@@ -17,6 +17,7 @@ from hubseg.engine import local_devices
 from hubseg.maps import record
 from hubseg.recipe import Recipe, builtin_names, find_checkpoints, with_scores
 from napari_hubseg._background import sentence
+from napari_hubseg._fit import Fit
 from napari_hubseg._members import members_state
 from napari_hubseg._mixing import Mixing
 from napari_hubseg._panels.ensemble import EnsembleChoice, EnsembleState
@@ -88,6 +89,8 @@ class Ensemble:
         self.mixing = Mixing(session, background, self.recipe)
         self.mixing.changed.connect(self.changed.emit)
         self.mixing.failed.connect(self.failed.emit)
+        self.fit = Fit()
+        self.fit.changed.connect(self.changed.emit)
         session.slide_changed.connect(self._load_map)
         session.slides_changed.connect(self._open_project)
 
@@ -117,6 +120,7 @@ class Ensemble:
             memory=last.memory if last and self._engine is not None else None,
             folds_off=self._folds_off(),
             offer_local=self._unreachable,
+            fit=self.fit.text,
         )
 
     def members(self) -> MembersState:
@@ -139,8 +143,13 @@ class Ensemble:
             self._name = name
             self._names = tuple(dict.fromkeys((*self._names, name)))
             self._last, self._message = None, ""
+            self.fit.forget()
             self._look_for_files()
         self.changed.emit()
+
+    def ask_fit(self, device: str) -> None:
+        """Ask whether the chosen networks fit a device; the answer comes with `changed`."""
+        self.fit.ask(self._name, device)
 
     def add_weights(self, folder: Path) -> None:
         """Look for checkpoints in `folder` too."""
@@ -303,6 +312,7 @@ class Ensemble:
         """Stop the run, wait for its thread and end the worker."""
         self._session.slide_changed.disconnect(self._load_map)
         self._session.slides_changed.disconnect(self._open_project)
+        self.fit.close()
         self._runner.close()
         engine, self._engine = self._engine, None
         if engine is not None:

@@ -96,6 +96,8 @@ class EnsembleState:
         Folds of which no member is mixed.
     offer_local
         Whether the scheduler did not answer, and this computer is offered instead.
+    fit
+        Whether the networks fit the device, in one line; "" when nobody has asked.
     """
 
     recipes: tuple[str, ...] = ("demo",)
@@ -115,6 +117,7 @@ class EnsembleState:
     memory: tuple[int, int] | None = None
     folds_off: tuple[int, ...] = ()
     offer_local: bool = False
+    fit: str = ""
 
     @property
     def summary(self) -> str:
@@ -137,6 +140,7 @@ class EnsemblePanel(QWidget):
     weights_requested = Signal()
     weights_cleared = Signal()
     fold_switched = Signal(int, bool)
+    fit_requested = Signal(str)  # device
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,6 +173,8 @@ class EnsemblePanel(QWidget):
         self.device.setObjectName("device")
         self.device.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.device.setToolTip("Where networks run; auto takes a GPU when there is one")
+        self.fit = Hint(name="fit")
+        self.fit.setToolTip("An estimate, for the network that takes most (hubseg recipe info)")
         self.scheduler = QLineEdit()
         self.scheduler.setObjectName("scheduler")
         self.scheduler.setPlaceholderText("tcp://… (none: this computer)")
@@ -205,6 +211,7 @@ class EnsemblePanel(QWidget):
         form.addRow("folds", self._folds_row)
         form.addRow("weights", weights)
         form.addRow("device", self.device)
+        form.addRow("", self.fit)
         form.addRow("scheduler", self.scheduler)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)
@@ -232,6 +239,7 @@ class EnsemblePanel(QWidget):
         self.add_weights.clicked.connect(self.weights_requested)
         self.clear_weights.clicked.connect(self.weights_cleared)
         self.recipe.activated.connect(self._choose_recipe)
+        self.device.activated.connect(lambda _: self.fit_requested.emit(self.choice().device))
 
     def choice(self) -> EnsembleChoice:
         """Return what is chosen now."""
@@ -257,6 +265,8 @@ class EnsemblePanel(QWidget):
         self.weights.setText(names or "bundled or beside the recipe")
         self.weights.setToolTip(names or "Folders with checkpoints")
         self.clear_weights.setVisible(bool(state.weights))
+        self.fit.setText(state.fit)
+        self.fit.setVisible(bool(state.fit))
         self._show_run(state)
 
     def _show_run(self, state: EnsembleState) -> None:

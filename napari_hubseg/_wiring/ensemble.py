@@ -30,7 +30,8 @@ class EnsembleWiring(Wiring):
         panel.run_requested.connect(ensemble.run)
         panel.cancel_requested.connect(do("cancel_run"))
         panel.unload_requested.connect(do("unload_networks"))
-        panel.recipe_requested.connect(ensemble.choose)
+        panel.recipe_requested.connect(self._choose)
+        panel.fit_requested.connect(ensemble.ask_fit)
         panel.recipe_file_requested.connect(self._open_recipe)
         panel.weights_requested.connect(self._add_weights)
         panel.weights_cleared.connect(ensemble.clear_weights)
@@ -62,7 +63,11 @@ class EnsembleWiring(Wiring):
     def _open_recipe(self) -> None:
         path = dialogs.file(self._panel, "Open a recipe", dialogs.RECIPES)
         if path is not None:
-            self._desk.ensemble.choose(str(path))
+            self._choose(str(path))
+
+    def _choose(self, name: str) -> None:
+        self._desk.ensemble.choose(name)
+        self._desk.ensemble.ask_fit(self._panel.choice().device)
 
     def _add_weights(self) -> None:
         folder = dialogs.folder(self._panel, "Choose a folder of checkpoints")
