@@ -8,12 +8,11 @@ palette all end here.
 from napari_hubseg._desk.core import DeskCore
 from napari_hubseg._desk.rules import Rules
 from napari_hubseg._desk.runs import Runs
-from napari_hubseg._desk.slides import Slides
 from napari_hubseg._desk.tools import Tools
 from napari_hubseg._desk.work import Work
 
 __all__ = ["Desk", "DeskCore"]
 
 
-class Desk(Slides, Rules, Tools, Work, Runs):
+class Desk(Work, Rules, Tools, Runs):
     """What a reviewer works at: every action without a dialog is a method here, by its name."""

@@ -70,6 +70,7 @@ class DeskCore:
         self.ensemble = Ensemble(self.session, self.background, **engine)
         self.exports = Exports(self.session, self.background, **writer)
         self.opening = ""  # name of what is being opened
+        self.going = ""  # id of the slide whose many gestures are being read
         self.advances = True  # whether a verdict leads to the next slide
         self._closed = False
         self._connect()
@@ -114,6 +115,7 @@ class DeskCore:
         """Whether anything is being read, derived, run or written."""
         return bool(
             self.opening
+            or self.going
             or self.background.waiting
             or self.derivation.busy
             or self.hand.busy

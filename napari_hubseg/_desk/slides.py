@@ -5,17 +5,19 @@ Responsible for reading in a thread and entering what was read. Does not know di
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hubseg.bundled import sample_table
 from napari_hubseg._background import sentence
 from napari_hubseg._desk.core import DeskCore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hubseg.organ import DataSource, Organ
     from hubseg.session.opening import Opening
+    from hubseg.session.visit import Visit
 
 __all__ = ["Slides"]
 
@@ -62,20 +64,59 @@ class Slides(DeskCore):
 
     def go_to(self, slide_id: str) -> None:
         """Show a slide."""
-        self.session.go_to(slide_id)
+        self._visit([slide_id])
 
     def next_slide(self) -> None:
-        """Show the next slide."""
-        self.session.next_slide()
+        """Show the next slide of the queue."""
+        self._step(1)
 
     def previous_slide(self) -> None:
-        """Show the slide before."""
-        self.session.previous_slide()
+        """Show the slide of the queue before."""
+        self._step(-1)
+
+    def _step(self, by: Literal[1, -1]) -> None:
+        goal = self.session.neighbour(by)
+        if goal is None:
+            self.session.stay(by)
+        else:
+            self._visit([goal])
 
     def advance(self) -> None:
-        """Show the next slide that needs a person."""
-        if self.session.current is not None:
-            self.session.advance()
+        """Show the next slide of the queue that needs a person."""
+        if self.session.current is None:
+            return
+        waiting = self.session.to_do()
+        if waiting:
+            self._visit(waiting)
+        else:
+            self.session.finish()
+
+    def _visit(self, ids: Sequence[str]) -> None:
+        """Show the first of some slides that can be opened; many gestures are read in a thread."""
+        self.going = ""  # of two wishes the last one counts
+        for place, slide_id in enumerate(ids):
+            if not self.session.is_quick(slide_id):
+                self._read_first(slide_id, ids[place:])
+                return
+            if self.session.go_to(slide_id):
+                return
+
+    def _read_first(self, slide_id: str, ids: Sequence[str]) -> None:
+        self.going = slide_id
+        project = self.session.project
+        self.changed.emit()
+
+        def go(visit: Visit | None) -> None:
+            if self.going != slide_id or self.session.project is not project:
+                return
+            self.going = ""
+            self.session.take_visit(visit)
+            if not self.session.go_to(slide_id):
+                self._visit(ids[1:])
+            self.changed.emit()
+
+        # a damaged row is told by going there
+        self.background.submit(self.session.read_visit(slide_id), go, lambda _: go(None))
 
     def tell(
         self,

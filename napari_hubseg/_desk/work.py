@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg._desk.core import DeskCore
+from napari_hubseg._desk.slides import Slides
 from napari_hubseg._panels.correct import VIEWS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Work"]
 
 
-class Work(DeskCore):
+class Work(Slides):
     """Correct and decide."""
 
     def next_view(self) -> None:
@@ -50,5 +50,5 @@ class Work(DeskCore):
         before = self.session.verdict(here.id)
         verdict()
         if self.advances and self.session.verdict(here.id) is not before:
-            self.session.advance()
+            self.advance()
         self.changed.emit()

@@ -11,13 +11,13 @@ from hubseg.mask import MaskRequest
 from hubseg.project import Verdict
 from hubseg.session.masks import Masks
 from hubseg.session.rules import Rules
-from hubseg.session.slides import Slides
+from hubseg.session.turns import Turns
 from hubseg.session.work import Work
 
 __all__ = ["MaskRequest", "ReviewSession", "Verdict"]
 
 
-class ReviewSession(Slides, Rules, Masks, Work):
+class ReviewSession(Turns, Rules, Masks, Work):
     """What is being reviewed, and everything a person does to it.
 
     What a person does in a slide never raises because of the disk or a second writer: `failed`
@@ -37,6 +37,8 @@ class ReviewSession(Slides, Rules, Masks, Work):
         When a change last reached the disk, UTC.
     order
         Ids in the order they shall come up; () is that of the table.
+    hidden
+        Ids that a filter leaves out: the next slide is none of them.
     undo_budget
         How far undo reaches back, bytes of compressed changes; restarts make no difference.
     """

@@ -17,7 +17,7 @@ from psygnal import Signal
 from hubseg.cleanup import Cleanup
 from hubseg.journal import Entry, History, Kind
 from hubseg.project import ReviewProject, Verdict
-from hubseg.replay import ReviewState, edits_from, facts_from, state_from, verdict_from
+from hubseg.replay import ReviewState, edits_from, facts_from, note_from, state_from, verdict_from
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hubseg.edits import Edits, Gesture
     from hubseg.mask import LiveMask
     from hubseg.probability import ProbabilityMap
+    from hubseg.session.visit import Visit
     from hubseg.slide import Slide
     from hubseg.thresholds import ThresholdTable
 
@@ -51,6 +52,8 @@ class SessionCore:
     history_changed = Signal()
     verdict_changed = Signal(str)
     """Id of the slide."""
+    note_changed = Signal(str)
+    """Id of the slide."""
     saved = Signal(datetime)
     failed = Signal(str)
     """One sentence: what did not work, and what helps."""
@@ -68,8 +71,11 @@ class SessionCore:
         self.order: tuple[str, ...] = ()
         self._untold: dict[str, Slide] = {}
         self._slides: dict[str, Slide] = {}
+        self.hidden: frozenset[str] = frozenset()
         self._verdicts: dict[str, Verdict] = {}
+        self._notes: dict[str, str] = {}
         self._kept: OrderedDict[str, Edits] = OrderedDict()
+        self._visits: OrderedDict[str, Visit] = OrderedDict()
         self._leave()
         self._history = History()
         self._state = ReviewState()
@@ -103,6 +109,17 @@ class SessionCore:
         if slide_id not in self._slides:
             raise ValueError(f"There is no slide {slide_id!r} here: choose one of the list.")
         return self._verdicts.get(slide_id, Verdict.UNSEEN)
+
+    def note_on(self, slide_id: str) -> str:
+        """Return what was noted about a slide; "" when nothing was.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        self.verdict(slide_id)
+        return self._notes.get(slide_id, "")
 
     @property
     def thresholds(self) -> ThresholdTable:
@@ -200,6 +217,7 @@ class SessionCore:
             self._follow_rows()
         if self._current is not None and not self._refusal:
             self._set_known_verdict(self._current.id, verdict_from(self._history.done))
+            self._set_known_note(self._current.id, note_from(self._history.done))
         self.history_changed.emit()
         self._report()
 
@@ -241,6 +259,11 @@ class SessionCore:
             self._verdicts[slide_id] = verdict
             self.verdict_changed.emit(slide_id)
 
+    def _set_known_note(self, slide_id: str, note: str) -> None:
+        if self._notes.get(slide_id, "") != note:
+            self._notes[slide_id] = note
+            self.note_changed.emit(slide_id)
+
     def _report(self) -> None:
         project = self._open_project()
         if project.unsaved:
@@ -264,6 +287,9 @@ class SessionCore:
         if self._current is not None and self._current.id == slide.id and self._edits is not None:
             return self._edits
         kept = self._kept.pop(slide.id, None)
+        visit = self._visits.pop(slide.id, None)
+        if kept is None and visit is not None and visit.fits(slide, rows):
+            kept = visit.edits
         if kept is None:
             kept = edits_from(rows, (slide.height, slide.width), self._open_project().payload)
         self._kept[slide.id] = kept

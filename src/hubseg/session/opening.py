@@ -10,16 +10,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubseg.journal import Entry, History, standing
-from hubseg.replay import ReviewState, facts_from, state_from, verdict_from
+from hubseg.project import Verdict
+from hubseg.replay import ReviewState, facts_from, note_from, state_from, verdict_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from hubseg.project import ReviewProject, Verdict
+    from hubseg.project import ReviewProject
     from hubseg.project.opening import Prepared
+    from hubseg.session.visit import Visit
     from hubseg.slide import Slide
 
-__all__ = ["Opening", "Overview"]
+__all__ = ["Opening", "Overview", "waiting"]
+
+_LEFT_TO_DO = ((Verdict.UNSEEN, Verdict.IN_WORK), (Verdict.FLAGGED,))
+
+
+def waiting(ids: Iterable[str], verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return the slides that need a person: not decided first, then flagged, else in order."""
+    ids = list(ids)
+    return [
+        slide_id
+        for wanted in _LEFT_TO_DO
+        for slide_id in ids
+        if verdicts.get(slide_id, Verdict.UNSEEN) in wanted
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +46,8 @@ class Overview:
     ----------
     untold, slides
         id → slide: as its table and file say, and with what a person told.
-    verdicts
-        id → verdict.
+    verdicts, notes
+        id → verdict, and what was noted; "" where nothing was.
     history, state
         What holds for the project as a whole.
     last_saved
@@ -41,6 +57,7 @@ class Overview:
     untold: dict[str, Slide]
     slides: dict[str, Slide]
     verdicts: dict[str, Verdict]
+    notes: dict[str, str]
     history: History
     state: ReviewState
     last_saved: datetime | None
@@ -66,6 +83,7 @@ class Overview:
             untold=untold,
             slides={i: s.told(**facts_from(rows.get(i, ()))) for i, s in untold.items()},
             verdicts={i: verdict_from(rows.get(i, ())) for i in untold},
+            notes={i: note_from(rows.get(i, ())) for i in untold},
             history=history,
             state=state_from(history.done),
             last_saved=entries[-1].at if entries else None,
@@ -84,11 +102,14 @@ class Opening:
         What is known of the project; None when it is the one that is open already.
     before
         The project that was open then.
+    visit
+        The edits of the slide that will be shown, where there is one.
     """
 
     prepared: Prepared
     overview: Overview | None
     before: ReviewProject | None
+    visit: Visit | None = None
 
     def close(self) -> None:
         """Give it up."""

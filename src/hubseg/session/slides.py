@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 from hubseg.edits import Edits
 from hubseg.journal import History, Kind
 from hubseg.mask import LiveMask
-from hubseg.project import Verdict
+from hubseg.project import ReviewProject
 from hubseg.project.opening import notes_on, prepare_project
 from hubseg.replay import facts_from, state_from
 from hubseg.session.core import SessionCore
-from hubseg.session.opening import Opening, Overview
+from hubseg.session.opening import Opening, Overview, waiting
+from hubseg.session.visit import Visit
 
 if TYPE_CHECKING:
-    from hubseg.project import ReviewProject
+    from collections.abc import Callable
 
 __all__ = ["Slides"]
 
-_LEFT_TO_DO = ((Verdict.UNSEEN, Verdict.IN_WORK), (Verdict.FLAGGED,))
+_QUICK = 150  # gestures that are read while a person waits: some 15 ms
+_VISITS = 3  # slides whose edits wait for a visit
 
 
 class Slides(SessionCore):
@@ -78,7 +80,8 @@ class Slides(SessionCore):
         if prepared.project is None:
             return Opening(prepared, None, now)
         try:
-            return Opening(prepared, Overview.of(prepared.project), now)
+            overview = Overview.of(prepared.project)
+            return Opening(prepared, overview, now, _first_visit(prepared.project, overview))
         except (OSError, ValueError):
             prepared.project.close()
             raise
@@ -104,12 +107,15 @@ class Slides(SessionCore):
         self._forget()
         self.project = project
         self._untold, self._slides = overview.untold, overview.slides
-        self._verdicts, self.last_saved = overview.verdicts, overview.last_saved
+        self._verdicts, self._notes = overview.verdicts, overview.notes
+        self.last_saved = overview.last_saved
         self._history, self._state = overview.history, overview.state
+        self.take_visit(opening.visit)
         self._announce(without_slide=True)
         for note in notes:
             self.told.emit(note)
-        for slide_id in dict.fromkeys([*self._to_do(None), *self._slides]):
+        to_do = waiting(self._slides, self._verdicts)
+        for slide_id in dict.fromkeys([*to_do, *self._slides]):
             if self.go_to(slide_id):
                 break
 
@@ -198,6 +204,48 @@ class Slides(SessionCore):
             self.failed.emit(self._refusal)
         return True
 
+    def is_quick(self, slide_id: str) -> bool:
+        """Whether :meth:`go_to` takes a few ms; else first :meth:`read_visit`.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        self.verdict(slide_id)
+        if slide_id in self._kept or slide_id in self._visits:
+            return True
+        rows = self._open_project().entries(slide_id, pixels=False)
+        return sum(row.kind is Kind.GESTURE for row in rows) <= _QUICK
+
+    def read_visit(self, slide_id: str) -> Callable[[], Visit]:
+        """Return what reads a slide's edits in another thread; its answer is for `take_visit`.
+
+        The function raises ValueError when a row is damaged, OSError when the disk cannot be read.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        self.verdict(slide_id)
+        path, slide = self._open_project().path, self._slides[slide_id]
+
+        def read() -> Visit:
+            with ReviewProject.open(path) as reader:
+                return Visit.read(reader, slide)
+
+        return read
+
+    def take_visit(self, visit: Visit | None) -> None:
+        """Keep edits for the next :meth:`go_to`, which takes them if they still hold."""
+        if visit is None or visit.slide_id not in self._slides:
+            return
+        self._visits[visit.slide_id] = visit
+        self._visits.move_to_end(visit.slide_id)
+        while len(self._visits) > _VISITS:
+            self._visits.popitem(last=False)
+
     def _refuse(self, slide_id: str) -> None:
         """Keep a person's work from pixels that it does not belong to."""
         self._refusal = (
@@ -206,45 +254,12 @@ class Slides(SessionCore):
         )
         self._history = History(self._open_project().entries("", pixels=False))
 
-    def next_slide(self) -> bool:
-        """Go to the slide after this one; False at the end."""
-        return self._step(1)
 
-    def previous_slide(self) -> bool:
-        """Go to the slide before this one; False at the beginning."""
-        return self._step(-1)
-
-    def _step(self, by: int) -> bool:
-        ids = list(self._slides)
-        if self._current is None:
-            return False
-        index = ids.index(self._current.id) + by
-        if not 0 <= index < len(ids):
-            self.told.emit(f"This is the {'last' if by > 0 else 'first'} slide.")
-            return False
-        return self.go_to(ids[index])
-
-    def advance(self) -> bool:
-        """Go to the next slide that needs a person: not decided first, then flagged.
-
-        Returns
-        -------
-        bool
-            False when there is none: `told` says so.
-        """
-        waiting = self._to_do(self._current.id if self._current else None)
-        if waiting:  # where none can be opened, `failed` says why
-            return any(self.go_to(slide_id) for slide_id in waiting)
-        if self._current and self.verdict(self._current.id) in _LEFT_TO_DO[0]:
-            self.told.emit("All other slides are done: only this one is left.")
-        else:
-            self.told.emit("All slides are done.")
-        return False
-
-    def _to_do(self, after: str | None) -> list[str]:
-        """Return the other slides that need a person, in the order they come up."""
-        ids = list(dict.fromkeys(i for i in (*self.order, *self._slides) if i in self._slides))
-        # in an order of their own, the first that is left comes next, wherever one is
-        start = ids.index(after) + 1 if after is not None and not self.order else 0
-        others = [i for i in ids[start:] + ids[:start] if i != after]
-        return [i for wanted in _LEFT_TO_DO for i in others if self.verdict(i) in wanted]
+def _first_visit(project: ReviewProject, overview: Overview) -> Visit | None:
+    """Return the edits of the slide that will be shown; a damaged row is told when it is shown."""
+    for slide_id in waiting(overview.slides, overview.verdicts)[:1]:
+        try:
+            return Visit.read(project, overview.slides[slide_id])
+        except ValueError:
+            pass
+    return None

@@ -107,14 +107,34 @@ class Work(SessionCore):
         """What was noted about the current slide."""
         return note_from(self._history.done) if self._current is not None else ""
 
-    def set_note(self, note: str) -> None:
-        """Note something about the current slide; one row, which undo takes back."""
+    def set_note(self, note: str, slide_id: str | None = None) -> None:
+        """Note something about a slide; one row, which undo takes back where it was made.
+
+        Parameters
+        ----------
+        note
+            Blanks around it are left out; "" takes the note away.
+        slide_id
+            Which slide; None is the current one.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
         note = note.strip()
-        if self._current is None or note == self.note or not self._may_change():
+        here = self._current.id if self._current is not None else None
+        slide_id = slide_id or here
+        if slide_id is None or note == self.note_on(slide_id) or not self._may_change():
             return
-        payload = {"before": self.note, "after": note}
-        self._keep(Kind.NOTE, payload, self._current.id, "note")
-        self._follow()
+        payload = {"before": self.note_on(slide_id), "after": note}
+        if slide_id == here:
+            self._keep(Kind.NOTE, payload, slide_id, "note")
+            self._follow()
+        else:  # a row of another slide is none of what can be undone here
+            self._open_project().append(Kind.NOTE, payload, slide_id=slide_id, label="note")
+            self._set_known_note(slide_id, note)
+            self._report()
 
     def accept(self) -> None:
         """Accept the current slide: corrected when a person edited it, accepted otherwise."""

@@ -1,0 +1,200 @@
+"""Which slide comes next, and what is read of it before somebody goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hubseg.project import Verdict
+from hubseg.session import ReviewSession
+from hubseg.session.opening import waiting
+from hubseg.session.visit import Visit
+
+SHAPE = (60, 80)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[ReviewSession]:
+    folder = tmp_path / "tiles"
+    folder.mkdir()
+    for number, name in enumerate("abcd"):
+        values = np.full((*SHAPE, 3), number, np.uint8)
+        tifffile.imwrite(folder / f"{name}.tiff", values, photometric="rgb")
+    opened = ReviewSession(author="ann")
+    opened.open(folder)
+    yield opened
+    opened.close(discard=True)
+
+
+def paint(session: ReviewSession, count: int) -> None:
+    disc = np.hypot(*np.mgrid[-3:4, -3:4]) <= 3
+    for number in range(count):
+        session.paint(disc, top=number % 50, left=number % 70, add=number % 3 > 0)
+
+
+@given(st.lists(st.sampled_from(list(Verdict)), max_size=12))
+def test_what_waits_is_undecided_then_flagged_and_never_decided(verdicts: list[Verdict]) -> None:
+    known = {str(number): verdict for number, verdict in enumerate(verdicts)}
+    came = [known[slide_id] for slide_id in waiting(known, known)]
+    undecided = (Verdict.UNSEEN, Verdict.IN_WORK)
+    assert sorted(came) == sorted(v for v in verdicts if v in (*undecided, Verdict.FLAGGED))
+    assert came == sorted(came, key=lambda verdict: verdict not in undecided)
+
+
+@pytest.mark.parametrize(
+    ("order", "hidden", "start", "seen"),
+    [
+        ("", "", "a", "abcd"),
+        ("dcba", "", "d", "dcba"),
+        ("dcba", "", "b", "badc"),
+        ("cb", "", "c", "cbad"),
+        ("", "b", "a", "acd"),
+        ("dcba", "ac", "d", "db"),
+        ("", "abcd", "c", "c"),
+    ],
+)
+def test_who_accepts_comes_through_all_that_is_shown_in_its_order(
+    session: ReviewSession, order: str, hidden: str, start: str, seen: str
+) -> None:
+    session.go_to(start)
+    session.order, session.hidden = tuple(order), frozenset(hidden)
+    came = [start]
+    session.accept()
+    while session.advance():
+        came.append(session.current.id)
+        session.accept()
+    assert "".join(came) == seen
+
+
+def test_next_and_previous_follow_the_order_and_pass_over_what_is_hidden(
+    session: ReviewSession,
+) -> None:
+    said: list[str] = []
+    session.told.connect(said.append)
+    session.order, session.hidden = tuple("dbca"), frozenset("b")
+    session.go_to("d")
+    assert session.next_slide()
+    assert session.current.id == "c"
+    assert session.previous_slide()
+    assert session.current.id == "d"
+    assert not session.previous_slide()
+    assert said == ["This is the first slide that the queue shows."]
+
+
+def test_skipping_without_a_verdict_comes_round_to_every_slide(session: ReviewSession) -> None:
+    session.order = tuple("cabd")
+    session.go_to("c")
+    came = [session.advance() and session.current.id for _ in range(4)]
+    assert came == ["a", "b", "d", "c"]
+
+
+def test_the_end_is_told_and_that_a_filter_hides_what_is_left(session: ReviewSession) -> None:
+    said: list[str] = []
+    session.told.connect(said.append)
+    session.hidden = frozenset("bcd")
+    session.accept()
+    assert not session.advance()
+    assert said == ["All slides that the queue shows are done: others wait behind its filter."]
+
+
+class TestNotes:
+    def test_another_slide_gets_a_note_without_going_there(self, session: ReviewSession) -> None:
+        heard: list[str] = []
+        session.note_changed.connect(heard.append)
+        session.set_note(" torn at the left ", "c")
+        assert session.current.id == "a"
+        assert (session.note_on("c"), session.note, heard) == ("torn at the left", "", ["c"])
+        assert not session.can_undo, "it is none of what was done here"
+        session.go_to("c")
+        assert session.note == "torn at the left"
+        session.undo()
+        assert (session.note_on("c"), heard) == ("", ["c", "c"])
+
+    def test_notes_of_all_slides_are_known_again_after_a_restart(
+        self, session: ReviewSession
+    ) -> None:
+        session.set_note("first")
+        session.set_note("second", "d")
+        path = session.project.path
+        session.close()
+        session.open(path)
+        assert [session.note_on(i) for i in "abcd"] == ["first", "", "", "second"]
+
+    def test_nothing_is_written_for_the_same_note_and_none_for_no_slide(
+        self, session: ReviewSession
+    ) -> None:
+        session.set_note("once", "b")
+        session.set_note("once", "b")
+        assert len(session.project.entries()) == 1
+        with pytest.raises(ValueError, match="no slide 'z'"):
+            session.set_note("lost", "z")
+
+
+class TestVisits:
+    @settings(max_examples=20, deadline=None)
+    @given(count=st.integers(0, 12), undone=st.integers(0, 4))
+    def test_what_is_read_is_what_was_drawn(
+        self, tmp_path_factory: pytest.TempPathFactory, count: int, undone: int
+    ) -> None:
+        folder = tmp_path_factory.mktemp("drawn")
+        tifffile.imwrite(folder / "a.tiff", np.zeros((*SHAPE, 3), np.uint8), photometric="rgb")
+        session = ReviewSession(author="ann")
+        session.open(folder)
+        paint(session, count)
+        for _ in range(undone):
+            session.undo()
+        visit = Visit.read(session.project, session.current)
+        assert visit.edits == session.edits
+        assert visit.fits(session.current, session._history.done)
+        session.close(discard=True)
+
+    def test_going_there_takes_what_was_read(self, session: ReviewSession) -> None:
+        paint(session, 200)
+        drawn = session.edits
+        session.go_to("b")
+        session._kept.clear()
+        assert not session.is_quick("a")
+        visit = session.read_visit("a")()
+        session.take_visit(visit)
+        assert session.is_quick("a")
+        session.go_to("a")
+        assert session.edits is visit.edits
+        assert session.edits == drawn
+
+    def test_what_was_read_before_the_last_stroke_is_not_taken(
+        self, session: ReviewSession
+    ) -> None:
+        paint(session, 3)
+        visit = session.read_visit("a")()
+        paint(session, 5)
+        drawn = session.edits
+        session.go_to("b")
+        session._kept.clear()
+        session.take_visit(visit)
+        session.go_to("a")
+        assert session.edits is not visit.edits
+        assert session.edits == drawn
+
+    def test_few_gestures_are_read_at_once(self, session: ReviewSession) -> None:
+        paint(session, 5)
+        session.go_to("b")
+        session._kept.clear()
+        assert session.is_quick("a")
+
+    def test_opening_a_project_reads_the_edits_of_its_first_slide_elsewhere(
+        self, session: ReviewSession
+    ) -> None:
+        paint(session, 9)
+        drawn, path = session.edits, session.project.path
+        session.close()
+        opening = session.prepare(path)
+        session.enter(opening)
+        assert session.current.id == "a"
+        assert session.edits is opening.visit.edits
+        assert session.edits == drawn
