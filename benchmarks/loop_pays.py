@@ -2,10 +2,10 @@
 
     python benchmarks/loop_pays.py --out FOLDER [--start CHECKPOINT] [--seeds 0 1 2] [--steps N]
 
-Of 100 real kidney tiles about 15 are held out, the same for all; they share no tissue with the
-others. For each seed 20 others count as labelled, in runs of five neighbours; 23 to 31 of the rest
-still share tissue with one of them, as tiles of one section do. A network trained on those predicts the rest, and four networks are
-compared on the 15:
+Of 100 real kidney tiles 15 are held out, the same for all; they share no tissue with the others.
+For each seed 20 others count as labelled, in runs of five neighbours (23 to 31 of the rest still
+share tissue with one of them, as tiles of one section do). A network trained on those predicts the
+rest, and four networks are compared on the 15:
 
     labelled   trained on the 20
     raw        on the 20 and on the first network's own maps of the rest
