@@ -23,6 +23,7 @@ from hubseg.edits import Edits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hubseg.cleanup import Cleanup
     from hubseg.tools import Change
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -60,6 +61,7 @@ class Effort:
     kinds: dict[str, int] = field(default_factory=dict)
     start: float = 0.0
     end: float = 0.0
+    steps: list[tuple[str, float]] = field(default_factory=list)  # what was done, Dice after it
     _last: tuple[float, float] | None = None
     _tool: str = ""
 
@@ -82,6 +84,7 @@ class Reviewer:
         values: np.ndarray | None,
         threshold: float,
         *,
+        cleanup: Cleanup,
         tools: bool,
         longest: float,
         curved: bool = False,
@@ -90,6 +93,7 @@ class Reviewer:
         self.truth = truth
         self.values = values
         self.threshold = threshold
+        self.cleanup = cleanup
         self.edits = Edits(truth.shape)
         self._tools = tools and values is not None
         self._longest, self._curved, self._tremor = longest, curved, tremor
@@ -105,7 +109,7 @@ class Reviewer:
     def _mask_at(self, threshold: float) -> Mask:
         if self.values is None:
             return self.edits.resolve(np.zeros(self.truth.shape, np.bool_))
-        return self.edits.resolve(self.values > threshold)
+        return self.edits.resolve(self.cleanup.apply(self.values > threshold))
 
     def dice(self, mask: Mask | None = None) -> float:
         """Dice of a mask against the truth."""
@@ -129,6 +133,7 @@ class Reviewer:
                 self.edits.put(change.values, top=change.top, left=change.left, kind=best.kind)
             self.effort.add(best)
             self.effort.end = self.dice()
+            self.effort.steps.append((best.kind, self.effort.end))
         return self.effort
 
     def _shaken(self, path: Path) -> Path:

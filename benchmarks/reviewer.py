@@ -1,35 +1,42 @@
 """How much hand work our tools save: a scripted reviewer repairs real tiles until Dice 0.95.
 
-    python benchmarks/reviewer.py [--tiles 25] [--out-of-fold]
+    python benchmarks/reviewer.py --out-of-fold [--tiles 40]
 
 Three ways to the same aim: (a) napari's plain brush and eraser on an empty label image, (b) the
-same brush from the bundled ensemble's mask, (c) our tools from that mask. Maps are computed once
-and kept in the person's cache folder, or in `--project`.
+same brush from the bundled ensemble's mask, (c) our tools from that mask. With `--out-of-fold` each
+tile's map is of the one network that was not trained on the tile, as on a new slide; without, of
+all five networks, four of which were. Maps are computed once and kept.
 """
 
 from __future__ import annotations
 
-import argparse
-import csv
+import itertools
 import json
-import os
 import statistics
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from _hand import Effort, Reviewer
+from _out_of_fold import options
+from _out_of_fold import tiles as out_of_fold_tiles
 
-from hubseg.bundled import sample_table
+from hubseg.cleanup import Cleanup
 from hubseg.cli import main as hubseg
 from hubseg.formats.rle import decode
 from hubseg.maps import newest_map
-from hubseg.probability import MapStore, ProbabilityMap, mix
 from hubseg.project import ReviewProject
 from hubseg.recipe import Recipe
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+
     from hubseg.slide import Slide
+
+    Case = tuple[Slide, np.ndarray[Any, Any], np.ndarray[Any, Any]]  # slide, truth, map
 
 AIM = 0.95
 WAYS = {
@@ -41,18 +48,18 @@ WAYS = {
 
 def arguments() -> argparse.Namespace:
     """Read what is asked."""
+    from pathlib import Path
+
     from platformdirs import user_cache_path
 
-    here = Path(__file__).resolve().parent.parent
-    data = Path(os.environ.get("HUBSEG_TEST_DATA", here.parent / "shared" / "data"))
     cache = user_cache_path("hubseg", appauthor=False) / "benchmarks" / "kidney.hubseg"
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=data / "kidney")
+    parser = options(__doc__ or "")
     parser.add_argument("--project", type=Path, default=cache, help="where maps are kept")
-    parser.add_argument("--tiles", type=int, default=25, help="how many, in the table's order")
+    parser.add_argument("--tiles", type=int, default=40, help="how many, in the table's order")
     parser.add_argument(
         "--out-of-fold", action="store_true", help="each tile by the one network not trained on it"
     )
+    parser.add_argument("--ways", default="abc", help="which of the three")
     parser.add_argument("--stroke", type=float, default=300, help="longest stroke, px")
     parser.add_argument("--tremor", type=float, default=3, help="how far a hand is off, px")
     parser.add_argument("--straight", action="store_true", help="a hand that draws no curves")
@@ -72,47 +79,34 @@ def predict_once(given: argparse.Namespace) -> None:
         raise SystemExit(f"The maps could not be computed into {given.project}.")
 
 
-def predicted(project: ReviewProject, slide: Slide, fold: str | None) -> ProbabilityMap | None:
-    """Return a slide's map: of the whole ensemble, or of one fold's networks alone."""
-    if fold is None:
-        return newest_map(project, slide)
-    run = project.runs(slide.id)[-1]
-    recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
-    members = {(m.resolution, m.entry, m.fold): m for m in recipe.members()}
-    store, made = MapStore(project.maps), []
-    for line in run.members:
-        resolution, entry, own, key = line.split("/")
-        found = store.get(key) if own == fold else None
-        if found is not None:
-            made.append((members[int(resolution), int(entry), int(own)], found))
-    shape = slide.height, slide.width
-    return mix(recipe, made, shape=shape, slide_digest=run.slide_digest) if made else None
+def of_whole_ensemble(given: argparse.Namespace) -> Iterator[Case]:
+    """Yield tiles with the map of all networks, four fifths of which were trained on the tile."""
+    predict_once(given)
+    with ReviewProject.open(given.project) as project:
+        for slide in project.slides()[: given.tiles]:
+            found, text = newest_map(project, slide), project.truth(slide.id)
+            if found is not None and text is not None:
+                yield slide, decode(text, (slide.height, slide.width)), found.values
 
 
-def folds() -> dict[str, str]:
-    """Return which fold each tile was held back from."""
-    with (sample_table().parent / "weights" / "folds.csv").open() as file:
-        return {row["id"]: row["fold"] for row in csv.DictReader(file)}
+def of_held_back(given: argparse.Namespace) -> Iterator[Case]:
+    """Yield tiles with the map of the one network that was not trained on the tile."""
+    for tile in itertools.islice(out_of_fold_tiles(given), given.tiles):
+        yield tile.slide, tile.truth, tile.probability.values
 
 
-def review(
-    project: ReviewProject, slide: Slide, fold: str | None, given: argparse.Namespace
-) -> dict[str, Effort] | None:
+def review(case: Case, recipe: Recipe, given: argparse.Namespace) -> dict[str, Effort]:
     """Repair one tile in each of the three ways."""
-    found = predicted(project, slide, fold)
-    text = project.truth(slide.id)
-    if found is None or text is None:
-        return None
-    truth = decode(text, (slide.height, slide.width))
-    recipe = Recipe.from_yaml(project.runs(slide.id)[-1].recipe, where="The recorded recipe")
-    threshold = recipe.thresholds.value(slide.organ, slide.source)
+    slide, truth, values = case
+    organ = slide.organ
+    cleanup = Cleanup() if organ is None else recipe.cleanup.get(organ, Cleanup())
     done = {}
-    for way in WAYS:
-        values = None if way == "a" else found.values
+    for way in given.ways:
         reviewer = Reviewer(
             truth,
-            values,
-            threshold,
+            None if way == "a" else values,
+            recipe.thresholds.value(organ, slide.source),
+            cleanup=cleanup.in_px(slide.um_per_px),
             tools=way == "c",
             longest=given.stroke,
             curved=not given.straight,
@@ -122,70 +116,63 @@ def review(
     return done
 
 
-def report(efforts: dict[str, dict[str, Effort]]) -> None:
-    """Print medians, over all tiles and over those that need a hand."""
-    print(f"\n{len(efforts)} tiles, aim Dice {AIM}")
-    needing = {i: e for i, e in efforts.items() if e["b"].start < AIM}
-    print(f"The ensemble's mask is good enough as it is in {len(efforts) - len(needing)} of them.")
+def report(efforts: dict[str, dict[str, Effort]], ways: str) -> None:
+    """Print figures over all tiles, and over those that need a hand."""
+    needing = {i: e for i, e in efforts.items() if e[ways[-1]].start < AIM}
+    print(f"\n{len(efforts)} tiles, aim Dice {AIM}; {len(efforts) - len(needing)} need no gesture.")
     for name, group in (("all tiles", efforts), ("tiles that need a hand", needing)):
-        if not group:
-            continue
-        print(
-            f"\n{name} ({len(group)}): median gestures, pointer travel, changes of tool; how many "
-            "reached the aim; gestures in all"
-        )
-        medians = {}
-        for way, title in WAYS.items():
-            own = [e[way] for e in group.values()]
-            middle = [
-                statistics.median(getattr(e, what) for e in own)
-                for what in ("gestures", "travel", "switches")
-            ]
-            medians[way] = middle
-            total = sum(e.gestures for e in own)
-            reached = sum(e.end >= AIM for e in own)
-            print(
-                f"  ({way}) {title:38s} {middle[0]:6.1f}  {middle[1]:8.0f} px  {middle[2]:5.1f}"
-                f"   {reached} of {len(own)}   {total} in all"
-            )
-        for other in ("a", "b"):
-            parts = [
-                medians["c"][i] / medians[other][i] if medians[other][i] else float("nan")
-                for i in (0, 1)
-            ]
-            print(f"  (c)/({other}): gestures {parts[0]:.2f}, travel {parts[1]:.2f}")
-    kinds: dict[str, int] = {}
+        if group:
+            print(f"\n{name} ({len(group)}): median, mean and sum; quartiles; reached the aim")
+            _table(list(group.values()), ways)
+    used = Counter[str]()
     for each in efforts.values():
-        for kind, count in each["c"].kinds.items():
-            kinds[kind] = kinds.get(kind, 0) + count
-    print(
-        "\n(c) used:", ", ".join(f"{k} {n}" for k, n in sorted(kinds.items(), key=lambda i: -i[1]))
-    )
+        used.update(each[ways[-1]].kinds)
+    print(f"\n({ways[-1]}) used:", ", ".join(f"{k} {n}" for k, n in used.most_common()))
+
+
+def _table(group: list[dict[str, Effort]], ways: str) -> None:
+    for what, unit in (("gestures", ""), ("travel", " px"), ("switches", "")):
+        figures = {way: [float(getattr(e[way], what)) for e in group] for way in ways}
+        for way, own in figures.items():
+            low, middle, high = (
+                statistics.quantiles(own, n=4, method="inclusive") if len(own) > 1 else own * 3
+            )
+            reached = sum(e[way].end >= AIM for e in group)
+            print(
+                f"  {what:9s}({way}) {WAYS[way]:38s}{middle:8.1f}{statistics.mean(own):8.1f}"
+                f"{sum(own):9.0f}{unit}   {low:.1f} to {high:.1f}   {reached} of {len(own)}"
+            )
+        last = figures[ways[-1]]
+        for way in ways[:-1]:
+            parts = [_part(last, figures[way], take) for take in (statistics.median, sum)]
+            each = [_part([c], [o], sum) for c, o in zip(last, figures[way], strict=True) if o]
+            print(
+                f"  ({ways[-1]})/({way}): of medians {parts[0]:.2f}, of sums {parts[1]:.2f}, "
+                f"median over tiles {statistics.median(each) if each else float('nan'):.2f}"
+            )
+
+
+def _part(one: list[float], of: list[float], take: Callable[[list[float]], float]) -> float:
+    return take(one) / take(of) if take(of) else float("nan")
 
 
 def main() -> None:
     """Measure."""
     given = arguments()
-    predict_once(given)
-    held_back = folds() if given.out_of_fold else {}
-    print(
-        "Maps:", "out of fold" if held_back else "the whole ensemble; it was trained on the tiles"
-    )
+    said = "out of fold" if given.out_of_fold else "the whole ensemble; trained on these tiles"
     line = "straight" if given.straight else "curved"
+    print(f"Maps: {said}")
     print(
         f"A hand that is off by {given.tremor:g} px; {line} strokes of at most {given.stroke:g} px"
     )
-    begun, efforts = time.perf_counter(), {}
-    with ReviewProject.open(given.project) as project:
-        for slide in project.slides()[: given.tiles]:
-            done = review(project, slide, held_back.get(slide.id), given)
-            if done is not None:
-                efforts[slide.id] = done
-    report(efforts)
+    begun, efforts, recipe = time.perf_counter(), {}, Recipe.load(given.recipe)
+    for case in of_held_back(given) if given.out_of_fold else of_whole_ensemble(given):
+        efforts[case[0].id] = review(case, recipe, given)
+        if given.json:
+            kept = {i: {w: vars(effort) for w, effort in e.items()} for i, e in efforts.items()}
+            given.json.write_text(json.dumps(kept, indent=1, default=float))
+    report(efforts, given.ways)
     print(f"{time.perf_counter() - begun:.0f} s")
-    if given.json:
-        kept = {i: {way: vars(effort) for way, effort in e.items()} for i, e in efforts.items()}
-        given.json.write_text(json.dumps(kept, indent=1, default=float))
 
 
 if __name__ == "__main__":
