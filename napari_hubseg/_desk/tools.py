@@ -63,11 +63,11 @@ class Tools(DeskCore):
         self.take_tool("wand")
 
     def take_drop(self) -> None:
-        """Take the tool: click an object to take it away."""
+        """Take the tool: click an object to take it away, or strike through several."""
         self.take_tool("drop")
 
     def take_keep(self) -> None:
-        """Take the tool: click an object to keep it at any threshold."""
+        """Take the tool: click an object, or strike through several: no threshold takes them."""
         self.take_tool("keep")
 
     def take_fill(self) -> None:

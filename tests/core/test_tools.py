@@ -125,6 +125,27 @@ class TestLaws:
         assert edits == standing
 
     @settings(max_examples=25)
+    @given(
+        scene=scenes(),
+        path=st.lists(
+            st.tuples(st.integers(-20, 160), st.integers(-20, 200)), min_size=1, max_size=5
+        ),
+    )
+    def test_a_line_drops_every_object_it_runs_over_and_no_other(
+        self, scene: tuple[Mask, np.ndarray, int, int], path: list[tuple[int, int]]
+    ) -> None:
+        mask, line = scene[0], np.zeros((SHAPE[0] + 60, SHAPE[1] + 60), np.uint8)
+        around = np.array(path, np.int32) + 30
+        cv2.polylines(line, [np.ascontiguousarray(around[:, ::-1])], False, 1)
+        line[tuple(around.T)] = 1
+        line = line[30:-30, 30:-30]
+        labels = objects(mask)
+        struck = np.unique(labels[(line > 0) & mask])
+        change = tools.along(tools.drop, mask, path)
+        after = mask if change is None else change.over(mask)
+        assert np.array_equal(after, mask & ~np.isin(labels, struck))
+
+    @settings(max_examples=25)
     @given(scene=scenes(), under=st.integers(1, 4000))
     def test_a_bucket_leaves_what_is_large_enough_and_its_own_work_is_done(
         self, scene: tuple[Mask, np.ndarray, int, int], under: int
@@ -183,6 +204,19 @@ def test_a_dropped_object_stays_away_and_a_kept_one_stays_whatever_the_threshold
         edits = Edits(SHAPE)
         edits.put(change.values, top=change.top, left=change.left)
         assert edits.resolve(values > threshold).sum() == expected
+
+
+def test_several_changes_are_one_and_the_later_win() -> None:
+    add, erase = np.ones((4, 6), np.bool_), np.ones((2, 2), np.bool_)
+    both = Change.together(
+        [Change.of("first", (3, 5), add=add), Change.of("second", (0, 4), erase=erase)]
+    )
+    assert (both.kind, both.window) == ("first", (0, 4, 7, 7))
+    expected = np.zeros((7, 7), np.uint8)
+    expected[3:, 1:], expected[:2, :2] = ADD, ERASE
+    assert np.array_equal(both.values, expected)
+    with pytest.raises(ValueError, match="at least one"):
+        Change.together([])
 
 
 def test_a_hole_is_filled_from_the_object_and_from_the_hole() -> None:

@@ -104,6 +104,10 @@ def bench(make_napari_viewer: Any, new_engine: Any, tmp_path: Any) -> Iterator[B
 # tool, where the mouse goes (a place, or a place and how far above it), what must hold after it
 USES: dict[str, tuple[list[Any], Callable[[Any, Any], bool]]] = {
     "drop": ([LEFT], lambda b, n: not n[150, 85] and bool(n[150, 230])),
+    "drop several": (
+        [LEFT, (150, 180), RIGHT],
+        lambda b, n: bool(b[150, 85] and b[150, 230]) and not (n[150, 85] or n[150, 230]),
+    ),
     "keep": ([LEFT], lambda b, n: bool((b == n).all())),
     "fill": ([(160, 120)], lambda b, n: bool(n[160, 120]) and not b[160, 120]),
     "grow": ([(RIGHT), (RIGHT, 30)], lambda b, n: bool(n[150, 250 + 44]) and not b[150, 250 + 44]),
@@ -130,7 +134,7 @@ USES: dict[str, tuple[list[Any], Callable[[Any, Any], bool]]] = {
 def test_one_use_of_a_tool_is_one_gesture_and_one_undo(bench: Bench, tool: str) -> None:
     places, holds = USES[tool]
     before, rows = bench.session.mask.copy(), len(bench.session.project.entries())
-    bench.take(tool)
+    bench.take(tool.partition(" ")[0])
     path = [bench.at(p[0], p[1]) if isinstance(p[0], tuple) else bench.at(p) for p in places]
     if len(path) == 1:
         bench.mouse.click(path[0])
@@ -174,7 +178,7 @@ def test_a_split_is_previewed_while_held_and_done_when_let_go(bench: Bench) -> N
 
 
 def test_dragging_with_a_click_tool_moves_the_view_and_changes_nothing(bench: Bench) -> None:
-    bench.take("drop")
+    bench.take("fill")
     before, centre = bench.session.mask.copy(), bench.camera.center[-1]
     bench.drag(bench.at(LEFT), bench.at((150, 180)), bench.at((150, 200)))
     assert np.array_equal(bench.session.mask, before)

@@ -15,11 +15,13 @@ from hubseg.tools.parts import merge, split
 from hubseg.tools.piece import Piece, object_at
 from hubseg.tools.redraw import redraw
 from hubseg.tools.reshape import drop, fill_holes, grow, keep, local_threshold, smooth
+from hubseg.tools.several import along
 from hubseg.tools.wand import snapped_tolerance, wand
 
 __all__ = [
     "Change",
     "Piece",
+    "along",
     "drop",
     "drop_small",
     "fill_holes",

@@ -13,6 +13,8 @@ import numpy as np
 from hubseg.gesture import ADD, ERASE, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["Change"]
@@ -57,6 +59,30 @@ class Change:
         if add is not None:
             values[add] = ADD
         return cls(kind, place[0], place[1], values)
+
+    @classmethod
+    def together(cls, changes: Sequence[Change]) -> Change:
+        """Return several changes as one, called as the first is; the later ones win.
+
+        Raises
+        ------
+        ValueError
+            When there is none.
+        """
+        if not changes:
+            raise ValueError("No change is no change: give at least one.")
+        if len(changes) == 1:
+            return changes[0]
+        windows = np.array([change.window for change in changes])
+        top, left = (int(v) for v in windows[:, :2].min(axis=0))
+        bottom, right = (int(v) for v in (windows[:, :2] + windows[:, 2:]).max(axis=0))
+        values = np.zeros((bottom - top, right - left), np.uint8)
+        for change in changes:
+            y, x, height, width = change.top - top, change.left - left, *change.values.shape
+            np.copyto(
+                values[y : y + height, x : x + width], change.values, where=change.values != 0
+            )
+        return cls(changes[0].kind, top, left, values)
 
     @property
     def window(self) -> Window:
