@@ -7,6 +7,9 @@ the work is.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +19,9 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Background", "sentence"]
+__all__ = ["Background", "sentence", "stand_back"]
+
+_GIVES_WAY = 10  # nice value: above the worker's, which computes for minutes
 
 _Answer = TypeVar("_Answer")
 
@@ -29,6 +34,12 @@ def sentence(error: BaseException) -> str:
     return said[0]
 
 
+def stand_back() -> None:
+    """Let the calling thread give way to the window's, where threads have a priority (Linux)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _GIVES_WAY)
+
+
 class Background(QObject):
     """A few threads, and one signal that brings their answers home."""
 
@@ -37,7 +48,9 @@ class Background(QObject):
     def __init__(self, threads: int = 2) -> None:
         super().__init__()
         self._open: dict[Future[Any], Callable[[Any], object]] = {}  # answers to be let go of
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hubseg")
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix="hubseg", initializer=stand_back
+        )
         self._closed = False
         self._home: deque[tuple[Any, Any, Any]] = deque()
         self._turn_asked = self._held = False

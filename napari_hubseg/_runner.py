@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_hubseg._background import sentence
+from napari_hubseg._background import sentence, stand_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,9 @@ class Runner(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hubseg-run")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="hubseg-run", initializer=stand_back
+        )
         self._stop: threading.Event | None = None
         self._run: _Run | None = None
         self.error: BaseException | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +29,18 @@ def test_an_answer_comes_home_to_the_gui_thread(background: Background, wait: Wa
     assert answers == [(7, threading.main_thread())]
     assert where != [threading.main_thread()]
     assert background.waiting == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own on Linux")
+def test_work_gives_way_to_the_window(background: Background, wait: Wait) -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    answers: list[int] = []
+    before = priority()
+    background.submit(priority, answers.append, pytest.fail)
+    wait(lambda: bool(answers))
+    assert priority() == before < answers[0]
 
 
 def test_a_failure_comes_home_as_one_sentence(background: Background, wait: Wait) -> None:
