@@ -149,7 +149,8 @@ class LayerBinding:
         if layer is None or self._session.probability is None or not self._shown:
             return
         self._hand_on = True
-        layer.contrast_limits = limits(threshold, self.view)
+        with layer.events.thumbnail.blocker():  # the layer list would be painted at every step
+            layer.contrast_limits = limits(threshold, self.view)
         if not self._previewing:
             self._previewing = True
             self._dress()
@@ -255,9 +256,13 @@ class LayerBinding:
         """Show and hide layers as view and preview ask, and give them their colours."""
         mask, probability = self._stack.get("mask"), self._stack.get("probability")
         if mask is not None:
-            colours = mask_colours("probability" if self._previewing else self.view)
+            colours = mask_colours(self.view)
             if mask.colormap.name != colours.name:
                 mask.colormap = colours
+            # other colours would cost a new slice of the mask and a new texture: opacity does not
+            opacity = 0.0 if self._previewing else 1.0
+            if mask.opacity != opacity and not self._stack.empty:
+                mask.opacity = opacity
         if probability is not None:
             map_colours = heat() if self.view == "probability" else preview(self.view)
             if probability.colormap.name != map_colours.name:

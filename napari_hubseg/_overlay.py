@@ -42,7 +42,10 @@ STROKE = 3  # what a brush paints with, until the stroke has become part of the 
 BELOW_ALL, ABOVE_ALL = -1.0, 256.0  # what no threshold on 0-255 leaves inside, or outside
 _RGB = (0.0, 0.835, 0.796)  # cyan: neither PAS, H&E nor DAB paints tissue with it
 _TINT = 0.34
-_STEP = 1e-3  # a threshold as a pair of contrast limits
+# A threshold as a pair of contrast limits. Below 256 float32 steps between them (1/128 at 256)
+# napari would scale the whole map anew for every threshold, instead of telling the GPU two numbers.
+_STEP = 1 / 64
+_ONSET = 5e-4  # share of the step within which the tint begins: 1e-5 of a level
 
 
 def edge_width(shape: tuple[int, ...]) -> int:
@@ -103,7 +106,7 @@ def preview(view: str) -> Colormap:
     alpha = 0.6 if view == "outline" else _TINT
     return Colormap(
         [(*_RGB, 0.0), (*_RGB, alpha), (*_RGB, alpha)],
-        controls=[0.0, 0.5 * _STEP, 1.0],
+        controls=[0.0, _ONSET, 1.0],
         name=f"hubseg-{view}",
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_hubseg._overlay import STROKE, mask_colours, preview
+from napari_hubseg._overlay import ABOVE_ALL, STROKE, mask_colours, preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +205,7 @@ class LayerStack:
             case "probability":
                 colours = preview("fill")
                 return Image(
-                    data, contrast_limits=(0.0, 255.0), colormap=colours, visible=False, **place
+                    data, contrast_limits=(0.0, ABOVE_ALL), colormap=colours, visible=False, **place
                 )
             case "disagreement":
                 return Image(

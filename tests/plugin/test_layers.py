@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 
 from hubseg.cleanup import Cleanup
@@ -307,7 +309,45 @@ def test_dragging_changes_what_is_drawn_and_no_array(mapped: Scene) -> None:
     assert (probability.data is arrays[0], mapped.mask.data is arrays[1]) == (True, True)
     assert np.array_equal(mapped.mask.data, arrays[2])
     assert mapped.session.threshold == 90.0
-    assert mapped.mask.colormap.name == "hubseg-probability"  # out of the preview's way
+    assert mapped.mask.opacity == 0  # out of the preview's way
+
+
+LARGE = (1200, 1500)
+
+
+@pytest.fixture
+def large(table: Path, scene: Scene, make_map: Callable[..., Any]) -> Scene:
+    """A slide so large that an array of its size stands out among all else that is allocated."""
+    pixels = np.zeros((*LARGE, 3), np.uint8)
+    tifffile.imwrite(table.parent / "train_images" / "two.tiff", pixels, photometric="rgb")
+    scene.session.open(table, project=table.parent / "large.hubseg")
+    scene.go_to("two")
+    row = np.linspace(0, 255, LARGE[1], dtype=np.float32)
+    scene.session.show(make_map(scene.session, np.broadcast_to(row, LARGE)))
+    scene.settle()
+    return scene
+
+
+@pytest.mark.parametrize("view", ["fill", "outline", "probability"])
+def test_a_step_of_the_hand_allocates_no_array_of_the_slides_size(large: Scene, view: str) -> None:
+    """From one threshold to the next the GPU is told two numbers: at low ones and at high ones."""
+    large.layers.set_view(view)
+    large.layers.preview(90.0)  # the first step shows the layer
+    told: list[str] = []
+    for layer in large.viewer.layers:
+        layer.events.connect(lambda event: told.append(event.type))
+    heaviest = 0
+    tracemalloc.start()
+    try:
+        for threshold in (0.0, 1.0, 15.0, 63.0, 64.0, 127.0, 128.0, 254.0, 255.0):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            large.layers.preview(threshold)
+            heaviest = max(heaviest, tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    assert heaviest < LARGE[0] * LARGE[1]  # one byte a pixel
+    assert set(told) <= {"contrast_limits"}
 
 
 def test_the_mask_takes_over_when_the_hand_rests(mapped: Scene) -> None:
@@ -316,7 +356,7 @@ def test_the_mask_takes_over_when_the_hand_rests(mapped: Scene) -> None:
     mapped.layers.rest()
     mapped.settle()
     assert not mapped.layer("probability").visible
-    assert mapped.mask.colormap.name == "hubseg-fill"
+    assert mapped.mask.opacity == 1
     assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
 
 
@@ -327,7 +367,7 @@ def test_a_hand_that_comes_back_to_where_it_was_ends_the_preview_too(mapped: Sce
     mapped.layers.rest()
     mapped.settle()
     assert not mapped.layer("probability").visible
-    assert mapped.mask.colormap.name == "hubseg-fill"
+    assert mapped.mask.opacity == 1
 
 
 def test_a_better_map_does_not_end_the_preview_under_the_hand(
