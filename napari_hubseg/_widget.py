@@ -127,7 +127,7 @@ class HubSegWidget(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(8)
-        panels = (self.start, self.message, self.queue, self.facts, self.thresholds, self.correct)
+        panels = (self.start, self.queue, self.facts, self.thresholds, self.correct)
         for panel in (*panels, *self.sections.values()):
             column.addWidget(panel)
         column.addStretch(1)
@@ -139,6 +139,8 @@ class HubSegWidget(QWidget):
         scroll.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.message)  # above what scrolls: it must not be missed
         layout.addWidget(scroll)
         bar = scroll.verticalScrollBar()  # it must not cover what it scrolls
         extent = bar.sizeHint().width() if bar is not None else 0

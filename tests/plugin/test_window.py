@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from hubseg.organ import Organ
 from hubseg.project import Verdict
@@ -146,6 +146,17 @@ def test_what_cannot_be_opened_is_one_sentence_and_the_window_stays(
     assert opened.message.isVisible()
     assert "nothing.csv" in opened.message.sentence.text()
     assert opened.session.current.id == "one"
+
+
+def test_a_message_stays_in_sight_while_the_dock_scrolls(opened: HubSegWidget) -> None:
+    bar = opened.findChild(QScrollArea).verticalScrollBar()
+    opened.message.say("Something went wrong: look at it.", error=True)
+    bar.setValue(bar.maximum())
+    inside = opened.rect().contains(
+        opened.message.mapTo(opened, opened.message.rect().topLeft())
+    ) and opened.rect().contains(opened.message.mapTo(opened, opened.message.rect().bottomRight()))
+    assert opened.message.isVisible()
+    assert inside
 
 
 def test_facts_are_told_and_shown(opened: HubSegWidget, wait: Wait) -> None:
