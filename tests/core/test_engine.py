@@ -82,6 +82,23 @@ def test_every_member_gives_a_better_map_and_it_is_the_map_of_predict(engine: En
     np.testing.assert_allclose(updates[-1].probability.values, wanted.values, atol=1e-3)
 
 
+def test_where_torch_cannot_compile_the_network_runs_as_it_is_and_that_is_said(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CXX", str(tmp_path / "no-compiler"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
+    engine = Engine(tmp_path / "maps", device="cpu", compiled=True)
+    try:
+        *_, last = engine.run([slide(folder)], RECIPE, [folder], folds=(0,))
+    finally:
+        engine.unload()
+    assert last.done == last.total == 1
+    assert "not compiled" in last.message
+    *_, wanted = predict(slide(folder), RECIPE, [folder], device="cpu", folds=(0,))
+    assert last.probability is not None
+    np.testing.assert_allclose(last.probability.values, wanted.values, atol=1e-3)
+
+
 def test_stored_members_are_not_computed_again(engine: Engine, folder: Path):
     list(engine.run([slide(folder)], RECIPE, [folder]))
     again = engine.run([slide(folder)], RECIPE, [folder])

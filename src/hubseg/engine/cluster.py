@@ -47,6 +47,9 @@ class Engine:
         auto, float32, float16 or bfloat16; auto is float16 on CUDA and float32 on a CPU.
     budget
         Bytes of network parameters each worker keeps loaded.
+    compiled
+        Hand every network to torch.compile: pays off over many slides. Where a network cannot be
+        compiled it runs as it is, and the run says so.
     workers
         How many workers are started on a CPU. One uses all cores; more pay off only where a
         network is too small to do so.
@@ -65,6 +68,7 @@ class Engine:
         scheduler: str | None = None,
         precision: str = "auto",
         budget: int = 4 << 30,
+        compiled: bool = False,
         workers: int = 1,
     ) -> None:
         self.store = MapStore(store)
@@ -74,6 +78,7 @@ class Engine:
         self._devices = worker_devices(device)
         self.device = self._devices[0] if len(self._devices) == 1 else "auto"
         self._budget = budget
+        self._compiled = compiled
         self._workers = workers
         self._lock = threading.Lock()
         self._client: Any = None
@@ -176,7 +181,7 @@ class Engine:
                     f"{self.scheduler}`, or leave the address empty to use this computer."
                 ) from error
             self.warnings = compare_versions(client)
-        client.register_plugin(worker_plugin(self._budget), name=PLUGIN)
+        client.register_plugin(worker_plugin(self._budget, compiled=self._compiled), name=PLUGIN)
         client.run(take_place, _places(client))
 
     def _start_local(self) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.inference import Order
     from hubseg.probability import MemberMap
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
@@ -108,8 +109,9 @@ class Networks:
 
     idempotent = True  # read by Dask: a plugin of this name that is there already stays
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, *, compiled: bool = False) -> None:
         self.budget = budget  # bytes of parameters kept loaded
+        self.compiled = compiled  # whether torch.compile is wanted
         self.stopped: set[str] = set()
         self.place = 0  # which of the workers of its computer it is
         self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
@@ -119,14 +121,14 @@ class Networks:
         from hubseg.inference import Shelf
 
         del worker
-        self._networks = Shelf(self.budget)
+        self._networks = Shelf(self.budget, compiled=self.compiled)
         self._door, self._device = threading.Lock(), threading.Lock()
         if hasattr(os, "nice"):
             os.nice(19)
 
     def run(self, job: Job) -> Made:
         """Compute one member map, and file it where the store can be reached."""
-        from hubseg.inference import Cancelled, Order, predict_member
+        from hubseg.inference import Cancelled, Order
 
         if job.run_id in self.stopped:
             raise Cancelled("The run was stopped.")
@@ -136,21 +138,34 @@ class Networks:
         with self._door:
             self._networks.expect(order)
         with self._device:
-            with self._door:
-                network = self._networks.take(order, said=said.append)
-            made = predict_member(
-                network,
-                self._read(job),
-                job.recipe,
-                job.member,
-                um_per_px=job.slide.um_per_px,
-                cancelled=lambda: job.run_id in self.stopped,
-                precision=job.precision,
-                said=said.append,
-            )
+            try:
+                made = self._predict(job, order, said)
+            except RuntimeError as error:
+                if not self._networks.compiled or not _is_of_the_compiler(error):
+                    raise
+                self._networks.compiled = False
+                self.forget()
+                said.append("not compiled: torch.compile does not work here")
+                made = self._predict(job, order, said)
         if job.store is not None:
             MapStore(job.store).put(job.key, made)
         return Made(made, "; ".join(dict.fromkeys(said)), _memory(device))
+
+    def _predict(self, job: Job, order: Order, said: list[str]) -> MemberMap:
+        from hubseg.inference import predict_member
+
+        with self._door:
+            network = self._networks.take(order, said=said.append)
+        return predict_member(
+            network,
+            self._read(job),
+            job.recipe,
+            job.member,
+            um_per_px=job.slide.um_per_px,
+            cancelled=lambda: job.run_id in self.stopped,
+            precision=job.precision,
+            said=said.append,
+        )
 
     def forget(self) -> None:
         """Let go of networks and pixels; the memory of the device is free again."""
@@ -177,6 +192,12 @@ class Networks:
             self._pixels.popitem(last=False)
         self._pixels[job.slide_digest] = pixels
         return pixels
+
+
+def _is_of_the_compiler(error: RuntimeError) -> bool:
+    from torch._dynamo.exc import TorchDynamoException  # torch has no public name for them
+
+    return isinstance(error, TorchDynamoException)
 
 
 def _nbytes(pixels: Any) -> int:
@@ -221,8 +242,8 @@ async def take_place(places: dict[str, int], dask_worker: Any) -> None:
     dask_worker.plugins[PLUGIN].place = places.get(dask_worker.address, 0)
 
 
-def worker_plugin(budget: int) -> Any:
+def worker_plugin(budget: int, *, compiled: bool = False) -> Any:
     """Return :class:`Networks` as the Dask worker plugin to register; `budget` in bytes."""
     from distributed import WorkerPlugin
 
-    return type("Networks", (Networks, WorkerPlugin), {})(budget)
+    return type("Networks", (Networks, WorkerPlugin), {})(budget, compiled=compiled)
