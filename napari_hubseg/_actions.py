@@ -54,6 +54,7 @@ ACTIONS = (
     Action("save_preset", "Save thresholds…", "Shift-W"),
     Action("list_doubt", "List objects, the least sure first", "Shift-I"),
     Action("next_view", "Next view: fill, outline, probability", "H"),
+    Action("toggle_truth", "Show or hide the truth's contour", "U"),
     Action("take_move", "Move the view", "G"),
     Action("take_brush", "Brush: add to the mask", "D"),
     Action("take_eraser", "Eraser: take from the mask", "S"),

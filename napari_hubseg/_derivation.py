@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.cleanup import count_objects
+from hubseg.training.metrics import dice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
     from napari_hubseg._background import Background
+    from napari_hubseg._truth import Truth
 
 __all__ = ["Derivation", "Figures"]
 
@@ -36,11 +38,14 @@ class Figures:
         Share of the slide inside the mask, 0-1, or None.
     objects
         Objects of the mask, connected over edges and corners, or None.
+    dice
+        Dice of the mask and the truth, 0-1, or None where there is no truth.
     """
 
     disagreement: float | None = None
     area: float | None = None
     objects: int | None = None
+    dice: float | None = None
 
     def __str__(self) -> str:
         parts = []
@@ -48,6 +53,8 @@ class Figures:
             parts.append(f"area {100 * self.area:.1f} %")
         if self.objects is not None:
             parts.append(f"objects {self.objects}")
+        if self.dice is not None:
+            parts.append(f"mask Dice {self.dice:.3f}")
         if self.disagreement is not None:
             parts.append(f"disagreement {self.disagreement:.2f}")
         return "  ·  ".join(parts)
@@ -59,9 +66,10 @@ class Derivation:
     figures_changed = Signal()
     failed = Signal(str)  # one sentence
 
-    def __init__(self, session: ReviewSession, background: Background) -> None:
+    def __init__(self, session: ReviewSession, background: Background, truth: Truth) -> None:
         self._session = session
         self._background = background
+        self._truth = truth
         self._deriving = self._counting = False
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
@@ -73,6 +81,7 @@ class Derivation:
             (session.thresholds_changed, self.derive),
             (session.cleanup_changed, self.derive),
             (session.mask_changed, self._count_again),
+            (truth.changed, self._count_again),
         )
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -109,7 +118,7 @@ class Derivation:
     def _derive_again(self, _: object) -> None:
         self.derive()
 
-    def _count_again(self, _: object) -> None:
+    def _count_again(self, _: object = None) -> None:
         self._changes += 1
         self._count()
 
@@ -132,8 +141,8 @@ class Derivation:
             self._counting = False
             self.failed.emit(said)
 
-        known = self._map
-        self._background.submit(lambda: _figures(mask, found, known), show, failed)
+        known, truth = self._map, self._truth.mask
+        self._background.submit(lambda: _figures(mask, found, known, truth), show, failed)
 
     def close(self) -> None:
         """Stop listening."""
@@ -145,6 +154,7 @@ def _figures(
     mask: NDArray[np.bool_],
     found: ProbabilityMap | None,
     known: tuple[Any, float | None],
+    truth: NDArray[np.bool_] | None,
 ) -> tuple[Figures, tuple[Any, float | None]]:
     """Return the figures, and what need not be counted again while the map stays the same."""
     if found is not known[0]:
@@ -155,4 +165,5 @@ def _figures(
         known = (found, disagreement)
     disagreement = known[1]
     area = float(mask.mean())
-    return Figures(disagreement, area, count_objects(mask)), known
+    agreed = None if truth is None or truth.shape != mask.shape else dice(mask, truth)
+    return Figures(disagreement, area, count_objects(mask), agreed), known

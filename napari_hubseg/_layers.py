@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari.components import ViewerModel
+    from numpy.typing import NDArray
 
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
@@ -140,6 +141,25 @@ class LayerBinding:
         mask = self._stack.get("mask")
         if mask is not None:
             self._viewer.camera.center = (0.0, *map(float, mask.data_to_world((row, column))))
+
+    def show_truth(self, contour: NDArray[np.uint8]) -> None:
+        """Show the contour of the truth over the slide, uint8 (H, W): 1 along it."""
+        self._stack.put("truth", contour)
+        self._place()
+        self.reveal_truth()
+
+    def reveal_truth(self) -> bool:
+        """Show the contour that was drawn last; False where its layer is gone."""
+        layer = self._stack.get("truth")
+        if layer is not None:
+            layer.visible = True
+        return layer is not None
+
+    def hide_truth(self) -> None:
+        """Take the contour of the truth away."""
+        layer = self._stack.get("truth")
+        if layer is not None:
+            layer.visible = False
 
     # ---- a threshold under the hand ------------------------------------------------------------
 

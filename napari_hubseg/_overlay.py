@@ -18,6 +18,7 @@ import numpy as np
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from hubseg.edits import ADD, ERASE
+from hubseg.pictures import TRUTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +36,14 @@ __all__ = [
     "limits",
     "mask_colours",
     "preview",
+    "truth_colours",
 ]
 
 INSIDE, EDGE = 1, 2
 STROKE = 3  # what a brush paints with, until the stroke has become part of the mask
 BELOW_ALL, ABOVE_ALL = -1.0, 256.0  # what no threshold on 0-255 leaves inside, or outside
 _RGB = (0.0, 0.835, 0.796)  # cyan: neither PAS, H&E nor DAB paints tissue with it
+_TRUTH = tuple(value / 255 for value in TRUTH)
 _TINT = 0.34
 # A threshold as a pair of contrast limits. Below 256 float32 steps between them (1/128 at 256)
 # napari would scale the whole map anew for every threshold, instead of telling the GPU two numbers.
@@ -138,3 +141,9 @@ def mask_colours(view: str) -> Any:
             EDGE: (*_RGB, edge),
         },
     )
+
+
+def truth_colours() -> Any:
+    """Return the colours of the truth's contour: yellow along it, nothing elsewhere."""
+    colours = {None: (*_TRUTH, 1.0), 0: (0.0, 0.0, 0.0, 0.0), 1: (*_TRUTH, 1.0)}
+    return DirectLabelColormap(name="hubseg-truth", color_dict=colours)

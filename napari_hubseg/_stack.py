@@ -1,4 +1,6 @@
-"""The four layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
+"""The layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
+
+Under the mask there is one more while a person looks at it: the truth.
 
 Responsible for making them, for their order, their pixel size and for knowing which of them still
 stand in the viewer. Layers are held by identity: a person may rename them. Does not know what is
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_hubseg._overlay import ABOVE_ALL, STROKE, mask_colours, preview
+from napari_hubseg._overlay import ABOVE_ALL, STROKE, mask_colours, preview, truth_colours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "LayerStack", "redraw"]
 
-NAMES = ("slide", "probability", "disagreement", "mask")
+NAMES = ("slide", "probability", "disagreement", "truth", "mask")
+_ALWAYS = tuple(name for name in NAMES if name != "truth")
 _BRUSH = 20  # px
 _OPACITY = {"slide": 1.0, "probability": 1.0, "disagreement": 0.6, "mask": 1.0}
 # Shape and kind of values as slides have them: 3 px, because Mesa's software renderer compiles
@@ -64,7 +67,7 @@ class LayerStack:
         selection = self._viewer.layers.selection
         before, active = set(selection), selection.active
         first = not len(self._viewer.layers)
-        for name in NAMES:
+        for name in _ALWAYS:
             shape, dtype = _EMPTY[name]
             self.put(name, np.zeros(shape, dtype))
             layer = self.get(name)
@@ -115,8 +118,8 @@ class LayerStack:
 
     @property
     def complete(self) -> bool:
-        """Whether all four stand in the viewer."""
-        return all(self.get(name) is not None for name in NAMES)
+        """Whether all that are always there stand in the viewer."""
+        return all(self.get(name) is not None for name in _ALWAYS)
 
     def put(self, name: str, data: Any) -> None:
         """Show `data` in a layer: in the one that is there, or in a new one."""
@@ -132,11 +135,14 @@ class LayerStack:
                 layer.scale = layer.scale
             return
         layer = self._layers[name] = self._make(name, data)
+        active = self._viewer.layers.selection.active
         above = [self.get(other) for other in NAMES[NAMES.index(name) + 1 :]]
         places = [self._viewer.layers.index(other) for other in above if other is not None]
         self._viewer.layers.insert(min(places, default=len(self._viewer.layers)), layer)
         if name == "mask":
             self._made(layer)
+        elif name == "truth":  # it is looked at, never worked on
+            self._viewer.layers.selection.active = active
 
     def place(self, shape: tuple[int, int], um_per_px: float | None) -> None:
         """Give all layers the pixel size of a slide.
@@ -216,6 +222,10 @@ class LayerStack:
                     visible=False,
                     **place,
                 )
+            case "truth":
+                made = Labels(data, colormap=truth_colours(), opacity=1.0, visible=False, **place)
+                made.editable = False
+                return made
         layer = Labels(data, colormap=mask_colours("fill"), opacity=1.0, **place)
         layer.brush_size = _BRUSH
         layer.selected_label = STROKE

@@ -149,6 +149,8 @@ def correct_state(desk: DeskCore, step: str) -> CorrectState:
         size=desk.brushes.size,
         on_screen=desk.brushes.on_screen,
         view=desk.layers.view,
+        has_truth=desk.truth.known,
+        truth_shown=desk.contour.shown,
         undo_text=session.undo_text if session.can_undo else "",
         redo_text=session.redo_text if session.can_redo else "",
         verdict=session.verdict(slide.id).value if slide is not None else Verdict.UNSEEN.value,

@@ -20,6 +20,7 @@ from napari_hubseg._ensemble import Ensemble
 from napari_hubseg._exports import Exports
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
+from napari_hubseg._truth import Truth, TruthContour
 from napari_hubseg._tuning import Tuning
 
 if TYPE_CHECKING:
@@ -58,11 +59,13 @@ class DeskCore:
         parts = parts or {}
         self.session = session or ReviewSession()
         self.background = Background()
-        self.derivation = Derivation(self.session, self.background)
+        self.truth = Truth(self.session, self.background)
+        self.derivation = Derivation(self.session, self.background, self.truth)
         self.curves = CurveWatch(self.session, self.background)
         self.tuning = Tuning(self.session, self.background)
         self.doubt = Doubt(self.session, self.background)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
+        self.contour = TruthContour(self.truth, self.layers, self.background)
         self.hand = ToolHand(self.session, self.layers, viewer, self.background)
         self.brushes = BrushSizes(self.layers, viewer)
         engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
@@ -88,6 +91,8 @@ class DeskCore:
             session.verdict_changed,
             session.saved,
             self.derivation.figures_changed,
+            self.truth.changed,
+            self.contour.changed,
             self.curves.changed,
             self.tuning.changed,
             self.doubt.changed,
@@ -100,7 +105,7 @@ class DeskCore:
             fact.connect(self._tell)
         for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
             part.failed.connect(self.failed.emit)
-        for measured in (self.curves, self.tuning, self.doubt):
+        for measured in (self.curves, self.tuning, self.doubt, self.truth, self.contour):
             measured.failed.connect(self.failed.emit)
         self.tuning.told.connect(self.told.emit)
         session.told.connect(self.told.emit)
@@ -137,7 +142,8 @@ class DeskCore:
         self.changed.disconnect()
         self.ensemble.close()
         self.background.close()
-        for measured in (self.derivation, self.curves, self.tuning, self.doubt):
+        self.contour.close()
+        for measured in (self.derivation, self.curves, self.tuning, self.doubt, self.truth):
             measured.close()
         self.hand.close()
         self.brushes.close()

@@ -23,6 +23,13 @@ class Work(Slides):
         """Show the mask in the next way: fill, outline, probability."""
         self.layers.set_view(VIEWS[(VIEWS.index(self.layers.view) + 1) % len(VIEWS)])
 
+    def toggle_truth(self) -> None:
+        """Show the contour of the truth, or take it away."""
+        if self.truth.known:
+            self.contour.toggle()
+        else:
+            self.told.emit("There is no truth for this slide: the table that it is in has none.")
+
     def undo(self) -> None:
         """Undo the newest thing done here."""
         self.session.undo()

@@ -46,6 +46,8 @@ class CorrectState:
         Whether `size` is in px of the screen.
     view
         One of :data:`VIEWS`.
+    has_truth, truth_shown
+        Whether there is a truth for the slide, and whether its contour is shown.
     undo_text, redo_text
         What would be undone or done again; "" when nothing would.
     verdict
@@ -60,6 +62,8 @@ class CorrectState:
     size: int = 20
     on_screen: bool = False
     view: str = "fill"
+    has_truth: bool = False
+    truth_shown: bool = False
     undo_text: str = ""
     redo_text: str = ""
     verdict: str = "unseen"
@@ -77,6 +81,7 @@ class CorrectPanel(QWidget):
     drop_small_requested = Signal(int)
     fill_small_requested = Signal(int)
     view_requested = Signal(str)
+    truth_requested = Signal()
     undo_requested = Signal()
     redo_requested = Signal()
     accept_requested = Signal()
@@ -92,6 +97,7 @@ class CorrectPanel(QWidget):
                 "probability", "Show the probability above the threshold (H)", name="view_map"
             ),
         }
+        self.truth = button("truth", "Show or hide the truth's contour (U)", name="view_truth")
         self.tools = {
             tool.name: button(
                 tool.word,
@@ -102,7 +108,7 @@ class CorrectPanel(QWidget):
             for tool in TOOLBOX
         }
         self.hint = Hint(name="tool_hint")
-        for choice in (*self.views.values(), *self.tools.values()):
+        for choice in (*self.views.values(), self.truth, *self.tools.values()):
             choice.setCheckable(True)
             choice.setProperty("tool", "true")
         self._make_settings()
@@ -165,7 +171,7 @@ class CorrectPanel(QWidget):
         grid.setSpacing(4)
         grid.setColumnStretch(1, 1)
         rows = (
-            ("show", _row(*self.views.values())),
+            ("show", _row(*self.views.values(), self.truth)),
             ("tool", self._toolbox()),
             ("", _row(self.hint)),
             ("size", _row(self.size, self.on_screen, stretch=(1, 0))),
@@ -193,6 +199,7 @@ class CorrectPanel(QWidget):
     def _connect(self) -> None:
         for name, choice in self.views.items():
             choice.clicked.connect(lambda _=False, name=name: self.view_requested.emit(name))
+        self.truth.clicked.connect(self.truth_requested)
         for name, choice in self.tools.items():
             choice.clicked.connect(lambda _=False, name=name: self.tool_requested.emit(name))
         self.size.valueChanged.connect(self.size_requested)
@@ -212,6 +219,8 @@ class CorrectPanel(QWidget):
         """Show `state`; emits nothing."""
         for name, choice in self.views.items():
             choice.setChecked(state.view == name)
+        self.truth.setVisible(state.has_truth)
+        self.truth.setChecked(state.truth_shown)
         for name, choice in self.tools.items():
             choice.setChecked(state.tool == name)
         with QSignalBlocker(self.size), QSignalBlocker(self.on_screen):

@@ -23,6 +23,7 @@ class CorrectWiring(Wiring):
     def __init__(self, panel: CorrectPanel, desk: Desk, do: Do) -> None:
         self._panel, self._desk = panel, desk
         for signal, name in (
+            (panel.truth_requested, "toggle_truth"),
             (panel.undo_requested, "undo"),
             (panel.redo_requested, "redo"),
             (panel.accept_requested, "accept"),

@@ -22,6 +22,7 @@ from napari_hubseg._layers import LayerBinding
 from napari_hubseg._overlay import ABOVE_ALL, BELOW_ALL, EDGE, STROKE
 from napari_hubseg._stack import LayerStack
 from napari_hubseg._strokes import stroke
+from napari_hubseg._truth import Truth
 
 Wait = Callable[[Callable[[], bool]], None]
 SHAPE = (96, 128)
@@ -35,7 +36,8 @@ class Scene:
         self.viewer = ViewerModel()
         self.pressed: list[str] = []
         self.said: list[str] = []
-        self.derivation = Derivation(session, background)
+        self.truth = Truth(session, background)
+        self.derivation = Derivation(session, background, self.truth)
         keys = {"F": lambda: self.pressed.append("F"), "Control-Z": session.undo}
         self.layers = LayerBinding(session, self.viewer, background, keys)
         self.layers.failed.connect(self.said.append)

@@ -64,7 +64,9 @@ FULL: list[tuple[type[QWidget], Any]] = [
     ),
     (
         CorrectPanel,
-        CorrectState("brush", 200, True, "probability", "brush", "brush", "corrected", True, True),
+        CorrectState(
+            "brush", 200, True, "probability", True, True, "brush", "brush", "corrected", True, True
+        ),
     ),
     (
         EnsemblePanel,
