@@ -240,8 +240,7 @@ class ThresholdsPanel(QWidget):
 
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
-        organ = FACTS[state.organ].label if state.organ else "organ unknown"
-        self.name.setText(f"{organ} / {state.source or 'source unknown'}")
+        self.name.setText(_kind(state))
         self.histogram.set_curves(state.curves)
         if not self.busy:
             self.main.set_value(state.value)
@@ -264,3 +263,11 @@ class ThresholdsPanel(QWidget):
                 row.set_value(shown[organ])
         self.other_organs.setVisible(bool(shown))
         self.other_organs.set_summary(state.source)
+
+
+def _kind(state: ThresholdsState) -> str:
+    """Return what the threshold is for, short enough for its line."""
+    if not state.enabled:
+        return "threshold"
+    organ = FACTS[state.organ].label if state.organ else "organ ?"
+    return f"{organ} / {state.source or 'source ?'}"
