@@ -70,7 +70,7 @@ def test_nothing_half_written_is_left(store: MapStore):
 
 
 def test_a_flip_of_any_byte_is_noticed(store: MapStore):
-    path = store.put("ab12", MemberMap(np.ones((3, 5), np.float32), (0.2,) * 5, 0.5, 0.75))
+    path = store.put("ab12", MemberMap(np.ones((3, 5), np.float32), (0.2,) * 5, 0.75))
     whole = path.read_bytes()
     for place in range(len(whole)):
         content = bytearray(whole)
@@ -78,7 +78,7 @@ def test_a_flip_of_any_byte_is_noticed(store: MapStore):
         path.write_bytes(content)
         assert store.get("ab12") is None, place
     path.write_bytes(whole)
-    assert store.get("ab12").score == 0.75
+    assert store.get("ab12").um_per_px == 0.75
 
 
 def test_a_map_of_the_first_version_is_still_read(store: MapStore):

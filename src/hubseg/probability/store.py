@@ -140,7 +140,6 @@ def _encode(made: MemberMap) -> bytes:
         "shape": values.shape,
         "organ": made.organ,
         "um_per_px": made.um_per_px,
-        "score": made.score,
     }
     head = json.dumps(said, separators=(",", ":")).encode()
     return b"".join((_MAGIC, _digest(head, block), b"\n", head, b"\n", block))
@@ -183,10 +182,9 @@ def _decode_tiff(path: Path) -> MemberMap | None:
 
 
 def _member_map(values: NDArray[np.float32], said: dict[str, Any]) -> MemberMap:
-    organ, um_per_px, score = said["organ"], said["um_per_px"], said.get("score")
+    organ, um_per_px = said["organ"], said["um_per_px"]
     return MemberMap(
         values=values,
         organ=None if organ is None else tuple(map(float, organ)),
         um_per_px=None if um_per_px is None else float(um_per_px),
-        score=None if score is None else float(score),
     )

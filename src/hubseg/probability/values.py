@@ -30,14 +30,11 @@ class MemberMap:
         the softmax, where the network has that head. Not calibrated.
     um_per_px
         The slide's pixel size as the network sees it, µm/px, where it has that head.
-    score
-        What the checkpoint says of itself (`best_score`), where it does.
     """
 
     values: NDArray[np.float32]
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
-    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
