@@ -42,6 +42,8 @@ ACTIONS = (
     Action("next_slide", "Next slide", "N"),
     Action("previous_slide", "Previous slide", "Shift-N"),
     Action("advance", "Next slide that needs me", "J"),
+    Action("search_queue", "Find a slide in the queue", "Shift-F"),
+    Action("worst_first", "Queue: worst first, or table order", "Shift-J"),
     Action("run_ensemble", "Run ensemble", "Control-Shift-G"),
     Action("cancel_run", "Cancel the run", "Control-Shift-X"),
     Action("unload_networks", "Unload networks", "Control-Shift-L"),

@@ -58,6 +58,7 @@ class Ensemble:
     changed = Signal()
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    mapped = Signal(str)  # id of a slide whose run has ended
 
     def __init__(
         self,
@@ -259,6 +260,8 @@ class Ensemble:
         if update.warning:
             self.failed.emit(update.warning)
         self._record(update)
+        if update.finished:
+            self.mapped.emit(update.slide_id)
         if update.slide_digest and update.keys:
             self.mixing.note(update.slide_id, (member for member, _ in update.keys))
         if self.mixing.mixture != self._run_mixture:

@@ -69,13 +69,14 @@ def start_state(session: ReviewSession, opening: str) -> StartState:
 
 def queue_state(session: ReviewSession) -> QueueState:
     """Return what the queue strip shows."""
-    ids = tuple(slide.id for slide in session.slides)
     current = session.current
+    here = current.id if current is not None else ""
+    ids = tuple(i for i in session.in_order() if i == here or i not in session.hidden)
     saved, project = session.last_saved, session.project
     return QueueState(
         ids=ids,
         verdicts=tuple(session.verdict(slide_id).value for slide_id in ids),
-        current=ids.index(current.id) if current is not None else -1,
+        current=ids.index(here) if here else -1,
         saved=saved.astimezone().strftime("%H:%M:%S") if saved is not None else "",
         note="read only" if project is not None and project.read_only else "",
     )

@@ -28,6 +28,7 @@ from napari_hubseg._panels.export import ExportPanel
 from napari_hubseg._panels.facts import FactsPanel
 from napari_hubseg._panels.message import MessageStrip
 from napari_hubseg._panels.queue import QueuePanel
+from napari_hubseg._panels.queue_table import QueueTablePanel
 from napari_hubseg._panels.start import StartPanel
 from napari_hubseg._panels.thresholds import ThresholdsPanel
 from napari_hubseg._states import next_step
@@ -116,6 +117,8 @@ class HubSegWidget(QWidget):
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
         self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
+        self.queue_table = QueueTablePanel()
+        rows = Section("Queue", self.queue_table)
         self.sections = {
             "ensemble": Section("Ensemble", self.ensemble, expanded=True),
             "calibrate": Section("Calibrate", self.calibrate),
@@ -127,10 +130,12 @@ class HubSegWidget(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(8)
-        panels = (self.start, self.queue, self.facts, self.thresholds, self.correct)
-        for panel in (*panels, *self.sections.values()):
+        above = (self.start, self.queue, rows)
+        below = (self.facts, self.thresholds, self.correct)
+        for panel in (*above, *below, *self.sections.values()):
             column.addWidget(panel)
         column.addStretch(1)
+        self.sections["queue"] = rows
         self._scroll = scroll = QScrollArea()
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
@@ -152,6 +157,9 @@ class HubSegWidget(QWidget):
         return (
             _wiring.StartWiring(self.start, desk, do),
             _wiring.QueueWiring(self.queue, desk, do),
+            _wiring.QueueTableWiring(
+                self.queue_table, sections["queue"], desk, do, self._focus_canvas
+            ),
             _wiring.FactsWiring(self.facts, desk, do),
             _wiring.ThresholdsWiring(self.thresholds, desk, do),
             _wiring.CorrectWiring(self.correct, desk, do),
@@ -161,6 +169,12 @@ class HubSegWidget(QWidget):
             _wiring.CleanupWiring(self.cleanup, desk, do),
             _wiring.ExportWiring(self.export, sections["export"], desk, do),
         )
+
+    def _focus_canvas(self) -> None:
+        """Let the next key be the canvas's."""
+        window = getattr(self._viewer, "window", None)
+        if window is not None:
+            window._qt_viewer.canvas.native.setFocus()
 
     def _name_deeds(self) -> dict[str, Callable[[], object]]:
         own = {name: deed for wiring in self._wirings for name, deed in wiring.deeds().items()}

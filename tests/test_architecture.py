@@ -43,6 +43,7 @@ CORE: dict[str, set[str]] = {
     "uncertainty": set(),
     "calibration": {"curves", "organ"},
     "pictures": set(),
+    "thumbnails": {"pictures", "slide"},
     "figures": {"calibration", "pictures"},
     "presets": {"calibration", "organ", "thresholds"},
     "synthetic": {"organ", "formats.rle"},

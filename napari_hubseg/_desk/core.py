@@ -20,6 +20,7 @@ from napari_hubseg._ensemble import Ensemble
 from napari_hubseg._exports import Exports
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
+from napari_hubseg._queue import Queue
 from napari_hubseg._truth import Truth, TruthContour
 from napari_hubseg._tuning import Tuning
 
@@ -64,6 +65,7 @@ class DeskCore:
         self.curves = CurveWatch(self.session, self.background)
         self.tuning = Tuning(self.session, self.background)
         self.doubt = Doubt(self.session, self.background)
+        self.queue = Queue(self.session)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
         self.contour = TruthContour(self.truth, self.layers, self.background)
         self.hand = ToolHand(self.session, self.layers, viewer, self.background)
@@ -96,6 +98,7 @@ class DeskCore:
             self.curves.changed,
             self.tuning.changed,
             self.doubt.changed,
+            self.queue.changed,
             self.layers.tool_changed,
             self.hand.changed,
             self.brushes.changed,
@@ -108,6 +111,7 @@ class DeskCore:
         for measured in (self.curves, self.tuning, self.doubt, self.truth, self.contour):
             measured.failed.connect(self.failed.emit)
         self.tuning.told.connect(self.told.emit)
+        self.ensemble.mapped.connect(self.queue.measure)
         session.told.connect(self.told.emit)
         self.hand.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
@@ -145,6 +149,7 @@ class DeskCore:
         self.contour.close()
         for measured in (self.derivation, self.curves, self.tuning, self.doubt, self.truth):
             measured.close()
+        self.queue.close()
         self.hand.close()
         self.brushes.close()
         self.layers.close()

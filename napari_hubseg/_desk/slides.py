@@ -118,6 +118,14 @@ class Slides(DeskCore):
         # a damaged row is told by going there
         self.background.submit(self.session.read_visit(slide_id), go, lambda _: go(None))
 
+    def worst_first(self) -> None:
+        """Let the slides with the lowest expected Dice come up first; again: the table's order."""
+        self.queue.order_by("table" if self.queue.order == "worst" else "worst")
+
+    def note_on(self, slide_id: str, note: str) -> None:
+        """Note something about any slide."""
+        self.session.set_note(note, slide_id)
+
     def tell(
         self,
         *,

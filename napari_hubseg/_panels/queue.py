@@ -70,6 +70,7 @@ class QueuePanel(QWidget):
         self.previous.clicked.connect(self.previous_requested)
         self.next.clicked.connect(self.next_requested)
         self.jump.activated.connect(self._jump)
+        self._dots = {verdict: dot(colour) for verdict, colour in VERDICT_COLOURS.items()}
         self._state = QueueState()
         self.show_state(QueueState())
 
@@ -96,7 +97,7 @@ class QueuePanel(QWidget):
                 self.jump.addItems(list(state.ids))
             for i, verdict in enumerate(state.verdicts):
                 if state.ids != before.ids or verdict != before.verdicts[i]:
-                    self.jump.setItemIcon(i, dot(VERDICT_COLOURS[verdict]))
+                    self.jump.setItemIcon(i, self._dots[verdict])
             self.jump.setCurrentIndex(state.current)
         self._show_facts(state)
 

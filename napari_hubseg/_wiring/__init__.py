@@ -14,6 +14,7 @@ from napari_hubseg._wiring.ensemble import EnsembleWiring
 from napari_hubseg._wiring.export import ExportWiring
 from napari_hubseg._wiring.facts import FactsWiring
 from napari_hubseg._wiring.queue import QueueWiring
+from napari_hubseg._wiring.queue_table import QueueTableWiring
 from napari_hubseg._wiring.start import StartWiring
 from napari_hubseg._wiring.thresholds import ThresholdsWiring
 from napari_hubseg._wiring.wire import Wiring
@@ -26,6 +27,7 @@ __all__ = [
     "EnsembleWiring",
     "ExportWiring",
     "FactsWiring",
+    "QueueTableWiring",
     "QueueWiring",
     "StartWiring",
     "ThresholdsWiring",
