@@ -55,6 +55,7 @@ ACTIONS = (
     Action("open_preset", "Open thresholds…", "Shift-Q"),
     Action("save_preset", "Save thresholds…", "Shift-W"),
     Action("list_doubt", "List objects, the least sure first", "Shift-I"),
+    Action("next_doubt", "Next doubtful place", "K"),
     Action("next_view", "Next view: fill, outline, probability", "H"),
     Action("toggle_truth", "Show or hide the truth's contour", "U"),
     Action("take_move", "Move the view", "G"),

@@ -1,5 +1,7 @@
 """Objects by confidence at the desk: the least sure first, listed when a person asks.
 
+It also knows the next doubtful place: where members disagree most and nobody has looked yet.
+
 Responsible for judging the objects of the mask on screen in a thread, with the members that the
 project keeps, and for forgetting the list when the mask changes. Does not know how it is shown.
 """
@@ -12,6 +14,7 @@ from psygnal import Signal
 
 from hubseg.maps import newest_members
 from hubseg.project import ReviewProject
+from hubseg.queue import next_doubt
 from hubseg.uncertainty import ObjectConfidence, agreement_with_mix, confidences, expected_dice
 
 if TYPE_CHECKING:
@@ -32,16 +35,22 @@ class Doubt:
 
     changed = Signal()
     failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
+    found = Signal(float, float)
+    """Row and column of the next doubtful place, px of the slide."""
 
     def __init__(self, session: ReviewSession, background: Background) -> None:
         self._session = session
         self._background = background
         self._asked = 0
+        self._places: dict[str, list[tuple[float, float]]] = {}  # looked at, by slide
+        self._searching = False
         self.busy = False
         self.objects: tuple[ObjectConfidence, ...] | None = None
         self.expected: float | None = None
         self.agreement: float | None = None
         self._connections = (
+            (session.slides_changed, self._forget_places),
             (session.slide_changed, self._forget),
             (session.mask_changed, self._forget),
         )
@@ -53,6 +62,44 @@ class Doubt:
         if self.objects is not None or self.busy:
             self.busy, self.objects, self.expected, self.agreement = False, None, None, None
             self.changed.emit()
+
+    def _forget_places(self) -> None:
+        self._places = {}
+
+    def next_place(self) -> None:
+        """Look, in a thread, for where members disagree most and nobody has looked yet."""
+        found, slide = self._session.probability, self._session.current
+        if slide is None or self._searching:
+            return
+        if found is None:
+            self.told.emit("This slide has no map yet: run the ensemble, then doubt can be found.")
+            return
+        if found.disagreement is None:
+            self.told.emit("One member cannot disagree: run at least two to find doubtful places.")
+            return
+        doubt, shape = found.disagreement, (slide.height, slide.width)
+        known = self._places
+        visited = known.setdefault(slide.id, [])
+        self._searching = True
+
+        def go(place: tuple[float, float] | None) -> None:
+            self._searching = False
+            current = self._session.current
+            if known is not self._places or current is None or current.id != slide.id:
+                return
+            if place is not None:
+                visited.append(place)
+                self.found.emit(*place)
+                return
+            count = len(visited)
+            seen = f"you have seen {count} place{'' if count == 1 else 's'}" if count else ""
+            self.told.emit(f"Nothing doubtful is left in this slide{seen and f': {seen}'}.")
+
+        def failed(said: str) -> None:
+            self._searching = False
+            self.failed.emit(said)
+
+        self._background.submit(lambda: next_doubt(doubt, shape, tuple(visited)), go, failed)
 
     def judge(self) -> None:
         """Judge the objects of the mask on screen, in a thread."""

@@ -78,6 +78,7 @@ class LayerBinding:
         self._map.failed.connect(self.failed.emit)
         self._shown = False  # whether the pixels on screen are those of the current slide
         self._asked = 0  # slides asked for; an answer to an older question is dropped
+        self._whole = 1.0  # the zoom at which the whole slide is seen
         self._hand_on = False  # a hand is on a threshold
         self._previewing = False
         self._hidden: list[Any] = []
@@ -161,6 +162,12 @@ class LayerBinding:
         if layer is not None:
             layer.visible = False
 
+    def look_at(self, row: float, column: float) -> None:
+        """Bring a place into the middle, and near enough that a quarter of the slide fills it."""
+        if self._shown:
+            self._viewer.camera.zoom = max(self._viewer.camera.zoom, 4 * self._whole)
+            self.visit(round(row), round(column))
+
     # ---- a threshold under the hand ------------------------------------------------------------
 
     def preview(self, threshold: float) -> None:
@@ -225,6 +232,7 @@ class LayerBinding:
         self._place()
         self._hidden += self._stack.reveal()
         self._viewer.reset_view()
+        self._whole = float(self._viewer.camera.zoom)
         self._dress()
         asked = self._asked
         self._background.later(lambda: self._show_mask(slide) if asked == self._asked else None)

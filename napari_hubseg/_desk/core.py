@@ -111,6 +111,8 @@ class DeskCore:
         for measured in (self.curves, self.tuning, self.doubt, self.truth, self.contour):
             measured.failed.connect(self.failed.emit)
         self.tuning.told.connect(self.told.emit)
+        self.doubt.told.connect(self.told.emit)
+        self.doubt.found.connect(self.layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
         session.told.connect(self.told.emit)
         self.hand.told.connect(self.told.emit)

@@ -30,6 +30,10 @@ class Work(Slides):
         else:
             self.told.emit("There is no truth for this slide: the table that it is in has none.")
 
+    def next_doubt(self) -> None:
+        """Show where members disagree most and nobody has looked yet."""
+        self.doubt.next_place()
+
     def undo(self) -> None:
         """Undo the newest thing done here."""
         self.session.undo()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_hubseg._look import Hint, button
 
@@ -50,9 +50,10 @@ class DoubtState:
 
 
 class DoubtPanel(QWidget):
-    """A button, a line about the slide, and a list."""
+    """Two buttons, a line about the slide, and a list."""
 
     list_requested = Signal()
+    next_requested = Signal()
     visit_requested = Signal(int, int)
 
     def __init__(self) -> None:
@@ -61,6 +62,11 @@ class DoubtPanel(QWidget):
             "list objects",
             "List the objects of the mask, the least sure first (Shift+I)",
             name="list_doubt",
+        )
+        self.next = button(
+            "next doubtful place",
+            "Show where the members disagree most and you have not looked yet (K)",
+            name="next_doubt",
         )
         self.said = Hint(name="doubt")
         self.objects = QListWidget()
@@ -72,9 +78,14 @@ class DoubtPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.go, self.said, self.objects):
+        row = QHBoxLayout()
+        row.addWidget(self.go)
+        row.addWidget(self.next)
+        layout.addLayout(row)
+        for widget in (self.said, self.objects):
             layout.addWidget(widget)
         self.go.clicked.connect(self.list_requested)
+        self.next.clicked.connect(self.next_requested)
         self.objects.currentRowChanged.connect(self._visit)
         self.objects.itemClicked.connect(lambda _: self._visit(self.objects.currentRow()))
         self.show_state(DoubtState())
@@ -83,6 +94,7 @@ class DoubtPanel(QWidget):
         """Show `state`; emits nothing."""
         self.go.setText("judging …" if state.busy else "list objects")
         self.go.setEnabled(state.enabled and not state.busy)
+        self.next.setEnabled(state.enabled)
         self.said.setText(state.said)
         self.said.setVisible(bool(state.said))
         objects = (state.objects or ())[:_SHOWN]

@@ -26,6 +26,7 @@ class DoubtWiring(Wiring):
     def __init__(self, panel: DoubtPanel, section: Section, desk: Desk, do: Do) -> None:
         self._panel, self._section, self._desk = panel, section, desk
         panel.list_requested.connect(do("list_doubt"))
+        panel.next_requested.connect(do("next_doubt"))
         panel.visit_requested.connect(desk.layers.visit)
 
     def deeds(self) -> Mapping[str, Callable[[], object]]:

@@ -94,6 +94,19 @@ def mapped(scene: Scene, make_map: Callable[..., Any]) -> Scene:
     return scene
 
 
+def test_looking_at_a_place_comes_near_and_never_goes_away_from_it(scene: Scene) -> None:
+    camera = scene.viewer.camera
+    scene.viewer.reset_view()
+    whole = camera.zoom
+    scene.layers.look_at(24.0, 96.0)
+    assert camera.zoom == pytest.approx(4 * whole)
+    assert camera.center[1:] == pytest.approx(scene.mask.data_to_world((24, 96)))
+    camera.zoom = 9 * whole
+    scene.layers.look_at(80.0, 8.0)
+    assert camera.zoom == pytest.approx(9 * whole)
+    assert camera.center[1:] == pytest.approx(scene.mask.data_to_world((80, 8)))
+
+
 # ---- what is where -----------------------------------------------------------------------------
 
 

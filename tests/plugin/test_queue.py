@@ -19,6 +19,8 @@ from hubseg.project import Verdict
 from hubseg.queue import QueueRow
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
+from napari_hubseg._background import Background
+from napari_hubseg._doubt import Doubt
 from napari_hubseg._panels.queue_table import QueueTablePanel, QueueTableState
 from napari_hubseg._queue import WAITING, Queue
 from napari_hubseg._queue_model import NOTE
@@ -278,3 +280,44 @@ class TestRows:
         wait(lambda: len(came) == 2)
         assert came["one"].shape == (72, 96, 3)
         assert len(list((session.project.path / "thumbnails").iterdir())) == 2
+
+
+class TestNextDoubtfulPlace:
+    @pytest.fixture
+    def doubt(self, session: ReviewSession, background: Background) -> Iterator[Doubt]:
+        made = Doubt(session, background)
+        yield made
+        made.close()
+
+    def test_each_place_comes_once_the_worst_first_and_then_it_is_said(
+        self, doubt: Doubt, session: ReviewSession, wait: Wait, make_map: Any
+    ) -> None:
+        places: list[tuple[float, float]] = []
+        said: list[str] = []
+        doubt.found.connect(lambda *place: places.append(place))
+        doubt.told.connect(said.append)
+        doubt.next_place()
+        assert "no map yet" in said.pop()
+        disagreement = np.zeros((24, 32), np.float32)
+        disagreement[4:8, 4:8], disagreement[16:20, 24:28] = 90, 140
+        session.show(replace(make_map(session), disagreement=disagreement))
+        for count in (1, 2):
+            doubt.next_place()
+            wait(lambda count=count: len(places) == count)
+        assert places == [pytest.approx((72, 104), abs=12), pytest.approx((24, 24), abs=12)]
+        while not said:
+            before = len(places)
+            doubt.next_place()
+            wait(lambda before=before: bool(said) or len(places) > before)
+        assert said == [
+            f"Nothing doubtful is left in this slide: you have seen {len(places)} places."
+        ]
+
+    def test_one_member_cannot_disagree(
+        self, doubt: Doubt, session: ReviewSession, make_map: Any
+    ) -> None:
+        said: list[str] = []
+        doubt.told.connect(said.append)
+        session.show(replace(make_map(session), disagreement=None))
+        doubt.next_place()
+        assert said == ["One member cannot disagree: run at least two to find doubtful places."]
