@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_hubseg._brush import camera
 from napari_hubseg._drawing import MaskDrawing
 from napari_hubseg._map_drawing import MapDrawing
 from napari_hubseg._overlay import STROKE, heat, limits, mask_colours, preview
@@ -141,7 +142,7 @@ class LayerBinding:
         """Bring a place of the slide, in px, into the middle of the view."""
         mask = self._stack.get("mask")
         if mask is not None:
-            self._viewer.camera.center = (0.0, *map(float, mask.data_to_world((row, column))))
+            camera(self._viewer).center = (0.0, *map(float, mask.data_to_world((row, column))))
 
     def show_truth(self, contour: NDArray[np.uint8]) -> None:
         """Show the contour of the truth over the slide, uint8 (H, W): 1 along it."""
@@ -165,7 +166,8 @@ class LayerBinding:
     def look_at(self, row: float, column: float) -> None:
         """Bring a place into the middle, and near enough that a quarter of the slide fills it."""
         if self._shown:
-            self._viewer.camera.zoom = max(self._viewer.camera.zoom, 4 * self._whole)
+            seen = camera(self._viewer)
+            seen.zoom = max(seen.zoom, 4 * self._whole)
             self.visit(round(row), round(column))
 
     # ---- a threshold under the hand ------------------------------------------------------------
@@ -232,7 +234,7 @@ class LayerBinding:
         self._place()
         self._hidden += self._stack.reveal()
         self._viewer.reset_view()
-        self._whole = float(self._viewer.camera.zoom)
+        self._whole = float(camera(self._viewer).zoom)
         self._dress()
         asked = self._asked
         self._background.later(lambda: self._show_mask(slide) if asked == self._asked else None)

@@ -17,6 +17,7 @@ from hubseg.cleanup import Cleanup
 from hubseg.edits import ADD, ERASE
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
+from napari_hubseg._brush import camera as camera_of
 from napari_hubseg._derivation import Derivation
 from napari_hubseg._layers import LayerBinding
 from napari_hubseg._overlay import ABOVE_ALL, BELOW_ALL, EDGE, STROKE
@@ -95,16 +96,16 @@ def mapped(scene: Scene, make_map: Callable[..., Any]) -> Scene:
 
 
 def test_looking_at_a_place_comes_near_and_never_goes_away_from_it(scene: Scene) -> None:
-    camera = scene.viewer.camera
+    camera = camera_of(scene.viewer)
     scene.viewer.reset_view()
     whole = camera.zoom
     scene.layers.look_at(24.0, 96.0)
     assert camera.zoom == pytest.approx(4 * whole)
-    assert camera.center[1:] == pytest.approx(scene.mask.data_to_world((24, 96)))
+    assert camera.center[-2:] == pytest.approx(scene.mask.data_to_world((24, 96)))
     camera.zoom = 9 * whole
     scene.layers.look_at(80.0, 8.0)
     assert camera.zoom == pytest.approx(9 * whole)
-    assert camera.center[1:] == pytest.approx(scene.mask.data_to_world((80, 8)))
+    assert camera.center[-2:] == pytest.approx(scene.mask.data_to_world((80, 8)))
 
 
 # ---- what is where -----------------------------------------------------------------------------
