@@ -178,10 +178,10 @@ class Window:
         layers, mask = self.desk.layers, self.viewer.layers[-1]
         for value in np.linspace(90, 160, 60):
             begun = time.perf_counter()
-            layers.preview(float(value))
+            layers.looks.preview(float(value))
             ticks.append(1e3 * (time.perf_counter() - begun))
             rest(15)
-        layers.rest()
+        layers.looks.rest()
         layers.take_tool("brush")
         for number in range(40):
             begun = time.perf_counter()

@@ -25,6 +25,8 @@ class Action:
         How the command palette calls it.
     key
         Its shortcut, as napari spells keys.
+    held
+        Whether it lasts as long as the key is down; from the palette it is switched on and off.
     on_mask
         Whether the key belongs to napari's labels layers and is taken on our mask layer only.
     """
@@ -33,6 +35,7 @@ class Action:
     title: str
     key: str
     on_mask: bool = False
+    held: bool = False
 
 
 ACTIONS = (
@@ -58,6 +61,10 @@ ACTIONS = (
     Action("next_doubt", "Next doubtful place", "K"),
     Action("next_view", "Next view: fill, outline, probability", "H"),
     Action("toggle_truth", "Show or hide the truth's contour", "U"),
+    Action("peek", "Peek under the overlay", "K", held=True),
+    Action("fainter", "Overlay: fainter", "Shift-F"),
+    Action("stronger", "Overlay: stronger", "Shift-B"),
+    Action("compare", "Compare with this threshold", "Shift-R"),
     Action("take_move", "Move the view", "G"),
     Action("take_brush", "Brush: add to the mask", "D"),
     Action("take_eraser", "Eraser: take from the mask", "S"),

@@ -14,7 +14,7 @@ from qtpy.QtGui import QKeySequence
 from napari_hubseg._actions import ACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari.components import ViewerModel
     from qtpy.QtGui import QKeyEvent
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["bind", "spelled", "unbind"]
 
 
-def bind(viewer: ViewerModel, do: Callable[[str], object]) -> None:
-    """Bind every action's key in the viewer, where it comes after those of the active layer."""
+def bind(
+    viewer: ViewerModel, do: Callable[[str], object], hold: Callable[[str, bool], object]
+) -> None:
+    """Bind every action's key in the viewer, where it comes after those of the active layer.
+
+    Parameters
+    ----------
+    viewer
+        Where keys are pressed.
+    do
+        Does an action by its name.
+    hold
+        Does one that is held, and ends it: name, whether the key is down.
+    """
 
     def bound(name: str) -> Callable[[object], None]:
         def press(_: object) -> None:  # napari would call what it returns when the key is let go
@@ -31,8 +43,17 @@ def bind(viewer: ViewerModel, do: Callable[[str], object]) -> None:
 
         return press
 
+    def held(name: str) -> Callable[[object], Iterator[None]]:
+        def press(_: object) -> Iterator[None]:
+            hold(name, True)
+            yield  # until the key is let go
+            hold(name, False)
+
+        return press
+
     for action in ACTIONS:
-        viewer.bind_key(action.key, bound(action.name), overwrite=True)
+        made = held(action.name) if action.held else bound(action.name)
+        viewer.bind_key(action.key, made, overwrite=True)
 
 
 def unbind(viewer: ViewerModel) -> None:

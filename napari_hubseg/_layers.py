@@ -1,8 +1,9 @@
 """The layers of the slide on screen: shows in them what the session holds, and takes strokes.
 
 Responsible for everything that happens to napari layers, together with the stack that makes them
-(:mod:`napari_hubseg._stack`). Full-size work runs in threads; the GUI thread writes the result in
-place. Does not know panels, what a threshold means, or the disk.
+(:mod:`napari_hubseg._stack`) and with their looks (:mod:`napari_hubseg._looks`). Full-size work
+runs in threads; the GUI thread writes the result in place. Does not know panels, what a threshold
+means, or the disk.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from psygnal import Signal
 
 from napari_hubseg._brush import camera
 from napari_hubseg._drawing import MaskDrawing
+from napari_hubseg._looks import Looks
 from napari_hubseg._map_drawing import MapDrawing
-from napari_hubseg._overlay import STROKE, heat, limits, mask_colours, preview
+from napari_hubseg._overlay import STROKE
 from napari_hubseg._pixels import pixels
 from napari_hubseg._sketch import Sketch
 from napari_hubseg._stack import LayerStack
@@ -70,20 +72,17 @@ class LayerBinding:
         self._background = background
         self._keys = keys
         self._stack = LayerStack(viewer, self._equip)
+        self.looks = Looks(session, self._stack)
         self._drawing = MaskDrawing(session, self._stack, background)
         self.sketch = Sketch(self._stack, self._drawing.draw)
-        self._drawing.finished.connect(self._end_preview)
+        self._drawing.finished.connect(self.looks.end_preview)
         self._drawing.failed.connect(self.failed.emit)
         self._map = MapDrawing(session, self._stack, background)
         self._map.finished.connect(self._map_is_there)
         self._map.failed.connect(self.failed.emit)
-        self._shown = False  # whether the pixels on screen are those of the current slide
         self._asked = 0  # slides asked for; an answer to an older question is dropped
         self._whole = 1.0  # the zoom at which the whole slide is seen
-        self._hand_on = False  # a hand is on a threshold
-        self._previewing = False
         self._hidden: list[Any] = []
-        self.view = "fill"
         self._connections = (
             (session.slide_changed, self._ask_pixels),
             (session.facts_changed, self._place),
@@ -133,10 +132,8 @@ class LayerBinding:
 
     def set_view(self, view: str) -> None:
         """Show the mask as "fill" or "outline", or the "probability" above the threshold."""
-        self.view = view
         self._restore()
-        self._dress()
-        self.tool_changed.emit()
+        self.looks.set_view(view)
 
     def visit(self, row: int, column: int) -> None:
         """Bring a place of the slide, in px, into the middle of the view."""
@@ -144,69 +141,46 @@ class LayerBinding:
         if mask is not None:
             camera(self._viewer).center = (0.0, *map(float, mask.data_to_world((row, column))))
 
-    def show_truth(self, contour: NDArray[np.uint8]) -> None:
-        """Show the contour of the truth over the slide, uint8 (H, W): 1 along it."""
-        self._stack.put("truth", contour)
+    def show_contour(self, name: str, contour: NDArray[np.uint8]) -> None:
+        """Show a contour over the slide, "truth" or "reference": uint8 (H, W), 1 along it."""
+        self._stack.put(name, contour)
         self._place()
-        self.reveal_truth()
+        self.reveal_contour(name)
 
-    def reveal_truth(self) -> bool:
+    def reveal_contour(self, name: str) -> bool:
         """Show the contour that was drawn last; False where its layer is gone."""
-        layer = self._stack.get("truth")
+        layer = self._stack.get(name)
         if layer is not None:
             layer.visible = True
+            self.looks.dress()
         return layer is not None
 
-    def hide_truth(self) -> None:
-        """Take the contour of the truth away."""
-        layer = self._stack.get("truth")
+    def hide_contour(self, name: str) -> None:
+        """Take a contour away."""
+        layer = self._stack.get(name)
         if layer is not None:
             layer.visible = False
 
     def look_at(self, row: float, column: float) -> None:
         """Bring a place into the middle, and near enough that a quarter of the slide fills it."""
-        if self._shown:
+        if self.looks.shown:
             seen = camera(self._viewer)
             seen.zoom = max(seen.zoom, 4 * self._whole)
             self.visit(round(row), round(column))
-
-    # ---- a threshold under the hand ------------------------------------------------------------
-
-    def preview(self, threshold: float) -> None:
-        """Show at once what a threshold (0-255) would give: only what the GPU draws changes."""
-        layer = self._stack.get("probability")
-        if layer is None or self._session.probability is None or not self._shown:
-            return
-        self._hand_on = True
-        with layer.events.thumbnail.blocker():  # the layer list would be painted at every step
-            layer.contrast_limits = limits(threshold, self.view)
-        if not self._previewing:
-            self._previewing = True
-            self._dress()
-
-    def rest(self) -> None:
-        """Say that the hand rests: the preview ends when the mask has been drawn again."""
-        self._hand_on = False
-        if not self._session.mask_is_stale:
-            self._end_preview()
-
-    def _end_preview(self) -> None:
-        if self._previewing and not self._hand_on:
-            self._previewing = False
-            self._dress()
 
     # ---- the slide -----------------------------------------------------------------------------
 
     def _ask_pixels(self, slide: Slide | None) -> None:
         self._asked += 1
         asked = self._asked
-        self._shown = self._previewing = self._hand_on = False
+        self.looks.forget()
         self._drawing.slide = self._map.slide = ""
         for name in ("probability", "disagreement", "mask"):
             layer = self._stack.get(name)
             if layer is not None and layer.visible and not self._stack.empty:
                 layer.visible = False  # what is drawn belongs to another slide
-                self._hidden.append(layer)
+                if name != "probability":  # that one is shown where the view asks for it
+                    self._hidden.append(layer)
         if slide is None:
             return
 
@@ -226,16 +200,17 @@ class LayerBinding:
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
         shape = (slide.height, slide.width)
-        self._shown = True
+        self.looks.shown = True
         self._stack.put("slide", read)
         for name, size in (("probability", shape), ("disagreement", (3, 3)), ("mask", shape)):
             kind = np.uint8 if name == "mask" else np.float32
             self._stack.put(name, np.zeros(size, kind))
+        self._stack.empty_contours(shape)
         self._place()
         self._hidden += self._stack.reveal()
         self._viewer.reset_view()
         self._whole = float(camera(self._viewer).zoom)
-        self._dress()
+        self.looks.dress()
         asked = self._asked
         self._background.later(lambda: self._show_mask(slide) if asked == self._asked else None)
 
@@ -251,18 +226,19 @@ class LayerBinding:
 
     def _restore(self) -> None:
         """Make again what a person has deleted."""
-        if self._shown and not self._stack.complete:
+        if self.looks.shown and not self._stack.complete:
             self._ask_pixels(self._session.current)
 
     def _place(self) -> None:
         """Give all layers the slide's pixel size."""
         slide = self._session.current
-        if slide is not None and self._shown:
+        if slide is not None and self.looks.shown:
             self._stack.place((slide.height, slide.width), slide.um_per_px)
 
     def _equip(self, mask: Any) -> None:
         """Listen to a new mask layer, and bind its keys."""
         self._drawing.equip(mask)
+        self.looks.follow(mask)
         mask.events.mode.connect(self._tell_tool)
         mask.events.brush_size.connect(self._tell_tool)
         for key, function in self._keys.items():
@@ -273,37 +249,12 @@ class LayerBinding:
     def _ask_overlay(self, found: ProbabilityMap | None) -> None:
         if found is not None:
             self._map.draw()
-        elif self._shown:
-            self._dress()
+        elif self.looks.shown:
+            self.looks.dress()
 
     def _map_is_there(self) -> None:
         self._place()
-        self._dress()
-
-    # ---- looks ---------------------------------------------------------------------------------
-
-    def _dress(self) -> None:
-        """Show and hide layers as view and preview ask, and give them their colours."""
-        mask, probability = self._stack.get("mask"), self._stack.get("probability")
-        if mask is not None:
-            colours = mask_colours(self.view)
-            if mask.colormap.name != colours.name:
-                mask.colormap = colours
-            # other colours would cost a new slice of the mask and a new texture: opacity does not
-            opacity = 0.0 if self._previewing else 1.0
-            if mask.opacity != opacity and not self._stack.empty:
-                mask.opacity = opacity
-        if probability is not None:
-            map_colours = heat() if self.view == "probability" else preview(self.view)
-            if probability.colormap.name != map_colours.name:
-                probability.colormap = map_colours
-            wanted = limits(self._session.threshold, self.view)
-            if not self._hand_on and tuple(probability.contrast_limits) != wanted:
-                probability.contrast_limits = wanted  # costs the whole canvas, also when hidden
-            asked = self._previewing or self.view == "probability"
-            visible = asked and self._shown and self._session.probability is not None
-            if probability.visible != visible:
-                probability.visible = visible
+        self.looks.dress()
 
     def _tell_tool(self) -> None:
         self.tool_changed.emit()
@@ -311,13 +262,14 @@ class LayerBinding:
     def close(self) -> None:
         """Let go of session and viewer; the layers stay where they are."""
         self._asked += 1
-        self._shown = False
+        self.looks.shown = False
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._drawing.close()
         self._map.close()
         mask = self._stack.get("mask")
         if mask is not None:
+            self.looks.let_go(mask)
             mask.events.mode.disconnect(self._tell_tool)
             mask.events.brush_size.disconnect(self._tell_tool)
             for key in self._keys:

@@ -28,23 +28,31 @@ __all__ = [
     "BELOW_ALL",
     "EDGE",
     "INSIDE",
+    "REFERENCE",
     "STROKE",
+    "TRUTH_RGB",
     "burn",
+    "compare_colours",
+    "compare_limits",
+    "contour",
+    "contour_colours",
     "drawn",
     "edge_width",
     "heat",
     "limits",
     "mask_colours",
     "preview",
-    "truth_colours",
 ]
 
 INSIDE, EDGE = 1, 2
 STROKE = 3  # what a brush paints with, until the stroke has become part of the mask
 BELOW_ALL, ABOVE_ALL = -1.0, 256.0  # what no threshold on 0-255 leaves inside, or outside
 _RGB = (0.0, 0.835, 0.796)  # cyan: neither PAS, H&E nor DAB paints tissue with it
-_TRUTH = tuple(value / 255 for value in TRUTH)
+TRUTH_RGB = (TRUTH[0] / 255, TRUTH[1] / 255, TRUTH[2] / 255)
+REFERENCE = (1.0, 0.58, 0.0)  # orange: the mask that is compared with
+_MORE = (0.45, 1.0, 0.15)
 _TINT = 0.34
+_TABLE = 1024  # entries of vispy's table of colours
 # A threshold as a pair of contrast limits. Below 256 float32 steps between them (1/128 at 256)
 # napari would scale the whole map anew for every threshold, instead of telling the GPU two numbers.
 _STEP = 1 / 64
@@ -71,6 +79,12 @@ def drawn(mask: NDArray[np.bool_], width: int) -> NDArray[np.uint8]:
     inner = cv2.erode(values, np.ones((side, side), np.uint8))
     edged: NDArray[np.uint8] = (values << 1) - inner  # 2 - 0 along the edge, 2 - 1 inside
     return edged
+
+
+def contour(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the outline of a mask, bool (h, w): 1 along it, inside, as wide as when drawn."""
+    line: NDArray[np.uint8] = (drawn(mask, edge_width(mask.shape)) == EDGE).view(np.uint8)
+    return line
 
 
 def burn(
@@ -114,6 +128,33 @@ def preview(view: str) -> Colormap:
     )
 
 
+def compare_limits(threshold: float, reference: float) -> tuple[float, float]:
+    """Return the contrast limits that draw a threshold (0-255) against another one.
+
+    The band between the two fills all entries of the GPU's table of colours but the first, which
+    is outside, and the last, which is above both: exact for maps of whole levels.
+    """
+    low, high = sorted((threshold, reference))
+    return low, max(low + (high - low) * _TABLE / (_TABLE - 1.5), low + _STEP)
+
+
+def compare_colours(threshold: float, reference: float) -> Colormap:
+    """Return the colours of a map of which two thresholds (0-255) are shown.
+
+    Above both it is tinted as the mask. In between, in the reference's colour where only the
+    reference has it, and green where only the other one does.
+    """
+    if threshold == reference:
+        return preview("fill")
+    band, name = (REFERENCE, "less") if threshold > reference else (_MORE, "more")
+    share = 0.5 / _TABLE
+    return Colormap(
+        [(*band, 0.0), (*band, 0.5), (*band, 0.5), (*_RGB, _TINT)],
+        controls=[0.0, share, 1.0 - share, 1.0],
+        name=f"hubseg-{name}",
+    )
+
+
 def heat() -> Colormap:
     """Return the colours of the probability above the threshold: from just inside to certain."""
     return Colormap(
@@ -143,7 +184,7 @@ def mask_colours(view: str) -> Any:
     )
 
 
-def truth_colours() -> Any:
-    """Return the colours of the truth's contour: yellow along it, nothing elsewhere."""
-    colours = {None: (*_TRUTH, 1.0), 0: (0.0, 0.0, 0.0, 0.0), 1: (*_TRUTH, 1.0)}
-    return DirectLabelColormap(name="hubseg-truth", color_dict=colours)
+def contour_colours(name: str, rgb: tuple[float, float, float]) -> Any:
+    """Return the colours of a contour: 1 along it, nothing elsewhere."""
+    colours = {None: (*rgb, 1.0), 0: (0.0, 0.0, 0.0, 0.0), 1: (*rgb, 1.0)}
+    return DirectLabelColormap(name=f"hubseg-{name}", color_dict=colours)

@@ -1,6 +1,7 @@
 """The layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
 
-Under the mask there is one more while a person looks at it: the truth.
+Under the mask there are contours while a person looks at them: the truth, the reference of a
+comparison.
 
 Responsible for making them, for their order, their pixel size and for knowing which of them still
 stand in the viewer. Layers are held by identity: a person may rename them. Does not know what is
@@ -14,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_hubseg._overlay import ABOVE_ALL, STROKE, mask_colours, preview, truth_colours
+from napari_hubseg._overlay import (
+    ABOVE_ALL,
+    REFERENCE,
+    STROKE,
+    TRUTH_RGB,
+    contour_colours,
+    mask_colours,
+    preview,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "LayerStack", "redraw"]
 
-NAMES = ("slide", "probability", "disagreement", "truth", "mask")
-_ALWAYS = tuple(name for name in NAMES if name != "truth")
+_CONTOURS = {"reference": REFERENCE, "truth": TRUTH_RGB}  # looked at, never worked on
+NAMES = ("slide", "probability", "disagreement", *_CONTOURS, "mask")
+_ALWAYS = tuple(name for name in NAMES if name not in _CONTOURS)
 _BRUSH = 20  # px
 _OPACITY = {"slide": 1.0, "probability": 1.0, "disagreement": 0.6, "mask": 1.0}
 # Shape and kind of values as slides have them: 3 px, because Mesa's software renderer compiles
@@ -141,8 +151,15 @@ class LayerStack:
         self._viewer.layers.insert(min(places, default=len(self._viewer.layers)), layer)
         if name == "mask":
             self._made(layer)
-        elif name == "truth":  # it is looked at, never worked on
+        elif name in _CONTOURS:
             self._viewer.layers.selection.active = active
+
+    def empty_contours(self, shape: tuple[int, int]) -> None:
+        """Let go of contours of another size than (height, width): the view is fitted to them."""
+        for name in _CONTOURS:
+            layer = self.get(name)
+            if layer is not None and layer.data.shape != shape:
+                self.put(name, np.zeros((3, 3), np.uint8))
 
     def place(self, shape: tuple[int, int], um_per_px: float | None) -> None:
         """Give all layers the pixel size of a slide.
@@ -222,8 +239,9 @@ class LayerStack:
                     visible=False,
                     **place,
                 )
-            case "truth":
-                made = Labels(data, colormap=truth_colours(), opacity=1.0, visible=False, **place)
+            case "reference" | "truth":
+                colours = contour_colours(name, _CONTOURS[name])
+                made = Labels(data, colormap=colours, opacity=1.0, visible=False, **place)
                 made.editable = False
                 return made
         layer = Labels(data, colormap=mask_colours("fill"), opacity=1.0, **place)

@@ -149,7 +149,7 @@ def correct_state(desk: DeskCore, step: str) -> CorrectState:
         tool=desk.hand.tool,
         size=desk.brushes.size,
         on_screen=desk.brushes.on_screen,
-        view=desk.layers.view,
+        view=desk.layers.looks.view,
         has_truth=desk.truth.known,
         truth_shown=desk.contour.shown,
         undo_text=session.undo_text if session.can_undo else "",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from psygnal import Signal
 
 from hubseg.formats.rle import decode
-from napari_hubseg._overlay import EDGE, drawn, edge_width
+from napari_hubseg._overlay import contour
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.session import ReviewSession
@@ -92,7 +92,7 @@ class TruthContour:
         self._on_screen = ""  # the slide whose pixels are
         self._drawn: NDArray[np.bool_] | None = None  # the truth whose contour is in the layer
         self.shown = False
-        truth.changed.connect(self._draw)
+        truth.changed.connect(self._follow)
         layers.slide_shown.connect(self._is_shown)
 
     def toggle(self) -> None:
@@ -101,6 +101,12 @@ class TruthContour:
         self._draw()
         self.changed.emit()
 
+    def _follow(self) -> None:
+        """Draw what was read; before that, another slide has been chosen."""
+        if self._truth.mask is None:
+            self._on_screen, self._drawn = "", None
+        self._draw()
+
     def _is_shown(self, slide_id: str) -> None:
         self._on_screen = slide_id
         self._draw()
@@ -108,29 +114,22 @@ class TruthContour:
     def _draw(self) -> None:
         """Draw the contour in a thread, once the slide it belongs to can be seen."""
         truth = self._truth.mask
-        if truth is None:  # another slide has been chosen
-            self._on_screen, self._drawn = "", None
         if truth is None or not self.shown:
-            self._layers.hide_truth()
+            self._layers.hide_contour("truth")
             return
         if not self._on_screen:
             return
-        if truth is self._drawn and self._layers.reveal_truth():
+        if truth is self._drawn and self._layers.reveal_contour("truth"):
             return
 
-        def show(contour: NDArray[np.uint8]) -> None:
+        def show(line: NDArray[np.uint8]) -> None:
             if truth is self._truth.mask and self.shown and self._on_screen:
                 self._drawn = truth
-                self._layers.show_truth(contour)
+                self._layers.show_contour("truth", line)
 
-        self._background.submit(lambda: _contour(truth), show, self.failed.emit)
+        self._background.submit(lambda: contour(truth), show, self.failed.emit)
 
     def close(self) -> None:
         """Stop listening."""
-        self._truth.changed.disconnect(self._draw)
+        self._truth.changed.disconnect(self._follow)
         self._layers.slide_shown.disconnect(self._is_shown)
-
-
-def _contour(truth: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return the contour of a mask, uint8 (H, W): 1 along it, inside."""
-    return np.asarray(drawn(truth, edge_width(truth.shape)) == EDGE, np.uint8)

@@ -27,6 +27,7 @@ from napari_hubseg._panels.ensemble import EnsemblePanel
 from napari_hubseg._panels.export import ExportPanel
 from napari_hubseg._panels.facts import FactsPanel
 from napari_hubseg._panels.message import MessageStrip
+from napari_hubseg._panels.overlay import OverlayPanel
 from napari_hubseg._panels.queue import QueuePanel
 from napari_hubseg._panels.queue_table import QueueTablePanel
 from napari_hubseg._panels.start import StartPanel
@@ -69,6 +70,7 @@ class HubSegWidget(QWidget):
         self._wirings = self._wire()
         self._deeds = self._name_deeds()
         self._named = {action.key: action.name for action in ACTIONS}
+        self._held = {action.key: action.name for action in ACTIONS if action.held}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
         self._due.setInterval(0)
@@ -76,7 +78,7 @@ class HubSegWidget(QWidget):
         self.desk.changed.connect(self._look_again)
         self.desk.failed.connect(self._complain)
         self.desk.told.connect(self._tell)
-        _keys.bind(viewer, self.do)
+        _keys.bind(viewer, self.do, self.desk.hold)
         self._watch = WindowWatch(self)
         self._watch.asked.connect(self.desk.background.hold)
         self._watch.stayed.connect(self.desk.background.release)
@@ -119,6 +121,7 @@ class HubSegWidget(QWidget):
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
         self.queue_table = QueueTablePanel()
         rows = Section("Queue", self.queue_table)
+        self.overlay = OverlayPanel()
         self.sections = {
             "ensemble": Section("Ensemble", self.ensemble, expanded=True),
             "calibrate": Section("Calibrate", self.calibrate),
@@ -131,7 +134,7 @@ class HubSegWidget(QWidget):
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(8)
         above = (self.start, self.queue, rows)
-        below = (self.facts, self.thresholds, self.correct)
+        below = (self.facts, self.thresholds, self.overlay, self.correct)
         for panel in (*above, *below, *self.sections.values()):
             column.addWidget(panel)
         column.addStretch(1)
@@ -162,6 +165,7 @@ class HubSegWidget(QWidget):
             ),
             _wiring.FactsWiring(self.facts, desk, do),
             _wiring.ThresholdsWiring(self.thresholds, desk, do),
+            _wiring.OverlayWiring(self.overlay, desk, do),
             _wiring.CorrectWiring(self.correct, desk, do),
             _wiring.EnsembleWiring(self.ensemble, sections["ensemble"], desk, do),
             _wiring.CalibrateWiring(self.calibrate, sections["calibrate"], desk, do),
@@ -186,14 +190,24 @@ class HubSegWidget(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Do what a key stands for, when no child had a use for it."""
-        deed = (
-            None if event is None or event.isAutoRepeat() else self._named.get(_keys.spelled(event))
-        )
-        if event is None or deed is None:
+        key = "" if event is None or event.isAutoRepeat() else _keys.spelled(event)
+        if event is None or key not in self._named:
             super().keyPressEvent(event)
+            return
+        event.accept()
+        if key in self._held:
+            self.desk.hold(self._held[key], True)
         else:
-            event.accept()
-            self.do(deed)
+            self.do(self._named[key])
+
+    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
+        """End what lasts as long as its key is down."""
+        key = "" if event is None or event.isAutoRepeat() else _keys.spelled(event)
+        if event is None or key not in self._held:
+            super().keyReleaseEvent(event)
+            return
+        event.accept()
+        self.desk.hold(self._held[key], False)
 
     # ---- showing -------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from psygnal import Signal
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
 from napari_hubseg._brush import BrushSizes
+from napari_hubseg._comparison import Comparison
 from napari_hubseg._curves import CurveWatch
 from napari_hubseg._derivation import Derivation
 from napari_hubseg._doubt import Doubt
@@ -68,6 +69,7 @@ class DeskCore:
         self.queue = Queue(self.session)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
         self.contour = TruthContour(self.truth, self.layers, self.background)
+        self.comparison = Comparison(self.session, self.layers, self.background)
         self.hand = ToolHand(self.session, self.layers, viewer, self.background)
         self.brushes = BrushSizes(self.layers, viewer)
         engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
@@ -100,6 +102,8 @@ class DeskCore:
             self.doubt.changed,
             self.queue.changed,
             self.layers.tool_changed,
+            self.layers.looks.changed,
+            self.comparison.changed,
             self.hand.changed,
             self.brushes.changed,
             self.ensemble.changed,
@@ -108,7 +112,8 @@ class DeskCore:
             fact.connect(self._tell)
         for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
             part.failed.connect(self.failed.emit)
-        for measured in (self.curves, self.tuning, self.doubt, self.truth, self.contour):
+        watches = (self.curves, self.tuning, self.doubt, self.truth, self.contour, self.comparison)
+        for measured in watches:
             measured.failed.connect(self.failed.emit)
         self.tuning.told.connect(self.told.emit)
         self.doubt.told.connect(self.told.emit)
@@ -149,7 +154,8 @@ class DeskCore:
         self.ensemble.close()
         self.background.close()
         self.contour.close()
-        for measured in (self.derivation, self.curves, self.tuning, self.doubt, self.truth):
+        watches = (self.derivation, self.curves, self.tuning, self.doubt, self.truth)
+        for measured in (*watches, self.comparison):
             measured.close()
         self.queue.close()
         self.hand.close()

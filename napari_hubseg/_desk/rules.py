@@ -25,7 +25,7 @@ class Rules(DeskCore):
             return
         own = self.session.slide_threshold is not None
         self.session.set_threshold(value, scope="slide" if own else "table")
-        self.layers.rest()
+        self.layers.looks.rest()
         self.changed.emit()
 
     def set_organ_threshold(self, organ: Organ, value: float) -> None:

@@ -15,13 +15,36 @@ if TYPE_CHECKING:
 
 __all__ = ["Work"]
 
+_OPACITY_STEP = 0.1
+
 
 class Work(Slides):
     """Correct and decide."""
 
     def next_view(self) -> None:
         """Show the mask in the next way: fill, outline, probability."""
-        self.layers.set_view(VIEWS[(VIEWS.index(self.layers.view) + 1) % len(VIEWS)])
+        self.layers.set_view(VIEWS[(VIEWS.index(self.layers.looks.view) + 1) % len(VIEWS)])
+
+    def peek(self) -> None:
+        """Show the tissue without anything over it, or all of it again."""
+        self.layers.looks.peek(not self.layers.looks.peeking)
+
+    def hold(self, name: str, down: bool) -> None:
+        """Begin or end an action that lasts as long as its key is down."""
+        if name == "peek":
+            self.layers.looks.peek(down)
+
+    def fainter(self) -> None:
+        """Lay mask and map more faintly over the tissue."""
+        self.layers.looks.set_opacity(self.layers.looks.opacity - _OPACITY_STEP)
+
+    def stronger(self) -> None:
+        """Lay mask and map more strongly over the tissue."""
+        self.layers.looks.set_opacity(self.layers.looks.opacity + _OPACITY_STEP)
+
+    def compare(self) -> None:
+        """Keep the threshold on screen as the reference for others, or stop comparing."""
+        self.comparison.toggle()
 
     def toggle_truth(self) -> None:
         """Show the contour of the truth, or take it away."""

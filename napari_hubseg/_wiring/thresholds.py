@@ -24,7 +24,7 @@ class ThresholdsWiring(Wiring):
     def __init__(self, panel: ThresholdsPanel, desk: Desk, do: Do) -> None:
         self._panel, self._desk = panel, desk
         panel.reset_requested.connect(do("reset_threshold"))
-        panel.previewed.connect(desk.layers.preview)
+        panel.previewed.connect(desk.layers.looks.preview)
         panel.threshold_requested.connect(desk.set_threshold)
         panel.organ_threshold_requested.connect(desk.set_organ_threshold)
         panel.this_slide_only_requested.connect(lambda _: desk.this_slide_only())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hubseg.edits import Edits, Window
 
-__all__ = ["LiveMask", "MaskRequest"]
+__all__ = ["Difference", "LiveMask", "MaskRequest"]
 
 _STAMPS = count(1)  # never the same twice in a process: an answer fits one slide only
 
@@ -62,6 +62,43 @@ class MaskRequest:
         cleaned = self.cleanup.apply(mask)
         self._cleaned[:] = [cleaned]  # painting needs it again, window by window
         return self.edits.resolve(cleaned)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one mask has that another has not.
+
+    Attributes
+    ----------
+    more, less
+        Share of the slide, 0-1, that only the mask has, and that only the reference has.
+    dice
+        Dice of the two, 0-1; 1 where both are empty.
+    """
+
+    more: float
+    less: float
+    dice: float
+
+    @classmethod
+    def between(cls, mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> Difference:
+        """Compare two masks, bool (H, W) each.
+
+        Raises
+        ------
+        ValueError
+            When they differ in size.
+        """
+        if mask.shape != reference.shape:
+            raise ValueError(
+                f"The mask is {mask.shape} and the reference {reference.shape} px: both must be "
+                "of one slide."
+            )
+        size = max(1, mask.size)
+        one, other = int(np.count_nonzero(mask)), int(np.count_nonzero(reference))
+        both = int(np.count_nonzero(mask & reference))
+        dice = 2 * both / (one + other) if one + other else 1.0
+        return cls((one - both) / size, (other - both) / size, dice)
 
 
 class LiveMask:

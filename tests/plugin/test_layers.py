@@ -15,12 +15,14 @@ from napari.components import ViewerModel
 
 from hubseg.cleanup import Cleanup
 from hubseg.edits import ADD, ERASE
+from hubseg.mask import Difference
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
 from napari_hubseg._brush import camera as camera_of
+from napari_hubseg._comparison import Comparison
 from napari_hubseg._derivation import Derivation
 from napari_hubseg._layers import LayerBinding
-from napari_hubseg._overlay import ABOVE_ALL, BELOW_ALL, EDGE, STROKE
+from napari_hubseg._overlay import ABOVE_ALL, BELOW_ALL, EDGE, STROKE, drawn, edge_width
 from napari_hubseg._stack import LayerStack
 from napari_hubseg._strokes import stroke
 from napari_hubseg._truth import Truth
@@ -319,7 +321,7 @@ def test_dragging_changes_what_is_drawn_and_no_array(mapped: Scene) -> None:
     probability = mapped.layer("probability")
     arrays = (probability.data, mapped.mask.data, mapped.mask.data.copy())
     for threshold in (100.0, 150.0, 200.0):
-        mapped.layers.preview(threshold)
+        mapped.layers.looks.preview(threshold)
         assert probability.contrast_limits[0] == threshold
     assert probability.visible
     assert (probability.data is arrays[0], mapped.mask.data is arrays[1]) == (True, True)
@@ -344,11 +346,14 @@ def large(table: Path, scene: Scene, make_map: Callable[..., Any]) -> Scene:
     return scene
 
 
-@pytest.mark.parametrize("view", ["fill", "outline", "probability"])
+@pytest.mark.parametrize("view", ["fill", "outline", "probability", "compare"])
 def test_a_step_of_the_hand_allocates_no_array_of_the_slides_size(large: Scene, view: str) -> None:
     """From one threshold to the next the GPU is told two numbers: at low ones and at high ones."""
-    large.layers.set_view(view)
-    large.layers.preview(90.0)  # the first step shows the layer
+    if view == "compare":
+        large.layers.looks.compare(100.0)
+    else:
+        large.layers.set_view(view)
+    large.layers.looks.preview(90.0)  # the first step shows the layer
     told: list[str] = []
     for layer in large.viewer.layers:
         layer.events.connect(lambda event: told.append(event.type))
@@ -358,18 +363,18 @@ def test_a_step_of_the_hand_allocates_no_array_of_the_slides_size(large: Scene, 
         for threshold in (0.0, 1.0, 15.0, 63.0, 64.0, 127.0, 128.0, 254.0, 255.0):
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
-            large.layers.preview(threshold)
+            large.layers.looks.preview(threshold)
             heaviest = max(heaviest, tracemalloc.get_traced_memory()[1] - before)
     finally:
         tracemalloc.stop()
     assert heaviest < LARGE[0] * LARGE[1]  # one byte a pixel
-    assert set(told) <= {"contrast_limits"}
+    assert set(told) <= {"contrast_limits", *(["colormap"] if view == "compare" else [])}
 
 
 def test_the_mask_takes_over_when_the_hand_rests(mapped: Scene) -> None:
-    mapped.layers.preview(200.0)
+    mapped.layers.looks.preview(200.0)
     mapped.session.set_threshold(200.0)
-    mapped.layers.rest()
+    mapped.layers.looks.rest()
     mapped.settle()
     assert not mapped.layer("probability").visible
     assert mapped.mask.opacity == 1
@@ -377,10 +382,10 @@ def test_the_mask_takes_over_when_the_hand_rests(mapped: Scene) -> None:
 
 
 def test_a_hand_that_comes_back_to_where_it_was_ends_the_preview_too(mapped: Scene) -> None:
-    mapped.layers.preview(200.0)
-    mapped.layers.preview(90.0)
+    mapped.layers.looks.preview(200.0)
+    mapped.layers.looks.preview(90.0)
     mapped.session.set_threshold(90.0)
-    mapped.layers.rest()
+    mapped.layers.looks.rest()
     mapped.settle()
     assert not mapped.layer("probability").visible
     assert mapped.mask.opacity == 1
@@ -389,7 +394,7 @@ def test_a_hand_that_comes_back_to_where_it_was_ends_the_preview_too(mapped: Sce
 def test_a_better_map_does_not_end_the_preview_under_the_hand(
     mapped: Scene, make_map: Callable[..., Any]
 ) -> None:
-    mapped.layers.preview(200.0)
+    mapped.layers.looks.preview(200.0)
     mapped.session.show(make_map(mapped.session))
     mapped.settle()
     assert mapped.layer("probability").visible
@@ -443,6 +448,107 @@ def test_a_map_of_another_slide_is_not_shown(mapped: Scene, make_map: Callable[.
     mapped.settle()
     assert not mapped.mask.data.any()
     assert not mapped.layer("probability").visible
+
+
+# ---- what lies over the tissue -----------------------------------------------------------------
+
+
+def test_peeking_shows_the_bare_tissue_and_then_all_as_it_was(mapped: Scene) -> None:
+    mapped.layer("disagreement").visible = True
+    mapped.layers.looks.set_opacity(0.7)
+    before = {layer.name: layer.opacity for layer in mapped.viewer.layers}
+    assert before == {"slide": 1.0, "probability": 0.7, "disagreement": 0.6, "mask": 0.7}
+    mapped.layers.looks.peek(True)
+    seen = [layer.name for layer in mapped.viewer.layers if layer.opacity]
+    assert seen == ["slide"]
+    mapped.session.set_threshold(200)  # a mask that comes meanwhile does not end it
+    mapped.settle()
+    assert mapped.mask.opacity == 0
+    mapped.layers.looks.peek(False)
+    assert {layer.name: layer.opacity for layer in mapped.viewer.layers} == before
+
+
+def test_who_peeks_while_dragging_sees_the_preview_again(mapped: Scene) -> None:
+    mapped.layers.looks.preview(150.0)
+    mapped.layers.looks.peek(True)
+    mapped.layers.looks.preview(160.0)
+    assert mapped.layer("probability").opacity == 0
+    mapped.layers.looks.peek(False)
+    assert (mapped.layer("probability").opacity, mapped.mask.opacity) == (1, 0)
+    mapped.session.set_threshold(160.0)
+    mapped.layers.looks.rest()
+    mapped.settle()
+    assert mapped.mask.opacity == 1
+
+
+def test_naparis_own_opacity_of_the_mask_is_the_overlays(mapped: Scene) -> None:
+    mapped.mask.opacity = 0.4
+    assert mapped.layers.looks.opacity == 0.4
+    assert mapped.layer("probability").opacity == 0.4
+    mapped.go_to("two")
+    assert mapped.mask.opacity == 0.4
+
+
+@pytest.fixture
+def comparison(mapped: Scene) -> Iterator[Comparison]:
+    """A comparison that begins at threshold 90 of the ramp."""
+    comparison = Comparison(mapped.session, mapped.layers, mapped.background)
+    comparison.toggle()
+    mapped.settle()
+    yield comparison
+    comparison.close()
+
+
+def test_a_reference_stays_while_the_threshold_moves(mapped: Scene, comparison: Comparison) -> None:
+    kept = mapped.session.mask.copy()
+    line = mapped.layer("reference").data.copy()
+    assert np.array_equal(line == 1, drawn(kept, edge_width(kept.shape)) == EDGE)
+    assert comparison.difference == Difference(0, 0, 1)
+    mapped.layers.looks.preview(150.0)
+    assert mapped.layer("probability").contrast_limits[0] == 90.0
+    assert mapped.layer("probability").colormap.name == "hubseg-less"
+    mapped.layers.looks.preview(30.0)
+    assert mapped.layer("probability").contrast_limits[0] == 30.0
+    assert mapped.layer("probability").colormap.name == "hubseg-more"
+    mapped.session.set_threshold(30.0)
+    mapped.layers.looks.rest()
+    mapped.settle()
+    found = comparison.difference
+    assert found is not None
+    assert (found.more, found.less) == ((mapped.session.mask & ~kept).mean(), 0)
+    assert np.array_equal(mapped.layer("reference").data, line)
+    assert mapped.layer("reference").visible
+    assert mapped.layer("probability").visible
+    assert mapped.viewer.layers.selection.active is mapped.mask
+
+
+@pytest.mark.parametrize("how", ["again", "slide"])
+def test_a_comparison_ends_when_it_is_asked_for_again_and_with_its_slide(
+    mapped: Scene, comparison: Comparison, how: str
+) -> None:
+    if how == "again":
+        comparison.toggle()
+    else:
+        mapped.go_to("two")
+    mapped.settle()
+    assert (comparison.threshold, comparison.difference) == (None, None)
+    assert not mapped.layer("reference").visible
+    assert not mapped.layer("probability").visible
+    assert mapped.mask.colormap.name == "hubseg-fill"
+
+
+def test_strokes_count_in_a_comparison(mapped: Scene, comparison: Comparison) -> None:
+    mapped.stroke("brush", (50, 3))
+    mapped.settle()
+    assert comparison.difference is not None
+    assert comparison.difference.more > 0
+
+
+def test_nothing_is_compared_without_a_map(scene: Scene) -> None:
+    comparison = Comparison(scene.session, scene.layers, scene.background)
+    comparison.toggle()
+    assert comparison.threshold is None
+    comparison.close()
 
 
 # ---- strokes -----------------------------------------------------------------------------------

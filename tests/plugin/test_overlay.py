@@ -14,8 +14,12 @@ from napari_hubseg._overlay import (
     BELOW_ALL,
     EDGE,
     INSIDE,
+    REFERENCE,
     STROKE,
     burn,
+    compare_colours,
+    compare_limits,
+    contour,
     drawn,
     edge_width,
     heat,
@@ -96,3 +100,39 @@ def test_a_view_is_a_choice_of_colours(view: str, tint: bool, edge: bool) -> Non
 @pytest.mark.parametrize(("shape", "width"), [((96, 128), 2), ((1200, 1600), 2), ((3000, 3000), 3)])
 def test_an_outline_is_as_wide_as_it_must_be(shape: tuple[int, int], width: int) -> None:
     assert edge_width(shape) == width
+
+
+# ---- two thresholds ----------------------------------------------------------------------------
+
+LEVELS = st.integers(0, 255).map(float)
+
+
+@given(LEVELS, LEVELS)
+def test_between_two_thresholds_lies_what_only_one_of_them_has(now: float, kept: float) -> None:
+    low, high = compare_limits(now, kept)
+    values = np.array([BELOW_ALL, *range(256), ABOVE_ALL])
+    shown = compare_colours(now, kept).map(np.clip((values - low) / (high - low), 0, 1))
+    inside = mask_colours("fill").color_dict[INSIDE]
+    outside, both = values <= min(now, kept), values > max(now, kept)
+    assert (shown[outside, 3] == 0).all()
+    assert np.allclose(shown[both], inside, atol=1e-6)
+    between = shown[~outside & ~both]
+    only = REFERENCE if now > kept else None
+    assert (between[:, 3] == 0.5).all()
+    if len(between) and only is not None:
+        assert np.allclose(between[:, :3], only)
+    elif len(between):
+        assert (between[:, 1] == between[:, :3].max(axis=1)).all()  # green
+
+
+@given(LEVELS, LEVELS, st.sampled_from(["fill", "outline", "probability", "compare"]))
+def test_a_threshold_is_drawn_without_scaling_the_map(now: float, kept: float, view: str) -> None:
+    """napari scales every pixel where float32 has fewer than 256 steps between the limits."""
+    low, high = compare_limits(now, kept) if view == "compare" else limits(now, view)
+    step = np.spacing(np.float32(high))
+    assert np.float32(high) - np.float32(low) >= 256 * step
+
+
+@given(MASKS)
+def test_a_contour_is_the_edge_of_a_mask(mask: np.ndarray) -> None:
+    assert np.array_equal(contour(mask) == 1, drawn(mask, edge_width(mask.shape)) == EDGE)

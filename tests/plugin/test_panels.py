@@ -19,6 +19,7 @@ from napari_hubseg._panels.ensemble import EnsembleChoice, EnsemblePanel, Ensemb
 from napari_hubseg._panels.export import ExportChoice, ExportPanel, ExportState
 from napari_hubseg._panels.facts import FactsPanel, FactsState
 from napari_hubseg._panels.message import MessageStrip
+from napari_hubseg._panels.overlay import OverlayPanel, OverlayState
 from napari_hubseg._panels.queue import QueuePanel, QueueState
 from napari_hubseg._panels.start import StartPanel, StartState
 from napari_hubseg._panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
@@ -60,6 +61,16 @@ FULL: list[tuple[type[QWidget], Any]] = [
             curves=Curves(tuple(range(256))),
             figures="area 100.0 %  ·  objects 12345  ·  disagreement 0.08",
             enabled=True,
+        ),
+    ),
+    (
+        OverlayPanel,
+        OverlayState(
+            opacity=0.5,
+            comparing=True,
+            said="against 100: +12.34 %  −12.34 % of the slide  ·  Dice 0.934",
+            enabled=True,
+            can_compare=True,
         ),
     ),
     (
@@ -440,3 +451,19 @@ def test_only_the_first_step_stands_out(qtbot: Any) -> None:
     assert panel.folder.property("step") == "next"
     panel.show_state(StartState(has_slides=True))
     assert panel.folder.property("step") == ""
+
+
+def test_peeking_lasts_as_long_as_the_button_is_down(qtbot: Any) -> None:
+    panel = OverlayPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(OverlayState(enabled=True, can_compare=True))
+    asked: list[Any] = []
+    panel.peek_requested.connect(asked.append)
+    panel.compare_requested.connect(lambda: asked.append("compare"))
+    panel.opacity_requested.connect(asked.append)
+    qtbot.mousePress(panel.peek, LEFT)
+    assert asked == [True]
+    qtbot.mouseRelease(panel.peek, LEFT)
+    qtbot.mouseClick(panel.compare, LEFT)
+    panel.opacity.setValue(40)
+    assert asked == [True, False, "compare", 0.4]

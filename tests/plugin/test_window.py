@@ -110,6 +110,20 @@ def test_a_key_decides_wherever_the_focus_is(opened: HubSegWidget, qtbot: Any, w
     settle(opened, wait)
 
 
+def test_the_tissue_is_bare_while_the_key_is_down(opened: HubSegWidget, qtbot: Any) -> None:
+    places = (opened, opened.window())
+    looks = opened.desk.layers.looks
+    for place in places:
+        qtbot.keyPress(place, "K")
+        assert looks.peeking, place
+        qtbot.keyRelease(place, "K")
+        assert not looks.peeking, place
+    opened.do("peek")  # from the palette there is no key to hold
+    assert looks.peeking
+    opened.do("peek")
+    assert not looks.peeking
+
+
 def test_a_letter_that_is_typed_decides_nothing(
     opened: HubSegWidget, qtbot: Any, wait: Wait
 ) -> None:
