@@ -1,9 +1,9 @@
 """Everything a person can do in the dock, by name: title, shortcut and what it is for.
 
 Responsible for the one table that keys, command palette and tooltips are made from. Does not know
-how anything is done. Shortcuts take none of napari's: single letters that neither its viewer nor
-its image and labels layers use; F alone is napari's second key for the fill tool (its first is 4),
-and is ours on our own mask layer only.
+how anything is done. Shortcuts take none of napari's: letters and digits that neither its viewer
+nor its image and labels layers use; F alone is napari's second key for the fill tool (its first is
+4), and is ours on our own mask layer only.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ ACTIONS = (
     Action("next_doubt", "Next doubtful place", "K"),
     Action("next_view", "Next view: fill, outline, probability", "H"),
     Action("toggle_truth", "Show or hide the truth's contour", "U"),
-    Action("peek", "Peek under the overlay", "K", held=True),
-    Action("fainter", "Overlay: fainter", "Shift-F"),
-    Action("stronger", "Overlay: stronger", "Shift-B"),
+    Action("peek", "Peek under the overlay", "0", held=True),
+    Action("fainter", "Overlay: fainter", "8"),
+    Action("stronger", "Overlay: stronger", "9"),
     Action("compare", "Compare with this threshold", "Shift-R"),
     Action("take_move", "Move the view", "G"),
     Action("take_brush", "Brush: add to the mask", "D"),

@@ -56,11 +56,9 @@ class OverlayPanel(QWidget):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setObjectName("opacity")
         self.opacity.setRange(0, 100)
-        self.opacity.setToolTip(
-            "Opacity of mask and map over the tissue (Shift+F fainter, Shift+B stronger)"
-        )
+        self.opacity.setToolTip("Opacity of mask and map over the tissue (8 fainter, 9 stronger)")
         self.peek = button(
-            "peek", "Hold to see the tissue without anything over it (hold K)", name="peek"
+            "peek", "Hold to see the tissue without anything over it (hold 0)", name="peek"
         )
         self.compare = button(
             "compare",
