@@ -6,5 +6,14 @@ from hubseg.engine.cluster import Engine
 from hubseg.engine.devices import local_devices
 from hubseg.engine.progress import Update
 from hubseg.engine.run import Run
+from hubseg.engine.training import ClusterTraining, Training, TrainingOrder
 
-__all__ = ["Engine", "Run", "Update", "local_devices"]
+__all__ = [
+    "ClusterTraining",
+    "Engine",
+    "Run",
+    "Training",
+    "TrainingOrder",
+    "Update",
+    "local_devices",
+]

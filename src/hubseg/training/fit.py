@@ -54,6 +54,8 @@ class Progress:
     held_out_dice
         With the last fold: mean Dice out of fold, each slide at the threshold that the other folds
         chose; None before, and where too few slides chose.
+    said
+        One sentence worth a person's attention, with a member's first report, else "".
     """
 
     member: str
@@ -65,6 +67,7 @@ class Progress:
     waiting: float = 0.0
     judged: tuple[Judged, ...] = ()
     held_out_dice: float | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class _Run:
     device: torch.device
     start: Path | None
     resume: bool
+    stopped: Callable[[], bool] = lambda: False
 
     @property
     def weights(self) -> Path:
@@ -106,6 +110,12 @@ class _Run:
                 "add slides with marked tissue, or use fewer folds."
             )
         return seen
+
+    def checkpoint(self, member: Member) -> Path:
+        return self.weights / f"{member.checkpoint}.safetensors"
+
+    def finished(self, member: Member) -> bool:
+        return self.checkpoint(member).is_file()
 
     def judged_by(self, fold: int) -> list[Label]:
         place = self.recipe.folds.index(fold)
@@ -147,7 +157,7 @@ def train(
     hold_out
         About how many slides no fold sees (:func:`hubseg.training.folds.assign_folds`).
     stopped
-        Asked at each report; a training that is stopped can be resumed.
+        Asked after each step; a training that is stopped has saved its state.
 
     Raises
     ------
@@ -157,20 +167,23 @@ def train(
         When there is no room for what is written; the last good state stays.
     """
     run = _prepared(labels, beside, recipe, out, choose_device(device), start, resume, hold_out)
+    run = replace(run, stopped=stopped or run.stopped)
     jobs = _jobs(recipe, folds)
     curves = outcome.Curves(out / "curves.csv", keep=resume)
     judge = Judge(recipe, run.weights, MapStore(out / "maps"), device)
     judged: list[Judged] = []
     for number, member in enumerate(jobs, 1):
         where = Progress(member.name, 0, recipe.training.steps, number, len(jobs), math.nan)
-        for progress in _member(run, member, where, curves):
-            yield progress
-            if stopped is not None and stopped():
-                return
+        yield from _member(run, member, where, curves)
+        if not run.finished(member):
+            return
         new: tuple[Judged, ...] = ()
         honest = None
         if not any(later.fold == member.fold for later in jobs[number:]):
-            new = tuple(judge.judge(run.judged_by(member.fold), member.fold))
+            for one in judge.judge(run.judged_by(member.fold), member.fold):
+                new = (*new, one)
+                if run.stopped():
+                    return
             judged.extend(new)
             _publish(run, [m for m in jobs if m.fold == member.fold], new)
             honest = _conclude(run, judge, judged)
@@ -188,6 +201,11 @@ def _prepared(
     hold_out: int,
 ) -> _Run:
     (out / "weights").mkdir(parents=True, exist_ok=True)
+    if not resume and (begun := _begun(out)):
+        raise FileExistsError(
+            f"{out} holds a training already ({begun.name}): go on with --resume, or name another "
+            "folder."
+        )
     own = [label for label in labels if label.by_person]
     if not own:
         raise ValueError(
@@ -200,6 +218,12 @@ def _prepared(
     return _Run(recipe, out, own, others, assigned, device, start, resume)
 
 
+def _begun(out: Path) -> Path | None:
+    """Return a checkpoint or a state that a training left in a folder."""
+    left = (*out.glob("weights/*.safetensors"), *out.glob("states/*.state"))
+    return min(left, default=None)
+
+
 def _assigned(
     own: Sequence[Label],
     others: Sequence[Label],
@@ -209,8 +233,15 @@ def _assigned(
     hold_out: int,
 ) -> Folds:
     """Decide who sees what, or read what was decided before."""
-    if resume and path.is_file() and {x.slide.id for x in own} == read_folds(path).judged:
-        return read_folds(path)
+    if resume and path.is_file():
+        before = read_folds(path)
+        if {x.slide.id for x in own} == before.judged:
+            return before
+        if _begun(path.parent):
+            raise ValueError(
+                f"{path.parent} was trained on {len(before.judged)} slides, and these {len(own)} "
+                "are others: give the same ones to go on, or train into another folder."
+            )
     slides = [label.slide for label in own]
     known = {slide.id for slide in slides}
     more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
@@ -238,9 +269,8 @@ def _member(
     run: _Run, member: Member, where: Progress, curves: outcome.Curves
 ) -> Iterator[Progress]:
     """Train one member, unless its checkpoint is there."""
-    path = run.weights / f"{member.checkpoint}.safetensors"
     saved = run.out / "states" / f"{member.checkpoint}.state"
-    if run.resume and path.is_file():
+    if run.finished(member) or run.stopped():
         return
     saved.parent.mkdir(exist_ok=True)
     job = Fit(member, run.recipe, run.device, run.start)
@@ -256,11 +286,14 @@ def _member(
         seed=member_seed(run.recipe.training, member),
         on_device=run.device.type == "cuda",
     )
-    for report in fit(job, crops, saved):
+    said = job.said
+    for report in fit(job, crops, saved, run.stopped):
         curves.add(member.name, report)
-        yield replace(where, step=report.step, loss=report.loss, waiting=report.waiting)
-    save_weights(path, job.averaged.module, epoch=job.step)
-    saved.unlink(missing_ok=True)
+        yield replace(where, step=report.step, loss=report.loss, waiting=report.waiting, said=said)
+        said = ""
+    if job.step == run.recipe.training.steps:
+        save_weights(run.checkpoint(member), job.averaged.module, epoch=job.step)
+        saved.unlink(missing_ok=True)
 
 
 def _publish(run: _Run, members: Sequence[Member], judged: Sequence[Judged]) -> None:
@@ -269,8 +302,7 @@ def _publish(run: _Run, members: Sequence[Member], judged: Sequence[Judged]) -> 
 
     score = sum(one.dice for one in judged) / len(judged) if judged else 0.0
     for member in members:
-        path = run.weights / f"{member.checkpoint}.safetensors"
-        read = read_checkpoint(path)
+        read = read_checkpoint(run.checkpoint(member))
         network = build(member.network, size=run.recipe.resolutions[member.resolution].size)
         load_into(network, read)
         published = run.out / "published" / member.checkpoint

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hubseg.inference import choose_precision
 from hubseg.network import build, load_into, read_checkpoint
 from hubseg.training.deep import DecoderLevels
 from hubseg.training.losses import total_loss
@@ -26,7 +27,7 @@ from hubseg.training.schedule import Schedule, freeze, make_optimizer
 from hubseg.training.state import load_state, save_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -75,6 +76,11 @@ class Fit:
     ----------
     start
         Checkpoint to start from instead of random weights.
+
+    Attributes
+    ----------
+    said
+        One sentence where the device cannot do what the plan asks for, else "".
     """
 
     def __init__(
@@ -96,6 +102,7 @@ class Fit:
             self.network, multi_avg_fn=get_ema_multi_avg_fn(self.plan.average), use_buffers=True
         )
         self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        self.arithmetic, self.said = arithmetic(self.plan, device)
         self.step = 0
         self.losses: list[float] = []
 
@@ -180,7 +187,7 @@ class Fit:
         return summed
 
     def _loss(self, batch: Batch) -> Tensor:
-        with autocast(self.device, self.plan.precision):
+        with autocast(self.device, self.arithmetic):
             answer = self.network(batch.images.contiguous(memory_format=torch.channels_last))
             levels = self.levels.logits()
         return total_loss(
@@ -230,16 +237,28 @@ def load_pretrained(network: nn.Module, encoder: str, arguments: dict[str, Any])
     own.load_state_dict(known.state_dict(), strict=True)
 
 
-def autocast(device: torch.device, precision: str) -> Any:
-    """Return the arithmetic of a forward pass: float16 on a GPU, the plan's on a CPU."""
+def arithmetic(plan: TrainingPlan, device: torch.device) -> tuple[torch.dtype, str]:
+    """Return the arithmetic of forward passes, and one sentence where it is not the plan's.
+
+    A GPU trains in float16. A CPU trains in the plan's precision, and in float32 where it has no
+    such arithmetic.
+    """
     if device.type == "cuda":
-        return torch.autocast("cuda", torch.float16)
-    if precision == "bfloat16":
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
+        return torch.float16, ""
+    try:
+        return choose_precision(plan.precision, device), ""
+    except ValueError as error:
+        return torch.float32, f"Trained in float32 instead of {plan.precision}: {error}"
 
 
-def fit(job: Fit, crops: Crops, saved: Path) -> Iterator[Report]:
+def autocast(device: torch.device, dtype: torch.dtype) -> Any:
+    """Return the context of a forward pass in some arithmetic."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def fit(
+    job: Fit, crops: Crops, saved: Path, stopped: Callable[[], bool] | None = None
+) -> Iterator[Report]:
     """Train one network to the end of its plan, reporting now and then.
 
     Parameters
@@ -250,6 +269,8 @@ def fit(job: Fit, crops: Crops, saved: Path) -> Iterator[Report]:
         What it learns from.
     saved
         Where states to resume from are written, each in place of the one before.
+    stopped
+        Asked after each step; when it says so the state is saved and nothing more is reported.
 
     Raises
     ------
@@ -274,7 +295,10 @@ def fit(job: Fit, crops: Crops, saved: Path) -> Iterator[Report]:
                 began, waited = now, crops.waited
                 rate = float(job.optimizer.param_groups[0]["lr"])
                 yield Report(job.step, loss, rate, waiting)
-            if job.step % plan.save_every == 0 and job.step < plan.steps:
+            end = job.step < plan.steps and stopped is not None and stopped()
+            if end or (job.step % plan.save_every == 0 and job.step < plan.steps):
                 save_state(saved, job.state())
+            if end:
+                return
     finally:
         coming.close()  # type: ignore[attr-defined]
