@@ -100,6 +100,16 @@ class Ensemble:
         """Whether a run is on."""
         return self._runner.running
 
+    @property
+    def name(self) -> str:
+        """Built-in name, or path, of the chosen recipe."""
+        return self._name
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Names of devices to choose from."""
+        return self._devices
+
     def state(self, *, enabled: bool, run_next: bool) -> EnsembleState:
         """Return what the panel shows."""
         last = self._last

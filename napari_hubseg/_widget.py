@@ -32,6 +32,7 @@ from napari_hubseg._panels.queue import QueuePanel
 from napari_hubseg._panels.queue_table import QueueTablePanel
 from napari_hubseg._panels.start import StartPanel
 from napari_hubseg._panels.thresholds import ThresholdsPanel
+from napari_hubseg._panels.train import TrainPanel
 from napari_hubseg._states import next_step
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class HubSegWidget(QWidget):
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
         self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
-        self.queue_table = QueueTablePanel()
+        self.queue_table, self.train = QueueTablePanel(), TrainPanel()
         rows = Section("Queue", self.queue_table)
         self.overlay = OverlayPanel()
         self.sections = {
@@ -128,6 +129,7 @@ class HubSegWidget(QWidget):
             "doubt": Section("Doubt", self.doubt),
             "cleanup": Section("Cleanup", self.cleanup),
             "export": Section("Export", self.export),
+            "train": Section("Train", self.train),
         }
         content = QWidget()
         column = QVBoxLayout(content)
@@ -172,6 +174,7 @@ class HubSegWidget(QWidget):
             _wiring.DoubtWiring(self.doubt, sections["doubt"], desk, do),
             _wiring.CleanupWiring(self.cleanup, desk, do),
             _wiring.ExportWiring(self.export, sections["export"], desk, do),
+            _wiring.TrainWiring(self.train, sections["train"], desk, do),
         )
 
     def _focus_canvas(self) -> None:

@@ -22,6 +22,7 @@ from napari_hubseg._exports import Exports
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
 from napari_hubseg._queue import Queue
+from napari_hubseg._training import Retraining
 from napari_hubseg._truth import Truth, TruthContour
 from napari_hubseg._tuning import Tuning
 
@@ -43,7 +44,8 @@ class DeskCore:
     keys
         napari key → function, for the mask layer.
     parts
-        Keywords of :class:`Ensemble` and :class:`Exports` that stand in for engine and writer.
+        Keywords of :class:`Ensemble`, :class:`Exports` and :class:`Retraining` that stand in for
+        engine, writer and training.
     """
 
     changed = Signal()  # anything a panel shows
@@ -76,6 +78,8 @@ class DeskCore:
         writer = {"write": parts["write"]} if "write" in parts else {}
         self.ensemble = Ensemble(self.session, self.background, **engine)
         self.exports = Exports(self.session, self.background, **writer)
+        learner = {"new_training": parts["new_training"]} if "new_training" in parts else {}
+        self.retraining = Retraining(self.session, **learner)
         self.opening = ""  # name of what is being opened
         self.going = ""  # id of the slide whose many gestures are being read
         self.advances = True  # whether a verdict leads to the next slide
@@ -108,10 +112,13 @@ class DeskCore:
             self.brushes.changed,
             self.ensemble.changed,
             self.exports.changed,
+            self.retraining.changed,
         ):
             fact.connect(self._tell)
         for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
             part.failed.connect(self.failed.emit)
+        self.retraining.failed.connect(self.failed.emit)
+        self.retraining.told.connect(self.told.emit)
         watches = (self.curves, self.tuning, self.doubt, self.truth, self.contour, self.comparison)
         for measured in watches:
             measured.failed.connect(self.failed.emit)
@@ -137,6 +144,7 @@ class DeskCore:
             or self.hand.busy
             or self.ensemble.running
             or self.exports.busy
+            or self.retraining.running
         )
 
     def leave(self) -> None:
@@ -152,6 +160,7 @@ class DeskCore:
         self._closed = True
         self.changed.disconnect()
         self.ensemble.close()
+        self.retraining.close()
         self.background.close()
         self.contour.close()
         watches = (self.derivation, self.curves, self.tuning, self.doubt, self.truth)

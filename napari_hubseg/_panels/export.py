@@ -87,7 +87,7 @@ class ExportPanel(QWidget):
         self.browse = button("…", "Choose where to write", name="export_browse")
         self.browse.setFixedWidth(34)
         self.go = button("Export", "Write the masks, read them back and compare", name="export")
-        self.go.setToolTip("Write the masks, read them back and compare (Ctrl+Shift+U)")
+        self.go.setToolTip("Write the masks, read them back and compare (Ctrl+Shift+Y)")
         self.outcome = Hint(name="export_outcome")
         self.outcome.hide()
         self._state = ExportState()

@@ -18,6 +18,7 @@ from napari_hubseg._wiring.queue import QueueWiring
 from napari_hubseg._wiring.queue_table import QueueTableWiring
 from napari_hubseg._wiring.start import StartWiring
 from napari_hubseg._wiring.thresholds import ThresholdsWiring
+from napari_hubseg._wiring.train import TrainWiring
 from napari_hubseg._wiring.wire import Wiring
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "QueueWiring",
     "StartWiring",
     "ThresholdsWiring",
+    "TrainWiring",
     "Wiring",
 ]

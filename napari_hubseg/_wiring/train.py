@@ -1,0 +1,64 @@
+"""The train panel at the desk: what is trained, how far it is, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hubseg._states import ready_ids
+from napari_hubseg._wiring import dialogs
+from napari_hubseg._wiring.wire import Wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari_hubseg._desk import Desk
+    from napari_hubseg._look import Section
+    from napari_hubseg._panels.train import TrainPanel
+    from napari_hubseg._wiring.wire import Do
+
+__all__ = ["TrainWiring"]
+
+
+class TrainWiring(Wiring):
+    """Connects the train panel and its section."""
+
+    def __init__(self, panel: TrainPanel, section: Section, desk: Desk, do: Do) -> None:
+        self._panel, self._section, self._desk = panel, section, desk
+        panel.train_requested.connect(desk.train)
+        panel.stop_requested.connect(do("stop_training"))
+        panel.use_requested.connect(do("use_trained"))
+        panel.out_changed.connect(desk.retraining.look_at)
+        panel.table_requested.connect(self._choose_table)
+        panel.start_requested.connect(self._choose_start)
+        panel.out_requested.connect(self._choose_out)
+
+    def deeds(self) -> Mapping[str, Callable[[], object]]:
+        """Return what only this panel can do."""
+        return {"train": lambda: self._desk.train(self._panel.choice())}
+
+    def show(self, step: str) -> None:
+        """Show the choice and the training."""
+        ensemble = self._desk.ensemble
+        plan = ensemble.recipe.training
+        state = self._desk.retraining.state(
+            ready=len(ready_ids(self._desk.session)),
+            recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
+            devices=ensemble.devices,
+        )
+        self._panel.show_state(state)
+        self._section.set_summary(state.summary)
+
+    def _choose_table(self) -> None:
+        path = dialogs.file(self._panel, "Learn from a table", "Tables (*.csv)")
+        if path is not None:
+            self._panel.set_table(path)
+
+    def _choose_start(self) -> None:
+        path = dialogs.file(self._panel, "Start from a checkpoint", "Checkpoints (*)")
+        if path is not None:
+            self._panel.set_start(path)
+
+    def _choose_out(self) -> None:
+        folder = dialogs.folder(self._panel, "Choose a folder for the training")
+        if folder is not None:
+            self._panel.set_out(folder)

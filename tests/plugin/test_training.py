@@ -1,0 +1,304 @@
+"""Training from the dock: a made-up one, report by report, and a real one of two steps."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from napari.utils._proxies import PublicOnlyProxy
+from qtpy.QtCore import Qt
+
+from hubseg.engine import TrainingOrder
+from hubseg.session import ReviewSession
+from napari_hubseg._loss_plot import Learning, LossPlot
+from napari_hubseg._panels.train import TrainChoice, TrainPanel, TrainState
+from napari_hubseg._training import Retraining
+from napari_hubseg._widget import HubSegWidget
+
+Wait = Callable[[Callable[[], bool]], None]
+
+RECIPE = """
+name: tiny
+folds: [0, 1]
+tta: none
+resolutions:
+  - scale: 0.5
+    members:
+      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
+training: {steps: 2, batch: 2, crop: 64, report_every: 1, warm_up: 1, workers: 1}
+"""
+
+
+class Made:
+    """A training that reports what it is given, when it is let."""
+
+    def __init__(self, order: TrainingOrder, scheduler: str, reports: list[Any]) -> None:
+        self.order, self.scheduler, self.reports = order, scheduler, reports
+        self.go, self.cancelled = threading.Event(), threading.Event()
+
+    def __iter__(self) -> Iterator[Any]:
+        for report in self.reports:
+            if isinstance(report, Exception):
+                raise report
+            yield report
+        self.go.wait(10)
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+        self.go.set()
+
+
+def step(number: int, done: int) -> dict[str, Any]:
+    place = {"member": f"m_{number - 1}", "number": number, "members": 2}
+    return {"event": "step", **place, "step": done, "steps": 4, "loss": 2.0 / done, "waiting": 0.0}
+
+
+def finished(number: int, dice: float) -> dict[str, Any]:
+    return {**step(number, 4), "event": "finished", "slides": 2, "dice": dice}
+
+
+BEGUN = {"event": "begun", "members": 2, "steps": 4}
+ALL = [
+    *(BEGUN, step(1, 2), step(1, 4), finished(1, 0.8), step(2, 2), finished(2, 0.9)),
+    {"event": "done", "dice": 0.85, "dice_held_out": 0.84, "slides": 4, "recipe": "/r/recipe.yaml"},
+]
+
+
+@pytest.fixture
+def made() -> list[Made]:
+    """Every training that was begun, in order."""
+    return []
+
+
+@pytest.fixture
+def reports() -> list[Any]:
+    return list(ALL)
+
+
+@pytest.fixture
+def retraining(
+    session: ReviewSession, made: list[Made], reports: list[Any]
+) -> Iterator[Retraining]:
+    def new(order: TrainingOrder, scheduler: str) -> Made:
+        made.append(Made(order, scheduler, reports))
+        return made[-1]
+
+    retraining = Retraining(session, new)
+    retraining.said = []
+    retraining.failed.connect(retraining.said.append)
+    yield retraining
+    for one in made:
+        one.go.set()
+    retraining.close()
+
+
+def shown(retraining: Retraining) -> TrainState:
+    return retraining.state(ready=4, recipe=("demo", 5, 4), devices=("auto", "cpu"))
+
+
+def test_losses_and_dice_are_shown_as_they_come_and_the_new_recipe_is_offered(
+    retraining: Retraining, made: list[Made], tmp_path: Path, wait: Wait
+) -> None:
+    told: list[str] = []
+    retraining.told.connect(told.append)
+    choice = TrainChoice(None, tmp_path / "out", folds=2, steps=4, hold_out=3, device="cpu")
+    retraining.train(choice, "demo", ready=4)
+    wait(lambda: shown(retraining).result is not None)
+    state = shown(retraining)
+    assert state.running and (state.done, state.total) == (8, 8)
+    assert state.learning.losses == (((2, 1.0), (4, 0.5)), ((2, 1.0),))
+    assert state.learning.dice == (0.8, 0.9)
+    made[0].go.set()
+    wait(lambda: not retraining.running)
+    assert shown(retraining).result == Path("/r/recipe.yaml")
+    assert "mean Dice 0.840 on 4 slides" in told[0] and "others chose" in told[0]
+    order = made[0].order
+    assert order.labels == Path(retraining._session.project.path)
+    assert (order.recipe, order.split, order.steps, order.hold_out) == ("demo", 2, 4, 3)
+    assert (order.device, order.resume, order.out) == ("cpu", False, tmp_path / "out")
+
+
+@pytest.mark.parametrize("reports", [[BEGUN, step(1, 2)]])
+def test_a_stopped_training_says_that_it_can_go_on_and_goes_on_as_it_was_begun(
+    retraining: Retraining, made: list[Made], tmp_path: Path, wait: Wait
+) -> None:
+    out = tmp_path / "out"
+    retraining.train(TrainChoice(None, out, folds=2, steps=4), "demo", ready=4)
+    wait(lambda: shown(retraining).done == 2)
+    out.mkdir()
+    for name in ("recipe.yaml", "folds.csv"):
+        (out / name).touch()
+    retraining.stop()
+    wait(lambda: not retraining.running)
+    state = shown(retraining)
+    assert made[0].cancelled.is_set() and state.resumable and "it can go on" in state.message
+    assert retraining.said == []
+    retraining.train(TrainChoice(None, out, folds=3, steps=9), "demo", ready=4)
+    wait(lambda: len(made) == 2)
+    order = made[1].order
+    assert (order.recipe, order.resume) == (str(out / "recipe.yaml"), True)
+    assert (order.steps, order.split) == (None, None)
+
+
+@pytest.mark.parametrize("reports", [[RuntimeError("No room on the disk for it.")]])
+def test_a_failed_training_is_one_sentence(
+    retraining: Retraining, tmp_path: Path, wait: Wait
+) -> None:
+    retraining.train(TrainChoice(None, tmp_path / "out", folds=2), "demo", ready=4)
+    wait(lambda: not retraining.running)
+    assert retraining.said == ["No room on the disk for it."]
+    assert not shown(retraining).resumable
+
+
+def test_too_few_accepted_slides_are_no_training(
+    retraining: Retraining, made: list[Made], tmp_path: Path
+) -> None:
+    retraining.train(TrainChoice(None, tmp_path, folds=5), "demo", ready=3)
+    assert made == [] and "there are 3: accept more, ask for fewer folds" in retraining.said[0]
+
+
+def test_a_folder_says_what_it_holds(retraining: Retraining, tmp_path: Path) -> None:
+    for name in ("recipe.yaml", "folds.csv"):
+        (tmp_path / name).touch()
+    retraining.look_at(tmp_path)
+    assert shown(retraining).resumable and shown(retraining).enabled
+    (tmp_path / "provenance.json").touch()
+    retraining.look_at(tmp_path)
+    state = shown(retraining)
+    assert not state.enabled and state.result == tmp_path / "recipe.yaml"
+    assert "finished training" in state.message
+
+
+def test_the_panel_asks_for_what_is_chosen_and_shows_how_it_goes(qtbot: Any) -> None:
+    panel = TrainPanel()
+    qtbot.addWidget(panel)
+    asked: list[TrainChoice] = []
+    panel.train_requested.connect(asked.append)
+    panel.show_state(TrainState("r/small.yaml", 3, 700, Path("/p/training"), 6, enabled=True))
+    panel.hold_out.setValue(2)
+    panel.set_start(Path("/w/start.safetensors"))
+    panel.go.click()
+    start = Path("/w/start.safetensors")
+    assert asked == [TrainChoice(None, Path("/p/training"), start, 3, 700, 2, "auto", "")]
+    panel.set_table(Path("/t/train.csv"))
+    assert panel.choice().labels == Path("/t/train.csv")
+    running = TrainState(enabled=True, running=True, done=2, total=8, message="step 2")
+    panel.show_state(running)
+    assert not panel.go.isEnabled() and not panel.stop.isHidden() and not panel.out.isEnabled()
+    assert running.summary == "training 25 %"
+    panel.show_state(TrainState(enabled=True, resumable=True))
+    assert panel.go.text() == "Resume" and not panel.steps.isEnabled()
+    panel.show_state(TrainState(enabled=True, result=Path("/r/recipe.yaml")))
+    assert not panel.use.isHidden() and panel.stop.isHidden()
+
+
+def test_the_plot_draws_each_network_in_its_place(qtbot: Any) -> None:
+    plot = LossPlot()
+    qtbot.addWidget(plot)
+    plot.resize(300, plot.sizeHint().height())
+    empty = plot.grab().toImage()
+    curve = ((1, 2.0), (4, 1.0))
+    learning = Learning((curve, ()), (0.75, None), members=2, steps=4)
+    plot.show_learning(learning)
+    drawn = plot.grab().toImage()
+    middle = drawn.height() - 10
+    assert drawn.pixelColor(20, middle) != empty.pixelColor(20, middle)
+    right = round(0.75 * drawn.width())
+    assert drawn.pixelColor(right, middle) == empty.pixelColor(right, middle)
+    assert learning.said() == (("loss", "loss 1.000"), ("dice", "Dice 0.750, folds: 1"))
+
+
+# ---- a real one -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Four slides with one dark ellipse each, drawn and accepted by a person; a recipe beside."""
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    random = np.random.default_rng(0)
+    rows, masks = ["id,organ,data_source,img_height,img_width,pixel_size"], {}
+    (tmp_path / "train_images").mkdir()
+    for number in range(4):
+        mask = np.zeros((150, 200), np.uint8)
+        centre = tuple(int(v) for v in random.integers(60, 90, 2))
+        cv2.ellipse(mask, centre, (40, 25), 40 * number, 0, 360, 1, -1)
+        pixels = random.integers(180, 240, (150, 200, 3), np.uint8)
+        pixels[mask > 0] //= 3
+        tifffile.imwrite(tmp_path / "train_images" / f"s{number}.tiff", pixels, photometric="rgb")
+        rows.append(f"s{number},kidney,Hubmap,150,200,0.5")
+        masks[f"s{number}"] = mask > 0
+    (tmp_path / "train.csv").write_text("\n".join(rows) + "\n")
+    session = ReviewSession(author="test")
+    session.open(tmp_path / "train.csv")
+    for name, mask in masks.items():
+        session.go_to(name)
+        session.paint(mask, add=True)
+        session.accept()
+    path = Path(session.project.path)
+    session.close()
+    return path
+
+
+@pytest.fixture
+def dock(make_napari_viewer: Any, project: Path, wait: Wait) -> HubSegWidget:
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
+    dock = HubSegWidget(PublicOnlyProxy(viewer))
+    viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
+    dock.open_path(project)
+    wait(lambda: not dock.busy)
+    dock.desk.ensemble.choose(str(project.parent / "tiny.yaml"))
+    wait(lambda: not dock.busy)
+    dock.refresh()
+    dock.sections["train"].expand()
+    dock.train.device.setCurrentText("cpu")
+    return dock
+
+
+def test_accepted_slides_become_a_recipe_that_the_window_runs(
+    dock: HubSegWidget, project: Path, qtbot: Any
+) -> None:
+    panel, retraining, ensemble = dock.train, dock.desk.retraining, dock.desk.ensemble
+    assert (panel.folds.value(), panel.steps.value()) == (2, 2)
+    assert panel.labels.currentText() == "accepted and corrected slides (4)"
+    qtbot.mouseClick(panel.go, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not retraining.running, timeout=300_000)
+    out = project.parent / "training"
+    assert retraining.result == out / "recipe.yaml", dock.message.text()
+    assert [len(curve) for curve in panel.plot.learning.losses] == [2, 2]
+    dock.refresh()
+    assert panel.use.isVisible()
+    qtbot.mouseClick(panel.use, Qt.MouseButton.LeftButton)
+    assert ensemble.name == str(out / "recipe.yaml")
+    dock.refresh()
+    dock.ensemble.device.setCurrentText("cpu")
+    dock.do("run_ensemble")
+    qtbot.waitUntil(lambda: not ensemble.running, timeout=300_000)
+    found = dock.session.probability
+    assert found is not None and (found.done, found.total) == (2, 2), dock.message.text()
+    assert "torch" not in sys.modules
+
+
+def test_a_window_that_is_closed_stops_its_training_so_that_it_can_go_on(
+    dock: HubSegWidget, project: Path, qtbot: Any
+) -> None:
+    panel, retraining = dock.train, dock.desk.retraining
+    panel.steps.setValue(100_000)
+    qtbot.mouseClick(panel.go, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown(retraining).done > 1, timeout=300_000)
+    dock.shut_down()
+    out = project.parent / "training"
+    assert (out / "states" / "m_0.state").is_file()
+    session = ReviewSession()
+    session.open(project)
+    again = Retraining(session)
+    again.look_at(out)
+    assert shown(again).resumable and "it can go on" in shown(again).message
+    again.close()
+    session.close()
