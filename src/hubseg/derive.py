@@ -71,8 +71,9 @@ def derive(project: ReviewProject, slide: Slide) -> Derived:
     edits = edits_from(rows, (slide.height, slide.width), project.payload)
     if not same and not edits.is_empty:
         raise ValueError(
-            f"The file of slide {slide.id} is not the one that was worked on: put the old file "
-            "back, or open the new one under a new name."
+            f"The file of slide {slide.id} is not the one that was worked on: open the "
+            "project (hubseg review) and say whether it is the same tissue, or put the old file "
+            "back."
         )
     probability = newest_map(project, now)
     if probability is None and edits.is_empty:

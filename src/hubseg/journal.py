@@ -28,6 +28,7 @@ class Kind(StrEnum):
     VERDICT = "verdict"
     FACTS = "facts"
     NOTE = "note"
+    FILE = "file"  # a person has decided about a slide whose file was changed
     UNDO = "undo"
     REDO = "redo"
 
@@ -100,7 +101,10 @@ class History:
 
     def record(self, entry: Entry) -> None:
         """Add the next row."""
-        if entry.kind is Kind.UNDO:
+        if entry.kind is Kind.FILE:
+            self.done = _still_valid(self.done, entry)
+            self.undone = _still_valid(self.undone, entry)
+        elif entry.kind is Kind.UNDO:
             _move(entry.target, self.done, self.undone)
         elif entry.kind is Kind.REDO:
             _move(entry.target, self.undone, self.done)
@@ -130,8 +134,14 @@ def _move(seq: int | None, source: list[Entry], goal: list[Entry]) -> None:
             return
 
 
+def _still_valid(rows: Iterable[Entry], file: Entry) -> list[Entry]:
+    """Return the rows that hold after a slide got another file: where edits are set aside, none."""
+    gone = file.slide_id if file.facts.get("edits") != "kept" else None
+    return [row for row in rows if row.slide_id is None or row.slide_id != gone]
+
+
 def standing(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the rows, undo and redo aside, that are not undone, oldest first."""
+    """Return the rows that hold, oldest first: not undone, and not of a file that is set aside."""
     rows: dict[int, Entry] = {}
     undone: set[int | None] = set()
     for entry in entries:
@@ -139,6 +149,8 @@ def standing(entries: Iterable[Entry]) -> list[Entry]:
             undone.add(entry.target)
         elif entry.kind is Kind.REDO:
             undone.discard(entry.target)
+        elif entry.kind is Kind.FILE:
+            rows = {row.seq: row for row in _still_valid(rows.values(), entry)}
         else:
             rows[entry.seq] = entry
     return [entry for seq, entry in rows.items() if seq not in undone]

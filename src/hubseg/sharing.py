@@ -170,6 +170,11 @@ def take_over(project: ReviewProject, other: ReviewProject, slide_id: str) -> in
         raise ValueError(f"Only one of the two projects has slide {slide_id}: choose another one.")
     if project.digest(ours) != other.digest(theirs):
         raise ValueError(f"Slide {slide_id} has other pixels there: nothing was taken over.")
+    if not project.check_file(ours)[1] or not other.check_file(theirs)[1]:
+        raise ValueError(
+            f"The file of slide {slide_id} is not the one that was worked on, so nothing was taken "
+            "over: open the project (hubseg review) and say whether it is the same tissue."
+        )
     before, after = _rows(project, slide_id), _rows(other, slide_id)
     shape = ours.height, ours.width
     edits, goal = (

@@ -1,4 +1,4 @@
-"""``hubseg maps``: how much room a project's member maps take, and how much they may."""
+"""``hubseg maps`` and ``find``: the room that kept maps take, and slides that were moved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hubseg.cli._said import add_json, say
+from hubseg.cli._said import add_json, complain, say
 
 __all__ = ["add_to"]
 
@@ -15,7 +15,7 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command to the parser."""
+    """Add the commands to the parser."""
     maps = commands.add_parser("maps", help="show or limit the room that kept maps take")
     maps.add_argument("project", type=Path, help="NAME.hubseg")
     maps.add_argument(
@@ -23,6 +23,11 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_json(maps)
     maps.set_defaults(run=_maps)
+    find = commands.add_parser("find", help="find slides whose files were moved, by their content")
+    find.add_argument("project", type=Path, help="NAME.hubseg")
+    find.add_argument("folder", type=Path, help="where the files are now; searched with all below")
+    add_json(find)
+    find.set_defaults(run=_find)
 
 
 def size(text: str) -> int:
@@ -58,3 +63,25 @@ def _maps(given: argparse.Namespace) -> int:
         ],
     )
     return 0
+
+
+def _find(given: argparse.Namespace) -> int:
+    from hubseg.project import ReviewProject
+    from hubseg.project.files import look_for
+
+    with ReviewProject.open(given.project) as project:
+        absent = project.files.absent()
+        found = look_for(absent, given.folder)
+        if found:
+            project.files.move(found)
+    left = {
+        file.id: f"No file below {given.folder} is that of slide {file.id}: search elsewhere, or "
+        f"put {file.path.name} back."
+        for file in absent
+        if file.id not in found
+    }
+    lines = [f"{slide_id}: {path}" for slide_id, path in found.items()]
+    content = {"found": {i: str(path) for i, path in found.items()}, "left": left}
+    say(given, content, lines if absent else ["Every slide's file is where it was."])
+    complain("hubseg find", left)
+    return (3 if found else 1) if left else 0

@@ -10,6 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, Self
 
 from hubseg.project.database import FILE, Database
+from hubseg.project.files import SlideFiles
 from hubseg.project.folder import make_folder, project_path, user_name
 from hubseg.project.keeper import Keeper
 from hubseg.project.records import ExportRecord, RecordRows, RunRecord
@@ -37,14 +38,16 @@ class ReviewProject:
         The folder, absolute.
     author
         Who writes; noted in every row.
+    files
+        Those that the work belongs to.
     """
 
     def __init__(self, path: Path, author: str) -> None:
-        self.path = path
-        self.author = author
+        self.path, self.author = path, author
         self._database = Database(path, author)
         try:
             self._slides = SlideRows(self._database)
+            self.files = SlideFiles(self._database)
             self._journal = JournalRows(self._database, author)
             self._records = RecordRows(self._database, author)
             self._keeper = Keeper(self._database)

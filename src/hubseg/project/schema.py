@@ -69,7 +69,8 @@ CREATE TABLE exports (
 );
 """
 
-# 2: notes on slides are rows of the journal, and the newest of a kind is found at once
+# 2: notes on slides and decisions about changed files are rows of the journal, and the newest of
+# a kind is found at once
 _STEPS: Final[dict[int, str]] = {
     1: "CREATE INDEX IF NOT EXISTS journal_by_kind ON journal(kind, seq);",
 }

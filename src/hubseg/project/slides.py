@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hubseg.organ import DataSource, Organ
+from hubseg.project.files import stored
 from hubseg.slide import Slide, read_slide
 
 if TYPE_CHECKING:
@@ -81,19 +82,12 @@ class SlideRows:
 
     def _facts(self, slide: Slide) -> tuple[object, ...]:
         return (
-            self._stored(slide.path),
+            stored(slide.path, self._root),
             slide.organ and slide.organ.value,
             slide.source and slide.source.value,
             slide.um_per_px,
             json.dumps(dict(slide.origins)),
         )
-
-    def _stored(self, path: Path) -> str:
-        """Return an image path as it is stored: relative below the project's parent folder."""
-        path = path.absolute()
-        if path.is_relative_to(self._root):
-            return path.relative_to(self._root).as_posix()
-        return str(path)
 
     def slides(self) -> tuple[Slide, ...]:
         """Return the slides whose file is there; note the others in `missing`."""
@@ -108,8 +102,8 @@ class SlideRows:
                 slides.append(slide)
             else:
                 self.missing[slide.id] = (
-                    f"The file of slide {slide.id} is not at {slide.path}: put it back, or open "
-                    "the folder where it is now."
+                    f"The file of slide {slide.id} is not at {slide.path}: put it back, or say "
+                    "where it is now (Find files…, or hubseg find)."
                 )
         return tuple(slides)
 

@@ -9,15 +9,16 @@ All methods are called from one thread; only :meth:`MaskRequest.compute` runs el
 
 from hubseg.mask import MaskRequest
 from hubseg.project import Verdict
+from hubseg.session.files import ChangedFile, Files
 from hubseg.session.masks import Masks
 from hubseg.session.rules import Rules
 from hubseg.session.turns import Turns
 from hubseg.session.work import Work
 
-__all__ = ["MaskRequest", "ReviewSession", "Verdict"]
+__all__ = ["ChangedFile", "MaskRequest", "ReviewSession", "Verdict"]
 
 
-class ReviewSession(Turns, Rules, Masks, Work):
+class ReviewSession(Files, Turns, Rules, Masks, Work):
     """What is being reviewed, and everything a person does to it.
 
     What a person does in a slide never raises because of the disk or a second writer: `failed`

@@ -113,8 +113,8 @@ class Masks(SessionCore):
         fits = probability is None or probability.slide_digest == project.digest(slide)
         if not same or not fits:
             raise ValueError(
-                f"The file of slide {slide_id} is not the one that was worked on: put the old "
-                "file back, or open the new one under a new name."
+                f"The file of slide {slide_id} is not the one that was worked on: say "
+                "whether it is the same tissue, or put the old file back."
             )
         rows = standing(project.entries(slide_id, pixels=False))
         state = state_from(rows)

@@ -250,7 +250,7 @@ class Slides(SessionCore):
         """Keep a person's work from pixels that it does not belong to."""
         self._refusal = (
             f"The file of slide {slide_id} is not the one that was edited, so its edits are kept "
-            "but not shown: put the old file back, or open the new one under a new name."
+            "but not shown: say whether it is the same tissue, or put the old file back."
         )
         self._history = History(self._open_project().entries("", pixels=False))
 

@@ -1,0 +1,137 @@
+"""The files that the work on slides belongs to: which they are, and finding them again.
+
+Responsible for recognising a slide's file by its content, wherever it lies now. Does not know the
+journal, or what the files look like (:mod:`hubseg.project.sights`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from hubseg.project.database import Database
+
+__all__ = ["Recorded", "SlideFiles", "look_for", "stored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The file that the work on a slide belongs to.
+
+    Attributes
+    ----------
+    id
+        Of the slide.
+    path
+        Where it was.
+    shape
+        Its height and width, px.
+    size
+        Its bytes; None when nothing was done with it yet.
+    digest
+        Of its bytes, as :attr:`hubseg.slide.Slide.digest`; "" likewise.
+    """
+
+    id: str
+    path: Path
+    shape: tuple[int, int]
+    size: int | None
+    digest: str
+
+
+class SlideFiles:
+    """The files of one project's slides."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._root = database.folder.parent
+
+    def all(self) -> tuple[Recorded, ...]:
+        """Return the file of every slide, in the table's order."""
+        query = "SELECT id, path, height, width, size, digest FROM slides ORDER BY number"
+        return tuple(
+            Recorded(id, self._root / path, (height, width), size, digest or "")
+            for id, path, height, width, size, digest in self._database.query(query)
+        )
+
+    def of(self, slide_id: str) -> Recorded:
+        """Return the file of a slide.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        found = next((file for file in self.all() if file.id == slide_id), None)
+        if found is None:
+            raise ValueError(f"The project has no slide {slide_id!r}: choose one of its table.")
+        return found
+
+    def absent(self) -> tuple[Recorded, ...]:
+        """Return the files that are not where they were."""
+        return tuple(file for file in self.all() if not file.path.is_file())
+
+    def move(self, files: Mapping[str, Path]) -> None:
+        """Take slides' files from where they are now, id → path.
+
+        Raises
+        ------
+        OSError
+            When the project cannot be written.
+        """
+        rows = [(stored(path, self._root), slide_id) for slide_id, path in files.items()]
+        with self._database.transaction() as db:
+            db.executemany("UPDATE slides SET path=? WHERE id=?", rows)
+
+
+def stored(path: Path, root: Path) -> str:
+    """Return an image path as it is stored: relative below the project's parent folder `root`."""
+    path = path.absolute()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def look_for(wanted: Iterable[Recorded], folder: Path) -> dict[str, Path]:
+    """Look for slides' files below a folder; may take long, and may run in any thread.
+
+    A file that was worked on is known by its content, also under another name; one that was not,
+    by its name.
+
+    Returns
+    -------
+    dict
+        id → path, of those that were found.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be read.
+    """
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder: choose the one where the files are.")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    by_name: dict[str, list[Path]] = {}
+    by_size: dict[int, list[Path]] = {}
+    for path in files:
+        by_name.setdefault(path.name, []).append(path)
+        by_size.setdefault(path.stat().st_size, []).append(path)
+    found = {}
+    for one in wanted:
+        if one.digest and one.size is not None:
+            same = (path for path in by_size.get(one.size, []) if _digest(path) == one.digest)
+            place = next(same, None)
+        else:
+            named = by_name.get(one.path.name, [])
+            place = named[0] if len(named) == 1 else None  # of two, nobody knows which
+        if place is not None:
+            found[one.id] = place
+    return found
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

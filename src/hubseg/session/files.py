@@ -1,0 +1,122 @@
+"""A slide whose file is not the one that was edited: what is known, and a person's decision.
+
+Responsible for asking, and for edits that go to other pixels only when a person has seen both and
+says so. Does not know how the two are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hubseg.journal import Kind, standing
+from hubseg.replay import verdict_from
+from hubseg.session.slides import Slides
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from hubseg.project.files import Recorded
+    from hubseg.slide import Slide
+
+__all__ = ["ChangedFile", "Files"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """The file that was edited, and the one that is in its place.
+
+    Attributes
+    ----------
+    before
+        The file that was edited, as recorded.
+    now
+        The slide as its file is now.
+    gestures, author, at
+        What was done: how often, by whom last, and when (UTC).
+    """
+
+    before: Recorded
+    now: Slide
+    gestures: int
+    author: str
+    at: datetime | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether both are of the same size: otherwise edits cannot be kept."""
+        return self.before.shape == (self.now.height, self.now.width)
+
+
+class Files(Slides):
+    """Decide about a changed file; take files that were moved."""
+
+    @property
+    def changed_file(self) -> ChangedFile | None:
+        """What a person is asked about the current slide; None when its file is the right one."""
+        if self._current is None or not self._refusal:
+            return None
+        rows = standing(self._open_project().entries(self._current.id, pixels=False))
+        edits = [row for row in rows if row.kind is Kind.GESTURE]
+        last = edits[-1] if edits else None
+        return ChangedFile(
+            before=self._open_project().files.of(self._current.id),
+            now=self._current,
+            gestures=len(edits),
+            author="" if last is None else last.author,
+            at=None if last is None else last.at,
+        )
+
+    def keep_edits(self) -> None:
+        """Say that the file shows the same tissue: all that was done goes on with it.
+
+        Only where both files are of the same size; else `failed` says why.
+        """
+        changed = self.changed_file
+        if changed is not None and not changed.fits:
+            height, width = changed.before.shape
+            self.failed.emit(
+                f"The edits are of {height} × {width} px and the file is {changed.now.height} × "
+                f"{changed.now.width} px: put the old file back, or set the edits aside."
+            )
+        elif changed is not None:
+            self._decide(changed, "kept", "edits kept for another file")
+
+    def set_edits_aside(self) -> None:
+        """Say that the file shows other tissue: what was done stays in the journal, unused."""
+        changed = self.changed_file
+        if changed is not None:
+            self._decide(changed, "set aside", "edits set aside for another file")
+
+    def _decide(self, changed: ChangedFile, edits: str, label: str) -> None:
+        project = self._open_project()
+        if project.read_only:
+            self.failed.emit(project.why_read_only)
+            return
+        slide = changed.now
+        payload = {"before": changed.before.digest, "after": slide.digest, "edits": edits}
+        # the row first: without it, a record of the new file would show the edits on it
+        project.append(Kind.FILE, payload, slide_id=slide.id, label=label)
+        if project.unsaved:
+            self._report()
+            return
+        self._record_file()
+        self._kept.pop(slide.id, None)
+        self._leave()
+        self.go_to(slide.id)
+        self._set_known_verdict(slide.id, verdict_from(self._history.done))
+        self._report()
+
+    def moved(self, files: Mapping[str, Path]) -> None:
+        """Take files from where they are now, id → path, and show every slide that is there.
+
+        Raises
+        ------
+        ValueError, OSError
+            When one cannot be opened or the project cannot be written.
+        """
+        project = self._open_project()
+        project.files.move(files)
+        self.open(project.path)

@@ -1,0 +1,273 @@
+"""Files that were moved or changed: found by content, and never painted on without a person."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from hubseg.cli import main
+from hubseg.derive import derive
+from hubseg.edits import ADD
+from hubseg.journal import Kind
+from hubseg.project import ReviewProject
+from hubseg.project.files import look_for
+from hubseg.project.sights import keep_sight, sight, small_picture
+from hubseg.session import ReviewSession, Verdict
+
+SHAPE = (60, 80)
+SQUARE = np.ones((10, 10), np.bool_)
+
+
+def write_slide(path: Path, value: int, shape: tuple[int, int] = SHAPE) -> None:
+    tifffile.imwrite(path, np.full((*shape, 3), value, np.uint8), photometric="rgb")
+
+
+@pytest.fixture
+def tiles(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiles"
+    folder.mkdir()
+    for number, name in enumerate("abc"):
+        write_slide(folder / f"{name}.tiff", number)
+    return folder
+
+
+@pytest.fixture
+def session(tiles: Path) -> Any:
+    opened = ReviewSession(author="ann")
+    opened.open(tiles)
+    yield opened
+    opened.close(discard=True)
+
+
+@pytest.fixture
+def changed(session: ReviewSession, tiles: Path) -> ReviewSession:
+    """A session at slide a, whose file another one of the same size has replaced."""
+    session.paint(SQUARE, add=True)
+    session.paint(SQUARE, top=30, add=True)
+    session.set_threshold(99, scope="slide")
+    session.accept()
+    session.go_to("b")
+    write_slide(tiles / "a.tiff", 200)
+    session.go_to("a")
+    return session
+
+
+class TestChanged:
+    def test_the_question_says_what_was_and_what_is(self, changed: ReviewSession) -> None:
+        asked = changed.changed_file
+        assert asked is not None
+        assert (asked.gestures, asked.author, asked.fits) == (2, "ann", True)
+        assert asked.before.digest != asked.now.digest
+        assert asked.at is not None
+        assert changed.paint(SQUARE, add=True) is None, "nothing is painted until it is answered"
+        changed.go_to("b")
+        assert changed.changed_file is None
+
+    def test_the_same_tissue_keeps_everything_and_is_not_asked_again(
+        self, changed: ReviewSession
+    ) -> None:
+        changed.keep_edits()
+        assert changed.changed_file is None
+        assert changed.edits.override()[0, 0] == ADD
+        assert (changed.threshold, changed.verdict("a")) == (99, Verdict.CORRECTED)
+        assert changed.paint(SQUARE, left=40, add=True) is not None
+        path = changed.project.path
+        changed.open(path)
+        changed.go_to("a")
+        assert changed.changed_file is None
+        assert changed.edits.override()[30, 0] == ADD
+        assert changed.edits.override()[0, 40] == ADD
+
+    def test_other_tissue_starts_anew_and_no_undo_brings_the_old_edits_back(
+        self, changed: ReviewSession
+    ) -> None:
+        heard: list[str] = []
+        changed.verdict_changed.connect(heard.append)
+        changed.set_edits_aside()
+        assert changed.changed_file is None
+        assert heard == ["a"]
+        for _ in range(2):  # and the same from the disk
+            assert changed.edits.is_empty
+            assert (changed.threshold, changed.verdict("a")) == (127, Verdict.UNSEEN)
+            assert changed.slide_threshold is None
+            changed.undo()
+            changed.redo()
+            assert changed.edits.is_empty
+            assert not changed.can_undo
+            changed.open(changed.project.path)
+            changed.go_to("a")
+        changed.paint(SQUARE, left=50, add=True)
+        changed.undo()
+        changed.undo()
+        assert changed.edits.is_empty
+        rows = changed.project.entries("a")
+        assert sum(row.kind is Kind.GESTURE for row in rows) == 3, "the journal holds them all"
+        changed.redo()
+        assert derive(changed.project, changed.current).corrected == SQUARE.sum()
+
+    def test_edits_of_another_size_can_only_be_set_aside(
+        self, session: ReviewSession, tiles: Path
+    ) -> None:
+        session.paint(SQUARE, add=True)
+        session.go_to("b")
+        write_slide(tiles / "a.tiff", 200, (30, 30))
+        said: list[str] = []
+        session.failed.connect(said.append)
+        session.go_to("a")
+        assert session.changed_file is not None
+        assert not session.changed_file.fits
+        session.keep_edits()
+        assert "60 × 80 px and the file is 30 × 30 px" in said[-1]
+        assert session.changed_file is not None
+        session.set_edits_aside()
+        assert session.changed_file is None
+        assert session.paint(SQUARE, add=True) is not None
+
+    def test_a_reader_may_not_decide(self, changed: ReviewSession) -> None:
+        other = ReviewSession(author="bob")
+        said: list[str] = []
+        other.failed.connect(said.append)
+        other.open(changed.project.path)
+        other.go_to("a")
+        assert other.changed_file is not None
+        other.keep_edits()
+        assert "ann" in said[-1] or "read" in said[-1]
+        assert other.changed_file is not None
+        other.close()
+
+    def test_a_full_disk_leaves_the_question_open(self, changed: ReviewSession) -> None:
+        db = changed.project._database.db
+        db.execute(f"PRAGMA max_page_count={db.execute('PRAGMA page_count').fetchone()[0]}")
+        changed.project._database.db.execute("PRAGMA query_only=1")
+        changed.keep_edits()
+        assert changed.changed_file is not None
+        assert changed.edits.is_empty
+        changed.project._database.db.execute("PRAGMA query_only=0")
+        db.execute("PRAGMA max_page_count=1000000")
+        changed.keep_edits()
+        assert changed.changed_file is None
+        assert changed.edits.override()[0, 0] == ADD
+
+    def test_the_command_line_says_so_and_leaves_the_slide_out(
+        self, changed: ReviewSession, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = changed.project.path
+        changed.close()
+        assert main(["mask", str(path)]) == 1
+        assert "say whether it is the same tissue" in capsys.readouterr().err
+
+
+class TestMoved:
+    def test_a_file_is_found_by_its_content_under_any_name(
+        self, session: ReviewSession, tiles: Path, tmp_path: Path
+    ) -> None:
+        session.paint(SQUARE, add=True)
+        path = session.project.path
+        away = tmp_path / "drive" / "deep"
+        away.mkdir(parents=True)
+        shutil.move(tiles / "a.tiff", away / "renamed.tiff")
+        write_slide(away / "a.tiff", 77)  # its name, but not its pixels
+        session.open(tiles)
+        assert [slide.id for slide in session.slides] == ["b", "c"]
+        found = look_for(session.project.files.absent(), tmp_path / "drive")
+        assert found == {"a": away / "renamed.tiff"}
+        session.moved(found)
+        assert session.project.path == path
+        session.go_to("a")
+        assert session.changed_file is None
+        assert session.edits.override()[0, 0] == ADD
+
+    def test_a_file_nobody_worked_on_is_found_by_its_name_when_it_is_the_only_one(
+        self, session: ReviewSession, tiles: Path, tmp_path: Path
+    ) -> None:
+        for folder in ("one", "two"):
+            (tmp_path / "drive" / folder).mkdir(parents=True)
+        shutil.copy(tiles / "b.tiff", tmp_path / "drive" / "one")
+        shutil.copy(tiles / "c.tiff", tmp_path / "drive" / "one")
+        shutil.move(tiles / "b.tiff", tmp_path / "drive" / "two")
+        (tiles / "c.tiff").unlink()
+        session.close()
+        with ReviewProject.open(tiles / "tiles.hubseg") as project:
+            wanted = project.files.absent()
+            assert [file.id for file in wanted] == ["b", "c"]
+            found = look_for(wanted, tmp_path / "drive")
+            assert found == {"c": tmp_path / "drive" / "one" / "c.tiff"}, "of two b, which?"
+            with pytest.raises(NotADirectoryError, match="is no folder"):
+                look_for(wanted, tmp_path / "nowhere")
+
+    def test_the_command_finds_what_it_can_and_lists_the_rest(
+        self,
+        session: ReviewSession,
+        tiles: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        session.paint(SQUARE, add=True)
+        path = session.project.path
+        session.close()
+        assert main(["find", str(path), str(tiles)]) == 0
+        assert "where it was" in capsys.readouterr().out
+        away = tmp_path / "drive"
+        away.mkdir()
+        shutil.move(tiles / "a.tiff", away)
+        (tiles / "b.tiff").unlink()
+        assert main(["find", str(path), str(away), "--json"]) == 3
+        said = capsys.readouterr()
+        assert json.loads(said.out)["found"] == {"a": str(away / "a.tiff")}
+        assert "No file below" in said.err
+        with ReviewProject.open(path) as project:
+            assert [slide.id for slide in project.slides()] == ["a", "c"]
+            assert "hubseg find" in project.missing["b"]
+
+
+class TestSights:
+    def test_what_was_worked_on_can_be_seen_after_its_file_changed(
+        self, session: ReviewSession, tiles: Path
+    ) -> None:
+        slide, path = session.current, session.project.path
+        assert sight(path, slide.digest) is None
+        keep_sight(path, slide)
+        before = small_picture(slide)
+        write_slide(tiles / "a.tiff", 200)
+        kept = sight(path, slide.digest)
+        assert kept is not None
+        assert np.abs(kept.astype(int) - before).max() <= 2, "a JPEG of it"
+
+    def test_a_full_disk_or_a_damaged_picture_is_no_picture(
+        self, session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slide, path = session.current, session.project.path
+
+        def full(*_: object) -> int:
+            raise OSError("No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", full)
+            keep_sight(path, slide)
+        assert sight(path, slide.digest) is None
+        assert not list((path / "sights").glob("*.part"))
+        keep_sight(path, slide)
+        (path / "sights" / f"{slide.digest}.jpg").write_bytes(b"no picture")
+        assert sight(path, slide.digest) is None
+
+
+def test_two_copies_are_not_merged_over_a_file_that_was_changed(
+    changed: ReviewSession, tiles: Path, tmp_path: Path
+) -> None:
+    from hubseg.sharing import take_over
+
+    path = changed.project.path
+    changed.close()
+    shutil.copytree(tiles, tmp_path / "other" / "tiles")
+    with (
+        ReviewProject.open(path) as one,
+        ReviewProject.open(tmp_path / "other" / "tiles" / path.name) as other,
+    ):
+        with pytest.raises(ValueError, match="say whether it is the same tissue"):
+            take_over(one, other, "a")
