@@ -41,6 +41,7 @@ class Action:
 ACTIONS = (
     Action("open_folder", "Open folder or project…", "Control-Shift-H"),
     Action("open_file", "Open table or image…", "Control-Shift-J"),
+    Action("find_files", "Find files that were moved…", "Control-Shift-F"),
     Action("open_sample", "Open the bundled sample", "Control-Shift-K"),
     Action("next_slide", "Next slide", "N"),
     Action("previous_slide", "Previous slide", "Shift-N"),

@@ -39,6 +39,7 @@ def _command(name: str) -> Callable[[napari.viewer.Viewer], None]:
 
 open_folder = _command("open_folder")
 open_file = _command("open_file")
+find_files = _command("find_files")
 open_sample = _command("open_sample")
 next_slide = _command("next_slide")
 previous_slide = _command("previous_slide")

@@ -15,6 +15,7 @@ from napari_hubseg._panels.cleanup import CleanupState
 from napari_hubseg._panels.correct import CorrectState
 from napari_hubseg._panels.export import ExportState
 from napari_hubseg._panels.facts import FactsState
+from napari_hubseg._panels.files import FilesState
 from napari_hubseg._panels.queue import QueueState
 from napari_hubseg._panels.start import StartState
 from napari_hubseg._panels.thresholds import ThresholdRow, ThresholdsState
@@ -30,6 +31,7 @@ __all__ = [
     "correct_state",
     "export_state",
     "facts_state",
+    "files_state",
     "next_step",
     "queue_state",
     "ready_ids",
@@ -79,6 +81,32 @@ def queue_state(session: ReviewSession) -> QueueState:
         current=ids.index(here) if here else -1,
         saved=saved.astimezone().strftime("%H:%M:%S") if saved is not None else "",
         note="read only" if project is not None and project.read_only else "",
+    )
+
+
+def files_state(desk: DeskCore) -> FilesState:
+    """Return what the files panel asks, or nothing."""
+    found = desk.session.changed_file
+    absent = desk.files.absent
+    if found is None:
+        lost = f"{absent} slides are not shown: their files are not where they were."
+        if absent == 1:
+            lost = "One slide is not shown: its file is not where it was."
+        return FilesState(said=lost, absent=absent, busy=desk.files.busy)
+    height, width = found.before.shape
+    times = f"{found.gestures} edit{'s' if found.gestures > 1 else ''} by {found.author}"
+    when = "" if found.at is None else f", {found.at.astimezone():%d %b %Y}"
+    size = "" if found.fits else ": another size, so that the edits cannot be kept"
+    return FilesState(
+        changed=True,
+        said=f"The file of slide {found.now.id} is not the one that was edited. Is it the same "
+        "tissue? Nothing can be painted here until you say, and no edit is lost.",
+        before=f"edited: {width} × {height} px, {times}{when}",
+        now=f"now: {found.now.width} × {found.now.height} px{size}",
+        pictures=desk.files.pictures,
+        fits=found.fits,
+        absent=absent,
+        busy=desk.files.busy,
     )
 
 

@@ -26,6 +26,7 @@ from napari_hubseg._panels.doubt import DoubtPanel
 from napari_hubseg._panels.ensemble import EnsemblePanel
 from napari_hubseg._panels.export import ExportPanel
 from napari_hubseg._panels.facts import FactsPanel
+from napari_hubseg._panels.files import FilesPanel
 from napari_hubseg._panels.message import MessageStrip
 from napari_hubseg._panels.overlay import OverlayPanel
 from napari_hubseg._panels.queue import QueuePanel
@@ -116,7 +117,7 @@ class HubSegWidget(QWidget):
 
     def _build(self) -> None:
         self.start, self.message = StartPanel(), MessageStrip()
-        self.queue, self.facts = QueuePanel(), FactsPanel()
+        self.queue, self.facts, self.files = QueuePanel(), FactsPanel(), FilesPanel()
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
         self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
@@ -150,8 +151,9 @@ class HubSegWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.message)  # above what scrolls: it must not be missed
-        layout.addWidget(scroll)
+        layout.addWidget(self.message)  # above what scrolls: neither must be missed
+        layout.addWidget(self.files)
+        layout.addWidget(scroll, 1)
         bar = scroll.verticalScrollBar()  # it must not cover what it scrolls
         extent = bar.sizeHint().width() if bar is not None else 0
         self.setMinimumWidth(max(_WIDTH, content.minimumSizeHint().width() + extent))
@@ -165,6 +167,7 @@ class HubSegWidget(QWidget):
             _wiring.QueueTableWiring(
                 self.queue_table, sections["queue"], desk, do, self._focus_canvas
             ),
+            _wiring.FilesWiring(self.files, desk, do),
             _wiring.FactsWiring(self.facts, desk, do),
             _wiring.ThresholdsWiring(self.thresholds, desk, do),
             _wiring.OverlayWiring(self.overlay, desk, do),

@@ -79,7 +79,7 @@ CORE: dict[str, set[str]] = {
     "cli": {""},
 }
 REVIEW = {"slide", "organ", "recipe", "probability", "thresholds", "cleanup", "edits"}
-CORE["project"] = {*REVIEW, "gesture", "journal", "lock", "pictures"}
+CORE["project"] = {*REVIEW, "gesture", "journal", "lock", "thumbnails"}
 CORE["maps"] = {"slide", "recipe", "probability", "project"}
 CORE["replay"] = {*REVIEW, "gesture", "journal", "project"}
 CORE["session"] = {*REVIEW, "gesture", "journal", "project", "mask", "replay", "tools"}

@@ -19,6 +19,7 @@ from napari_hubseg._derivation import Derivation
 from napari_hubseg._doubt import Doubt
 from napari_hubseg._ensemble import Ensemble
 from napari_hubseg._exports import Exports
+from napari_hubseg._files import FileWatch
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
 from napari_hubseg._queue import Queue
@@ -72,6 +73,7 @@ class DeskCore:
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
         self.contour = TruthContour(self.truth, self.layers, self.background)
         self.comparison = Comparison(self.session, self.layers, self.background)
+        self.files = FileWatch(self.session, self.layers, self.background)
         self.hand = ToolHand(self.session, self.layers, viewer, self.background)
         self.brushes = BrushSizes(self.layers, viewer)
         engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
@@ -100,6 +102,7 @@ class DeskCore:
             session.saved,
             self.derivation.figures_changed,
             self.truth.changed,
+            self.files.changed,
             self.contour.changed,
             self.curves.changed,
             self.tuning.changed,
@@ -122,6 +125,8 @@ class DeskCore:
         watches = (self.curves, self.tuning, self.doubt, self.truth, self.contour, self.comparison)
         for measured in watches:
             measured.failed.connect(self.failed.emit)
+        self.files.told.connect(self.told.emit)
+        self.files.failed.connect(self.failed.emit)
         self.tuning.told.connect(self.told.emit)
         self.doubt.told.connect(self.told.emit)
         self.doubt.found.connect(self.layers.look_at)
@@ -163,6 +168,7 @@ class DeskCore:
         self.retraining.close()
         self.background.close()
         self.contour.close()
+        self.files.close()
         watches = (self.derivation, self.curves, self.tuning, self.doubt, self.truth)
         for measured in (*watches, self.comparison):
             measured.close()

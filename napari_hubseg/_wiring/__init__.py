@@ -13,6 +13,7 @@ from napari_hubseg._wiring.doubt import DoubtWiring
 from napari_hubseg._wiring.ensemble import EnsembleWiring
 from napari_hubseg._wiring.export import ExportWiring
 from napari_hubseg._wiring.facts import FactsWiring
+from napari_hubseg._wiring.files import FilesWiring
 from napari_hubseg._wiring.overlay import OverlayWiring
 from napari_hubseg._wiring.queue import QueueWiring
 from napari_hubseg._wiring.queue_table import QueueTableWiring
@@ -29,6 +30,7 @@ __all__ = [
     "EnsembleWiring",
     "ExportWiring",
     "FactsWiring",
+    "FilesWiring",
     "OverlayWiring",
     "QueueTableWiring",
     "QueueWiring",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hubseg.slide import Slide
 
-__all__ = ["kept_thumbnail", "thumbnail"]
+__all__ = ["kept_thumbnail", "picture_in", "thumbnail"]
 
 _WHOLE: Final = 64_000_000  # px up to which a level is simply read: 200 MB of RGB
 _STRIPS: Final = 24  # rows read of a level that is larger
@@ -64,7 +64,7 @@ def kept_thumbnail(slide: Slide, side: int, folder: Path) -> NDArray[np.uint8]:
     stat = slide.path.stat()
     named = f"{slide.path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{side}".encode()
     file = folder / f"{hashlib.blake2b(named, digest_size=16).hexdigest()}.png"
-    kept = _decoded(file)
+    kept = picture_in(file)
     if kept is not None:
         return kept
     made = thumbnail(slide, side)
@@ -76,8 +76,8 @@ def kept_thumbnail(slide: Slide, side: int, folder: Path) -> NDArray[np.uint8]:
     return made
 
 
-def _decoded(file: Path) -> NDArray[np.uint8] | None:
-    """Return the picture in a file; None when there is none or it is damaged."""
+def picture_in(file: Path) -> NDArray[np.uint8] | None:
+    """Return the picture in a file, uint8 RGB (h, w, 3); None without one or damaged."""
     try:
         content = np.frombuffer(file.read_bytes(), np.uint8)
     except OSError:

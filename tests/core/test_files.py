@@ -17,8 +17,9 @@ from hubseg.edits import ADD
 from hubseg.journal import Kind
 from hubseg.project import ReviewProject
 from hubseg.project.files import look_for
-from hubseg.project.sights import keep_sight, sight, small_picture
+from hubseg.project.sights import SIDE, keep_sight, sight
 from hubseg.session import ReviewSession, Verdict
+from hubseg.thumbnails import thumbnail
 
 SHAPE = (60, 80)
 SQUARE = np.ones((10, 10), np.bool_)
@@ -233,7 +234,7 @@ class TestSights:
         slide, path = session.current, session.project.path
         assert sight(path, slide.digest) is None
         keep_sight(path, slide)
-        before = small_picture(slide)
+        before = thumbnail(slide, SIDE)
         write_slide(tiles / "a.tiff", 200)
         kept = sight(path, slide.digest)
         assert kept is not None

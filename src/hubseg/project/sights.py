@@ -9,35 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import cv2
-import numpy as np
 
-from hubseg.pictures import shrunk
+from hubseg.thumbnails import picture_in, thumbnail
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.slide import Slide
 
-__all__ = ["keep_sight", "sight", "small_picture"]
+__all__ = ["SIDE", "keep_sight", "sight"]
 
-_SIDE: Final = 320  # px of a picture: two of them fill the dock, sharp at 200 %
-_WHOLE: Final = 64_000_000  # px up to which the smallest level is simply read
+SIDE: Final = 320  # px of a picture: two of them fill the dock, sharp at 200 %
 _FOLDER: Final = "sights"
-
-
-def small_picture(slide: Slide) -> NDArray[np.uint8] | None:
-    """Return what a slide looks like, uint8 RGB (h, w, 3); None where that would take too long.
-
-    Raises
-    ------
-    OSError, ValueError
-        When its file cannot be read.
-    """
-    level = len(slide.levels) - 1
-    height, width = slide.levels[level]
-    return shrunk(slide.read(level=level), _SIDE) if height * width <= _WHOLE else None
 
 
 def keep_sight(project: Path, slide: Slide) -> None:
@@ -53,14 +39,11 @@ def keep_sight(project: Path, slide: Slide) -> None:
     file = project / _FOLDER / f"{slide.digest}.jpg"
     if file.is_file():
         return
-    made = small_picture(slide)
-    if made is None:
-        return
-    content = cv2.imencode(".jpg", cv2.cvtColor(made, cv2.COLOR_RGB2BGR))[1].tobytes()
+    made = cv2.cvtColor(thumbnail(slide, SIDE), cv2.COLOR_RGB2BGR)
     part = file.with_suffix(".part")
     try:
         file.parent.mkdir(exist_ok=True)
-        part.write_bytes(content)
+        part.write_bytes(cv2.imencode(".jpg", made)[1].tobytes())
         part.replace(file)
     except OSError:
         part.unlink(missing_ok=True)
@@ -68,9 +51,4 @@ def keep_sight(project: Path, slide: Slide) -> None:
 
 def sight(project: Path, digest: str) -> NDArray[np.uint8] | None:
     """Return the picture of a file that was worked on, uint8 RGB (h, w, 3), or None."""
-    try:
-        content = np.frombuffer((project / _FOLDER / f"{digest}.jpg").read_bytes(), np.uint8)
-    except OSError:
-        return None
-    found = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    return None if found is None else np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+    return picture_in(project / _FOLDER / f"{digest}.jpg")

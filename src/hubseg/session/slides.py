@@ -165,6 +165,9 @@ class Slides(SessionCore):
     def go_to(self, slide_id: str) -> bool:
         """Show another slide; False when its file cannot be opened or its rows are damaged.
 
+        Where its file is not the one that was edited, it is shown without its edits, nothing can be
+        changed, and :attr:`changed_file` tells what a person is to decide.
+
         Raises
         ------
         ValueError
@@ -200,8 +203,6 @@ class Slides(SessionCore):
             self._record_file()
         self._derive()
         self._announce()
-        if self._refusal:
-            self.failed.emit(self._refusal)
         return True
 
     def is_quick(self, slide_id: str) -> bool:
