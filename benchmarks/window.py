@@ -26,15 +26,35 @@ import numpy as np
 
 from hubseg.bundled import sample_table
 from hubseg.engine import Update
-from hubseg.probability import MemberMap, mix
+from hubseg.maps import record
+from hubseg.probability import MapStore, MemberMap, mix
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from napari_hubseg._screen import Hand, rest, virtual_screen, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
 MEMBERS = 10
 GESTURES = 1200
+
+
+def played_back(number: int) -> NDArray[np.float32]:
+    """Return a smooth random member map."""
+    noise = np.random.default_rng(number).random((24, 24), np.float32)
+    return np.clip(cv2.resize(noise, (750, 750), interpolation=cv2.INTER_CUBIC), 0, 1)
+
+
+def played_back_recipe() -> Recipe:
+    """Return the recipe that the maps are said to be of."""
+    network = NetworkSpec(kind="timm_unet", encoder="resnet18")
+    entry = Entry(network=network, checkpoint="{fold}")
+    return Recipe(
+        name="played back",
+        resolutions=(Resolution(size=512, weight=1.0, members=(entry,)),),
+        folds=tuple(range(MEMBERS)),
+    )
 
 
 class PlayedBack:
@@ -42,16 +62,7 @@ class PlayedBack:
 
     def __init__(self, pace: float) -> None:
         self._pace = pace
-        network = NetworkSpec(kind="timm_unet", encoder="resnet18")
-        self._recipe = Recipe(
-            name="played back",
-            resolutions=(
-                Resolution(
-                    size=512, weight=1.0, members=(Entry(network=network, checkpoint="{fold}"),)
-                ),
-            ),
-            folds=tuple(range(MEMBERS)),
-        )
+        self._recipe = played_back_recipe()
         self._stopped = threading.Event()
 
     def run(self, slides: Any, *_: Any, **__: Any) -> PlayedBack:
@@ -66,9 +77,7 @@ class PlayedBack:
             for number, member in enumerate(self._recipe.members(), 1):
                 if self._stopped.wait(self._pace):
                     return
-                noise = np.random.default_rng(number).random((24, 24), np.float32)
-                values = np.clip(cv2.resize(noise, (750, 750), interpolation=cv2.INTER_CUBIC), 0, 1)
-                made.append((member, MemberMap(values)))
+                made.append((member, MemberMap(played_back(number))))
                 found = mix(
                     self._recipe,
                     made,
@@ -204,6 +213,44 @@ class Window:
         wait_for("The mask", lambda: not self.session.mask_is_stale and bool(drawn), 60)
         self.table.row("from a new threshold to its mask in the layer", 1e3 * (drawn[-1] - begun))
 
+    def store_maps(self) -> None:
+        """Put ten member maps of every slide into the project, as earlier runs have."""
+        project, recipe = self.session.project, played_back_recipe()
+        store = MapStore(project.maps)
+        for place, slide in enumerate(self.session.slides):
+            keys = []
+            for number, member in enumerate(recipe.members()):
+                key = f"{place:016x}{number:016x}"
+                store.put(key, MemberMap(played_back(100 * place + number)))
+                keys.append((member, key))
+            record(project, "stored", slide.id, recipe, keys, slide_digest=slide.digest)
+            self.desk.ahead.drop(slide.id)
+
+    def next_prepared(self) -> None:
+        """Time from the wish for the next slide, which has been prepared, to its mask on screen."""
+        goal = self.session.neighbour(1)
+        wait_for("The next slide", lambda: goal in self.desk.ahead.ready, 120)
+        self.settle()
+        rest(500)
+        drawn: list[float] = []
+        frames: list[float] = []
+        self.desk.layers.mask_drawn.connect(lambda: drawn.append(time.perf_counter()))
+        canvas = self.viewer.window._qt_viewer.canvas._scene_canvas
+        canvas.events.draw.connect(lambda _: frames.append(time.perf_counter()), position="last")
+        self.stalls.start()
+        begun, used = time.perf_counter(), time.process_time()
+        self.desk.next_slide()
+        wait_for("The mask", lambda: bool(drawn) and frames[-1:] > drawn[:1], 60)
+        ended = frames[[frame > drawn[0] for frame in frames].index(True)]
+        used = time.process_time() - used
+        longest = self.stalls.stop()
+        what = "to the next, prepared slide, until its mask is drawn"
+        layer, work = 1e3 * (drawn[0] - begun), 1e3 * used
+        self.table.row(
+            f"{what} ({layer:.0f} in the layer; {work:.0f} of work)", 1e3 * (ended - begun)
+        )
+        self.table.row("  longest gap on the way", longest, self.stalls.busiest_ms)
+
     def paint_much(self) -> None:
         """Make the gestures of a long day on the slide on screen."""
         rng = np.random.default_rng(0)
@@ -234,6 +281,10 @@ def main() -> None:
         other = next(slide.id for slide in window.session.slides if slide.id != first)
         window.measured("to another slide, for the first time", lambda: window.go_to(other))
         window.measured("back to a slide with a map", lambda: window.go_to(first))
+        window.store_maps()
+        window.next_prepared()
+        window.go_to(first)
+        window.settle()
         window.paint_much()
         window.settle()
         window.go_to(other)

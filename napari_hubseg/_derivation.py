@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.mask import MaskRequest
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
     from napari_hubseg._background import Background
@@ -71,6 +72,7 @@ class Derivation:
         self._background = background
         self._truth = truth
         self._deriving = self._counting = False
+        self._foreseen: tuple[MaskRequest, NDArray[np.bool_]] | None = None
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
         self.figures = Figures()
@@ -95,8 +97,10 @@ class Derivation:
         """Compute the mask in a thread if it is stale; a stale answer is asked for again."""
         if self._deriving or not self._session.mask_is_stale:
             return
-        self._deriving = True
         request = self._session.mask_request()
+        if self._take_foreseen(request):
+            return
+        self._deriving = True
 
         def take(mask: NDArray[np.bool_]) -> None:
             self._deriving = False
@@ -108,6 +112,16 @@ class Derivation:
             self.failed.emit(said)
 
         self._background.submit(request.compute, take, failed)
+
+    def foresee(self, request: MaskRequest, mask: NDArray[np.bool_]) -> None:
+        """Have the mask ready that a slide will be derived to, if nothing changes until then."""
+        self._foreseen = (request, mask)
+
+    def _take_foreseen(self, request: MaskRequest) -> bool:
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is None or not request.answered_by(foreseen[0]):
+            return False
+        return self._session.take_mask(request.taking(foreseen[0]), foreseen[1])
 
     def _forget(self, _: object) -> None:
         self._changes += 1

@@ -18,6 +18,7 @@ from napari_hubseg._strokes import grown, take_stroke
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.edits import Window
@@ -56,12 +57,15 @@ class MaskDrawing:
         self._stack = stack
         self._background = background
         self._drawing = self._stroking = False
+        self._foreseen: tuple[NDArray[np.bool_], NDArray[np.uint8]] | None = None
         self.slide = ""
         self.changes = 0
         session.mask_changed.connect(self._follow)
 
     def _follow(self, window: Window | None) -> None:
         self.changes += 1
+        if window is not None:
+            self._foreseen = None
         if not self.slide:
             return
         if window is None:
@@ -74,6 +78,10 @@ class MaskDrawing:
         mask, now = self._session.mask, (self.changes, self.slide)
         if mask is None or self._drawing or self._stroking or not self.slide:
             return
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None and mask.base is foreseen[0]:
+            self._put(foreseen[1])
+            return
         self._drawing = True
 
         def show(values: NDArray[Any]) -> None:
@@ -81,17 +89,24 @@ class MaskDrawing:
             if now != (self.changes, self.slide) or self._stroking:
                 self.draw_all()
                 return
-            layer = self._stack.get("mask")
-            if layer is not None and layer.data.shape == values.shape:
-                layer.data[...] = values
-                redraw(layer)
-            self.finished.emit()
+            self._put(values)
 
         def failed(said: str) -> None:
             self._drawing = False
             self.failed.emit(said)
 
         self._background.submit(lambda: drawn(mask, edge_width(mask.shape)), show, failed)
+
+    def foresee(self, mask: NDArray[np.bool_], values: NDArray[np.uint8]) -> None:
+        """Have what is drawn of a mask ready, for when it has become the session's."""
+        self._foreseen = (mask, values)
+
+    def _put(self, values: NDArray[np.uint8]) -> None:
+        layer = self._stack.get("mask")
+        if layer is not None and layer.data.shape == values.shape:
+            layer.data[...] = values
+            redraw(layer)
+        self.finished.emit()
 
     def draw(self, window: Window) -> None:
         """Draw the mask inside a window, at once; its edge depends on a little more around it."""

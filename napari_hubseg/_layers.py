@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
+    from napari_hubseg._ahead import Prepared
     from napari_hubseg._background import Background
 
 __all__ = ["LayerBinding"]
@@ -75,6 +76,8 @@ class LayerBinding:
         self.looks = Looks(session, self._stack)
         self._drawing = MaskDrawing(session, self._stack, background)
         self.sketch = Sketch(self._stack, self._drawing.draw)
+        self.foresee_mask = self._drawing.foresee
+        self.mask_drawn = self._drawing.finished
         self._drawing.finished.connect(self.looks.end_preview)
         self._drawing.failed.connect(self.failed.emit)
         self._map = MapDrawing(session, self._stack, background)
@@ -83,6 +86,7 @@ class LayerBinding:
         self._asked = 0  # slides asked for; an answer to an older question is dropped
         self._whole = 1.0  # the zoom at which the whole slide is seen
         self._hidden: list[Any] = []
+        self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._connections = (
             (session.slide_changed, self._ask_pixels),
             (session.facts_changed, self._place),
@@ -195,6 +199,11 @@ class LayerBinding:
             if asked == self._asked:
                 self.failed.emit(said)
 
+        foreseen, self.foreseen = self.foreseen, None
+        if foreseen is not None and foreseen.holds(slide):
+            ready = foreseen.pixels
+            self._background.later(lambda: show((ready, "")))
+            return
         self._background.submit(read, show, failed)
 
     def _show_pixels(self, slide: Slide, read: Any) -> None:

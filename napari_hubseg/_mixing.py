@@ -19,7 +19,7 @@ from napari_hubseg._background import sentence
 from napari_hubseg._members import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from hubseg.probability import ProbabilityMap
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from napari_hubseg._background import Background
 
-__all__ = ["Mixing"]
+__all__ = ["Foreseen", "Mixing"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,25 @@ class _Mixed:
     networks: str
     maps: frozenset[tuple[int, int, int]]
     found: ProbabilityMap | None
+
+
+_Kept = tuple[tuple[str, ...], Mixer] | None  # of which slide and networks, and its maps
+
+
+@dataclass(frozen=True, eq=False)
+class Foreseen:
+    """What was mixed of a slide before somebody goes there, and by which choice."""
+
+    slide_id: str
+    recipe: Recipe
+    mixture: Mixture
+    mixed: _Mixed | None
+    kept: _Kept
+
+    @property
+    def found(self) -> ProbabilityMap | None:
+        """The map; None where there is none."""
+        return None if self.mixed is None else self.mixed.found
 
 
 class Mixing:
@@ -59,7 +78,8 @@ class Mixing:
         self.recipe = recipe
         self.mixture = Mixture()
         self.stock = Stock()
-        self._mixer: tuple[tuple[str, ...], Mixer] | None = None
+        self._mixer: _Kept = None
+        self._foreseen: Foreseen | None = None
         self._busy = False
         self._again: bool | None = None  # whether a mix is asked for, and a person asked for it
 
@@ -144,6 +164,10 @@ class Mixing:
         slide, project = self._session.current, self._session.project
         if slide is None or project is None:
             return
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None and not asked and not self._busy and self._holds(foreseen):
+            self._foreseen = foreseen  # shown when everybody has heard of the slide
+            return
         if self._busy:
             self._again = asked or bool(self._again)
             return
@@ -155,32 +179,43 @@ class Mixing:
             self._fail,
         )
 
-    def _mix(self, project: Path, slide: Slide, recipe: Recipe, mixture: Mixture) -> _Mixed | None:
-        """Mix, in a thread: rows are read over a connection of its own."""
-        with ReviewProject.open(project) as reader:
-            newest = newest_run(reader, slide)
-            digest = reader.digest(slide)
-            maps = reader.maps
-        if newest is None:
+    def look_ahead(self, slide: Slide) -> Callable[[], Foreseen] | None:
+        """Return what mixes the map of another slide, in a thread; None without a project."""
+        project, recipe, mixture = self._session.project, self.recipe, self.mixture
+        if project is None:
             return None
-        ran, keys = newest
-        networks = networks_digest(ran)
-        if networks != networks_digest(recipe):
-            mixture = Mixture.load(maps, ran)
-        what = (slide.id, digest, networks)
-        if self._mixer is None or self._mixer[0] != what:
-            self._mixer = (what, Mixer(shape=(slide.height, slide.width), slide_digest=digest))
-        mixer = self._mixer[1]
-        wanted = [(member, key) for member, key in keys if member not in mixer]
-        made = MapStore(maps).get_all(key for _, key in wanted)
-        for (member, _), (_, one) in zip(wanted, made, strict=True):
-            if one is not None:
-                mixer.put(member, one)
-        there = frozenset(_place(member) for member, _ in keys)
-        members = [m for m in mixture.members(ran) if _place(m) in there]
-        mixed = any(member in mixer for member in members)
-        found = mixer.mix(mixture.of(ran), members) if mixed else None
-        return _Mixed(slide.id, networks, there, found)
+        path = project.path
+
+        def look() -> Foreseen:
+            return Foreseen(slide.id, recipe, mixture, *_mix(path, slide, recipe, mixture, None))
+
+        return look
+
+    def foresee(self, foreseen: Foreseen | None) -> None:
+        """Have a map ready for the slide that comes up next."""
+        self._foreseen = foreseen
+
+    def show_foreseen(self) -> None:
+        """Show the map that was ready, if it is of the slide on screen and of what is chosen."""
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None and self._holds(foreseen):
+            self._mixer = foreseen.kept
+            self._show(foreseen.mixed, asked=False)
+
+    def _holds(self, foreseen: Foreseen) -> bool:
+        current = self._session.current
+        here = current is not None and current.id == foreseen.slide_id
+        # where there was no map it is looked for again: another program may have made one
+        return here and foreseen.found is not None and self.is_chosen(foreseen)
+
+    def is_chosen(self, foreseen: Foreseen) -> bool:
+        """Whether what was mixed ahead is what is chosen now."""
+        return foreseen.recipe is self.recipe and foreseen.mixture == self.mixture
+
+    def _mix(self, project: Path, slide: Slide, recipe: Recipe, mixture: Mixture) -> _Mixed | None:
+        """Mix, in a thread, and keep the maps for the next mix of this slide."""
+        mixed, self._mixer = _mix(project, slide, recipe, mixture, self._mixer)
+        return mixed
 
     def _show(self, mixed: _Mixed | None, asked: bool) -> None:
         self._busy = False
@@ -207,6 +242,36 @@ class Mixing:
         again, self._again = self._again, None
         if again is not None:
             self.remix(asked=again)
+
+
+def _mix(
+    project: Path, slide: Slide, recipe: Recipe, mixture: Mixture, kept: _Kept
+) -> tuple[_Mixed | None, _Kept]:
+    """Mix a slide's newest run; rows are read over a connection of its own."""
+    with ReviewProject.open(project) as reader:
+        newest = newest_run(reader, slide)
+        digest = reader.digest(slide)
+        maps = reader.maps
+    if newest is None:
+        return None, kept
+    ran, keys = newest
+    networks = networks_digest(ran)
+    if networks != networks_digest(recipe):
+        mixture = Mixture.load(maps, ran)
+    what = (slide.id, digest, networks)
+    if kept is None or kept[0] != what:
+        kept = (what, Mixer(shape=(slide.height, slide.width), slide_digest=digest))
+    mixer = kept[1]
+    wanted = [(member, key) for member, key in keys if member not in mixer]
+    made = MapStore(maps).get_all(key for _, key in wanted)
+    for (member, _), (_, one) in zip(wanted, made, strict=True):
+        if one is not None:
+            mixer.put(member, one)
+    there = frozenset(_place(member) for member, _ in keys)
+    members = [m for m in mixture.members(ran) if _place(m) in there]
+    mixed = any(member in mixer for member in members)
+    found = mixer.mix(mixture.of(ran), members) if mixed else None
+    return _Mixed(slide.id, networks, there, found), kept
 
 
 def _place(member: Member) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.session import ReviewSession
+from napari_hubseg._ahead import Ahead
 from napari_hubseg._background import Background
 from napari_hubseg._brush import BrushSizes
 from napari_hubseg._comparison import Comparison
@@ -79,6 +80,7 @@ class DeskCore:
         engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
         writer = {"write": parts["write"]} if "write" in parts else {}
         self.ensemble = Ensemble(self.session, self.background, **engine)
+        self.ahead = Ahead(self.session, self.ensemble.mixing)
         self.exports = Exports(self.session, self.background, **writer)
         learner = {"new_training": parts["new_training"]} if "new_training" in parts else {}
         self.retraining = Retraining(self.session, **learner)
@@ -131,6 +133,8 @@ class DeskCore:
         self.doubt.told.connect(self.told.emit)
         self.doubt.found.connect(self.layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
+        self.ensemble.mapped.connect(self.ahead.drop)
+        self.queue.changed.connect(self.ahead.look)
         session.told.connect(self.told.emit)
         self.hand.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
@@ -173,6 +177,7 @@ class DeskCore:
         for measured in (*watches, self.comparison):
             measured.close()
         self.queue.close()
+        self.ahead.close()
         self.hand.close()
         self.brushes.close()
         self.layers.close()

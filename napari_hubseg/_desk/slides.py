@@ -98,8 +98,24 @@ class Slides(DeskCore):
             if not self.session.is_quick(slide_id):
                 self._read_first(slide_id, ids[place:])
                 return
-            if self.session.go_to(slide_id):
+            if self._show(slide_id):
                 return
+
+    def _show(self, slide_id: str) -> bool:
+        """Show a slide, with what was prepared of it."""
+        current = self.session.current
+        one = None
+        if current is None or current.id != slide_id:
+            one = self.ahead.take(slide_id)
+        self.layers.foreseen = one
+        self.ensemble.mixing.foresee(None if one is None else one.mixed)
+        if one is not None and one.request is not None and one.mask is not None:
+            self.derivation.foresee(one.request, one.mask)
+            if one.values is not None:
+                self.layers.foresee_mask(one.mask, one.values)
+        shown = self.session.go_to(slide_id)
+        self.ensemble.mixing.show_foreseen()
+        return shown
 
     def _read_first(self, slide_id: str, ids: Sequence[str]) -> None:
         self.going = slide_id
@@ -111,7 +127,7 @@ class Slides(DeskCore):
                 return
             self.going = ""
             self.session.take_visit(visit)
-            if not self.session.go_to(slide_id):
+            if not self._show(slide_id):
                 self._visit(ids[1:])
             self.changed.emit()
 

@@ -6,7 +6,7 @@ up to date window by window while a person paints. Does not know slides, the jou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,18 @@ class MaskRequest:
     stamp: int = 0
     strokes: int = 0
     _cleaned: list[NDArray[np.bool_]] = field(default_factory=list, repr=False)
+
+    def answered_by(self, other: MaskRequest) -> bool:
+        """Whether the mask that was computed for another request is this one's too."""
+        return (
+            self.values is other.values
+            and (self.threshold, self.cleanup) == (other.threshold, other.cleanup)
+            and self.edits == other.edits
+        )
+
+    def taking(self, other: MaskRequest) -> MaskRequest:
+        """Return this request with what :meth:`compute` kept of another that answers it."""
+        return replace(self, _cleaned=list(other._cleaned))
 
     def compute(self) -> NDArray[np.bool_]:
         """Return the mask, bool (H, W), the caller's own; may run in any thread."""
