@@ -94,6 +94,7 @@ class ToolHand:
         self._own = ""  # the tool of ours in hand
         self._mask: Any = None  # the layer that is listened to
         self._press: _Press | None = None
+        self._held = False  # the key that moves the view is
         self.split_by = "distance"
         session.slide_changed.connect(self._forget)
 
@@ -119,6 +120,8 @@ class ToolHand:
             mask.events.mode.connect(self._put_down)
         self._own = "" if tool.napari else name
         mask.mouse_pan = not tool.drags
+        # napari's own holds for its own tools; with ours in hand it would do nothing
+        mask.bind_key("Space", self._hold if self._own else None, overwrite=True)
         self.changed.emit()
 
     def _put_down(self) -> None:
@@ -126,13 +129,23 @@ class ToolHand:
         if self._own:
             self._own = ""
             self._forget()
+            self._mask.bind_key("Space", None)
             self.changed.emit()
+
+    def _hold(self, mask: Any) -> Iterator[None]:
+        """Move the view with any tool of ours, as long as the key is held."""
+        self._forget()
+        self._held = mask.mouse_pan = True
+        yield
+        self._held = False
+        tool = tool_named(self._own)
+        mask.mouse_pan = tool is None or not tool.drags
 
     # ---- the mouse -----------------------------------------------------------------------------
 
     def _follow(self, mask: Any, event: Any) -> Iterator[None]:
         """Follow the mouse from its press to its release."""
-        if not self._own or event.button != 1 or self._session.mask is None:
+        if not self._own or self._held or event.button != 1 or self._session.mask is None:
             return
         self._forget()
         press = _Press(self._own, [self._place(event)], tuple(event.pos))
@@ -224,6 +237,7 @@ class ToolHand:
             self._mask.mouse_drag_callbacks.remove(self._follow)
             self._mask.events.mode.disconnect(self._put_down)
             self._mask.mouse_pan = True
+            self._mask.bind_key("Space", None)
             self._mask = None
 
     def close(self) -> None:

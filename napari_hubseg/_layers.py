@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LayerBinding"]
 
-_MODES = {"move": "pan_zoom", "brush": "paint", "eraser": "erase", "polygon": "polygon"}
-_TOOLS = {mode: tool for tool, mode in _MODES.items()}
+_TOOLS = {"pan_zoom": "move", "paint": "brush", "erase": "eraser", "polygon": "polygon"}
+_MODES = {**{tool: mode for mode, tool in _TOOLS.items()}, "polygon_erase": "polygon"}
 
 
 class LayerBinding:
@@ -107,7 +107,10 @@ class LayerBinding:
     def tool(self) -> str:
         """The tool in hand: one of napari's that the dock has a button for, or ""."""
         mask = self._stack.get("mask")
-        return _TOOLS.get(str(mask.mode), "") if mask is not None else "move"
+        if mask is None:
+            return "move"
+        tool = _TOOLS.get(str(mask.mode), "")
+        return "polygon_erase" if tool == "polygon" and mask.selected_label == 0 else tool
 
     @property
     def brush_size(self) -> int:
@@ -124,8 +127,8 @@ class LayerBinding:
         self._stack.select_mask()
         if not mask.visible:  # napari takes back the mode with it
             mask.visible = True
-        if tool in ("brush", "polygon"):
-            mask.selected_label = STROKE
+        if tool in ("brush", "polygon", "polygon_erase"):
+            mask.selected_label = 0 if tool == "polygon_erase" else STROKE
         mask.mode = _MODES[tool]
 
     def set_brush_size(self, size: int) -> None:

@@ -62,7 +62,8 @@ def take_stroke(session: ReviewSession, pieces: Sequence[Any], mode: str) -> Win
     kind = _KINDS.get(mode, "brush")
     for region, add in ((done == ADD, True), (erased, False)):
         if region.any():
-            session.paint(region, top=top, left=left, add=add, kind=kind)
+            what = f"{kind}, erasing" if mode == "polygon" and not add else kind
+            session.paint(region, top=top, left=left, add=add, kind=what)
     return window
 
 

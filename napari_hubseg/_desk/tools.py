@@ -46,6 +46,10 @@ class Tools(DeskCore):
         """Take the tool: click corners; a double click adds it."""
         self.take_tool("polygon")
 
+    def take_polygon_erase(self) -> None:
+        """Take the tool: click corners; a double click takes it away."""
+        self.take_tool("polygon_erase")
+
     def take_lasso(self) -> None:
         """Take the tool: draw around what to add."""
         self.take_tool("lasso")

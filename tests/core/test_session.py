@@ -898,6 +898,45 @@ def test_a_damaged_row_of_a_slide_is_refused_at_open(
         session.open(tiles)
 
 
+class TestUndoBudget:
+    def test_the_oldest_changes_are_the_first_that_undo_no_longer_reaches(
+        self, session: ReviewSession
+    ) -> None:
+        for seed in range(0, 8, 2):
+            paint_noise(session, seed)
+        rows = session.project.entries("a")
+        sizes = [row.size for row in rows]
+        masks = [session.edits.override().copy()]
+        session.undo_budget = sum(sizes[-3:])  # the last three of eight
+        told: list[str] = []
+        session.told.connect(told.append)
+        for _ in range(3):
+            assert session.can_undo
+            session.undo()
+            masks.append(session.edits.override().copy())
+        assert not session.can_undo
+        assert not told
+        session.undo()
+        assert "and is at its end: what is older stays" in told[-1]
+        assert np.array_equal(session.edits.override(), masks[-1]), "what is older stays"
+        for mask in masks[-2::-1]:
+            session.redo()
+            assert np.array_equal(session.edits.override(), mask)
+        assert [row.seq for row in session.project.entries("a")][: len(rows)] == [
+            row.seq for row in rows
+        ], "the journal keeps every row"
+
+    def test_one_change_larger_than_the_budget_can_still_be_undone(
+        self, session: ReviewSession
+    ) -> None:
+        paint_noise(session, 0)
+        session.undo_budget = 1
+        session.undo()
+        assert not session.can_undo
+        session.redo()
+        assert session.can_undo
+
+
 class TestChangedFile:
     def test_edits_are_never_shown_on_other_pixels(
         self, session: ReviewSession, tiles: Path

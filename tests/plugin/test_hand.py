@@ -185,6 +185,25 @@ def test_dragging_with_a_click_tool_moves_the_view_and_changes_nothing(bench: Be
     assert abs(bench.camera.center[-1] - centre) > 20
 
 
+def test_space_moves_the_view_while_a_tool_is_in_hand(bench: Bench) -> None:
+    bench.take("lasso")
+    rows, centre = len(bench.session.project.entries()), bench.camera.center[-1]
+    canvas = bench.viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    bench.mouse._do("keydown", "space")
+    bench.drag(bench.at(LEFT), bench.at((150, 180)), bench.at((150, 200)))
+    bench.mouse._do("keyup", "space")
+    bench.settle()
+    assert len(bench.session.project.entries()) == rows, "no lasso was drawn"
+    assert abs(bench.camera.center[-1] - centre) > 20
+    assert bench.dock.desk.hand.tool == "lasso", "it is still in hand"
+    corners = [(130, 130), (130, 230), (165, 230), (165, 130), (130, 130)]
+    bench.drag(*(bench.at(p) for p in corners))
+    assert len(bench.session.project.entries()) == rows + 1, "and draws again"
+    bench.take("brush")
+    assert "Space" not in {str(key) for key in bench.dock.desk.layers.mask_layer.keymap}
+
+
 def test_beside_everything_a_tool_says_what_to_do(bench: Bench) -> None:
     bench.take("drop")
     bench.mouse.click(bench.at((280, 200)))

@@ -650,6 +650,25 @@ def test_the_tool_in_hand_is_known(mapped: Scene) -> None:
     assert mapped.layers.brush_size == 33
 
 
+def test_a_polygon_that_erases_is_a_tool_of_its_own(mapped: Scene) -> None:
+    before = mapped.session.mask.copy()
+    mapped.layers.take_tool("polygon_erase")
+    assert mapped.layers.tool == "polygon_erase"
+    mapped.mask.paint_polygon([(10, 90), (10, 110), (40, 110), (40, 90)], 0)
+    mapped.settle()
+    gone = before & ~mapped.session.mask
+    assert gone[12:38, 92:108].all()
+    assert not (mapped.session.mask & ~before).any()
+    assert not gone[:9].any()
+    assert mapped.session.undo_text == "polygon, erasing"
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+    mapped.layers.take_tool("polygon")
+    assert mapped.layers.tool == "polygon"
+    mapped.layers.take_tool("polygon_erase")
+    mapped.layers.take_tool("brush")
+    assert mapped.mask.selected_label == STROKE, "the brush adds again"
+
+
 def test_a_polygon_is_a_gesture_although_napari_rings_before_it_writes(mapped: Scene) -> None:
     mapped.mask.mode = "polygon"
     mapped.mask.paint_polygon([(10, 2), (10, 20), (40, 20), (40, 2)], STROKE)
