@@ -16,6 +16,8 @@ from hubseg.tools.change import Change
 from hubseg.tools.piece import Ground, components, distance, object_at, touching
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from hubseg.tools.piece import Piece
@@ -88,75 +90,70 @@ def grow(mask: NDArray[np.bool_], row: int, column: int, by: float) -> Change | 
     Change or None
         None where there is no object, nothing would change, or nothing would be left of it.
     """
-    piece = object_at(mask, row, column)
-    if piece is None:
-        return None
-    ground = Ground.around(mask, piece, max(piece.margin, int(np.ceil(by)) + 1))
-    if by >= 0:
-        new = ground.free & (distance(~ground.own, exact=True) <= by)
-    else:
-        new = ground.own & (distance(ground.own, exact=True) > -by)
+
+    def moved(ground: Ground) -> NDArray[np.bool_]:
+        if by < 0:
+            return ground.own & (distance(ground.own, exact=True) > -by)
+        return ground.free & (distance(~ground.own, exact=True) <= by)
+
     kind = "grow object" if by >= 0 else "shrink object"
-    return _moved(kind, piece, ground, new)
+    piece = object_at(mask, row, column)
+    return _reshaped(kind, mask, piece, int(np.ceil(by)) + 1, moved)
 
 
 def smooth(mask: NDArray[np.bool_], row: int, column: int, radius: float) -> Change | None:
-    """Smooth the outline of the object under a click; details under `radius` px go.
+    """Smooth the outline of the object under a click, as :func:`grow`; details under `radius` go.
 
-    Returns
-    -------
-    Change or None
-        None where there is no object, nothing would change, or nothing would be left of it.
+    The radius is in px.
     """
+
+    def smoothed(ground: Ground) -> NDArray[np.bool_]:
+        own = ground.own.astype(np.float32)
+        blurred = cv2.GaussianBlur(own, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
+        return touching((blurred > 0.5) & ground.free, ground.own)
+
     piece = object_at(mask, row, column)
-    if piece is None:
-        return None
-    ground = Ground.around(mask, piece, max(piece.margin, int(np.ceil(radius))))
-    blurred = cv2.GaussianBlur(
-        ground.own.astype(np.float32), (0, 0), radius, borderType=cv2.BORDER_REPLICATE
-    )
-    new = touching((blurred > 0.5) & ground.free, ground.own)
-    return _moved("smooth object", piece, ground, new)
+    return _reshaped("smooth object", mask, piece, int(np.ceil(radius)), smoothed)
 
 
 def local_threshold(
-    mask: NDArray[np.bool_],
-    values: NDArray[np.float32],
-    row: int,
-    column: int,
-    level: float,
+    mask: NDArray[np.bool_], values: NDArray[np.float32], row: int, column: int, level: float
 ) -> Change | None:
-    """Give the object under a click a threshold of its own: only its boundary moves.
+    """Give the object under a click a threshold of its own, as :func:`grow`.
 
     Parameters
     ----------
-    mask
-        bool (H, W).
     values
         Probability map, float32 (H, W) on 0-255.
-    row, column
-        Where the click was, px.
     level
         0-255; within a third of its diameter the object is what hangs together with it above this.
-
-    Returns
-    -------
-    Change or None
-        None where there is no object, nothing would change, or nothing would be left of it.
     """
+
+    def above(ground: Ground) -> NDArray[np.bool_]:
+        top, left, height, width = ground.window
+        part = values[top : top + height, left : left + width]
+        return touching((part > level) & ground.free, ground.own)
+
     piece = object_at(mask, row, column)
     if piece is None:
         return None
-    ground = Ground.around(mask, piece, max(8, round(piece.diameter / 3)))
-    top, left, height, width = ground.window
-    above = values[top : top + height, left : left + width] > level
-    new = touching(above & ground.free, ground.own)
-    return _moved("local threshold", piece, ground, new)
+    reach = max(8, round(piece.diameter / 3))
+    return _reshaped("local threshold", mask, piece, reach, above)
 
 
-def _moved(kind: str, piece: Piece, ground: Ground, new: NDArray[np.bool_]) -> Change | None:
+def _reshaped(
+    kind: str,
+    mask: NDArray[np.bool_],
+    piece: Piece | None,
+    reach: int,
+    new: Callable[[Ground], NDArray[np.bool_]],
+) -> Change | None:
     """Return the change that makes `new` of an object, decided for a margin around both."""
-    if not new.any() or np.array_equal(new, ground.own):
+    if piece is None:
         return None
-    near = (ground.away <= piece.margin) | (distance(~new) <= piece.margin)
-    return Change.of(kind, ground.place, add=new, erase=ground.free & near)
+    ground = Ground.around(mask, piece, max(piece.margin, reach))
+    inside = new(ground)
+    if not inside.any() or np.array_equal(inside, ground.own):
+        return None
+    near = (ground.away <= piece.margin) | (distance(~inside) <= piece.margin)
+    return Change.of(kind, ground.place, add=inside, erase=ground.free & near)
