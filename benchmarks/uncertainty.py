@@ -25,6 +25,8 @@ from hubseg.uncertainty import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -50,29 +52,42 @@ def interval(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[floa
     return float(low), float(high)
 
 
-def estimates(tile: Tile, threshold: float) -> dict[str, float]:
-    """Return what each estimator says of a tile, without its truth."""
+def spread(maps: Sequence[NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the standard deviation between maps (0-1) at each pixel of a slide, 0-255."""
+    sides = (shape[1], shape[0])
+    whole = np.stack([cv2.resize(one, sides, interpolation=cv2.INTER_LINEAR) for one in maps])
+    return np.asarray(255 * whole.std(axis=0), np.float32)
+
+
+def mean(values: NDArray[np.float32]) -> float:
+    """Return the mean; 0 of nothing."""
+    return float(values.mean()) if values.size else 0.0
+
+
+def estimates(tile: Tile, threshold: float) -> dict[str, float | None]:
+    """Return what each estimator says of a tile, without its truth; None where it cannot."""
     values = tile.probability.values
     mask = values > threshold
     sizes = [views.mean(axis=0) for views in tile.views]
     every = [view for views in tile.views for view in views]
     found = confidences(mask, values, threshold, sizes)
     areas = np.array([one.area for one in found], np.float64)
-    spread = tile.probability.disagreement
-    whole = np.zeros_like(values) if spread is None else cv2.resize(spread, values.shape[::-1])
+    of_sizes, of_views = (spread(maps, values.shape) for maps in (sizes, every))
     area = max(1, int(np.count_nonzero(mask)))
     near = np.abs(values - threshold) < 64
     sure = np.array([one.confidence for one in found])
     return {
         "expected Dice of the mix": expected_dice(values, threshold),
-        "agreement with the mix of the others, sizes": agreement_with_mix(sizes, threshold) or 0.0,
+        "agreement with the mix of the others, sizes": agreement_with_mix(sizes, threshold),
         "agreement with the mix of the others, sizes and views": agreement_with_mix(
             every, threshold
-        )
-        or 0.0,
-        "pairwise agreement, sizes and views": pairwise_agreement(every, threshold) or 0.0,
-        "minus mean disagreement": -float(whole.mean()),
-        "minus disagreement in the mask": -float(whole[mask].mean()) if mask.any() else 0.0,
+        ),
+        "pairwise agreement, sizes and views": pairwise_agreement(every, threshold),
+        "minus disagreement of sizes": -mean(of_sizes),
+        "minus disagreement of sizes in the mask": -mean(of_sizes[mask]),
+        "minus disagreement of views": -mean(of_views),
+        "minus disagreement of views in the mask": -mean(of_views[mask]),
+        "minus disagreement of views per mask pixel": -float(of_views.sum()) / area,
         "minus entropy, all pixels": -float(entropy(values).mean()),
         "minus entropy per mask pixel": -float(entropy(values).sum()) / area,
         "minus undecided pixels per mask pixel": -float(np.count_nonzero(near)) / area,
@@ -87,7 +102,7 @@ def main() -> None:
     """Print the table."""
     given = options("doubt without a truth against the true Dice").parse_args()
     threshold, true = 127.0, []
-    told: dict[str, list[float]] = {}
+    told: dict[str, list[float | None]] = {}
     for tile in tiles(given):
         true.append(dice(tile.probability.values > threshold, tile.truth))
         for name, value in estimates(tile, threshold).items():
@@ -96,6 +111,9 @@ def main() -> None:
     print(f"{scores.size} tiles, out-of-fold, threshold {threshold:g}: Dice {scores.mean():.4f}")
     print(f"{'rank correlation with the true Dice':56} {'rho':>6}  95 % interval")
     for name, values in told.items():
+        if None in values or np.ptp(values) == 0:
+            print(f"{name:56} says nothing here: one size, or the same of every tile")
+            continue
         one = np.array(values)
         low, high = interval(one, scores)
         print(f"{name:56} {rank_correlation(one, scores):6.3f}  {low:.3f} to {high:.3f}")

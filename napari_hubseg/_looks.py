@@ -87,8 +87,8 @@ class Looks:
             self.end_preview()
 
     def end_preview(self) -> None:
-        """Give the mask its place again, unless a hand is still on a threshold."""
-        if self._previewing and not self._hand_on:
+        """Show the newest mask and threshold, unless a hand is still on a threshold."""
+        if not self._hand_on:
             self._previewing = False
             self.dress()
 
@@ -153,10 +153,11 @@ class Looks:
         self._dress_mask()
         layer = self._stack.get("probability")
         if layer is not None:
-            at = self._under_hand if self._hand_on else self._session.threshold
-            self._show_threshold(layer, at)
             asked = self._previewing or self.view == "probability" or self.reference is not None
             visible = asked and self.shown and self._session.probability is not None
+            if visible:  # also a hidden layer's limits cost the whole canvas
+                at = self._under_hand if self._hand_on else self._session.threshold
+                self._show_threshold(layer, at)
             if layer.visible != visible:
                 layer.visible = visible
         self._fade()
@@ -182,7 +183,7 @@ class Looks:
             if layer.colormap.name != colours.name:
                 layer.colormap = colours
             if tuple(layer.contrast_limits) != wanted:
-                layer.contrast_limits = wanted  # costs the whole canvas, also when hidden
+                layer.contrast_limits = wanted
 
     def _fade(self) -> None:
         """Give the overlay its opacity; the mask steps aside while a threshold is dragged.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from napari_hubseg._look import Hint, button
 
@@ -71,6 +71,7 @@ class OverlayPanel(QWidget):
         self.said = Hint(name="compared")
         row = QHBoxLayout()
         row.setSpacing(4)
+        row.addWidget(QLabel("overlay"))
         row.addWidget(self.opacity, 1)
         row.addWidget(self.peek)
         row.addWidget(self.compare)

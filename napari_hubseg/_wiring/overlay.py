@@ -47,7 +47,4 @@ def _said(comparison: Comparison) -> str:
     found = comparison.difference
     if found is None:
         return f"{kept}: …"
-    return (
-        f"{kept}: +{100 * found.more:.2f} %  −{100 * found.less:.2f} % of the slide  ·  "
-        f"Dice {found.dice:.3f}"
-    )
+    return f"{kept}: +{100 * found.more:.2f} %  −{100 * found.less:.2f} %  ·  Dice {found.dice:.3f}"

@@ -186,3 +186,68 @@ def test_a_table_that_holds_no_folds_is_refused(tmp_path: Path, content: str, sa
     (tmp_path / "folds.csv").write_text(content)
     with pytest.raises(ValueError, match=says):
         read_folds(tmp_path / "folds.csv")
+
+
+# ---- figures, and what is refused at the door ----------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+def test_calibrate_draws_its_curve(
+    project: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    pytest.importorskip("matplotlib")
+    folder = project.parent / "drawn"
+    base = ["calibrate", str(project), "--truth", str(project.parent / "train.csv")]
+    answer = said(capsys, *base, "--figures", str(folder), "--figure-format", kind)
+    assert answer["figures"] == [str(folder / f"kidney_Hubmap.{kind}")]
+    start = (folder / f"kidney_Hubmap.{kind}").read_bytes()[:4]
+    assert start in (b"\x89PNG", b"%PDF")
+
+
+def rewrite(project: Path, slide_id: str, rle: str) -> str:
+    """Give a slide another truth; return the table's path."""
+    table = project.parent / "train.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "rle": rle} if row["id"] == slide_id else row for row in rows)
+    return str(table)
+
+
+def test_a_truth_that_runs_out_of_its_slide_is_named_and_the_rest_calibrated(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An RLE of a larger picture is the truth of another size that a table can hold."""
+    larger = encode(np.ones((2 * SHAPE[0], SHAPE[1]), np.bool_))
+    table = rewrite(project, "s2", larger)
+    assert main(["calibrate", str(project), "--truth", table]) == 3
+    told = capsys.readouterr()
+    assert "s2" in told.err
+    assert f"{SHAPE[0]}" in told.err
+    assert f"{SHAPE[1]}" in told.err
+    assert "kidney" in told.out
+
+
+def test_truths_without_a_mark_choose_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in IDS:
+        table = rewrite(project, name, "")
+    assert main(["calibrate", str(project), "--truth", table]) == 1
+    assert "Nothing could be calibrated" in capsys.readouterr().err
+
+
+def test_a_map_that_is_no_number_is_refused_before_it_is_kept() -> None:
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="finite"):
+            MemberMap(np.full(SHAPE, wrong, np.float32))
+
+
+@pytest.mark.parametrize("value", ["-1", "256", "nan", "inf", "many"])
+def test_a_threshold_outside_the_scale_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    assert main(["mask", str(project), "--threshold", f"kidney/Hubmap={value}"]) in (1, 2)
+    assert value in capsys.readouterr().err

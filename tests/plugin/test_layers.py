@@ -522,6 +522,18 @@ def test_a_reference_stays_while_the_threshold_moves(mapped: Scene, comparison: 
     assert mapped.viewer.layers.selection.active is mapped.mask
 
 
+@pytest.mark.parametrize("view", ["probability", "compare"])
+def test_a_threshold_that_no_hand_has_moved_is_shown_too(mapped: Scene, view: str) -> None:
+    """Undo, a reset and a preset set one without a preview."""
+    if view == "compare":
+        mapped.layers.looks.compare(90.0)
+    else:
+        mapped.layers.set_view(view)
+    mapped.session.set_threshold(30.0)
+    mapped.settle()
+    assert mapped.layer("probability").contrast_limits[0] == 30.0
+
+
 @pytest.mark.parametrize("how", ["again", "slide"])
 def test_a_comparison_ends_when_it_is_asked_for_again_and_with_its_slide(
     mapped: Scene, comparison: Comparison, how: str

@@ -68,7 +68,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
         OverlayState(
             opacity=0.5,
             comparing=True,
-            said="against 100: +12.34 %  −12.34 % of the slide  ·  Dice 0.934",
+            said="against 100: +12.34 %  −12.34 %  ·  Dice 0.934",
             enabled=True,
             can_compare=True,
         ),

@@ -180,6 +180,11 @@ def test_a_preset_is_saved_and_set_again_elsewhere(
     tuning.load(path)
     assert reviewed.threshold == chosen
     assert "thresholds are set from t.yaml" in said[0]
+    path.write_text("thresholds: {Hubmap: {kidney: 41, liver: 2}, Moon: {kidney: 3}}")
+    tuning.load(path)
+    assert reviewed.threshold == 41.0
+    assert all(name in said[-1] for name in ("liver", "Moon"))
+    reviewed.set_threshold(chosen)
     path.write_text("thresholds: {Hubmap: {kidney: 400}}")
     tuning.failed.connect(said.append)
     tuning.load(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hubseg.cli._figures import add_figures, begin_figures, save_figure
 from hubseg.cli._said import add_json, bar, complain, say, table
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     calibrate.add_argument(
         "--apply", action="store_true", help="set them in the project; can be undone there"
     )
+    add_figures(calibrate, "each curve with its interval")
     add_json(calibrate)
     calibrate.set_defaults(run=_calibrate)
 
@@ -56,6 +58,7 @@ def _calibrate(given: argparse.Namespace) -> int:
     from hubseg.project import ReviewProject
     from hubseg.slide import SlideTable
 
+    draws = begin_figures(given)
     truth = None if given.truth is None else dict(SlideTable.open(given.truth).truth)
     folds = None if given.folds is None else read_folds(given.folds)
     with ReviewProject.open(given.project) as project:
@@ -72,14 +75,17 @@ def _calibrate(given: argparse.Namespace) -> int:
         given.out.write_text(preset.to_yaml(), "utf-8")
     if given.apply:
         apply_preset(given.project, preset)
+    drawn = _draw(given, found, judgement, now) if draws else []
     rows = [_row(one, now) for one in found]
     content = {
         "calibrated": [_content(one, now) for one in found],
         "recipe_digest": digest,
         "out": None if given.out is None else str(given.out),
+        "figures": [str(path) for path in drawn],
         "failed": failed,
     }
-    say(given, content, [*table(HEAD, rows), *_remarks(judgement, folds is not None)])
+    lines = [*table(HEAD, rows), *_remarks(judgement, folds is not None)]
+    say(given, content, [*lines, *(f"The curve is in {path}." for path in drawn)])
     complain("hubseg calibrate", failed)
     return 3 if failed else 0
 
@@ -94,6 +100,30 @@ def _choose(judgement: Judgement, objective: Any) -> tuple[list[Calibration], di
         except ValueError as error:
             failed[f"{organ}/{source}"] = str(error)
     return found, failed
+
+
+def _draw(
+    given: argparse.Namespace,
+    found: list[Calibration],
+    judgement: Judgement,
+    now: ThresholdTable,
+) -> list[Path]:
+    from hubseg.calibration import by_kind
+    from hubseg.figures import curve_figure
+
+    slides = by_kind(judgement.judged)
+    return [
+        save_figure(
+            given,
+            f"{one.organ}_{one.source}",
+            curve_figure(
+                one,
+                now=now.value(one.organ, one.source),
+                slides=[slide.tally.dice().tolist() for slide in slides[one.organ, one.source]],
+            ),
+        )
+        for one in found
+    ]
 
 
 def _thresholds_now(project: ReviewProject) -> ThresholdTable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hubseg.cli._figures import add_figures, begin_figures, save_figure
 from hubseg.cli._said import add_json, bar, complain, say
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     report = commands.add_parser("report", help="one HTML page about a project, and figures")
     report.add_argument("project", type=Path, help="NAME.hubseg")
     report.add_argument("--out", type=Path, required=True, help="the HTML file")
-    report.add_argument(
-        "--figures", type=Path, metavar="DIR", help="also one figure per slide into this folder"
-    )
-    report.add_argument("--figure-format", choices=["png", "pdf"], default="png")
+    add_figures(report, "one figure per slide")
     add_json(report)
     report.set_defaults(run=_report)
 
@@ -32,10 +30,11 @@ def _report(given: argparse.Namespace) -> int:
     from hubseg.project import ReviewProject
     from hubseg.report import write_report
 
+    draws = begin_figures(given)
     with ReviewProject.open(given.project) as project:
         with bar(len(project.slides()), "slide") as shown:
             report = write_report(project, given.out, on_slide=shown.update)
-        drawn = [] if given.figures is None else _draw(given, project)
+        drawn = _draw(given, project) if draws else []
     content = {
         "out": str(report.out),
         "slides": report.slides,
@@ -51,17 +50,10 @@ def _report(given: argparse.Namespace) -> int:
 
 
 def _draw(given: argparse.Namespace, project: ReviewProject) -> list[Path]:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ValueError(
-            "Figures need matplotlib: pip install 'napari-hubseg[figures]', or leave out --figures."
-        ) from None
     from hubseg.derive import derive
     from hubseg.figures import slide_figure
     from hubseg.formats.rle import decode
 
-    given.figures.mkdir(parents=True, exist_ok=True)
     drawn = []
     for slide in project.slides():
         try:
@@ -76,7 +68,5 @@ def _draw(given: argparse.Namespace, project: ReviewProject) -> list[Path]:
             disagreement=None if derived.probability is None else derived.probability.disagreement,
             title=f"{slide.id}, threshold {derived.threshold:g}",
         )
-        path = given.figures / f"{slide.id}.{given.figure_format}"
-        figure.savefig(path, dpi=200)
-        drawn.append(path)
+        drawn.append(save_figure(given, slide.id, figure))
     return drawn

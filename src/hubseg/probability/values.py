@@ -36,6 +36,13 @@ class MemberMap:
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
 
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.values).all():
+            raise ValueError(
+                "The map of a member must be finite, and this one holds NaN or infinity: check its "
+                "checkpoint, or run it with --precision float32."
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityMap:
