@@ -173,6 +173,7 @@ class TrainPanel(QWidget):
         self._lay_out()
         self._connect()
         self._state = TrainState()
+        self.set_start(None)
         self.show_state(TrainState())
 
     def _lay_out(self) -> None:

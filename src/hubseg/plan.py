@@ -103,7 +103,8 @@ class TrainingPlan(_Plan):
     clip: float = Field(1.0, gt=0, description="Largest norm of a step's gradient.")
     average: float = Field(0.99, ge=0, lt=1, description="Decay of the averaged weights kept.")
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Arithmetic on a CPU; a GPU trains in float16 with loss scaling."
+        "float32",
+        description="Arithmetic on a CPU, float32 where it has no other; a GPU: scaled float16.",
     )
     pretrained: bool = Field(False, description="Start from the encoder weights timm knows.")
     person_weight: float = Field(

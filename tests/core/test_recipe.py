@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from hubseg.organ import DataSource, Organ
+from hubseg.plan import AugmentationPlan, LossPlan, TrainingPlan
 from hubseg.recipe import Recipe, builtin_names, find_checkpoints
 
 SMALL = """
@@ -119,3 +121,18 @@ def test_missing_checkpoints_are_named_with_the_folders_looked_in(tmp_path: Path
     assert "3 of 5" in str(missing.value)
     assert str(tmp_path) in str(missing.value)
     assert "small_2" in str(missing.value)
+
+
+@pytest.mark.parametrize("plan", [TrainingPlan, LossPlan, AugmentationPlan])
+def test_every_key_of_training_is_in_the_reference_with_its_default(
+    plan: type[BaseModel], repository: Path
+):
+    text = (repository / "docs" / "reference.md").read_text(encoding="utf-8")
+    told = text.partition("## Training\n")[2].partition("\n## ")[0]
+    for name, field in plan.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            assert f"**`training.{name}`**" in told
+        else:
+            said = str(field.default).lower() if isinstance(field.default, bool) else field.default
+            default = f"{said:g}" if isinstance(said, float) else said
+            assert f"| `{name}` | {default} |" in told, f"{plan.__name__}.{name}"

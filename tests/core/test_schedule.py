@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -152,3 +153,22 @@ def test_a_member_leaves_as_onnx_that_agrees_with_torch(tmp_path: Path):
         with pytest.raises(ValueError, match="differ by"):
             onnx_export.export_onnx(PLAN, member, tmp_path / "m_0.safetensors", tmp_path / "b.onnx")
     assert np.all([not p.name.startswith("b") for p in tmp_path.iterdir()])
+
+
+def test_the_command_writes_every_checkpoint_as_onnx(tmp_path: Path, capsys):
+    pytest.importorskip("onnx", reason="extra: onnx")
+    pytest.importorskip("onnxruntime", reason="extra: onnx")
+    from hubseg.cli import main
+
+    (tmp_path / "r.yaml").write_text(PLAN.to_yaml())
+    for member in PLAN.members():
+        torch.manual_seed(member.fold)
+        path = tmp_path / f"{member.checkpoint}.safetensors"
+        save_weights(path, build(member.network), epoch=1)
+    asked = ["recipe", "onnx", "--recipe", str(tmp_path / "r.yaml"), "--weights", str(tmp_path)]
+    assert main([*asked, "--out", str(tmp_path / "out"), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert [Path(row["file"]).name for row in files] == ["m_0.onnx", "m_1.onnx"]
+    assert all(row["largest_error"] <= 1e-4 and Path(row["file"]).is_file() for row in files)
+    assert main(asked) == 1
+    assert "name a folder with --out" in capsys.readouterr().err

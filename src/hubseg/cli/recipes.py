@@ -1,9 +1,10 @@
-"""``hubseg recipe``: show a recipe, check its files, or say what it costs and whether it fits."""
+"""``hubseg recipe``: show a recipe, check its files, say what it costs, or write it as ONNX."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, complain, say, table
@@ -12,7 +13,6 @@ from hubseg.cli.predicting import add_ensemble
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from hubseg.network import Cost
     from hubseg.recipe import Member, NetworkSpec, Recipe, Resolution
@@ -25,11 +25,12 @@ _TYPICAL = 3000  # px: side of a competition tile, for resolutions that follow t
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     recipe = commands.add_parser(
-        "recipe", help="show a recipe, check its checkpoints, or say what it costs"
+        "recipe", help="show a recipe, check its checkpoints, say what it costs, or write ONNX"
     )
-    recipe.add_argument("what", choices=["show", "check", "info"])
+    recipe.add_argument("what", choices=["show", "check", "info", "onnx"])
     add_ensemble(recipe)
     recipe.add_argument("--device", default="auto", help="of info: auto, cpu or cuda:N")
+    recipe.add_argument("--out", type=Path, help="of onnx: folder for one file a checkpoint")
     add_json(recipe)
     recipe.set_defaults(run=_recipe)
 
@@ -44,7 +45,7 @@ def _recipe(given: argparse.Namespace) -> int:
         say(given, {"recipe": text, "digest": recipe.digest}, [text.rstrip()])
         return 0
     where = weights_for(recipe, tuple(given.weights))
-    run = _check if given.what == "check" else _info
+    run = {"check": _check, "info": _info, "onnx": _onnx}[given.what]
     return run(given, recipe, recipe.members(given.folds), where)
 
 
@@ -109,6 +110,34 @@ def _misfit(recipe: Recipe, member: Member, path: Path) -> str:
     except (ValueError, ModuleNotFoundError) as error:
         return str(error)
     return ""
+
+
+# ---- onnx ---------------------------------------------------------------------------------------
+
+
+def _onnx(
+    given: argparse.Namespace, recipe: Recipe, members: Sequence[Member], where: Sequence[Path]
+) -> int:
+    from hubseg.recipe import find_checkpoints
+    from hubseg.training.onnx_export import export_onnx
+
+    if given.out is None:
+        raise ValueError("The ONNX files have no place: name a folder with --out.")
+    files = find_checkpoints(members, where)
+    given.out.mkdir(parents=True, exist_ok=True)
+    first: dict[str, Member] = {}
+    for member in members:
+        first.setdefault(member.checkpoint, member)
+    rows = []
+    for name, member in first.items():
+        path = given.out / f"{name}.onnx"
+        error = export_onnx(recipe, member, files[name], path)
+        rows.append({"file": str(path), "largest_error": error})
+    lines = [
+        f"{row['file']}: apart from torch by at most {row['largest_error']:.1e}" for row in rows
+    ]
+    say(given, {"files": rows}, lines)
+    return 0
 
 
 # ---- info ---------------------------------------------------------------------------------------

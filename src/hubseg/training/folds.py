@@ -105,12 +105,7 @@ def assign_folds(
     """
     strata = {slide.id: (str(slide.organ), str(slide.source)) for slide in slides}
     ids = sorted(strata)
-    if len(ids) - hold_out < count:
-        besides = f" besides {hold_out} held out" if hold_out else ""
-        raise ValueError(
-            f"{count} folds need at least {count} labelled slides{besides}, and there are "
-            f"{len(ids)}: label more or ask for fewer folds."
-        )
+    _check_enough(len(ids), count, hold_out)
     told = {name: donor for name, donor in (donors or {}).items() if donor}
     pairs = frozenset({(min(a, b), max(a, b)) for a, b in overlaps} | _same_donor(ids, told))
     groups = _components(ids, pairs)
@@ -129,6 +124,15 @@ def assign_folds(
         held_out=frozenset(name for kept in held for name in kept),
         overlaps=pairs,
     )
+
+
+def _check_enough(slides: int, count: int, hold_out: int) -> None:
+    if slides - hold_out < count:
+        besides = f" besides {hold_out} held out" if hold_out else ""
+        raise ValueError(
+            f"{count} folds need at least {count} labelled slides{besides}, and there are "
+            f"{slides}: label more or ask for fewer folds."
+        )
 
 
 def _same_donor(ids: Sequence[str], donors: Mapping[str, str]) -> set[Pair]:

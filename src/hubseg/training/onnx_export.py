@@ -5,6 +5,7 @@ Responsible for the file and for the comparison. Does not know how ONNX is run e
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -63,43 +64,57 @@ def export_onnx(
     ValueError
         When the file gives other probabilities than torch; it is not kept.
     """
+    _check_installed()
+    size = recipe.resolutions[member.resolution].size
+    network = _Probability(load_member(recipe, member, checkpoint, torch.device("cpu"))).eval()
+    part = out.with_name(f"{out.name}.part")
+    _trace(network, part, size or side, varies=size is None)
+    # another size than was traced, where sizes may vary
+    error = _largest_error(network, part, (size, size) if size else (side // 2, side + 64))
+    if not error <= LARGEST_ERROR:
+        part.unlink()
+        raise ValueError(
+            f"{out} gives probabilities that differ by {error:.2g} from torch's: it is not kept; "
+            "report the encoder and the versions of torch and onnxruntime."
+        )
+    part.replace(out)
+    return error
+
+
+def _check_installed() -> None:
     try:
         import onnx  # noqa: F401
-        import onnxruntime
+        import onnxruntime  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "ONNX files need onnx and onnxruntime: run pip install 'napari-hubseg[onnx]'."
         ) from error
-    size = recipe.resolutions[member.resolution].size
-    network = _Probability(load_member(recipe, member, checkpoint, torch.device("cpu"))).eval()
-    traced = torch.zeros(1, 3, size or side, size or side)
-    varies = None if size else {0: "batch", 2: "height", 3: "width"}
-    part = out.with_name(f"{out.name}.part")
+
+
+def _trace(network: _Probability, path: Path, side: int, *, varies: bool) -> None:
+    axes = {0: "batch", 2: "height", 3: "width"}
     with torch.no_grad(), warnings.catch_warnings():
-        # the exporter that needs no further package; what it warns of is compared below
+        # the exporter that needs no further package; what it warns of is compared afterwards
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (traced,),
-            str(part),
+            (torch.zeros(1, 3, side, side),),
+            str(path),
             input_names=["image"],
             output_names=["probability"],
-            dynamic_axes=None if varies is None else {"image": varies, "probability": varies},
+            dynamic_axes={"image": axes, "probability": axes} if varies else None,
             opset_version=OPSET,
             dynamo=False,
         )
-    other = (size, size) if size else (side // 2, side + 64)
-    image = torch.randn(1, 3, *other, generator=torch.Generator().manual_seed(0))
-    session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
+
+
+def _largest_error(network: _Probability, path: Path, shape: tuple[int, int]) -> float:
+    """Return how far a file's probabilities are from torch's, on noise; inf for another shape."""
+    import onnxruntime
+
+    image = torch.randn(1, 3, *shape, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (theirs,) = session.run(None, {"image": image.numpy()})
     with torch.no_grad():
         ours = network(image).numpy()
-    error_seen = float(np.abs(ours - theirs).max())
-    if ours.shape != theirs.shape or not error_seen <= LARGEST_ERROR:
-        part.unlink()
-        raise ValueError(
-            f"{out} gives probabilities that differ by {error_seen:.2g} from torch's: it is not "
-            "kept; report the encoder and the versions of torch and onnxruntime."
-        )
-    part.replace(out)
-    return error_seen
+    return float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else math.inf
