@@ -264,7 +264,8 @@ def _work(
         if values is None:
             raise ValueError("There is no map to follow: run the ensemble first.")
         if press.tool == "edge":
-            return tools.local_threshold(mask, values, row, column, threshold - up)
+            level = min(255.0, max(0.0, threshold - up))
+            return tools.local_threshold(mask, values, row, column, level)
         if "tolerance" not in press.first:
             inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
             snapped = tools.snapped_tolerance(values, row, column) if inside else 0.0

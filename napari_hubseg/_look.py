@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +33,7 @@ __all__ = [
     "Section",
     "button",
     "dot",
+    "give_room",
     "make_primary",
     "refill",
     "style_sheet",
@@ -108,6 +117,11 @@ def button(text: str, tip: str, *, name: str, **properties: str) -> QPushButton:
     for key, value in properties.items():
         made.setProperty(key, value)
     return made
+
+
+def give_room(field: QAbstractSpinBox, text: str, *, buttons: int = 0) -> None:
+    """Make a field wide enough for `text` beside `buttons` px of its own: Qt 5 hints too little."""
+    field.setMinimumWidth(field.fontMetrics().horizontalAdvance(text) + 22 + buttons)
 
 
 class Hint(QLabel):

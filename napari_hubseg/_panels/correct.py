@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledSlider
 
-from napari_hubseg._look import Hint, button, make_primary
+from napari_hubseg._look import Hint, button, give_room, make_primary
 from napari_hubseg._toolbox import TOOLBOX, tool_named
 
 __all__ = ["VIEWS", "CorrectPanel", "CorrectState"]
@@ -141,6 +141,7 @@ class CorrectPanel(QWidget):
         self.under.setRange(1, 10_000_000)
         self.under.setValue(500)
         self.under.setSuffix(" px")
+        give_room(self.under, "5000 px", buttons=36)
         self.under.setToolTip("What counts as small, px of the slide")
         self.drop_small = button(
             "drop small", "Drop every object of this slide that is smaller", name="drop_small"

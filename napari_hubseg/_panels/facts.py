@@ -13,7 +13,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from hubseg.organ import FACTS, DataSource, Organ
-from napari_hubseg._look import Hint, refill
+from napari_hubseg._look import Hint, give_room, refill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +84,7 @@ class FactsPanel(QWidget):
         self.um_per_px.setSingleStep(0.01)
         self.um_per_px.setSpecialValueText("µm/px?")
         self.um_per_px.setSuffix(" µm/px")
+        give_room(self.um_per_px, "0.5000 µm/px")
         self.um_per_px.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.um_per_px.setKeyboardTracking(False)
         self.origins = Hint(name="origins")

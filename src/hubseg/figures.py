@@ -135,5 +135,5 @@ def curve_figure(
     axes.set(xlabel="threshold (0-255)", ylabel=kind, xlim=(0, 255))
     axes.set_ylim(max(0.0, min(found.curve[10:240]) - 0.02), 1.0)
     axes.set_title(f"{found.organ} / {found.source}, {found.slides} slides", fontsize=10)
-    axes.legend(fontsize=8, frameon=False, loc="lower center")
+    axes.legend(fontsize=8, framealpha=0.9, edgecolor="none", loc="lower center")
     return figure

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hubseg import tools
 from hubseg.calibration import ENOUGH
 from hubseg.cli import main
 from hubseg.formats.rle import encode
@@ -186,6 +187,35 @@ def test_a_table_that_holds_no_folds_is_refused(tmp_path: Path, content: str, sa
     (tmp_path / "folds.csv").write_text(content)
     with pytest.raises(ValueError, match=says):
         read_folds(tmp_path / "folds.csv")
+
+
+# ---- a threshold for one object ----------------------------------------------------------------
+
+
+def test_an_object_keeps_its_own_threshold_whatever_the_slides_becomes(project: Path) -> None:
+    session = ReviewSession(author="test")
+    session.open(project)
+    with ReviewProject.open(project) as opened:
+        found = newest_map(opened, opened.slides()[0], folds=[0])
+    assert found is not None
+    session.show(found)
+    session.set_threshold(100)
+    before = session.mask_now().copy()
+    change = tools.local_threshold(before, found.values, 20, 30, 180)
+    assert change is not None
+    session.put(change)
+    assert session.undo_text == "local threshold 180"
+    session.set_threshold(60)
+    assert np.array_equal(session.mask_now(), found.values > 180)
+    session.close()
+    again = ReviewSession(author="test")
+    again.open(project)
+    again.show(found)
+    assert np.array_equal(again.mask_now(), found.values > 180)
+    again.undo()
+    again.undo()
+    assert np.array_equal(again.mask_now(), before)
+    again.close()
 
 
 # ---- figures, and what is refused at the door ----------------------------------------------------

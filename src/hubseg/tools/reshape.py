@@ -121,6 +121,9 @@ def local_threshold(
 ) -> Change | None:
     """Give the object under a click a threshold of its own, as :func:`grow`.
 
+    An edit like any other: the object keeps the boundary its own threshold gave it, whatever slide
+    or table have later, until it is undone. The value is in the gesture's name and in the journal.
+
     Parameters
     ----------
     values
@@ -138,7 +141,7 @@ def local_threshold(
     if piece is None:
         return None
     reach = max(8, round(piece.diameter / 3))
-    return _reshaped("local threshold", mask, piece, reach, above)
+    return _reshaped(f"local threshold {level:.0f}", mask, piece, reach, above)
 
 
 def _reshaped(
