@@ -67,11 +67,11 @@ class Tools(DeskCore):
         self.take_tool("wand")
 
     def take_drop(self) -> None:
-        """Take the tool: click an object to take it away, or strike through several."""
+        """Take the tool: click or strike through what shall go."""
         self.take_tool("drop")
 
     def take_keep(self) -> None:
-        """Take the tool: click an object, or strike through several: no threshold takes them."""
+        """Take the tool: click or strike through what shall stay."""
         self.take_tool("keep")
 
     def take_fill(self) -> None:
