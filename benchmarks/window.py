@@ -160,7 +160,7 @@ class Window:
     def go_to(self, slide_id: str) -> None:
         """Show a slide and wait for it."""
         self.shown.clear()
-        self.session.go_to(slide_id)
+        self.desk.go_to(slide_id)
         wait_for("The slide", lambda: slide_id in self.shown, 60)
 
     def open(self) -> None:
@@ -251,6 +251,13 @@ class Window:
         )
         self.table.row("  longest gap on the way", longest, self.stalls.busiest_ms)
 
+    def forget(self, slide_id: str) -> None:
+        """Have a slide's edits no longer in memory, as after eight other edited slides."""
+        rest(1500)  # what is prepared is prepared
+        self.desk.ahead.take(slide_id)
+        self.session._kept.pop(slide_id, None)
+        self.session._visits.pop(slide_id, None)
+
     def paint_much(self) -> None:
         """Make the gestures of a long day on the slide on screen."""
         rng = np.random.default_rng(0)
@@ -290,6 +297,10 @@ def main() -> None:
         window.go_to(other)
         window.settle()
         window.measured(f"back to a slide with {GESTURES} gestures", lambda: window.go_to(first))
+        window.go_to(other)
+        window.settle()
+        window.forget(first)
+        window.measured("the same, its edits read from the disk", lambda: window.go_to(first))
         window.viewer.close()
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from hubseg.formats.rle import decode
 from hubseg.formats.table import read_submission
 from hubseg.training.metrics import dice
+from napari_hubseg._brush import camera
 from napari_hubseg._screen import Hand, picture, rest, wait_for
 from napari_hubseg._stalls import Stalls
 from napari_hubseg._start import open_window
@@ -191,14 +192,37 @@ class _Journey:
         wait_for("Its pixels", self._pixels_shown, 30)
         self._show("accepted_and_on_the_next_slide")
         self._run()
+        self._doubtful_place()
         second = self._here()
         self.hand.press("a")
         wait_for("The slide after", lambda: self._here() != second, 20)
         self._settled()
-        self.session.go_to(first)
+        self._find_in_queue(first)
         wait_for("The first slide again", self._pixels_shown, 30)
         wait_for("Its map", lambda: self.session.probability is not None, 30)
         self._settled()
+
+    def _doubtful_place(self) -> None:
+        view = camera(self.viewer)
+        whole = view.zoom
+        self.hand.press("k")
+        wait_for("The next doubtful place", lambda: view.zoom > whole, 20)
+        self._show("the_next_doubtful_place")
+
+    def _find_in_queue(self, slide_id: str) -> None:
+        """Go to a slide by its name, with keys alone."""
+        rows = self.dock.queue_table
+        self.hand.press("shift+f")
+        wait_for("The search field", rows.search.hasFocus, 10)
+        self.hand.press(*("underscore" if letter == "_" else letter for letter in slide_id))
+        wait_for("The row", lambda: rows.model.rowCount() == 1, 10)
+        rest(300)
+        self._show("found_in_the_queue")
+        self.hand.press("Return")
+        wait_for("The slide that was found", lambda: self._here() == slide_id, 20)
+        self.hand.press("shift+f", "ctrl+a", "BackSpace", "Escape")
+        wait_for("All rows", lambda: rows.model.rowCount() > 1, 10)
+        self.dock.sections["queue"].header.setChecked(False)
 
     def _export(self) -> None:
         panel = self.dock.export
