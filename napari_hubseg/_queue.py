@@ -225,13 +225,13 @@ class Queue:
         self._background.submit(lambda: work(slide), done, lambda _: done(None))
 
     def _make_picture(self, slide_id: str, project: ReviewProject) -> None:
-        folder = project.path / "thumbnails"
+        folder, keep = project.path / "thumbnails", not project.read_only
 
         def show(made: NDArray[np.uint8] | None) -> None:
             if made is not None:  # else the slide says what is wrong when somebody goes there
                 self.pictured.emit(slide_id, made)
 
-        self._submit(slide_id, lambda slide: kept_thumbnail(slide, _SIDE, folder), show)
+        self._submit(slide_id, lambda slide: kept_thumbnail(slide, _SIDE, folder, keep=keep), show)
 
     def _measure(self, slide_id: str, project: ReviewProject) -> None:
         path = project.path

@@ -50,11 +50,22 @@ def thumbnail(slide: Slide, side: int) -> NDArray[np.uint8]:
     return made
 
 
-def kept_thumbnail(slide: Slide, side: int, folder: Path) -> NDArray[np.uint8]:
+def kept_thumbnail(
+    slide: Slide, side: int, folder: Path, *, keep: bool = True
+) -> NDArray[np.uint8]:
     """Return a slide's thumbnail from a folder, where it is put if it was not there.
 
     A file is named after the slide's path, size and time, so that another image gets another. Where
     nothing can be written, nothing is kept.
+
+    Parameters
+    ----------
+    slide, side
+        As for :func:`thumbnail`.
+    folder
+        Where files are looked for.
+    keep
+        Whether one may be put there.
 
     Raises
     ------
@@ -68,6 +79,8 @@ def kept_thumbnail(slide: Slide, side: int, folder: Path) -> NDArray[np.uint8]:
     if kept is not None:
         return kept
     made = thumbnail(slide, side)
+    if not keep:
+        return made
     try:
         folder.mkdir(exist_ok=True)
         file.write_bytes(cv2.imencode(".png", cv2.cvtColor(made, cv2.COLOR_RGB2BGR))[1].tobytes())
