@@ -7,6 +7,7 @@ know the panel, nor what is done with the new recipe.
 
 from __future__ import annotations
 
+import csv
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,7 +150,8 @@ class Retraining:
             device=choice.device,
             resume=resume,
         )
-        self._learning, self._losses, self._dice = Learning(), {}, {}
+        self._learning, self._dice = Learning(), {}
+        self._losses = _earlier(choice.out / "curves.csv") if resume else {}
         self._done = self._total = 0
         self._began, self.result, self._stopped, self._found = None, None, False, ""
         self._message = "Reading the slides …"
@@ -194,7 +196,8 @@ class Retraining:
     def _step(self, report: dict[str, Any]) -> None:
         self._count(report)
         curve = self._losses.setdefault(report["number"], [])
-        curve.append((report["step"], report["loss"]))
+        # it may go on from before the last report
+        curve[:] = [*(p for p in curve if p[0] < report["step"]), (report["step"], report["loss"])]
         self._message = (
             f"Network {report['number']} of {report['members']}, step {report['step']} of "
             f"{report['steps']}{self._left()}"
@@ -244,6 +247,20 @@ class Retraining:
         self._runner.close()
         if self._engine is not None:
             self._engine.unload()
+
+
+def _earlier(curves: Path) -> dict[int, list[tuple[int, float]]]:
+    """Return what a training that goes on had reported: number of the network → steps, losses."""
+    if not curves.is_file():
+        return {}
+    with curves.open(newline="", encoding="utf-8") as file:
+        rows = [
+            (row["member"], int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)
+        ]
+    found: dict[str, list[tuple[int, float]]] = {}
+    for member, step, loss in rows:
+        found.setdefault(member, []).append((step, loss))
+    return dict(enumerate(found.values(), 1))
 
 
 def _held(folder: Path) -> str:

@@ -293,3 +293,31 @@ def test_slides_that_all_show_one_tissue_leave_nothing_to_train_on(trained, tmp_
     same = [Label(replace(first.slide, id=name), first.truth) for name in ("a", "b")]
     with pytest.raises(ValueError, match="has no slide to train on"):
         list(train(same, PLAN, tmp_path, device="cpu"))
+
+
+def test_a_fold_left_without_anything_marked_is_named_and_one_judged_by_nothing_marked_is_not(
+    trained, tmp_path: Path
+):
+    """One marked slide of four: its own fold has nothing to learn from, the other one has."""
+    own = labels_of(trained[1])
+    fold = {row["id"]: int(row["fold"]) for row in rows(trained[0] / "folds.csv")}
+    one = [Label(x.slide, x.truth if x is own[0] else "") for x in own]
+    place = fold[own[0].slide.id]
+    with pytest.raises(ValueError, match=f"Fold {place} would train on 2 slides without anything"):
+        list(train(one, PLAN, tmp_path / "a", device="cpu", folds=[place]))
+    judged = list(train(one, PLAN, tmp_path / "b", device="cpu", folds=[1 - place]))[-1].judged
+    assert len(judged) == 2 and not any(j.positive for j in judged)
+    total = rows(tmp_path / "b" / "metrics.csv")[0]
+    assert total["positives"] == "0" and total["dice_positives"] == ""
+
+
+def test_an_organ_that_one_fold_alone_judges_still_trains_the_others(trained, tmp_path: Path):
+    """All slides of one organ are of one donor, who is never cut."""
+    own = labels_of(trained[1])
+    spleen = [replace(x, slide=replace(x.slide, organ=Organ.SPLEEN), donor="d") for x in own[:2]]
+    done = list(train([*spleen, *own[2:]], PLAN, tmp_path, device="cpu"))
+    by_fold: dict[int | None, set[str]] = {}
+    for j in (j for p in done for j in p.judged):
+        by_fold.setdefault(j.fold, set()).add(j.organ)
+    assert sum("spleen" in organs for organs in by_fold.values()) == 1
+    assert {r["organ"] for r in rows(tmp_path / "metrics.csv")} == {"all", "kidney", "spleen"}

@@ -135,6 +135,7 @@ def test_a_stopped_training_says_that_it_can_go_on_and_goes_on_as_it_was_begun(
     out.mkdir()
     for name in ("recipe.yaml", "folds.csv"):
         (out / name).touch()
+    (out / "curves.csv").write_text("member,step,loss\nm_0,1,3.0\nm_0,2,2.5\n")
     retraining.stop()
     wait(lambda: not retraining.running)
     state = shown(retraining)
@@ -145,6 +146,8 @@ def test_a_stopped_training_says_that_it_can_go_on_and_goes_on_as_it_was_begun(
     order = made[1].order
     assert (order.recipe, order.resume) == (str(out / "recipe.yaml"), True)
     assert (order.steps, order.split) == (None, None)
+    wait(lambda: bool(shown(retraining).learning.losses))
+    assert shown(retraining).learning.losses[0] == ((1, 3.0), (2, 1.0))
 
 
 @pytest.mark.parametrize("reports", [[RuntimeError("No room on the disk for it.")]])
