@@ -256,7 +256,7 @@ class _Journey:
         return "" if current is None else current.id
 
     def _pixels_shown(self) -> bool:
-        return self._on_screen == self._here()
+        return self._on_screen == self._here() != ""
 
     def _settled(self) -> None:
         """Wait until the mask on screen is the newest."""
