@@ -268,15 +268,19 @@ def spread(values: Sequence[float]) -> str:
 def report(trials: Sequence[Trial]) -> None:
     """Print what there is."""
     means: dict[str, dict[int, float]] = {arm: {} for arm in ARMS}
+    medians: dict[str, list[float]] = {arm: [] for arm in ARMS}
     for trial in trials:
         for arm in ARMS:
             if (trial.folder / arm / "dice.json").is_file():
-                means[arm][trial.seed] = statistics.mean(trial.dice(arm).values())
+                scores = trial.dice(arm).values()
+                means[arm][trial.seed] = statistics.mean(scores)
+                medians[arm].append(statistics.median(scores))
     print(f"\nmean Dice on the held-out tiles at the recipe's threshold, {len(trials)} seeds")
     for arm, own in means.items():
         if own:
             each = ", ".join(f"{value:.4f}" for value in own.values())
-            print(f"  {arm:9s} {spread(list(own.values()))}   ({each})")
+            middle = spread(medians[arm])
+            print(f"  {arm:9s} {spread(list(own.values()))}   ({each}); median tile {middle}")
     for one, other in (("raw", "labelled"), ("reviewed", "labelled"), ("reviewed", "raw")):
         both = [s for s in means[one] if s in means[other]]
         if both:
