@@ -121,7 +121,8 @@ def button(text: str, tip: str, *, name: str, **properties: str) -> QPushButton:
 
 def give_room(field: QAbstractSpinBox, text: str, *, buttons: int = 0) -> None:
     """Make a field wide enough for `text` beside `buttons` px of its own: Qt 5 hints too little."""
-    field.setMinimumWidth(field.fontMetrics().horizontalAdvance(text) + 22 + buttons)
+    width = field.fontMetrics().horizontalAdvance(text) + buttons
+    field.setStyleSheet(f"min-width: {width}px;")  # the dock's own rule outdoes setMinimumWidth
 
 
 class Hint(QLabel):

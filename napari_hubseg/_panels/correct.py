@@ -141,7 +141,7 @@ class CorrectPanel(QWidget):
         self.under.setRange(1, 10_000_000)
         self.under.setValue(500)
         self.under.setSuffix(" px")
-        give_room(self.under, "5000 px", buttons=36)
+        give_room(self.under, "500 px")
         self.under.setToolTip("What counts as small, px of the slide")
         self.drop_small = button(
             "drop small", "Drop every object of this slide that is smaller", name="drop_small"
