@@ -265,7 +265,7 @@ class _Table(QTableView):
         for column, (_, _, widest) in enumerate(COLUMNS):
             icon = self.iconSize().width() if column in (PICTURE, VERDICT) else 6
             width = icon + self.fontMetrics().horizontalAdvance(widest)
-            self.setColumnWidth(column, width + (4 if column == PICTURE else 10))
+            self.setColumnWidth(column, width + {PICTURE: 4, VERDICT: 24}.get(column, 10))
 
     def make_room(self, longest: str) -> None:
         """Make the names' column as wide as the longest one, up to a third of the table."""
