@@ -117,14 +117,14 @@ class Networks:
         self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
 
     def setup(self, worker: Any) -> None:
-        """Give way to the window and its threads: the worker has the lowest priority."""
+        """Give way to the window and its threads: the worker has a lower priority."""
         from hubseg.inference import Shelf
 
         del worker
         self._networks = Shelf(self.budget, compiled=self.compiled)
         self._door, self._device = threading.Lock(), threading.Lock()
         if hasattr(os, "nice"):
-            os.nice(19)
+            os.nice(12)
 
     def run(self, job: Job) -> Made:
         """Compute one member map, and file it where the store can be reached."""
