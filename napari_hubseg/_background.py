@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Background", "sentence", "stand_back"]
 
-_GIVES_WAY = 10  # nice value: above the worker's, which computes for minutes
+_GIVES_WAY = 10  # nice value: the worker, which computes for minutes, gives way a little more
 
 _Answer = TypeVar("_Answer")
 

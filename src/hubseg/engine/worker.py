@@ -42,6 +42,7 @@ PLUGIN = "hubseg"
 DEVICE = "HUBSEG_DEVICE"  # environment variable: the device of a worker that we started
 
 _PIXELS = 1 << 30  # bytes of slides held, beside the one being worked on
+_GIVES_WAY = 12  # nice value: a little below the threads of a window, still alive beside others
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,9 @@ class Networks:
         del worker
         self._networks = Shelf(self.budget, compiled=self.compiled)
         self._door, self._device = threading.Lock(), threading.Lock()
-        if hasattr(os, "nice"):
-            os.nice(12)
+        if hasattr(os, "setpriority"):  # not on top of what the thread that started us has
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, 0, max(own, _GIVES_WAY))
 
     def run(self, job: Job) -> Made:
         """Compute one member map, and file it where the store can be reached."""
