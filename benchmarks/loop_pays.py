@@ -160,7 +160,10 @@ class Trial:
     def _by_model(self, label: Label) -> Label:
         threshold = self.threshold(label)
         mask = self.values("labelled", label) > threshold
-        soft = lambda _fold: self.values("labelled", label)  # noqa: E731
+
+        def soft(_fold: int) -> np.ndarray:
+            return self.values("labelled", label)
+
         return Label(label.slide, encode(mask), soft, threshold)
 
     @cached_property

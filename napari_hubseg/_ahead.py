@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
-
 from napari_hubseg._background import Background
 from napari_hubseg._overlay import drawn, edge_width
 from napari_hubseg._pixels import pixels
@@ -89,10 +87,7 @@ class Ahead:
         self._tried: set[str] = set()  # what could not be read: going there says why
         self._busy: object = None
         self._closed = False
-        self._rest = QTimer(self._background)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST)
-        self._rest.timeout.connect(self._go_on)
+        self._rest = self._background.timer(_REST, self._go_on)
         self._connections: tuple[tuple[Any, Any], ...] = (
             (session.slides_changed, self._begin),
             (session.slide_changed, self._look),

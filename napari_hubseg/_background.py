@@ -78,6 +78,14 @@ class Background(QObject):
             self._open[future] = drop
         future.add_done_callback(lambda done: self._answered.emit(done, then, failed))
 
+    def timer(self, wait_ms: int, work: Callable[[], object]) -> QTimer:
+        """Return a timer that, once started, runs `work` in the owner's thread a single time."""
+        made = QTimer(self)
+        made.setSingleShot(True)
+        made.setInterval(wait_ms)
+        made.timeout.connect(work)
+        return made
+
     def later(self, work: Callable[[], object]) -> None:
         """Run `work` in the owner's thread, once what runs now has returned and been drawn."""
         done: Future[None] = Future()

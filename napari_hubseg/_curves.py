@@ -13,7 +13,6 @@ from psygnal import Signal
 
 from hubseg.components import objects_curve
 from hubseg.curves import Tally, above, histogram
-from hubseg.formats.rle import decode
 from hubseg.project import Verdict
 from napari_hubseg._histogram import Curves
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
     from napari_hubseg._background import Background
+    from napari_hubseg._truth import Truth
 
 __all__ = ["CurveWatch"]
 
@@ -36,8 +36,9 @@ class CurveWatch:
     changed = Signal()
     failed = Signal(str)  # one sentence
 
-    def __init__(self, session: ReviewSession, background: Background) -> None:
+    def __init__(self, session: ReviewSession, background: Background, truth: Truth) -> None:
         self._session = session
+        self._table = truth
         self._background = background
         self._asked = 0
         self.curves = Curves()
@@ -45,6 +46,7 @@ class CurveWatch:
             (session.slide_changed, self._forget),
             (session.probability_changed, self._ask),
             (session.verdict_changed, self._ask),
+            (truth.changed, self._ask),
         )
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -57,14 +59,11 @@ class CurveWatch:
         self.curves = curves
         self.changed.emit()
 
-    def _truth(self) -> str | NDArray[np.bool_] | None:
-        """Return the table's truth as RLE, or the mask a person stands behind, or None."""
-        slide, project = self._session.current, self._session.project
-        if slide is None or project is None:
-            return None
-        told = project.truth(slide.id)
-        if told:  # a blank one may as well mean that nobody has drawn any
-            return told
+    def _truth(self) -> NDArray[np.bool_] | None:
+        """Return the table's truth, or the mask a person stands behind, or None."""
+        slide = self._session.current
+        if slide is None or self._table.known:
+            return self._table.mask
         ready = self._session.verdict(slide.id) in _READY
         return self._session.mask if ready and not self._session.mask_is_stale else None
 
@@ -101,14 +100,13 @@ class CurveWatch:
             signal.disconnect(slot)
 
 
-def _counted(found: ProbabilityMap, truth: str | NDArray[np.bool_] | None) -> Curves:
+def _counted(found: ProbabilityMap, truth: NDArray[np.bool_] | None) -> Curves:
     values = found.values
     dice: tuple[float, ...] = ()
     if truth is None:
         counts = histogram(values)
     else:
-        shape = values.shape[0], values.shape[1]
-        tally = Tally.of(values, decode(truth, shape) if isinstance(truth, str) else truth)
+        tally = Tally.of(values, truth)
         counts = tally.inside + tally.outside
         dice = tuple(tally.dice().tolist())
     area = tuple((above(counts) / max(1, values.size)).tolist())

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from hubseg.project import ReviewProject, Verdict
 from hubseg.queue import Order, QueueRow, matching, ordered, row_of
@@ -59,10 +58,7 @@ class Queue:
         self._session = session
         self._background = Background(threads=1)  # the window's own threads stay free
         self._closed = False
-        self._rest = QTimer(self._background)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST)
-        self._rest.timeout.connect(self._go_on)
+        self._rest = self._background.timer(_REST, self._go_on)
         self._connections: tuple[tuple[Any, Any], ...] = (
             (session.slides_changed, self._begin),
             (session.facts_changed, self._note_current),

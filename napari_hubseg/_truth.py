@@ -46,6 +46,7 @@ class Truth:
         self.known = False
         self.mask: NDArray[np.bool_] | None = None
         session.slide_changed.connect(self._read)
+        self._read(session.current)
 
     def _read(self, slide: Slide | None) -> None:
         self._asked += 1

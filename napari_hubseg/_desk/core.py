@@ -67,7 +67,7 @@ class DeskCore:
         self.background = Background()
         self.truth = Truth(self.session, self.background)
         self.derivation = Derivation(self.session, self.background, self.truth)
-        self.curves = CurveWatch(self.session, self.background)
+        self.curves = CurveWatch(self.session, self.background, self.truth)
         self.tuning = Tuning(self.session, self.background)
         self.doubt = Doubt(self.session, self.background)
         self.queue = Queue(self.session)

@@ -30,6 +30,7 @@ from napari_hubseg._panels.calibrate import CalibratePanel, CalibrateState
 from napari_hubseg._panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
 from napari_hubseg._panels.facts import FactsPanel, FactsState
 from napari_hubseg._states import facts_state
+from napari_hubseg._truth import Truth
 from napari_hubseg._tuning import Tuning
 
 SHAPE = (40, 60)
@@ -80,7 +81,7 @@ def test_the_curves_are_those_of_map_and_truth(
     make_map: Callable[..., Any],
     at_work: Callable[[], None],
 ) -> None:
-    watch = CurveWatch(reviewed, background)
+    watch = CurveWatch(reviewed, background, Truth(reviewed, background))
     values = blob(0) * np.float32(255)
     assert reviewed.show(make_map(reviewed, values))
     at_work()
@@ -103,7 +104,7 @@ def test_while_members_come_in_objects_are_not_counted(
     make_map: Callable[..., Any],
     at_work: Callable[[], None],
 ) -> None:
-    watch = CurveWatch(session, background)
+    watch = CurveWatch(session, background, Truth(session, background))
     session.show(make_map(session, done=2))
     at_work()
     assert watch.curves.counts
@@ -120,7 +121,7 @@ def test_an_accepted_mask_is_a_truth_for_the_curve(
     make_map: Callable[..., Any],
     at_work: Callable[[], None],
 ) -> None:
-    watch = CurveWatch(session, background)
+    watch = CurveWatch(session, background, Truth(session, background))
     session.show(make_map(session))
     session.mask_now()
     session.accept()
