@@ -37,11 +37,9 @@ from hubseg.formats.rle import encode
 from hubseg.inference import Shelf, predict
 from hubseg.probability import MapStore
 from hubseg.recipe import Recipe
-from hubseg.training.crops import Crops
-from hubseg.training.data import SlideCache
 from hubseg.training.folds import assign_folds
 from hubseg.training.judge import Judge
-from hubseg.training.loop import Fit, fit, member_seed
+from hubseg.training.member import Job, training
 from hubseg.training.metrics import dice
 from hubseg.training.overlap import find_overlaps
 from hubseg.training.sources import Label, labels_of
@@ -227,24 +225,23 @@ class Trial:
             return
         labels, began = self.learns_from(arm), time.process_time()
         path.parent.mkdir(parents=True, exist_ok=True)
-        saved = path.with_suffix(".state")
-        job = Fit(self.member, self.recipe, torch.device("cpu"), self.given.start)
-        if saved.is_file():
-            job.restore(saved)
-        crops = Crops(
-            labels,
-            self.recipe,
-            self.recipe.resolutions[0],
-            SlideCache(self.given.out / "cache"),
-            fold=0,
-            seed=member_seed(self.recipe.training, self.member),
+        job = Job(
+            member=self.member,
+            recipe=self.recipe,
+            labels=tuple(labels),
+            cache=self.given.out / "cache",
+            saved=path.with_suffix(".state"),
+            start=self.given.start,
+            resume=True,
+            devices=(torch.device("cpu"),),
         )
-        for report in fit(job, crops, saved):
-            used = time.process_time() - began
-            said = f"step {report.step} loss {report.loss:.3f} processor {used:.0f} s"
-            print(f"seed {self.seed} {arm} ({len(labels)} tiles): {said}", flush=True)
-        save_weights(path, job.averaged.module, epoch=job.step)
-        saved.unlink(missing_ok=True)
+        with training(job) as (network, reports):
+            for report in reports:
+                used = time.process_time() - began
+                said = f"step {report.step} loss {report.loss:.3f} processor {used:.0f} s"
+                print(f"seed {self.seed} {arm} ({len(labels)} tiles): {said}", flush=True)
+            save_weights(path, network.averaged.module, epoch=network.step)
+        job.saved.unlink(missing_ok=True)
 
 
 def recipe_of(given: argparse.Namespace, seed: int) -> Recipe:

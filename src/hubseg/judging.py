@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Judgement", "judge", "read_folds"]
 
-_NO_FOLD = {"", "held out"}
+_NO_FOLD = {"", "held out", "none"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,13 @@ from hypothesis import strategies as st
 from hubseg.organ import DataSource, Organ
 from hubseg.slide import Slide, SlideTable, read_slide
 from hubseg.synthetic.tissue import make_slide
-from hubseg.training.folds import assign_folds, read_folds, write_folds
+from hubseg.training.folds import (
+    Folds,
+    assign_folds,
+    continue_folds,
+    read_folds,
+    write_folds,
+)
 from hubseg.training.overlap import find_overlaps
 
 
@@ -55,7 +62,7 @@ def test_no_fold_trains_on_what_it_is_judged_by_or_on_what_is_held_out(seed: int
     chosen = slides(*random.choice(np.array(list(Organ)), 30))
     pairs = [(f"s{a}", f"s{b}") for a, b in random.integers(0, 30, (12, 2)) if a != b]
     folds = assign_folds(chosen, 3, seed=seed, overlaps=pairs, hold_out=hold_out)
-    assert folds.judged == {slide.id for slide in chosen}
+    assert folds.known == {slide.id for slide in chosen}
     assert not folds.held_out & folds.of.keys()
     assert len(folds.held_out) <= hold_out
     for fold in range(3):
@@ -65,6 +72,44 @@ def test_no_fold_trains_on_what_it_is_judged_by_or_on_what_is_held_out(seed: int
         assert not any((a in seen and b in judged) or (b in seen and a in judged) for a, b in pairs)
     groups = {folds.group[name] for name in folds.held_out}
     assert {name for name, group in folds.group.items() if group in groups} == folds.held_out
+
+
+@given(st.integers(0, 10_000), st.integers(0, 8))
+def test_networks_that_go_on_are_judged_by_nothing_they_or_their_starts_saw(seed: int, hold: int):
+    random = np.random.default_rng(seed)
+    every = slides(*random.choice(np.array(list(Organ)), 30))
+    pairs = [(f"s{a}", f"s{b}") for a, b in random.integers(0, 30, (14, 2)) if a != b]
+    first, now = every[:20], [*every[4:20], *every[20:]]
+    ids = {slide.id for slide in first}
+    among = [pair for pair in pairs if set(pair) <= ids]
+    before = assign_folds(first, 3, seed=seed, overlaps=among, hold_out=hold)
+    folds = continue_folds(before, now, 3, overlaps=pairs)
+    assert folds.known == {slide.id for slide in now}
+    for name in folds.known & before.known:
+        assert folds.of.get(name) == before.of.get(name)
+        assert (name in folds.held_out) == (name in before.held_out)
+    for fold in range(3):
+        seen = {*before.training(fold), *folds.training(fold)}
+        judged = {*folds.validation(fold), *folds.held_out}
+        assert not seen & judged
+        assert not any((a in seen and b in judged) or (b in seen and a in judged) for a, b in pairs)
+    assert sum(map(len, (folds.of, folds.held_out, folds.unjudged))) == len(now)
+    again = continue_folds(folds, now, 3, overlaps=pairs)
+    assert (again.of, again.held_out, again.unjudged) == (
+        folds.of,
+        folds.held_out,
+        folds.unjudged,
+    )
+
+
+def test_new_slides_fill_the_smallest_fold_and_a_fold_less_is_said():
+    before = Folds(of={"s0": 0, "s1": 0, "s2": 1})
+    chosen = slides(*[Organ.KIDNEY] * 5)
+    folds = continue_folds(before, chosen, 2, overlaps=[("s3", "s2"), ("s4", "s0"), ("s4", "s2")])
+    assert folds.of == {"s0": 0, "s1": 0, "s2": 1, "s3": 1} and folds.unjudged == {"s4"}
+    assert continue_folds(before, chosen, 2).of["s3"] == 1
+    with pytest.raises(ValueError, match="have 2 folds, and the recipe has 1"):
+        continue_folds(before, chosen, 1)
 
 
 def test_a_donor_is_never_cut_though_the_folds_are_uneven_then():
@@ -97,6 +142,7 @@ def test_one_large_overlapping_section_is_cut_into_runs_and_their_borders_train_
 def test_the_table_of_folds_reads_back_and_says_who_trains_what(tmp_path: Path):
     chosen = slides(*[Organ.KIDNEY] * 9)
     folds = assign_folds(chosen, 2, overlaps=[("s1", "s2"), ("s3", "other")], hold_out=2)
+    folds = replace(folds, unjudged=frozenset({"s9"}))
     write_folds(tmp_path / "folds.csv", folds)
     assert read_folds(tmp_path / "folds.csv") == folds
     text = (tmp_path / "folds.csv").read_text()

@@ -140,15 +140,15 @@ def test_without_room_the_last_good_state_stays_and_the_training_goes_on_later(
 def test_after_a_loss_that_is_no_number_the_last_good_state_is_there(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from hubseg.training import loop
+    from hubseg.training import learner
 
-    honest, calls = loop.total_loss, []
+    honest, calls = learner.total_loss, []
 
     def broken(*given, **named):
         calls.append(None)
         return honest(*given, **named) * (float("nan") if len(calls) > 11 else 1.0)
 
-    monkeypatch.setattr(loop, "total_loss", broken)
+    monkeypatch.setattr(learner, "total_loss", broken)
     with pytest.raises(ValueError, match=r"step 6, on crops of s\d"):
         list(train(labels_of(table), STATEFUL, tmp_path, folds=[0], device="cpu"))
     good = state.load_state(tmp_path / "states" / "m_0.state")

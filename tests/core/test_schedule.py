@@ -19,6 +19,7 @@ from hubseg.recipe import Entry, NetworkSpec, Resolution
 from hubseg.training.deep import DecoderLevels
 from hubseg.training.fit import train
 from hubseg.training.loop import Fit, load_pretrained
+from hubseg.training.ranks import Ranks
 from hubseg.training.schedule import Schedule, encoder_parameters, make_optimizer, rate
 from hubseg.training.sources import labels_of
 from hubseg.training.state import save_weights
@@ -81,9 +82,8 @@ def test_an_unknown_optimiser_is_refused_with_names():
 def test_a_frozen_encoder_stays_as_it_was(tmp_path: Path, change: dict, learns: bool):
     plan = PLAN.model_copy(update={"training": PLAN.training.model_copy(update=change)})
     member = plan.members([0])[0]
-    before = {
-        k: v.clone() for k, v in Fit(member, plan, torch.device("cpu")).network.state_dict().items()
-    }
+    fresh = Fit(member, plan, Ranks.alone(torch.device("cpu"))).network
+    before = {key: value.clone() for key, value in fresh.state_dict().items()}
     list(train(labels_of(write_table(tmp_path)), plan, tmp_path / "run", folds=[0], device="cpu"))
     after = read_checkpoint(tmp_path / "run" / "weights" / "m_0.safetensors").state
     same = [

@@ -219,6 +219,38 @@ def test_a_start_checkpoint_is_where_every_fold_begins(trained, tmp_path: Path):
     assert torch.equal(got, read_checkpoint(start).state["res.weight"])
 
 
+def test_a_folder_starts_every_network_from_its_own_and_keeps_the_folds(trained, tmp_path: Path):
+    out, _, _ = trained
+    more = write_table(tmp_path / "more", count=6)  # the same four, and two new ones
+    still = PLAN.training.model_copy(update={"learning_rate": 1e-12, "average": 0.0, "seed": 9})
+    plan = PLAN.model_copy(update={"training": still})
+    list(train(labels_of(more), plan, tmp_path / "run", start=out / "weights", device="cpu"))
+    before, after = (
+        {row["id"]: row["fold"] for row in rows(folder / "folds.csv")}
+        for folder in (out, tmp_path / "run")
+    )
+    assert {name: after[name] for name in before} == before
+    assert sorted(after[name] for name in after.keys() - before.keys()) == ["0", "1"]
+    for name in ("m_0", "m_1"):
+        start, got = (
+            read_checkpoint(folder / "weights" / f"{name}.safetensors").state["res.weight"]
+            for folder in (out, tmp_path / "run")
+        )
+        assert torch.equal(start, got)
+    said = json.loads((tmp_path / "run" / "provenance.json").read_text())["start"]
+    assert said == {n: file_digest(out / "weights" / f"{n}.safetensors") for n in ("m_0", "m_1")}
+    with pytest.raises(ValueError, match="which slides no network has seen: leave --hold-out"):
+        begun = train(labels_of(more), plan, tmp_path / "a", start=out / "weights", hold_out=1)
+        next(begun)
+
+
+@pytest.mark.parametrize(("start", "said"), [(".", "None of the 2"), ("x", "no checkpoint")])
+def test_a_start_that_is_not_there_is_said(trained, tmp_path: Path, start: str, said: str):
+    _, table, _ = trained
+    with pytest.raises(FileNotFoundError, match=said):
+        next(train(labels_of(table), PLAN, tmp_path / "run", start=tmp_path / start))
+
+
 def test_slides_beside_train_and_never_validate(trained, tmp_path: Path):
     _, table, _ = trained
     beside = labels_of(write_table(tmp_path / "beside", 2))

@@ -103,7 +103,7 @@ def test_a_models_labels_never_validate_and_never_train_their_own_fold(table: Pa
             seen[fold] = {label.slide.id for label in labels}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hubseg.training.fit.Crops", Watched)
+        patch.setattr("hubseg.training.member.Crops", Watched)
         done = list(train([*labels_of(table), *renamed], PLAN, tmp_path / "run", device="cpu"))
     assert not {j.slide for p in done for j in p.judged} & {"model_0", "model_1", "model_2"}
     assert not any(name.startswith("model") for name in seen[1])
@@ -182,7 +182,8 @@ def test_threads_and_ranks_cut_the_same_crops(table: Path, tmp_path: Path):
         }
     }
     whole = crops(table, tmp_path / "cache", plan, **wide).batch(0)
-    ranks = [crops(table, tmp_path / "cache", plan, part=(r, 2)).batch(0) for r in (0, 1)]
+    ranks = [crops(table, tmp_path / "cache", plan, part=(r, 2), **wide).batch(0) for r in (0, 1)]
+    assert [len(share.slides) for share in ranks] == [2, 2]
     together = torch.stack([ranks[i % 2].images[i // 2] for i in range(4)])
     assert torch.equal(together, whole.images)
 

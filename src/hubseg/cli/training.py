@@ -45,13 +45,17 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     train.add_argument(
         "--hold-out", type=int, default=0, metavar="N", help="slides that no fold sees, in groups"
     )
-    train.add_argument("--start", type=Path, help="checkpoint every network starts from")
+    train.add_argument(
+        "--start", type=Path, help="checkpoint to start from, or a folder with one for each network"
+    )
     train.add_argument("--folds", type=folds, help="such as 0,1; default: all")
     train.add_argument(
         "--split", type=int, metavar="N", help="cut the slides into N folds; default: the recipe's"
     )
     train.add_argument("--steps", type=int, help="of each network; default: the recipe's")
-    train.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
+    train.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda:N; or cuda:0,cuda:1 to share each step"
+    )
     train.add_argument("--threads", type=int, help="CPU threads; default: all cores")
     train.add_argument("--resume", action="store_true", help="go on where it was stopped")
     add_json(train)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubseg.inference.device import choose_device, choose_precision
+from hubseg.inference.device import choose_device, choose_devices, choose_precision
 from hubseg.inference.ensemble import predict
 from hubseg.inference.member import load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
@@ -17,6 +17,7 @@ __all__ = [
     "Shelf",
     "Tiling",
     "choose_device",
+    "choose_devices",
     "choose_precision",
     "input_size",
     "load_member",

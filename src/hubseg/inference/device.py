@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["PRECISIONS", "choose_device", "choose_precision"]
+__all__ = ["PRECISIONS", "choose_device", "choose_devices", "choose_precision"]
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -32,6 +32,30 @@ def choose_device(name: str) -> torch.device:
             "auto or cpu."
         )
     return device
+
+
+def choose_devices(names: str) -> tuple[torch.device, ...]:
+    """Return the devices called `names`: one as :func:`choose_device` takes it, or several.
+
+    Several are all CUDA devices (``cuda:0,cuda:1``), each once, or so many processes of the CPU
+    (``cpu,cpu``).
+
+    Raises
+    ------
+    ValueError
+        When one is not there, or they do not go together.
+    """
+    parts = [part.strip() for part in names.split(",")]
+    if len(parts) == 1:
+        return (choose_device(parts[0]),)
+    if "auto" in parts or "cuda" in parts:
+        raise ValueError(f"{names!r} does not say which devices: write cuda:0,cuda:1.")
+    devices = tuple(choose_device(part) for part in parts)
+    if len({device.type for device in devices}) > 1:
+        raise ValueError(f"{names!r} mixes CPU and GPUs, which do not train one network together.")
+    if devices[0].type == "cuda" and len(set(devices)) < len(devices):
+        raise ValueError(f"{names!r} names a GPU twice: name each once.")
+    return devices
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -185,7 +185,7 @@ class Crops:
 
     def _indices(self) -> range:
         rank, ranks = self.part
-        return range(rank, self.recipe.training.batch * ranks, ranks)
+        return range(rank, self.recipe.training.batch, ranks)
 
     def ahead(self, start: int, stop: int, device: torch.device | None = None) -> Iterator[Batch]:
         """Yield batches `start` to `stop` - 1, made by the plan's threads while others are used."""

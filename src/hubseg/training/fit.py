@@ -10,15 +10,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hubseg.inference import choose_device
+from hubseg.inference import choose_devices
 from hubseg.probability import MapStore, file_digest
 from hubseg.training import outcome
-from hubseg.training.crops import Crops
-from hubseg.training.data import SlideCache, empty_or_full
-from hubseg.training.folds import Folds, assign_folds, read_folds, write_folds
+from hubseg.training.beginning import assigned_to, begun_in, started_from
+from hubseg.training.data import empty_or_full
 from hubseg.training.judge import Judge, Judged
-from hubseg.training.loop import Fit, fit, member_seed
-from hubseg.training.overlap import find_overlaps
+from hubseg.training.member import Job, training
 from hubseg.training.state import save_published, save_weights
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from hubseg.recipe import Member, Recipe
+    from hubseg.training.folds import Folds
     from hubseg.training.sources import Label
 
 __all__ = ["Judged", "Progress", "train"]
@@ -79,8 +78,8 @@ class _Run:
     own: list[Label]
     beside: list[Label]
     folds: Folds
-    device: torch.device
-    start: Path | None
+    devices: tuple[torch.device, ...]
+    starts: dict[str, Path]
     resume: bool
     stopped: Callable[[], bool] = lambda: False
 
@@ -150,8 +149,13 @@ def train(
     beside
         Labels that train every fold, as far as their tissue allows, and validate none.
     start
-        Checkpoint every network starts from instead of random weights. It must not have seen the
-        slides of `labels`, or the out-of-fold figures are not honest.
+        Checkpoint every network starts from instead of random weights; it must not have seen the
+        slides of `labels`, or the out-of-fold figures are not honest. Or a folder with one for each
+        network under its own name, as a training leaves it: slides that are in its ``folds.csv``
+        keep their folds (:func:`hubseg.training.folds.continue_folds`).
+    device
+        Where networks are trained and judged; several, such as ``cuda:0,cuda:1``, share the batch
+        of each step (:func:`hubseg.training.ranks.together`), and the first judges.
     resume
         Go on where a training into `out` was stopped.
     hold_out
@@ -166,11 +170,11 @@ def train(
     OSError
         When there is no room for what is written; the last good state stays.
     """
-    run = _prepared(labels, beside, recipe, out, choose_device(device), start, resume, hold_out)
+    run = _prepared(labels, beside, recipe, out, choose_devices(device), start, resume, hold_out)
     run = replace(run, stopped=stopped or run.stopped)
     jobs = _jobs(recipe, folds)
     curves = outcome.Curves(out / "curves.csv", keep=resume)
-    judge = Judge(recipe, run.weights, MapStore(out / "maps"), device)
+    judge = Judge(recipe, run.weights, MapStore(out / "maps"), str(run.devices[0]))
     judged: list[Judged] = []
     for number, member in enumerate(jobs, 1):
         where = Progress(member.name, 0, recipe.training.steps, number, len(jobs), math.nan)
@@ -195,13 +199,19 @@ def _prepared(
     beside: Sequence[Label],
     recipe: Recipe,
     out: Path,
-    device: torch.device,
+    devices: tuple[torch.device, ...],
     start: Path | None,
     resume: bool,
     hold_out: int,
 ) -> _Run:
+    batch = recipe.training.batch
+    if batch % len(devices):
+        raise ValueError(
+            f"The recipe's batch of {batch} crops cannot be shared equally by {len(devices)} "
+            "devices: change `training.batch` or name fewer."
+        )
     (out / "weights").mkdir(parents=True, exist_ok=True)
-    if not resume and (begun := _begun(out)):
+    if not resume and (begun := begun_in(out)):
         raise FileExistsError(
             f"{out} holds a training already ({begun.name}): go on with --resume, or name another "
             "folder."
@@ -213,48 +223,10 @@ def _prepared(
             "say how good a network is: accept some slides first."
         )
     others = [*beside, *(label for label in labels if not label.by_person)]
-    assigned = _assigned(own, others, recipe, out / "folds.csv", resume, hold_out)
+    starts = started_from(start, recipe.members())
+    assigned = assigned_to(out, own, others, recipe, start=start, resume=resume, hold_out=hold_out)
     (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
-    return _Run(recipe, out, own, others, assigned, device, start, resume)
-
-
-def _begun(out: Path) -> Path | None:
-    """Return a checkpoint or a state that a training left in a folder."""
-    left = (*out.glob("weights/*.safetensors"), *out.glob("states/*.state"))
-    return min(left, default=None)
-
-
-def _assigned(
-    own: Sequence[Label],
-    others: Sequence[Label],
-    recipe: Recipe,
-    path: Path,
-    resume: bool,
-    hold_out: int,
-) -> Folds:
-    """Decide who sees what, or read what was decided before."""
-    if resume and path.is_file():
-        before = read_folds(path)
-        if {x.slide.id for x in own} == before.judged:
-            return before
-        if _begun(path.parent):
-            raise ValueError(
-                f"{path.parent} was trained on {len(before.judged)} slides, and these {len(own)} "
-                "are others: give the same ones to go on, or train into another folder."
-            )
-    slides = [label.slide for label in own]
-    known = {slide.id for slide in slides}
-    more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
-    folds = assign_folds(
-        slides,
-        len(recipe.folds),
-        seed=recipe.training.seed,
-        donors={label.slide.id: label.donor for label in own},
-        overlaps=[(o.first, o.second) for o in find_overlaps([*slides, *more.values()])],
-        hold_out=hold_out,
-    )
-    write_folds(path, folds)
-    return folds
+    return _Run(recipe, out, own, others, assigned, devices, starts, resume)
 
 
 def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
@@ -273,27 +245,27 @@ def _member(
     if run.finished(member) or run.stopped():
         return
     saved.parent.mkdir(exist_ok=True)
-    job = Fit(member, run.recipe, run.device, run.start)
-    if run.resume and saved.is_file():
-        job.restore(saved)
-    curves.begin(member.name, job.step)
-    crops = Crops(
-        run.seen_by(member),
-        run.recipe,
-        run.recipe.resolutions[member.resolution],
-        SlideCache(run.out / "cache"),
-        fold=member.fold,
-        seed=member_seed(run.recipe.training, member),
-        on_device=run.device.type == "cuda",
+    job = Job(
+        member=member,
+        recipe=run.recipe,
+        labels=tuple(run.seen_by(member)),
+        cache=run.out / "cache",
+        saved=saved,
+        start=run.starts.get(member.checkpoint),
+        resume=run.resume,
+        devices=run.devices,
     )
-    said = job.said
-    for report in fit(job, crops, saved, run.stopped):
-        curves.add(member.name, report)
-        yield replace(where, step=report.step, loss=report.loss, waiting=report.waiting, said=said)
-        said = ""
-    if job.step == run.recipe.training.steps:
-        save_weights(run.checkpoint(member), job.averaged.module, epoch=job.step)
-        saved.unlink(missing_ok=True)
+    with training(job, run.stopped) as (network, reports):
+        curves.begin(member.name, network.step)
+        said = network.said
+        for report in reports:
+            curves.add(member.name, report)
+            now = replace(where, step=report.step, loss=report.loss, waiting=report.waiting)
+            yield replace(now, said=said)
+            said = ""
+        if network.step == run.recipe.training.steps:
+            save_weights(run.checkpoint(member), network.averaged.module, epoch=network.step)
+            saved.unlink(missing_ok=True)
 
 
 def _publish(run: _Run, members: Sequence[Member], judged: Sequence[Judged]) -> None:
@@ -331,6 +303,6 @@ def _conclude(run: _Run, judge: Judge, judged: Sequence[Judged]) -> float | None
         run.folds,
         [*run.own, *run.beside],
         weights={name: file_digest(path) for name, path in files.items()},
-        extra={"start": None if run.start is None else file_digest(run.start)},
+        extra={"start": {name: file_digest(path) for name, path in run.starts.items()}},
     )
     return honest

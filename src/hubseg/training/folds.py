@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from hubseg.slide import Slide
 
-__all__ = ["Folds", "assign_folds", "read_folds", "write_folds"]
+__all__ = ["Folds", "assign_folds", "continue_folds", "read_folds", "write_folds"]
 
 HELD_OUT = "held out"
+NONE = "none"  # a slide that trains, and that no fold can judge
 Pair = tuple[str, str]
 
 
@@ -42,17 +43,20 @@ class Folds:
         Ids that no fold sees.
     overlaps
         Pairs of ids that show the same tissue, or are of one donor.
+    unjudged
+        Ids that no fold can judge fairly: networks of several folds have seen their tissue.
     """
 
     of: Mapping[str, int]
     group: Mapping[str, int] = field(default_factory=dict)
     held_out: frozenset[str] = frozenset()
     overlaps: frozenset[Pair] = frozenset()
+    unjudged: frozenset[str] = frozenset()
 
     @property
-    def judged(self) -> set[str]:
-        """Ids that this plan is about: those of the folds and those held out."""
-        return {*self.of, *self.held_out}
+    def known(self) -> set[str]:
+        """Ids that this plan is about."""
+        return {*self.of, *self.held_out, *self.unjudged}
 
     def validation(self, fold: int) -> list[str]:
         """Return the ids that judge a fold."""
@@ -123,6 +127,68 @@ def assign_folds(
         group={name: number for number, group in enumerate(sorted(groups)) for name in group},
         held_out=frozenset(name for kept in held for name in kept),
         overlaps=pairs,
+    )
+
+
+def continue_folds(
+    before: Folds,
+    slides: Sequence[Slide],
+    count: int,
+    *,
+    donors: Mapping[str, str] | None = None,
+    overlaps: Iterable[Pair] = (),
+) -> Folds:
+    """Give slides folds for a training that goes on from networks of other folds.
+
+    A slide that has a fold keeps it, or stays held out. A new slide that shows the tissue of such
+    slides joins their fold, and none where they have several: no network could judge it fairly.
+    Other new slides are dealt, whole groups at a time, where there are fewest.
+
+    Parameters
+    ----------
+    before
+        The folds of the networks that the training starts from.
+    donors, overlaps
+        As for :func:`assign_folds`.
+
+    Raises
+    ------
+    ValueError
+        When there were more folds than `count`.
+    """
+    if (most := max(before.of.values(), default=-1) + 1) > count:
+        raise ValueError(
+            f"The networks to start from have {most} folds, and the recipe has {count}: give as "
+            "many folds, or start from one checkpoint."
+        )
+    strata = {slide.id: (str(slide.organ), str(slide.source)) for slide in slides}
+    told = {name: donor for name, donor in (donors or {}).items() if donor}
+    ids = sorted(strata)
+    new = {(min(a, b), max(a, b)) for a, b in overlaps} | _same_donor(ids, told)
+    pairs = before.overlaps | new
+    of = {name: before.of[name] for name in ids if name in before.of}
+    held, unjudged = before.held_out & strata.keys(), before.unjudged & strata.keys()
+    free = []
+    for name in ids:
+        if name in before.known:
+            continue
+        beside = {b if a == name else a for a, b in pairs if name in (a, b)} & before.known
+        seen_by = {before.of[other] for other in beside if other in before.of}
+        if len(seen_by) > 1 or beside & before.unjudged:
+            unjudged |= {name}
+        elif seen_by:
+            of |= dict.fromkeys([name], *seen_by)
+        elif beside:
+            held |= {name}
+        else:
+            free.append(name)
+    groups = _components(ids, pairs)
+    return Folds(
+        of={**of, **_deal(_components(free, pairs), strata, count, of)},
+        group={name: number for number, group in enumerate(sorted(groups)) for name in group},
+        held_out=frozenset(held),
+        overlaps=pairs,
+        unjudged=frozenset(unjudged),
     )
 
 
@@ -200,10 +266,15 @@ def _units(
 
 
 def _deal(
-    units: Sequence[list[str]], strata: Mapping[str, tuple[str, str]], count: int
+    units: Sequence[list[str]],
+    strata: Mapping[str, tuple[str, str]],
+    count: int,
+    begun: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Deal units, large ones first, each to the fold that has least of what it brings."""
     dealt: list[Counter[tuple[str, str]]] = [Counter() for _ in range(count)]
+    for name, fold in (begun or {}).items():
+        dealt[fold][strata[name]] += 1
     folds: dict[str, int] = {}
     by_size = sorted(units, key=lambda unit: (-len(unit), strata[unit[0]]))
     for unit in by_size:
@@ -231,9 +302,11 @@ def write_folds(path: Path, folds: Folds) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", "fold", "group", "does_not_train", "overlaps"])
-        for name in sorted({*folds.of, *folds.held_out, *beside}):
+        for name in sorted({*folds.known, *beside}):
             skips = [str(fold) for fold in range(count) if name in never[fold]]
-            fold = HELD_OUT if name in folds.held_out else folds.of.get(name, "")
+            fold = folds.of.get(name, "")
+            fold = HELD_OUT if name in folds.held_out else fold
+            fold = NONE if name in folds.unjudged else fold
             group = folds.group.get(name, "")
             writer.writerow([name, fold, group, " ".join(skips), "/".join(beside.get(name, []))])
 
@@ -250,7 +323,7 @@ def read_folds(path: Path) -> Folds:
         rows = list(csv.DictReader(file))
     try:
         return Folds(
-            of={r["id"]: int(r["fold"]) for r in rows if r["fold"] not in {HELD_OUT, ""}},
+            of={r["id"]: int(r["fold"]) for r in rows if r["fold"] not in {HELD_OUT, NONE, ""}},
             group={r["id"]: int(r["group"]) for r in rows if r["group"]},
             held_out=frozenset(r["id"] for r in rows if r["fold"] == HELD_OUT),
             overlaps=frozenset(
@@ -258,6 +331,7 @@ def read_folds(path: Path) -> Folds:
                 for r in rows
                 for o in filter(None, r["overlaps"].split("/"))
             ),
+            unjudged=frozenset(r["id"] for r in rows if r["fold"] == NONE),
         )
     except (KeyError, ValueError) as error:
         raise ValueError(

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,9 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hubseg.inference import choose_precision
 from hubseg.network import build, load_into, read_checkpoint
 from hubseg.training.deep import DecoderLevels
-from hubseg.training.losses import total_loss
+from hubseg.training.learner import Learner, arithmetic
 from hubseg.training.schedule import Schedule, freeze, make_optimizer
 from hubseg.training.state import load_state, save_state
 
@@ -30,11 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from torch import Tensor
-
     from hubseg.plan import TrainingPlan
     from hubseg.recipe import Member, Recipe
     from hubseg.training.crops import Batch, Crops
+    from hubseg.training.ranks import Ranks
 
 __all__ = ["Report", "fit", "member_seed"]
 
@@ -74,6 +71,8 @@ class Fit:
 
     Parameters
     ----------
+    ranks
+        Which of the processes that train it this is.
     start
         Checkpoint to start from instead of random weights.
 
@@ -84,15 +83,17 @@ class Fit:
     """
 
     def __init__(
-        self, member: Member, recipe: Recipe, device: torch.device, start: Path | None = None
+        self, member: Member, recipe: Recipe, ranks: Ranks, start: Path | None = None
     ) -> None:
-        self.member, self.recipe, self.plan, self.device = member, recipe, recipe.training, device
+        self.member, self.recipe, self.plan, self.ranks = member, recipe, recipe.training, ranks
+        self.device = device = ranks.device
         torch.manual_seed(member_seed(self.plan, member))
         network: nn.Module = build(member.network, size=recipe.resolutions[member.resolution].size)
         if self.plan.pretrained:
             load_pretrained(network, member.network.encoder, dict(member.network.encoder_args))
         if start is not None:
             load_into(network, read_checkpoint(start))
+        network = ranks.prepared(network)
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         deep = self.plan.loss.deep > 0
         self.levels = DecoderLevels(self.network, deep, crop=self.plan.crop).to(device)
@@ -101,10 +102,15 @@ class Fit:
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(self.plan.average), use_buffers=True
         )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-        self.arithmetic, self.said = arithmetic(self.plan, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self._on_gpu)
+        precision, self.said = arithmetic(self.plan, device)
+        self.learner = Learner(self.network, self.levels, self.plan.loss, precision)
         self.step = 0
         self.losses: list[float] = []
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.device.type == "cuda"
 
     @property
     def digest(self) -> str:
@@ -129,7 +135,7 @@ class Fit:
             "scaler": self.scaler.state_dict(),
             "losses": list(self.losses),
             "random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+            "cuda_random": torch.cuda.get_rng_state(self.device) if self._on_gpu else None,
         }
 
     def restore(self, path: Path) -> None:
@@ -154,11 +160,16 @@ class Fit:
         self.scaler.load_state_dict(state["scaler"])
         self.step, self.losses = state["step"], list(state["losses"])
         torch.set_rng_state(state["random"])
-        if state["cuda_random"]:
-            torch.cuda.set_rng_state_all(state["cuda_random"])
+        if self._on_gpu and state["cuda_random"] is not None:
+            torch.cuda.set_rng_state(state["cuda_random"], self.device)
 
-    def one_step(self, batches: Sequence[Batch]) -> float:
+    def one_step(self, learner: nn.Module, batches: Sequence[Batch]) -> float:
         """Learn from the batches of one step; return their mean loss.
+
+        Parameters
+        ----------
+        learner
+            This network's learner, shared with the other processes where there are any.
 
         Raises
         ------
@@ -171,8 +182,8 @@ class Fit:
         self.optimizer.zero_grad(set_to_none=True)
         summed = 0.0
         for batch in batches:
-            loss = self._loss(batch) / len(batches)
-            summed += self._finite(float(loss.detach()), batch)
+            loss = learner(batch) / len(batches)
+            summed += self._finite(self.ranks.mean(float(loss.detach())), batch)
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
         learning = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -186,23 +197,9 @@ class Fit:
         self.averaged.update_parameters(self.network)
         return summed
 
-    def _loss(self, batch: Batch) -> Tensor:
-        with autocast(self.device, self.arithmetic):
-            answer = self.network(batch.images.contiguous(memory_format=torch.channels_last))
-            levels = self.levels.logits()
-        return total_loss(
-            self.plan.loss,
-            answer,
-            batch.target,
-            batch.weight,
-            organ=batch.organ,
-            pixel_size=batch.pixel_size,
-            levels=levels,
-        )
-
     def _finite(self, value: float, *batches: Batch) -> float:
         if not math.isfinite(value):
-            slides = ", ".join(dict.fromkeys(s for batch in batches for s in batch.slides))
+            slides = ", ".join(self.ranks.all_of([s for batch in batches for s in batch.slides]))
             raise ValueError(
                 f"The loss of {self.member.name} stopped being a number at step {self.step + 1}, "
                 f"on crops of {slides}: look at these slides, or lower the learning rate in the "
@@ -237,27 +234,8 @@ def load_pretrained(network: nn.Module, encoder: str, arguments: dict[str, Any])
     own.load_state_dict(known.state_dict(), strict=True)
 
 
-def arithmetic(plan: TrainingPlan, device: torch.device) -> tuple[torch.dtype, str]:
-    """Return the arithmetic of forward passes, and one sentence where it is not the plan's.
-
-    A GPU trains in float16. A CPU trains in the plan's precision, and in float32 where it has no
-    such arithmetic.
-    """
-    if device.type == "cuda":
-        return torch.float16, ""
-    try:
-        return choose_precision(plan.precision, device), ""
-    except ValueError as error:
-        return torch.float32, f"Trained in float32 instead of {plan.precision}: {error}"
-
-
-def autocast(device: torch.device, dtype: torch.dtype) -> Any:
-    """Return the context of a forward pass in some arithmetic."""
-    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
-
-
 def fit(
-    job: Fit, crops: Crops, saved: Path, stopped: Callable[[], bool] | None = None
+    job: Fit, crops: Crops, saved: Path | None, stopped: Callable[[], bool] | None = None
 ) -> Iterator[Report]:
     """Train one network to the end of its plan, reporting now and then.
 
@@ -268,7 +246,8 @@ def fit(
     crops
         What it learns from.
     saved
-        Where states to resume from are written, each in place of the one before.
+        Where states to resume from are written, each in place of the one before; None in the
+        processes that only help.
     stopped
         Asked after each step; when it says so the state is saved and nothing more is reported.
 
@@ -279,13 +258,13 @@ def fit(
     OSError
         When there is no room for a state; the last good one stays.
     """
-    plan = job.plan
+    plan, learner = job.plan, job.ranks.shared(job.learner)
     per_step = plan.accumulate
     coming = crops.ahead(job.step * per_step, plan.steps * per_step, job.device)
     began, waited = time.perf_counter(), crops.waited
     try:
         while job.step < plan.steps:
-            job.losses.append(job.one_step([next(coming) for _ in range(per_step)]))
+            job.losses.append(job.one_step(learner, [next(coming) for _ in range(per_step)]))
             if job.step % plan.report_every == 0 or job.step == plan.steps:
                 loss = float(np.mean(job.losses))
                 job.losses.clear()
@@ -295,8 +274,10 @@ def fit(
                 began, waited = now, crops.waited
                 rate = float(job.optimizer.param_groups[0]["lr"])
                 yield Report(job.step, loss, rate, waiting)
-            end = job.step < plan.steps and stopped is not None and stopped()
-            if end or (job.step % plan.save_every == 0 and job.step < plan.steps):
+            if job.step == plan.steps:
+                return
+            end = job.ranks.agreed(stopped is not None and stopped())
+            if saved is not None and (end or job.step % plan.save_every == 0):
                 save_state(saved, job.state())
             if end:
                 return

@@ -1,0 +1,121 @@
+"""What a training begins with: who sees what, and the checkpoint each network starts from.
+
+Responsible for reading what an earlier training left, of this one or of the networks to start
+from. Does not train.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.recipe import find_checkpoints
+from hubseg.training.folds import assign_folds, continue_folds, read_folds, write_folds
+from hubseg.training.overlap import find_overlaps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hubseg.recipe import Member, Recipe
+    from hubseg.training.folds import Folds
+    from hubseg.training.sources import Label
+
+__all__ = ["assigned_to", "begun_in", "started_from"]
+
+TABLE = "folds.csv"
+
+
+def begun_in(out: Path) -> Path | None:
+    """Return a checkpoint or a state that a training left in a folder."""
+    left = (*out.glob("weights/*.safetensors"), *out.glob("states/*.state"))
+    return min(left, default=None)
+
+
+def started_from(start: Path | None, members: Sequence[Member]) -> dict[str, Path]:
+    """Return the checkpoint each network starts from, by the name of its own; none by default.
+
+    Parameters
+    ----------
+    start
+        One checkpoint for all, or a folder that holds one for each under its own name.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none.
+    """
+    if start is None:
+        return {}
+    if start.is_dir():
+        return find_checkpoints(members, [start])
+    if not start.is_file():
+        raise FileNotFoundError(
+            f"There is no checkpoint {start} to start from: name a file, or a folder with one for "
+            "each of the recipe's networks."
+        )
+    return {member.checkpoint: start for member in members}
+
+
+def assigned_to(
+    out: Path,
+    own: Sequence[Label],
+    others: Sequence[Label],
+    recipe: Recipe,
+    *,
+    start: Path | None,
+    resume: bool,
+    hold_out: int,
+) -> Folds:
+    """Decide who sees what in a training into `out`, or read what was decided before.
+
+    Networks that start from checkpoints of their own keep the folds of the ``folds.csv`` in or
+    above their folder, so that none is judged by what it has seen.
+
+    Raises
+    ------
+    ValueError
+        When the slides are not those of the training to go on with, or cannot be assigned.
+    """
+    path = out / TABLE
+    if resume and path.is_file():
+        before = read_folds(path)
+        if {x.slide.id for x in own} == before.known:
+            return before
+        if begun_in(out):
+            raise ValueError(
+                f"{out} was trained on {len(before.known)} slides, and these {len(own)} are "
+                "others: give the same ones to go on, or train into another folder."
+            )
+    slides = [label.slide for label in own]
+    known = {slide.id for slide in slides}
+    more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
+    donors = {label.slide.id: label.donor for label in own}
+    overlaps = [(o.first, o.second) for o in find_overlaps([*slides, *more.values()])]
+    count = len(recipe.folds)
+    table = _table_of(start)
+    if table is None:
+        folds = assign_folds(
+            slides,
+            count,
+            seed=recipe.training.seed,
+            donors=donors,
+            overlaps=overlaps,
+            hold_out=hold_out,
+        )
+    elif hold_out:
+        raise ValueError(
+            f"{table} says already which slides no network has seen: leave --hold-out away."
+        )
+    else:
+        earlier = read_folds(table)
+        folds = continue_folds(earlier, slides, count, donors=donors, overlaps=overlaps)
+    write_folds(path, folds)
+    return folds
+
+
+def _table_of(start: Path | None) -> Path | None:
+    """Return the table of the folds that checkpoints in a folder were trained on."""
+    if start is None or not start.is_dir():
+        return None
+    places = (start / TABLE, start.resolve().parent / TABLE)
+    return next((place for place in places if place.is_file()), None)

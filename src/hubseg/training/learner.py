@@ -1,0 +1,71 @@
+"""A network that answers a batch with its loss, and the arithmetic it does so in.
+
+Responsible for one forward pass as training makes it, so that whatever spreads a step over devices
+sees one module. Does not know optimisers or data.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from hubseg.inference import choose_precision
+from hubseg.training.losses import total_loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hubseg.plan import LossPlan, TrainingPlan
+    from hubseg.training.crops import Batch
+    from hubseg.training.deep import DecoderLevels
+
+__all__ = ["Learner", "arithmetic", "autocast"]
+
+
+class Learner(nn.Module):
+    """A network and its heads on decoder levels, whose forward pass is the loss of a batch."""
+
+    def __init__(
+        self, network: nn.Module, levels: DecoderLevels, plan: LossPlan, precision: torch.dtype
+    ) -> None:
+        super().__init__()
+        self.network, self.levels = network, levels
+        self._plan, self._precision = plan, precision
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the loss, one number."""
+        images = batch.images.contiguous(memory_format=torch.channels_last)
+        with autocast(images.device, self._precision):
+            answer = self.network(images)
+            levels = self.levels.logits()
+        return total_loss(
+            self._plan,
+            answer,
+            batch.target,
+            batch.weight,
+            organ=batch.organ,
+            pixel_size=batch.pixel_size,
+            levels=levels,
+        )
+
+
+def arithmetic(plan: TrainingPlan, device: torch.device) -> tuple[torch.dtype, str]:
+    """Return the arithmetic of forward passes, and one sentence where it is not the plan's.
+
+    A GPU trains in float16. A CPU trains in the plan's precision, and in float32 where it has no
+    such arithmetic.
+    """
+    if device.type == "cuda":
+        return torch.float16, ""
+    try:
+        return choose_precision(plan.precision, device), ""
+    except ValueError as error:
+        return torch.float32, f"Trained in float32 instead of {plan.precision}: {error}"
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> Any:
+    """Return the context of a forward pass in some arithmetic."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)

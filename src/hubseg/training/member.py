@@ -1,0 +1,104 @@
+"""The training of one member, on one device or shared by several.
+
+Responsible for what a process needs to take part: the same network, its share of the crops, and
+the state to go on from. Does not know folds.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hubseg.training.crops import Crops
+from hubseg.training.data import SlideCache
+from hubseg.training.loop import Fit, fit, member_seed
+from hubseg.training.ranks import together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import torch
+
+    from hubseg.recipe import Member, Recipe
+    from hubseg.training.loop import Report
+    from hubseg.training.ranks import Ranks
+    from hubseg.training.sources import Label
+
+__all__ = ["Job", "training"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One member to train.
+
+    Attributes
+    ----------
+    labels
+        What it learns from.
+    cache
+        Folder of the slides at network scale.
+    saved
+        File of the state to resume from.
+    start
+        Checkpoint it starts from, or None.
+    resume
+        Whether to go on from `saved`, where that is there.
+    devices
+        Those that train it together.
+    """
+
+    member: Member
+    recipe: Recipe
+    labels: tuple[Label, ...]
+    cache: Path
+    saved: Path
+    start: Path | None
+    resume: bool
+    devices: tuple[torch.device, ...]
+
+
+@contextmanager
+def training(
+    job: Job, stopped: Callable[[], bool] | None = None
+) -> Iterator[tuple[Fit, Iterator[Report]]]:
+    """Give a member's network, as far as it is trained, and what trains it and reports.
+
+    Raises
+    ------
+    ValueError
+        When the loss stops being a number, or the state is of another plan.
+    OSError
+        When there is no room for a state, or a process that trains with this one ends; the last
+        good state stays.
+    """
+    with together(_help, (job,), job.devices) as ranks:
+        network = _network(job, ranks)
+        yield network, fit(network, _crops(job, ranks), job.saved, stopped)
+
+
+def _help(ranks: Ranks, job: Job) -> None:
+    """Train along with the process that reports."""
+    for _ in fit(_network(job, ranks), _crops(job, ranks), None):
+        pass
+
+
+def _network(job: Job, ranks: Ranks) -> Fit:
+    network = Fit(job.member, job.recipe, ranks, job.start)
+    if job.resume and job.saved.is_file():
+        network.restore(job.saved)
+    return network
+
+
+def _crops(job: Job, ranks: Ranks) -> Crops:
+    return Crops(
+        job.labels,
+        job.recipe,
+        job.recipe.resolutions[job.member.resolution],
+        SlideCache(job.cache),
+        fold=job.member.fold,
+        seed=member_seed(job.recipe.training, job.member),
+        part=(ranks.rank, ranks.count),
+        on_device=ranks.device.type == "cuda",
+    )
