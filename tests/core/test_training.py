@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,7 +221,7 @@ def test_a_start_checkpoint_is_where_every_fold_begins(trained, tmp_path: Path):
 
 
 def test_a_folder_starts_every_network_from_its_own_and_keeps_the_folds(trained, tmp_path: Path):
-    out, _, _ = trained
+    out, table, _ = trained
     more = write_table(tmp_path / "more", count=6)  # the same four, and two new ones
     still = PLAN.training.model_copy(update={"learning_rate": 1e-12, "average": 0.0, "seed": 9})
     plan = PLAN.model_copy(update={"training": still})
@@ -239,6 +240,10 @@ def test_a_folder_starts_every_network_from_its_own_and_keeps_the_folds(trained,
         assert torch.equal(start, got)
     said = json.loads((tmp_path / "run" / "provenance.json").read_text())["start"]
     assert said == {n: file_digest(out / "weights" / f"{n}.safetensors") for n in ("m_0", "m_1")}
+    lone = tmp_path / "lone"
+    lone.mkdir()
+    shutil.copy(out / "weights" / "m_1.safetensors", lone)
+    list(train(labels_of(table), plan, tmp_path / "b", start=lone, device="cpu", folds=[1]))
     with pytest.raises(ValueError, match="which slides no network has seen: leave --hold-out"):
         begun = train(labels_of(more), plan, tmp_path / "a", start=out / "weights", hold_out=1)
         next(begun)

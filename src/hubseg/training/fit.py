@@ -7,7 +7,7 @@ left behind. The optimisation is :mod:`hubseg.training.loop`'s.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hubseg.inference import choose_devices
@@ -20,7 +20,7 @@ from hubseg.training.member import Job, training
 from hubseg.training.state import save_published, save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import torch
@@ -79,8 +79,8 @@ class _Run:
     beside: list[Label]
     folds: Folds
     devices: tuple[torch.device, ...]
-    starts: dict[str, Path]
     resume: bool
+    starts: Mapping[str, Path] = field(default_factory=dict)
     stopped: Callable[[], bool] = lambda: False
 
     @property
@@ -170,9 +170,10 @@ def train(
     OSError
         When there is no room for what is written; the last good state stays.
     """
-    run = _prepared(labels, beside, recipe, out, choose_devices(device), start, resume, hold_out)
-    run = replace(run, stopped=stopped or run.stopped)
     jobs = _jobs(recipe, folds)
+    starts = started_from(start, jobs)
+    run = _prepared(labels, beside, recipe, out, choose_devices(device), start, resume, hold_out)
+    run = replace(run, starts=starts, stopped=stopped or run.stopped)
     curves = outcome.Curves(out / "curves.csv", keep=resume)
     judge = Judge(recipe, run.weights, MapStore(out / "maps"), str(run.devices[0]))
     judged: list[Judged] = []
@@ -223,10 +224,9 @@ def _prepared(
             "say how good a network is: accept some slides first."
         )
     others = [*beside, *(label for label in labels if not label.by_person)]
-    starts = started_from(start, recipe.members())
     assigned = assigned_to(out, own, others, recipe, start=start, resume=resume, hold_out=hold_out)
     (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
-    return _Run(recipe, out, own, others, assigned, devices, starts, resume)
+    return _Run(recipe, out, own, others, assigned, devices, resume)
 
 
 def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
