@@ -80,8 +80,8 @@ def main() -> int:
         plain_recipe = recipe.model_copy(
             update={"training": recipe.training.model_copy(update=alone)}
         )
-        ready = Crops(own, recipe, resolution, SlideCache(folder / "ready"), fold=0, seed=1)
-        plain = Crops(own, plain_recipe, resolution, PlainCache(folder / "plain"), fold=0, seed=1)
+        ready = Crops(own, recipe, [resolution], SlideCache(folder / "ready"), fold=0, seed=1)
+        plain = Crops(own, plain_recipe, [resolution], PlainCache(folder / "plain"), fold=0, seed=1)
         per_second(ready, 4 * len(own))  # each slide is decoded once, whoever asks first
         rates = []
         for _ in range(given.rounds):
@@ -112,7 +112,7 @@ def waiting(recipe: Recipe, own: list[Label], folder: Path, steps: int, device: 
     crops = Crops(
         own,
         recipe,
-        recipe.resolutions[0],
+        recipe.resolutions[:1],
         SlideCache(folder / "ready"),
         fold=0,
         seed=2,

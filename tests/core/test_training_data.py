@@ -25,6 +25,7 @@ from hubseg.training import data
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache, soft_target
 from hubseg.training.fit import train
+from hubseg.training.loop import resolutions_of
 from hubseg.training.sources import Label, labels_of
 
 STILL = AugmentationPlan(brightness=0, contrast=0, saturation=0, hue=0, channel=0, noise=0, blur=0)
@@ -152,7 +153,7 @@ def crops(table: Path, folder: Path, plan: AugmentationPlan = STILL, **named) ->
     training = PLAN.training.model_copy(update={"augmentation": plan, "workers": 3})
     recipe = PLAN.model_copy(update={"training": training, **named.pop("recipe", {})})
     return Crops(
-        labels_of(table), recipe, PLAN.resolutions[0], SlideCache(folder), fold=0, seed=1, **named
+        labels_of(table), recipe, PLAN.resolutions, SlideCache(folder), fold=0, seed=1, **named
     )
 
 
@@ -188,13 +189,28 @@ def test_threads_and_ranks_cut_the_same_crops(table: Path, tmp_path: Path):
     assert torch.equal(together, whole.images)
 
 
+def test_a_checkpoint_of_two_sizes_learns_at_both(table: Path, tmp_path: Path):
+    first = PLAN.resolutions[0]
+    recipe = PLAN.model_copy(
+        update={"resolutions": (first, first.model_copy(update={"scale": 0.25}))}
+    )
+    member = recipe.members([0])[0]
+    both = resolutions_of(member, recipe)
+    assert both == recipe.resolutions
+    assert resolutions_of(member, PLAN) == PLAN.resolutions
+    still = AugmentationPlan(rotate=False, scale=0.0, on_border=0.0)
+    training = PLAN.training.model_copy(update={"augmentation": still})
+    recipe = recipe.model_copy(update={"training": training})
+    made = Crops(labels_of(table), recipe, both, SlideCache(tmp_path), fold=0, seed=1)
+    sizes = sorted({made.one(0, i).pixel_size * 10 for i in range(30)})
+    assert sizes == pytest.approx([1.0, 2.0], rel=0.03)  # um/px: 0.5 at a half and at a quarter
+
+
 @pytest.mark.parametrize("order", ["rgb", "bgr"])
 def test_a_crop_is_normalised_as_inference_does(table: Path, tmp_path: Path, order: str):
     training = PLAN.training.model_copy(update={"augmentation": STILL, "batch": 1})
     recipe = PLAN.model_copy(update={"training": training, "channel_order": order})
-    made = Crops(
-        labels_of(table), recipe, PLAN.resolutions[0], SlideCache(tmp_path), fold=0, seed=1
-    )
+    made = Crops(labels_of(table), recipe, PLAN.resolutions, SlideCache(tmp_path), fold=0, seed=1)
     one, batch = made.one(0, 0), made.batch(0)
     wanted = normalise(one.pixels, recipe.normalize, order)
     torch.testing.assert_close(batch.images[0], wanted)
@@ -246,7 +262,7 @@ def test_a_damaged_slide_is_said_by_whoever_trains(table: Path, tmp_path: Path):
     labels = labels_of(table)
     for label in labels:
         label.slide.path.write_bytes(label.slide.path.read_bytes()[:2000])
-    made = Crops(labels, PLAN, PLAN.resolutions[0], SlideCache(tmp_path), fold=0, seed=1)
+    made = Crops(labels, PLAN, PLAN.resolutions, SlideCache(tmp_path), fold=0, seed=1)
     with pytest.raises((ValueError, OSError), match=r"s\d\.png"):
         list(made.ahead(0, 2))
 

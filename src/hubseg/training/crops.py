@@ -95,6 +95,8 @@ class Crops:
     ----------
     labels
         Slides to cut from, each as often as any other.
+    resolutions
+        At which the network will see slides; each crop is cut at one of them.
     cache
         Where their pixels are.
     fold
@@ -111,7 +113,7 @@ class Crops:
         self,
         labels: Sequence[Label],
         recipe: Recipe,
-        resolution: Resolution,
+        resolutions: Sequence[Resolution],
         cache: SlideCache,
         *,
         fold: int,
@@ -119,7 +121,7 @@ class Crops:
         part: tuple[int, int] = (0, 1),
         on_device: bool = False,
     ) -> None:
-        self.labels, self.recipe, self.resolution = list(labels), recipe, resolution
+        self.labels, self.recipe, self.resolutions = list(labels), recipe, tuple(resolutions)
         self.cache, self.fold, self.seed = cache, fold, seed
         self.part, self.on_device = part, on_device
         self.waited = 0.0
@@ -129,7 +131,9 @@ class Crops:
         """Cut crop `index` of batch `number`."""
         plan = self.recipe.training
         random = np.random.default_rng([self.seed, number, index])
-        slide = self._slide(int(random.integers(len(self.labels))))
+        several = len(self.resolutions) > 1
+        resolution = self.resolutions[int(random.integers(len(self.resolutions))) if several else 0]
+        slide = self._slide(int(random.integers(len(self.labels))), resolution)
         shape = slide.target.shape
         placing = place(
             (shape[0], shape[1]),
@@ -138,12 +142,12 @@ class Crops:
             plan.crop,
             random,
             on_tissue=plan.on_tissue,
-            scale=self._other_pixel_size(slide, random),
+            scale=self._other_pixel_size(slide, resolution, random),
         )
         made = cut(
             slide.pixels, slide.target, slide.weight, placing, plan.augmentation, plan.crop, random
         )
-        colour = self._colour(slide, random)
+        colour = self._colour(slide, resolution, random)
         pixels = made.pixels if self.on_device else recolour(made.pixels, colour)
         own = slide.label.slide
         organ = -1 if own.organ is None else ORGANS[own.organ]
@@ -152,15 +156,17 @@ class Crops:
         waiting = colour if self.on_device else None
         return Crop(own.id, pixels, made.target, made.weight, waiting, organ, pixel_size)
 
-    def _slide(self, index: int) -> LabelledSlide:
+    def _slide(self, index: int, resolution: Resolution) -> LabelledSlide:
         label = self.labels[index]
-        return self.cache.get(label, self.resolution, self.recipe.training, self.fold)
+        return self.cache.get(label, resolution, self.recipe.training, self.fold)
 
-    def _other_pixel_size(self, slide: LabelledSlide, random: np.random.Generator) -> float:
+    def _other_pixel_size(
+        self, slide: LabelledSlide, resolution: Resolution, random: np.random.Generator
+    ) -> float:
         """Return the size change that shows a slide as the organ's other source would."""
         share = self.recipe.training.augmentation.other_pixel_size
         own = slide.label.slide
-        if random.random() >= share or self.resolution.um_per_px is not None:
+        if random.random() >= share or resolution.um_per_px is not None:
             return 1.0
         if own.organ is None or own.source is None:
             return 1.0
@@ -168,11 +174,13 @@ class Crops:
         others = [um for source, um in known.items() if source is not own.source]
         return (own.um_per_px or known[own.source]) / float(random.choice(others))
 
-    def _colour(self, slide: LabelledSlide, random: np.random.Generator) -> Colour:
+    def _colour(
+        self, slide: LabelledSlide, resolution: Resolution, random: np.random.Generator
+    ) -> Colour:
         plan = self.recipe.training.augmentation
         transfer, style = None, None
         if plan.transfer:
-            other = self._slide(int(random.integers(len(self.labels))))
+            other = self._slide(int(random.integers(len(self.labels))), resolution)
             if slide.stains is not None and other.stains is not None:
                 transfer = stain_transfer(slide.stains, other.stains)
             if slide.colours is not None and other.colours is not None:

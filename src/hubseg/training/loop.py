@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hubseg.plan import TrainingPlan
-    from hubseg.recipe import Member, Recipe
+    from hubseg.recipe import Member, Recipe, Resolution
     from hubseg.training.crops import Batch, Crops
     from hubseg.training.ranks import Ranks
 
-__all__ = ["Report", "fit", "member_seed"]
+__all__ = ["Report", "fit", "member_seed", "resolutions_of"]
 
 HARMLESS = {"report_every", "save_every", "workers"}  # a training may go on with others of these
 
@@ -64,6 +64,12 @@ def member_seed(plan: TrainingPlan, member: Member) -> int:
     """Give each member its own seed, so that folds do not share their luck."""
     text = f"{plan.seed}/{member.resolution}/{member.entry}/{member.fold}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())
+
+
+def resolutions_of(member: Member, recipe: Recipe) -> tuple[Resolution, ...]:
+    """Return the resolutions at which a recipe shows slides to a member's checkpoint."""
+    at = {m.resolution for m in recipe.members([member.fold]) if m.checkpoint == member.checkpoint}
+    return tuple(recipe.resolutions[place] for place in sorted(at))
 
 
 class Fit:
@@ -116,10 +122,12 @@ class Fit:
     def digest(self) -> str:
         """Digest of what the steps depend on."""
         plan = self.plan.model_dump(mode="json", exclude=HARMLESS)
-        resolution = self.recipe.resolutions[self.member.resolution]
-        scale = resolution.model_dump(mode="json", include={"size", "scale", "um_per_px"})
+        seen_at = resolutions_of(self.member, self.recipe)
+        scales = [
+            r.model_dump(mode="json", include={"size", "scale", "um_per_px"}) for r in seen_at
+        ]
         network = self.member.network.model_dump(mode="json")
-        text = json.dumps([plan, scale, network, self.recipe.channel_order], sort_keys=True)
+        text = json.dumps([plan, scales, network, self.recipe.channel_order], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def state(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
-from hubseg.training.loop import Fit, fit, member_seed
+from hubseg.training.loop import Fit, fit, member_seed, resolutions_of
 from hubseg.training.ranks import together
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _crops(job: Job, ranks: Ranks) -> Crops:
     return Crops(
         job.labels,
         job.recipe,
-        job.recipe.resolutions[job.member.resolution],
+        resolutions_of(job.member, job.recipe),
         SlideCache(job.cache),
         fold=job.member.fold,
         seed=member_seed(job.recipe.training, job.member),
