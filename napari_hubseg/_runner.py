@@ -83,10 +83,8 @@ class Runner(QObject):
         self._run = run
         if stop.is_set():  # cancelled while it was being prepared
             return
-        for update in run:
+        for update in run:  # to its end: a run that is cancelled ends by itself
             self._yielded.emit(update, stop)
-            if stop.is_set():
-                return
 
     def cancel(self) -> None:
         """Stop the run; members that are finished stay finished."""

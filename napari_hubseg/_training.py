@@ -29,6 +29,13 @@ __all__ = ["Retraining"]
 _RECIPE, _DONE = "recipe.yaml", "provenance.json"
 
 
+def _begin(order: TrainingOrder, scheduler: str) -> Training | ClusterTraining:
+    if not scheduler:
+        return Training(order)
+    engine = Engine(order.out / "maps", scheduler=scheduler)
+    return ClusterTraining(order, engine.client, engine.unload)
+
+
 class Retraining:
     """Trains a recipe on what a session's people accepted.
 
@@ -47,14 +54,14 @@ class Retraining:
     def __init__(
         self,
         session: ReviewSession,
-        new_training: Callable[[TrainingOrder, str], Any] | None = None,
+        new_training: Callable[[TrainingOrder, str], Any] = _begin,
     ) -> None:
         self._session = session
-        self._new_training = new_training or self._begin
+        self._new_training = new_training
         self._runner = Runner()
         self._runner.updated.connect(self._take)
         self._runner.ended.connect(self._end)
-        self._engine: Engine | None = None
+        self._training: Any = None  # the one that is on
         self._out: Path | None = None  # the folder that was chosen or is trained into
         self._found = ""  # what that folder holds: "", "unfinished" or "finished"
         self._learning = Learning()
@@ -155,22 +162,25 @@ class Retraining:
         self._done = self._total = 0
         self._began, self.result, self._stopped, self._found = None, None, False, ""
         self._message = "Reading the slides …"
-        self._runner.start(lambda: self._new_training(order, choice.scheduler))
+
+        def prepare() -> Any:
+            self._training = self._new_training(order, choice.scheduler)
+            return self._training
+
+        self._runner.start(prepare)
         self.changed.emit()
 
-    def _begin(self, order: TrainingOrder, scheduler: str) -> Any:
-        if not scheduler:
-            return Training(order)
-        self._engine = Engine(order.out / "maps", scheduler=scheduler)
-        return ClusterTraining(order, self._engine.client)
-
     def stop(self) -> None:
-        """Save the state and stop; the training can go on later."""
-        if self.running:
+        """Save the state and stop, so that it can go on later; asked again, do not wait for it."""
+        if not self.running:
+            return
+        if self._stopped and self._training is not None:
+            self._training.kill()
+        else:
             self._stopped = True
-            self._message = "Saving …"
+            self._message = "It ends this step and saves …"
             self._runner.cancel()
-            self.changed.emit()
+        self.changed.emit()
 
     def _take(self, report: dict[str, Any]) -> None:
         match report["event"]:
@@ -226,9 +236,7 @@ class Retraining:
         )
 
     def _end(self, said: str) -> None:
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.unload()  # leaves somebody's cluster: nothing to wait for
+        self._training = None
         message, self._message = self._message, ""
         folder = self._folder()
         self._found = "" if folder is None else _held(folder)
@@ -242,11 +250,12 @@ class Retraining:
         self.changed.emit()
 
     def close(self) -> None:
-        """Save the state, stop, and wait for it; the folder says that it can go on."""
+        """Leave the training to itself: it saves its state and ends, and nobody waits for it."""
         self._session.slides_changed.disconnect(self._open_project)
+        self._runner.cancel()
+        if self._training is not None:
+            self._training.leave()
         self._runner.close()
-        if self._engine is not None:
-            self._engine.unload()
 
 
 def _earlier(curves: Path) -> dict[int, list[tuple[int, float]]]:

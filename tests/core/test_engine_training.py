@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,86 @@ def test_one_that_is_no_longer_listened_to_ends(order: TrainingOrder, tmp_path: 
     assert next(coming)["event"] == "begun"
     coming.close()
     assert not list((tmp_path / "out").rglob("*.part"))
+
+
+# ---- one whose step takes as long as the test says ----------------------------------------------
+
+SLOW = """
+import json, os, sys, time
+def report(event): print(json.dumps({"event": event}), flush=True)
+report("begun")
+while os.read(0, 4096): pass
+while not os.path.exists("end of step"): time.sleep(0.01)
+for _ in range(100): report("step")
+open("state", "w").close()
+report("stopped")
+sys.exit(3)
+"""
+ORDER = TrainingOrder(Path("labels"), "demo", Path("out"))
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
+    """A training in the folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    return Training(ORDER, (sys.executable, "-c", SLOW))
+
+
+def state_in(folder: Path) -> bool:
+    while not (folder / "state").exists():
+        time.sleep(0.01)
+    return True
+
+
+def test_a_cancelled_training_is_waited_for_until_its_state_is_saved(
+    slow: Training, tmp_path: Path
+):
+    coming = iter(slow)
+    assert next(coming)["event"] == "begun"
+    slow.cancel()
+    (tmp_path / "end of step").touch()
+    assert [report["event"] for report in coming] == [*["step"] * 100, "stopped"]
+    assert (tmp_path / "state").exists()
+
+
+def test_one_that_is_left_ends_for_us_at_once_and_saves_by_itself(slow: Training, tmp_path: Path):
+    coming = iter(slow)
+    assert next(coming)["event"] == "begun"
+    slow.leave()
+    assert list(coming) == []
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "end of step").touch()
+    assert state_in(tmp_path)
+
+
+def test_one_that_is_killed_is_not_waited_for(slow: Training, tmp_path: Path):
+    coming = iter(slow)
+    assert next(coming)["event"] == "begun"
+    slow.cancel()
+    slow.kill()
+    assert list(coming) == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_one_whose_window_was_killed_reports_to_nobody_and_saves(tmp_path: Path):
+    window = f"""
+import sys
+from pathlib import Path
+from hubseg.engine import Training, TrainingOrder
+order = TrainingOrder(Path("labels"), "demo", Path("out"))
+for report in Training(order, (sys.executable, "-c", {SLOW!r})):
+    print(report["event"], flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", window], cwd=tmp_path, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline().strip() == b"begun"
+        process.kill()
+    (tmp_path / "end of step").touch()
+    assert state_in(tmp_path)
+
+
+# ---- real ones ----------------------------------------------------------------------------------
 
 
 def test_a_failed_training_says_why(order: TrainingOrder, tmp_path: Path):

@@ -39,9 +39,12 @@ training: {steps: 2, batch: 2, crop: 64, report_every: 1, warm_up: 1, workers: 1
 class Made:
     """A training that reports what it is given, when it is let."""
 
+    saves_slowly = False
+
     def __init__(self, order: TrainingOrder, scheduler: str, reports: list[Any]) -> None:
         self.order, self.scheduler, self.reports = order, scheduler, reports
         self.go, self.cancelled = threading.Event(), threading.Event()
+        self.asked: list[str] = []
 
     def __iter__(self) -> Iterator[Any]:
         for report in self.reports:
@@ -51,7 +54,17 @@ class Made:
         self.go.wait(10)
 
     def cancel(self) -> None:
+        self.asked.append("cancel")
         self.cancelled.set()
+        if not self.saves_slowly:
+            self.go.set()
+
+    def kill(self) -> None:
+        self.asked.append("kill")
+        self.go.set()
+
+    def leave(self) -> None:
+        self.asked.append("leave")
         self.go.set()
 
 
@@ -148,6 +161,32 @@ def test_a_stopped_training_says_that_it_can_go_on_and_goes_on_as_it_was_begun(
     assert (order.steps, order.split) == (None, None)
     wait(lambda: bool(shown(retraining).learning.losses))
     assert shown(retraining).learning.losses[0] == ((1, 3.0), (2, 1.0))
+
+
+@pytest.mark.parametrize("reports", [[BEGUN, step(1, 2)]])
+def test_who_asks_twice_does_not_wait_for_the_state(
+    retraining: Retraining, made: list[Made], tmp_path: Path, wait: Wait
+) -> None:
+    retraining.train(TrainChoice(None, tmp_path / "out", folds=2, steps=4), "demo", ready=4)
+    wait(lambda: shown(retraining).done == 2)
+    made[0].saves_slowly = True
+    retraining.stop()
+    wait(made[0].cancelled.is_set)
+    assert retraining.running and shown(retraining).stopping
+    retraining.stop()
+    wait(lambda: not retraining.running)
+    assert made[0].asked == ["cancel", "kill"] and not shown(retraining).stopping
+
+
+@pytest.mark.parametrize("reports", [[BEGUN, step(1, 2)]])
+def test_a_window_that_closes_does_not_wait_for_the_state(
+    retraining: Retraining, made: list[Made], tmp_path: Path, wait: Wait
+) -> None:
+    retraining.train(TrainChoice(None, tmp_path / "out", folds=2, steps=4), "demo", ready=4)
+    wait(lambda: shown(retraining).done == 2)
+    made[0].saves_slowly = True
+    retraining.close()
+    assert "leave" in made[0].asked
 
 
 @pytest.mark.parametrize("reports", [[RuntimeError("No room on the disk for it.")]])
@@ -297,7 +336,8 @@ def test_a_window_that_is_closed_stops_its_training_so_that_it_can_go_on(
     qtbot.waitUntil(lambda: shown(retraining).done > 1, timeout=300_000)
     dock.shut_down()
     out = project.parent / "training"
-    assert (out / "states" / "m_0.state").is_file()
+    # the process that trains saves it without us
+    qtbot.waitUntil((out / "states" / "m_0.state").is_file, timeout=300_000)
     session = ReviewSession()
     session.open(project)
     again = Retraining(session)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hubseg.engine.cluster import Engine
+from hubseg.engine.cluster_training import ClusterTraining
 from hubseg.engine.devices import local_devices
 from hubseg.engine.progress import Update
 from hubseg.engine.run import Run
-from hubseg.engine.training import ClusterTraining, Training, TrainingOrder
+from hubseg.engine.training import Training, TrainingOrder
 
 __all__ = [
     "ClusterTraining",

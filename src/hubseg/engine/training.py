@@ -1,36 +1,29 @@
-"""A training, in a process of its own: of this computer, or of a worker of somebody's cluster.
+"""A training of this computer, in a process of its own.
 
 Responsible for starting ``hubseg train``, for handing on what it reports and for stopping it so
 that it can go on later. The process that asks never imports torch. Does not know how a network is
-trained.
+trained, nor clusters (:mod:`hubseg.engine.cluster_training`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import queue
 import subprocess
 import sys
 import tempfile
 import threading
-import uuid
-from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any
-
-from hubseg.engine.answers import GONE, result
-from hubseg.engine.worker import DEVICE, PLUGIN, stop_run
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from hubseg.engine.worker import Networks
+__all__ = ["LOOK_S", "Report", "Training", "TrainingOrder"]
 
-__all__ = ["ClusterTraining", "Training", "TrainingOrder"]
-
-_PATIENCE_S = 20.0  # how long a training may take to save its state before it is ended
-_LOOK_S = 0.2
+LOOK_S = 0.2  # how often a training is looked at: for reports, and whether it shall end
+_COMMAND = (sys.executable, "-m", "hubseg.cli")
 
 Report = dict[str, Any]
 """One report of ``hubseg train --json-lines``: its ``event``, and what belongs to it."""
@@ -87,99 +80,39 @@ class TrainingOrder:
 
 
 class Training:
-    """A training of this computer: iterate it in a thread, cancel it from any other.
+    """A training of this computer: iterate it in a thread; the rest from any other.
 
-    When the process that asked is gone, the training saves its state and ends: its standard input
-    ends then.
-    """
-
-    def __init__(self, order: TrainingOrder) -> None:
-        self.order = order
-        self._cancelled = threading.Event()
-        self._process: subprocess.Popen[str] | None = None
-
-    def cancel(self) -> None:
-        """Ask the training to save its state and end; end it when it takes too long."""
-        self._cancelled.set()
-        process = self._process
-        if process is not None:
-            _let_end(process)
-
-    def __iter__(self) -> Iterator[Report]:
-        """Yield each report.
-
-        Raises
-        ------
-        RuntimeError
-            When the training failed: what it said of it.
-        """
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
-            process = self._process = _start(self.order, complaints)
-            if self._cancelled.is_set():  # while it was being started
-                _let_end(process)
-            try:
-                for line in process.stdout or ():
-                    yield json.loads(line)
-            finally:
-                _let_end(process)
-                if process.stdout is not None:
-                    process.stdout.close()
-            if process.returncode and not self._cancelled.is_set():
-                raise RuntimeError(_last_words(complaints))
-
-
-def _start(order: TrainingOrder, complaints: IO[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "hubseg.cli"),
-            *(*order.arguments(), "--json-lines", "--stop-with-stdin"),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=complaints,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1"},
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
-
-
-def _let_end(process: subprocess.Popen[str]) -> None:
-    """End the training's standard input and wait until it has saved its state."""
-    if process.stdin is not None and not process.stdin.closed:
-        process.stdin.close()
-    try:
-        process.wait(timeout=_PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _last_words(complaints: IO[str]) -> str:
-    """Return the last sentence that the command wrote, without its name."""
-    complaints.seek(0)
-    said = [line.strip() for line in complaints if line.strip()]
-    last = said[-1] if said else "The training ended without a word: most likely for lack of memory"
-    return last.removeprefix("hubseg train: ")
-
-
-class ClusterTraining:
-    """A training by a worker of a Dask cluster; it must see `labels` and `out` under our paths.
+    It reports into a file, not into a pipe: one that nobody reads any more would break while the
+    state is saved. When the process that asked is gone, the training saves its state and ends: its
+    standard input ends then.
 
     Parameters
     ----------
-    client
-        Returns a connected Dask client.
+    command
+        Program that takes the order's arguments.
     """
 
-    def __init__(self, order: TrainingOrder, client: Callable[[], Any]) -> None:
+    def __init__(self, order: TrainingOrder, command: tuple[str, ...] = _COMMAND) -> None:
         self.order = order
-        self._client = client
-        self._id = f"hubseg-train-{uuid.uuid4().hex}"
-        self._cancelled = threading.Event()
+        self._command = command
+        self._cancelled, self._left = threading.Event(), threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
 
     def cancel(self) -> None:
-        """Ask the training to save its state and end."""
+        """Ask the training to save its state and end, however long its step takes."""
         self._cancelled.set()
+        _end_input(self._process)
+
+    def kill(self) -> None:
+        """End the training now; what it learnt since the last state is lost."""
+        self._cancelled.set()
+        if self._process is not None:
+            self._process.kill()
+
+    def leave(self) -> None:
+        """Ask the training to save its state and end, and do not wait: the iterator ends."""
+        self._left.set()
+        self.cancel()
 
     def __iter__(self) -> Iterator[Report]:
         """Yield each report.
@@ -188,67 +121,63 @@ class ClusterTraining:
         ------
         RuntimeError
             When the training failed: what it said of it.
-        ConnectionError
-            When the scheduler does not answer, or is gone.
         """
-        client, told = self._client(), queue.SimpleQueue[Any]()
-        client.subscribe_topic(self._id, lambda event: told.put(event[1]))
-        future = client.submit(train_here, self.order, self._id, key=self._id, pure=False)
-        future.add_done_callback(lambda _: told.put(None))
-        asked = False
-        try:
-            while True:
-                if self._cancelled.is_set() and not asked:
-                    asked = True
-                    client.run(stop_run, self._id, wait=False)
-                try:
-                    report = told.get(timeout=_LOOK_S)
-                except queue.Empty:
-                    if client.status not in ("running", "connecting"):
-                        raise ConnectionError(GONE) from None
-                    continue
-                if report is None:
-                    break
-                yield report
-            result(future, "The training")
-        finally:
-            if not future.done():
-                client.run(stop_run, self._id, wait=False)
-            client.unsubscribe_topic(self._id)
-            future.release()
+        # where open files cannot be deleted, they are left to whoever tidies the folder of scratch
+        with tempfile.TemporaryDirectory(prefix="hubseg-", ignore_cleanup_errors=True) as scratch:
+            reports, complaints = Path(scratch, "reports"), Path(scratch, "complaints")
+            process = self._process = self._start(reports, complaints)
+            try:
+                if self._cancelled.is_set():  # while it was being started
+                    _end_input(process)
+                yield from self._follow(process, reports)
+            finally:
+                self._see_off(process)
+            if process.returncode and not self._cancelled.is_set():
+                raise RuntimeError(_last_words(complaints))
 
+    def _start(self, reports: Path, complaints: Path) -> subprocess.Popen[bytes]:
+        told = [*self.order.arguments(), "--json-lines", "--stop-with-stdin"]
+        with reports.open("wb") as out, complaints.open("wb") as error:
+            return subprocess.Popen(
+                [*self._command, *told],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=error,
+                env={**os.environ, "PYTHONUTF8": "1"},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
 
-def train_here(order: TrainingOrder, topic: str) -> None:
-    """Train in a process of this worker's computer, and tell the topic of each report.
+    def _follow(self, process: subprocess.Popen[bytes], reports: Path) -> Iterator[Report]:
+        """Yield what is reported until the process ends, or is left."""
+        with reports.open(encoding="utf-8") as lines:
+            begun = ""
+            while not self._left.is_set():
+                over = process.poll() is not None  # looked at first: nothing comes after it
+                while line := lines.readline():
+                    begun += line
+                    if begun.endswith("\n"):
+                        yield json.loads(begun)
+                        begun = ""
+                if over:
+                    return
+                self._left.wait(LOOK_S)
 
-    Raises
-    ------
-    FileNotFoundError
-        When this computer does not see the labels or the place to write to.
-    RuntimeError
-        When the training failed.
-    """
-    from distributed import get_worker
-
-    worker = get_worker()
-    if not order.labels.exists() or not order.out.parent.exists():
-        raise FileNotFoundError(
-            f"The worker {worker.address} does not see {order.labels} and {order.out.parent}: "
-            "train from a disk that it shares, or on this computer."
-        )
-    networks: Networks = worker.plugins[PLUGIN]
-    training = Training(replace(order, device=os.environ.get(DEVICE) or order.device))
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(_LOOK_S):
-            if topic in networks.stopped:
-                training.cancel()
+    def _see_off(self, process: subprocess.Popen[bytes]) -> None:
+        """Ask the process to end, and wait for it unless it is left."""
+        _end_input(process)
+        while process.poll() is None:
+            if self._left.wait(LOOK_S):
+                threading.Thread(target=process.wait, name="training-saves", daemon=True).start()
                 return
 
-    threading.Thread(target=watch, name="hubseg-train-watch", daemon=True).start()
-    try:
-        for report in training:
-            worker.log_event(topic, report)
-    finally:
-        over.set()
+
+def _end_input(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None and process.stdin is not None and not process.stdin.closed:
+        process.stdin.close()
+
+
+def _last_words(complaints: Path) -> str:
+    """Return the last sentence that the command wrote, without its name."""
+    said = [line.strip() for line in complaints.read_text("utf-8").splitlines() if line.strip()]
+    last = said[-1] if said else "The training ended without a word: most likely for lack of memory"
+    return last.removeprefix("hubseg train: ")
