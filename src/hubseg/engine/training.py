@@ -89,12 +89,12 @@ class Training:
     Parameters
     ----------
     command
-        Program that takes the order's arguments.
+        Program that takes the order's arguments; None for ours.
     """
 
-    def __init__(self, order: TrainingOrder, command: tuple[str, ...] = _COMMAND) -> None:
+    def __init__(self, order: TrainingOrder, command: tuple[str, ...] | None = None) -> None:
         self.order = order
-        self._command = command
+        self._command = command or _COMMAND
         self._cancelled, self._left = threading.Event(), threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
 
