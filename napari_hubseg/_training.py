@@ -7,7 +7,6 @@ know the panel, nor what is done with the new recipe.
 
 from __future__ import annotations
 
-import csv
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.engine import ClusterTraining, Engine, Training, TrainingOrder
+from napari_hubseg._background import sentence
 from napari_hubseg._loss_plot import Learning
-from napari_hubseg._panels.train import TrainChoice, TrainState
 from napari_hubseg._runner import Runner
+from napari_hubseg._train_state import TrainChoice, TrainState
+from napari_hubseg._trained import RECIPE, Begun, Losses, begun, held, next_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Retraining"]
 
-_RECIPE, _DONE = "recipe.yaml", "provenance.json"
+_NOTHING_OPEN = "Open slides and accept some: they are what is learnt from."
+_FINISHED = "{} holds a finished training: choose another folder for a new one."
 
 
 def _begin(order: TrainingOrder, scheduler: str) -> Training | ClusterTraining:
@@ -65,12 +67,13 @@ class Retraining:
         self._out: Path | None = None  # the folder that was chosen or is trained into
         self._found = ""  # what that folder holds: "", "unfinished" or "finished"
         self._learning = Learning()
-        self._losses: dict[int, list[tuple[int, float]]] = {}
+        self._losses: Losses = {}
         self._dice: dict[int, float] = {}
         self._done = self._total = 0
         self._began: tuple[float, int] | None = None  # when, and at which step
         self._message = ""
         self._stopped = False
+        self._begun: Begun | None = None  # the one that can go on
         self.result: Path | None = None
         """Recipe of the training that is done."""
         session.slides_changed.connect(self._open_project)
@@ -80,54 +83,86 @@ class Retraining:
         """Whether a training is on."""
         return self._runner.running
 
-    def state(self, *, ready: int, recipe: tuple[str, int, int], devices: Any) -> TrainState:
+    def state(
+        self, *, ready: int, recipe: tuple[str, int, int], devices: Any, pretrained: bool = False
+    ) -> TrainState:
         """Return what the panel shows; `recipe` is its name, its folds and its steps."""
-        name, folds, steps = recipe
+        name, folds, steps = self._begun.recipe if self._begun else recipe
+        offered = None if str(self.result) == recipe[0] else self.result  # it is in use
+        has_project = self._session.project is not None
         return TrainState(
             recipe=name,
             folds=folds,
             steps=steps,
+            pretrained=pretrained,
             folder=self._folder(),
             ready=ready,
             devices=devices,
-            enabled=self._session.project is not None and self._found != "finished",
+            enabled=has_project and self._found != "finished",
             running=self.running,
+            stopping=self.running and self._stopped,
             done=self._done,
             total=self._total,
-            message=self._message,
+            message=self._message if has_project else _NOTHING_OPEN,
             learning=self._learning,
             resumable=self._found == "unfinished",
-            result=self.result,
+            finished=self._found == "finished",
+            result=offered,
+            begun=self._begun is not None,
         )
 
     # ---- the folder ----------------------------------------------------------------------------
 
     def _folder(self) -> Path | None:
         project = self._session.project
-        return self._out or (None if project is None else Path(project.path).parent / "training")
+        if project is None:
+            return self._out
+        return Path(project.path).parent / (self._out or "training")  # as it is, if absolute
 
     def look_at(self, out: Path) -> None:
         """Take another folder, and look what it holds."""
-        self._out = out
-        self._look()
+        if not self.running:
+            self._out, self.result = out, None
+            self._forget()
+            self._look()
+
+    def _forget(self) -> None:
+        self._learning, self._losses, self._dice = Learning(), {}, {}
+
+    def begin_anew(self) -> None:
+        """Take a folder that does not exist yet, beside the one that holds a training."""
+        folder = self._folder()
+        if folder is not None:
+            self.look_at(next_folder(folder))
 
     def _look(self) -> None:
+        """Find what the folder holds, and show it."""
         folder = self._folder()
-        self._found = "" if folder is None or self.running else _held(folder)
-        if self._found == "finished" and folder is not None:
-            self.result = folder / _RECIPE
-            self._message = (
-                f"{folder} holds a finished training: name another folder for a new one."
-            )
-        elif self._found == "unfinished":
-            self._message = f"{folder} holds a training that was stopped: it can go on."
-        elif not self.running:
-            self._message = ""
+        self._found, self._begun, self._message = "", None, ""
+        if folder is not None:
+            self._found = held(folder)
+            if self._found == "finished":
+                self.result = folder / RECIPE
+                self._message = "This folder holds a finished training."
+            elif self._found == "unfinished":
+                self._show_begun(folder)
         self.changed.emit()
+
+    def _show_begun(self, folder: Path) -> None:
+        try:
+            self._begun = found = begun(folder)
+        except (OSError, ValueError) as error:
+            self._message = sentence(error)
+            return
+        self._message = str(found)
+        self._losses = found.losses
+        self._learning = Learning(members=found.members, steps=found.recipe[2])
+        self._draw()
 
     def _open_project(self) -> None:
         if not self.running:
-            self._out, self.result, self._learning = None, None, Learning()
+            self._out, self.result = None, None
+            self._forget()
             self._look()
 
     # ---- a training ----------------------------------------------------------------------------
@@ -135,21 +170,26 @@ class Retraining:
     def train(self, choice: TrainChoice, recipe: str, ready: int) -> None:
         """Train, or go on with what the chosen folder holds."""
         project = self._session.project
-        if self.running or project is None:
+        if self.running:
             return
-        if choice.labels is None and ready < choice.folds:
+        out = Path() if project is None else Path(project.path).parent / choice.out
+        kept = held(out)
+        if project is None or kept == "finished":
+            self.failed.emit(_NOTHING_OPEN if project is None else _FINISHED.format(out))
+            return
+        resume = kept == "unfinished"
+        if choice.labels is None and ready < choice.folds and not resume:
             self.failed.emit(
                 f"{choice.folds} folds need at least {choice.folds} accepted slides, and there are "
                 f"{ready}: accept more, ask for fewer folds, or learn from a table."
             )
             return
-        self._out = choice.out
-        resume = _held(choice.out) == "unfinished"
+        self._out = out
         labels = choice.labels or Path(project.path)
         order = TrainingOrder(
             labels,
-            str(choice.out / _RECIPE) if resume else recipe,
-            choice.out,
+            str(out / RECIPE) if resume else recipe,
+            out,
             start=None if resume else choice.start,
             steps=None if resume else choice.steps,
             split=None if resume else choice.folds,
@@ -157,8 +197,8 @@ class Retraining:
             device=choice.device,
             resume=resume,
         )
-        self._learning, self._dice = Learning(), {}
-        self._losses = _earlier(choice.out / "curves.csv") if resume else {}
+        if not resume or self._begun is None:
+            self._forget()
         self._done = self._total = 0
         self._began, self.result, self._stopped, self._found = None, None, False, ""
         self._message = "Reading the slides …"
@@ -194,8 +234,9 @@ class Retraining:
                 self._count(report)
                 if report["dice"] is not None:
                     self._dice[report["number"]] = report["dice"]
-                self._message = f"{report['member']} is trained."
+                self._say(f"{report['member']} is trained.")
             case "said":
+                self._say(report["sentence"])
                 self.failed.emit(report["sentence"])
             case "done":
                 self.result = Path(report["recipe"])
@@ -208,10 +249,14 @@ class Retraining:
         curve = self._losses.setdefault(report["number"], [])
         # it may go on from before the last report
         curve[:] = [*(p for p in curve if p[0] < report["step"]), (report["step"], report["loss"])]
-        self._message = (
+        self._say(
             f"Network {report['number']} of {report['members']}, step {report['step']} of "
             f"{report['steps']}{self._left()}"
         )
+
+    def _say(self, message: str) -> None:
+        if not self._stopped:  # else it is said already what it does
+            self._message = message
 
     def _count(self, report: dict[str, Any]) -> None:
         self._total = report["members"] * report["steps"]
@@ -224,7 +269,9 @@ class Retraining:
             return ""
         each = (time.monotonic() - self._began[0]) / (self._done - self._began[1])
         minutes = round(each * (self._total - self._done) / 60)
-        return f", about {minutes // 60} h {minutes % 60:02d} min left"
+        if minutes >= 60:
+            return f" · {minutes // 60} h {minutes % 60:02d} min left"
+        return f" · {minutes or '< 1'} min left"
 
     def _draw(self) -> None:
         members = range(1, self._learning.members + 1)
@@ -237,15 +284,13 @@ class Retraining:
 
     def _end(self, said: str) -> None:
         self._training = None
-        message, self._message = self._message, ""
-        folder = self._folder()
-        self._found = "" if folder is None else _held(folder)
+        message = self._message
+        self._look()  # it may go on, or it is done
         if self.result is not None:
             self._message = message
             self.told.emit(message)
-        elif self._stopped:
-            self._message = f"Stopped: {folder} keeps what was learnt, and it can go on."
-        elif said:
+        elif said and not self._stopped:
+            self._message = said
             self.failed.emit(said)
         self.changed.emit()
 
@@ -256,27 +301,6 @@ class Retraining:
         if self._training is not None:
             self._training.leave()
         self._runner.close()
-
-
-def _earlier(curves: Path) -> dict[int, list[tuple[int, float]]]:
-    """Return what a training that goes on had reported: number of the network → steps, losses."""
-    if not curves.is_file():
-        return {}
-    with curves.open(newline="", encoding="utf-8") as file:
-        rows = [
-            (row["member"], int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)
-        ]
-    found: dict[str, list[tuple[int, float]]] = {}
-    for member, step, loss in rows:
-        found.setdefault(member, []).append((step, loss))
-    return dict(enumerate(found.values(), 1))
-
-
-def _held(folder: Path) -> str:
-    """Return what a folder holds of a training: "", "unfinished" or "finished"."""
-    if not (folder / _RECIPE).is_file() or not (folder / "folds.csv").is_file():
-        return ""
-    return "finished" if (folder / _DONE).is_file() else "unfinished"
 
 
 def _conclusion(report: dict[str, Any]) -> str:

@@ -85,6 +85,8 @@ class HubSegWidget(QWidget):
         self._watch.asked.connect(self.desk.background.hold)
         self._watch.stayed.connect(self.desk.background.release)
         self._watch.closed.connect(self.shut_down)
+        for section in self.sections.values():
+            section.header.clicked.connect(self._follow(section))
         self._step = ""
         self._target: QWidget | None = None
         self.destroyed.connect(self.desk.leave)
@@ -234,6 +236,15 @@ class HubSegWidget(QWidget):
         """Bring the button of a new step into view."""
         if self._target is not None:
             self._scroll.ensureWidgetVisible(self._target)
+
+    def _follow(self, section: Section) -> Callable[[], None]:
+        """Return what brings a section that a person unfolds into view, from its header down."""
+
+        def reveal() -> None:
+            self._scroll.ensureWidgetVisible(section, 0, 0)
+            self._scroll.ensureWidgetVisible(section.header, 0, 0)
+
+        return lambda: QTimer.singleShot(0, reveal) if section.header.isChecked() else None
 
     def _complain(self, sentence: str) -> None:
         self.message.say(sentence, error=True)

@@ -12,7 +12,7 @@ from napari_hubseg._states import ready_ids
 
 if TYPE_CHECKING:
     from napari_hubseg._panels.export import ExportChoice
-    from napari_hubseg._panels.train import TrainChoice
+    from napari_hubseg._train_state import TrainChoice
 
 __all__ = ["Runs"]
 

@@ -7,7 +7,7 @@ progress. Knows no network, no engine and no recipe: only their names.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
@@ -23,7 +23,10 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_hubseg._look import Hint, button, make_primary, refill
+from napari_hubseg._look import Hint, button, make_primary, recipe_title, refill
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["EnsembleChoice", "EnsemblePanel", "EnsembleState"]
 
@@ -123,7 +126,7 @@ class EnsembleState:
     def summary(self) -> str:
         """The run in a few words, for the folded panel's header."""
         if not self.running:
-            return f"{self.done} / {self.total} done" if self.total else self.recipe
+            return f"{self.done} / {self.total} done" if self.total else recipe_title(self.recipe)
         if self.seconds_left is None:
             return f"{self.done} / {self.total or '…'}"
         return f"{self.done} / {self.total} · ETA {_duration(self.seconds_left)}"
@@ -256,7 +259,7 @@ class EnsemblePanel(QWidget):
     def show_state(self, state: EnsembleState) -> None:
         """Show `state`; emits nothing."""
         self._state = state
-        recipes = [(Path(name).name, name) for name in state.recipes]
+        recipes = [(recipe_title(name), name) for name in state.recipes]
         refill(self.recipe, [*recipes, (_FILE, None)], state.recipe)
         device = self.device.currentData() or "auto"
         refill(self.device, [(name, name) for name in state.devices], device)

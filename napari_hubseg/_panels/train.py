@@ -6,10 +6,9 @@ only their names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -21,108 +20,28 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hubseg._look import Hint, button, make_primary, refill
-from napari_hubseg._loss_plot import Learning, LossPlot
+from napari_hubseg._look import Hint, button, make_primary, recipe_title, refill
+from napari_hubseg._loss_plot import LossPlot
+from napari_hubseg._train_state import TrainChoice, TrainState
 
-__all__ = ["TrainChoice", "TrainPanel", "TrainState"]
+__all__ = ["TrainPanel"]
 
 PROJECT, TABLE = "project", "table"
-
-
-@dataclass(frozen=True)
-class TrainChoice:
-    """What a person wants trained.
-
-    Attributes
-    ----------
-    labels
-        A table or a pseudo-label set, or None for the accepted masks of the project.
-    out
-        Folder for checkpoints and figures.
-    start
-        Checkpoint that every network starts from, or None.
-    folds, steps, hold_out
-        Numbers of folds, of steps of each network, and of slides that no fold sees.
-    device, scheduler
-        Where it runs, as for an ensemble.
-    """
-
-    labels: Path | None
-    out: Path
-    start: Path | None = None
-    folds: int = 5
-    steps: int = 1000
-    hold_out: int = 0
-    device: str = "auto"
-    scheduler: str = ""
-
-
-@dataclass(frozen=True)
-class TrainState:
-    """What the train panel shows.
-
-    Attributes
-    ----------
-    recipe
-        Name of the recipe that is trained: the one chosen under Ensemble.
-    folds, steps
-        What the recipe asks for.
-    folder
-        Where trainings go unless a person says otherwise.
-    ready
-        Accepted and corrected slides of the project.
-    devices
-        Names to choose from.
-    enabled
-        Whether there is anything to train on, or a table may be chosen: a project is open.
-    running
-        Whether a training is on.
-    done, total
-        Steps done and asked for, over all networks.
-    message
-        What the training says of itself, or "".
-    learning
-        Losses and Dice so far.
-    resumable
-        Whether the chosen folder holds a training that can go on.
-    result
-        Recipe file of the training that is done, or None.
-    """
-
-    recipe: str = "demo"
-    folds: int = 5
-    steps: int = 1000
-    folder: Path | None = None
-    ready: int = 0
-    devices: tuple[str, ...] = ("auto", "cpu")
-    enabled: bool = False
-    running: bool = False
-    done: int = 0
-    total: int = 0
-    message: str = ""
-    learning: Learning = field(default_factory=Learning)
-    resumable: bool = False
-    result: Path | None = None
-
-    @property
-    def summary(self) -> str:
-        """The training in a few words, for the folded panel's header."""
-        if self.running:
-            share = f"{100 * self.done // self.total} %" if self.total else "…"
-            return f"training {share}"
-        if self.result is not None:
-            return "done"
-        return "to be resumed" if self.resumable else f"{self.ready} ready"
+RANDOM, CHOSEN, FILE, FOLDER = "random", "chosen", "file", "folder"
+_STOP = "Save and stop; it can go on later (Ctrl+Shift+V)"
+_STOP_NOW = "Do not wait: what was learnt since the state before is lost (Ctrl+Shift+V)"
 
 
 class TrainPanel(QWidget):
     """Train and stop first, how it goes under them; then what, how and where to."""
 
     train_requested = Signal(object)
+    anew_requested = Signal()
     stop_requested = Signal()
     use_requested = Signal()
     table_requested = Signal()
     start_requested = Signal()
+    start_folder_requested = Signal()
     out_requested = Signal()
     out_changed = Signal(object)
 
@@ -131,9 +50,10 @@ class TrainPanel(QWidget):
         self.go = button(
             "Train", "Train the recipe's networks on these labels (Ctrl+Shift+U)", name="train"
         )
-        self.stop = button(
-            "Stop", "Save and stop; it can go on later (Ctrl+Shift+V)", name="stop_training"
+        self.anew = button(
+            "New training", "Choose a new folder for another training", name="train_anew"
         )
+        self.stop = button("Stop", "", name="stop_training")
         self.use = button(
             "Use the new recipe",
             "Choose it under Ensemble, with its networks (Ctrl+Shift+B)",
@@ -143,21 +63,18 @@ class TrainPanel(QWidget):
         self.progress.setObjectName("train_progress")
         self.message = Hint(name="train_message")
         self.plot = LossPlot()
-        self.labels = QComboBox()
-        self.labels.setObjectName("train_labels")
-        self.labels.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.labels.setToolTip("What the networks learn from")
+        self.labels = _combo("train_labels", "What the networks learn from")
         self.recipe = Hint(name="train_recipe")
         self.recipe.setToolTip("The recipe chosen under Ensemble is trained anew")
-        self.start = button("random weights", "Choose a checkpoint to start from", name="start")
-        self.forget_start = button("clear", "Start from random weights", name="forget_start")
+        self.start = _combo("train_start", "What the networks know before the first step")
         self.folds = _number("train_folds", 2, 20, "Networks, each judged by slides it never saw")
         self.steps = _number("train_steps", 1, 1_000_000, "Steps of each network")
         self.hold_out = _number("hold_out", 0, 9999, "Slides that no network sees, to judge all")
-        self.device = QComboBox()
-        self.device.setObjectName("train_device")
-        self.device.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.device.setToolTip("Where networks are trained; auto takes a GPU when there is one")
+        self.hold_out.setSuffix(" slides")
+        self.hold_out.setSpecialValueText("no slide")
+        self.device = _combo(
+            "train_device", "Where networks are trained; auto takes a GPU when there is one"
+        )
         self.scheduler = QLineEdit()
         self.scheduler.setObjectName("train_scheduler")
         self.scheduler.setPlaceholderText("tcp://… (none: this computer)")
@@ -169,21 +86,20 @@ class TrainPanel(QWidget):
         self.browse.setFixedWidth(34)
         self._table: Path | None = None
         self._start: Path | None = None
-        self._own_out = False
         self._lay_out()
         self._connect()
         self._state = TrainState()
-        self.set_start(None)
         self.show_state(TrainState())
 
     def _lay_out(self) -> None:
         action = _row(self.go, self.stop)
+        action.addWidget(self.anew, 1)
         form = QFormLayout()
         form.setSpacing(4)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("learn from", self.labels)
         form.addRow("recipe", self.recipe)
-        form.addRow("start from", _row(self.start, self.forget_start))
+        form.addRow("start from", self.start)
         form.addRow("folds", self.folds)
         form.addRow("steps", self.steps)
         form.addRow("hold out", self.hold_out)
@@ -203,8 +119,8 @@ class TrainPanel(QWidget):
         self.stop.clicked.connect(self.stop_requested)
         self.use.clicked.connect(self.use_requested)
         self.labels.activated.connect(self._choose_labels)
-        self.start.clicked.connect(self.start_requested)
-        self.forget_start.clicked.connect(lambda: self.set_start(None))
+        self.anew.clicked.connect(self.anew_requested)
+        self.start.activated.connect(self._choose_start)
         self.browse.clicked.connect(self.out_requested)
         self.out.textEdited.connect(self._take_over)
 
@@ -212,7 +128,7 @@ class TrainPanel(QWidget):
         """Return what is chosen now."""
         return TrainChoice(
             labels=self._table,
-            out=Path(self.out.text()),
+            out=self._typed() or self._state.folder or Path(),
             start=self._start,
             folds=self.folds.value(),
             steps=self.steps.value(),
@@ -229,14 +145,12 @@ class TrainPanel(QWidget):
     def set_start(self, path: Path | None) -> None:
         """Start from a checkpoint; None: from random weights."""
         self._start = path
-        self.start.setText("random weights" if path is None else path.name)
-        self.start.setToolTip("Choose a checkpoint to start from" if path is None else str(path))
-        self.forget_start.setVisible(path is not None)
+        self._show_start()
 
     def set_out(self, path: Path) -> None:
         """Write to `path` from now on."""
         self.out.setText(str(path))
-        self._take_over()
+        self.out_changed.emit(path)
 
     def show_state(self, state: TrainState) -> None:
         """Show `state`; emits nothing."""
@@ -244,15 +158,14 @@ class TrainPanel(QWidget):
         if (state.recipe, state.folds, state.steps) != (before.recipe, before.folds, before.steps):
             self.folds.setValue(max(2, state.folds))
             self.steps.setValue(state.steps)
-        self.recipe.setText(f"{Path(state.recipe).name} (chosen under Ensemble)")
+        where = "as it was begun" if state.begun else "chosen under Ensemble"
+        self.recipe.setText(f"{recipe_title(state.recipe)} ({where})")
         device = self.device.currentData() or "auto"
         refill(self.device, [(name, name) for name in state.devices], device)
-        if state.folder != before.folder:
-            self._own_out = False
-        if not self._own_out and state.folder is not None:
-            with QSignalBlocker(self.out):
-                self.out.setText(str(state.folder))
+        if state.folder != before.folder and state.folder != self._typed():  # else the cursor jumps
+            self.out.setText(str(state.folder or ""))
         self._show_labels()
+        self._show_start()
         self._show_run(state)
 
     def _show_labels(self) -> None:
@@ -264,17 +177,29 @@ class TrainPanel(QWidget):
         items.append(("table…", None))
         refill(self.labels, items, PROJECT if self._table is None else TABLE)
 
+    def _show_start(self) -> None:
+        unlearnt = "encoder that timm knows" if self._state.pretrained else "random weights"
+        items: list[tuple[str, object]] = [(unlearnt, RANDOM)]
+        if self._start is not None:
+            items.append((self._start.name, CHOSEN))
+        items += [("checkpoint…", FILE), ("folder of checkpoints…", FOLDER)]
+        refill(self.start, items, RANDOM if self._start is None else CHOSEN)
+
     def _show_run(self, state: TrainState) -> None:
         idle = not state.running
         self.go.setText("Training …" if state.running else "Resume" if state.resumable else "Train")
         self.go.setEnabled(state.enabled and idle)
+        self.go.setVisible(not state.finished)
+        self.anew.setVisible(state.finished)
         self.stop.setVisible(state.running)
+        self.stop.setText("Stop now" if state.stopping else "Stop")
+        self.stop.setToolTip(_STOP_NOW if state.stopping else _STOP)
         self.use.setVisible(state.result is not None and idle)
         make_primary(self.use, state.result is not None)
         self.progress.setVisible(state.running)
         self.progress.setRange(0, state.total)  # 0, 0 moves back and forth: not counted yet
         self.progress.setValue(state.done)
-        self.plot.setVisible(bool(state.learning.losses))
+        self.plot.setVisible(state.running or bool(state.learning.losses))
         self.plot.show_learning(state.learning)
         self.message.setText(state.message)
         self.message.setVisible(bool(state.message))
@@ -292,9 +217,23 @@ class TrainPanel(QWidget):
             self._show_labels()
             self.table_requested.emit()
 
+    def _choose_start(self, index: int) -> None:
+        kind = self.start.itemData(index)
+        if kind == RANDOM:
+            self._start = None
+        self._show_start()
+        if kind == FILE:
+            self.start_requested.emit()
+        elif kind == FOLDER:
+            self.start_folder_requested.emit()
+
+    def _typed(self) -> Path | None:
+        text = self.out.text().strip()
+        return Path(text).expanduser() if text else None
+
     def _take_over(self) -> None:
-        self._own_out = True
-        self.out_changed.emit(Path(self.out.text()))
+        if (folder := self._typed()) is not None:  # else it is about to be typed
+            self.out_changed.emit(folder)
 
 
 def _row(first: QWidget, second: QWidget) -> QHBoxLayout:
@@ -303,6 +242,14 @@ def _row(first: QWidget, second: QWidget) -> QHBoxLayout:
     row.addWidget(first, 1)
     row.addWidget(second)
     return row
+
+
+def _combo(name: str, tip: str) -> QComboBox:
+    made = QComboBox()
+    made.setObjectName(name)
+    made.setToolTip(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
 
 
 def _number(name: str, least: int, most: int, tip: str) -> QSpinBox:

@@ -25,11 +25,13 @@ class TrainWiring(Wiring):
     def __init__(self, panel: TrainPanel, section: Section, desk: Desk, do: Do) -> None:
         self._panel, self._section, self._desk = panel, section, desk
         panel.train_requested.connect(desk.train)
+        panel.anew_requested.connect(desk.retraining.begin_anew)
         panel.stop_requested.connect(do("stop_training"))
         panel.use_requested.connect(do("use_trained"))
         panel.out_changed.connect(desk.retraining.look_at)
         panel.table_requested.connect(self._choose_table)
         panel.start_requested.connect(self._choose_start)
+        panel.start_folder_requested.connect(self._choose_start_folder)
         panel.out_requested.connect(self._choose_out)
 
     def deeds(self) -> Mapping[str, Callable[[], object]]:
@@ -43,6 +45,7 @@ class TrainWiring(Wiring):
         state = self._desk.retraining.state(
             ready=len(ready_ids(self._desk.session)),
             recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
+            pretrained=plan.pretrained,
             devices=ensemble.devices,
         )
         self._panel.show_state(state)
@@ -57,6 +60,11 @@ class TrainWiring(Wiring):
         path = dialogs.file(self._panel, "Start from a checkpoint", "Checkpoints (*)")
         if path is not None:
             self._panel.set_start(path)
+
+    def _choose_start_folder(self) -> None:
+        folder = dialogs.folder(self._panel, "Start each network from its own checkpoint in")
+        if folder is not None:
+            self._panel.set_start(folder)
 
     def _choose_out(self) -> None:
         folder = dialogs.folder(self._panel, "Choose a folder for the training")

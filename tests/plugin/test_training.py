@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from qtpy.QtCore import Qt
 from hubseg.engine import TrainingOrder
 from hubseg.session import ReviewSession
 from napari_hubseg._loss_plot import Learning, LossPlot
-from napari_hubseg._panels.train import TrainChoice, TrainPanel, TrainState
+from napari_hubseg._panels.train import TrainPanel
+from napari_hubseg._train_state import TrainChoice, TrainState
 from napari_hubseg._training import Retraining
 from napari_hubseg._widget import HubSegWidget
 
@@ -131,6 +133,8 @@ def test_losses_and_dice_are_shown_as_they_come_and_the_new_recipe_is_offered(
     made[0].go.set()
     wait(lambda: not retraining.running)
     assert shown(retraining).result == Path("/r/recipe.yaml")
+    used = retraining.state(ready=4, recipe=("/r/recipe.yaml", 2, 4), devices=())
+    assert used.result is None
     assert "mean Dice 0.840 on 4 slides" in told[0] and "others chose" in told[0]
     order = made[0].order
     assert order.labels == Path(retraining._session.project.path)
@@ -146,21 +150,22 @@ def test_a_stopped_training_says_that_it_can_go_on_and_goes_on_as_it_was_begun(
     retraining.train(TrainChoice(None, out, folds=2, steps=4), "demo", ready=4)
     wait(lambda: shown(retraining).done == 2)
     out.mkdir()
-    for name in ("recipe.yaml", "folds.csv"):
-        (out / name).touch()
+    (out / "folds.csv").touch()
+    (out / "recipe.yaml").write_text(RECIPE)
     (out / "curves.csv").write_text("member,step,loss\nm_0,1,3.0\nm_0,2,2.5\n")
     retraining.stop()
     wait(lambda: not retraining.running)
     state = shown(retraining)
-    assert made[0].cancelled.is_set() and state.resumable and "it can go on" in state.message
+    assert made[0].cancelled.is_set() and state.resumable
+    assert state.message == "Stopped at network 1 of 2, step 2 of 2."
     assert retraining.said == []
     retraining.train(TrainChoice(None, out, folds=3, steps=9), "demo", ready=4)
     wait(lambda: len(made) == 2)
     order = made[1].order
     assert (order.recipe, order.resume) == (str(out / "recipe.yaml"), True)
     assert (order.steps, order.split) == (None, None)
-    wait(lambda: bool(shown(retraining).learning.losses))
-    assert shown(retraining).learning.losses[0] == ((1, 3.0), (2, 1.0))
+    wait(lambda: shown(retraining).learning.losses[0] == ((1, 3.0), (2, 1.0)))
+    assert shown(retraining).begun
 
 
 @pytest.mark.parametrize("reports", [[BEGUN, step(1, 2)]])
@@ -207,15 +212,44 @@ def test_too_few_accepted_slides_are_no_training(
 
 
 def test_a_folder_says_what_it_holds(retraining: Retraining, tmp_path: Path) -> None:
-    for name in ("recipe.yaml", "folds.csv"):
-        (tmp_path / name).touch()
-    retraining.look_at(tmp_path)
-    assert shown(retraining).resumable and shown(retraining).enabled
-    (tmp_path / "provenance.json").touch()
-    retraining.look_at(tmp_path)
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "folds.csv").touch()
+    (out / "recipe.yaml").write_text(RECIPE)
+    retraining.look_at(out)
     state = shown(retraining)
-    assert not state.enabled and state.result == tmp_path / "recipe.yaml"
+    assert state.resumable and state.enabled and "it can go on" in state.message
+    assert (state.recipe, state.folds, state.steps) == ("tiny", 2, 2)
+    (out / "curves.csv").write_text("member,step,loss\nm_0,1,3.0\nm_0,2,2.5\nm_1,1,2.0\n")
+    retraining.look_at(out)
+    state = shown(retraining)
+    assert state.message == "Stopped at network 2 of 2, step 1 of 2."
+    assert state.learning.losses == (((1, 3.0), (2, 2.5)), ((1, 2.0),))
+    (out / "curves.csv").write_text("member,step\nm_0,one\n")
+    retraining.look_at(out)
+    assert "curves.csv is damaged" in shown(retraining).message
+    (out / "provenance.json").touch()
+    retraining.look_at(out)
+    state = shown(retraining)
+    assert state.finished and not state.enabled and state.result == out / "recipe.yaml"
     assert "finished training" in state.message
+
+
+def test_after_a_finished_training_another_folder_is_taken(
+    retraining: Retraining, made: list[Made], tmp_path: Path
+) -> None:
+    for name in ("run", "run-2"):
+        (tmp_path / name).mkdir()
+        for file in ("folds.csv", "recipe.yaml", "provenance.json"):
+            (tmp_path / name / file).touch()
+    retraining.look_at(tmp_path / "run")
+    retraining.train(TrainChoice(None, tmp_path / "run", folds=2), "demo", ready=4)
+    assert made == [] and "holds a finished training: choose another" in retraining.said[0]
+    retraining.begin_anew()
+    state = shown(retraining)
+    assert state.folder == tmp_path / "run-3" and state.enabled and state.result is None
+    retraining.look_at(Path("beside"))
+    assert shown(retraining).folder == Path(retraining._session.project.path).parent / "beside"
 
 
 def test_the_panel_asks_for_what_is_chosen_and_shows_how_it_goes(qtbot: Any) -> None:
@@ -226,6 +260,7 @@ def test_the_panel_asks_for_what_is_chosen_and_shows_how_it_goes(qtbot: Any) -> 
     panel.show_state(TrainState("r/small.yaml", 3, 700, Path("/p/training"), 6, enabled=True))
     panel.hold_out.setValue(2)
     panel.set_start(Path("/w/start.safetensors"))
+    assert panel.start.currentText() == "start.safetensors"
     panel.go.click()
     start = Path("/w/start.safetensors")
     assert asked == [TrainChoice(None, Path("/p/training"), start, 3, 700, 2, "auto", "")]
@@ -235,10 +270,46 @@ def test_the_panel_asks_for_what_is_chosen_and_shows_how_it_goes(qtbot: Any) -> 
     panel.show_state(running)
     assert not panel.go.isEnabled() and not panel.stop.isHidden() and not panel.out.isEnabled()
     assert running.summary == "training 25 %"
+    assert panel.stop.text() == "Stop"
+    panel.show_state(replace(running, stopping=True))
+    assert panel.stop.text() == "Stop now" and "is lost" in panel.stop.toolTip()
     panel.show_state(TrainState(enabled=True, resumable=True))
     assert panel.go.text() == "Resume" and not panel.steps.isEnabled()
-    panel.show_state(TrainState(enabled=True, result=Path("/r/recipe.yaml")))
+    panel.show_state(TrainState(result=Path("/r/recipe.yaml"), finished=True))
     assert not panel.use.isHidden() and panel.stop.isHidden()
+    assert panel.go.isHidden() and not panel.anew.isHidden()
+
+
+def test_the_start_is_random_or_chosen(qtbot: Any) -> None:
+    panel = TrainPanel()
+    qtbot.addWidget(panel)
+    asked: list[str] = []
+    panel.start_requested.connect(lambda: asked.append("file"))
+    panel.start_folder_requested.connect(lambda: asked.append("folder"))
+    for name in ("checkpoint…", "folder of checkpoints…"):
+        panel.start.activated.emit(panel.start.findText(name))
+        assert panel.start.currentText() == "random weights"
+    assert asked == ["file", "folder"]
+    panel.set_start(Path("/w/folds"))
+    panel.show_state(TrainState(pretrained=True))
+    assert panel.choice().start == Path("/w/folds") and panel.start.currentText() == "folds"
+    panel.start.activated.emit(0)
+    assert panel.choice().start is None and panel.start.currentText() == "encoder that timm knows"
+
+
+def test_a_folder_can_be_typed_in_the_middle(qtbot: Any) -> None:
+    panel = TrainPanel()
+    qtbot.addWidget(panel)
+    folders: list[Path] = []
+    panel.out_changed.connect(folders.append)
+    panel.out_changed.connect(lambda out: panel.show_state(TrainState(folder=out)))
+    panel.show_state(TrainState(folder=Path("/p/training")))
+    panel.out.setCursorPosition(3)
+    qtbot.keyClicks(panel.out, "re/")
+    assert panel.out.text() == "/p/re/training" and panel.out.cursorPosition() == 6
+    panel.out.selectAll()
+    qtbot.keyClick(panel.out, Qt.Key.Key_Backspace)
+    assert panel.choice().out == folders[-1] == Path("/p/re/training")
 
 
 def test_the_plot_draws_each_network_in_its_place(qtbot: Any) -> None:
@@ -312,7 +383,7 @@ def test_accepted_slides_become_a_recipe_that_the_window_runs(
     qtbot.mouseClick(panel.go, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not retraining.running, timeout=300_000)
     out = project.parent / "training"
-    assert retraining.result == out / "recipe.yaml", dock.message.text()
+    assert retraining.result == out / "recipe.yaml", dock.message.sentence.text()
     assert [len(curve) for curve in panel.plot.learning.losses] == [2, 2]
     dock.refresh()
     assert panel.use.isVisible()
@@ -323,7 +394,7 @@ def test_accepted_slides_become_a_recipe_that_the_window_runs(
     dock.do("run_ensemble")
     qtbot.waitUntil(lambda: not ensemble.running, timeout=300_000)
     found = dock.session.probability
-    assert found is not None and (found.done, found.total) == (2, 2), dock.message.text()
+    assert found is not None and (found.done, found.total) == (2, 2), dock.message.sentence.text()
     assert "torch" not in sys.modules
 
 
@@ -342,6 +413,6 @@ def test_a_window_that_is_closed_stops_its_training_so_that_it_can_go_on(
     session.open(project)
     again = Retraining(session)
     again.look_at(out)
-    assert shown(again).resumable and "it can go on" in shown(again).message
+    assert shown(again).resumable and "Stopped at network 1 of 2" in shown(again).message
     again.close()
     session.close()

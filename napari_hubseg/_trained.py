@@ -1,0 +1,103 @@
+"""What a folder holds of a training: nothing, one that can go on, or one that is done.
+
+Responsible for reading what ``hubseg train`` left there. Changes nothing, and knows no session.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+from hubseg.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["RECIPE", "Begun", "Losses", "begun", "earlier", "held", "next_folder"]
+
+RECIPE, _DONE = "recipe.yaml", "provenance.json"
+
+Losses = dict[int, list[tuple[int, float]]]
+"""Number of the network, from 1 → steps with their losses."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A training that can go on.
+
+    Attributes
+    ----------
+    recipe
+        Its name, its folds and its steps.
+    members
+        Networks.
+    losses
+        What it had reported.
+    """
+
+    recipe: tuple[str, int, int]
+    members: int
+    losses: Losses = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.losses:
+            return "This folder holds a training that was stopped: it can go on."
+        number, curve = max(self.losses.items())
+        return (
+            f"Stopped at network {number} of {self.members}, step {curve[-1][0]} of "
+            f"{self.recipe[2]}."
+        )
+
+
+def held(folder: Path) -> str:
+    """Return what a folder holds of a training: "", "unfinished" or "finished"."""
+    if not (folder / RECIPE).is_file() or not (folder / "folds.csv").is_file():
+        return ""
+    return "finished" if (folder / _DONE).is_file() else "unfinished"
+
+
+def begun(folder: Path) -> Begun:
+    """Return what a folder holds that can go on.
+
+    Raises
+    ------
+    OSError
+        When its files cannot be read.
+    ValueError
+        When they are damaged.
+    """
+    recipe = Recipe.load(folder / RECIPE)
+    asked = (recipe.name, len(recipe.folds), recipe.training.steps)
+    return Begun(asked, len(recipe.members()), earlier(folder))
+
+
+def earlier(folder: Path) -> Losses:
+    """Return what a training that goes on had reported.
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged.
+    """
+    curves = folder / "curves.csv"
+    if not curves.is_file():
+        return {}
+    found: dict[str, list[tuple[int, float]]] = {}
+    with curves.open(newline="", encoding="utf-8") as file:
+        try:
+            for row in csv.DictReader(file):
+                point = (int(row["step"]), float(row["loss"]))
+                found.setdefault(row["member"], []).append(point)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{curves} is damaged: delete it to go on.") from error
+    return dict(enumerate(found.values(), 1))
+
+
+def next_folder(folder: Path) -> Path:
+    """Return a folder that does not exist, beside one that does: training → training-2."""
+    stem = re.sub(r"-\d+$", "", folder.name)
+    names = (folder.with_name(f"{stem}-{number}") for number in count(2))
+    return next(path for path in names if not path.exists())
