@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.engine.answers import GONE, result
+from hubseg.engine.answers import result
 from hubseg.engine.training import LOOK_S, Report, Training, TrainingOrder
 from hubseg.engine.worker import DEVICE, PLUGIN, stop_run
 
@@ -29,6 +29,10 @@ __all__ = ["ClusterTraining"]
 
 _WORKERS_S = 2.0  # how often the scheduler is asked whether there are workers
 _ANSWER_S = 1.0  # how long it may take to answer that
+_GONE = (
+    "The scheduler is gone: the worker saves the training's state and ends it. Go on with it there "
+    "when the scheduler is back, or on this computer."
+)
 _ALONE = (
     "The cluster has no worker any more: start one, and the training goes on from its last state; "
     "or stop it, and go on with it on this computer."
@@ -91,6 +95,8 @@ class ClusterTraining:
         try:
             yield from self._follow(client)
             if future.done() and not self._cancelled.is_set():
+                if future.cancelled():  # nobody here did that
+                    raise ConnectionError(_GONE)
                 result(future, "The training")
         finally:
             self._let_go(client, future)
@@ -131,7 +137,7 @@ class ClusterTraining:
                 report = self._told.get(timeout=LOOK_S)
             except queue.Empty:
                 if client.status not in ("running", "connecting"):
-                    raise ConnectionError(GONE) from None
+                    raise ConnectionError(_GONE) from None
                 if time.monotonic() > looked + _WORKERS_S:
                     yield from self._look_for_workers(client)
                     looked = time.monotonic()
