@@ -69,6 +69,8 @@ CORE: dict[str, set[str]] = {
         "formats",
         "inference",
         "probability",
+        # one training at a time in a folder
+        "lock",
         # labels come out of projects; thresholds are calibrated on what was judged
         "project",
         "derive",

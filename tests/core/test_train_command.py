@@ -14,6 +14,7 @@ import torch
 from test_training import PLAN, assert_same_weights, write_table
 
 from hubseg.cli import main
+from hubseg.network import read_checkpoint
 from hubseg.recipe import Recipe
 from hubseg.training import loop
 from hubseg.training.fit import train
@@ -106,9 +107,45 @@ def test_a_folder_with_a_training_is_not_written_over(table: Path, recipe: Path,
     before = (tmp_path / "weights" / "m_0.safetensors").read_bytes()
     with pytest.raises(FileExistsError, match="go on with --resume, or name another folder"):
         list(train(labels_of(table), PLAN, tmp_path, folds=[0], device="cpu"))
-    with pytest.raises(ValueError, match="was trained on 4 slides, and these 3 are others"):
+    with pytest.raises(ValueError, match=r"and 1 of them are not among these \(s3\)"):
         list(train(labels_of(table)[:3], PLAN, tmp_path, device="cpu", resume=True))
     assert (tmp_path / "weights" / "m_0.safetensors").read_bytes() == before
+
+
+def test_slides_labelled_since_wait_for_the_next_training(table: Path, whole: Path, tmp_path: Path):
+    asked = iter([False] * 3)
+    out = tmp_path / "run"
+    begun = train(
+        labels_of(table), PLAN, out, folds=[0], device="cpu", stopped=lambda: next(asked, True)
+    )
+    assert [one.step for one in begun] == [2]
+    more = write_table(tmp_path / "more", count=6)  # the same four, and two new ones
+    came = list(train(labels_of(more), PLAN, out, folds=[0], device="cpu", resume=True))
+    assert [p.said for p in came if p.said] == [
+        "Goes on with the slides it was begun with: 2 labelled since are left out."
+    ]
+    assert_same_weights(whole, out, "m_0")
+
+
+def test_one_training_at_a_time_writes_into_a_folder(table: Path, tmp_path: Path):
+    first = train(labels_of(table), PLAN, tmp_path / "run", folds=[0], device="cpu")
+    next(first)
+    with pytest.raises(OSError, match=r"written by a training on .*: wait until it has"):
+        next(train(labels_of(table), PLAN, tmp_path / "run", device="cpu", resume=True))
+    first.close()
+    list(train(labels_of(table), PLAN, tmp_path / "run", folds=[0], device="cpu", resume=True))
+
+
+def test_networks_not_yet_begun_start_as_the_others_did(table: Path, whole: Path, tmp_path: Path):
+    still = PLAN.training.model_copy(update={"learning_rate": 1e-12, "average": 0.0})
+    plan, out = PLAN.model_copy(update={"training": still}), tmp_path / "run"
+    start = whole / "weights" / "m_0.safetensors"
+    list(train(labels_of(table), plan, out, folds=[0], device="cpu", start=start))
+    list(train(labels_of(table), plan, out, device="cpu", resume=True))
+    wanted = read_checkpoint(start).state["res.weight"]
+    for name in ("m_0", "m_1"):
+        got = read_checkpoint(out / "weights" / f"{name}.safetensors").state["res.weight"]
+        assert torch.equal(got, wanted)
 
 
 def test_folds_trained_apart_and_put_together_are_one_training(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_GIVES_WAY = 12  # nice value, as that of the engine's workers
+
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
@@ -76,8 +78,10 @@ def _train(given: argparse.Namespace) -> int:
     from hubseg.training.fit import train
     from hubseg.training.sources import labels_of
 
-    if given.stop_with_stdin and hasattr(os, "nice"):
-        os.nice(10)  # whoever started it has a window that goes first
+    if given.stop_with_stdin and hasattr(os, "setpriority"):
+        # whoever started it has a window that goes first; threads of it may be nice already
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, 0, max(own, _GIVES_WAY))
     if given.threads:
         torch.set_num_threads(given.threads)
     recipe = _recipe(given)

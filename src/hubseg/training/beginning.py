@@ -1,28 +1,67 @@
-"""What a training begins with: who sees what, and the checkpoint each network starts from.
+"""What a training begins with: its folder, who sees what, and where each network starts from.
 
 Responsible for reading what an earlier training left, of this one or of the networks to start
-from. Does not train.
+from, and for one training at a time in a folder. Does not train.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubseg.lock import WriteLock
 from hubseg.recipe import find_checkpoints
 from hubseg.training.folds import assign_folds, continue_folds, read_folds, write_folds
 from hubseg.training.overlap import find_overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from hubseg.recipe import Member, Recipe
     from hubseg.training.folds import Folds
     from hubseg.training.sources import Label
 
-__all__ = ["assigned_to", "begun_in", "started_from"]
+__all__ = ["assigned_to", "begun_in", "only_one", "start_of", "started_from"]
 
 TABLE = "folds.csv"
+_LOCK = "training.lock"
+_START = "start.txt"
+
+
+@contextmanager
+def only_one(out: Path) -> Iterator[None]:
+    """Be the only training that writes into a folder, which is made.
+
+    Raises
+    ------
+    OSError
+        When another one does, or the folder cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    lock = WriteLock(out / _LOCK)
+    if not lock.acquire("a training"):
+        raise BlockingIOError(
+            f"{out} is written by {lock.holder()}: wait until it has saved its state, or train "
+            "into another folder."
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def start_of(out: Path, start: Path | None, *, resume: bool) -> Path | None:
+    """Return what a training starts from: what is given, or what it was begun with before.
+
+    Networks that a stopped training had not begun yet start as the others did.
+    """
+    note = out / _START
+    if start is None and resume and note.is_file():
+        said = note.read_text("utf-8")
+        return Path(said) if said else None
+    note.write_text("" if start is None else str(start.resolve()), "utf-8")
+    return start
 
 
 def begun_in(out: Path) -> Path | None:
@@ -68,7 +107,8 @@ def assigned_to(
 ) -> Folds:
     """Decide who sees what in a training into `out`, or read what was decided before.
 
-    Networks that start from checkpoints of their own keep the folds of the ``folds.csv`` in or
+    A training that goes on keeps to the slides it was begun with; those labelled since are left
+    out. Networks that start from checkpoints of their own keep the folds of the ``folds.csv`` in or
     above their folder, so that none is judged by what it has seen.
 
     Raises
@@ -79,12 +119,14 @@ def assigned_to(
     path = out / TABLE
     if resume and path.is_file():
         before = read_folds(path)
-        if {x.slide.id for x in own} == before.known:
+        missing = sorted(before.known - {label.slide.id for label in own})
+        if not missing:
             return before
         if begun_in(out):
             raise ValueError(
-                f"{out} was trained on {len(before.known)} slides, and these {len(own)} are "
-                "others: give the same ones to go on, or train into another folder."
+                f"{out} was trained on {len(before.known)} slides, and {len(missing)} of them are "
+                f"not among these ({', '.join(missing[:3])}): give them too to go on, or train "
+                "into another folder."
             )
     slides = [label.slide for label in own]
     known = {slide.id for slide in slides}

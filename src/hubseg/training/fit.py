@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hubseg.inference import choose_devices
 from hubseg.probability import MapStore, file_digest
 from hubseg.training import outcome
-from hubseg.training.beginning import assigned_to, begun_in, started_from
+from hubseg.training.beginning import assigned_to, begun_in, only_one, start_of, started_from
 from hubseg.training.data import empty_or_full
 from hubseg.training.judge import Judge, Judged
 from hubseg.training.member import Job, training
@@ -82,6 +82,7 @@ class _Run:
     resume: bool
     starts: Mapping[str, Path] = field(default_factory=dict)
     stopped: Callable[[], bool] = lambda: False
+    said: str = ""
 
     @property
     def weights(self) -> Path:
@@ -170,18 +171,28 @@ def train(
     OSError
         When there is no room for what is written; the last good state stays.
     """
-    jobs = _jobs(recipe, folds)
-    starts = started_from(start, jobs)
-    run = _prepared(labels, beside, recipe, out, choose_devices(device), start, resume, hold_out)
-    run = replace(run, starts=starts, stopped=stopped or run.stopped)
-    curves = outcome.Curves(out / "curves.csv", keep=resume)
-    judge = Judge(recipe, run.weights, MapStore(out / "maps"), str(run.devices[0]))
+    jobs, devices = _jobs(recipe, folds), _devices(device, recipe)
+    with only_one(out):
+        start = start_of(out, start, resume=resume)
+        run = _prepared(labels, beside, recipe, out, devices, start, resume, hold_out)
+        starts = started_from(start, jobs)
+        yield from _all(replace(run, starts=starts, stopped=stopped or run.stopped), jobs)
+
+
+def _all(run: _Run, jobs: Sequence[Member]) -> Iterator[Progress]:
+    """Train one member after the other, and judge a fold when its last one is finished."""
+    steps = run.recipe.training.steps
+    curves = outcome.Curves(run.out / "curves.csv", keep=run.resume)
+    judge = Judge(run.recipe, run.weights, MapStore(run.out / "maps"), str(run.devices[0]))
     judged: list[Judged] = []
+    said = run.said
     for number, member in enumerate(jobs, 1):
-        where = Progress(member.name, 0, recipe.training.steps, number, len(jobs), math.nan)
+        where = Progress(member.name, 0, steps, number, len(jobs), math.nan, said=said)
+        before = run.finished(member)
         yield from _member(run, member, where, curves)
         if not run.finished(member):
             return
+        said = said if before else ""
         new: tuple[Judged, ...] = ()
         honest = None
         if not any(later.fold == member.fold for later in jobs[number:]):
@@ -192,7 +203,17 @@ def train(
             judged.extend(new)
             _publish(run, [m for m in jobs if m.fold == member.fold], new)
             honest = _conclude(run, judge, judged)
-        yield replace(where, step=recipe.training.steps, judged=new, held_out_dice=honest)
+        yield replace(where, step=steps, judged=new, held_out_dice=honest, said="")
+
+
+def _devices(names: str, recipe: Recipe) -> tuple[torch.device, ...]:
+    devices, batch = choose_devices(names), recipe.training.batch
+    if batch % len(devices):
+        raise ValueError(
+            f"The recipe's batch of {batch} crops cannot be shared equally by {len(devices)} "
+            "devices: change `training.batch` or name fewer."
+        )
+    return devices
 
 
 def _prepared(
@@ -205,12 +226,6 @@ def _prepared(
     resume: bool,
     hold_out: int,
 ) -> _Run:
-    batch = recipe.training.batch
-    if batch % len(devices):
-        raise ValueError(
-            f"The recipe's batch of {batch} crops cannot be shared equally by {len(devices)} "
-            "devices: change `training.batch` or name fewer."
-        )
     (out / "weights").mkdir(parents=True, exist_ok=True)
     if not resume and (begun := begun_in(out)):
         raise FileExistsError(
@@ -226,7 +241,11 @@ def _prepared(
     others = [*beside, *(label for label in labels if not label.by_person)]
     assigned = assigned_to(out, own, others, recipe, start=start, resume=resume, hold_out=hold_out)
     (out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
-    return _Run(recipe, out, own, others, assigned, devices, resume)
+    later = [label.slide.id for label in own if label.slide.id not in assigned.known]
+    since = f"Goes on with the slides it was begun with: {len(later)} labelled since are left out."
+    own = [label for label in own if label.slide.id in assigned.known]
+    said = since if later else ""
+    return _Run(recipe, out, own, others, assigned, devices, resume, said=said)
 
 
 def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
@@ -257,7 +276,7 @@ def _member(
     )
     with training(job, run.stopped) as (network, reports):
         curves.begin(member.name, network.step)
-        said = network.said
+        said = " ".join(filter(None, (where.said, network.said)))
         for report in reports:
             curves.add(member.name, report)
             now = replace(where, step=report.step, loss=report.loss, waiting=report.waiting)
