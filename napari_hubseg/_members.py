@@ -39,6 +39,12 @@ class Stock:
     folders: Sequence[Path] = ()
     maps: frozenset[tuple[int, int, int]] = frozenset()
 
+    @property
+    def home(self) -> Path | None:
+        """Folder that holds all the checkpoints; None where there is no one such folder."""
+        homes = {path.parent if path else None for path in (self.files or {}).values()}
+        return homes.pop() if len(homes) == 1 else None
+
 
 def members_state(recipe: Recipe, mixture: Mixture, stock: Stock) -> MembersState:
     """Return the tree of a recipe's members."""

@@ -81,6 +81,8 @@ class TrainState:
         Recipe file of the training that is done, or None.
     pretrained
         Whether the recipe's networks start from an encoder that timm knows.
+    own
+        Folder of the networks chosen under Ensemble, or None.
     """
 
     recipe: str = "demo"
@@ -101,6 +103,7 @@ class TrainState:
     result: Path | None = None
     pretrained: bool = False
     begun: bool = False
+    own: Path | None = None
 
     @property
     def summary(self) -> str:

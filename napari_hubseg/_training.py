@@ -84,9 +84,12 @@ class Retraining:
         return self._runner.running
 
     def state(
-        self, *, ready: int, recipe: tuple[str, int, int], devices: Any, pretrained: bool = False
+        self, *, ready: int, recipe: tuple[str, int, int], devices: Any, **known: Any
     ) -> TrainState:
-        """Return what the panel shows; `recipe` is its name, its folds and its steps."""
+        """Return what the panel shows; `recipe` is its name, its folds and its steps.
+
+        `known` is what else is known of the networks: ``pretrained`` and ``own``.
+        """
         name, folds, steps = self._begun.recipe if self._begun else recipe
         offered = None if str(self.result) == recipe[0] else self.result  # it is in use
         has_project = self._session.project is not None
@@ -94,7 +97,6 @@ class Retraining:
             recipe=name,
             folds=folds,
             steps=steps,
-            pretrained=pretrained,
             folder=self._folder(),
             ready=ready,
             devices=devices,
@@ -109,6 +111,7 @@ class Retraining:
             finished=self._found == "finished",
             result=offered,
             begun=self._begun is not None,
+            **known,
         )
 
     # ---- the folder ----------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from napari_hubseg._train_state import TrainChoice, TrainState
 __all__ = ["TrainPanel"]
 
 PROJECT, TABLE = "project", "table"
-RANDOM, CHOSEN, FILE, FOLDER = "random", "chosen", "file", "folder"
+RANDOM, OWN, CHOSEN, FILE, FOLDER = "random", "own", "chosen", "file", "folder"
 _STOP = "Save and stop; it can go on later (Ctrl+Shift+V)"
 _STOP_NOW = "Do not wait: what was learnt since the state before is lost (Ctrl+Shift+V)"
 
@@ -155,6 +155,8 @@ class TrainPanel(QWidget):
     def show_state(self, state: TrainState) -> None:
         """Show `state`; emits nothing."""
         before, self._state = self._state, state
+        if self._start is not None and self._start == before.own:
+            self._start = state.own  # what was chosen are the ensemble's networks, whichever it is
         if (state.recipe, state.folds, state.steps) != (before.recipe, before.folds, before.steps):
             self.folds.setValue(max(2, state.folds))
             self.steps.setValue(state.steps)
@@ -180,10 +182,14 @@ class TrainPanel(QWidget):
     def _show_start(self) -> None:
         unlearnt = "encoder that timm knows" if self._state.pretrained else "random weights"
         items: list[tuple[str, object]] = [(unlearnt, RANDOM)]
-        if self._start is not None:
+        own = self._state.own
+        if own is not None:
+            items.append(("the ensemble's own networks", OWN))
+        if self._start is not None and self._start != own:
             items.append((self._start.name, CHOSEN))
         items += [("checkpoint…", FILE), ("folder of checkpoints…", FOLDER)]
-        refill(self.start, items, RANDOM if self._start is None else CHOSEN)
+        now = RANDOM if self._start is None else OWN if self._start == own else CHOSEN
+        refill(self.start, items, now)
 
     def _show_run(self, state: TrainState) -> None:
         idle = not state.running
@@ -199,7 +205,7 @@ class TrainPanel(QWidget):
         self.progress.setVisible(state.running)
         self.progress.setRange(0, state.total)  # 0, 0 moves back and forth: not counted yet
         self.progress.setValue(state.done)
-        self.plot.setVisible(state.running or bool(state.learning.losses))
+        self.plot.setVisible(state.running or any(state.learning.losses))
         self.plot.show_learning(state.learning)
         self.message.setText(state.message)
         self.message.setVisible(bool(state.message))
@@ -219,8 +225,8 @@ class TrainPanel(QWidget):
 
     def _choose_start(self, index: int) -> None:
         kind = self.start.itemData(index)
-        if kind == RANDOM:
-            self._start = None
+        if kind in (RANDOM, OWN):
+            self._start = self._state.own if kind == OWN else None
         self._show_start()
         if kind == FILE:
             self.start_requested.emit()

@@ -46,6 +46,7 @@ class TrainWiring(Wiring):
             ready=len(ready_ids(self._desk.session)),
             recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
             pretrained=plan.pretrained,
+            own=ensemble.mixing.stock.home,
             devices=ensemble.devices,
         )
         self._panel.show_state(state)

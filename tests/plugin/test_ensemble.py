@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hubseg.bundled import weights_folder
 from hubseg.maps import record
 from hubseg.probability import MapStore, MemberMap, Mixture
 from hubseg.recipe import Recipe
@@ -194,6 +195,9 @@ def test_missing_checkpoints_are_seen_before_anything_runs(
     ensemble.add_weights(tmp_path)
     wait(lambda: ensemble.members().files.startswith("54 of 55"))
     assert ensemble.members().rows[0].rows[0].rows[0].state == "found"
+    assert ensemble.mixing.stock.home is None
+    ensemble.choose("demo")
+    wait(lambda: ensemble.mixing.stock.home == weights_folder())
 
 
 def test_what_is_switched_off_is_not_run(

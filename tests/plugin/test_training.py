@@ -297,6 +297,21 @@ def test_the_start_is_random_or_chosen(qtbot: Any) -> None:
     assert panel.choice().start is None and panel.start.currentText() == "encoder that timm knows"
 
 
+def test_the_start_can_be_the_ensemble_that_is_chosen(qtbot: Any) -> None:
+    panel = TrainPanel()
+    qtbot.addWidget(panel)
+    assert panel.start.findText("the ensemble's own networks") == -1  # not looked for yet
+    panel.show_state(TrainState(own=Path("/w/demo")))
+    assert panel.choice().start is None
+    panel.start.activated.emit(panel.start.findText("the ensemble's own networks"))
+    assert panel.choice().start == Path("/w/demo")
+    panel.show_state(TrainState(own=Path("/w/other"), steps=3))
+    assert panel.choice().start == Path("/w/other")
+    assert panel.start.currentText() == "the ensemble's own networks"
+    panel.show_state(TrainState())  # another recipe, some of whose checkpoints are missing
+    assert panel.choice().start is None and panel.start.currentText() == "random weights"
+
+
 def test_a_folder_can_be_typed_in_the_middle(qtbot: Any) -> None:
     panel = TrainPanel()
     qtbot.addWidget(panel)

@@ -154,19 +154,19 @@ def continue_folds(
     Raises
     ------
     ValueError
-        When there were more folds than `count`.
+        When a slide is in a fold that there is not among `count`.
     """
-    if (most := max(before.of.values(), default=-1) + 1) > count:
-        raise ValueError(
-            f"The networks to start from have {most} folds, and the recipe has {count}: give as "
-            "many folds, or start from one checkpoint."
-        )
     strata = {slide.id: (str(slide.organ), str(slide.source)) for slide in slides}
     told = {name: donor for name, donor in (donors or {}).items() if donor}
     ids = sorted(strata)
     new = {(min(a, b), max(a, b)) for a, b in overlaps} | _same_donor(ids, told)
     pairs = before.overlaps | new
     of = {name: before.of[name] for name in ids if name in before.of}
+    if (most := max(of.values(), default=-1) + 1) > count:
+        raise ValueError(
+            f"The networks to start from have seen these slides in {most} folds, and the recipe "
+            f"has {count}: give as many folds, or start from random weights."
+        )
     held, unjudged = before.held_out & strata.keys(), before.unjudged & strata.keys()
     free = []
     for name in ids:
