@@ -9,7 +9,7 @@ from napari_hubseg._wiring import dialogs
 from napari_hubseg._wiring.wire import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_hubseg._desk import Desk
     from napari_hubseg._look import Section
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from napari_hubseg._wiring.wire import Do
 
 __all__ = ["TrainWiring"]
+
+
+def all_gpus(devices: Sequence[str]) -> tuple[str, ...]:
+    """Return the name of all GPUs together, where there are several: they share each step."""
+    gpus = [name for name in devices if name.startswith("cuda:")]
+    return (",".join(gpus),) if len(gpus) > 1 else ()
 
 
 class TrainWiring(Wiring):
@@ -47,7 +53,7 @@ class TrainWiring(Wiring):
             recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
             pretrained=plan.pretrained,
             own=ensemble.mixing.stock.home,
-            devices=ensemble.devices,
+            devices=(*ensemble.devices, *all_gpus(ensemble.devices)),
         )
         self._panel.show_state(state)
         self._section.set_summary(state.summary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from test_training import PLAN, assert_same_weights, write_table
 
 from hubseg.cli import main
 from hubseg.network import read_checkpoint
+from hubseg.probability import file_digest
 from hubseg.recipe import Recipe
 from hubseg.training import loop
 from hubseg.training.fit import train
@@ -142,10 +144,24 @@ def test_networks_not_yet_begun_start_as_the_others_did(table: Path, whole: Path
     start = whole / "weights" / "m_0.safetensors"
     list(train(labels_of(table), plan, out, folds=[0], device="cpu", start=start))
     list(train(labels_of(table), plan, out, device="cpu", resume=True))
+    said = json.loads((out / "provenance.json").read_text())["start"]
+    assert said == dict.fromkeys(("m_0", "m_1"), file_digest(start))
     wanted = read_checkpoint(start).state["res.weight"]
     for name in ("m_0", "m_1"):
         got = read_checkpoint(out / "weights" / f"{name}.safetensors").state["res.weight"]
         assert torch.equal(got, wanted)
+
+
+def test_what_a_begun_network_started_from_may_be_gone(table: Path, whole: Path, tmp_path: Path):
+    start, out = tmp_path / "start.safetensors", tmp_path / "run"
+    shutil.copy(whole / "weights" / "m_0.safetensors", start)
+    asked = iter([False] * 3)
+    named = {"device": "cpu", "start": start, "stopped": lambda: next(asked, True)}
+    list(train(labels_of(table), PLAN, out, folds=[0], **named))
+    start.unlink()
+    list(train(labels_of(table), PLAN, out, folds=[0], device="cpu", resume=True))
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint .*start.safetensors to start from"):
+        list(train(labels_of(table), PLAN, out, device="cpu", resume=True))
 
 
 def test_folds_trained_apart_and_put_together_are_one_training(

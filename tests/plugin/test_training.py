@@ -23,6 +23,7 @@ from napari_hubseg._panels.train import TrainPanel
 from napari_hubseg._train_state import TrainChoice, TrainState
 from napari_hubseg._training import Retraining
 from napari_hubseg._widget import HubSegWidget
+from napari_hubseg._wiring.train import all_gpus
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -310,6 +311,11 @@ def test_the_start_can_be_the_ensemble_that_is_chosen(qtbot: Any) -> None:
     assert panel.start.currentText() == "the ensemble's own networks"
     panel.show_state(TrainState())  # another recipe, some of whose checkpoints are missing
     assert panel.choice().start is None and panel.start.currentText() == "random weights"
+
+
+def test_several_gpus_can_train_together() -> None:
+    assert all_gpus(("auto", "cpu")) == all_gpus(("auto", "cpu", "cuda:0")) == ()
+    assert all_gpus(("auto", "cpu", "cuda:0", "cuda:1")) == ("cuda:0,cuda:1",)
 
 
 def test_a_folder_can_be_typed_in_the_middle(qtbot: Any) -> None:

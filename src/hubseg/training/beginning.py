@@ -6,27 +6,36 @@ from, and for one training at a time in a folder. Does not train.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hubseg.lock import WriteLock
+from hubseg.probability import file_digest
 from hubseg.recipe import find_checkpoints
 from hubseg.training.folds import assign_folds, continue_folds, read_folds, write_folds
 from hubseg.training.overlap import find_overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hubseg.recipe import Member, Recipe
     from hubseg.training.folds import Folds
     from hubseg.training.sources import Label
 
-__all__ = ["assigned_to", "begun_in", "only_one", "start_of", "started_from"]
+__all__ = [
+    "assigned_to",
+    "begun_in",
+    "note_starts",
+    "only_one",
+    "start_of",
+    "started_from",
+]
 
 TABLE = "folds.csv"
 _LOCK = "training.lock"
-_START = "start.txt"
+_START = "start.json"
 
 
 @contextmanager
@@ -56,12 +65,31 @@ def start_of(out: Path, start: Path | None, *, resume: bool) -> Path | None:
 
     Networks that a stopped training had not begun yet start as the others did.
     """
-    note = out / _START
-    if start is None and resume and note.is_file():
-        said = note.read_text("utf-8")
-        return Path(said) if said else None
-    note.write_text("" if start is None else str(start.resolve()), "utf-8")
+    note = _noted(out) if resume else {}
+    if start is None and note.get("from"):
+        return Path(note["from"])
+    _note(out, {**note, "from": "" if start is None else str(start.resolve())})
     return start
+
+
+def note_starts(out: Path, starts: Mapping[str, Path]) -> dict[str, str]:
+    """Note the digest of what networks start from; return those of all networks begun so far."""
+    note = _noted(out)
+    digests = {**note.get("digests", {}), **{n: file_digest(path) for n, path in starts.items()}}
+    _note(out, {**note, "digests": digests})
+    return digests
+
+
+def _noted(out: Path) -> dict[str, Any]:
+    try:
+        note = json.loads((out / _START).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _note(out: Path, note: dict[str, Any]) -> None:
+    (out / _START).write_text(json.dumps(note, indent=1) + "\n", "utf-8")
 
 
 def begun_in(out: Path) -> Path | None:

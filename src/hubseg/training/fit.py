@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from hubseg.inference import choose_devices
 from hubseg.probability import MapStore, file_digest
 from hubseg.training import outcome
-from hubseg.training.beginning import assigned_to, begun_in, only_one, start_of, started_from
+from hubseg.training.beginning import (
+    assigned_to,
+    begun_in,
+    note_starts,
+    only_one,
+    start_of,
+    started_from,
+)
 from hubseg.training.data import empty_or_full
 from hubseg.training.judge import Judge, Judged
 from hubseg.training.member import Job, training
@@ -81,6 +88,7 @@ class _Run:
     devices: tuple[torch.device, ...]
     resume: bool
     starts: Mapping[str, Path] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
     stopped: Callable[[], bool] = lambda: False
     said: str = ""
 
@@ -114,8 +122,14 @@ class _Run:
     def checkpoint(self, member: Member) -> Path:
         return self.weights / f"{member.checkpoint}.safetensors"
 
+    def state(self, member: Member) -> Path:
+        return self.out / "states" / f"{member.checkpoint}.state"
+
     def finished(self, member: Member) -> bool:
         return self.checkpoint(member).is_file()
+
+    def begun(self, member: Member) -> bool:
+        return self.finished(member) or (self.resume and self.state(member).is_file())
 
     def judged_by(self, fold: int) -> list[Label]:
         place = self.recipe.folds.index(fold)
@@ -175,8 +189,11 @@ def train(
     with only_one(out):
         start = start_of(out, start, resume=resume)
         run = _prepared(labels, beside, recipe, out, devices, start, resume, hold_out)
-        starts = started_from(start, jobs)
-        yield from _all(replace(run, starts=starts, stopped=stopped or run.stopped), jobs)
+        run = replace(run, stopped=stopped or run.stopped)
+        fresh = [member for member in jobs if not run.begun(member)]
+        # a network that is begun has its start behind it, which may be gone since
+        starts = started_from(start if fresh else None, fresh)
+        yield from _all(replace(run, starts=starts, digests=note_starts(out, starts)), jobs)
 
 
 def _all(run: _Run, jobs: Sequence[Member]) -> Iterator[Progress]:
@@ -260,7 +277,7 @@ def _member(
     run: _Run, member: Member, where: Progress, curves: outcome.Curves
 ) -> Iterator[Progress]:
     """Train one member, unless its checkpoint is there."""
-    saved = run.out / "states" / f"{member.checkpoint}.state"
+    saved = run.state(member)
     if run.finished(member) or run.stopped():
         return
     saved.parent.mkdir(exist_ok=True)
@@ -322,6 +339,6 @@ def _conclude(run: _Run, judge: Judge, judged: Sequence[Judged]) -> float | None
         run.folds,
         [*run.own, *run.beside],
         weights={name: file_digest(path) for name, path in files.items()},
-        extra={"start": {name: file_digest(path) for name, path in run.starts.items()}},
+        extra={"start": dict(run.digests)},
     )
     return honest
