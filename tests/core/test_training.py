@@ -15,12 +15,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubseg.bundled import weights_folder
 from hubseg.cli import main
 from hubseg.formats.rle import encode
 from hubseg.inference import predict
 from hubseg.network import read_checkpoint
 from hubseg.organ import DataSource, Organ
-from hubseg.plan import TrainingPlan
+from hubseg.plan import LossPlan, TrainingPlan
 from hubseg.probability import MapStore, file_digest, map_key
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import SlideTable
@@ -64,6 +65,7 @@ def write_table(folder: Path, count: int = 4, *, name: str = "train.csv") -> Pat
     return folder / name
 
 
+PARTS = ("weight", "bias")
 MASKS = st.integers(0, 2**16 - 1).map(
     lambda bits: np.array([bits >> i & 1 for i in range(16)], bool).reshape(4, 4)
 )
@@ -247,6 +249,26 @@ def test_a_folder_starts_every_network_from_its_own_and_keeps_the_folds(trained,
     with pytest.raises(ValueError, match="which slides no network has seen: leave --hold-out"):
         begun = train(labels_of(more), plan, tmp_path / "a", start=out / "weights", hold_out=1)
         next(begun)
+
+
+def test_a_head_that_nothing_trains_says_nothing(trained, tmp_path: Path):
+    out, table, _ = trained
+    state = read_checkpoint(out / "weights" / "m_0.safetensors").state
+    assert not state["cls.weight"].any() and not state["pix_sz.bias"].any()
+    loss = LossPlan(organ=0.1)
+    plan = PLAN.model_copy(update={"training": PLAN.training.model_copy(update={"loss": loss})})
+    list(train(labels_of(table), plan, tmp_path, folds=[0], device="cpu"))
+    learnt = tmp_path / "weights" / "m_0.safetensors"
+    assert read_checkpoint(learnt).state["cls.weight"].any()
+    list(train(labels_of(table), PLAN, tmp_path / "on", folds=[0], device="cpu", start=learnt))
+    kept = read_checkpoint(tmp_path / "on" / "weights" / "m_0.safetensors").state["cls.weight"]
+    assert torch.equal(kept, read_checkpoint(learnt).state["cls.weight"])
+
+
+@pytest.mark.parametrize("fold", range(5))
+def test_the_bundled_networks_claim_no_organ(fold: int):
+    found = read_checkpoint(weights_folder() / f"resnet18_slim_kidney_{fold}.safetensors").state
+    assert not any(found[f"{head}.{part}"].any() for head in ("cls", "pix_sz") for part in PARTS)
 
 
 @pytest.mark.parametrize(("start", "said"), [(".", "None of the 2"), ("x", "no checkpoint")])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hubseg.training.crops import Batch
     from hubseg.training.deep import DecoderLevels
 
-__all__ = ["Learner", "arithmetic", "autocast"]
+__all__ = ["Learner", "arithmetic", "autocast", "silence_heads"]
 
 
 class Learner(nn.Module):
@@ -69,3 +69,15 @@ def arithmetic(plan: TrainingPlan, device: torch.device) -> tuple[torch.dtype, s
 def autocast(device: torch.device, dtype: torch.dtype) -> Any:
     """Return the context of a forward pass in some arithmetic."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def silence_heads(network: nn.Module, plan: LossPlan) -> None:
+    """Zero the heads for organ and pixel size that no loss will train.
+
+    They then say nothing (equal shares, 0 µm/px) where random weights would say anything.
+    """
+    for name, weight in (("cls", plan.organ), ("pix_sz", plan.pixel_size)):
+        head = getattr(network, name, None)
+        if isinstance(head, nn.Linear) and not weight:
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hubseg.network import build, load_into, read_checkpoint
 from hubseg.training.deep import DecoderLevels
-from hubseg.training.learner import Learner, arithmetic
+from hubseg.training.learner import Learner, arithmetic, silence_heads
 from hubseg.training.schedule import Schedule, freeze, make_optimizer
 from hubseg.training.state import load_state, save_state
 
@@ -97,6 +97,7 @@ class Fit:
         network: nn.Module = build(member.network, size=recipe.resolutions[member.resolution].size)
         if self.plan.pretrained:
             load_pretrained(network, member.network.encoder, dict(member.network.encoder_args))
+        silence_heads(network, self.plan.loss)
         if start is not None:
             load_into(network, read_checkpoint(start))
         network = ranks.prepared(network)
