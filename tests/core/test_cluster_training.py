@@ -69,7 +69,7 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        until(self._file.exists)
+        until(lambda: self._file.is_file() and self._file.read_text().rstrip().endswith("}"))
         return str(json.loads(self._file.read_text())["address"])
 
     def close(self) -> None:
