@@ -294,6 +294,7 @@ class Ensemble:
                 self._running_recipe,
                 update.keys,
                 slide_digest=update.slide_digest,
+                asked=update.asked,
             )
         except OSError as error:
             self.failed.emit(sentence(error))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubseg.journal import standing
-from hubseg.maps import newest_map
+from hubseg.maps import newest_map, refuse_partial
 from hubseg.mask import MaskRequest
 from hubseg.replay import edits_from, facts_from, state_from, verdict_from
 
@@ -55,14 +55,19 @@ class Derived:
     corrected: int
 
 
-def derive(project: ReviewProject, slide: Slide) -> Derived:
+def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> Derived:
     """Derive a slide's mask from a project.
+
+    Parameters
+    ----------
+    partial
+        Also take a map of fewer members than its run was asked for.
 
     Raises
     ------
     ValueError
-        When the slide has neither a map nor edits, when maps that were mixed on screen are gone,
-        or its file is not the one worked on.
+        When the slide has neither a map nor edits, when maps of members are missing, or its file
+        is not the one worked on.
     OSError
         When the slide's file cannot be read.
     """
@@ -78,11 +83,8 @@ def derive(project: ReviewProject, slide: Slide) -> Derived:
     probability = newest_map(project, now)
     if probability is None and edits.is_empty:
         raise ValueError(f"Slide {slide.id} has no map and no edits yet: run the ensemble on it.")
-    if probability is not None and probability.done < probability.total:
-        raise ValueError(
-            f"{probability.total - probability.done} of {probability.total} member maps of slide "
-            f"{slide.id} are gone (the limit of kept maps, or damage): run the ensemble again."
-        )
+    if probability is not None and not partial:
+        refuse_partial(probability, slide)
     state = state_from(rows)
     told = now.told(**facts_from(rows))
     threshold = state.threshold(told.organ, told.source)

@@ -15,7 +15,7 @@ from hubseg.curves import Tally
 from hubseg.derive import derive
 from hubseg.formats.rle import decode
 from hubseg.journal import standing
-from hubseg.maps import newest_map
+from hubseg.maps import newest_map, refuse_partial
 from hubseg.project import Verdict
 from hubseg.replay import facts_from, verdict_from
 
@@ -56,6 +56,7 @@ def judge(
     truth: Mapping[str, str] | None = None,
     *,
     folds: Mapping[str, int] | None = None,
+    partial: bool = False,
     on_slide: Callable[[], object] = lambda: None,
 ) -> Judgement:
     """Count every slide's map against its truth.
@@ -67,6 +68,8 @@ def judge(
     folds
         Slide id → the fold whose networks never saw it: only their members are mixed, which makes
         an out-of-fold map. Slides it does not name are left out.
+    partial
+        Also take maps of fewer members than their run was asked for.
     on_slide
         Called after each slide.
     """
@@ -79,7 +82,8 @@ def judge(
         if named and (folds is None or slide.id in folds):
             told = slide.told(**facts_from(rows))
             try:
-                _add(found, project, told, truth, None if folds is None else folds[slide.id])
+                fold = None if folds is None else folds[slide.id]
+                _add(found, project, told, truth, fold, partial)
             except (ValueError, OSError) as error:
                 found.failed[slide.id] = str(error)
             else:
@@ -95,6 +99,7 @@ def _add(
     slide: Slide,
     truth: Mapping[str, str] | None,
     fold: int | None,
+    partial: bool,
 ) -> None:
     if slide.organ is None or slide.source is None:
         raise ValueError("Its organ or source is not known: say both in the dock or the table.")
@@ -102,8 +107,10 @@ def _add(
     if map_ is None:
         which = "" if fold is None else f" of fold {fold}"
         raise ValueError(f"It has no map{which} yet: run the ensemble on it.")
+    if not partial:
+        refuse_partial(map_, slide)
     if truth is None:
-        wanted = derive(project, slide).mask
+        wanted = derive(project, slide, partial=partial).mask
     else:
         wanted = decode(truth[slide.id], (slide.height, slide.width))
     tally = Tally.of(map_.values, wanted)

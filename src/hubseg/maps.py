@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member
     from hubseg.slide import Slide
 
-__all__ = ["newest_map", "newest_members", "newest_recipe", "newest_run", "record"]
+__all__ = [
+    "newest_map",
+    "newest_members",
+    "newest_recipe",
+    "newest_run",
+    "record",
+    "refuse_partial",
+]
 
 
 def record(
@@ -30,20 +37,31 @@ def record(
     keys: Iterable[tuple[Member, str]],
     *,
     slide_digest: str,
+    asked: Iterable[Member] = (),
 ) -> None:
     """Record which members of a run on a slide's pixels are in the project's store.
+
+    Parameters
+    ----------
+    keys
+        Members that were finished, with their keys in the store.
+    asked
+        All members that the run was asked for, where some of them may have failed: a map that is
+        mixed of fewer says so.
 
     Raises
     ------
     OSError
         When the project cannot be written.
     """
+    made = {_place(member): key for member, key in keys}
+    places = dict.fromkeys((*map(_place, asked), *made))
     project.record_run(
         run_id,
         slide_id,
         recipe_digest=recipe.digest,
         recipe=recipe.to_yaml(),
-        members=[f"{m.resolution}/{m.entry}/{m.fold}/{key}" for m, key in keys],
+        members=["/".join((*map(str, place), made.get(place, ""))) for place in places],
         slide_digest=slide_digest,
     )
 
@@ -74,44 +92,73 @@ def newest_map(
     )
 
 
+def refuse_partial(probability: ProbabilityMap, slide: Slide) -> None:
+    """Refuse a map of fewer members than its run was asked for.
+
+    Raises
+    ------
+    ValueError
+        When members are missing: the sentence counts them.
+    """
+    missing = probability.total - probability.done
+    if missing:
+        raise ValueError(
+            f"{missing} of {probability.total} member maps of slide {slide.id} are missing (its "
+            "run failed or was stopped, or kept maps reached their limit): run the ensemble "
+            "again, or take the others alone with --partial."
+        )
+
+
 def newest_members(
     project: ReviewProject, slide: Slide, *, folds: Collection[int] | None = None
 ) -> tuple[Recipe, list[tuple[Member, MemberMap]], int] | None:
     """Return recipe, members and size of the run that :func:`newest_map` mixes, or None.
 
     Members that a person switched off are not among them, and weights are those a person set,
-    unless `folds` are asked for: then it is about the networks.
+    unless `folds` are asked for: then it is about the networks. The size counts the members that
+    the run was asked for, also those that it did not finish or whose map is gone.
     """
-    newest = newest_run(project, slide)
+    newest = _newest(project, slide)
     if newest is None:
         return None
     recipe, keys = newest
     mixture = Mixture() if folds is not None else Mixture.load(project.maps, recipe)
     recipe = mixture.of(recipe)
-    on = {(m.resolution, m.entry, m.fold): m for m in mixture.members(recipe)}
-    places = [(on.get((m.resolution, m.entry, m.fold)), key) for m, key in keys]
+    on = {_place(m): m for m in mixture.members(recipe)}
+    places = [(on.get(_place(m)), key) for m, key in keys]
     chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
-    made = MapStore(project.maps).get_all(key for _, key in chosen)
-    found = [(m, one) for (m, _), (_, one) in zip(chosen, made, strict=True) if one is not None]
-    total = len(chosen) if folds is None else len(keys)
-    return (recipe, found, total) if found else None
+    stored = [(m, key) for m, key in chosen if key]
+    made = MapStore(project.maps).get_all(key for _, key in stored)
+    found = [(m, one) for (m, _), (_, one) in zip(stored, made, strict=True) if one is not None]
+    return (recipe, found, len(chosen)) if found else None
 
 
 def newest_run(
     project: ReviewProject, slide: Slide
 ) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
-    """Return recipe, members and their keys of a slide's newest run, or None.
+    """Return recipe, finished members and their keys of a slide's newest run, or None.
 
     A run on other pixels than the slide's file now holds is passed over, and so is one of which
     the store has no map at all.
     """
+    newest = _newest(project, slide)
+    if newest is None:
+        return None
+    recipe, keys = newest
+    return recipe, tuple((member, key) for member, key in keys if key)
+
+
+def _newest(
+    project: ReviewProject, slide: Slide
+) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
+    """Return a slide's newest run with every member it was asked for; no key: it did not finish."""
     digest, store = project.digest(slide), MapStore(project.maps)
     for run in reversed(project.runs(slide.id)):
         lines = [line.split("/") for line in run.members]
-        if run.slide_digest != digest or not any(key in store for *_, key in lines):
+        if run.slide_digest != digest or not any(key and key in store for *_, key in lines):
             continue
         recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
-        members = {(m.resolution, m.entry, m.fold): m for m in recipe.members()}
+        members = {_place(m): m for m in recipe.members()}
         return recipe, tuple(
             (members[int(resolution), int(entry), int(fold)], key)
             for resolution, entry, fold, key in lines
@@ -123,3 +170,7 @@ def newest_recipe(project: ReviewProject, slide_id: str) -> Recipe | None:
     """Return the recipe of a slide's newest run, or None."""
     runs = project.runs(slide_id)
     return Recipe.from_yaml(runs[-1].recipe, where="The recorded recipe") if runs else None
+
+
+def _place(member: Member) -> tuple[int, int, int]:
+    return member.resolution, member.entry, member.fold

@@ -154,5 +154,6 @@ def _follow(run: Run, project: ReviewProject) -> dict[str, str]:
                     run.recipe,
                     update.keys,
                     slide_digest=update.slide_digest,
+                    asked=update.asked,
                 )
     return failed

@@ -44,6 +44,8 @@ class Update:
         Whether this is the slide's last update.
     keys
         Every finished member with its key in the map store.
+    asked
+        Every member that the run was asked for.
     warning
         One sentence worth a person's attention, else empty: a worker with other packages.
     memory
@@ -62,6 +64,7 @@ class Update:
     error: str = ""
     finished: bool = False
     keys: tuple[tuple[Member, str], ...] = ()
+    asked: tuple[Member, ...] = ()
     warning: str = ""
     memory: tuple[int, int] | None = None
 

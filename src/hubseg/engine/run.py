@@ -302,6 +302,7 @@ class Run:
             done=progress.done,
             total=len(self.members),
             keys=progress.keys,
+            asked=self.members,
             seconds_left=self._seconds_left(),
             **facts,
         )

@@ -34,7 +34,8 @@ class RunRecord:
     recipe
         The recipe's YAML.
     members
-        Keys of the finished member maps in the store.
+        ``resolution/entry/fold/key`` of each member that was asked for; the key of its map in the
+        store is empty where it did not finish.
     """
 
     at: datetime

@@ -320,7 +320,7 @@ class ReviewProject:
         recipe_digest, recipe
             What was run: its digest and its YAML.
         members
-            One text per finished member map in the store.
+            One text per member that was asked for (:class:`hubseg.project.records.RunRecord`).
         slide_digest
             Content of the slide's file that was run on.
 

@@ -1,0 +1,75 @@
+"""A project whose member maps were put into its store by hand: no worker, no network needed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hubseg.formats.rle import encode
+from hubseg.maps import record
+from hubseg.probability import MapStore, MemberMap
+from hubseg.project import ReviewProject
+from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.slide import SlideTable
+
+SHAPE = (48, 64)
+HEAD = ("id", "organ", "data_source", "img_height", "img_width", "pixel_size", "rle")
+RECIPE = Recipe(
+    name="stored",
+    folds=(0, 1, 2, 3, 4),
+    resolutions=(
+        Resolution(
+            scale=0.5,
+            members=(Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}"),),
+        ),
+    ),
+)
+
+
+def blob(number: int = 0) -> np.ndarray:
+    """Return a member's map, 0-1, of a round thing that lies a little elsewhere in each slide."""
+    y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    return np.clip(1.4 - np.hypot(y - 20 - number, x - 30) / 14, 0, 1).astype(np.float32)
+
+
+def write_slides(folder: Path, names: Sequence[str]) -> Path:
+    """Write an image for each name into `folder`/train_images, and the train table beside it."""
+    (folder / "train_images").mkdir(parents=True)
+    rows = []
+    for number, name in enumerate(names):
+        pixels = np.full((*SHAPE, 3), 20 + number, np.uint8)
+        cv2.imwrite(str(folder / "train_images" / f"{name}.png"), pixels)
+        truth = encode(blob(number) * 255 > 100)
+        rows.append([name, "kidney", "Hubmap", *SHAPE, 0.4, truth])
+    with (folder / "train.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([HEAD, *rows])
+    return folder / "train.csv"
+
+
+def put_maps(
+    project: ReviewProject, slide_id: str, folds: Iterable[int], *, run: str = "run"
+) -> list[str]:
+    """Record a run of all five members on a slide of which only those of `folds` came back."""
+    names = [slide.id for slide in project.slides()]
+    slide = next(slide for slide in project.slides() if slide.id == slide_id)
+    keys = []
+    for member in RECIPE.members(tuple(folds)):
+        key = f"{names.index(slide_id)}{member.fold}{run.encode().hex()}"
+        MapStore(project.maps).put(key, MemberMap(blob(names.index(slide_id))))
+        keys.append((member, key))
+    digest = project.digest(slide)
+    record(project, run, slide_id, RECIPE, keys, slide_digest=digest, asked=RECIPE.members())
+    return [key for _, key in keys]
+
+
+def stored_project(folder: Path, names: Sequence[str] = ("a", "b", "c")) -> Path:
+    """Return a project of small slides, each with truth and the maps of all five members."""
+    table = write_slides(folder, names)
+    with ReviewProject.create(folder / "p.hubseg", SlideTable.open(table)) as project:
+        for name in names:
+            put_maps(project, name, RECIPE.folds)
+    return folder / "p.hubseg"
