@@ -296,9 +296,13 @@ class Reviewer:
             _, labels, stats, _ = cv2.connectedComponentsWithStats(errors.astype(np.uint8))
             for label in np.argsort(stats[1:, cv2.CC_STAT_AREA])[::-1][:3] + 1:
                 y, x = _middle(labels == label)
-                for tolerance in TOLERANCES:
-                    change = tools.wand(mask, self.values, y, x, tolerance, add=add)
-                    path = [(float(y), float(x)), (float(y - tolerance), float(x))]
+                hill = tools.hill_at(mask, self.values, y, x) if add else None
+                for by in TOLERANCES:
+                    if add:
+                        change = None if hill is None else hill.change(by - TOLERANCES[-1] / 2)
+                    else:
+                        change = tools.wand_erasing(mask, self.values, y, x, by)
+                    path = [(float(y), float(x)), (float(y - by), float(x))]
                     found += self._worth("wand", mask, change, path)
         return found
 

@@ -66,22 +66,16 @@ class BrushSizes:
         """Measure in px of the screen, or of the slide; the brush on screen stays as it is."""
         if on == self.on_screen:
             return
-        factor = 1.0 / self._slide_px if on else self._slide_px
+        shown = self._layers.px_on_screen
+        factor = shown if on else 1.0 / shown
         self._sizes = {tool: max(1, round(size * factor)) for tool, size in self._sizes.items()}
         self.on_screen = on
         self._fit()
         self.changed.emit()
 
-    @property
-    def _slide_px(self) -> float:
-        """Slide px to one screen px, as the slide is shown now."""
-        mask = self._layers.mask_layer
-        scale = 1.0 if mask is None else float(mask.scale[-1])
-        return 1.0 / max(float(self._camera.zoom) * scale, 1e-6)
-
     def _fit(self, _: Any = None) -> None:
         """Give the layer the size that holds now."""
-        size = self.size * (self._slide_px if self.on_screen else 1.0)
+        size = self.size / (self._layers.px_on_screen if self.on_screen else 1.0)
         self._setting = True
         self._layers.set_brush_size(min(max(1, round(size)), _LARGEST))
         self._setting = False
@@ -95,7 +89,7 @@ class BrushSizes:
             self._tool = tool
             self._fit()
         elif tool in self._sizes:
-            size = self._layers.brush_size / (self._slide_px if self.on_screen else 1.0)
+            size = self._layers.brush_size * (self._layers.px_on_screen if self.on_screen else 1.0)
             self._sizes[tool] = max(1, round(size))
 
     def close(self) -> None:

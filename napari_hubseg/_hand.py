@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.session import ReviewSession
-    from hubseg.tools import Change
+    from hubseg.tools import Change, Hill
     from napari_hubseg._background import Background
     from napari_hubseg._layers import LayerBinding
 
@@ -36,11 +36,12 @@ _NOTHING = {
     "lasso": "Draw around something: press, go around it, let go.",
     "lasso_erase": "Draw around something: press, go around it, let go.",
     "redraw": "That line replaces no outline: begin and end it at the edge of an object.",
-    "wand": "There is nothing to add there: press on a brighter place of the map, or drag up.",
+    "wand": "All that the map shows there is in the mask: drag up for more.",
     "split": "That object has one peak only: it cannot be split there.",
     "merge": "Press on one object and let go on another one that nothing else stands between.",
     "fill": "There is no hole: click inside one, or an object that has one.",
 }
+_FLAT = "The map sees nothing here: use lasso (Shift+L), and draw around it."
 
 
 @dataclass
@@ -50,13 +51,22 @@ class _Press:
     tool: str
     path: list[tuple[float, float]]  # (row, column), px of the slide
     start: tuple[float, float]  # screen px
+    px: float = 1.0  # of the slide, to one px of the screen
     up: float = 0.0  # screen px from the start, upwards
     far: float = 0.0  # screen px from the start
     asked: int = 0
     answered: int = 0
     ended: bool = False
     change: Change | None = None
-    first: dict[str, float] = field(default_factory=dict)  # what was found once, at the press
+    hill: list[Hill | None] = field(default_factory=list)  # of the wand: found once, at the press
+
+    @property
+    def nothing(self) -> str:
+        """What to say where it changes nothing."""
+        if self.hill == [None]:
+            return _FLAT
+        known = "There is no object under the pointer, or nothing of it would change."
+        return _NOTHING.get(self.tool, known)
 
 
 class ToolHand:
@@ -148,7 +158,8 @@ class ToolHand:
         if not self._own or self._held or event.button != 1 or self._session.mask is None:
             return
         self._forget()
-        press = _Press(self._own, [self._place(event)], tuple(event.pos))
+        at, shown = self._place(event), self._layers.px_on_screen
+        press = _Press(self._own, [at], tuple(event.pos), 1 / shown)
         self._press = press
         self._ask(press)
         yield
@@ -219,8 +230,7 @@ class ToolHand:
         if press.change is not None:
             self._session.put(press.change)
         else:
-            nothing = "There is no object under the pointer, or nothing of it would change."
-            self.told.emit(_NOTHING.get(press.tool, nothing))
+            self.told.emit(press.nothing)
 
     def _forget(self, _: object = None) -> None:
         if self._press is not None:
@@ -266,12 +276,10 @@ def _work(
         if press.tool == "edge":
             level = min(255.0, max(0.0, threshold - up))
             return tools.local_threshold(mask, values, row, column, level)
-        if "tolerance" not in press.first:
-            inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
-            snapped = tools.snapped_tolerance(values, row, column) if inside else 0.0
-            press.first["tolerance"] = snapped
-        tolerance = max(0.0, press.first["tolerance"] + up / 2)
-        return tools.wand(mask, values, row, column, tolerance, add=True)
+        if not press.hill:
+            press.hill.append(tools.hill_at(mask, values, row, column))
+        hill = press.hill[0]
+        return None if hill is None else hill.change(up, step=press.px)
 
     def split() -> Change | None:
         if split_by == "probability":

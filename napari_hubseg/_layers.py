@@ -118,6 +118,13 @@ class LayerBinding:
         mask = self._stack.get("mask")
         return int(mask.brush_size) if mask is not None else 20
 
+    @property
+    def px_on_screen(self) -> float:
+        """How many px of the screen one px of the slide takes, as it is shown now."""
+        mask = self._stack.get("mask")
+        scale = 1.0 if mask is None else float(mask.scale[-1])
+        return max(float(camera(self._viewer).zoom) * scale, 1e-6)
+
     def take_tool(self, tool: str) -> None:
         """Put a tool into the person's hand and select the mask, where it works."""
         self._restore()

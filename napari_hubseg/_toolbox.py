@@ -54,7 +54,7 @@ TOOLBOX = (
     Tool("lasso", "lasso +", "Shift-L", "Draw around what to add."),
     Tool("lasso_erase", "lasso −", "Shift-E", "Draw around what to take away."),
     Tool("redraw", "redraw", "Shift-O", "Draw a line along an outline: it takes its place."),
-    Tool("wand", "wand", "Shift-U", "Press on what to add; drag up for more, down for less."),
+    Tool("wand", "wand", "Shift-U", "Press in its middle; drag up for more, down for less."),
     Tool("drop", "drop", "Shift-D", "Click or strike through what shall go."),
     Tool("keep", "keep", "Shift-K", "Click or strike through what shall stay."),
     Tool("fill", "fill holes", "Shift-H", "Click a hole, or an object that has some.", drags=False),

@@ -63,7 +63,7 @@ class Tools(DeskCore):
         self.take_tool("redraw")
 
     def take_wand(self) -> None:
-        """Take the tool: press on what to add; drag up for more, down for less."""
+        """Take the tool: press in its middle; drag up for more, down for less."""
         self.take_tool("wand")
 
     def take_drop(self) -> None:

@@ -55,7 +55,8 @@ OBJECT_TOOLS: dict[str, Callable[[Mask, np.ndarray, int, int, float], Change | N
     "local threshold": lambda m, v, y, x, a: tools.local_threshold(m, v, y, x, 255 * a),
     "split by distance": lambda m, v, y, x, a: tools.split(m, v, y, x, parts=2 + int(3 * a)),
     "split by map": lambda m, v, y, x, a: tools.split(m, v, y, x, by="probability"),
-    "wand, erasing": lambda m, v, y, x, a: tools.wand(m, v, y, x, 60 * a, add=False),
+    "wand": lambda m, v, y, x, a: tools.wand(m, v, y, x, 120 * a - 40),
+    "wand, erasing": lambda m, v, y, x, a: tools.wand_erasing(m, v, y, x, 60 * a),
 }
 OBJECT_TOOLS["redraw"] = lambda m, v, y, x, a: tools.redraw(
     m, [(y, x), (y + 90 * a - 45, x + 60), (y + 40, x + 30 * a)]
@@ -344,21 +345,6 @@ def test_a_line_replaces_the_outline_that_it_runs_along() -> None:
     expected = np.zeros(SHAPE, np.bool_)
     expected[45:96, 60:119] = True
     assert np.count_nonzero(whole.over(mask) != expected) <= 10
-
-
-def test_the_wand_takes_what_is_as_probable_and_snaps_to_the_steepest_edge() -> None:
-    away = tools_distance(disc(70, 90, 1))
-    values = np.where(away <= 25, 120 - 0.5 * away, 20 - 0.05 * away).astype(np.float32)
-    nothing = np.zeros(SHAPE, np.bool_)
-    tolerance = tools.snapped_tolerance(values, 70, 90)
-    change = tools.wand(nothing, values, 70, 90, tolerance, add=True)
-    assert change is not None
-    assert np.array_equal(change.over(nothing), away <= 25)
-    narrow = tools.wand(nothing, values, 70, 90, 6, add=True)
-    assert narrow is not None
-    assert 0 < narrow.over(nothing).sum() < change.over(nothing).sum()
-    assert tools.wand(change.over(nothing), values, 70, 90, 6, add=True) is None
-    assert tools.wand(nothing, values, 70, 90, 6, add=False) is None
 
 
 def test_a_stroke_is_the_disc_along_its_path_and_an_outline_its_inside() -> None:

@@ -216,6 +216,23 @@ def test_beside_everything_a_tool_says_what_to_do(bench: Bench) -> None:
     assert len(bench.session.project.entries()) == rows
 
 
+def test_the_wand_takes_no_neighbour_and_nothing_where_the_map_is_flat(bench: Bench) -> None:
+    bench.take("drop")
+    bench.mouse.click(bench.at(LEFT))
+    bench.settle()
+    before, rows = bench.session.mask.copy(), len(bench.session.project.entries())
+    bench.take("wand")
+    bench.drag(bench.at((290, 20)), bench.at((290, 20), 4), bench.at((290, 20), 8))
+    assert "sees nothing here: use lasso" in bench.dock.message.sentence.text()
+    assert np.array_equal(bench.session.mask, before)
+    assert len(bench.session.project.entries()) == rows
+    bench.drag(bench.at(LEFT), bench.at(LEFT, 60), bench.at(LEFT, 160))
+    assert bench.count == 3, "the neighbour that is in the mask stays an object of its own"
+    after = bench.session.mask
+    assert after[150, 110 - 38]
+    assert np.array_equal(after[:, 205:], before[:, 205:])
+
+
 def test_a_bucket_is_one_gesture_over_the_whole_slide(bench: Bench) -> None:
     panel = bench.dock.correct
     panel.under.setValue(400)

@@ -10,16 +10,18 @@ An object is what hangs together over edges and corners, a hole what hangs toget
 
 from hubseg.tools.bucket import drop_small, fill_small
 from hubseg.tools.change import Change
+from hubseg.tools.hill import Hill, hill_at
 from hubseg.tools.outline import outlined, painted
 from hubseg.tools.parts import merge, split
 from hubseg.tools.piece import Piece, object_at
 from hubseg.tools.redraw import redraw
 from hubseg.tools.reshape import drop, fill_holes, grow, keep, local_threshold, smooth
 from hubseg.tools.several import along
-from hubseg.tools.wand import snapped_tolerance, wand
+from hubseg.tools.wand import wand, wand_erasing
 
 __all__ = [
     "Change",
+    "Hill",
     "Piece",
     "along",
     "drop",
@@ -27,6 +29,7 @@ __all__ = [
     "fill_holes",
     "fill_small",
     "grow",
+    "hill_at",
     "keep",
     "local_threshold",
     "merge",
@@ -35,7 +38,7 @@ __all__ = [
     "painted",
     "redraw",
     "smooth",
-    "snapped_tolerance",
     "split",
     "wand",
+    "wand_erasing",
 ]

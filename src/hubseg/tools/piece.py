@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hubseg.gesture import Window
 
-__all__ = ["Ground", "Piece", "grown", "object_at", "whole"]
+__all__ = ["Ground", "Piece", "connected", "grown", "object_at", "whole"]
 
 _FIRST_LOOK = 192  # px on each side of a click; doubled while the object goes on
 _APART = 2.0  # px to another object that keep the two from touching, also over a corner
@@ -146,6 +146,14 @@ def components(inside: NDArray[np.bool_], connectivity: int = 8) -> NDArray[np.i
     """Return the number of each px's component, int32 (h, w); 0 outside."""
     pixels = np.ascontiguousarray(inside).view(np.uint8)
     return np.asarray(cv2.connectedComponents(pixels, connectivity=connectivity)[1], np.int32)
+
+
+def connected(inside: NDArray[np.bool_], place: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return what hangs together with a px (row, column), bool (h, w), that px included."""
+    pixels = inside.astype(np.uint8)
+    pixels[place] = 1
+    cv2.floodFill(pixels, None, (place[1], place[0]), 2, flags=8)
+    return np.asarray(pixels == 2, np.bool_)
 
 
 def touching(inside: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
