@@ -59,9 +59,11 @@ def _check(
     from hubseg.recipe.files import ENDINGS
 
     rows, wrong, missing = [], {}, []
+    notes: dict[str, None] = {}
     for member in members:
         path = find_checkpoint(member.checkpoint, where)
-        fits = "" if path is None else _misfit(recipe, member, path)
+        fits, said = ("", ()) if path is None else _looked_at(recipe, member, path)
+        notes |= dict.fromkeys(said)
         if path is None:
             missing.append(member.checkpoint)
         elif fits:
@@ -84,12 +86,14 @@ def _check(
         "fit": good,
         "missing": missing,
         "wrong": wrong,
+        "notes": list(notes),
         "members": rows,
     }
     width = shutil.get_terminal_size().columns
     cells = [["" if cell is None else cell for cell in row.values()] for row in rows]
     lines = [line[:width] for line in table(list(rows[0]), cells)]
     lines.append(f"{len(rows) - len(missing)} of {len(rows)} found, {good} fit.")
+    lines += notes
     if missing:
         endings = ", ".join(filter(None, ENDINGS))
         folders = ", ".join(map(str, where)) or "no folder: name one with --weights"
@@ -99,17 +103,14 @@ def _check(
     return 0 if good == len(rows) else 3 if good else 1
 
 
-def _misfit(recipe: Recipe, member: Member, path: Path) -> str:
-    """Return why a file does not fit its member; empty when it does."""
-    from hubseg.inference import Tiling
-    from hubseg.network import check, read_checkpoint
+def _looked_at(recipe: Recipe, member: Member, path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return why a member's file cannot be used, or "", and what there is to say of it."""
+    from hubseg.inference import check_member
 
-    size = recipe.resolutions[member.resolution].size or Tiling().side
     try:
-        check(member.network, size, read_checkpoint(path))
-    except (ValueError, ModuleNotFoundError) as error:
-        return str(error)
-    return ""
+        return "", check_member(recipe, member, path)
+    except (OSError, ValueError, ModuleNotFoundError) as error:
+        return str(error), ()
 
 
 # ---- onnx ---------------------------------------------------------------------------------------

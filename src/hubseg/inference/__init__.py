@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hubseg.inference.device import choose_device, choose_devices, choose_precision
 from hubseg.inference.ensemble import predict
-from hubseg.inference.member import load_member, open_pixels, predict_member
+from hubseg.inference.member import check_member, load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
 from hubseg.inference.scene import Scene, input_size, normalise, resize_pixels, see
 from hubseg.inference.shelf import Order, Shelf
@@ -16,6 +16,7 @@ __all__ = [
     "Scene",
     "Shelf",
     "Tiling",
+    "check_member",
     "choose_device",
     "choose_devices",
     "choose_precision",

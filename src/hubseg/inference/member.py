@@ -15,7 +15,15 @@ from hubseg.inference.device import choose_precision
 from hubseg.inference.passes import Answer, Footing, Passes
 from hubseg.inference.scene import LARGEST, Scene, see
 from hubseg.inference.tiling import Tiling
-from hubseg.network import build, fold, is_sized, load_into, read_checkpoint
+from hubseg.network import (
+    build,
+    check_checkpoint,
+    fold,
+    is_sized,
+    load_into,
+    read_checkpoint,
+    shapes,
+)
 from hubseg.probability import MemberMap
 from hubseg.tta import views
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["load_member", "open_pixels", "predict_member"]
+__all__ = ["check_member", "load_member", "open_pixels", "predict_member"]
 
 _TILING = Tiling()
 
@@ -37,6 +45,30 @@ _TILING = Tiling()
 def open_pixels(slide: Slide) -> NDArray[np.uint8] | Slide:
     """Return a slide's pixels, or the slide itself where they are too many to hold in memory."""
     return slide.read() if slide.height * slide.width <= LARGEST else slide
+
+
+def check_member(
+    recipe: Recipe, member: Member, path: Path, *, tiling: Tiling = _TILING
+) -> tuple[str, ...]:
+    """Look whether a run can use a member's checkpoint, before any slide; nothing is built for it.
+
+    Reads the file once. Networks of one kind and size are measured once.
+
+    Returns
+    -------
+    What was taken off or passed over in the file: sentences that name it; most files have none.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the run would refuse it: one sentence with the file and the reason.
+    ModuleNotFoundError
+        When the network is of a kind that is not installed.
+    """
+    size = recipe.resolutions[member.resolution].size or tiling.side
+    return check_checkpoint(path, shapes(member.network, size))
 
 
 def load_member(

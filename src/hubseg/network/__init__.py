@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from hubseg.network.checkpoint import Checkpoint, fit, load_into, read_checkpoint
-from hubseg.network.cost import Cost, check, cost
+from hubseg.network.checkpoint import (
+    Checkpoint,
+    check_checkpoint,
+    fit,
+    load_into,
+    read_checkpoint,
+)
+from hubseg.network.cost import Cost, cost, shapes
 from hubseg.network.families import build, is_sized
 from hubseg.network.folding import fold
 from hubseg.network.unet import Prediction, TimmUnet
@@ -14,11 +20,12 @@ __all__ = [
     "Prediction",
     "TimmUnet",
     "build",
-    "check",
+    "check_checkpoint",
     "cost",
     "fit",
     "fold",
     "is_sized",
     "load_into",
     "read_checkpoint",
+    "shapes",
 ]

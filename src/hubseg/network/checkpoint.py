@@ -1,50 +1,77 @@
 """Checkpoints that load safely and whole, or not at all.
 
-Responsible for reading files without ever unpickling more than tensors and the NumPy scalar the
-published files hold, for the spellings of their keys, and for saying what does not fit. Does not
-know how a network is made.
+Responsible for reading files without ever unpickling more than tensors and NumPy's scalars, for
+saying what was passed over, and for refusing what does not fit or holds no numbers. Does not know
+how a network is made.
 """
 
 from __future__ import annotations
 
 import pickle
+import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Checkpoint", "fit", "fitting", "load_into", "read_checkpoint"]
+from hubseg.network.spelling import find_tensors, strip_prefixes
+from hubseg.recipe.file_format import checkpoint_format
+from hubseg.recipe.scores import epoch_of, score_of
+
+__all__ = ["Checkpoint", "check_checkpoint", "fit", "fitting", "load_into", "read_checkpoint"]
 
 # NumPy 2 and NumPy 1 spell the scalar's constructor differently; published files hold NumPy 1's.
 _SCALAR = np._core.multiarray.scalar  # type: ignore[attr-defined]
+_NUMBERS = "?bhilqBHILQefd"  # the letters of NumPy's dtypes of plain numbers
 _SAFE = [
     _SCALAR,
     (_SCALAR, "numpy.core.multiarray.scalar"),
     np.dtype,
-    np.dtypes.Float64DType,
+    *dict.fromkeys(type(np.dtype(letter)) for letter in _NUMBERS),
 ]
+
+# What torch.load raises of damaged files, beside the refusal of a pickle that asks for more.
+_DAMAGED = (
+    *(RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError),
+    *(AssertionError, ImportError, OverflowError, MemoryError, struct.error, zipfile.BadZipFile),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A file's tensors, and what it says of itself."""
+    """A file's tensors, and what it says of itself.
+
+    Attributes
+    ----------
+    path
+        The file.
+    state
+        Its tensors by name, known prefixes taken off.
+    epoch, best_score
+        As the file says; None where it does not, or says something else than a number.
+    notes
+        What was taken off, or passed over; each a sentence that names the file.
+    """
 
     path: Path
     state: Mapping[str, Tensor]
     epoch: int | None = None
     best_score: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint: published (no extension), `.pth`, or `.safetensors`.
+    """Read a checkpoint of torch or safetensors; its content tells which, and not its name.
 
-    Only tensors, plain containers and NumPy's float64 scalar are unpickled; a file that asks for
-    anything else is refused before anything in it runs.
+    Only tensors, plain containers and NumPy's scalars are unpickled; a file that asks for anything
+    else is refused before anything in it runs.
 
     Raises
     ------
@@ -54,69 +81,121 @@ def read_checkpoint(path: Path) -> Checkpoint:
         When the file is damaged, is no checkpoint, or asks for code to be run.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Checkpoint {path.name} was not found in {path.parent}: name the folder that holds it."
-        )
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
+    read = _read_safetensors if checkpoint_format(path) == "safetensors" else _read_torch
+    return _checkpoint(path, read(path))
+
+
+def _read_torch(path: Path) -> object:
+    # mapped, tensors are read where they are needed, once; torch.load goes by the ending of a path
+    mapped = zipfile.is_zipfile(path) and path.suffix != ".safetensors"
     try:
-        with torch.serialization.safe_globals(_SAFE), warnings.catch_warnings():
+        with (
+            path.open("rb") as file,
+            torch.serialization.safe_globals(_SAFE),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore", UserWarning)  # of old pickle protocols: read or refused
-            content = torch.load(
-                path,
-                map_location="cpu",
-                weights_only=True,
-                mmap=zipfile.is_zipfile(path),  # tensors are read where they are needed, once
-            )
+            given: Any = path if mapped else file
+            return torch.load(given, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL (\S+)|got <class '([^']+)'>", str(error))
+        what = f"({asked[1] or asked[2]}) " if asked else ""
         raise ValueError(
-            f"Checkpoint {path} holds more than tensors and was refused unread: get it from a "
-            f"source you trust as safetensors ({str(error).splitlines()[0]})."
+            f"Checkpoint {path} holds more than tensors {what}and was refused unread: save the "
+            "network's state_dict() alone, or get it as safetensors from a source you trust."
         ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+    except _DAMAGED as error:
         raise ValueError(
-            f"Checkpoint {path} is damaged or not a torch checkpoint; copy it again "
-            f"({str(error).splitlines()[0] if str(error) else type(error).__name__})."
+            f"Checkpoint {path} is damaged: download or copy it again "
+            f"({str(error).splitlines()[0][:200] if str(error) else type(error).__name__})."
         ) from error
-    return _checkpoint(path, content)
 
 
-def _read_safetensors(path: Path) -> Checkpoint:
+def _read_safetensors(path: Path) -> object:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="pt") as stored:
-            said = stored.metadata() or {}
+            said: dict[str, Any] = stored.metadata() or {}
             state = {key: stored.get_tensor(key) for key in stored.keys()}
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, *_DAMAGED) as error:
         raise ValueError(
-            f"Checkpoint {path} is damaged or not safetensors; copy it again ({error})."
+            f"Checkpoint {path} is damaged: download or copy it again "
+            f"({str(error).splitlines()[0][:200] if str(error) else type(error).__name__})."
         ) from error
-    return _checkpoint(
-        path,
-        {
-            "state_dict": state,
-            "epoch": int(said["epoch"]) if "epoch" in said else None,
-            "best_score": float(said["best_score"]) if "best_score" in said else None,
-        },
-    )
+    return {"state_dict": state, "epoch": said.get("epoch"), "best_score": said.get("best_score")}
 
 
 def _checkpoint(path: Path, content: object) -> Checkpoint:
-    if not isinstance(content, Mapping):
+    tensors, notes = find_tensors(content)
+    if tensors is None or not isinstance(content, Mapping):
         raise ValueError(f"Checkpoint {path} holds no table of tensors: it is not a checkpoint.")
-    state = content.get("state_dict", content)
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"Checkpoint {path} holds no table of tensors: it is not a checkpoint.")
-    prefix = "module."
-    epoch, score = content.get("epoch"), content.get("best_score")
-    return Checkpoint(
-        path=path,
-        state={str(key).removeprefix(prefix): tensor for key, tensor in state.items()},
-        epoch=None if epoch is None else int(epoch),
-        best_score=None if score is None else float(score),
+    try:
+        state, more = strip_prefixes(tensors)
+    except ValueError as error:
+        raise ValueError(f"Checkpoint {path} {error}.") from error
+    told = content.get("epoch"), content.get("best_score")
+    epoch, score = epoch_of(told[0]), score_of(told[1])
+    passed_over = (
+        f"its {name} is {_short(value)} and was ignored"
+        for name, value, read in zip(("epoch", "best_score"), told, (epoch, score), strict=True)
+        if value is not None and read is None
     )
+    said = (*notes, *more, *passed_over)
+    return Checkpoint(path, state, epoch, score, tuple(f"{path.name}: {note}." for note in said))
+
+
+def _short(value: object) -> str:
+    """Say in a few words what stands where a number should: text as it is, else its kind."""
+    plain = isinstance(value, str | int | float)
+    return repr(value)[:40] if plain else f"of the kind {type(value).__name__}"
+
+
+def check_checkpoint(path: Path, wanted: Mapping[str, torch.Size] | None = None) -> tuple[str, ...]:
+    """Read a checkpoint as a run would, build nothing, and return the notes there are on it.
+
+    Parameters
+    ----------
+    wanted
+        The shape of every tensor of the network, by key; None where they are not compared.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the run would refuse it: what it is instead, what does not fit, or which tensor holds
+        NaN or infinity.
+    """
+    checkpoint = read_checkpoint(path)
+    if wanted is not None:
+        fitting(wanted, checkpoint)
+    else:
+        _look_at_numbers(checkpoint)
+    return checkpoint.notes
+
+
+def _look_at_numbers(checkpoint: Checkpoint) -> None:
+    """Refuse NaN and infinity, which would make every map of the network nothing.
+
+    Raises
+    ------
+    ValueError
+        When a tensor holds one; the first is named, with its count.
+    """
+    for name, tensor in checkpoint.state.items():
+        if not tensor.is_floating_point() or tensor.numel() == 0:
+            continue
+        # a sum passes NaN and infinity on, and needs no second tensor; it may overflow by itself
+        if torch.isfinite(tensor.sum(dtype=torch.float32)):
+            continue
+        wrong = int((~torch.isfinite(tensor)).sum())
+        if wrong:
+            what = "NaN" if torch.isnan(tensor).any() else "infinity"
+            raise ValueError(
+                f"Checkpoint {checkpoint.path} holds {what} in {name} ({wrong} of "
+                f"{tensor.numel()} values): its training went wrong, take an earlier one."
+            )
 
 
 def _respelled(state: Mapping[str, Tensor], change: Callable[[str], str]) -> dict[str, Tensor]:
@@ -173,7 +252,8 @@ def load_into(network: nn.Module, checkpoint: Checkpoint) -> None:
     Raises
     ------
     ValueError
-        When keys are missing, unexpected or of another shape; the message names them.
+        When keys are missing, unexpected or of another shape, or a tensor holds NaN or infinity;
+        the message names them.
     """
     wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
     network.load_state_dict(fitting(wanted, checkpoint), strict=True)
@@ -190,7 +270,8 @@ def fitting(wanted: Mapping[str, torch.Size], checkpoint: Checkpoint) -> dict[st
     Raises
     ------
     ValueError
-        When keys are missing, unexpected or of another shape; the message names them.
+        When keys are missing, unexpected or of another shape, or a tensor holds NaN or infinity;
+        the message names them.
     """
     state, problems = fit(wanted, checkpoint)
     said = [f"{len(keys)} {what} ({_some(keys)})" for what, keys in problems.items() if keys]
@@ -199,6 +280,7 @@ def fitting(wanted: Mapping[str, torch.Size], checkpoint: Checkpoint) -> dict[st
             f"Checkpoint {checkpoint.path} does not fit the network: {'; '.join(said)}. "
             "Check the recipe's encoder for this file."
         )
+    _look_at_numbers(checkpoint)
     return state
 
 

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hubseg.network.checkpoint import fitting
 from hubseg.network.families import build, is_sized
 from hubseg.network.folding import on_meta
 
 if TYPE_CHECKING:
-    from hubseg.network.checkpoint import Checkpoint
     from hubseg.recipe import NetworkSpec
 
-__all__ = ["Cost", "check", "cost", "shapes"]
+__all__ = ["Cost", "cost", "shapes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def _empty(spec: NetworkSpec, size: int) -> nn.Module:
         return build(spec, size=sized)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)  # networks of a recipe, each at its size
 def _shapes(spec: str, size: int) -> dict[str, torch.Size]:
     from hubseg.recipe import NetworkSpec
 
@@ -77,17 +75,6 @@ def _shapes(spec: str, size: int) -> dict[str, torch.Size]:
 def shapes(spec: NetworkSpec, size: int) -> dict[str, torch.Size]:
     """Return the shape of every tensor of a network's checkpoint, by key."""
     return _shapes(spec.model_dump_json(), size)
-
-
-def check(spec: NetworkSpec, size: int, checkpoint: Checkpoint) -> None:
-    """Compare a checkpoint with the network of `spec` without loading either.
-
-    Raises
-    ------
-    ValueError
-        When keys are missing, unexpected or of another shape; the message names them.
-    """
-    fitting(shapes(spec, size), checkpoint)
 
 
 def cost(spec: NetworkSpec, size: int) -> Cost:

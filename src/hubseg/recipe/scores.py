@@ -1,28 +1,30 @@
 """What checkpoints scored, read without torch and without running anything in them.
 
 Responsible for `weight: best_score`: finding the score in a file's own words and writing it into
-the recipe. Skips the tensors: a file of 800 MB takes a millisecond. Does not know networks.
+the recipe; and for what counts as an epoch or a score at all. Skips the tensors: a file of 800 MB
+takes a millisecond. Does not know networks.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import pickle
 import struct
 import zipfile
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hubseg.recipe.file_format import LONGEST_HEADER, checkpoint_format
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from hubseg.recipe.core import Recipe
 
-__all__ = ["best_score", "with_scores"]
-
-_LONGEST_HEADER = 100 << 20  # bytes; safetensors allows no longer one
+__all__ = ["best_score", "epoch_of", "score_of", "with_scores"]
 
 
 def with_scores(recipe: Recipe, files: Mapping[str, Path]) -> Recipe:
@@ -48,6 +50,8 @@ def with_scores(recipe: Recipe, files: Mapping[str, Path]) -> Recipe:
                 if name not in files:
                     continue
                 score = best_score(files[name])
+                if score is None:
+                    checkpoint_format(files[name])  # it may be no checkpoint at all: said as such
                 if score is None or not score > 0:
                     raise ValueError(
                         f"Checkpoint {files[name]} says no best_score above 0, which the recipe "
@@ -55,6 +59,33 @@ def with_scores(recipe: Recipe, files: Mapping[str, Path]) -> Recipe:
                     )
                 scores[name] = score
     return recipe.weighed(scores)
+
+
+def score_of(value: object) -> float | None:
+    """Return a checkpoint's score: a finite number, also in words; None for anything else."""
+    number = _number(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def epoch_of(value: object) -> int | None:
+    """Return a checkpoint's epoch: a whole number, also in words; None for anything else."""
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def _number(value: object) -> float | None:
+    try:  # a scalar of NumPy or torch; one with several values has no item
+        plain = value.item() if hasattr(value, "item") else value
+        if isinstance(plain, int | float | str) and not isinstance(plain, bool):
+            return float(plain)
+    except (ValueError, TypeError, RuntimeError, OverflowError):
+        pass
+    return None
 
 
 def best_score(path: Path) -> float | None:
@@ -67,18 +98,23 @@ def best_score(path: Path) -> float | None:
     """
     with path.open("rb") as file:
         try:
-            content = _safetensors(file) if path.suffix == ".safetensors" else _torch(file)
-            score = content.get("best_score")
-            return None if score is None else float(score)
-        except (ValueError, TypeError, KeyError, EOFError, struct.error, AttributeError):
+            read = _safetensors if checkpoint_format(path) == "safetensors" else _torch
+            content = read(file)
+        except _NOT_READ:
             return None
-        except (pickle.UnpicklingError, zipfile.BadZipFile, IndexError):
-            return None
+    return score_of(content.get("best_score")) if isinstance(content, Mapping) else None
+
+
+_NOT_READ = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, StopIteration),
+    *(OSError, OverflowError, MemoryError, RecursionError, NotImplementedError),
+    *(struct.error, pickle.UnpicklingError, zipfile.BadZipFile),
+)  # of a damaged file: a pickle's words may ask for anything
 
 
 def _safetensors(file: Any) -> Mapping[str, Any]:
     (length,) = struct.unpack("<Q", file.read(8))
-    if length > _LONGEST_HEADER:
+    if length > LONGEST_HEADER:
         raise ValueError("the header is longer than the format allows")
     told: Mapping[str, Any] = json.loads(file.read(length)).get("__metadata__", {})
     return told
@@ -98,14 +134,16 @@ def _torch(file: Any) -> Any:
 class _Words(pickle.Unpickler):
     """Reads plain values only: whatever else a file asks for becomes inert, and nothing is called.
 
-    NumPy's float64 scalar, which published files hold, is taken from its eight bytes.
+    NumPy's scalars, which published files hold, are taken from their bytes.
     """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module in {"numpy.core.multiarray", "numpy._core.multiarray"} and name == "scalar":
-            return _float64
+            return _scalar
+        if (module, name) == ("numpy", "dtype"):
+            return _Dtype
         if (module, name) == ("_codecs", "encode"):
             return _bytes  # how the pickles of torch.save spell bytes
         return _Inert
@@ -130,6 +168,24 @@ def _bytes(text: str, _: str) -> bytes:
     return text.encode("latin1")
 
 
-def _float64(_: Any, stored: bytes) -> float:
-    (value,) = struct.unpack("<d", stored)
+class _Dtype:
+    """Stands for NumPy's dtype of a scalar: its letter and size, such as f8, and its byte order."""
+
+    def __init__(self, name: str, *_: Any) -> None:
+        self.name, self.order = str(name), "<"
+
+    def __setstate__(self, state: Any) -> None:
+        self.order = ">" if state[1] == ">" else "<"
+
+
+# NumPy's name of a scalar's dtype -> struct's letter
+_LETTERS = {
+    **{"f2": "e", "f4": "f", "f8": "d"},
+    **{"i1": "b", "i2": "h", "i4": "i", "i8": "q"},
+    **{"u1": "B", "u2": "H", "u4": "I", "u8": "Q"},
+}
+
+
+def _scalar(dtype: _Dtype, stored: bytes) -> float:
+    (value,) = struct.unpack(dtype.order + _LETTERS[dtype.name], stored)
     return float(value)
