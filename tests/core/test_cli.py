@@ -97,6 +97,26 @@ def test_the_recipes_thresholds_hold_until_a_person_sets_one(
     assert {mask["threshold"] for mask in answer["masks"]} == {120.0}
 
 
+def test_of_two_files_of_one_name_the_new_one_is_run(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Also in another size, and when a file was written over: its map is that of its content."""
+    arguments = predict(made)
+    arguments[arguments.index("--project") + 1] = str(tmp_path / "own.hubseg")
+    for folder, shape in (("C", SHAPE), ("D", SHAPE), ("E", (64, 64)), ("E", (32, 64))):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        pixels = np.random.default_rng(len(folder)).integers(0, 255, (*shape, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / folder / "tile.png"), pixels + ord(folder))
+        arguments[1] = str(tmp_path / folder)
+        told = said(capsys, *arguments)
+        assert (told["slides"], told["failed"]) == (1, {})
+        assert told["computed"] == 2
+    assert told["ids"] == {"tile": "E_tile"}
+    with ReviewProject.open(tmp_path / "own.hubseg") as project:
+        sizes = {slide.id: newest_map(project, slide).values.shape for slide in project.slides()}
+    assert sizes == {"tile": SHAPE, "D_tile": SHAPE, "E_tile": (32, 64)}
+
+
 def test_a_missing_image_is_listed_and_the_rest_is_done(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -114,7 +114,7 @@ class TestSlides:
         write_slide(tiles / "train_images" / "gone.tiff")
         table = SlideTable.open(tiles / "train.csv")
         changed = tuple(replace(s, organ=Organ.SPLEEN) for s in table.slides)
-        assert project.add(replace(table, slides=changed, truth={})) == ("gone",)
+        assert project.add(replace(table, slides=changed, truth={})).new == ("gone",)
         assert [s.organ for s in project.slides()] == [Organ.SPLEEN] * 3
         assert project.truth("one") == "1 3"
 

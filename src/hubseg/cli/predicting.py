@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import argparse
 
     from hubseg.engine import Run
-    from hubseg.project import ReviewProject
+    from hubseg.project import Added, ReviewProject
     from hubseg.recipe import Recipe
-    from hubseg.slide import SlideTable
+    from hubseg.slide import Slide, SlideTable
 
 __all__ = ["add_to"]
 
@@ -57,24 +57,33 @@ def add_ensemble(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folds", type=folds, help="such as 0,1; default: all")
 
 
-def open_or_create(path: Path, slides: SlideTable) -> ReviewProject:
+def open_or_create(path: Path, slides: SlideTable) -> tuple[ReviewProject, Added]:
     """Open a project and add the slides, or make it of them.
+
+    Returns
+    -------
+    ReviewProject
+        The project.
+    Added
+        What each slide is called there.
 
     Raises
     ------
     OSError
         When another program writes in it.
     """
-    from hubseg.project import ReviewProject
+    from hubseg.project import Added, ReviewProject
 
     if not ReviewProject.exists(path):
-        return ReviewProject.create(path, slides)
+        return ReviewProject.create(path, slides), Added.as_named(slides)
     project = ReviewProject.open(path)
-    if project.read_only:
+    try:
+        if project.read_only:
+            raise PermissionError(project.why_read_only)
+        return project, project.add(slides)
+    except BaseException:
         project.close()
-        raise PermissionError(project.why_read_only)
-    project.add(slides)
-    return project
+        raise
 
 
 def _predict(given: argparse.Namespace) -> int:
@@ -85,7 +94,8 @@ def _predict(given: argparse.Namespace) -> int:
 
     recipe = Recipe.load(given.recipe)
     slides = SlideTable.open(given.slides, images=given.images)
-    with open_or_create(given.project, slides) as project:
+    project, added = open_or_create(given.project, slides)
+    with project:
         engine = Engine(
             project.maps,
             device=given.device,
@@ -94,16 +104,16 @@ def _predict(given: argparse.Namespace) -> int:
             compiled=given.compiled,
         )
         try:
-            chosen = {slide.id for slide in slides.slides}
+            present, failed = _as_they_are(project, added)
             run = engine.run(
-                [slide for slide in project.slides() if slide.id in chosen],
+                present,
                 recipe,
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
                 watched=lambda slide_id: False,
             )
             adopt_thresholds(project, recipe)
-            failed = _follow(run, project)
+            failed.update(_follow(run, project))
         finally:
             engine.unload()
     failed = {**slides.missing, **failed}
@@ -111,11 +121,36 @@ def _predict(given: argparse.Namespace) -> int:
     computed = f"{run.computed} members computed, the rest from the store"
     say(
         given,
-        {"project": str(given.project), "slides": done, "failed": failed, "computed": run.computed},
+        {
+            "project": str(given.project),
+            "slides": done,
+            "failed": failed,
+            "computed": run.computed,
+            "ids": dict(added.ids),
+            "notes": dict(added.notes),
+        },
         [f"{done} slides predicted into {given.project} ({computed})."],
     )
+    for note in added.summary:
+        complain("hubseg predict", {"note": note})
     complain("hubseg predict", failed)
     return (3 if done else 1) if failed else 0
+
+
+def _as_they_are(project: ReviewProject, added: Added) -> tuple[list[Slide], dict[str, str]]:
+    """Return the slides that were added with their files as they are now, and why others are not.
+
+    A file that was written over is run as it is: its map belongs to its content.
+    """
+    present, failed = [], {}
+    chosen = set(added.ids.values())
+    for slide in project.slides():
+        if slide.id in chosen:
+            try:
+                present.append(project.check_file(slide)[0])
+            except (ValueError, OSError) as error:
+                failed[slide.id] = str(error)
+    return present, failed
 
 
 def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:

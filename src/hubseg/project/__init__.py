@@ -5,9 +5,18 @@ time, rows kept in memory while the disk refuses them. The only package that kno
 know what a row does to a mask (:mod:`hubseg.session`).
 """
 
+from hubseg.project.adding import Added
 from hubseg.project.folder import SUFFIX, restore_project
 from hubseg.project.records import ExportRecord, RunRecord
 from hubseg.project.review import ReviewProject
 from hubseg.project.verdict import Verdict
 
-__all__ = ["SUFFIX", "ExportRecord", "ReviewProject", "RunRecord", "Verdict", "restore_project"]
+__all__ = [
+    "SUFFIX",
+    "Added",
+    "ExportRecord",
+    "ReviewProject",
+    "RunRecord",
+    "Verdict",
+    "restore_project",
+]

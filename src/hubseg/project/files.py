@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class Recorded:
     shape: tuple[int, int]
     size: int | None
     digest: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, also where its place was written down on another kind of system."""
+        return PureWindowsPath(self.path.name).name
 
 
 class SlideFiles:

@@ -17,6 +17,8 @@ from hubseg.slide import SlideTable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hubseg.project.adding import Added
+
 __all__ = ["Prepared", "notes_on", "prepare_project"]
 
 
@@ -98,9 +100,10 @@ def _reached(
     if path == already:
         return Prepared(None, table, ())
     project = ReviewProject.open(path, author=author)
+    added = None
     if table is not None and not project.read_only:
-        project.add(table)
-    return Prepared(project, None, notes_on(project, table))
+        added = project.add(table)
+    return Prepared(project, None, notes_on(project, table, added))
 
 
 def _places(path: Path) -> list[Path]:
@@ -109,15 +112,27 @@ def _places(path: Path) -> list[Path]:
     return [beside(path), of_person(path)]
 
 
-def notes_on(project: ReviewProject, table: SlideTable | None = None) -> tuple[str, ...]:
-    """Return what a person should know of a project that was just opened."""
+def notes_on(
+    project: ReviewProject, table: SlideTable | None = None, added: Added | None = None
+) -> tuple[str, ...]:
+    """Return what a person should know of a project that was just opened.
+
+    Parameters
+    ----------
+    table, added
+        Slides that were to be added, and what came of it.
+    """
     notes = [project.why_read_only] if project.read_only else []
     present = project.slides()
     absent = list(project.missing.values())
+    if table is not None:  # one that bears the name of a slide of the project
+        absent += [why for why in table.missing.values() if why not in absent]
     if absent:
         of = len(present) + len(absent)
         first = "" if len(absent) == 1 else f"{len(absent)} of {of} slides cannot be shown. "
         notes.append(first + absent[0])
+    if added is not None:
+        notes.extend(added.summary)
     if table is not None:
         notes.extend(table.notes.values())
     return tuple(notes)

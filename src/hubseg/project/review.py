@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hubseg.journal import Entry, Kind
+    from hubseg.project.adding import Added
     from hubseg.slide import Slide, SlideTable
 
 __all__ = ["ReviewProject"]
@@ -149,15 +150,10 @@ class ReviewProject:
         """One sentence for each id that cannot be shown: why, and what helps."""
         return self._slides.missing
 
-    def add(self, table: SlideTable) -> tuple[str, ...]:
-        """Add the table's slides; of known ones, renew path, facts and truth.
+    def add(self, table: SlideTable) -> Added:
+        """Add the table's slides; of known ones (:mod:`hubseg.project.adding`), renew the facts.
 
-        What a person told about a slide is a row of the journal and stays.
-
-        Returns
-        -------
-        tuple of str
-            The ids that are new.
+        What the table does not say stays, and so does what a person told: rows of the journal.
 
         Raises
         ------

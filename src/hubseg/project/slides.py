@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hubseg.organ import DataSource, Organ
-from hubseg.project.files import stored
+from hubseg.project.adding import Added, Found, Known, Match, match_slides
+from hubseg.project.files import SlideFiles, stored
 from hubseg.slide import Slide, read_slide
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from hubseg.slide import SlideTable
 
 __all__ = ["SlideRows", "check_ids"]
+
+_SELECT: Final = (
+    "SELECT id, path, height, width, organ, source, um_per_px, origins, levels FROM slides"
+)
 
 
 def check_ids(table: SlideTable) -> None:
@@ -58,44 +63,73 @@ class SlideRows:
         self._database = database
         self._root = database.folder.parent
 
-    def add(self, table: SlideTable) -> tuple[str, ...]:
+    def add(self, table: SlideTable) -> Added:
         """Add or renew slides (:meth:`hubseg.project.ReviewProject.add`)."""
         check_ids(table)
-        known = {row[0] for row in self._database.query("SELECT id FROM slides")}
+        found = match_slides(table, self._known())
         with self._database.transaction() as db:
-            for slide in table.slides:
-                facts = (*self._facts(slide), table.truth.get(slide.id), slide.id)
-                if slide.id in known:
+            for one in found:
+                truth = table.truth.get(one.slide.id)
+                if one.known is None:
                     db.execute(
-                        "UPDATE slides SET path=?, organ=?, source=?, um_per_px=?, origins=?,"
-                        " truth=COALESCE(?, truth) WHERE id=?",
-                        facts,
+                        "INSERT INTO slides (id, path, height, width, levels, organ, source,"
+                        " um_per_px, origins, truth) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                        (
+                            *(one.id, stored(one.slide.path, self._root), *_layout(one.slide)),
+                            *(*_facts(one.slide), truth),
+                        ),
                     )
-                else:
+                    continue
+                db.execute(
+                    "UPDATE slides SET organ=?, source=?, um_per_px=?, origins=?,"
+                    " truth=COALESCE(?, truth) WHERE id=?",
+                    (*_facts(self._with_known_facts(one)), truth, one.id),
+                )
+                if one.match is Match.MOVED:
+                    path = stored(one.slide.path, self._root)
+                    db.execute("UPDATE slides SET path=? WHERE id=?", (path, one.id))
+                if one.may_renew:
                     db.execute(
-                        "INSERT INTO slides (path, organ, source, um_per_px, origins, truth, id,"
-                        " height, width, levels) VALUES (?,?,?,?,?,?,?,?,?,?)",
-                        (*facts, slide.height, slide.width, json.dumps(slide.levels)),
+                        "UPDATE slides SET height=?, width=?, levels=? WHERE id=?",
+                        (*_layout(one.slide), one.id),
                     )
         self.missing.update(table.missing)
-        return tuple(slide.id for slide in table.slides if slide.id not in known)
+        return Added.of(found)
 
-    def _facts(self, slide: Slide) -> tuple[object, ...]:
-        return (
-            stored(slide.path, self._root),
-            slide.organ and slide.organ.value,
-            slide.source and slide.source.value,
-            slide.um_per_px,
-            json.dumps(dict(slide.origins)),
-        )
+    def _known(self) -> list[Known]:
+        """Return the slides as they can be known again."""
+        judged = {row[0] for row in self._database.query("SELECT DISTINCT slide_id FROM journal")}
+        runs: dict[str, set[str]] = {}
+        query = "SELECT DISTINCT slide_id, slide_digest FROM runs"
+        for slide_id, digest in self._database.query(query):
+            runs.setdefault(slide_id, set()).add(digest)
+        query = "SELECT id FROM slides WHERE truth IS NOT NULL"
+        truths = {row[0] for row in self._database.query(query)}
+        return [
+            Known(
+                file,
+                judged=file.id in judged,
+                contents=frozenset(runs.get(file.id, ())),
+                has_truth=file.id in truths,
+            )
+            for file in SlideFiles(self._database).all()
+        ]
+
+    def _with_known_facts(self, one: Found) -> Slide:
+        """Return a slide with what is known of it and its table does not say."""
+        known = self._slide(*self._database.query(f"{_SELECT} WHERE id=?", (one.id,))[0])
+        kept = {
+            name: getattr(known, name)
+            for name in ("organ", "source", "um_per_px")
+            if getattr(one.slide, name) is None and known.origins.get(name) != "TIFF tags"
+        }
+        origins = {**one.slide.origins, **{name: known.origins[name] for name in kept}}
+        return replace(one.slide, **kept, origins=origins)
 
     def slides(self) -> tuple[Slide, ...]:
         """Return the slides whose file is there; note the others in `missing`."""
         slides = []
-        for row in self._database.query(
-            "SELECT id, path, height, width, organ, source, um_per_px, origins, levels"
-            " FROM slides ORDER BY number"
-        ):
+        for row in self._database.query(f"{_SELECT} ORDER BY number"):
             slide = self._slide(*row)
             if slide.path.is_file():
                 self.missing.pop(slide.id, None)
@@ -192,6 +226,21 @@ class SlideRows:
                 " WHERE id=?",
                 (*record, slide.height, slide.width, json.dumps(slide.levels), slide.id),
             )
+
+
+def _facts(slide: Slide) -> tuple[object, ...]:
+    """Return what is known of a slide as columns: organ, source, um_per_px, origins."""
+    return (
+        slide.organ and slide.organ.value,
+        slide.source and slide.source.value,
+        slide.um_per_px,
+        json.dumps(dict(slide.origins)),
+    )
+
+
+def _layout(slide: Slide) -> tuple[object, ...]:
+    """Return how a slide's file is laid out as columns: height, width, levels."""
+    return slide.height, slide.width, json.dumps(slide.levels)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

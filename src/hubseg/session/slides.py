@@ -97,8 +97,9 @@ class Slides(SessionCore):
         project, overview = opening.prepared.project, opening.overview
         notes = opening.prepared.notes
         if project is None or overview is None:
-            project = self._same_project(opening)
-            overview, notes = Overview.of(project), notes_on(project, opening.prepared.table)
+            project, table = self._same_project(opening), opening.prepared.table
+            added = None if table is None else project.add(table)
+            overview, notes = Overview.of(project), notes_on(project, table, added)
         elif not self.close():
             opening.close()
             raise OSError(
@@ -122,8 +123,6 @@ class Slides(SessionCore):
     def _same_project(self, opening: Opening) -> ReviewProject:
         if self.project is None or self.project is not opening.before:
             raise ValueError("The project was closed in the meantime: open it again.")
-        if opening.prepared.table is not None:
-            self.project.add(opening.prepared.table)
         return self.project
 
     def close(self, *, discard: bool = False) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from hubseg.organ import DataSource, Organ
+from hubseg.slide.ids import distinct_id
 from hubseg.slide.image import Slide, read_slide, stem_of
 from hubseg.slide.refusal import opening
 
@@ -250,13 +251,16 @@ class _Opened:
         self.missing: dict[str, str] = {}
         self.notes: dict[str, list[str]] = {}
         self.donors: dict[str, str] = {}
+        self._files: dict[str, Path] = {}
         self._train = train
 
     def add(self, row: Mapping[str, str], path: Path) -> None:
+        row = self._named_apart(row, path)
         slide_id = row["id"]
-        if slide_id in self.slides or slide_id in self.missing:
+        if slide_id in self._files:
             self._note(slide_id, f"Id {slide_id} stands in the table twice: the first row is used.")
             return
+        self._files[slide_id] = path
         organ = self._parsed(row, "organ", Organ.parse)
         source = self._parsed(row, "data_source", DataSource.parse)
         um_per_px = self._parsed(row, "pixel_size", _parse_um)
@@ -272,6 +276,18 @@ class _Opened:
             self.truth[slide_id] = rle
         if donor := row.get("donor") or row.get("group"):
             self.donors[slide_id] = donor
+
+    def _named_apart(self, row: Mapping[str, str], path: Path) -> Mapping[str, str]:
+        """Return a row whose id is its file's own: two files of one id are two slides."""
+        wanted = row["id"]
+        if self._files.get(wanted, path) == path:
+            return row
+        known = next((i for i, file in self._files.items() if file == path), None)
+        own = distinct_id(wanted, path, self._files) if known is None else known
+        if known is None:
+            first = self._files[wanted]
+            self._note(own, f"Id {wanted} names two files, {first} and {path}: this is {own}.")
+        return {**row, "id": own}
 
     def table(self) -> SlideTable:
         notes = {slide_id: " ".join(sentences) for slide_id, sentences in self.notes.items()}
