@@ -4,7 +4,8 @@ Responsible for a frozen, self-describing plan of steps in one fixed order, and 
 not know slides or edits; it never sees a person's work.
 """
 
+from hubseg.cleanup.cleaned import CleanedMask
 from hubseg.cleanup.objects import count_objects
 from hubseg.cleanup.plan import Cleanup, cleanups_from, cleanups_to
 
-__all__ = ["Cleanup", "cleanups_from", "cleanups_to", "count_objects"]
+__all__ = ["CleanedMask", "Cleanup", "cleanups_from", "cleanups_to", "count_objects"]

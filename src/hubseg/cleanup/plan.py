@@ -5,7 +5,7 @@ Responsible for the plan, its units and its order. Does not know how a step is d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -16,12 +16,12 @@ from hubseg.cleanup.objects import filled, without_small
 from hubseg.organ import Organ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Cleanup", "cleanups_from", "cleanups_to"]
+    from hubseg.cleanup.tiles import Before
+
+__all__ = ["Cleanup", "cleanups_from", "cleanups_to", "run_step"]
 
 
 class Cleanup(BaseModel):
@@ -136,28 +136,62 @@ class Cleanup(BaseModel):
         ValueError
             When the plan is in µm: ask :meth:`in_px` first.
         """
-        if self.is_identity or not mask.size:
+        if not mask.size:
             return mask
-        if self.unit != "px":
-            raise ValueError("This cleanup is in µm: turn it into px of a slide first.")
-        for step in self.STEPS:
-            size = getattr(self, step)
-            if size:
-                mask = _DOES[step](mask, size)
+        for step, size in self.steps_in_px():
+            mask = run_step(step, mask, size)
         return mask
 
+    def steps_in_px(self) -> tuple[tuple[str, float], ...]:
+        """Return the steps that do something, in their order, each with its size in px.
 
-_DOES: Mapping[str, Callable[[NDArray[np.bool_], float], NDArray[np.bool_]]] = MappingProxyType(
+        Raises
+        ------
+        ValueError
+            When the plan is in µm: ask :meth:`in_px` first.
+        """
+        if self.is_identity:
+            return ()
+        if self.unit != "px":
+            raise ValueError("This cleanup is in µm: turn it into px of a slide first.")
+        sizes = ((step, float(getattr(self, step))) for step in self.STEPS)
+        return tuple((step, size) for step, size in sizes if size)
+
+
+_Step = Callable[["NDArray[np.bool_]", float, "Before | None"], "NDArray[np.bool_]"]
+
+
+def _whole(how: Callable[[NDArray[np.bool_], float], NDArray[np.bool_]]) -> _Step:
+    """Return a step that needs the whole mask, whatever was made before."""
+    return lambda mask, size, _: how(mask, size)
+
+
+_DOES: Mapping[str, _Step] = MappingProxyType(
     {
         "close": shapes.closed,
         "open": shapes.opened,
-        "fill_holes": filled,
+        "fill_holes": _whole(filled),
         "smooth": shapes.smoothed,
         "grow": shapes.grown,
         "split": shapes.waists_cut,
-        "min_area": without_small,
+        "min_area": _whole(without_small),
     }
 )
+
+
+def run_step(
+    step: str, mask: NDArray[np.bool_], size: float, before: Before | None = None
+) -> NDArray[np.bool_]:
+    """Return what one step makes of a bool (h, w) mask, as a new array.
+
+    Parameters
+    ----------
+    size
+        px, px² or percent, as the step has it.
+    before
+        What the step, with this size, made of an earlier mask.
+    """
+    return _DOES[step](mask, size, before)
 
 
 def cleanups_from(mapping: object) -> dict[Organ, Cleanup]:

@@ -7,13 +7,19 @@ is cut by the border is not eaten away from it. Does not know which step comes w
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from hubseg.cleanup.runs import Runs
+from hubseg.cleanup.tiles import tile_by_tile
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from hubseg.cleanup.tiles import Before
 
 __all__ = ["closed", "grown", "opened", "smoothed", "waists_cut"]
 
@@ -21,33 +27,45 @@ _THIN = 2.0  # px: what is nowhere wider than this to each side has no waist
 _PEAKS = 64  # per object: a mask that has more of them is no tissue unit
 
 
-def grown(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+def grown(
+    mask: NDArray[np.bool_], radius: float, before: Before | None = None
+) -> NDArray[np.bool_]:
     """Return a mask grown by `radius` px, or shrunk where `radius` is below 0."""
-    if radius == 0 or not mask.any() or mask.all():
-        return mask
-    if radius > 0:
-        return np.asarray(_distance(~mask) <= radius, np.bool_)
-    return np.asarray(_distance(mask) > -radius, np.bool_)
+    return tile_by_tile(mask, lambda piece: _grown(piece, radius), ceil(abs(radius)), before)
 
 
-def opened(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+def opened(
+    mask: NDArray[np.bool_], radius: float, before: Before | None = None
+) -> NDArray[np.bool_]:
     """Return a mask without what is narrower than a disc of `radius` px."""
-    return grown(grown(mask, -radius), radius) & mask
+
+    def step(piece: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return _grown(_grown(piece, -radius), radius) & piece
+
+    return tile_by_tile(mask, step, 2 * ceil(radius), before)
 
 
-def closed(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+def closed(
+    mask: NDArray[np.bool_], radius: float, before: Before | None = None
+) -> NDArray[np.bool_]:
     """Return a mask with the gaps filled that are narrower than a disc of `radius` px."""
-    return grown(grown(mask, radius), -radius) | mask
+
+    def step(piece: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return _grown(_grown(piece, radius), -radius) | piece
+
+    return tile_by_tile(mask, step, 2 * ceil(radius), before)
 
 
-def smoothed(mask: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:
+def smoothed(
+    mask: NDArray[np.bool_], sigma: float, before: Before | None = None
+) -> NDArray[np.bool_]:
     """Return a mask whose outline is smoothed: Gaussian of `sigma` px, cut at a half."""
-    values = np.ascontiguousarray(mask).astype(np.float32)
-    blurred = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(blurred > 0.5, np.bool_)
+    return tile_by_tile(mask, lambda piece: _smoothed(piece, sigma), _tail(sigma), before)
 
 
-def waists_cut(mask: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
+def waists_cut(
+    mask: NDArray[np.bool_], share: float, before: Before | None = None
+) -> NDArray[np.bool_]:
     """Return a mask whose objects are cut where they are narrow.
 
     Two widest places of an object part when the way between them is somewhere narrower than
@@ -60,19 +78,35 @@ def waists_cut(mask: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
         Bool (h, w).
     share
         Percent, 0-100; 0 cuts nothing.
+    before
+        What was made of an earlier mask: an object that no change touches is cut as it was.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        np.ascontiguousarray(mask).view(np.uint8), connectivity=8
-    )
-    made = mask.copy()
-    for number in range(1, count):
-        left, top, width, height, area = (int(value) for value in stats[number])
-        if area <= 4 * _THIN * _THIN:
-            continue
-        place = slice(top, top + height), slice(left, left + width)
-        own = labels[place] == number
-        made[place] &= ~_cut(own, share / 100.0)
+    runs, made = Runs.of(mask), mask.copy(order="C")
+    for place, own in runs.crops(runs.areas > 4 * _THIN * _THIN):
+        if before is not None and not before.touches(place):
+            made[place] &= before.made[place] | ~own
+        else:
+            made[place] &= ~_cut(own, share / 100.0)
     return made
+
+
+def _grown(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    if radius == 0 or not mask.any() or mask.all():
+        return mask
+    if radius > 0:
+        return np.asarray(_distance(~mask) <= radius, np.bool_)
+    return np.asarray(_distance(mask) > -radius, np.bool_)
+
+
+def _tail(sigma: float) -> int:
+    """Return how far from its middle OpenCV looks for a float32 Gaussian of `sigma` px, px."""
+    return (round(8 * sigma + 1) | 1) // 2
+
+
+def _smoothed(mask: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:
+    values = np.ascontiguousarray(mask).astype(np.float32)
+    blurred = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred > 0.5, np.bool_)
 
 
 def _cut(own: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
@@ -131,6 +165,12 @@ def _grouped(peaks: list[tuple[int, int]], away: NDArray[np.float32], share: flo
 
 
 def _distance(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the exact distance of each True px to the nearest False one, px."""
+    """Return the exact distance of each True px to the nearest False one, px.
+
+    OpenCV's square root is now and then off by a bit in the last place, and not each time alike:
+    the squares are whole numbers, and theirs is taken again.
+    """
     values = np.ascontiguousarray(inside).view(np.uint8)
-    return np.asarray(cv2.distanceTransform(values, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    away = cv2.distanceTransform(values, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    np.rint(np.multiply(away, away, out=away), out=away)
+    return np.asarray(np.sqrt(away, out=away), np.float32)
