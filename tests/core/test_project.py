@@ -502,9 +502,9 @@ class TestBackups:
             with pytest.raises(PermissionError, match="is damaged"):
                 readable.append(Kind.CLEANUP, {})
         assert (project.path / "review.sqlite").read_bytes() == damaged, "it is left as it was"
-        copy, aside = restore_project(project.path)
+        plan, aside = restore_project(project.path)
         assert aside.read_bytes() == damaged
-        assert copy.is_file()
+        assert plan.backup.is_file()
         with ReviewProject.open(project.path) as again:
             assert not again.read_only
             assert again.append(Kind.CLEANUP, {}).seq == 4
@@ -527,10 +527,12 @@ class TestBackups:
         with pytest.raises(PermissionError, match="in use by ann"):
             restore_project(project.path)
         project.close()
-        assert restore_project(project.path)[0].is_file()
+        self.damage(project.path)
+        assert restore_project(project.path)[0].backup.is_file()
 
     def test_without_a_backup_there_is_nothing_to_restore(self, project: ReviewProject) -> None:
         project.close()
+        self.damage(project.path)
         with pytest.raises(FileNotFoundError, match="no good backup"):
             restore_project(project.path)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, complain, say, table
 
 if TYPE_CHECKING:
-    import argparse
+    from hubseg.project.restoring import Restoring
 
 __all__ = ["add_to"]
 
@@ -28,20 +32,66 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     merge.set_defaults(run=_merge)
     restore = commands.add_parser("restore", help="go on from the last good backup of a project")
     restore.add_argument("project", type=Path, help="NAME.hubseg")
+    restore.add_argument(
+        "--to",
+        type=moment,
+        metavar="TIME",
+        help="go back although nothing is damaged, to the newest backup of this time or before: "
+        "2026-11-26T14:30, or 14:30 of today; lists what would be lost",
+    )
+    restore.add_argument("--yes", action="store_true", help="with --to: do it, not only list it")
     add_json(restore)
     restore.set_defaults(run=_restore)
 
 
-def _restore(given: argparse.Namespace) -> int:
-    from hubseg.project import restore_project
+def moment(text: str) -> datetime:
+    """Read a time: ISO, in local time where it names no zone, or the hour of today.
 
-    copy, aside = restore_project(given.project)
-    say(
-        given,
-        {"backup": str(copy), "damaged": str(aside)},
-        [f"{given.project} goes on from {copy.name}; the damaged file is kept as {aside.name}."],
-    )
-    return 0
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        When it is none.
+    """
+    today = f"{datetime.now():%Y-%m-%d}T"
+    for form in (text, today + text):
+        with suppress(ValueError):
+            return datetime.fromisoformat(form).astimezone()
+    raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-26T14:30, or 14:30.")
+
+
+def _restore(given: argparse.Namespace) -> int:
+    from hubseg.project.restoring import plan_restore, restore_project
+
+    if given.to is None or given.yes:
+        plan, aside = restore_project(given.project, to=given.to)
+        kept = f"{'the damaged file' if plan.damage else 'what was there'} is kept as {aside.name}"
+        lines = [f"{given.project} goes on from {plan.backup.name}; {kept}.", *_lost(plan, "is")]
+    else:
+        plan, aside = plan_restore(given.project, to=given.to), None
+        lines = [f"{given.project} would go on from {plan.backup.name}.", *_lost(plan, "would be")]
+    content = {
+        "restored": aside is not None,
+        "backup": str(plan.backup),
+        "aside": None if aside is None else str(aside),
+        "damage": plan.damage,
+        "lost": asdict(plan.lost),
+    }
+    say(given, content, lines)
+    if aside is None:
+        complain("hubseg restore", {"nothing was changed": "go back with --yes."})
+    return 0 if aside is not None else 1
+
+
+def _lost(plan: Restoring, is_or_would_be: str) -> list[str]:
+    lost = plan.lost
+    if not lost.rows and not lost.added:
+        return [f"Nothing that can still be read {is_or_would_be} lost."]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in lost.kinds.items())
+    return [
+        f"{lost.rows} rows of the journal ({kinds}) {is_or_would_be} lost:",
+        *(f"  {slide or 'all slides'}: {done}" for slide, done in lost.slides.items()),
+        *(f"  {slide}: the slide itself" for slide in lost.added),
+    ]
 
 
 def _compare(given: argparse.Namespace) -> int:

@@ -6,8 +6,9 @@ know what a row does to a mask (:mod:`hubseg.session`).
 """
 
 from hubseg.project.adding import Added
-from hubseg.project.folder import SUFFIX, restore_project
+from hubseg.project.folder import SUFFIX
 from hubseg.project.records import ExportRecord, RunRecord
+from hubseg.project.restoring import restore_project
 from hubseg.project.review import ReviewProject
 from hubseg.project.verdict import Verdict
 

@@ -13,12 +13,23 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from hubseg.project.health import reader, why_damaged
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["GENERATIONS", "make_backup", "newest_good", "put_back", "rows_in"]
+__all__ = [
+    "GENERATIONS",
+    "backups_of",
+    "make_backup",
+    "newest_good",
+    "put_back",
+    "rows_in",
+    "time_of",
+]
 
 GENERATIONS: Final = 5
+_STAMP: Final = "%Y%m%dT%H%M%S.%fZ"
 _FOLDER: Final = "backups"
 _PATTERN: Final = "review-*.sqlite"
 
@@ -38,10 +49,10 @@ def make_backup(file: Path) -> Path:
     """
     folder = file.parent / _FOLDER
     folder.mkdir(exist_ok=True)
-    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    now = datetime.now(UTC).strftime(_STAMP)
     draft, copy = folder / f".{now}.part", folder / f"review-{now}.sqlite"
     try:
-        with closing(_reader(file)) as source, closing(sqlite3.connect(draft)) as target:
+        with closing(reader(file)) as source, closing(sqlite3.connect(draft)) as target:
             source.backup(target)
             target.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
             problems = [row[0] for row in target.execute("PRAGMA quick_check(1)")]
@@ -59,15 +70,39 @@ def make_backup(file: Path) -> Path:
     return copy
 
 
-def newest_good(file: Path) -> Path | None:
-    """Return the newest backup of a database that passes its check, or None."""
-    for copy in sorted((file.parent / _FOLDER).glob(_PATTERN), reverse=True):
+def backups_of(file: Path) -> list[Path]:
+    """Return the backups of a database, the newest first."""
+    return sorted((file.parent / _FOLDER).glob(_PATTERN), reverse=True)
+
+
+def time_of(copy: Path) -> datetime:
+    """Return when a backup was made, UTC.
+
+    Raises
+    ------
+    ValueError
+        When its name does not say so.
+    """
+    return datetime.strptime(copy.name, f"review-{_STAMP}.sqlite").replace(tzinfo=UTC)
+
+
+def newest_good(file: Path, *, until: datetime | None = None) -> Path | None:
+    """Return the newest whole backup of a database, made no later than `until`, or None.
+
+    Raises
+    ------
+    ValueError
+        When it was made by a newer version.
+    OSError
+        When it cannot be read.
+    """
+    for copy in backups_of(file):
         try:
-            with closing(_reader(copy)) as db:
-                if [row[0] for row in db.execute("PRAGMA integrity_check(1)")] == ["ok"]:
-                    return copy
-        except sqlite3.DatabaseError:
+            late = until is not None and time_of(copy) > until
+        except ValueError:  # not one of ours
             continue
+        if not late and not why_damaged(copy):
+            return copy
     return None
 
 
@@ -76,44 +111,30 @@ def rows_in(file: Path) -> tuple[int, str]:
 
     Of a damaged file as far as it can still be read; (0, "") where it cannot.
     """
+    if not file.is_file() or not file.stat().st_size:
+        return 0, ""
     try:
-        with closing(_reader(file)) as db:
+        with closing(reader(file)) as db:
             row = db.execute("SELECT seq, at FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
     except sqlite3.DatabaseError:
         return 0, ""
     return (int(row[0]), str(row[1])) if row else (0, "")
 
 
-def put_back(file: Path) -> tuple[Path, Path]:
-    """Replace a damaged database by its newest good backup.
-
-    Returns
-    -------
-    tuple of Path
-        The backup, and where the damaged file is kept.
+def put_back(copy: Path, file: Path, aside: Path) -> None:
+    """Put a backup in the place of a database, which is kept as `aside` with its log.
 
     Raises
     ------
-    FileNotFoundError
-        When there is no good backup.
     OSError
         When the folder cannot be written.
     """
-    copy = newest_good(file)
-    if copy is None:
-        raise FileNotFoundError(f"{file.parent} has no good backup: take the project from a copy.")
-    aside = file.with_name(f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite")
     draft = file.with_name(".review.part")
     shutil.copyfile(copy, draft)
     if file.exists():
         file.replace(aside)
-    for side in ("-wal", "-shm"):  # they belong to the damaged file
+    for side in ("-wal", "-shm"):  # they belong to the file that goes
         log = file.with_name(file.name + side)
         if log.exists():
             log.replace(aside.with_name(aside.name + side))
     draft.replace(file)
-    return copy, aside
-
-
-def _reader(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)

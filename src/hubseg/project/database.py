@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hubseg.lock import WriteLock
 from hubseg.project.backups import make_backup, newest_good, rows_in
+from hubseg.project.health import check, check_size, is_damage
 from hubseg.project.schema import APPLICATION, SCHEMA, VERSION, migrate
 
 if TYPE_CHECKING:
@@ -81,17 +82,16 @@ class Database:
             self._take_lock(author)
             try:
                 self.db = self._opened(file)
-            except sqlite3.OperationalError:
-                raise
             except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
                 self.db = self._opened_from_backup(file, error)
-        except sqlite3.OperationalError as error:
-            self._let_go()
-            raise OSError(f"{file} cannot be opened ({error}): look at its folder.") from error
         except sqlite3.DatabaseError as error:
             self._let_go()
+            if not is_damage(error):
+                raise OSError(f"{file} cannot be opened ({error}): look at its folder.") from error
             raise ValueError(
-                f"{file} is damaged ({error}): take the project from a copy."
+                f"{file} is damaged ({error}) and has no backup: take the project from a copy."
             ) from error
         except BaseException:
             self._let_go()
@@ -171,6 +171,7 @@ class Database:
 
     def _opened(self, file: Path) -> sqlite3.Connection:
         """Return the file open and checked."""
+        check_size(file)
         db = self._connect(file)
         try:
             self._check(db, file)
@@ -229,24 +230,14 @@ class Database:
         return db
 
     def _check(self, db: sqlite3.Connection, file: Path) -> None:
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION or version < 1:
-            raise ValueError(f"{file} is no review: choose the folder of a review project.")
-        if version > VERSION:
-            raise ValueError(
-                f"{self.folder} has schema version {version} and this program knows {VERSION}: "
-                "install a newer HubSeg to open it."
-            )
-        problems = [row[0] for row in db.execute("PRAGMA quick_check(1)")]
-        if problems != ["ok"]:
-            raise sqlite3.DatabaseError(problems[0])
+        version = check(db, file)
         if not self.read_only:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
             if version < VERSION:
                 make_backup(file)
-                migrate(db, version)
+        if version < VERSION and (self._scratch is not None or not self.read_only):
+            migrate(db, version)
 
     def _let_go(self) -> None:
         self._lock.release()

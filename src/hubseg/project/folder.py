@@ -11,11 +11,10 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from hubseg.lock import WriteLock
-from hubseg.project.backups import newest_good, put_back
+from hubseg.project.backups import backups_of
 from hubseg.project.database import FILE, NOT_WRITABLE, write_schema
 
-__all__ = ["SUFFIX", "make_folder", "project_path", "restore_project", "user_name"]
+__all__ = ["SUFFIX", "make_folder", "project_path", "user_name", "why_absent"]
 
 SUFFIX: Final = ".hubseg"
 
@@ -54,29 +53,11 @@ def project_path(path: Path | str) -> Path:
     return path
 
 
-def restore_project(path: Path | str) -> tuple[Path, Path]:
-    """Put the newest good backup of a project in the place of its damaged database.
-
-    Returns
-    -------
-    tuple of Path
-        The backup, and where the damaged file is kept.
-
-    Raises
-    ------
-    OSError
-        When there is no good backup, the folder cannot be written, or somebody writes in it.
-    """
-    folder = project_path(path)
-    if not (folder / FILE).exists() and newest_good(folder / FILE) is None:
-        raise FileNotFoundError(f"{folder} holds no {FILE}: choose the folder of a review project.")
-    lock = WriteLock(folder / "review.lock")
-    if not lock.acquire(user_name()):
-        raise PermissionError(f"{folder} is in use by {lock.holder()}: close it there first.")
-    try:
-        return put_back(folder / FILE)
-    finally:
-        lock.release()
+def why_absent(path: Path) -> str:
+    """Return what to tell where a folder holds no database, and what helps."""
+    lost = f"'hubseg restore {path.name}' takes its backup"
+    remedy = lost if backups_of(path / FILE) else "choose the folder of a review project"
+    return f"{path} holds no {FILE}: {remedy}."
 
 
 def user_name() -> str:

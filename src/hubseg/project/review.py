@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hubseg.project.database import FILE, Database
 from hubseg.project.files import SlideFiles
-from hubseg.project.folder import make_folder, project_path, user_name
+from hubseg.project.folder import make_folder, project_path, user_name, why_absent
 from hubseg.project.keeper import Keeper
 from hubseg.project.records import ExportRecord, RecordRows, RunRecord
 from hubseg.project.rows import JournalRows
@@ -94,9 +94,7 @@ class ReviewProject:
         """
         path = project_path(path)
         if not cls.exists(path):
-            raise FileNotFoundError(
-                f"{path} holds no {FILE}: choose the folder of a review project."
-            )
+            raise FileNotFoundError(why_absent(path))
         return cls(path, author or user_name())
 
     @staticmethod
@@ -137,6 +135,11 @@ class ReviewProject:
     def why_read_only(self) -> str:
         """One sentence that tells a person why nothing can be changed; "" when it can."""
         return self._database.why_read_only
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that whoever reads this project must be told: what is damaged and missing."""
+        return (self._database.damage,) if self._database.damage else ()
 
     @property
     def maps(self) -> Path:
