@@ -16,6 +16,8 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_hubseg import _keys, _wiring
 from napari_hubseg._actions import ACTIONS
+from napari_hubseg._canvas import Canvas
+from napari_hubseg._controls import ControlRules
 from napari_hubseg._desk import Desk
 from napari_hubseg._life import WindowWatch
 from napari_hubseg._look import Section, style_sheet
@@ -66,7 +68,10 @@ class HubSegWidget(QWidget):
         super().__init__()
         self.setObjectName("HubSeg")
         self._viewer = viewer
+        self._canvas = Canvas(self)
         self._build()
+        self._controls = ControlRules(self)
+        self._controls.left.connect(self._canvas.focus)
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
         self._wirings = self._wire()
@@ -108,7 +113,7 @@ class HubSegWidget(QWidget):
         Files are read in a thread, so this returns at once: `session.slides_changed` tells when
         the slides are there, the message strip why they are not.
         """
-        self._watch.look()
+        self._look()
         self.desk.open_path(Path(path), project=None if project is None else Path(project))
 
     def do(self, name: str) -> None:
@@ -167,7 +172,7 @@ class HubSegWidget(QWidget):
             _wiring.StartWiring(self.start, desk, do),
             _wiring.QueueWiring(self.queue, desk, do),
             _wiring.QueueTableWiring(
-                self.queue_table, sections["queue"], desk, do, self._focus_canvas
+                self.queue_table, sections["queue"], desk, do, self._canvas.focus
             ),
             _wiring.FilesWiring(self.files, desk, do),
             _wiring.FactsWiring(self.facts, desk, do),
@@ -181,12 +186,6 @@ class HubSegWidget(QWidget):
             _wiring.ExportWiring(self.export, sections["export"], desk, do),
             _wiring.TrainWiring(self.train, sections["train"], desk, do),
         )
-
-    def _focus_canvas(self) -> None:
-        """Let the next key be the canvas's."""
-        window = getattr(self._viewer, "window", None)
-        if window is not None:
-            window._qt_viewer.canvas.native.setFocus()
 
     def _name_deeds(self) -> dict[str, Callable[[], object]]:
         own = {name: deed for wiring in self._wirings for name, deed in wiring.deeds().items()}
@@ -262,9 +261,13 @@ class HubSegWidget(QWidget):
                 self.shut_down()
         return bool(super().event(event))
 
+    def _look(self) -> None:
+        self._watch.look()
+        self._canvas.look()
+
     def showEvent(self, event: Any) -> None:
         """Watch the window the dock is in."""
-        self._watch.look()
+        self._look()
         super().showEvent(event)
 
     def closeEvent(self, event: Any) -> None:

@@ -207,6 +207,7 @@ class _Search(QLineEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("queue_search")
+        self.setProperty("live", True)  # what is typed counts at once: Esc takes nothing back
         self.setPlaceholderText("find: slide, organ, verdict, note")
         self.setToolTip(
             "Words that a row must hold (Shift+F). ↓ goes into the table, Enter opens the "

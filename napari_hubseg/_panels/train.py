@@ -263,5 +263,4 @@ def _number(name: str, least: int, most: int, tip: str) -> QSpinBox:
     made.setObjectName(name)
     made.setRange(least, most)
     made.setToolTip(tip)
-    made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the wheel scrolls the dock
     return made

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -23,6 +24,7 @@ from hubseg.engine import Update
 from hubseg.probability import ProbabilityMap
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
+from napari_hubseg._widget import HubSegWidget
 
 SHAPE = (96, 128)
 IDS = ("one", "two", "three")
@@ -225,3 +227,44 @@ def new_engine(engines: list[FakeEngine]) -> Callable[..., FakeEngine]:
         return engines[-1]
 
     return make
+
+
+class Report:
+    """What a writer that writes nothing says."""
+
+    digest = "0" * 32
+
+    def __str__(self) -> str:
+        return "2 slides written, read back and compared."
+
+
+@pytest.fixture
+def written() -> list[Any]:
+    """What was asked of the writer of `dock`."""
+    return []
+
+
+@pytest.fixture
+def dock(make_napari_viewer: Any, new_engine: Any, written: list[Any]) -> HubSegWidget:
+    """The dock in a real window, as napari opens a plugin's widget."""
+    viewer = make_napari_viewer(show=True, strict_qt="raise")
+    viewer.window.resize(1400, 900)
+
+    def write(*asked: Any) -> Report:
+        written.append(asked)
+        return Report()
+
+    dock = HubSegWidget(PublicOnlyProxy(viewer), parts={"new_engine": new_engine, "write": write})
+    viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
+    return dock
+
+
+@pytest.fixture
+def opened(
+    dock: HubSegWidget, table: Path, wait: Callable[[Callable[[], bool]], None]
+) -> HubSegWidget:
+    """The dock with the three slides, at the first."""
+    dock.open_path(table)
+    wait(lambda: not dock.busy)
+    dock.refresh()
+    return dock

@@ -1,0 +1,143 @@
+"""How every control of the dock behaves, whatever panel it is in: the wheel, Enter and Esc.
+
+Responsible for three rules that no panel has to know. The wheel over a control that was not clicked
+scrolls the dock and changes nothing. Enter and Esc leave a field, and Esc takes back what was typed
+into it. Controls that are made later obey too. Does not know what a control is for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QLineEdit,
+    QScrollBar,
+    QSpinBox,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
+__all__ = ["ControlRules"]
+
+_VALUES = (QComboBox, QAbstractSpinBox, QAbstractSlider)  # what a wheel would change
+_FIELDS = (*_VALUES, QLineEdit)  # what takes keys
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_PRESSES = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
+
+
+class ControlRules(QObject):
+    """Watches everything inside a widget.
+
+    Attributes
+    ----------
+    left
+        Signal: a person is done with a field; the keyboard belongs to the canvas again.
+    """
+
+    left = Signal()
+
+    def __init__(self, root: QWidget) -> None:
+        super().__init__(root)
+        self._root = root
+        self._clicked: QWidget | None = None  # the control that the wheel may change
+        self._before: tuple[Any, Any] = (None, None)  # the field a person came to, what it held
+        self._adopt(root)
+
+    def _adopt(self, widget: QWidget) -> None:
+        for one in (widget, *widget.findChildren(QWidget)):
+            one.installEventFilter(self)
+            if one.focusPolicy() == Qt.FocusPolicy.WheelFocus:  # a wheel is no click
+                one.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Heed what is pressed, turned and typed; all else goes its way."""
+        if event is None or not isinstance(watched, QWidget):
+            return False
+        kind = event.type()
+        if kind == QEvent.Type.ChildPolished:
+            child = event.child()
+            if isinstance(child, QWidget):
+                self._adopt(child)
+        elif kind in _PRESSES:
+            self._clicked = self._control(watched)
+        elif kind == QEvent.Type.Leave:
+            if watched is self._clicked:
+                self._clicked = None
+        elif kind == QEvent.Type.Wheel:
+            if self._is_value(watched) and not self._may_turn(watched):
+                event.ignore()  # so that Qt goes on with what is around it, up to the dock
+                return True
+        elif kind == QEvent.Type.FocusIn:
+            self._before = (watched, _held(watched))
+        elif kind == QEvent.Type.KeyPress:
+            return self._key(watched, event)
+        return False
+
+    # ---- the wheel -----------------------------------------------------------------------------
+
+    @staticmethod
+    def _is_value(widget: QWidget) -> bool:
+        return isinstance(widget, _VALUES) and not isinstance(widget, QScrollBar)
+
+    def _control(self, widget: QWidget | None) -> QWidget | None:
+        """Return the outermost control that a widget is part of, or None."""
+        found = None
+        while widget is not None and widget is not self._root:
+            found = widget if self._is_value(widget) else found
+            widget = widget.parentWidget()
+        return found
+
+    def _may_turn(self, widget: QWidget) -> bool:
+        """Whether the wheel is for a control: it was clicked, and the pointer has not left since.
+
+        A control made of others never turns itself: the one inside that was pointed at does.
+        """
+        if self._control(widget) is not self._clicked:
+            return False
+        return not any(map(self._is_value, widget.findChildren(QWidget)))
+
+    # ---- the keyboard --------------------------------------------------------------------------
+
+    def _key(self, watched: QWidget, event: QKeyEvent) -> bool:
+        plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if not plain or not isinstance(watched, _FIELDS) or isinstance(watched, QScrollBar):
+            return False
+        if event.key() in _ENTER:
+            QTimer.singleShot(0, self.left.emit)  # once the field has taken what was typed
+        elif event.key() == Qt.Key.Key_Escape:
+            QTimer.singleShot(0, self.left.emit)
+            return self._take_back(watched)
+        return False
+
+    def _take_back(self, field: QWidget) -> bool:
+        """Show again what a field held; False where Esc has a meaning of its own there."""
+        field_before, before = self._before
+        known = field_before is field
+        if isinstance(field, QLineEdit):
+            if field.property("live") or _is_cell(field):
+                return False
+            field.setText(before if known else field.text())
+        elif isinstance(field, QSpinBox | QDoubleSpinBox):
+            counted = known and field.keyboardTracking()  # each letter that was typed did
+            field.setValue(before if counted else field.value())
+        return True
+
+
+def _held(field: QWidget) -> Any:
+    if isinstance(field, QLineEdit):
+        return field.text()
+    return field.value() if isinstance(field, QSpinBox | QDoubleSpinBox) else None
+
+
+def _is_cell(line: QLineEdit) -> bool:
+    """Whether a line is the editor of a cell, which has an Enter and an Esc of its own."""
+    viewport = line.parentWidget()
+    return viewport is not None and isinstance(viewport.parentWidget(), QAbstractItemView)

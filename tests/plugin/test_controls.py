@@ -1,0 +1,241 @@
+"""No control of the dock changes by accident: every one is walked, and new ones with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDoubleSpinBox,
+    QLineEdit,
+    QOpenGLWidget,
+    QScrollBar,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QDoubleSlider, QLabeledSlider
+
+from napari_hubseg._controls import ControlRules
+from napari_hubseg._widget import HubSegWidget
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+def values(dock: HubSegWidget) -> Iterator[QWidget]:
+    """Every control that has a value, as a person can point at it."""
+    for control in dock.findChildren(QWidget):
+        if isinstance(control, QComboBox | QAbstractSpinBox | QAbstractSlider):
+            inside = control.findChildren(QAbstractSlider)
+            composed = [one for one in inside if not isinstance(one, QScrollBar)]
+            combo = isinstance(control, QComboBox)
+            if not isinstance(control, QScrollBar) and (combo or not composed):
+                if control.isVisible():
+                    yield control
+
+
+def fields(dock: HubSegWidget) -> Iterator[QWidget]:
+    """Every control that takes keys."""
+    yield from values(dock)
+    for line in dock.findChildren(QLineEdit):
+        if line.isVisible() and not isinstance(line.parent(), QAbstractSpinBox | QComboBox):
+            yield line
+
+
+def held(control: QWidget) -> Any:
+    return control.currentIndex() if isinstance(control, QComboBox) else control.value()
+
+
+def all_held(dock: HubSegWidget) -> dict[QWidget, Any]:
+    return {control: held(control) for control in values(dock)}
+
+
+def has_focus(canvas: QWidget | None) -> bool:
+    return canvas is not None and QApplication.focusWidget() is canvas
+
+
+def point_at(dock: HubSegWidget, control: QWidget) -> None:
+    """Scroll a control into view, in its middle."""
+    dock._scroll.ensureWidgetVisible(control, 0, 100)
+    QApplication.processEvents()
+
+
+def turn(control: QWidget, by: int) -> None:
+    """Turn the wheel over the middle of a control.
+
+    As Qt hands on a wheel of the mouse: from what is under the pointer outwards, until it is taken.
+    """
+    window = control.window()
+    at = control.mapTo(window, control.rect().center())
+    under = window.childAt(at)
+    while under is not None:
+        event = QWheelEvent(
+            QPointF(under.mapFrom(window, at)),
+            QPointF(window.mapToGlobal(at)),
+            QPoint(0, 0),
+            QPoint(0, by),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        event.ignore()
+        QApplication.sendEvent(under, event)
+        under = None if event.isAccepted() else under.parentWidget()
+
+
+def click(control: QWidget) -> None:
+    """Press and let go of the mouse over the middle of a control, through its window."""
+    window = control.window()
+    at = QPointF(control.mapTo(window, control.rect().center()))
+    for kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease):
+        left = Qt.MouseButton.LeftButton
+        down = left if kind == QEvent.Type.MouseButtonPress else Qt.MouseButton.NoButton
+        everywhere = QPointF(window.mapToGlobal(at.toPoint()))
+        event = QMouseEvent(kind, at, everywhere, left, down, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(window.windowHandle(), event)
+    if isinstance(control, QComboBox):
+        control.hidePopup()
+    QApplication.processEvents()
+
+
+@pytest.fixture
+def unfolded(opened: HubSegWidget) -> HubSegWidget:
+    """The dock with every section unfolded and every control to be seen."""
+    for section in opened.sections.values():
+        section.expand()
+    opened.thresholds.other_organs.expand()
+    opened.do("take_brush")
+    opened.window().activateWindow()
+    QApplication.processEvents()
+    return opened
+
+
+class TestTheDock:
+    def test_the_wheel_over_any_control_scrolls_and_changes_nothing(
+        self, unfolded: HubSegWidget
+    ) -> None:
+        bar = unfolded._scroll.verticalScrollBar()
+        before, walked = all_held(unfolded), 0
+        for control in values(unfolded):
+            for by in (-120, 120):
+                point_at(unfolded, control)
+                scrolled = bar.value()
+                turn(control, by)
+                at_end = bar.maximum() if by < 0 else bar.minimum()
+                assert bar.value() != scrolled or scrolled == at_end, control.objectName()
+                assert all_held(unfolded) == before, control.objectName()
+                walked += 1
+        assert walked > 60
+        assert not unfolded.session.can_undo
+
+    def test_enter_and_escape_give_the_keyboard_back_to_the_canvas_from_every_field(
+        self, unfolded: HubSegWidget, qtbot: Any, wait: Wait
+    ) -> None:
+        before, walked = all_held(unfolded), 0
+        canvas = unfolded.window().centralWidget().findChild(QOpenGLWidget)
+        for field in fields(unfolded):
+            if not field.isEnabled() or field.focusPolicy() == Qt.FocusPolicy.NoFocus:
+                continue
+            for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
+                field.setFocus()
+                assert unfolded.isAncestorOf(QApplication.focusWidget()), field.objectName()
+                qtbot.keyClick(QApplication.focusWidget(), key)
+                wait(lambda: has_focus(canvas))
+            walked += 1
+        assert walked > 20
+        assert all_held(unfolded) == before
+        table = unfolded.queue_table.table
+        table.setFocus()
+        qtbot.keyClick(table, Qt.Key.Key_F2)
+        editor = table.viewport().findChild(QLineEdit)
+        qtbot.keyClicks(editor, "torn")
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+        wait(lambda: unfolded.session.note_on("one") == "torn")
+        wait(lambda: has_focus(canvas))
+
+
+@pytest.fixture
+def box(qtbot: Any) -> QWidget:
+    """A small window whose controls obey the rules."""
+    box = QWidget()
+    qtbot.addWidget(box)
+    box.setLayout(QVBoxLayout())
+    box.rules = ControlRules(box)
+    box.left = []
+    box.rules.left.connect(lambda: box.left.append(1))
+    return box
+
+
+def put(box: QWidget, control: QWidget) -> QWidget:
+    box.layout().addWidget(control)
+    box.show()
+    QApplication.processEvents()
+    return control
+
+
+def choice() -> QComboBox:
+    made = QComboBox()
+    made.addItems(["a", "b", "c"])
+    return made
+
+
+class TestAControl:
+    @pytest.mark.parametrize("make", [choice, QSpinBox, QDoubleSpinBox, QSlider, QDoubleSlider])
+    def test_it_reacts_to_the_wheel_once_it_was_clicked_until_the_pointer_leaves(
+        self, box: QWidget, make: Callable[[], QWidget]
+    ) -> None:
+        put(box, QSpinBox())
+        control = put(box, make())
+        at = []
+        for happens in (
+            lambda: None,
+            lambda: click(control),
+            lambda: QApplication.sendEvent(control, QEvent(QEvent.Type.Leave)),
+        ):
+            happens()
+            before = held(control)
+            turned = False
+            for by in (-120, 120):
+                turn(control, by)
+                turned = turned or held(control) != before
+            at.append(turned)
+        assert at == [False, True, False]
+
+    def test_the_wheel_gives_it_no_focus(self, box: QWidget) -> None:
+        assert put(box, QSpinBox()).focusPolicy() == Qt.FocusPolicy.StrongFocus
+
+    def test_one_of_several_parts_turns_by_the_part_that_has_the_value(self, box: QWidget) -> None:
+        size = put(box, QLabeledSlider(Qt.Orientation.Horizontal))
+        asked: list[int] = []
+        size.valueChanged.connect(asked.append)
+        label, slider = size.findChild(QLineEdit), size.findChild(QSlider)
+        click(label)
+        turn(label, 120)
+        assert asked == []
+        turn(slider, 120)
+        assert asked == [size.value()]
+
+    def test_escape_takes_back_what_was_typed_and_enter_keeps_it(
+        self, box: QWidget, qtbot: Any
+    ) -> None:
+        for control, read in ((QSpinBox(), QSpinBox.value), (QLineEdit("1"), QLineEdit.text)):
+            field = put(box, control)
+            with qtbot.waitActive(box):
+                box.activateWindow()
+            field.setFocus()
+            before = read(field)
+            for key in (Qt.Key.Key_Escape, Qt.Key.Key_Return):
+                field.selectAll()
+                qtbot.keyClicks(field, "7")
+                qtbot.keyClick(field, key)
+                assert (read(field) == before) is (key == Qt.Key.Key_Escape)
+        qtbot.waitUntil(lambda: len(box.left) == 4)
