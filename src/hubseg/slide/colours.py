@@ -6,14 +6,24 @@ where pixels lie in a file.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import tifffile
     from numpy.typing import NDArray
+
+
+class Values(NamedTuple):
+    """The stored numbers that are shown as 0 and as 255."""
+
+    black: float
+    white: float
+
 
 JPEG = {6, 7, 33007, 34892}
 """TIFF compression tags that tifffile decodes to RGB by itself."""
@@ -40,12 +50,25 @@ def colour_model(page: tifffile.TiffPage) -> str:
     return ""
 
 
-def to_rgb(raw: NDArray[Any], page: tifffile.TiffPage, full_scale: float) -> NDArray[np.uint8]:
-    """Return stored pixels, (h, w, samples), as (h, w, 3) RGB."""
+def to_rgb(
+    raw: NDArray[Any], page: tifffile.TiffPage, values: Values, samples: Sequence[int] = ()
+) -> NDArray[np.uint8]:
+    """Return stored pixels, (h, w, samples), as (h, w, 3) RGB.
+
+    Parameters
+    ----------
+    values
+        Which stored numbers are black and white.
+    samples
+        Channels to take for red, green and blue, or for grey; none: what the page says.
+    """
+    if samples:
+        picked = _to_uint8(raw[..., list(samples)], page.bitspersample, values)
+        return picked if len(samples) == 3 else np.repeat(picked, 3, axis=2)
     colours = colour_model(page)
     if colours == "palette":
         return colour_map(page)[raw[..., 0].astype(np.intp)]
-    pixels = _to_uint8(raw, page.bitspersample, full_scale)
+    pixels = _to_uint8(raw, page.bitspersample, values)
     if colours in ("grey", "inverted"):
         grey = pixels[..., :1] if colours == "grey" else 255 - pixels[..., :1]
         rgb, used = np.repeat(grey, 3, axis=2), 1
@@ -63,17 +86,26 @@ def to_rgb(raw: NDArray[Any], page: tifffile.TiffPage, full_scale: float) -> NDA
     return rgb
 
 
-def _to_uint8(raw: NDArray[Any], bits: int, full_scale: float) -> NDArray[np.uint8]:
+def _to_uint8(raw: NDArray[Any], bits: int, values: Values) -> NDArray[np.uint8]:
     if raw.dtype.kind == "f":
         with np.errstate(invalid="ignore"):  # NaN, which is black
-            inside = np.clip(raw.astype(np.float64), 0, full_scale)
-        return np.rint(np.nan_to_num(inside) * (255 / full_scale)).astype(np.uint8)
+            inside = np.clip(raw.astype(np.float64), values.black, values.white) - values.black
+        scale = 255 / (values.white - values.black)
+        return np.rint(np.nan_to_num(inside) * scale).astype(np.uint8)
     if raw.dtype == np.uint8 and bits == 8:
         return raw
-    if bits >= 8:
-        return np.asarray(raw >> (bits - 8), np.uint8)
-    highest = 2**bits - 1
-    return np.asarray((raw.astype(np.uint16) * 255 + highest // 2) // highest, np.uint8)
+    if bits < 8:
+        highest = 2**bits - 1
+        return np.asarray((raw.astype(np.uint16) * 255 + highest // 2) // highest, np.uint8)
+    return shifted(raw, bits, values)
+
+
+def shifted(raw: NDArray[Any], bits: int, values: Values) -> NDArray[np.uint8]:
+    """Return whole numbers of more than 8 bits as 0-255: the lower bits fall away."""
+    depth = int(values.white).bit_length()
+    if depth < bits:
+        raw = np.minimum(raw, raw.dtype.type(values.white))
+    return np.asarray(raw >> raw.dtype.type(depth - 8), np.uint8)
 
 
 def colour_map(page: tifffile.TiffPage) -> NDArray[np.uint8]:

@@ -1,37 +1,48 @@
 """What an image file says about itself before a pixel is decoded.
 
-Responsible for telling formats apart by content, for the sizes of pyramid levels, for the tags
-that give µm/px, and for refusing pages that cannot be shown. Does not decode pixels.
+Responsible for telling formats apart by content, for the sizes of pyramid levels and for refusing
+pages that cannot be shown. Does not decode pixels, and does not know where a pixel's size stands
+(:mod:`hubseg.slide.pixel_size`) or which of several images is meant (:mod:`hubseg.slide.series`).
 """
 
 from __future__ import annotations
 
-import html
 import logging
 import math
-import re
 import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import tifffile
 
-from hubseg.slide.colours import JPEG, colour_map, colour_model
+from hubseg.slide.colours import JPEG, Values, colour_map, colour_model
+from hubseg.slide.part import Part
+from hubseg.slide.pixel_size import find_pixel_size
 from hubseg.slide.pixels import Orientation
-from hubseg.slide.refusal import BEST_COMPRESSION, DAMAGE, check_size, damaged, opening
+from hubseg.slide.refusal import (
+    BEST_COMPRESSION,
+    DAMAGE,
+    check_piece,
+    check_size,
+    damaged,
+    opening,
+)
 from hubseg.slide.segments import count_segments, is_plain, segment_size
+from hubseg.slide.series import PageRef, choose_image, how_to_choose, is_bounded
+from hubseg.slide.values import declared_values, note_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_MOST_SEGMENT_BYTES = 2**31  # one tile or strip, decoded
 _WHOLE_NUMBERS = (
     *("imagewidth", "imagelength", "imagedepth", "tilewidth", "tilelength", "tiledepth"),
     *("samplesperpixel", "compression", "photometric", "planarconfig", "predictor", "fillorder"),
     "rowsperstrip",
 )
-_PLAUSIBLE_UM = (0.01, 20.0)  # µm/px; what lies outside is a default for printers: 72, 96, 300 dpi
+_NO_SLIDES = (  # kinds of microscopes' files that tifffile lays out by tags of their own
+    *("lsm", "mmstack", "ndtiff", "fluoview", "stk", "sis", "eer", "scanimage", "nih", "mdgel"),
+)
 
 # Without a handler Python prints tifffile's remarks to stderr, beside the sentence raised here;
 # programs that set logging up still get them.
@@ -39,35 +50,65 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class Layout(NamedTuple):
-    """What a header says: level sizes, where in the file each level's pages begin, µm/px."""
+    """What a header says.
+
+    Attributes
+    ----------
+    levels
+        (height, width) of each, px.
+    pages
+        Where each level's pages begin; none of a PNG or JPEG, which is decoded as a whole.
+    samples
+        Channels picked out of a page, from 0; none: its own colours.
+    um_per_px
+        (down, across), µm/px, where it is known and plausible.
+    values
+        Which stored numbers are black and white; None where only the pixels tell.
+    notes
+        What a person should know: keys ``image``, ``um_per_px`` and ``values``.
+    """
 
     levels: tuple[tuple[int, int], ...]
-    pages: tuple[tuple[int, ...], ...] = ()  # none: PNG or JPEG, decoded as a whole
-    um_per_px: float | None = None
+    pages: tuple[tuple[PageRef, ...], ...] = ()
+    samples: tuple[int, ...] = ()
+    um_per_px: tuple[float, float] | None = None
+    values: Values | None = Values(0, 255)
+    notes: tuple[tuple[str, str], ...] = ()
 
 
-def read_layout(path: Path) -> Layout:
+def read_layout(path: Path, part: Part) -> Layout:
     """Return what the header of a TIFF, PNG or JPEG says, told apart by content.
+
+    Parameters
+    ----------
+    part
+        Which image, plane and channels of a TIFF.
 
     Raises
     ------
     ValueError
-        When the file is none of them, is damaged, or cannot be shown as RGB.
+        When the file is none of them, is damaged, cannot be shown as RGB, or has no such part.
     OSError
         When it cannot be opened.
     """
     with opening(path), path.open("rb") as stream:
         start = stream.read(64)
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff_layout(path)
-    if start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) >= 24:
-        height, width = struct.unpack(">II", start[16:24])[::-1]
+        return _tiff_layout(path, part)
+    bits = 48  # of a JPEG, whose decoder may keep coefficients
+    if start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) >= 26:
+        width, height = struct.unpack(">II", start[16:24])
+        bits = start[24] * {0: 1, 2: 3, 4: 2, 6: 4}.get(start[25], 4)
     elif start.startswith(b"\xff\xd8\xff"):
         height, width = _jpeg_size(path)
     else:
         raise ValueError(f"{path} is no TIFF, PNG or JPEG image: choose one of those.")
+    if part != Part():
+        raise ValueError(f"{path} holds one image: leave out #{part}.")
     check_size(path, height, width, 24)
-    return Layout(((height, width),))
+    check_piece(path, height, width, max(bits, 24))
+    deep = start.startswith(b"\x89PNG") and start[24] == 16
+    return Layout(((height, width),), values=None if deep else Values(0, 255))
 
 
 def _jpeg_size(path: Path) -> tuple[int, int]:
@@ -89,42 +130,53 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
     with opening(path), path.open("rb") as stream:
         try:
             # One file a slide: an OME-TIFF may name others, which nobody has chosen.
-            tif = tifffile.TiffFile(stream, _multifile=False)
+            flags = {f"is_{kind}": False for kind in _NO_SLIDES}
+            tif = tifffile.TiffFile(stream, _multifile=False, **flags)
         except DAMAGE as exc:
             raise damaged(path, exc) from exc
         yield tif
 
 
-def _tiff_layout(path: Path) -> Layout:
+def _tiff_layout(path: Path, part: Part) -> Layout:
     with open_tiff(path) as tif:
         try:
-            series = tif.series[0]
-            um_per_px = _um_per_px(tif)
-            levels = [[page.offset for page in _planes(level)] for level in series.levels]
+            if not is_bounded(tif):
+                tif.is_ome = tif.is_scn = tif.is_qpi = tif.is_philips = False
+            choice = choose_image(tif, part, path.name, lambda page: not _problem(page))
+            description = tif.pages.first.description
         except DAMAGE as exc:
             raise damaged(path, exc) from exc
+        if isinstance(choice, str):
+            raise ValueError(f"{path} cannot be shown: {choice}.")
         sizes: list[tuple[int, int]] = []
-        offsets: list[tuple[int, ...]] = []
-        for ifds in levels:
-            pages = read_pages(tif, ifds, path)
+        offsets: list[tuple[PageRef, ...]] = []
+        for refs in choice.levels:
+            pages = read_pages(tif, refs, path, choice.samples)
             size = Orientation.of(pages[0]).shown(pages[0].imagelength, pages[0].imagewidth)
             # A label or a thumbnail with another aspect ratio is no level of the pyramid.
             if not sizes or _is_reduction(sizes[0], size):
                 sizes.append(size)
-                offsets.append(tuple(ifds))
-    return Layout(tuple(sizes), tuple(offsets), um_per_px)
-
-
-def _planes(level: Any) -> list[Any]:
-    """Return the pages that together are one image: one, or three channels of a page each."""
-    axes, pages = level.axes, [page for page in level.pages if page is not None]
-    channels = level.shape[axes.index("C")] if "C" in axes and "S" not in axes else 1
-    if channels == 1:
-        return pages[:1]
-    if channels != 3 or len(pages) < 3:
-        raise ValueError(f"it has {channels} channels that are not red, green and blue")
-    step = math.prod(level.shape[axes.index("C") + 1 : -2])
-    return pages[: 3 * step : step]
+                offsets.append(refs)
+        try:
+            page = read_pages(tif, offsets[0], path, choice.samples)[0]
+            found = find_pixel_size(page, description, choice.pixels)
+            values = declared_values(page, choice.pixels)
+        except DAMAGE as exc:
+            raise damaged(path, exc) from exc
+    notes = {"image": choice.note, "um_per_px": found.note}
+    if values is not None:
+        notes["values"] = note_on(values, page.bitspersample, page.dtype.kind, declared=True)
+    um_per_px = (found.down, found.across)
+    if Orientation.of(page).transpose:
+        um_per_px = (found.across, found.down)
+    return Layout(
+        tuple(sizes),
+        tuple(offsets),
+        choice.samples,
+        None if math.isnan(found.down) else um_per_px,
+        values,
+        tuple((key, note) for key, note in notes.items() if note),
+    )
 
 
 def _is_reduction(full: tuple[int, int], size: tuple[int, int]) -> bool:
@@ -133,74 +185,39 @@ def _is_reduction(full: tuple[int, int], size: tuple[int, int]) -> bool:
     return min(factors) > 1 and abs(factors[0] / factors[1] - 1) <= slack
 
 
-def _um_per_px(tif: tifffile.TiffFile) -> float | None:
-    """Return µm/px by Aperio's, OME's or the resolution tags, where it is plausible."""
-    page = tif.pages[0]
-    description = page.description
-    found: float | None = None
-    if match := re.search(r"\bMPP\s*=\s*([\d.eE+-]+)", description):
-        found = _number(match[1])
-    elif match := re.search(r'\bPhysicalSizeX\s*=\s*"([^"]+)"', description):
-        unit = re.search(r'\bPhysicalSizeXUnit\s*=\s*"([^"]+)"', description)
-        units = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
-        found = _number(match[1]) * units.get(html.unescape(unit[1]) if unit else "µm", math.nan)
-    else:
-        unit_tag = page.tags.valueof(296, 2)
-        per_unit = 25400.0 if unit_tag == 2 else 10000.0 if unit_tag == 3 else math.nan
-        across, down = (_ratio(page.tags.valueof(tag, None)) for tag in (282, 283))
-        if across > 0 and (math.isnan(down) or abs(down / across - 1) < 0.01):
-            found = per_unit / across
-    lowest, highest = _PLAUSIBLE_UM
-    return found if found is not None and lowest <= found <= highest else None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _ratio(value: Any) -> float:
-    """Return a RATIONAL tag as a number; NaN when it is absent or odd."""
-    if isinstance(value, tuple) and len(value) == 2 and value[1]:
-        return float(value[0] / value[1])
-    return math.nan
-
-
 def read_pages(
-    tif: tifffile.TiffFile, offsets: Sequence[int], path: Path
+    tif: tifffile.TiffFile, refs: Sequence[PageRef], path: Path, samples: Sequence[int] = ()
 ) -> tuple[tifffile.TiffPage, ...]:
     """Return the pages that begin at these places, checked to be ones that can be shown."""
     pages = []
-    for index, offset in enumerate(offsets):
+    for index, ref in enumerate(refs):
         try:
-            tif.filehandle.seek(offset)
+            tif.filehandle.seek(ref.offset)
             page = tifffile.TiffPage(tif, index)
-            problem = _problem(page)
+            if ref.behind:
+                page.dataoffsets = tuple(offset + ref.behind for offset in page.dataoffsets)
+            problem = _problem(page, samples)
             # Uncompressed pixels are as many as the file has, unless tiles are left out.
             packed = 1 if page.compression == 1 and 0 not in page.databytecounts else None
         except DAMAGE as exc:
             raise damaged(path, exc) from exc
         if problem:
-            raise ValueError(
-                f"{path} cannot be shown as RGB: {problem}; save it as an 8-bit RGB TIFF."
-            )
+            remedy = "save it as an 8-bit RGB TIFF"
+            if problem.endswith("channels"):
+                remedy = f"{how_to_choose(path.name, page.samplesperpixel)}, or {remedy}"
+            raise ValueError(f"{path} cannot be shown as RGB: {problem}; {remedy}.")
         bits = page.samplesperpixel * page.bitspersample
         check_size(path, page.imagelength, page.imagewidth, bits, packed or BEST_COMPRESSION)
         tile = segment_size(page)
         if 0 in tile or math.prod(count_segments(page)) > len(page.dataoffsets):
             raise damaged(path, ValueError("it has fewer tiles or strips than its size needs"))
-        if math.prod(tile) * bits // 8 > _MOST_SEGMENT_BYTES and not is_plain(page):
-            raise ValueError(
-                f"{path} keeps {tile[0]} x {tile[1]} px in one piece, too much to decode: "
-                "save it again in tiles."
-            )
+        if not is_plain(page):
+            check_piece(path, *tile, bits)
         pages.append(page)
     return tuple(pages)
 
 
-def _problem(page: tifffile.TiffPage) -> str:
+def _problem(page: tifffile.TiffPage, samples: Sequence[int] = ()) -> str:
     """Return why a page cannot be shown, or nothing; raises what damage makes Python raise."""
     for name in _WHOLE_NUMBERS:
         if not isinstance(getattr(page, name), int):
@@ -210,9 +227,9 @@ def _problem(page: tifffile.TiffPage) -> str:
         return "it holds a volume"
     if page.dtype is None or page.dtype.kind not in "buf" or not isinstance(bits, int):
         form = getattr(page.sampleformat, "name", page.sampleformat)
-        return f"its pixels are {form} numbers of {bits} bits"
+        return f"its pixels are {form} numbers of {bits} bits, such as labels or measurements have"
     model = colour_model(page)
-    if not model:
+    if not model and not samples:
         name = getattr(page.photometric, "name", page.photometric)
         return f"its colours are {name} in {page.samplesperpixel} channels"
     if model == "palette":

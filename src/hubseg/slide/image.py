@@ -13,10 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubseg.slide.colours import Values
 from hubseg.slide.header import open_tiff, read_layout, read_pages
-from hubseg.slide.pixels import crop, pixels_of_pages, pixels_of_raster
+from hubseg.slide.part import Part, split_part
+from hubseg.slide.pixels import crop, decoded_raster, pixels_of_pages, pixels_of_raster
 from hubseg.slide.refusal import opening
-from hubseg.slide.segments import full_scale
+from hubseg.slide.values import depth_of, found_values, note_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +52,18 @@ class Slide:
         ``table``, ``TIFF tags``, ``person`` or ``unknown``.
     levels
         (height, width) of each pyramid level, px, level 0 first.
+    part
+        Which image, plane and channels of the file, as it was asked for
+        (:class:`hubseg.slide.part.Part`); "" is the largest image.
+    stretch
+        Height of a pixel divided by its width. `um_per_px` is their geometric mean, so that areas
+        are right; see :attr:`spacing`.
+    values
+        Stored numbers shown as 0 and 255, where only the pixels could tell them.
+    notes
+        One sentence each on what a person should know: keys ``image`` (which of several is shown),
+        ``um_per_px`` (why it is not known, or how it was found) and ``values`` (how numbers of
+        more than 8 bits are scaled).
     """
 
     id: str
@@ -64,6 +78,10 @@ class Slide:
         hash=False,
     )
     levels: tuple[tuple[int, int], ...] = ()
+    part: str = ""
+    stretch: float = 1.0
+    values: tuple[float, float] | None = None
+    notes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.levels:
@@ -88,10 +106,13 @@ class Slide:
         -----
         Transparency is composited on white; more than 8 bits are shifted down, fewer are spread
         over 0-255; CMYK is converted without a colour profile; the TIFF orientation tag is
-        applied, the EXIF orientation of a JPEG is not. Floating-point pixels are taken as 0-1 when
-        the slide's largest value is at most 2, as 0-255 when it is at most 510 (room for the
-        overshoot of resampling, which is clipped), and refused beyond. A tile that the file leaves
-        out of an RGB or grey slide is white.
+        applied, the EXIF orientation of a JPEG is not. Whole numbers of 16 bits and more have the
+        depth that the file states (SignificantBits, MaxSampleValue), else the smallest of 8, 10,
+        12, 14, 16, … bits that holds the slide's largest. Floating-point pixels have the scale
+        that the file states (SMinSampleValue, SMaxSampleValue), else they are taken as 0-1 when
+        the slide's largest value is at most 2, as -1 to 1 when some are also below -0.2, as 0-255
+        when it is at most 510 (room for the overshoot of resampling, which is clipped), and
+        refused beyond. A tile that the file leaves out of an RGB or grey slide is white.
 
         Raises
         ------
@@ -109,17 +130,28 @@ class Slide:
         if self._layout.levels[: len(self.levels)] != self.levels:
             raise ValueError(f"{self.path} is not the image that was opened: open it again.")
         if not self._layout.pages:
-            return crop(pixels_of_raster(self.path, self.levels[0]), box)
-        white = self._white
+            return crop(pixels_of_raster(self.path, self.levels[0], self._values), box)
+        values, samples = self._values, self._layout.samples
         with open_tiff(self.path) as tif:
-            pages = read_pages(tif, self._layout.pages[level], self.path)
-            return pixels_of_pages(pages, box, white)
+            pages = read_pages(tif, self._layout.pages[level], self.path, samples)
+            return pixels_of_pages(pages, box, values, samples)
 
     @cached_property
     def digest(self) -> str:
-        """Hex digest of the file's bytes (BLAKE2b, 16 bytes); computed once, on first use."""
+        """Hex digest of the file's bytes and of `part` (BLAKE2b, 16 bytes); computed once."""
         with opening(self.path), self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+            found = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16))
+        if self.part:
+            found.update(f"#{self.part}".encode())
+        return found.hexdigest()
+
+    @property
+    def spacing(self) -> tuple[float, float] | None:
+        """Height and width of a pixel, µm; None where they are not known."""
+        if self.um_per_px is None:
+            return None
+        root = math.sqrt(self.stretch)
+        return self.um_per_px * root, self.um_per_px / root
 
     def told(
         self,
@@ -133,21 +165,25 @@ class Slide:
         told = {name: value for name, value in facts.items() if value is not None}
         _check_um(um_per_px, self.path)
         origins = {**self.origins, **dict.fromkeys(told, "person")}
-        slide = replace(self, **told, origins=origins)  # type: ignore[arg-type]
-        for computed in ("digest", "_layout", "_white"):  # the file is the same
+        stretch, notes = self.stretch, dict(self.notes)
+        if um_per_px is not None:
+            stretch = 1.0
+            notes.pop("um_per_px", None)
+        slide = replace(self, **told, origins=origins, stretch=stretch, notes=notes)  # type: ignore[arg-type]
+        for computed in ("digest", "_layout", "_values"):  # the file is the same
             if computed in vars(self):
                 vars(slide)[computed] = vars(self)[computed]
         return slide
 
     @cached_property
     def _layout(self) -> Layout:
-        return read_layout(self.path)
+        return read_layout(self.path, Part.parse(self.part))
 
     @cached_property
-    def _white(self) -> float:
-        """Value of white in a floating-point TIFF: 1 or 255; 0 for all others."""
-        with open_tiff(self.path) as tif:
-            return full_scale(read_pages(tif, self._layout.pages[0], self.path))
+    def _values(self) -> Values:
+        """Black and white; of a slide that a project kept before they were, found anew."""
+        known = self.values or self._layout.values
+        return Values(*known) if known else _found_values(self.path, self._layout)
 
     def _at_level(self, window: Window, level: int) -> Window:
         """Return the window in that level's px, its edges rounded outwards."""
@@ -173,20 +209,27 @@ def read_slide(
     source: DataSource | None = None,
     um_per_px: float | None = None,
     origin: str = "table",
+    part: str = "",
 ) -> Slide:
     """Open an image: its header is read and checked, its pixels are not.
+
+    Only where 16-bit, 32-bit or floating-point numbers have no stated range are pixels looked at.
 
     Parameters
     ----------
     path
-        TIFF (also BigTIFF, Aperio SVS, OME-TIFF, NDPI), PNG or JPEG, told apart by content.
+        TIFF (also BigTIFF, Aperio SVS, OME-TIFF, NDPI), PNG or JPEG, told apart by content. Behind
+        the name may stand which picture of the file is meant: ``stack.tif#image=2&plane=5``.
     id
         The slide's name; the file's name without its suffix by default.
     organ, source, um_per_px
-        What is known already. µm/px is else looked up in the TIFF's tags: Aperio's MPP, OME's
-        PhysicalSizeX, then the resolution tags; printers' defaults such as 72 dpi are ignored.
+        What is known already. µm/px is else looked up in the TIFF: Aperio's MPP, OME's
+        PhysicalSizeX and Y, ImageJ's unit, Philips' pixel spacing, then the resolution tags.
+        What lies outside 0.01-20 µm/px, and a printer's or a flatbed's dpi, is not believed.
     origin
         Where the facts given here come from.
+    part
+        Which picture of the file, as it may stand behind its name (``image=2&plane=5``).
 
     Raises
     ------
@@ -196,16 +239,26 @@ def read_slide(
     OSError
         When the file is missing or cannot be opened.
     """
-    path = Path(path).absolute()
+    path, named = split_part(Path(path).absolute())
+    wanted = Part.parse(part or named)
     _check_um(um_per_px, path)
-    layout = read_layout(path)
+    layout = read_layout(path, wanted)
     given = {"organ": organ, "source": source, "um_per_px": um_per_px}
     origins = {name: "unknown" if value is None else origin for name, value in given.items()}
-    if um_per_px is None and layout.um_per_px is not None:
-        um_per_px, origins["um_per_px"] = layout.um_per_px, "TIFF tags"
+    notes, stretch = dict(layout.notes), 1.0
+    if um_per_px is not None:
+        notes.pop("um_per_px", None)
+    elif layout.um_per_px is not None:
+        down, across = layout.um_per_px
+        um_per_px = down if down == across else math.sqrt(down * across)
+        stretch, origins["um_per_px"] = down / across, "TIFF tags"
+    values = layout.values
+    if values is None:
+        values = _found_values(path, layout)
+        notes["values"] = _note_on_values(path, layout, values)
     height, width = layout.levels[0]
     return Slide(
-        id=stem_of(path) if id is None else id,
+        id=id if id is not None else stem_of(path) + (f"#{wanted}" if wanted != Part() else ""),
         path=path,
         height=height,
         width=width,
@@ -214,7 +267,27 @@ def read_slide(
         um_per_px=um_per_px,
         origins=origins,
         levels=layout.levels,
+        part=str(wanted),
+        stretch=stretch,
+        values=values if layout.values is None else None,
+        notes={key: note for key, note in notes.items() if note},
     )
+
+
+def _found_values(path: Path, layout: Layout) -> Values:
+    """Return black and white by the pixels' range."""
+    if not layout.pages:
+        return depth_of(decoded_raster(path, layout.levels[0]))
+    with open_tiff(path) as tif:
+        return found_values(read_pages(tif, layout.pages[0], path, layout.samples))
+
+
+def _note_on_values(path: Path, layout: Layout, values: Values) -> str:
+    if not layout.pages:
+        return note_on(values, 16, "u", declared=False)
+    with open_tiff(path) as tif:
+        page = read_pages(tif, layout.pages[0], path, layout.samples)[0]
+        return note_on(values, page.bitspersample, page.dtype.kind, declared=False)
 
 
 def _check_um(um_per_px: float | None, path: Path) -> None:

@@ -6,12 +6,12 @@ know slides or headers: it is told which pages, and their size.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from hubseg.slide.colours import on_white, to_rgb
+from hubseg.slide.colours import on_white, shifted, to_rgb
 from hubseg.slide.refusal import damaged, opening
 from hubseg.slide.segments import read_raw
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import tifffile
     from numpy.typing import NDArray
 
+    from hubseg.slide.colours import Values
     from hubseg.slide.image import Window
 
 
@@ -59,22 +60,28 @@ class Orientation(NamedTuple):
 
 
 def pixels_of_pages(
-    pages: tuple[tifffile.TiffPage, ...], window: Window, full_scale: float
+    pages: tuple[tifffile.TiffPage, ...],
+    window: Window,
+    values: Values,
+    samples: tuple[int, ...] = (),
 ) -> NDArray[np.uint8]:
     """Return a window, in shown pixels, of one RGB page or of three channel pages."""
     orientation = Orientation.of(pages[0])
     shown = orientation.shown(pages[0].imagelength, pages[0].imagewidth)
     stored = orientation.stored_window(window, shown)
     if len(pages) == 1:
-        rgb = to_rgb(read_raw(pages[0], stored), pages[0], full_scale)
+        rgb = to_rgb(read_raw(pages[0], stored), pages[0], values, samples)
     else:
-        planes = [to_rgb(read_raw(page, stored), page, full_scale)[..., 0] for page in pages]
+        planes = [to_rgb(read_raw(page, stored), page, values)[..., 0] for page in pages]
         rgb = np.stack(planes, axis=-1)
     return np.ascontiguousarray(orientation.apply(rgb))
 
 
-def pixels_of_raster(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a PNG or JPEG as RGB, decoded as a whole: neither can be read by window."""
+def decoded_raster(path: Path, size: tuple[int, int]) -> NDArray[Any]:
+    """Return a PNG or JPEG, (h, w) or (h, w, BGR or BGRA), in its own 8 or 16 bits.
+
+    It is decoded as a whole: neither can be read by window.
+    """
     with opening(path):
         data = np.frombuffer(path.read_bytes(), np.uint8)
     try:
@@ -83,8 +90,17 @@ def pixels_of_raster(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         raise damaged(path, exc) from exc
     if pixels is None or pixels.shape[:2] != size:
         raise damaged(path, ValueError("no pixels came out, or fewer than declared"))
+    return np.asarray(pixels)
+
+
+def pixels_of_raster(path: Path, size: tuple[int, int], values: Values) -> NDArray[np.uint8]:
+    """Return a PNG or JPEG as RGB."""
+    pixels = decoded_raster(path, size)
     if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+        glass = pixels[..., 3:] if pixels.ndim == 3 else None
+        pixels = shifted(pixels, 16, values)
+        if glass is not None and glass.size:  # transparency has its own scale
+            pixels[..., 3:] = glass >> 8 if glass.max() > 255 else glass
     if pixels.ndim == 2:
         return np.repeat(pixels[..., None], 3, axis=2)
     rgb = pixels[..., 2::-1]

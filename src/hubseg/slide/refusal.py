@@ -35,6 +35,7 @@ DAMAGE = (
 """What tifffile and its codecs raise on damaged files: they check little before they compute."""
 
 _MOST_PIXELS = 2**34  # a 131072 x 131072 px scan
+_MOST_PIECE_BYTES = 2**30  # one tile or strip, or a PNG or JPEG, decoded
 
 
 @contextmanager
@@ -117,4 +118,13 @@ def check_size(
         raise ValueError(
             f"{path} declares {height} x {width} px but is too short to hold them: "
             "it was cut off, get it again."
+        )
+
+
+def check_piece(path: Path, height: int, width: int, bits: int) -> None:
+    """Refuse what can only be decoded as a whole and is too large for that."""
+    if height * width * bits // 8 > _MOST_PIECE_BYTES:
+        raise ValueError(
+            f"{path} keeps {height} x {width} px in one piece, too much to decode: "
+            "save it again as a TIFF in tiles."
         )

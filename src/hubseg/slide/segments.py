@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tifffile
 
 from hubseg.slide.colours import colour_model
 from hubseg.slide.refusal import DAMAGE, damaged
 
 if TYPE_CHECKING:
-    import tifffile
     from numpy.typing import NDArray
 
     from hubseg.slide.image import Window
@@ -47,8 +47,16 @@ def is_plain(page: tifffile.TiffPage) -> bool:
     )
 
 
-def read_raw(page: tifffile.TiffPage, window: Window) -> NDArray[Any]:
-    """Return a window of stored pixels, (h, w, samples), in the page's own numbers."""
+def read_raw(
+    page: tifffile.TiffPage, window: Window, *, left_out: float | None = None
+) -> NDArray[Any]:
+    """Return a window of stored pixels, (h, w, samples), in the page's own numbers.
+
+    Parameters
+    ----------
+    left_out
+        What stands where the file leaves a tile or strip out; None is glass, which is white.
+    """
     top, left, height, width = window
     tall, wide = segment_size(page)
     planes, down, across = count_segments(page)
@@ -64,29 +72,26 @@ def read_raw(page: tifffile.TiffPage, window: Window) -> NDArray[Any]:
                     page,
                     (plane * down + row) * across + column,
                     (y - row * tall, x - column * wide, bottom - y, right - x),
+                    _glass(page) if left_out is None else left_out,
                 )
                 out[y - top : bottom - top, x - left : right - left, channels] = part
     return out
 
 
-def _read_segment(page: tifffile.TiffPage, index: int, window: Window) -> NDArray[Any]:
+def _read_segment(
+    page: tifffile.TiffPage, index: int, window: Window, left_out: float
+) -> NDArray[Any]:
     """Return a window of one tile or strip, (h, w, channels stored together)."""
     top, left, height, width = window
     path = Path(page.parent.filehandle.path)
-    stream = page.parent.filehandle
     try:
-        offset, count = page.dataoffsets[index], page.databytecounts[index]
-        if offset + count > stream.size:
-            raise ValueError("it was cut off")
-        if not offset or not count:
-            return _blank(page)
+        piece = _place(page, index, top + height)
+        if piece is None:
+            return np.full((1, 1, 1), left_out, page.dtype)
         if is_plain(page):
-            pixels = _plain_rows(page, offset, count, top, height)
+            pixels = _plain_rows(page, *piece, top, height)
         else:
-            decode = page.decode  # made on first use, which moves the stream
-            stream.seek(offset)
-            tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-            pixels = decode(stream.read(count), index, **tables)[0][0, top : top + height]
+            pixels = _decoded(page, index, *piece)[top : top + height]
     except DAMAGE as exc:
         raise damaged(path, exc) from exc
     pixels = pixels[:, left : left + width]
@@ -95,13 +100,79 @@ def _read_segment(page: tifffile.TiffPage, index: int, window: Window) -> NDArra
     return pixels
 
 
+def _place(page: tifffile.TiffPage, index: int, rows: int) -> tuple[int, int] | None:
+    """Return where a tile or strip begins and its bytes; None where the file leaves it out.
+
+    Uncompressed pixels need only their rows: a byte count of 0 or one beyond the end of the file
+    is then of no account.
+    """
+    offset, count = page.dataoffsets[index], page.databytecounts[index]
+    size = page.parent.filehandle.size
+    if not offset or (not count and page.compression != 1):
+        return None
+    if page.compression == 1 and (not count or offset + count > size):
+        count = _bytes_of(page, rows if is_plain(page) else segment_rows(page, index))
+    if offset + count > size:
+        raise ValueError("it was cut off")
+    return offset, count
+
+
+def segment_rows(page: tifffile.TiffPage, index: int) -> int:
+    """Return the rows that a tile or strip holds: the last strip ends with the image."""
+    tall, _ = segment_size(page)
+    if page.is_tiled:
+        return tall
+    _, down, _ = count_segments(page)
+    return int(min(tall, page.imagelength - index % down * tall))
+
+
+def _bytes_of(page: tifffile.TiffPage, rows: int) -> int:
+    """Return the bytes of uncompressed rows: each begins at a whole byte."""
+    channels = 1 if page.planarconfig == 2 else page.samplesperpixel
+    return int(rows * -(-segment_size(page)[1] * channels * page.bitspersample // 8))
+
+
+def _decoded(page: tifffile.TiffPage, index: int, offset: int, count: int) -> NDArray[Any]:
+    """Return a tile or strip, (h, w, channels), decoded by tifffile."""
+    if _packs_samples_apart(page):
+        return _decoded_bits(page, index, offset, count)
+    decode = page.decode  # made on first use, which moves the stream
+    page.parent.filehandle.seek(offset)
+    data = page.parent.filehandle.read(count)
+    tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+    return np.asarray(decode(data, index, **tables)[0][0])
+
+
+def _packs_samples_apart(page: tifffile.TiffPage) -> bool:
+    """Tell whether bits of one channel share a byte, as tifffile (not TIFF) has it."""
+    return bool(
+        page.bitspersample == 1
+        and page.samplesperpixel > 1
+        and page.planarconfig == 1
+        and page.software.startswith("tifffile")
+    )
+
+
+def _decoded_bits(page: tifffile.TiffPage, index: int, offset: int, count: int) -> NDArray[Any]:
+    """Return a tile or strip of bits, (h, w, channels), each channel packed by itself."""
+    tall, wide = segment_rows(page, index), segment_size(page)[1]
+    across = -(-wide // 8)
+    page.parent.filehandle.seek(offset)
+    data = page.parent.filehandle.read(count)
+    if page.compression != 1:
+        data = tifffile.TIFF.DECOMPRESSORS[page.compression](data)
+    packed = np.frombuffer(data, np.uint8, tall * across * page.samplesperpixel)
+    bits = np.unpackbits(packed.reshape(tall, across, page.samplesperpixel), axis=1)
+    return bits[:, :wide].astype(bool)
+
+
 def _plain_rows(
     page: tifffile.TiffPage, offset: int, count: int, top: int, height: int
 ) -> NDArray[Any]:
     """Return rows of an uncompressed strip, (height, width, channels), reading only those."""
     stored = page.dtype.newbyteorder(page.parent.byteorder)
     channels = 1 if page.planarconfig == 2 else page.samplesperpixel
-    row_bytes = page.imagewidth * channels * stored.itemsize
+    row_bytes = _bytes_of(page, 1)
     if (top + height) * row_bytes > count:
         raise ValueError("a strip is shorter than declared")
     page.parent.filehandle.seek(offset + top * row_bytes)
@@ -109,27 +180,8 @@ def _plain_rows(
     return np.frombuffer(data, stored).reshape(height, page.imagewidth, channels)
 
 
-def _blank(page: tifffile.TiffPage) -> NDArray[Any]:
-    """Return one pixel of what stands where the file leaves a tile out: glass, which is white."""
-    if page.dtype.kind != "u" or colour_model(page) not in ("rgb", "grey"):
-        return np.zeros((1, 1, 1), page.dtype)
-    return np.full((1, 1, 1), 2**page.bitspersample - 1, page.dtype)
-
-
-def full_scale(pages: tuple[tifffile.TiffPage, ...]) -> float:
-    """Return which value is white, looking at every pixel of a floating-point image."""
-    if pages[0].dtype.kind != "f":
-        return 0.0
-    largest = -math.inf
-    for page in pages:
-        for top in range(0, page.imagelength, 1024):
-            height = min(1024, page.imagelength - top)
-            band = read_raw(page, (top, 0, height, page.imagewidth))
-            largest = max(largest, float(np.max(band, initial=-math.inf, where=np.isfinite(band))))
-    if largest > 510:
-        path = pages[0].parent.filehandle.path
-        raise ValueError(
-            f"{path} has floating-point values up to {largest:g}, neither 0-1 nor 0-255: "
-            "save it as an 8-bit RGB TIFF."
-        )
-    return 1.0 if largest <= 2 else 255.0
+def _glass(page: tifffile.TiffPage) -> float:
+    """Return the number of glass, which is white; 0 where white is no single number."""
+    if colour_model(page) not in ("rgb", "grey"):
+        return 0
+    return math.inf if page.dtype.kind == "f" else int(2**page.bitspersample - 1)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from hubseg.organ import DataSource, Organ
 from hubseg.slide.ids import distinct_id
 from hubseg.slide.image import Slide, read_slide, stem_of
+from hubseg.slide.part import split_part
 from hubseg.slide.refusal import opening
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class SlideTable:
     missing
         id → one sentence: why the slide could not be opened.
     notes
-        id → what in the slide's row was not understood; the slide is open all the same.
+        id → what in the slide's row was not understood, or was chosen in its file; the slide is
+        open all the same.
     donors
         id → whose tissue it is (column ``donor`` or ``group``), where the table says so.
     """
@@ -65,7 +67,9 @@ class SlideTable:
             Where a CSV's images are; by default ``train_images`` or ``test_images`` beside it,
             whichever bears the table's name first, else its own folder. A column ``image``, where
             it is filled in, names the file itself: relative to the CSV's folder and inside it,
-            or absolute.
+            or absolute. There and in `path` may stand which picture of a file is meant
+            (``stack.tif#image=2&plane=5``); a column ``part`` says the same of a file that the id
+            names.
 
         Raises
         ------
@@ -74,7 +78,7 @@ class SlideTable:
         OSError
             When `path` or `images` does not exist or cannot be read.
         """
-        path = Path(path).absolute()
+        path, part = split_part(Path(path).absolute())
         if images is not None and not Path(images).is_dir():
             raise FileNotFoundError(f"Folder of images {images} does not exist: name another.")
         if path.is_dir():
@@ -83,7 +87,7 @@ class SlideTable:
             raise FileNotFoundError(f"{path} does not exist: name a folder, a CSV or an image.")
         if path.suffix.lower() == ".csv":
             return _open_table(path, None if images is None else Path(images).absolute())
-        return _open_images([path], _table_of_folder(path.parent), strict=True)
+        return _open_images([path], _table_of_folder(path.parent), strict=True, part=part)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -159,16 +163,18 @@ def _table_of_folder(folder: Path) -> Path | None:
     return next((table for table in candidates if table.is_file()), None)
 
 
-def _open_images(paths: Sequence[Path], table: Path | None, *, strict: bool) -> SlideTable:
+def _open_images(
+    paths: Sequence[Path], table: Path | None, *, strict: bool, part: str = ""
+) -> SlideTable:
     """Open image files; `strict` raises for one that cannot be opened instead of listing it."""
     rows = {row["id"]: row for row in reversed(read_rows(table))} if table is not None else {}
     same_stem = Counter(map(stem_of, paths))
     opened = _Opened(table is not None and _is_train(table, rows.values()))
     for path in paths:
         slide_id = stem_of(path) if same_stem[stem_of(path)] == 1 else path.name
-        row = {**rows.get(stem_of(path), {}), "id": slide_id}
+        row = {**rows.get(stem_of(path), {}), "id": slide_id, "part": part}
         if strict:
-            read_slide(path)
+            row["id"] = read_slide(path, part=part).id
         opened.add(row, path)
     return opened.table()
 
@@ -265,11 +271,20 @@ class _Opened:
         source = self._parsed(row, "data_source", DataSource.parse)
         um_per_px = self._parsed(row, "pixel_size", _parse_um)
         try:
-            slide = read_slide(path, id=slide_id, organ=organ, source=source, um_per_px=um_per_px)
+            slide = read_slide(
+                path,
+                id=slide_id,
+                organ=organ,
+                source=source,
+                um_per_px=um_per_px,
+                part=row.get("part", ""),
+            )
         except (ValueError, OSError) as exc:
             self.missing[slide_id] = str(exc)
             return
         self.slides[slide_id] = slide
+        for sentence in slide.notes.values():
+            self._note(slide_id, sentence)
         self._compare_size(row, slide)
         rle = row.get("rle")
         if rle or (rle is not None and self._train):

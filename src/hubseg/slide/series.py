@@ -1,0 +1,268 @@
+"""Which of a TIFF's images is shown, and on which pages it stands.
+
+Responsible for finding the images of a file (series, planes, channels, pyramid levels), for
+choosing the largest where nobody asks for another, and for saying so. Does not check pages
+(:mod:`hubseg.slide.header`) or decode pixels.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hubseg.slide.refusal import DAMAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import tifffile
+
+    from hubseg.slide.part import Part
+
+_MOST_PLANES = 2**20  # of one declared stack, in pages of the file's smallest size
+_WORTH_SAYING = 8  # an image of less than this share of the largest is a label or a thumbnail
+
+
+class PageRef(NamedTuple):
+    """Where a page begins, and how many bytes behind its own pixels the plane's pixels lie."""
+
+    offset: int
+    behind: int = 0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The image that is shown.
+
+    Attributes
+    ----------
+    levels
+        Pages of each pyramid level; one page, or three channels of a page each.
+    samples
+        Channels picked out of one page, counted from 0; none: its own colours.
+    pixels
+        Attributes of its ``Pixels`` in OME-XML.
+    note
+        What was chosen among several, in one sentence; "" where there was no choice.
+    """
+
+    levels: tuple[tuple[PageRef, ...], ...]
+    samples: tuple[int, ...]
+    pixels: dict[str, str]
+    note: str
+
+
+def choose_image(
+    tif: tifffile.TiffFile, part: Part, name: str, showable: Callable[[Any], bool]
+) -> Choice | str:
+    """Return the image that is asked for, else the largest; or why there is none, as a clause.
+
+    Parameters
+    ----------
+    name
+        The file's name, for the sentences.
+    showable
+        Tells of a page whether it can be shown: an image that cannot gives way to one that can.
+    """
+    found = list(tif.series)
+    if not found:
+        return "it holds no image"
+    if part.image is not None and part.image > len(found):
+        return f"it has no image {part.image}: it holds {len(found)}"
+    areas = [_area(one) for one in found]
+    chosen = (
+        max(range(len(found)), key=lambda i: (_can(showable, found[i]), areas[i], -i))
+        if part.image is None
+        else part.image - 1
+    )
+    series = found[chosen]
+    stack = _Stack(series)
+    plane = (part.plane or 1) - 1
+    if plane >= stack.planes:
+        return f"it has no plane {part.plane}: image {chosen + 1} holds {stack.planes}"
+    channels = stack.channels if stack.channels > 1 else _samples(series)
+    picked = tuple(number - 1 for number in part.channels)
+    if picked and max(picked) >= channels:
+        return f"it has no channel {max(picked) + 1}: image {chosen + 1} holds {channels}"
+    if not picked and stack.channels not in (1, 3):
+        return (
+            f"it holds {stack.channels} channels that are not red, green and blue"
+            f"{_channel_names(tif)}; {how_to_choose(name, stack.channels)}"
+        )
+    levels = [_Stack(level).pages(plane, picked) for level in [series, *series.levels[1:]]]
+    if not all(levels):
+        return "a page of it is missing"
+    levels += _reductions(found, series)
+    pixels = ome_pixels(tif.pages.first.description)
+    return Choice(
+        tuple(tuple(pages) for pages in levels),
+        picked if stack.channels == 1 else (),
+        _pixels_of(pixels, series, found[:chosen]),
+        _note(name, chosen, areas, stack, part, channels if _samples(series) == 2 else 1),
+    )
+
+
+def how_to_choose(name: str, channels: int) -> str:
+    """Return how to name the channels to be shown, as a clause."""
+    three = f"{name}#channels=1,2,3 or " if channels > 2 else name
+    return f"choose channels by number, as {three}#channels=1"
+
+
+def ome_pixels(description: str) -> list[dict[str, str]]:
+    """Return the attributes of each ``Pixels`` of an OME-XML text, in its order."""
+    text = re.sub(r"<!--.*?-->", "", description, flags=re.DOTALL)
+    return [
+        {key: html.unescape(one or other) for key, one, other in _ATTRIBUTE.findall(tag)}
+        for tag in re.findall(r"<(?:\w+:)?Pixels\b([^<>]*)>", text)
+    ]
+
+
+_ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+
+
+def is_bounded(tif: tifffile.TiffFile) -> bool:
+    """Tell whether the file's XML can be handed to tifffile, which believes it.
+
+    Entities are expanded and declared stacks are laid out in memory there, however large.
+    """
+    text = tif.pages.first.description
+    if "<!DOCTYPE" in text or "<!ENTITY" in text or re.search(r"ModuloAlong|<\w*:?Along", text):
+        return False
+    room = _MOST_PLANES * min(page.imagewidth * page.imagelength for page in tif.pages)
+    for pixels in ome_pixels(text):
+        sizes = [_whole(pixels.get(f"Size{axis}", "1")) for axis in "XYZCT"]
+        if min(sizes) < 1 or math.prod(sizes) > room or math.prod(sizes[2:]) > _MOST_PLANES:
+            return False
+    counts = re.findall(r"""\b(?:NumPlanes|PlaneCount|IFD|First[ZCT])\s*=\s*["']([^"']*)""", text)
+    return all(0 <= _whole(count) <= _MOST_PLANES for count in counts)
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 19 else -1
+
+
+class _Stack:
+    """The pages of a series by plane and channel."""
+
+    def __init__(self, series: Any) -> None:
+        lead = [
+            (axis, size)
+            for axis, size in zip(series.axes, series.shape, strict=True)
+            if axis not in "YXS"
+        ]
+        self._pages, self._key = series.pages, series.keyframe
+        at = next((i for i, (axis, _) in enumerate(lead) if axis == "C"), len(lead))
+        if "S" in series.axes:  # ImageJ calls the planes of a colour stack channels
+            at = len(lead)
+        self._after = math.prod(size for _, size in lead[at + 1 :])
+        self.channels = lead[at][1] if at < len(lead) else 1
+        self.planes = math.prod(size for i, (_, size) in enumerate(lead) if i != at)
+        if not self._is_whole():
+            self.channels, self.planes, self._after = 1, max(1, len(self._pages)), 1
+
+    def _is_whole(self) -> bool:
+        """Tell whether the pages hold what the series declares, one by one or in one piece."""
+        count = self.planes * self.channels
+        self._contiguous = count > 1 and len(self._pages) == 1 and self._key.is_contiguous
+        if self._contiguous:
+            end = self._key.dataoffsets[0] + count * self._key.nbytes
+            return bool(end <= self._key.parent.filehandle.size)
+        return bool(count == len(self._pages))
+
+    def pages(self, plane: int, picked: Sequence[int]) -> list[PageRef]:
+        """Return a plane's pages: one, or those of the channels; none where one is missing."""
+        if self.channels == 1:
+            channels: Sequence[int] = (0,)
+        else:
+            channels = picked or range(self.channels)
+        before, after = divmod(plane, self._after)
+        refs = [self._ref((before * self.channels + c) * self._after + after) for c in channels]
+        return [ref for ref in refs if ref is not None] if None not in refs else []
+
+    def _ref(self, index: int) -> PageRef | None:
+        if self._contiguous:
+            return PageRef(self._key.offset, index * self._key.nbytes)
+        page = self._pages[index] if index < len(self._pages) else None
+        return None if page is None else PageRef(page.offset)
+
+
+def _area(series: Any) -> int:
+    return int(series.keyframe.imagelength * series.keyframe.imagewidth)
+
+
+def _samples(series: Any) -> int:
+    return int(series.keyframe.samplesperpixel)
+
+
+def _can(showable: Callable[[Any], bool], series: Any) -> bool:
+    try:
+        return showable(series.keyframe)
+    except DAMAGE:
+        return False
+
+
+def _reductions(found: Sequence[Any], series: Any) -> list[list[PageRef]]:
+    """Return images that call themselves reduced ones (NewSubfileType) and follow no pyramid.
+
+    Only of a single picture: whose plane a reduction shows is not said.
+    """
+    if len(series.levels) > 1 or len(series.pages) > 1:
+        return []
+    reduced = [
+        one
+        for one in found
+        if one is not series
+        and one.keyframe.is_reduced
+        and len(one.pages) == 1
+        and _samples(one) == _samples(series)
+        and not one.keyframe.is_mask
+    ]
+    return [[PageRef(one.keyframe.offset)] for one in sorted(reduced, key=_area, reverse=True)]
+
+
+def _pixels_of(pixels: list[dict[str, str]], series: Any, before: Sequence[Any]) -> dict[str, str]:
+    """Return the OME attributes of a series: those of its size, by their order."""
+
+    def alike(height: Any, width: Any) -> bool:
+        return str(height) == str(series.keyframe.imagelength) and str(width) == str(
+            series.keyframe.imagewidth
+        )
+
+    same = [one for one in pixels if alike(one.get("SizeY"), one.get("SizeX"))]
+    earlier = sum(alike(one.keyframe.imagelength, one.keyframe.imagewidth) for one in before)
+    return same[min(earlier, len(same) - 1)] if same else {}
+
+
+def _channel_names(tif: tifffile.TiffFile) -> str:
+    names = re.findall(
+        r"""<(?:\w+:)?Channel\b[^<>]*\bName\s*=\s*["']([\w -]{1,30})["']""",
+        tif.pages.first.description,
+    )
+    return f" ({', '.join(names[:6])})" if names else ""
+
+
+def _note(
+    name: str, chosen: int, areas: Sequence[int], stack: _Stack, part: Part, channels: int
+) -> str:
+    said, others = [], []
+    rivals = sum(area * _WORTH_SAYING >= areas[chosen] for area in areas)
+    if len(areas) > 1 and (chosen or rivals > 1):
+        how = "the largest" if part.image is None else "as asked"
+        said.append(f"image {chosen + 1} of {len(areas)} ({how})")
+        others.append(f"image={1 if chosen else 2}")
+    if stack.planes > 1:
+        plane = part.plane or 1
+        said.append(f"plane {plane} of {stack.planes}")
+        others.append(f"plane={1 if plane > 1 else 2}")
+    if part.channels:
+        said.append(f"channels {', '.join(map(str, part.channels))}")
+    elif channels > 1:
+        said.append(f"channel 1 of {channels}")
+        others.append("channels=2")
+    if not said:
+        return ""
+    how = f"; open {name}#{'&'.join(others)} for another" if others else ""
+    return f"Of {name} is shown: {', '.join(said)}{how}."
