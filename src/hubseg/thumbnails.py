@@ -73,7 +73,7 @@ def kept_thumbnail(
         When the slide's file cannot be read.
     """
     stat = slide.path.stat()
-    named = f"{slide.path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{side}".encode()
+    named = f"{slide.place}\0{stat.st_size}\0{stat.st_mtime_ns}\0{side}".encode()
     file = folder / f"{hashlib.blake2b(named, digest_size=16).hexdigest()}.png"
     kept = picture_in(file)
     if kept is not None:

@@ -229,7 +229,7 @@ def _write_item(folder: Path, item: PseudoLabel) -> dict[str, str]:
         "img_width": str(slide.width),
         "pixel_size": "" if slide.um_per_px is None else repr(float(slide.um_per_px)),
         "rle": text,
-        "image": str(slide.path),
+        "image": slide.place,
         "mask": mask_path.relative_to(folder).as_posix(),
         "soft": "" if item.soft is None else soft_path.relative_to(folder).as_posix(),
         "threshold": repr(float(item.threshold)),

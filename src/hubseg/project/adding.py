@@ -195,11 +195,11 @@ class _Search:
     def __init__(self, known: Collection[Known]) -> None:
         self._left = {one.file.id for one in known}
         self._there: dict[str, bool] = {}
-        self._places: dict[Path, list[Known]] = defaultdict(list)
+        self._places: dict[tuple[Path, str], list[Known]] = defaultdict(list)
         self._ids: dict[str, list[Known]] = defaultdict(list)
         self._names: dict[str, list[Known]] = defaultdict(list)
         for one in known:
-            self._places[one.file.path].append(one)
+            self._places[one.file.path, one.file.part].append(one)
             self._ids[same_text(one.file.id)].append(one)
             self._names[same_text(one.file.name)].append(one)
         absent = [one for one in known if one.digests and not self._is_there(one)]
@@ -232,12 +232,13 @@ class _Search:
         return self._there[one.file.id]
 
     def _at(self, slide: Slide) -> list[Known]:
-        return self._places.get(slide.path, [])
+        return self._places.get((slide.path, slide.part), [])
 
     def _called(self, slide: Slide) -> list[Known]:
         """Return the slides of its id, then those whose file has its name."""
         named = self._names.get(same_text(slide.path.name), [])
-        return [*self._ids.get(same_text(slide.id), []), *named]
+        called = [*self._ids.get(same_text(slide.id), []), *named]
+        return [one for one in called if one.file.part == slide.part]
 
     def _with_content(self, slide: Slide) -> Iterator[Known]:
         """Yield slides that were worked on with this content and whose file is gone or replaced."""

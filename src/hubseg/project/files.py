@@ -6,10 +6,12 @@ journal, or what the files look like (:mod:`hubseg.project.sights`).
 
 from __future__ import annotations
 
-import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
+
+from hubseg.slide.image import content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +37,9 @@ class Recorded:
     size
         Its bytes; None when nothing was done with it yet.
     digest
-        Of its bytes, as :attr:`hubseg.slide.Slide.digest`; "" likewise.
+        Of its bytes and `part`, as :attr:`hubseg.slide.Slide.digest`; "" likewise.
+    part
+        Which picture of the file it is, where one was asked for.
     """
 
     id: str
@@ -43,6 +47,7 @@ class Recorded:
     shape: tuple[int, int]
     size: int | None
     digest: str
+    part: str = ""
 
     @property
     def name(self) -> str:
@@ -59,10 +64,10 @@ class SlideFiles:
 
     def all(self) -> tuple[Recorded, ...]:
         """Return the file of every slide, in the table's order."""
-        query = "SELECT id, path, height, width, size, digest FROM slides ORDER BY number"
+        query = "SELECT id, path, height, width, size, digest, origins FROM slides ORDER BY number"
         return tuple(
-            Recorded(id, self._root / path, (height, width), size, digest or "")
-            for id, path, height, width, size, digest in self._database.query(query)
+            Recorded(id, self._root / path, (height, width), size, digest or "", part_in(origins))
+            for id, path, height, width, size, digest, origins in self._database.query(query)
         )
 
     def of(self, slide_id: str) -> Recorded:
@@ -128,7 +133,9 @@ def look_for(wanted: Iterable[Recorded], folder: Path) -> dict[str, Path]:
     found = {}
     for one in wanted:
         if one.digest and one.size is not None:
-            same = (path for path in by_size.get(one.size, []) if _digest(path) == one.digest)
+            same = (
+                path for path in by_size.get(one.size, []) if _digest(path, one.part) == one.digest
+            )
             place = next(same, None)
         else:
             named = by_name.get(one.path.name, [])
@@ -138,6 +145,13 @@ def look_for(wanted: Iterable[Recorded], folder: Path) -> dict[str, Path]:
     return found
 
 
-def _digest(path: Path) -> str:
+def part_in(origins: str) -> str:
+    """Return which picture of its file a slide is, by its column ``origins``."""
+    known = json.loads(origins)
+    about = known.get("about", {}) if isinstance(known, dict) else {}
+    return str(about.get("part", "")) if isinstance(about, dict) else ""
+
+
+def _digest(path: Path, part: str) -> str:
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return content_digest(stream, part)

@@ -27,6 +27,8 @@ _SELECT: Final = (
     "SELECT id, path, height, width, organ, source, um_per_px, origins, levels FROM slides"
 )
 
+_ABOUT: Final = "about"  # beside the origins of facts: what is known of the file itself
+
 
 def check_ids(table: SlideTable) -> None:
     """Refuse ids that could not be the name of a file.
@@ -124,6 +126,8 @@ class SlideRows:
             if getattr(one.slide, name) is None and known.origins.get(name) != "TIFF tags"
         }
         origins = {**one.slide.origins, **{name: known.origins[name] for name in kept}}
+        if "um_per_px" in kept:
+            kept["stretch"] = known.stretch
         return replace(one.slide, **kept, origins=origins)
 
     def slides(self) -> tuple[Slide, ...]:
@@ -153,8 +157,8 @@ class SlideRows:
                 organ=Organ.parse(organ) if organ else None,
                 source=DataSource.parse(source) if source else None,
                 um_per_px=None if um_per_px is None else float(um_per_px),
-                origins={str(key): str(value) for key, value in json.loads(origins).items()},
                 levels=tuple((int(h), int(w)) for h, w in json.loads(levels)),
+                **_told_facts(json.loads(origins)),
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(
@@ -188,7 +192,7 @@ class SlideRows:
         self._seen[slide.id] = stamp
         if stamp == (size, mtime) and not replaced:
             return slide, True
-        found = read_slide(slide.path, id=slide.id)
+        found = read_slide(slide.path, id=slide.id, part=slide.part)
         if digest is None:
             same = found.levels == slide.levels
         else:
@@ -198,7 +202,8 @@ class SlideRows:
         if same and not replaced:
             return slide, True
         # What the old object remembers of the file (digest, layout) may not hold any more.
-        known = {name: getattr(slide, name) for name in ("organ", "source", "um_per_px", "origins")}
+        facts = ("organ", "source", "um_per_px", "origins", "stretch")
+        known = {name: getattr(slide, name) for name in facts}
         return replace(found, **known), same
 
     def record_file(self, slide: Slide) -> None:
@@ -234,8 +239,34 @@ def _facts(slide: Slide) -> tuple[object, ...]:
         slide.organ and slide.organ.value,
         slide.source and slide.source.value,
         slide.um_per_px,
-        json.dumps(dict(slide.origins)),
+        json.dumps({**slide.origins, **_kept(slide)}),
     )
+
+
+def _kept(slide: Slide) -> dict[str, object]:
+    """Return what else is known of a slide's file, as it stands beside the origins."""
+    about = {
+        "part": slide.part,
+        "stretch": slide.stretch,
+        "values": slide.values,
+        "notes": dict(slide.notes),
+    }
+    plain = {"part": "", "stretch": 1.0, "values": None, "notes": {}}
+    about = {name: value for name, value in about.items() if value != plain[name]}
+    return {_ABOUT: about} if about else {}
+
+
+def _told_facts(origins: dict[str, Any]) -> dict[str, Any]:
+    """Return a slide's fields that the column ``origins`` holds."""
+    about = origins.pop(_ABOUT, {})
+    values = about.get("values")
+    return {
+        "origins": {str(key): str(value) for key, value in origins.items()},
+        "part": str(about.get("part", "")),
+        "stretch": float(about.get("stretch", 1.0)),
+        "values": None if values is None else (float(values[0]), float(values[1])),
+        "notes": {str(key): str(note) for key, note in about.get("notes", {}).items()},
+    }
 
 
 def _layout(slide: Slide) -> tuple[object, ...]:

@@ -22,6 +22,7 @@ from hubseg.slide.values import depth_of, found_values, note_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import BufferedReader
 
     import numpy as np
     from numpy.typing import NDArray
@@ -140,10 +141,12 @@ class Slide:
     def digest(self) -> str:
         """Hex digest of the file's bytes and of `part` (BLAKE2b, 16 bytes); computed once."""
         with opening(self.path), self.path.open("rb") as stream:
-            found = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16))
-        if self.part:
-            found.update(f"#{self.part}".encode())
-        return found.hexdigest()
+            return content_digest(stream, self.part)
+
+    @property
+    def place(self) -> str:
+        """The file's path and, behind '#', which picture of it this is: :func:`read_slide`'s."""
+        return f"{self.path}#{self.part}" if self.part else str(self.path)
 
     @property
     def spacing(self) -> tuple[float, float] | None:
@@ -288,6 +291,14 @@ def _note_on_values(path: Path, layout: Layout, values: Values) -> str:
     with open_tiff(path) as tif:
         page = read_pages(tif, layout.pages[0], path, layout.samples)[0]
         return note_on(values, page.bitspersample, page.dtype.kind, declared=False)
+
+
+def content_digest(stream: BufferedReader, part: str) -> str:
+    """Return the hex digest of a file's bytes and of which picture of it is meant."""
+    found = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16))
+    if part:
+        found.update(f"#{part}".encode())
+    return found.hexdigest()
 
 
 def _check_um(um_per_px: float | None, path: Path) -> None:
