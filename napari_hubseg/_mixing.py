@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from hubseg.maps import newest_run
+from hubseg.maps import mixture_of, newest_run
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
 from hubseg.project import ReviewProject
 from hubseg.recipe import find_checkpoint
@@ -82,6 +82,7 @@ class Mixing:
         self._foreseen: Foreseen | None = None
         self._busy = False
         self._again: bool | None = None  # whether a mix is asked for, and a person asked for it
+        session.mixture_changed.connect(self._follow)
 
     # ---- the choice ----------------------------------------------------------------------------
 
@@ -90,8 +91,7 @@ class Mixing:
         if networks_digest(recipe) != networks_digest(self.recipe):
             self.stock = Stock()
         self.recipe = recipe
-        project = self._session.project
-        self.mixture = Mixture.load(project.maps, recipe) if project is not None else Mixture()
+        self.mixture = self._session.mixture(recipe)
         names = tuple(dict.fromkeys(member.checkpoint for member in recipe.members()))
 
         def found(files: dict[str, Path | None]) -> None:
@@ -130,15 +130,20 @@ class Mixing:
         project = self._session.project
         if not mixture.members(self.recipe):
             self.failed.emit("The last member cannot be switched off: switch another one on first.")
-        elif mixture != self.mixture:
+        elif project is None or project.read_only:
             self.mixture = mixture
-            if project is not None and not project.read_only:
-                try:
-                    mixture.save(project.maps, self.recipe)  # a file of a few hundred bytes
-                except OSError as error:
-                    self.failed.emit(sentence(error))
             self.remix()
+        else:
+            self._session.set_mixture(self.recipe, mixture)
         self.changed.emit()
+
+    def _follow(self) -> None:
+        """Mix what the session says is mixed now, also after an undo."""
+        mixture = self._session.mixture(self.recipe)
+        if mixture != self.mixture:
+            self.mixture = mixture
+            self.remix()
+            self.changed.emit()
 
     # ---- the map -------------------------------------------------------------------------------
 
@@ -252,12 +257,12 @@ def _mix(
         newest = newest_run(reader, slide)
         digest = reader.digest(slide)
         maps = reader.maps
-    if newest is None:
-        return None, kept
-    ran, keys = newest
-    networks = networks_digest(ran)
-    if networks != networks_digest(recipe):
-        mixture = Mixture.load(maps, ran)
+        if newest is None:
+            return None, kept
+        ran, keys = newest
+        networks = networks_digest(ran)
+        if networks != networks_digest(recipe):
+            mixture = mixture_of(reader, ran)
     what = (slide.id, digest, networks)
     if kept is None or kept[0] != what:
         kept = (what, Mixer(shape=(slide.height, slide.width), slide_digest=digest))

@@ -94,14 +94,16 @@ def files_state(desk: DeskCore) -> FilesState:
             lost = "One slide is not shown: its file is not where it was."
         return FilesState(said=lost, absent=absent, busy=desk.files.busy)
     height, width = found.before.shape
-    times = f"{found.gestures} edit{'s' if found.gestures > 1 else ''} by {found.author}"
+    done = [f"{found.gestures} edit{'s' if found.gestures > 1 else ''}"] if found.gestures else []
+    decided = found.verdict not in (Verdict.UNSEEN, Verdict.IN_WORK)
+    times = ", ".join([*done, *([found.verdict.value] if decided else [])]) or "noted on"
     when = "" if found.at is None else f", {found.at.astimezone():%d %b %Y}"
     size = "" if found.fits else ": another size, so that the edits cannot be kept"
     return FilesState(
         changed=True,
-        said=f"The file of slide {found.now.id} is not the one that was edited. Is it the same "
-        "tissue? Nothing can be painted here until you say, and no edit is lost.",
-        before=f"edited: {width} × {height} px, {times}{when}",
+        said=f"The file of slide {found.now.id} is not the one that was worked on. Is it the "
+        "same tissue? Nothing can be painted here until you say, and no edit is lost.",
+        before=f"before: {width} × {height} px, {times} by {found.author}{when}",
         now=f"now: {found.now.width} × {found.now.height} px{size}",
         pictures=desk.files.pictures,
         fits=found.fits,

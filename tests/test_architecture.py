@@ -52,6 +52,7 @@ CORE: dict[str, set[str]] = {
     "bundled": {"recipe"},
     "doctor": {"bundled"},
     "mask": {"cleanup", "edits"},
+    "accepted": {"cleanup"},
     "network": {"recipe"},
     "probability": {"recipe"},
     "inference": {"slide", "recipe", "network", "tta", "probability"},
@@ -81,11 +82,11 @@ CORE: dict[str, set[str]] = {
     "cli": {""},
 }
 REVIEW = {"slide", "organ", "recipe", "probability", "thresholds", "cleanup", "edits"}
-CORE["project"] = {*REVIEW, "gesture", "journal", "lock", "thumbnails"}
-CORE["maps"] = {"slide", "recipe", "probability", "project"}
-CORE["replay"] = {*REVIEW, "gesture", "journal", "project"}
-CORE["session"] = {*REVIEW, "gesture", "journal", "project", "mask", "replay", "tools"}
-CORE["derive"] = {*REVIEW, "journal", "project", "maps", "mask", "replay"}
+CORE["project"] = {*REVIEW, "accepted", "gesture", "journal", "lock", "thumbnails"}
+CORE["maps"] = {"slide", "recipe", "probability", "project", "journal", "replay"}
+CORE["replay"] = {*REVIEW, "accepted", "gesture", "journal", "project"}
+CORE["session"] = {*REVIEW, "accepted", "gesture", "journal", "project", "mask", "replay", "tools"}
+CORE["derive"] = {*REVIEW, "accepted", "journal", "project", "maps", "mask", "replay"}
 CORE["report"] = {
     *{"", "calibration", "cleanup", "curves", "derive", "formats.rle", "maps", "pictures"},
     *{"project", "slide", "training.metrics", "uncertainty"},
@@ -100,7 +101,7 @@ CORE["export"] = {"derive", "formats", "project"}
 NO_NETWORKS = {
     *("session", "project", "edits", "gesture", "tools", "thresholds", "probability", "formats"),
     *("curves", "components", "uncertainty", "calibration", "judging", "presets", "report"),
-    *("journal", "replay", "mask", "maps", "derive", "export"),
+    *("accepted", "journal", "replay", "mask", "maps", "derive", "export"),
 }
 
 

@@ -31,7 +31,7 @@ class FilesState:
     Attributes
     ----------
     changed
-        Whether the file of the slide on screen is not the one that was edited.
+        Whether the file of the slide on screen is not the one that was worked on.
     said
         What is asked, or what is missing.
     before, now

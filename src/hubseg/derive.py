@@ -1,32 +1,40 @@
 """The mask of any slide of a project, with all it was derived from.
 
 Responsible for putting together a slide's newest map, thresholds, cleanup and edits without a
-window or a session; pure reading. Does not know how masks leave.
+window or a session, or the mask that a person accepted; pure reading. Does not know how masks
+leave.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hubseg.journal import standing
+import numpy as np
+
+from hubseg.accepted import AcceptedMask, PackedMask
+from hubseg.journal import Kind, standing
 from hubseg.maps import newest_map, refuse_partial
 from hubseg.mask import MaskRequest
-from hubseg.replay import edits_from, facts_from, state_from, verdict_from
+from hubseg.replay import Standing, accepted_row, edits_from, facts_from, state_from, verdict_from
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from hubseg.cleanup import Cleanup
+    from hubseg.edits import Edits
+    from hubseg.journal import Entry
     from hubseg.probability import ProbabilityMap
     from hubseg.project import ReviewProject, Verdict
     from hubseg.slide import Slide
 
-__all__ = ["Derived", "derive", "verdicts"]
+__all__ = ["Derived", "derive", "keep_older_masks", "other_file", "verdicts"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Derived:
     """A slide's mask and where it comes from.
 
@@ -34,25 +42,40 @@ class Derived:
     ----------
     slide
         With the facts a person told.
+    slide_digest
+        Content of the slide's file that the mask belongs to.
     mask
-        bool (H, W): override(edits, cleanup(probability > threshold)).
-    probability
-        The map it was cut from; None when there is only what a person drew.
+        bool (H, W): override(edits, cleanup(probability > threshold)); of an accepted slide the
+        mask that was accepted.
     threshold
         On 0-255.
     cleanup, verdict
-        What held when it was derived.
+        What held when it was derived, or accepted.
     corrected
         Pixels where a person's edits decide.
+    recipe_digest
+        Of the recipe of its map; None when there is only what a person drew.
+    members
+        Members mixed into that map, and members it was to have; None likewise.
+    read_map
+        What gives `probability`.
     """
 
     slide: Slide
+    slide_digest: str
     mask: NDArray[np.bool_]
-    probability: ProbabilityMap | None
     threshold: float
     cleanup: Cleanup
     verdict: Verdict
     corrected: int
+    recipe_digest: str | None
+    members: tuple[int, int] | None
+    read_map: Callable[[], ProbabilityMap | None]
+
+    @cached_property
+    def probability(self) -> ProbabilityMap | None:
+        """The map that the mask was cut from; None where there is none, or it is gone."""
+        return self.read_map()
 
 
 def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> Derived:
@@ -61,7 +84,8 @@ def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> De
     Parameters
     ----------
     partial
-        Also take a map of fewer members than its run was asked for.
+        Also take a map of fewer members than its run was asked for; a mask that a person accepted
+        is taken whatever its map was.
 
     Raises
     ------
@@ -72,34 +96,154 @@ def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> De
         When the slide's file cannot be read.
     """
     now, same = project.check_file(slide)
-    rows = standing(project.entries(slide.id, pixels=False))
+    entries = project.entries(slide.id, pixels=False)
+    rows = standing(entries)
+    if not same and any(row.slide_id == slide.id for row in rows):
+        raise other_file(slide)
+    now = now.told(**facts_from(rows))
+    stands = accepted_row(rows)
+    if stands is None:
+        return _by_rules(project, now, rows, partial=partial)
+    if stands.accepted is None:
+        then = _as_it_stood(project, now, entries, stands, partial=partial)
+        return replace(then, verdict=verdict_from(rows))
+    return _accepted(project, now, rows, stands.row, stands.accepted)
+
+
+def other_file(slide: Slide) -> ValueError:
+    """Return what is said of a slide whose file is not the one that was worked on."""
+    return ValueError(
+        f"The file of slide {slide.id} is not the one that was worked on: open the "
+        "project (hubseg review) and say whether it is the same tissue, or put the old file "
+        "back."
+    )
+
+
+def _by_rules(
+    project: ReviewProject,
+    slide: Slide,
+    rows: Sequence[Entry],
+    *,
+    until: Entry | None = None,
+    partial: bool,
+) -> Derived:
+    """Derive the mask from map, threshold, cleanup and edits, as rows say."""
     edits = edits_from(rows, (slide.height, slide.width), project.payload)
-    if not same and not edits.is_empty:
-        raise ValueError(
-            f"The file of slide {slide.id} is not the one that was worked on: open the "
-            "project (hubseg review) and say whether it is the same tissue, or put the old file "
-            "back."
-        )
-    probability = newest_map(project, now)
-    if probability is None and edits.is_empty:
+    probability = newest_map(project, slide, until=until)
+    if probability is None and edits.is_empty and until is None:
         raise ValueError(f"Slide {slide.id} has no map and no edits yet: run the ensemble on it.")
     if probability is not None and not partial:
         refuse_partial(probability, slide)
     state = state_from(rows)
-    told = now.told(**facts_from(rows))
-    threshold = state.threshold(told.organ, told.source)
+    threshold, cleanup = state.threshold(slide.organ, slide.source), state.cleanup(slide.organ)
     values = None if probability is None else probability.values
-    cleanup = state.cleanup(told.organ)
-    request = MaskRequest(values, threshold, cleanup.in_px(told.um_per_px), edits)
+    request = MaskRequest(values, threshold, cleanup.in_px(slide.um_per_px), edits)
     return Derived(
-        slide=told,
+        slide=slide,
+        slide_digest=project.digest(slide),
         mask=request.compute(),
-        probability=probability,
         threshold=threshold,
         cleanup=cleanup,
         verdict=verdict_from(rows),
-        corrected=int((edits.override() != 0).sum()) if not edits.is_empty else 0,
+        corrected=_decided(edits),
+        recipe_digest=None if probability is None else probability.recipe_digest,
+        members=None if probability is None else (probability.done, probability.total),
+        read_map=lambda: probability,
     )
+
+
+def _decided(edits: Edits) -> int:
+    return 0 if edits.is_empty else int(np.count_nonzero(edits.override()))
+
+
+def _as_it_stood(
+    project: ReviewProject,
+    slide: Slide,
+    entries: Sequence[Entry],
+    stands: Standing,
+    *,
+    partial: bool,
+) -> Derived:
+    """Derive the mask of a verdict that an older version gave, from what held when it was given.
+
+    Where there was neither a map nor an edit, nothing was marked.
+    """
+    row = stands.row
+    rows = standing(entry for entry in entries if entry.seq <= row.seq)
+    then = _by_rules(project, slide.told(**facts_from(rows)), rows, until=row, partial=partial)
+    return replace(then, slide=slide)
+
+
+def _accepted(
+    project: ReviewProject,
+    slide: Slide,
+    rows: Sequence[Entry],
+    row: Entry,
+    accepted: AcceptedMask,
+) -> Derived:
+    if accepted.slide_digest != project.digest(slide):
+        raise other_file(slide)
+    mask = project.mask(accepted.digest).unpack()
+    if mask.shape != (slide.height, slide.width):
+        raise other_file(slide)
+
+    def read_map() -> ProbabilityMap | None:
+        found = newest_map(project, slide, until=row) if accepted.recipe_digest else None
+        made = (accepted.recipe_digest, accepted.members)
+        same = found is not None and (found.recipe_digest, (found.done, found.total)) == made
+        return found if same else None
+
+    return Derived(
+        slide=slide,
+        slide_digest=accepted.slide_digest,
+        mask=mask,
+        threshold=accepted.threshold,
+        cleanup=accepted.cleanup,
+        verdict=verdict_from(rows),
+        corrected=_decided(edits_from(rows, mask.shape, project.payload)),
+        recipe_digest=accepted.recipe_digest or None,
+        members=accepted.members if accepted.recipe_digest else None,
+        read_map=read_map,
+    )
+
+
+def keep_older_masks(project: ReviewProject, slide: Slide) -> bool:
+    """Keep the mask of a verdict that an older version gave, as the journal says it stood.
+
+    Returns
+    -------
+    bool
+        Whether there was one to keep.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be derived any more: maps are gone, or the file is another one.
+    OSError
+        When the project cannot be written.
+    """
+    stands = accepted_row(standing(project.entries(slide.id, pixels=False)))
+    if stands is None or stands.accepted is not None:
+        return False
+    derived = derive(project, slide)
+    packed = PackedMask.of(derived.mask)
+    accepted = AcceptedMask(
+        packed.digest,
+        derived.slide_digest,
+        derived.threshold,
+        derived.cleanup,
+        derived.recipe_digest or "",
+        derived.members or (0, 0),
+    )
+    project.append(
+        Kind.MASK,
+        {"accepted": accepted.to_facts()},
+        slide_id=slide.id,
+        label="mask of the verdict kept",
+        target=stands.row.seq,
+        mask=packed,
+    )
+    return True
 
 
 def verdicts(project: ReviewProject) -> dict[str, Verdict]:

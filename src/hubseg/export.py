@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.derive import Derived, derive
+from hubseg.derive import Derived, derive, other_file
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import PseudoLabel, write_pseudo_labels
 from hubseg.formats.raster import read_mask, write_mask_png, write_mask_tiff
@@ -83,6 +83,8 @@ class _Source:
         for number, slide in enumerate(self.slides, 1):
             try:
                 derived = derive(self.project, slide)
+                if derived.slide.digest != derived.slide_digest:  # the file itself, not its dates
+                    raise other_file(slide)
             except (ValueError, OSError) as error:
                 self.skipped[slide.id] = str(error)
             else:
@@ -94,11 +96,10 @@ class _Source:
 
 
 def _origin(derived: Derived) -> dict[str, object]:
-    probability = derived.probability
     return {
-        "slide_digest": derived.slide.digest,
-        "recipe_digest": None if probability is None else probability.recipe_digest,
-        "members": None if probability is None else [probability.done, probability.total],
+        "slide_digest": derived.slide_digest,
+        "recipe_digest": derived.recipe_digest,
+        "members": None if derived.members is None else list(derived.members),
         "threshold": derived.threshold,
         "cleanup": derived.cleanup.model_dump(mode="json"),
         "verdict": derived.verdict.value,

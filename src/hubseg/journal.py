@@ -29,6 +29,8 @@ class Kind(StrEnum):
     FACTS = "facts"
     NOTE = "note"
     FILE = "file"  # a person has decided about a slide whose file was changed
+    MASK = "mask"  # the mask of a verdict that an older version gave without one: its target
+    MIXTURE = "mixture"  # members switched on or off, and weights, of a recipe's networks
     UNDO = "undo"
     REDO = "redo"
 
@@ -66,6 +68,17 @@ class Entry:
     size: int = field(default=0, compare=False)
 
     @property
+    def is_step(self) -> bool:
+        """Whether a person did this, so that undo walks back over it.
+
+        Thresholds and cleanups that a recipe brings are below a person's own and stay; so does
+        the mask of an older verdict.
+        """
+        if self.kind in (Kind.THRESHOLD, Kind.CLEANUP):
+            return self.facts.get("scope") != "default"
+        return self.kind is not Kind.MASK
+
+    @property
     def facts(self) -> dict[str, Any]:
         """The JSON payload.
 
@@ -90,7 +103,8 @@ class History:
     """What one slide's person can undo and redo.
 
     It walks the rows of that slide and those of the whole project together, newest first. A new
-    row ends what could be redone.
+    step ends what could be redone. Rows that are no step (:attr:`Entry.is_step`) stand and are
+    passed over.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -110,17 +124,24 @@ class History:
             _move(entry.target, self.undone, self.done)
         else:
             self.done.append(entry)
-            self.undone.clear()
+            if entry.is_step:
+                self.undone.clear()
+
+    @property
+    def last_step(self) -> Entry | None:
+        """The newest step that stands; None when there is none."""
+        return next((entry for entry in reversed(self.done) if entry.is_step), None)
 
     def undoable(self, budget: int) -> Entry | None:
         """Return the row that undo would undo, or None.
 
         Undo reaches back as far as `budget` bytes of rows, and at least over one.
         """
-        if not self.done:
+        last = self.last_step
+        if last is None:
             return None
         walked = sum(entry.size for entry in self.undone)
-        return self.done[-1] if not walked or walked + self.done[-1].size <= budget else None
+        return last if not walked or walked + last.size <= budget else None
 
     def stand(self, *kinds: Kind) -> list[Entry]:
         """Return the rows of these kinds that are not undone, oldest first."""

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubseg.probability import MapStore, Mixture, mix
+from hubseg.journal import standing
+from hubseg.probability import MapStore, Mixture, mix, networks_digest
 from hubseg.recipe import Recipe
+from hubseg.replay import state_from
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from hubseg.journal import Entry
     from hubseg.probability import MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject
     from hubseg.recipe import Member
     from hubseg.slide import Slide
 
 __all__ = [
+    "mixture_of",
     "newest_map",
     "newest_members",
     "newest_recipe",
@@ -67,7 +71,11 @@ def record(
 
 
 def newest_map(
-    project: ReviewProject, slide: Slide, *, folds: Collection[int] | None = None
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
 ) -> ProbabilityMap | None:
     """Return the map of a slide's newest run that still has members in the store, or None.
 
@@ -78,8 +86,10 @@ def newest_map(
     folds
         Mix only members of these folds; None mixes all. With the one fold that never saw the
         slide this is its out-of-fold map.
+    until
+        A row of the journal: the map as it was when that row was made. None is now.
     """
-    newest = newest_members(project, slide, folds=folds)
+    newest = newest_members(project, slide, folds=folds, until=until)
     if newest is None:
         return None
     recipe, found, total = newest
@@ -110,7 +120,11 @@ def refuse_partial(probability: ProbabilityMap, slide: Slide) -> None:
 
 
 def newest_members(
-    project: ReviewProject, slide: Slide, *, folds: Collection[int] | None = None
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
 ) -> tuple[Recipe, list[tuple[Member, MemberMap]], int] | None:
     """Return recipe, members and size of the run that :func:`newest_map` mixes, or None.
 
@@ -118,11 +132,11 @@ def newest_members(
     unless `folds` are asked for: then it is about the networks. The size counts the members that
     the run was asked for, also those that it did not finish or whose map is gone.
     """
-    newest = _newest(project, slide)
+    newest = _newest(project, slide, until)
     if newest is None:
         return None
     recipe, keys = newest
-    mixture = Mixture() if folds is not None else Mixture.load(project.maps, recipe)
+    mixture = Mixture() if folds is not None else mixture_of(project, recipe, until=until)
     recipe = mixture.of(recipe)
     on = {_place(m): m for m in mixture.members(recipe)}
     places = [(on.get(_place(m)), key) for m, key in keys]
@@ -133,6 +147,22 @@ def newest_members(
     return (recipe, found, len(chosen)) if found else None
 
 
+def mixture_of(project: ReviewProject, recipe: Recipe, *, until: Entry | None = None) -> Mixture:
+    """Return which members of a recipe's networks a person mixes, and with which weights.
+
+    Raises
+    ------
+    ValueError
+        When a row of the journal is damaged.
+    """
+    rows = project.entries("", pixels=False)  # of the whole project alone
+    if until is not None:
+        rows = tuple(row for row in rows if row.seq <= until.seq)
+    networks = networks_digest(recipe)
+    chosen = state_from(standing(rows)).mixtures.get(networks)
+    return Mixture.of_older(project.maps, networks) if chosen is None else chosen
+
+
 def newest_run(
     project: ReviewProject, slide: Slide
 ) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
@@ -141,7 +171,7 @@ def newest_run(
     A run on other pixels than the slide's file now holds is passed over, and so is one of which
     the store has no map at all.
     """
-    newest = _newest(project, slide)
+    newest = _newest(project, slide, None)
     if newest is None:
         return None
     recipe, keys = newest
@@ -149,11 +179,13 @@ def newest_run(
 
 
 def _newest(
-    project: ReviewProject, slide: Slide
+    project: ReviewProject, slide: Slide, until: Entry | None
 ) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
     """Return a slide's newest run with every member it was asked for; no key: it did not finish."""
     digest, store = project.digest(slide), MapStore(project.maps)
     for run in reversed(project.runs(slide.id)):
+        if until is not None and run.at > until.at:
+            continue
         lines = [line.split("/") for line in run.members]
         if run.slide_digest != digest or not any(key and key in store for *_, key in lines):
             continue

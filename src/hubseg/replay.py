@@ -7,12 +7,14 @@ where rows come from or who looks at the result.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from hubseg.accepted import AcceptedMask
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.edits import Edits, Gesture
 from hubseg.journal import Entry, Kind
 from hubseg.organ import DataSource, Organ
+from hubseg.probability import Mixture
 from hubseg.project import Verdict
 from hubseg.thresholds import ThresholdTable, checked_threshold
 
@@ -20,17 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = [
+    "READY",
     "ReviewState",
+    "Standing",
+    "accepted_row",
     "default_cleanups_payload",
     "defaults_payload",
     "edits_from",
     "facts_from",
+    "mixture_payload",
     "note_from",
     "parsed_facts",
     "state_from",
     "verdict_from",
 ]
 
+READY: Final = (Verdict.ACCEPTED, Verdict.CORRECTED)
+"""Verdicts by which a person stands behind a mask."""
 _REOPENED = (Verdict.UNSEEN, Verdict.ACCEPTED, Verdict.CORRECTED)
 
 
@@ -52,6 +60,8 @@ class ReviewState:
         What a recipe tidies up in each organ.
     cleanups
         What holds for each organ: a person's over the defaults; None for slides without an organ.
+    mixtures
+        Members switched off and weights changed, by the digest of a recipe's networks.
     """
 
     defaults: ThresholdTable = field(default_factory=ThresholdTable.published)
@@ -60,6 +70,7 @@ class ReviewState:
     slide_threshold: float | None = None
     default_cleanups: Mapping[Organ, Cleanup] = field(default_factory=dict)
     cleanups: Mapping[Organ | None, Cleanup] = field(default_factory=dict)
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict)
 
     def cleanup(self, organ: Organ | None) -> Cleanup:
         """Return what is tidied up in slides of an organ, between threshold and edits."""
@@ -84,14 +95,17 @@ def state_from(rows: Iterable[Entry]) -> ReviewState:
     own: dict[tuple[Organ, DataSource], float] = {}
     slide_threshold: float | None = None
     cleanup = _Cleanups()
+    mixtures: dict[str, Mixture] = {}
     for row in rows:
-        if row.kind not in (Kind.THRESHOLD, Kind.CLEANUP):
+        if row.kind not in (Kind.THRESHOLD, Kind.CLEANUP, Kind.MIXTURE):
             continue
         after = row.facts.get("after")
         scope = row.facts.get("scope")
         try:
             if row.kind is Kind.CLEANUP:
                 cleanup.follow(row.facts)
+            elif row.kind is Kind.MIXTURE:
+                mixtures[str(row.facts["networks"])] = Mixture.from_facts(after)
             elif scope == "default":
                 defaults = ThresholdTable.from_mapping(after or {})
             elif scope == "slide":
@@ -110,6 +124,7 @@ def state_from(rows: Iterable[Entry]) -> ReviewState:
         slide_threshold=slide_threshold,
         default_cleanups=cleanup.defaults,
         cleanups=cleanup.all(),
+        mixtures=mixtures,
     )
 
 
@@ -199,6 +214,43 @@ def verdict_from(rows: Sequence[Entry]) -> Verdict:
     return Verdict.IN_WORK if worked else Verdict.UNSEEN
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A verdict that stands for a mask.
+
+    Attributes
+    ----------
+    row
+        Of the journal.
+    accepted
+        The mask; None where an older version gave the verdict and nobody has kept its mask since.
+    """
+
+    row: Entry
+    accepted: AcceptedMask | None
+
+
+def accepted_row(rows: Sequence[Entry]) -> Standing | None:
+    """Return the verdict by which a person stands behind a slide's mask, or None.
+
+    That is the newest verdict, if it accepts and nothing was done to the slide since.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged.
+    """
+    if verdict_from(rows) not in READY:
+        return None
+    row = next(row for row in reversed(rows) if row.kind is Kind.VERDICT)
+    later = [r for r in rows if r.kind is Kind.MASK and r.target == row.seq]
+    facts = (later[-1] if later else row).facts.get("accepted")
+    try:
+        return Standing(row, None if facts is None else AcceptedMask.from_facts(facts))
+    except ValueError as error:
+        raise _damaged(row) from error
+
+
 def note_from(rows: Sequence[Entry]) -> str:
     """Return what was noted about a slide last; "" when nothing was.
 
@@ -255,6 +307,11 @@ def default_cleanups_payload(
 ) -> dict[str, Any]:
     """Return the row that puts a recipe's cleanups below a person's own."""
     return {"scope": "default", "before": cleanups_to(before), "after": cleanups_to(after)}
+
+
+def mixture_payload(networks: str, before: Mixture, after: Mixture) -> dict[str, Any]:
+    """Return the row that changes which members are mixed, and their weights."""
+    return {"networks": networks, "before": before.to_facts(), "after": after.to_facts()}
 
 
 def _damaged(row: Entry) -> ValueError:

@@ -43,7 +43,7 @@ def main(folder: Path, seed: int) -> None:
             case 6:
                 session.redo()
             case 7:
-                session.set_verdict(list(Verdict)[rng.integers(6)])
+                session.set_verdict(list(Verdict)[rng.integers(6)], as_empty=True)
                 session.set_cleanup(Cleanup(min_area=int(rng.integers(50))))
             case 8:
                 session.go_to(session.slides[rng.integers(len(session.slides))].id)

@@ -108,6 +108,7 @@ def test_accepted_masks_are_truths_and_those_without_a_correction_are_counted(
     region = np.ones((3, 3), np.bool_)
     for number, name in enumerate(IDS[:3]):
         session.go_to(name)
+        session.show(newest_map(session.project, session.current))
         if number == 0:
             session.paint(region, top=1, left=1, add=True)
         session.accept()
@@ -173,7 +174,7 @@ def test_too_few_accepted_masks_are_refused_with_the_number_that_is_missing(
 ) -> None:
     session = ReviewSession(author="test")
     session.open(project)
-    session.accept()
+    session.accept(as_empty=True)
     session.close()
     assert main(["calibrate", str(project)]) == 1
     told = capsys.readouterr().err

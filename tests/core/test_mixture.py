@@ -1,13 +1,19 @@
-"""What a person mixes: members left out, other weights, kept beside the maps of a project."""
+"""What a person mixes: members left out, other weights, kept in the journal of a project."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
-from hubseg.probability import Mixture
+from hubseg.maps import mixture_of
+from hubseg.probability import Mixture, networks_digest
 from hubseg.recipe import Recipe
+from hubseg.session import ReviewSession
 
 RECIPE = Recipe.load("hubmap-2022-2nd-place")
 
@@ -40,17 +46,58 @@ def test_a_weight_that_cannot_be_mixed_is_refused(weight: float):
         Mixture().weighed((0,), weight)
 
 
-def test_the_choice_is_kept_for_these_networks_whatever_their_weights(tmp_path: Path):
-    chosen = Mixture().switched([(0, 1, 2)], on=False).weighed((2,), 0.4).weighed((0, 0), 2.0)
-    chosen.save(tmp_path / "maps", RECIPE)
+CHOSEN = Mixture().switched([(0, 1, 2)], on=False).weighed((2,), 0.4).weighed((0, 0), 2.0)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[ReviewSession]:
+    tiles = tmp_path / "tiles"
+    tiles.mkdir()
+    tifffile.imwrite(tiles / "a.tiff", np.zeros((20, 30, 3), np.uint8), photometric="rgb")
+    opened = ReviewSession(author="ann")
+    opened.open(tiles)
+    yield opened
+    opened.close(discard=True)
+
+
+def test_the_choice_is_kept_for_these_networks_whatever_their_weights(session: ReviewSession):
     other = Recipe.load("demo")
-    Mixture().weighed((0,), 3.0).save(tmp_path / "maps", other)
-    assert Mixture.load(tmp_path / "maps", RECIPE) == chosen
-    assert Mixture.load(tmp_path / "maps", chosen.of(RECIPE)) == chosen
-    assert Mixture.load(tmp_path / "maps", other) == Mixture().weighed((0,), 3.0)
+    session.set_mixture(RECIPE, CHOSEN)
+    session.set_mixture(other, Mixture().weighed((0,), 3.0))
+    path = session.project.path
+    session.close()
+    session.open(path)
+    assert session.mixture(RECIPE) == session.mixture(CHOSEN.of(RECIPE)) == CHOSEN
+    assert session.mixture(other) == Mixture().weighed((0,), 3.0)
+    assert mixture_of(session.project, RECIPE) == CHOSEN
 
 
-@pytest.mark.parametrize("said", ["", "[]", "{", '{"x": 1}'])
-def test_a_damaged_file_is_no_choice(tmp_path: Path, said: str):
-    (tmp_path / "mix.json").write_text(said)
-    assert Mixture.load(tmp_path, RECIPE) == Mixture()
+def test_the_choice_can_be_undone_and_is_named(session: ReviewSession):
+    said: list[object] = []
+    session.mixture_changed.connect(lambda: said.append(session.mixture(RECIPE)))
+    session.set_mixture(RECIPE, CHOSEN, "fold 2 switched off")
+    assert session.undo_text == "fold 2 switched off"
+    session.undo()
+    assert session.mixture(RECIPE) == Mixture()
+    session.redo()
+    assert said == [CHOSEN, Mixture(), CHOSEN]
+
+
+OLDER = {"off": [[0, 1, 2]], "entries": [[0, 0, 2.0]], "resolutions": [[2, 0.4]]}
+
+
+def test_a_choice_of_an_older_version_holds_until_another_is_made(session: ReviewSession):
+    file = session.project.maps / "mix.json"
+    file.write_text(json.dumps({networks_digest(RECIPE): OLDER}))
+    assert session.mixture(RECIPE) == mixture_of(session.project, RECIPE) == CHOSEN
+    session.set_mixture(RECIPE, Mixture())
+    assert session.mixture(RECIPE) == mixture_of(session.project, RECIPE) == Mixture()
+    session.undo()
+    assert session.mixture(RECIPE) == CHOSEN
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{", '{"x": 1}', '{"NETWORKS": {"off": 3}}'])
+def test_a_damaged_file_of_an_older_version_is_no_choice(session: ReviewSession, said: str):
+    networks = networks_digest(RECIPE)
+    (session.project.maps / "mix.json").write_text(said.replace("NETWORKS", networks))
+    assert session.mixture(RECIPE) == Mixture()

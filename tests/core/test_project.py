@@ -395,7 +395,7 @@ class TestRefusals:
     def test_a_newer_schema_is_named(self, project: ReviewProject) -> None:
         project._database.db.execute("PRAGMA user_version=9")
         project.close()
-        with pytest.raises(ValueError, match="schema version 9 and this program knows 2"):
+        with pytest.raises(ValueError, match="schema version 9 and this program knows 3"):
             ReviewProject.open(project.path)
 
     def test_a_database_of_another_program(self, project: ReviewProject) -> None:
@@ -553,10 +553,10 @@ def test_a_project_of_the_first_schema_is_brought_up_to_date_and_backed_up(
 ) -> None:
     project.append(Kind.CLEANUP, {})
     db = project._database.db
-    db.executescript("DROP INDEX journal_by_kind; PRAGMA user_version=1;")
+    db.executescript("DROP INDEX journal_by_kind; DROP TABLE masks; PRAGMA user_version=1;")
     project.close()
     with ReviewProject.open(project.path) as again:
-        assert again._database.db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert again._database.db.execute("PRAGMA user_version").fetchone() == (3,)
         found = again._database.db.execute(
             "SELECT 1 FROM sqlite_master WHERE name='journal_by_kind'"
         ).fetchall()

@@ -430,7 +430,7 @@ def do(session: ReviewSession, name: str, *values: Any) -> None:
         case "cleanup":
             session.set_cleanup(Cleanup(min_area=values[0]))
         case "verdict":
-            session.set_verdict(values[0])
+            session.set_verdict(values[0], as_empty=True)
         case "tell":
             session.tell(organ=values[0], source="HPA")
         case "go":
@@ -463,13 +463,23 @@ def review(session: ReviewSession, operation: tuple[Any, ...]) -> None:
     here, override = session.current.id, session.edits.override()
     if session.probability is None:
         session.show(probability(session))
+    seen = session.mask_now().copy()
+    stood = session.accepted is not None
     do(session, *operation)
     if operation[0] in ("threshold", "cleanup", "verdict", "tell", "reset"):
         assert np.array_equal(session.edits.override(), override), "work is untouched"
     mask = session.mask_now()
-    shown = session.probability
-    model = np.zeros(SHAPE, np.bool_) if shown is None else shown.values > session.threshold
-    assert np.array_equal(mask, session.edits.resolve(session.cleanup.apply(model)))
+    if session.accepted is None:
+        shown = session.probability
+        model = np.zeros(SHAPE, np.bool_) if shown is None else shown.values > session.threshold
+        assert np.array_equal(mask, session.edits.resolve(session.cleanup.apply(model)))
+    elif stood and operation[0] not in ("go", "undo", "redo"):
+        assert np.array_equal(mask, seen), "what was accepted stays, whatever moves"
+    if stood and operation[0] == "paint":
+        touched = np.zeros(SHAPE, np.bool_)
+        top, left = operation[1:3]
+        touched[max(top, 0) : max(top + 10, 0), max(left, 0) : max(left + 10, 0)] = True
+        assert np.array_equal(mask[~touched], seen[~touched]), "nothing jumps that nobody touched"
     assert session.current.id == (operation[1] if operation[0] == "go" else here)
 
 
@@ -693,9 +703,10 @@ class TestThresholds:
         assert session.thresholds.value(Organ.LUNG, DataSource.HPA) == 12
         session.reset_threshold()
         assert session.threshold == 140
-        for _ in range(3):
+        while session.can_undo:
             session.undo()
-        assert session.thresholds == ThresholdTable.published()
+        assert session.threshold == 140, "what a recipe brings is no step of a person's"
+        assert session.undo_text == ""
 
     @pytest.mark.parametrize("value", [-1, 256, float("nan"), "much"])
     def test_a_value_off_the_scale_is_refused(self, session: ReviewSession, value: Any) -> None:
@@ -741,7 +752,7 @@ class TestFacts:
 
 class TestVerdicts:
     def test_accepting_knows_whether_a_person_corrected(self, session: ReviewSession) -> None:
-        session.accept()
+        session.accept(as_empty=True)
         assert session.verdict("a") is Verdict.ACCEPTED
         session.go_to("b")
         session.paint(square(), add=True)
@@ -762,7 +773,7 @@ class TestVerdicts:
     def test_work_after_a_verdict_reopens_what_was_accepted(
         self, session: ReviewSession, verdict: Verdict, then: Verdict
     ) -> None:
-        session.set_verdict(verdict)
+        session.set_verdict(verdict, as_empty=True)
         session.paint(square(), add=True)
         assert session.verdict("a") is then
         session.undo()
@@ -802,7 +813,7 @@ class TestVerdicts:
     ) -> None:
         for slide_id, verdict in verdicts.items():
             session.go_to(slide_id)
-            session.set_verdict(Verdict(verdict))
+            session.set_verdict(Verdict(verdict), as_empty=True)
         session.go_to(start)
         heard = Heard(session)
         assert session.advance() is (goal is not None)
@@ -975,16 +986,16 @@ class TestChangedFile:
         assert session.mask.shape == (30, 40)
         assert not session.edits.is_empty
 
-    def test_a_resized_file_without_edits_forgets_the_old_size(
+    def test_a_resized_file_without_any_work_forgets_the_old_size(
         self, session: ReviewSession, tiles: Path
     ) -> None:
-        session.accept()
         session.go_to("b")
         write_slide(tiles / "a.tiff", 99, (30, 40))
         session.go_to("a")
         session.go_to("b")
         session.go_to("a")
         assert session.edits.shape == session.mask.shape == (30, 40)
+        session.accept(as_empty=True)
         assert session.verdict("a") is Verdict.ACCEPTED
 
     def test_a_file_that_went_away_is_told_and_the_slide_before_stays(

@@ -65,10 +65,10 @@ def test_who_accepts_comes_through_all_that_is_shown_in_its_order(
     session.go_to(start)
     session.order, session.hidden = tuple(order), frozenset(hidden)
     came = [start]
-    session.accept()
+    session.accept(as_empty=True)
     while session.advance():
         came.append(session.current.id)
-        session.accept()
+        session.accept(as_empty=True)
     assert "".join(came) == seen
 
 
@@ -98,7 +98,7 @@ def test_the_end_is_told_and_that_a_filter_hides_what_is_left(session: ReviewSes
     said: list[str] = []
     session.told.connect(said.append)
     session.hidden = frozenset("bcd")
-    session.accept()
+    session.accept(as_empty=True)
     assert not session.advance()
     assert said == ["All slides that the queue shows are done: others wait behind its filter."]
 

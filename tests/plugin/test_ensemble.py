@@ -11,7 +11,7 @@ import pytest
 
 from hubseg.bundled import weights_folder
 from hubseg.maps import record
-from hubseg.probability import MapStore, MemberMap, Mixture
+from hubseg.probability import MapStore, MemberMap
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
@@ -165,7 +165,12 @@ def test_switching_a_fold_off_changes_the_map_without_a_run(
     wait(lambda: not mixing._busy)
     row = ensemble.members().rows[0]
     assert (row.weight, row.on) == (9.0, None)
-    assert Mixture.load(session.project.maps, recipe) == mixing.mixture
+    assert session.mixture(recipe) == mixing.mixture
+    session.undo()
+    wait(lambda: not mixing._busy)
+    assert ensemble.members().rows[0].weight == 1.0, "a weight is a step of a person's"
+    session.redo()
+    wait(lambda: not mixing._busy)
     mixing.switch((0, 0, 4), True)
     wait(lambda: session.probability.done == count - len(recipe.resolutions) + 1)
     assert engines == []  # nothing was run

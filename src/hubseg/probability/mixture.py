@@ -1,15 +1,13 @@
 """What a person mixes: which members are left out, and other weights than the recipe's.
 
-Responsible for one frozen choice, for applying it to a recipe and for keeping it in a file beside
-the maps. It holds for every slide of a project that was run with the same networks. Does not mix.
+Responsible for one frozen choice and for applying it to a recipe. It holds for every slide of a
+project that was run with the same networks, and is kept in its journal. Does not mix.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mixture", "networks_digest"]
 
-_FILE = "mix.json"
+_FILE = "mix.json"  # of versions before schema 3; now the choice is a row of the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,46 +84,42 @@ class Mixture:
         rest = tuple(one for one in self.entries if one[:2] != place)
         return replace(self, entries=tuple(sorted((*rest, (place[0], place[1], weight)))))
 
-    @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> Mixture:
-        """Read what was chosen for a recipe's networks; the recipe's own mix where nothing was."""
-        said: Any = _read(folder).get(networks_digest(recipe))
-        try:
-            return cls(
-                off=frozenset((int(i), int(j), int(k)) for i, j, k in said["off"]),
-                entries=tuple((int(i), int(j), float(w)) for i, j, w in said["entries"]),
-                resolutions=tuple((int(i), float(w)) for i, w in said["resolutions"]),
-            )
-        except (TypeError, KeyError, ValueError):
-            return cls()
-
-    def save(self, folder: Path, recipe: Recipe) -> None:
-        """Keep the choice beside the maps, atomically.
-
-        Raises
-        ------
-        OSError
-            When the folder cannot be written.
-        """
-        content = _read(folder)
-        content[networks_digest(recipe)] = {
+    def to_facts(self) -> dict[str, Any]:
+        """Return it as a row of the journal keeps it."""
+        return {
             "off": sorted(self.off),
             "entries": self.entries,
             "resolutions": self.resolutions,
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(name, folder / _FILE)
 
+    @classmethod
+    def from_facts(cls, facts: Any) -> Mixture:
+        """Read what :meth:`to_facts` wrote.
 
-def _read(folder: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((folder / _FILE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        Raises
+        ------
+        ValueError
+            When something is missing or of another kind.
+        """
+        try:
+            return cls(
+                off=frozenset((int(i), int(j), int(k)) for i, j, k in facts["off"]),
+                entries=tuple((int(i), int(j), float(w)) for i, j, w in facts["entries"]),
+                resolutions=tuple((int(i), float(w)) for i, w in facts["resolutions"]),
+            )
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"A choice of members is not complete ({error}).") from error
+
+    @classmethod
+    def of_older(cls, folder: Path, networks: str) -> Mixture:
+        """Read what an older version kept beside the maps, for a digest of networks.
+
+        The recipe's own mix where it kept nothing, or nothing that can be read.
+        """
+        try:
+            return cls.from_facts(json.loads((folder / _FILE).read_text("utf-8"))[networks])
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
 
 
 def networks_digest(recipe: Recipe) -> str:

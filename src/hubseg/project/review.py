@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from hubseg.accepted import PackedMask
     from hubseg.journal import Entry, Kind
     from hubseg.project.adding import Added
     from hubseg.slide import Slide, SlideTable
@@ -222,22 +223,24 @@ class ReviewProject:
         slide_id: str | None = None,
         label: str = "",
         target: int | None = None,
+        mask: PackedMask | None = None,
     ) -> Entry:
         """Add a row, together with rows that still wait, in one transaction.
 
         When the disk refuses, the row waits in memory and `trouble` says why; the next call,
-        :meth:`flush` and :meth:`close` try again.
+        :meth:`flush` and :meth:`close` try again. A row with a mask does not wait: it is on the
+        disk together with its mask, or it was not added.
 
         Parameters
         ----------
-        kind, payload
-            What happened: a gesture's bytes, or facts to be kept as JSON.
+        kind, payload, label
+            What happened: a gesture's bytes or facts to be kept as JSON, and a person's words.
         slide_id
             The slide it concerns; None is the whole project.
-        label
-            What happened, in a person's words.
         target
-            The row that an undo or redo acts on.
+            The row that an undo or redo acts on, or that a mask belongs to.
+        mask
+            What a verdict stands for.
 
         Returns
         -------
@@ -246,12 +249,14 @@ class ReviewProject:
 
         Raises
         ------
-        PermissionError
-            When the project is read-only.
+        OSError
+            When the project is read-only, or the disk refuses a row with a mask.
         ValueError
             When the project has no such slide.
         """
-        entry = self._journal.append(kind, payload, slide_id=slide_id, label=label, target=target)
+        entry = self._journal.append(
+            kind, payload, slide_id=slide_id, label=label, target=target, mask=mask
+        )
         if not self._journal.unsaved:
             self._keeper.count()
         return entry
@@ -289,14 +294,12 @@ class ReviewProject:
         return self._journal.entries(slide_id, pixels=pixels)
 
     def payload(self, seq: int) -> bytes:
-        """Return the payload of one row.
-
-        Raises
-        ------
-        ValueError
-            When there is no such row.
-        """
+        """Return the payload of one row; ValueError where there is none."""
         return self._journal.payload(seq)
+
+    def mask(self, digest: str) -> PackedMask:
+        """Return a mask that a verdict was given on; ValueError where there is none."""
+        return self._journal.mask(digest)
 
     # ------------------------------------------------------------------------------- records
 
@@ -314,14 +317,11 @@ class ReviewProject:
 
         Parameters
         ----------
-        run_id, slide_id
-            Which run, on which slide.
-        recipe_digest, recipe
-            What was run: its digest and its YAML.
-        members
-            One text per member that was asked for (:class:`hubseg.project.records.RunRecord`).
-        slide_digest
-            Content of the slide's file that was run on.
+        run_id, slide_id, slide_digest
+            Which run, on which slide, and the content of its file.
+        recipe_digest, recipe, members
+            What was run, as digest and YAML, and one text per member asked for
+            (:class:`hubseg.project.records.RunRecord`).
 
         Raises
         ------

@@ -10,6 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from hubseg.accepted import PackedMask
 from hubseg.journal import Entry, Kind
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class JournalRows:
         slide_id: str | None,
         label: str,
         target: int | None,
+        mask: PackedMask | None,
     ) -> Entry:
         """Add a row (:meth:`hubseg.project.ReviewProject.append`)."""
         if self._database.read_only:
@@ -62,9 +64,12 @@ class JournalRows:
         entry = Entry(self._seq, at, self._author, slide_id, kind, label, data, target, len(data))
         self._waiting.append(entry)
         try:
-            self.flush()
-        except OSError:  # the row waits; `trouble` tells why
-            pass
+            self._write(mask)
+        except OSError:
+            if mask is not None:  # what a verdict stands for is on the disk, or it is not given
+                self._waiting.pop()
+                raise
+            # the row waits; `trouble` tells why
         return entry
 
     def _knows(self, slide_id: str) -> bool:
@@ -80,8 +85,10 @@ class JournalRows:
         OSError
             When the disk refuses; the rows go on waiting.
         """
-        if not self._waiting:
-            return
+        if self._waiting:
+            self._write(None)
+
+    def _write(self, mask: PackedMask | None) -> None:
         rows = [
             (e.seq, e.at.isoformat(), e.author, e.slide_id, e.kind, e.label, e.target, e.payload)
             for e in self._waiting
@@ -91,6 +98,9 @@ class JournalRows:
                 # The numbers are this writer's own: a row that is there already was written by a
                 # commit that reached the disk although it reported a failure.
                 db.executemany("INSERT OR IGNORE INTO journal VALUES (?,?,?,?,?,?,?,?)", rows)
+                if mask is not None:
+                    values = (mask.digest, mask.height, mask.width, mask.data)
+                    db.execute("INSERT OR IGNORE INTO masks VALUES (?,?,?,?)", values)
         except OSError as error:
             self.trouble = str(error)
             raise
@@ -111,6 +121,22 @@ class JournalRows:
             rows = self._database.query(f"{query} {where}", (slide_id,))
         waiting = [e for e in self._waiting if slide_id is None or e.slide_id in (None, slide_id)]
         return (*(_entry(*row) for row in rows), *waiting)
+
+    def mask(self, digest: str) -> PackedMask:
+        """Return a mask that a verdict was given on.
+
+        Raises
+        ------
+        ValueError
+            When there is no such mask.
+        """
+        query = "SELECT digest, height, width, data FROM masks WHERE digest=?"
+        rows = self._database.query(query, (digest,))
+        if not rows:
+            raise ValueError(
+                f"The accepted mask {digest[:8]} is not in the project: take it from a copy."
+            )
+        return PackedMask(*rows[0])
 
     def payload(self, seq: int) -> bytes:
         """Return the payload of one row.

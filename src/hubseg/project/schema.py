@@ -13,10 +13,21 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION", "SCHEMA", "VERSION", "migrate"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION: Final = 0x48554253  # "HUBS"
-SCHEMA: Final = """
-CREATE TABLE slides (
+_MASKS: Final = """
+CREATE TABLE masks (
+    digest TEXT PRIMARY KEY,
+    height INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE TRIGGER masks_stay BEFORE UPDATE ON masks
+    BEGIN SELECT RAISE(ABORT, 'an accepted mask is never changed'); END;
+CREATE TRIGGER masks_last BEFORE DELETE ON masks
+    BEGIN SELECT RAISE(ABORT, 'an accepted mask is never removed'); END;
+"""
+SCHEMA: Final = f"""{_MASKS}CREATE TABLE slides (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     path TEXT NOT NULL,
@@ -69,10 +80,12 @@ CREATE TABLE exports (
 );
 """
 
+# 3: a verdict names the mask that it was given on, which is kept with it; switched members are rows
 # 2: notes on slides and decisions about changed files are rows of the journal, and the newest of
 # a kind is found at once
 _STEPS: Final[dict[int, str]] = {
     1: "CREATE INDEX IF NOT EXISTS journal_by_kind ON journal(kind, seq);",
+    2: _MASKS,
 }
 
 

@@ -10,15 +10,15 @@ All methods are called from one thread; only :meth:`MaskRequest.compute` runs el
 from hubseg.mask import MaskRequest
 from hubseg.project import Verdict
 from hubseg.session.files import ChangedFile, Files
-from hubseg.session.masks import Masks
 from hubseg.session.rules import Rules
+from hubseg.session.standing import Departure
 from hubseg.session.turns import Turns
 from hubseg.session.work import Work
 
-__all__ = ["ChangedFile", "MaskRequest", "ReviewSession", "Verdict"]
+__all__ = ["ChangedFile", "Departure", "MaskRequest", "ReviewSession", "Verdict"]
 
 
-class ReviewSession(Files, Turns, Rules, Masks, Work):
+class ReviewSession(Files, Turns, Rules, Work):
     """What is being reviewed, and everything a person does to it.
 
     What a person does in a slide never raises because of the disk or a second writer: `failed`

@@ -17,12 +17,22 @@ from psygnal import Signal
 from hubseg.cleanup import Cleanup
 from hubseg.journal import Entry, History, Kind
 from hubseg.project import ReviewProject, Verdict
-from hubseg.replay import ReviewState, edits_from, facts_from, note_from, state_from, verdict_from
+from hubseg.replay import (
+    ReviewState,
+    accepted_row,
+    edits_from,
+    facts_from,
+    note_from,
+    state_from,
+    verdict_from,
+)
+from hubseg.session.standing import StandingMask
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.accepted import PackedMask
     from hubseg.edits import Edits, Gesture
     from hubseg.mask import LiveMask
     from hubseg.probability import ProbabilityMap
@@ -52,6 +62,9 @@ class SessionCore:
     history_changed = Signal()
     verdict_changed = Signal(str)
     """Id of the slide."""
+    rules_changed = Signal()
+    """:attr:`departure` is another one."""
+    mixture_changed = Signal()
     note_changed = Signal(str)
     """Id of the slide."""
     saved = Signal(datetime)
@@ -86,6 +99,7 @@ class SessionCore:
         self._live: LiveMask | None = None
         self._probability: ProbabilityMap | None = None
         self._refusal = ""
+        self._standing = StandingMask()
         self.looked_at = ""  # the step of the cleanup that the mask ends with; "" is its last
 
     @property
@@ -155,13 +169,22 @@ class SessionCore:
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
-        """The newest mask, bool (H, W), not to be written; None until one was computed."""
+        """The mask, bool (H, W), not to be written; None until one was computed.
+
+        Of an accepted slide it is the one that was accepted; else what map, threshold, cleanup and
+        edits give.
+        """
+        if self._standing.mask is not None:
+            return self._standing.mask
         return None if self._live is None else self._live.mask
 
     @property
-    def mask_is_stale(self) -> bool:
-        """Whether the mask waits to be computed: :meth:`mask_request`, :meth:`take_mask`."""
-        return self._live is not None and self._live.is_stale
+    def mask_by_rules(self) -> NDArray[np.bool_] | None:
+        """What map, threshold, cleanup and edits give now, bool (H, W), not to be written.
+
+        The same as :attr:`mask` unless that is an accepted one; None until it was computed.
+        """
+        return None if self._live is None or self._live.is_stale else self._live.mask
 
     # -------------------------------------------------------------------------- in step
 
@@ -198,10 +221,13 @@ class SessionCore:
         slide_id: str | None,
         label: str,
         target: int | None = None,
+        mask: PackedMask | None = None,
     ) -> None:
         """Commit a row; only then does anything else happen."""
+        if slide_id is not None:
+            self._record_file()
         entry = self._open_project().append(
-            kind, payload, slide_id=slide_id, label=label, target=target
+            kind, payload, slide_id=slide_id, label=label, target=target, mask=mask
         )
         if kind is Kind.GESTURE:
             entry = replace(entry, payload=b"")
@@ -209,17 +235,32 @@ class SessionCore:
 
     def _follow(self, gesture: Gesture | None = None) -> None:
         """Bring everything in step with the journal and say what changed."""
-        if gesture is not None:
-            if self._live is not None:
-                self._live.touch(gesture.window)
-            self.mask_changed.emit(gesture.window)
-        else:
+        if gesture is None:
             self._follow_rows()
+        elif self._live is not None:
+            self._live.touch(gesture.window)
+        other = self._stand_by_mask()
+        if gesture is not None and not (other and self._standing.mask is not None):
+            self.mask_changed.emit(gesture.window)
+        elif other:
+            self.mask_changed.emit(None)
         if self._current is not None and not self._refusal:
             self._set_known_verdict(self._current.id, verdict_from(self._history.done))
             self._set_known_note(self._current.id, note_from(self._history.done))
         self.history_changed.emit()
         self._report()
+
+    def _stand_by_mask(self) -> bool:
+        """Take the mask that the standing verdict accepted, or none; whether it is another."""
+        here = self._current is not None and not self._refusal
+        stands = accepted_row(self._history.done) if here else None
+        changed = self._standing.follow(stands, self._open_project())
+        self._depart()
+        return changed
+
+    def _depart(self) -> None:
+        if self._standing.depart(None if self._probability is None else self.mask_by_rules):
+            self.rules_changed.emit()
 
     def _follow_rows(self) -> None:
         before, threshold, slide = self._state, self.threshold, self._current
@@ -234,11 +275,12 @@ class SessionCore:
             self.facts_changed.emit()
         if self.cleanup != cleanup or self._state.cleanups != before.cleanups:
             self.cleanup_changed.emit()
-        changed = replace(before, cleanups={}, default_cleanups={}) != replace(
-            self._state, cleanups={}, default_cleanups={}
-        )
+        others: dict[str, Any] = {"cleanups": {}, "default_cleanups": {}, "mixtures": {}}
+        changed = replace(before, **others) != replace(self._state, **others)
         if changed or self.threshold != threshold:
             self.thresholds_changed.emit()
+        if self._state.mixtures != before.mixtures:
+            self.mixture_changed.emit()
 
     def _derive(self) -> None:
         if self._live is not None:
@@ -275,11 +317,12 @@ class SessionCore:
             self.last_saved = datetime.now(UTC)
             self.saved.emit(self.last_saved)
 
-    def _record_file(self) -> None:
+    def _record_file(self, slide: Slide | None = None) -> None:
         """Remember which pixels the work belongs to; a disk that refuses is told by its row."""
-        if self._writable and self._current is not None:
+        slide = slide or self._current
+        if self._writable and slide is not None:
             try:
-                self._open_project().record_file(self._current)
+                self._open_project().record_file(slide)
             except OSError:
                 pass
 

@@ -1,16 +1,16 @@
-"""A slide whose file is not the one that was edited: what is known, and a person's decision.
+"""A slide whose file is not the one that was worked on: what is known, and a person's decision.
 
-Responsible for asking, and for edits that go to other pixels only when a person has seen both and
-says so. Does not know how the two are shown.
+Responsible for asking, and for edits, verdict and note that go to other pixels only when a person
+has seen both and says so. Does not know how the two are shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hubseg.journal import Kind, standing
-from hubseg.replay import verdict_from
+from hubseg.replay import accepted_row, verdict_from
 from hubseg.session.slides import Slides
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from hubseg.project import Verdict
     from hubseg.project.files import Recorded
     from hubseg.slide import Slide
 
@@ -26,21 +27,24 @@ __all__ = ["ChangedFile", "Files"]
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """The file that was edited, and the one that is in its place.
+    """The file that was worked on, and the one that is in its place.
 
     Attributes
     ----------
     before
-        The file that was edited, as recorded.
+        The file that was worked on, as recorded.
     now
         The slide as its file is now.
-    gestures, author, at
-        What was done: how often, by whom last, and when (UTC).
+    gestures, verdict
+        What was done, and decided.
+    author, at
+        By whom last, and when (UTC).
     """
 
     before: Recorded
     now: Slide
     gestures: int
+    verdict: Verdict
     author: str
     at: datetime | None
 
@@ -59,12 +63,13 @@ class Files(Slides):
         if self._current is None or not self._refusal:
             return None
         rows = standing(self._open_project().entries(self._current.id, pixels=False))
-        edits = [row for row in rows if row.kind is Kind.GESTURE]
-        last = edits[-1] if edits else None
+        own = [row for row in rows if row.slide_id == self._current.id]
+        last = own[-1] if own else None
         return ChangedFile(
             before=self._open_project().files.of(self._current.id),
             now=self._current,
-            gestures=len(edits),
+            gestures=sum(row.kind is Kind.GESTURE for row in own),
+            verdict=verdict_from(rows),
             author="" if last is None else last.author,
             at=None if last is None else last.at,
         )
@@ -102,12 +107,27 @@ class Files(Slides):
         if project.unsaved:
             self._report()
             return
+        self._accept_for(slide)
         self._record_file()
         self._kept.pop(slide.id, None)
         self._leave()
         self.go_to(slide.id)
         self._set_known_verdict(slide.id, verdict_from(self._history.done))
         self._report()
+
+    def _accept_for(self, slide: Slide) -> None:
+        """Let a mask that was accepted on the file before stand for this one, if a verdict does."""
+        project = self._open_project()
+        stands = accepted_row(standing(project.entries(slide.id, pixels=False)))
+        if stands is not None and stands.accepted is not None:
+            accepted = replace(stands.accepted, slide_digest=slide.digest)
+            project.append(
+                Kind.MASK,
+                {"accepted": accepted.to_facts()},
+                slide_id=slide.id,
+                label="accepted mask kept for another file",
+                target=stands.row.seq,
+            )
 
     def moved(self, files: Mapping[str, Path]) -> None:
         """Take files from where they are now, id → path, and show every slide that is there.

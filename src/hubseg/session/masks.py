@@ -17,13 +17,41 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.accepted import AcceptedMask
     from hubseg.probability import ProbabilityMap
+    from hubseg.session.standing import Departure
 
 __all__ = ["Masks"]
 
 
 class Masks(SessionCore):
     """Show a map, derive a mask."""
+
+    @property
+    def mask_is_stale(self) -> bool:
+        """Whether what the rules give waits to be computed.
+
+        See :meth:`mask_request` and :meth:`take_mask`; of an accepted slide :attr:`mask` stays.
+        """
+        return self._live is not None and self._live.is_stale
+
+    @property
+    def accepted(self) -> AcceptedMask | None:
+        """What :attr:`mask` was made of when a person accepted it; None where nobody stands by it.
+
+        None too for a verdict that an older version gave, until its mask is kept
+        (:func:`hubseg.derive.keep_older_masks`).
+        """
+        return self._standing.accepted
+
+    @property
+    def departure(self) -> Departure | None:
+        """How far what the rules give now is from the accepted mask of the current slide.
+
+        None where no mask is accepted, where there is no map to give one, or until it was computed
+        (:meth:`take_mask`).
+        """
+        return self._standing.departure
 
     def show(self, probability: ProbabilityMap) -> bool:
         """Show a map; False, and nothing shown, when it is not of the current slide."""
@@ -46,6 +74,7 @@ class Masks(SessionCore):
             self._record_file()
         self._probability = probability
         self._derive()
+        self._depart()
         self.probability_changed.emit(probability)
         return True
 
@@ -77,10 +106,17 @@ class Masks(SessionCore):
         return self._live.request()
 
     def take_mask(self, request: MaskRequest, mask: NDArray[np.bool_]) -> bool:
-        """Show a computed mask with the strokes made since; False when it came too late."""
+        """Take what the rules give, with the strokes made since; False when it came too late.
+
+        It is :attr:`mask` from now on, unless that is an accepted one: then :attr:`departure` is
+        how far it is from that.
+        """
         if self._live is None or not self._live.take(request, mask):
             return False
-        self.mask_changed.emit(None)
+        if self.accepted is None:
+            self.mask_changed.emit(None)
+        else:
+            self._depart()
         return True
 
     def mask_now(self) -> NDArray[np.bool_]:

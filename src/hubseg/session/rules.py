@@ -1,4 +1,4 @@
-"""What holds for a slide: facts told by a person, thresholds, cleanup.
+"""What holds for a slide: facts told by a person, thresholds, cleanup, members that are mixed.
 
 Responsible for changing these, each change one row of the journal. Does not know pixels.
 """
@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from hubseg.journal import Kind
-from hubseg.replay import default_cleanups_payload, defaults_payload, parsed_facts
+from hubseg.probability import Mixture, networks_digest
+from hubseg.replay import (
+    default_cleanups_payload,
+    defaults_payload,
+    mixture_payload,
+    parsed_facts,
+)
 from hubseg.session.core import SessionCore
 from hubseg.thresholds import ThresholdTable, checked_threshold
 
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
     from hubseg.cleanup import Cleanup
     from hubseg.organ import DataSource, Organ
+    from hubseg.recipe import Recipe
 
 __all__ = ["Rules"]
 
@@ -157,4 +164,31 @@ class Rules(SessionCore):
             return
         payload = default_cleanups_payload(before, cleanups)
         self._keep(Kind.CLEANUP, payload, None, "default cleanup")
+        self._follow()
+
+    def mixture(self, recipe: Recipe) -> Mixture:
+        """Return which members of a recipe's networks are mixed, and with which weights."""
+        networks = networks_digest(recipe)
+        chosen = self._state.mixtures.get(networks)
+        if chosen is not None or self.project is None:
+            return chosen or Mixture()
+        return Mixture.of_older(self.project.maps, networks)
+
+    def set_mixture(self, recipe: Recipe, mixture: Mixture, label: str = "members mixed") -> None:
+        """Set which members of a recipe's networks are mixed in every slide, and their weights.
+
+        Parameters
+        ----------
+        recipe
+            Whose networks.
+        mixture
+            What is mixed.
+        label
+            What was changed, in a person's words: the text of undo.
+        """
+        before = self.mixture(recipe)
+        if mixture == before or not self._may_change():
+            return
+        payload = mixture_payload(networks_digest(recipe), before, mixture)
+        self._keep(Kind.MIXTURE, payload, None, label)
         self._follow()

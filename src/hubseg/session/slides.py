@@ -164,8 +164,8 @@ class Slides(SessionCore):
     def go_to(self, slide_id: str) -> bool:
         """Show another slide; False when its file cannot be opened or its rows are damaged.
 
-        Where its file is not the one that was edited, it is shown without its edits, nothing can be
-        changed, and :attr:`changed_file` tells what a person is to decide.
+        Where its file is not the one that was worked on, it is shown without that work, nothing can
+        be changed, and :attr:`changed_file` tells what a person is to decide.
 
         Raises
         ------
@@ -185,8 +185,8 @@ class Slides(SessionCore):
             state = state_from(history.done)
             if not same:
                 self._kept.pop(slide_id, None)
-            edited = any(row.kind is Kind.GESTURE for row in (*history.done, *history.undone))
-            fits = same or not edited
+            known = any(row.slide_id == slide_id for row in (*history.done, *history.undone))
+            fits = same or not known
             shape = slide.height, slide.width
             edits = self._edits_of(slide, history.done) if fits else Edits(shape)
         except (OSError, ValueError) as error:
@@ -201,6 +201,10 @@ class Slides(SessionCore):
         elif not same:
             self._record_file()
         self._derive()
+        try:
+            self._stand_by_mask()
+        except (OSError, ValueError) as error:
+            self.failed.emit(str(error))
         self._announce()
         return True
 
@@ -249,8 +253,8 @@ class Slides(SessionCore):
     def _refuse(self, slide_id: str) -> None:
         """Keep a person's work from pixels that it does not belong to."""
         self._refusal = (
-            f"The file of slide {slide_id} is not the one that was edited, so its edits are kept "
-            "but not shown: say whether it is the same tissue, or put the old file back."
+            f"The file of slide {slide_id} is not the one that was worked on, so what was done is "
+            "kept but not shown: say whether it is the same tissue, or put the old file back."
         )
         self._history = History(self._open_project().entries("", pixels=False))
 

@@ -6,24 +6,30 @@ a gesture.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from hubseg.accepted import AcceptedMask, PackedMask
 from hubseg.edits import ADD, ERASE, KEEP, Gesture
 from hubseg.journal import Entry, Kind
 from hubseg.project import Verdict
-from hubseg.replay import note_from
-from hubseg.session.core import SessionCore
+from hubseg.replay import READY, note_from
+from hubseg.session.masks import Masks
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from hubseg.edits import Edits
+    from hubseg.slide import Slide
     from hubseg.tools import Change
 
 __all__ = ["Work"]
 
 
-class Work(SessionCore):
+class Work(Masks):
     """Paint, decide, undo and redo."""
 
     def paint(
@@ -61,7 +67,9 @@ class Work(SessionCore):
         if self._current is None or self._edits is None or not self._may_change():
             return None
         value = KEEP if add is None else ADD if add else ERASE
-        return self._done(self._edits.paint(region, top=top, left=left, value=value, kind=kind))
+        return self._touch(
+            kind, lambda edits: edits.paint(region, top=top, left=left, value=value, kind=kind)
+        )
 
     def put(self, change: Change) -> Gesture | None:
         """Do what a tool proposes as one gesture, committed before this returns.
@@ -78,29 +86,138 @@ class Work(SessionCore):
         """
         if self._current is None or self._edits is None or not self._may_change():
             return None
-        return self._done(
-            self._edits.put(change.values, top=change.top, left=change.left, kind=change.kind)
+        return self._touch(
+            change.kind,
+            lambda edits: edits.put(
+                change.values, top=change.top, left=change.left, kind=change.kind
+            ),
         )
 
-    def _done(self, gesture: Gesture) -> Gesture | None:
-        """Commit a gesture that the edits hold already."""
-        if self._current is None or not gesture.patches:
+    def _touch(self, kind: str, change: Callable[[Edits], Gesture]) -> Gesture | None:
+        """Change the edits and commit that as one gesture; an accepted slide is open again then.
+
+        What was accepted and is not what the rules give any more becomes part of the gesture:
+        nothing changes where the person did not touch it, and one undo brings the verdict back.
+        """
+        if self._current is None or self._edits is None:
             return None
-        self._record_file()
+        accepted = self._standing.mask
+        apart = None if accepted is None else self._apart(accepted)
+        if accepted is None or apart is None:
+            gesture = change(self._edits)
+        else:
+            before = self._edits.copy()
+            self._edits.put(np.where(apart, np.where(accepted, ADD, ERASE), KEEP).astype(np.uint8))
+            if not change(self._edits).patches:
+                self._edits.apply(self._edits.towards(before, kind))
+                return None
+            gesture = before.towards(self._edits, kind)
+        if not gesture.patches:
+            return None
         self._keep(Kind.GESTURE, gesture.to_bytes(), self._current.id, gesture.kind)
         self._follow(gesture)
         return gesture
 
-    def set_verdict(self, verdict: Verdict) -> None:
-        """Decide about the current slide; stays on it."""
-        if self._current is None or not self._may_change():
+    def _apart(self, accepted: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """Return where the rules' mask is not the accepted one; None where they are the same."""
+        rules = self.mask_by_rules
+        if rules is None:  # not computed yet: a person waits for it this once
+            request = self.mask_request()
+            self.take_mask(request, request.compute())
+            rules = self.mask_by_rules
+        if rules is None:
+            rules = self.mask_request().compute()
+        apart = rules ^ accepted
+        return apart if apart.any() else None
+
+    def set_verdict(self, verdict: Verdict, *, as_empty: bool = False) -> None:
+        """Decide about the current slide; stays on it.
+
+        A verdict that accepts keeps the mask as it is now, and is not given where that cannot be
+        written: `failed` says why.
+
+        Parameters
+        ----------
+        verdict
+            What is decided.
+        as_empty
+            Accept a slide that shows no map, with what is drawn on it: there is nothing else to
+            mark.
+        """
+        here = self._current
+        if here is None or not self._may_change() or verdict is self.verdict(here.id):
             return
-        before = self.verdict(self._current.id)
-        if verdict is before:
+        if verdict not in READY:
+            self._give(verdict, None)
+        elif self.looked_at:
+            self.look_after("")
+            self.failed.emit("The mask was shown before its last steps: look at all of it first.")
+        elif self._probability is None and not as_empty and (why := self._why_unseen(here)):
+            self.failed.emit(why)
+        else:
+            self._give(verdict, self.mask_now())
+
+    def _why_unseen(self, slide: Slide) -> str:
+        """Return why a slide without a map on screen is not accepted as it is; "" when it may."""
+        project = self._open_project()
+        digest = project.digest(slide)
+        if any(run.slide_digest == digest for run in project.runs(slide.id)):
+            return (
+                f"The map of slide {slide.id} is not on screen: wait for it, or run the ensemble "
+                "again."
+            )
+        if self._nothing_drawn:
+            return (
+                f"Slide {slide.id} has no map and nothing is drawn on it: run the ensemble, or "
+                "accept it as empty."
+            )
+        return ""
+
+    def accept_anew(self) -> None:
+        """Accept what the rules give now (:attr:`mask_by_rules`) in place of the accepted mask."""
+        if self.accepted is None or not self._may_change():
             return
-        payload = {"before": before, "after": verdict}
-        self._keep(Kind.VERDICT, payload, self._current.id, f"verdict {verdict}")
+        rules = self.mask_by_rules
+        if rules is None:
+            self.failed.emit("The mask that the rules give now is being computed: wait for it.")
+        else:
+            self._give(self._acceptance, rules)
+
+    def _give(self, verdict: Verdict, mask: NDArray[np.bool_] | None) -> None:
+        """Commit a verdict, together with the mask that it stands for."""
+        here = self._current
+        if here is None:
+            return
+        payload: dict[str, Any] = {"before": self.verdict(here.id), "after": verdict}
+        packed = None if mask is None else PackedMask.of(mask)
+        try:
+            if packed is not None:
+                self._record_file()
+                payload["accepted"] = self._made_of(packed, here).to_facts()
+            self._keep(Kind.VERDICT, payload, here.id, f"verdict {verdict}", mask=packed)
+        except OSError as error:
+            self.failed.emit(f"The verdict on slide {here.id} was not given: {error}")
+            return
         self._follow()
+
+    def _made_of(self, packed: PackedMask, slide: Slide) -> AcceptedMask:
+        found = self._probability
+        return AcceptedMask(
+            packed.digest,
+            self._open_project().digest(slide),
+            self.threshold,
+            self.cleanup,
+            "" if found is None else found.recipe_digest,
+            (0, 0) if found is None else (found.done, found.total),
+        )
+
+    @property
+    def _nothing_drawn(self) -> bool:
+        return self._edits is None or self._edits.is_empty
+
+    @property
+    def _acceptance(self) -> Verdict:
+        return Verdict.ACCEPTED if self._nothing_drawn else Verdict.CORRECTED
 
     @property
     def note(self) -> str:
@@ -132,14 +249,17 @@ class Work(SessionCore):
             self._keep(Kind.NOTE, payload, slide_id, "note")
             self._follow()
         else:  # a row of another slide is none of what can be undone here
+            self._record_file(self._slides[slide_id])
             self._open_project().append(Kind.NOTE, payload, slide_id=slide_id, label="note")
             self._set_known_note(slide_id, note)
             self._report()
 
-    def accept(self) -> None:
-        """Accept the current slide: corrected when a person edited it, accepted otherwise."""
-        edited = self._edits is not None and not self._edits.is_empty
-        self.set_verdict(Verdict.CORRECTED if edited else Verdict.ACCEPTED)
+    def accept(self, *, as_empty: bool = False) -> None:
+        """Accept the current slide: corrected when a person edited it, accepted otherwise.
+
+        See :meth:`set_verdict`.
+        """
+        self.set_verdict(self._acceptance, as_empty=as_empty)
 
     def flag(self) -> None:
         """Flag the current slide for a second look."""
@@ -175,7 +295,7 @@ class Work(SessionCore):
         entry = self._history.undoable(self.undo_budget)
         if entry is not None:
             self._walk(Kind.UNDO, entry)
-        elif self._history.done:
+        elif self._history.last_step is not None:
             self.told.emit(
                 f"Undo reaches back {self.undo_budget / 2**20:.0f} MiB of changes and is at its "
                 "end: what is older stays."
