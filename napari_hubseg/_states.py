@@ -95,8 +95,9 @@ def files_state(desk: DeskCore) -> FilesState:
         return FilesState(said=lost, absent=absent, busy=desk.files.busy)
     height, width = found.before.shape
     done = [f"{found.gestures} edit{'s' if found.gestures > 1 else ''}"] if found.gestures else []
-    decided = found.verdict not in (Verdict.UNSEEN, Verdict.IN_WORK)
-    times = ", ".join([*done, *([found.verdict.value] if decided else [])]) or "noted on"
+    if found.verdict not in (Verdict.UNSEEN, Verdict.IN_WORK):
+        done.insert(0, found.verdict.value)
+    times = ", ".join(done) or "something noted"
     when = "" if found.at is None else f", {found.at.astimezone():%d %b %Y}"
     size = "" if found.fits else ": another size, so that the edits cannot be kept"
     return FilesState(

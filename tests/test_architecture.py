@@ -85,7 +85,9 @@ REVIEW = {"slide", "organ", "recipe", "probability", "thresholds", "cleanup", "e
 CORE["project"] = {*REVIEW, "accepted", "gesture", "journal", "lock", "thumbnails"}
 CORE["maps"] = {"slide", "recipe", "probability", "project", "journal", "replay"}
 CORE["replay"] = {*REVIEW, "accepted", "gesture", "journal", "project"}
-CORE["session"] = {*REVIEW, "accepted", "gesture", "journal", "project", "mask", "replay", "tools"}
+CORE["session"] = {
+    *{*REVIEW, "accepted", "derive", "gesture", "journal", "project", "mask", "replay", "tools"}
+}
 CORE["derive"] = {*REVIEW, "accepted", "journal", "project", "maps", "mask", "replay"}
 CORE["report"] = {
     *{"", "calibration", "cleanup", "curves", "derive", "formats.rle", "maps", "pictures"},

@@ -23,6 +23,7 @@ from napari_hubseg._exports import Exports
 from napari_hubseg._files import FileWatch
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
+from napari_hubseg._older import OlderMasks
 from napari_hubseg._queue import Queue
 from napari_hubseg._training import Retraining
 from napari_hubseg._truth import Truth, TruthContour
@@ -71,6 +72,7 @@ class DeskCore:
         self.tuning = Tuning(self.session, self.background)
         self.doubt = Doubt(self.session, self.background)
         self.queue = Queue(self.session)
+        self.older = OlderMasks(self.session)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
         self.contour = TruthContour(self.truth, self.layers, self.background)
         self.comparison = Comparison(self.session, self.layers, self.background)
@@ -131,6 +133,7 @@ class DeskCore:
         self.files.failed.connect(self.failed.emit)
         self.tuning.told.connect(self.told.emit)
         self.doubt.told.connect(self.told.emit)
+        self.older.told.connect(self.told.emit)
         self.doubt.found.connect(self.layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
         self.ensemble.mapped.connect(self.ahead.drop)
@@ -177,6 +180,7 @@ class DeskCore:
         for measured in (*watches, self.comparison):
             measured.close()
         self.queue.close()
+        self.older.close()
         self.ahead.close()
         self.hand.close()
         self.brushes.close()

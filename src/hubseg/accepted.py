@@ -153,7 +153,7 @@ class AcceptedMask:
                 str(facts["recipe"]),
                 (int(done), int(total)),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"The facts of an accepted mask are not complete ({error})."
             ) from error

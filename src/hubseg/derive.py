@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hubseg.project import ReviewProject, Verdict
     from hubseg.slide import Slide
 
-__all__ = ["Derived", "derive", "keep_older_masks", "other_file", "verdicts"]
+__all__ = ["Derived", "OlderMask", "derive", "older_mask", "other_file", "verdicts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,24 +207,56 @@ def _accepted(
     )
 
 
-def keep_older_masks(project: ReviewProject, slide: Slide) -> bool:
-    """Keep the mask of a verdict that an older version gave, as the journal says it stood.
+@dataclass(frozen=True, slots=True)
+class OlderMask:
+    """The mask of a verdict that an older version gave without keeping it.
 
-    Returns
-    -------
-    bool
-        Whether there was one to keep.
+    Attributes
+    ----------
+    slide_id, verdict
+        Whose, and the number of the verdict's row.
+    accepted, packed
+        What it was made of, and the mask.
+    """
+
+    slide_id: str
+    verdict: int
+    accepted: AcceptedMask
+    packed: PackedMask
+
+    def keep(self, project: ReviewProject) -> Entry:
+        """Write it into the journal, and return its row.
+
+        Raises
+        ------
+        OSError
+            When the project cannot be written.
+        """
+        return project.append(
+            Kind.MASK,
+            {"accepted": self.accepted.to_facts()},
+            slide_id=self.slide_id,
+            label="mask of the verdict kept",
+            target=self.verdict,
+            mask=self.packed,
+        )
+
+
+def older_mask(project: ReviewProject, slide: Slide) -> OlderMask | None:
+    """Return the mask of a verdict that an older version gave, as the journal says it stood.
+
+    None where no verdict stands, or its mask is kept already.
 
     Raises
     ------
     ValueError
         When it cannot be derived any more: maps are gone, or the file is another one.
     OSError
-        When the project cannot be written.
+        When the slide's file cannot be read.
     """
     stands = accepted_row(standing(project.entries(slide.id, pixels=False)))
     if stands is None or stands.accepted is not None:
-        return False
+        return None
     derived = derive(project, slide)
     packed = PackedMask.of(derived.mask)
     accepted = AcceptedMask(
@@ -235,15 +267,7 @@ def keep_older_masks(project: ReviewProject, slide: Slide) -> bool:
         derived.recipe_digest or "",
         derived.members or (0, 0),
     )
-    project.append(
-        Kind.MASK,
-        {"accepted": accepted.to_facts()},
-        slide_id=slide.id,
-        label="mask of the verdict kept",
-        target=stands.row.seq,
-        mask=packed,
-    )
-    return True
+    return OlderMask(slide.id, stands.row.seq, accepted, packed)
 
 
 def verdicts(project: ReviewProject) -> dict[str, Verdict]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.derive import Derived, derive, other_file
+from hubseg.derive import Derived, derive, older_mask, other_file
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import PseudoLabel, write_pseudo_labels
 from hubseg.formats.raster import read_mask, write_mask_png, write_mask_tiff
@@ -82,6 +82,8 @@ class _Source:
     def __iter__(self) -> Iterator[Derived]:
         for number, slide in enumerate(self.slides, 1):
             try:
+                if not self.project.read_only and (older := older_mask(self.project, slide)):
+                    older.keep(self.project)
                 derived = derive(self.project, slide)
                 if derived.slide.digest != derived.slide_digest:  # the file itself, not its dates
                     raise other_file(slide)

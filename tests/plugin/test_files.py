@@ -91,7 +91,7 @@ def test_both_pictures_are_shown_and_the_mask_is_left_alone(changed: Scene) -> N
     before, now = changed.desk.files.pictures
     assert now.std() == 0, "what is there"
     assert before.std() > 20, "what was edited"
-    assert "1 edit by ann" in changed.panel.captions[0].text()
+    assert "corrected, 1 edit by ann" in changed.panel.captions[0].text()
     assert "128 × 96 px" in changed.panel.captions[1].text()
     assert changed.desk.layers.mask_layer.data.max() == 0
     rows = len(changed.session.project.entries())

@@ -40,6 +40,8 @@ class ReviewSession(Files, Turns, Rules, Work):
         Ids in the order they shall come up; () is that of the table.
     hidden
         Ids that a filter leaves out: the next slide is none of them.
+    unkept
+        Ids of slides that an older version accepted without keeping their mask.
     undo_budget
         How far undo reaches back, bytes of compressed changes; restarts make no difference.
     """

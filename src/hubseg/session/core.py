@@ -87,6 +87,7 @@ class SessionCore:
         self.hidden: frozenset[str] = frozenset()
         self._verdicts: dict[str, Verdict] = {}
         self._notes: dict[str, str] = {}
+        self.unkept: tuple[str, ...] = ()
         self._kept: OrderedDict[str, Edits] = OrderedDict()
         self._visits: OrderedDict[str, Visit] = OrderedDict()
         self._leave()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal import Entry, History, standing
 from hubseg.project import Verdict
-from hubseg.replay import ReviewState, facts_from, note_from, state_from, verdict_from
+from hubseg.replay import ReviewState, accepted_row, facts_from, note_from, state_from, verdict_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from hubseg.project import ReviewProject
@@ -48,6 +48,8 @@ class Overview:
         id → slide: as its table and file say, and with what a person told.
     verdicts, notes
         id → verdict, and what was noted; "" where nothing was.
+    unkept
+        Slides that an older version accepted without keeping their mask.
     history, state
         What holds for the project as a whole.
     last_saved
@@ -58,6 +60,7 @@ class Overview:
     slides: dict[str, Slide]
     verdicts: dict[str, Verdict]
     notes: dict[str, str]
+    unkept: tuple[str, ...]
     history: History
     state: ReviewState
     last_saved: datetime | None
@@ -84,10 +87,16 @@ class Overview:
             slides={i: s.told(**facts_from(rows.get(i, ()))) for i, s in untold.items()},
             verdicts={i: verdict_from(rows.get(i, ())) for i in untold},
             notes={i: note_from(rows.get(i, ())) for i in untold},
+            unkept=tuple(i for i in untold if _is_unkept(rows.get(i, ()))),
             history=history,
             state=state_from(history.done),
             last_saved=entries[-1].at if entries else None,
         )
+
+
+def _is_unkept(rows: Sequence[Entry]) -> bool:
+    stands = accepted_row(rows)
+    return stands is not None and stands.accepted is None
 
 
 @dataclass(frozen=True, slots=True)

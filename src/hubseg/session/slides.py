@@ -109,6 +109,7 @@ class Slides(SessionCore):
         self.project = project
         self._untold, self._slides = overview.untold, overview.slides
         self._verdicts, self._notes = overview.verdicts, overview.notes
+        self.unkept = overview.unkept
         self.last_saved = overview.last_saved
         self._history, self._state = overview.history, overview.state
         self.take_visit(opening.visit)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.derive import OlderMask
     from hubseg.edits import Edits
     from hubseg.slide import Slide
     from hubseg.tools import Change
@@ -210,6 +211,26 @@ class Work(Masks):
             "" if found is None else found.recipe_digest,
             (0, 0) if found is None else (found.done, found.total),
         )
+
+    def keep_older(self, found: OlderMask | None) -> None:
+        """Keep the mask of a verdict that an older version gave (:attr:`unkept`).
+
+        Parameters
+        ----------
+        found
+            What :func:`hubseg.derive.older_mask` found, in any thread; None is nothing to keep.
+        """
+        if found is None or not self._writable or found.slide_id not in self.unkept:
+            return
+        self.unkept = tuple(i for i in self.unkept if i != found.slide_id)
+        try:
+            entry = found.keep(self._open_project())
+        except OSError as error:
+            self.failed.emit(str(error))
+            return
+        if self._current is not None and self._current.id == found.slide_id:
+            self._history.record(entry)
+            self._follow()
 
     @property
     def _nothing_drawn(self) -> bool:
