@@ -12,10 +12,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PACKAGING := setup.cfg pyproject.toml
 
-# The window tests run once per Qt binding, each in a process of its own, as do the core tests,
-# which must pass without Qt. The core tests come last, so that the last line is pytest's own.
-PYTEST := $(BIN)/python -m pytest
-WINDOW_TESTS := tests/plugin tests/journey
+# As many tests at once as there are cores, four at most: each takes up to 1.5 GB. A file's tests
+# stay together, so that what they share is made once; torch gets no more threads than its share.
+CORES := $(shell nproc 2>/dev/null || echo 1)
+WORKERS ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) : 4)))
+PYTEST := env OMP_NUM_THREADS=$(shell echo $$(($(CORES) > $(WORKERS) ? $(CORES) / $(WORKERS) : 1))) \
+    $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# The window tests run once per Qt binding, as do the core tests, which must pass without Qt.
+# All of them run on PyQt6. PyQt5, which napari 0.10 drops, runs the whole loop and what is closest
+# to Qt: panels, layers, keys, mouse and wheel; the rest asks nothing of a binding but its signals.
+# The core tests come last, so that the last line is pytest's own.
+PYQT6_TESTS := tests/plugin tests/journey
+PYQT5_TESTS := tests/journey $(wildcard $(addprefix tests/plugin/test_, \
+    $(addsuffix .py, controls layers manifest overlay panels queue window)))
 CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey --no-xvfb \
     -p no:pytest-qt -p no:napari -p no:napari-plugin-engine -p no:npe2
 COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
@@ -55,13 +65,13 @@ test: $(VENV)/.test
 	@$(MAKE) --no-print-directory test-core
 
 test-core: $(VENV)/.test
-	@echo '── core tests, without Qt'
+	@echo '── core tests, without Qt, $(WORKERS) at a time'
 	@rm -f .coverage .coverage.*
 	@$(PYTEST) $(CORE_TESTS) $(COVERAGE)
 
 test-window: $(VENV)/.test
-	@QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(PYTEST) $(WINDOW_TESTS)
-	@QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(PYTEST) $(WINDOW_TESTS)
+	@QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(PYTEST) $(PYQT5_TESTS)
+	@QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(PYTEST) $(PYQT6_TESTS)
 
 lint: $(VENV)/.test
 	@$(BIN)/ruff check .

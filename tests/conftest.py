@@ -10,8 +10,15 @@ from hypothesis import settings
 
 settings.register_profile("hubseg", deadline=None)  # a busy machine is not a failure
 settings.load_profile("hubseg")
+os.environ.setdefault("HUBSEG_NICE", "0")  # workers that give way hardly run on a busy machine
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: several processes take one file each, and end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

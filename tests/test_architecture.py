@@ -11,8 +11,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOTS = {
@@ -51,12 +55,13 @@ CORE: dict[str, set[str]] = {
     "recipe": {"cleanup", "organ", "plan", "thresholds"},
     "bundled": {"recipe"},
     "doctor": {"bundled"},
+    "priority": set(),
     "mask": {"cleanup", "edits"},
     "accepted": {"cleanup"},
     "network": {"recipe"},
     "probability": {"recipe"},
     "inference": {"slide", "recipe", "network", "tta", "probability"},
-    "engine": {"inference", "recipe", "slide", "probability"},
+    "engine": {"inference", "priority", "recipe", "slide", "probability"},
     "formats.rle": set(),
     "formats": {"slide", "organ", "thresholds", "edits", "formats.rle"},
     # inference: out-of-fold maps are made the way every map is made
@@ -194,8 +199,23 @@ WINDOW = [module for module in MODULES if module.name.split(".")[0] == "napari_h
 PANELS = [module for module in WINDOW if module.name.startswith("napari_hubseg._panels.")]
 
 
-def each(modules: list[Module]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("module", modules, ids=lambda module: module.name)
+def each(modules: list[Module]) -> Callable[[Callable[[Module], None]], Callable[[], None]]:
+    """One test a rule: it looks at every module and names each that breaks the rule."""
+
+    def look_at_all(rule: Callable[[Module], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = {}
+            for module in modules:
+                try:
+                    rule(module)
+                except AssertionError as error:
+                    broken[module.name] = str(error)
+            assert not broken, "\n".join(f"{name}: {said}" for name, said in broken.items())
+
+        test.__doc__ = rule.__doc__
+        return test
+
+    return look_at_all
 
 
 def _package(short: str) -> str:
