@@ -7,7 +7,6 @@ the work is.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections import deque
@@ -16,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from hubseg.priority import SERVES, give_way
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Background", "sentence", "stand_back"]
-
-_GIVES_WAY = 10  # nice value: the worker, which computes for minutes, gives way a little more
 
 _Answer = TypeVar("_Answer")
 
@@ -37,7 +36,7 @@ def sentence(error: BaseException) -> str:
 def stand_back() -> None:
     """Let the calling thread give way to the window's, where threads have a priority (Linux)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _GIVES_WAY)
+        give_way(SERVES, thread=threading.get_native_id())
 
 
 class Background(QObject):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from hubseg.engine import ClusterTraining, Engine, TrainingOrder
 
@@ -43,6 +44,7 @@ import sys
 from hubseg.engine import training
 training._COMMAND = (sys.executable, "-c", {PROGRAM!r})
 """
+PATIENCE_S = 280  # until pytest ends the test
 DASK = (sys.executable, "-m", "dask")
 
 
@@ -60,8 +62,11 @@ class Cluster:
         return subprocess.Popen([*DASK, *what, *told], cwd=self._folder, stderr=subprocess.DEVNULL)
 
     def add_worker(self) -> None:
+        """Start one, and return when the scheduler has it, however long that takes."""
         preload = ("--preload", str(self._folder / "preload.py"))
         self.workers.append(self._start("worker", "--no-nanny", "--nthreads", "2", *preload))
+        with Client(self.address, timeout=PATIENCE_S, set_as_default=False) as client:
+            client.wait_for_workers(len(self.workers))
 
     def kill(self, worker: int) -> None:
         self.workers[worker].kill()
@@ -112,7 +117,6 @@ def test_a_killed_worker_is_told_and_another_one_goes_on(
         seen.append(report)
         if report["event"] == "step" and len(seen) == 2:
             cluster.add_worker()
-            engine.client().wait_for_workers(2)
             cluster.kill(0)
     events = [report["event"] for report in seen]
     assert events == ["begun", "step", "said", "begun", "step", "done"]
@@ -158,3 +162,27 @@ def test_a_recipe_or_start_that_the_worker_does_not_see_is_named(
     unseen = TrainingOrder(order.labels, str(tmp_path / "r.yaml"), order.out, tmp_path / "start")
     with pytest.raises(FileNotFoundError, match=r"does not see .*r\.yaml and .*start: train from"):
         list(ClusterTraining(unseen, engine.client))
+
+
+class StartingCluster:
+    """A client whose cluster has no worker yet, then one, then none; nothing is ever computed."""
+
+    status = "running"
+
+    def __init__(self) -> None:
+        self.scheduler = self
+        self.told: list[dict[str, int]] = [{}, {}, {"worker": 2}, {}]
+
+    def ncores(self) -> dict[str, int]:
+        return self.told.pop(0)
+
+    def sync(self, asked: Callable[[], dict[str, int]], **_: object) -> dict[str, int]:
+        return asked()
+
+
+def test_a_worker_that_only_starts_is_not_one_that_is_gone(order: TrainingOrder):
+    client = StartingCluster()
+    training = ClusterTraining(order, lambda: client)
+    said = [[*training._look_for_workers(client)] for _ in range(4)]
+    assert said[:3] == [[], [], []]
+    assert "no worker any more" in said[3][0]["sentence"]

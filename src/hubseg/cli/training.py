@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, bar, say, table
 from hubseg.cli.predicting import folds
+from hubseg.priority import COMPUTES, give_way
 
 if TYPE_CHECKING:
     import argparse
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from hubseg.training.fit import Judged, Progress
 
 __all__ = ["add_to"]
-
-_GIVES_WAY = 12  # nice value, as that of the engine's workers
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -78,10 +77,8 @@ def _train(given: argparse.Namespace) -> int:
     from hubseg.training.fit import train
     from hubseg.training.sources import labels_of
 
-    if given.stop_with_stdin and hasattr(os, "setpriority"):
-        # whoever started it has a window that goes first; threads of it may be nice already
-        own = os.getpriority(os.PRIO_PROCESS, 0)
-        os.setpriority(os.PRIO_PROCESS, 0, max(own, _GIVES_WAY))
+    if given.stop_with_stdin:  # whoever started it has a window that goes first
+        give_way(COMPUTES)
     if given.threads:
         torch.set_num_threads(given.threads)
     recipe = _recipe(given)

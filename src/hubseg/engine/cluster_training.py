@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.engine.answers import result
 from hubseg.engine.training import LOOK_S, Report, Training, TrainingOrder
-from hubseg.engine.worker import DEVICE, PLUGIN, stop_run
+from hubseg.engine.worker import DEVICE, PLUGIN, ask_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +62,7 @@ class ClusterTraining:
         self._cancelled, self._left = threading.Event(), threading.Event()
         self._told: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._places: list[str] = []  # workers that had it, in order
+        self._seen = False  # whether the cluster had a worker: one that starts is not lost
         self._alone = False  # whether the cluster has lost all its workers
 
     def cancel(self) -> None:
@@ -130,7 +131,7 @@ class ClusterTraining:
         while not self._left.is_set():
             if self._cancelled.is_set() and not asked:
                 asked = True
-                client.run(stop_run, self._id, wait=False)
+                ask_to_stop(client, self._id)
                 if not self._places:
                     return  # it waits in the queue of the cluster
             try:
@@ -159,9 +160,11 @@ class ClusterTraining:
 
     def _look_for_workers(self, client: Any) -> Iterator[Report]:
         try:
-            alone = not client.sync(client.scheduler.ncores, callback_timeout=_ANSWER_S)
+            workers = client.sync(client.scheduler.ncores, callback_timeout=_ANSWER_S)
         except OSError:  # the scheduler is busy, or about to be gone
             return
+        self._seen = self._seen or bool(workers or self._places)
+        alone = self._seen and not workers
         if alone and not self._alone:
             yield _said(_ALONE)
         self._alone = alone

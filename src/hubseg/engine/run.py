@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hubseg.engine.answers import GONE, STOPPED, one_sentence, result
 from hubseg.engine.progress import Progress, Update
-from hubseg.engine.worker import Job, run_member, stop_run
+from hubseg.engine.worker import Job, ask_to_stop, run_member
 from hubseg.probability import MapStore, MemberMap, file_digest
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Run:
         self._ready.put(None)
         client = self._engine.connection
         if client is not None:
-            client.run(stop_run, self.id, wait=False)
+            ask_to_stop(client, self.id)
 
     def __iter__(self) -> Iterator[Update]:
         """Yield an update per member and slide; a failed slide does not stop the others.

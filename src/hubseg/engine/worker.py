@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hubseg.priority import COMPUTES, give_way
 from hubseg.probability import MapStore, map_key
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ __all__ = [
     "Job",
     "Made",
     "Networks",
+    "ask_to_stop",
     "forget_networks",
     "run_member",
     "stop_run",
@@ -42,7 +45,6 @@ PLUGIN = "hubseg"
 DEVICE = "HUBSEG_DEVICE"  # environment variable: the device of a worker that we started
 
 _PIXELS = 1 << 30  # bytes of slides held, beside the one being worked on
-_GIVES_WAY = 12  # nice value: a little below the threads of a window, still alive beside others
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,7 @@ class Networks:
         del worker
         self._networks = Shelf(self.budget, compiled=self.compiled)
         self._door, self._device = threading.Lock(), threading.Lock()
-        if hasattr(os, "setpriority"):  # not on top of what the thread that started us has
-            own = os.getpriority(os.PRIO_PROCESS, 0)
-            os.setpriority(os.PRIO_PROCESS, 0, max(own, _GIVES_WAY))
+        give_way(COMPUTES)
 
     def run(self, job: Job) -> Made:
         """Compute one member map, and file it where the store can be reached."""
@@ -227,6 +227,20 @@ def run_member(job: Job) -> Made:
 
     networks: Networks = get_worker().plugins[PLUGIN]
     return networks.run(job)
+
+
+def ask_to_stop(client: Any, run_id: str) -> None:
+    """Tell the workers of a client to stop a run, and wait for none of them.
+
+    Dask itself waits until every worker has taken the call: one that is swapped out or held would
+    hold a person's Cancel.
+    """
+
+    def ask() -> None:
+        with suppress(OSError, RuntimeError):  # the cluster has gone away meanwhile
+            client.run(stop_run, run_id, wait=False, on_error="ignore")
+
+    threading.Thread(target=ask, name="run-stops", daemon=True).start()
 
 
 async def stop_run(run_id: str, dask_worker: Any) -> None:
