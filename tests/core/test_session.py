@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -373,8 +372,7 @@ class TestSaving:
             [sys.executable, str(script), str(tiles), str(round_)], stdout=subprocess.PIPE
         )
         assert review.stdout is not None
-        first = b"".join(review.stdout.readline() for _ in range(6))
-        time.sleep(0.05 + 0.11 * round_)
+        first = b"".join(review.stdout.readline() for _ in range(6 + 9 * round_))
         review.send_signal(signal.SIGKILL)
         rest = review.stdout.read()
         review.wait()

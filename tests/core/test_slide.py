@@ -257,13 +257,13 @@ class TestPixels:
         slide.read((0, 0, 1, 1))
         whole, part = [], []
         for _ in range(3):
-            begin = time.perf_counter()
+            begin = time.process_time()
             slide.read()
-            middle = time.perf_counter()
+            middle = time.process_time()
             slide.read((700, 900, 512, 512))
             whole.append(middle - begin)
-            part.append(time.perf_counter() - middle)
-        # 32 ms and 3.5 ms here: the bounds leave room for a busy machine.
+            part.append(time.process_time() - middle)
+        # 32 ms and 3.5 ms here, of this process alone: other programs do not count
         assert min(whole) < 0.25
         assert min(part) < 0.05
 
@@ -356,10 +356,10 @@ class TestLevels:
                 compression="zlib",
                 photometric="rgb",
             )
-        begin = time.perf_counter()
+        begin = time.process_time()
         slide = read_slide(path)
         part = slide.read((2 * 256 - 1, 3 * 256 - 1, 3, 3))
-        assert time.perf_counter() - begin < 1
+        assert time.process_time() - begin < 1
         assert (slide.height, slide.width) == (100_000, 100_000)
         assert part[..., 0].tolist() == [[255, 255, 255], [255, 9, 9], [255, 9, 9]]
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils._proxies import PublicOnlyProxy
+from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -26,6 +27,7 @@ from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
 from napari_hubseg._widget import HubSegWidget
 
+PATIENCE_S = 240  # how long anything may take: on a busy machine that says nothing of our code
 SHAPE = (96, 128)
 IDS = ("one", "two", "three")
 
@@ -60,6 +62,21 @@ def our_threads() -> list[str]:
 def windows_since(before: set[QWidget]) -> list[QWidget]:
     now = set(QApplication.topLevelWidgets()) - before
     return [widget for widget in now if type(widget).__name__ != "CanvasBackendDesktop"]
+
+
+class PatientBot(QtBot):
+    """The bot, which waits for something to happen and never says that it came late."""
+
+    def waitUntil(self, callback: Any, *, timeout: int = PATIENCE_S * 1000) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_S * 1000, **more: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **more)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> PatientBot:
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +136,7 @@ def wait(qtbot: Any) -> Callable[[Callable[[], bool]], None]:
     """Wait until something holds."""
 
     def until(holds: Callable[[], bool]) -> None:
-        qtbot.waitUntil(holds, timeout=10_000)
+        qtbot.waitUntil(holds)
 
     return until
 
@@ -159,7 +176,7 @@ class FakeRun:
     def __iter__(self) -> Iterator[Update]:
         for slide in self.slides:
             for done in range(1, 4):
-                self.engine.go.wait(5.0)
+                self.engine.go.wait(PATIENCE_S)
                 if self.stopped.is_set():
                     return
                 if self.engine.error:

@@ -213,7 +213,7 @@ def test_a_moving_slider_previews_and_asks_once_when_it_rests(qtbot: Any) -> Non
         panel.main.slider.setValue(value)
     assert seen == [100.0, 110.0, 120.0]
     assert asked == []
-    qtbot.waitUntil(lambda: asked == [120.0], timeout=2000)
+    qtbot.waitUntil(lambda: asked == [120.0])
 
 
 def test_nothing_moves_a_slider_that_a_hand_is_on(qtbot: Any) -> None:
@@ -221,7 +221,7 @@ def test_nothing_moves_a_slider_that_a_hand_is_on(qtbot: Any) -> None:
     panel.main.slider.setValue(120)
     panel.show_state(ThresholdsState(value=90.0, organ=Organ.KIDNEY, source="Hubmap"))
     assert panel.main.number.value() == 120.0
-    qtbot.waitUntil(lambda: not panel.busy, timeout=2000)
+    qtbot.waitUntil(lambda: not panel.busy)
     panel.show_state(ThresholdsState(value=90.0, organ=Organ.KIDNEY, source="Hubmap"))
     assert panel.main.number.value() == 90.0
 

@@ -54,7 +54,7 @@ class Made:
             if isinstance(report, Exception):
                 raise report
             yield report
-        self.go.wait(10)
+        self.go.wait(240)
 
     def cancel(self) -> None:
         self.asked.append("cancel")
@@ -402,7 +402,7 @@ def test_accepted_slides_become_a_recipe_that_the_window_runs(
     assert (panel.folds.value(), panel.steps.value()) == (2, 2)
     assert panel.labels.currentText() == "accepted and corrected slides (4)"
     qtbot.mouseClick(panel.go, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not retraining.running, timeout=300_000)
+    qtbot.waitUntil(lambda: not retraining.running)
     out = project.parent / "training"
     assert retraining.result == out / "recipe.yaml", dock.message.sentence.text()
     assert [len(curve) for curve in panel.plot.learning.losses] == [2, 2]
@@ -413,7 +413,7 @@ def test_accepted_slides_become_a_recipe_that_the_window_runs(
     dock.refresh()
     dock.ensemble.device.setCurrentText("cpu")
     dock.do("run_ensemble")
-    qtbot.waitUntil(lambda: not ensemble.running, timeout=300_000)
+    qtbot.waitUntil(lambda: not ensemble.running)
     found = dock.session.probability
     assert found is not None and (found.done, found.total) == (2, 2), dock.message.sentence.text()
     assert "torch" not in sys.modules
@@ -425,11 +425,11 @@ def test_a_window_that_is_closed_stops_its_training_so_that_it_can_go_on(
     panel, retraining = dock.train, dock.desk.retraining
     panel.steps.setValue(100_000)
     qtbot.mouseClick(panel.go, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: shown(retraining).done > 1, timeout=300_000)
+    qtbot.waitUntil(lambda: shown(retraining).done > 1)
     dock.shut_down()
     out = project.parent / "training"
     # the process that trains saves it without us
-    qtbot.waitUntil((out / "states" / "m_0.state").is_file, timeout=300_000)
+    qtbot.waitUntil((out / "states" / "m_0.state").is_file)
     session = ReviewSession()
     session.open(project)
     again = Retraining(session)
