@@ -101,6 +101,7 @@ class FileWatch:
             return
         changed = self._session.changed_file
         wanted = [*project.files.absent(), *([] if changed is None else [changed.before])]
+        taken = project.files.present()
         self.busy = True
         self.changed.emit()
 
@@ -130,7 +131,7 @@ class FileWatch:
             self.changed.emit()
             self.failed.emit(said)
 
-        self._background.submit(lambda: look_for(wanted, folder), take, failed)
+        self._background.submit(lambda: look_for(wanted, folder, taken=taken), take, failed)
 
     def close(self) -> None:
         """Stop listening."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from hubseg.derive import derive
 from hubseg.edits import ADD
 from hubseg.journal import Kind
 from hubseg.project import ReviewProject
-from hubseg.project.files import look_for
+from hubseg.project.files import Recorded, look_for
 from hubseg.project.sights import SIDE, keep_sight, sight
 from hubseg.session import ReviewSession, Verdict
+from hubseg.slide import read_slide
 from hubseg.thumbnails import thumbnail
 
 SHAPE = (60, 80)
@@ -225,6 +227,84 @@ class TestMoved:
         with ReviewProject.open(path) as project:
             assert [slide.id for slide in project.slides()] == ["a", "c"]
             assert "hubseg find" in project.missing["b"]
+
+
+def recorded(path: Path | str, **more: Any) -> Recorded:
+    """A slide that nobody worked on, whose file was at `path`, as a project has it on disk."""
+    return Recorded(
+        "b", Path("/here") / path, **{"shape": SHAPE, "size": None, "digest": ""} | more
+    )
+
+
+class TestNames:
+    """A file that nobody worked on is found by its name, wherever that was written down."""
+
+    @pytest.mark.parametrize(
+        ("was", "now"),
+        [
+            ("D:\\slides\\b.tiff", "b.tiff"),
+            ("\\\\server\\share\\b.tiff", "b.tiff"),
+            ("/mnt/slides/b.tiff", "b.tiff"),
+            ("D:\\slides\\b.TIFF", "b.tiff"),
+            ("b.tif", "b.Tif"),
+            ("b.ome.tif", "b.OME.TIF"),
+            (unicodedata.normalize("NFC", "Präparat é.tif"), "Pra\u0308parat e\u0301.tif"),
+            ("Pra\u0308parat.tif", unicodedata.normalize("NFC", "Präparat.tif")),
+        ],
+    )
+    def test_of_any_system_and_form(self, tmp_path: Path, was: str, now: str) -> None:
+        (tmp_path / "deep").mkdir()
+        write_slide(tmp_path / "deep" / now, 1)
+        assert look_for([recorded(was)], tmp_path) == {"b": tmp_path / "deep" / now}
+
+    def test_of_two_the_exact_one_is_taken(self, tmp_path: Path) -> None:
+        for name in ("b.tif", "b.TIF"):
+            write_slide(tmp_path / name, 1)
+        assert look_for([recorded("b.tif")], tmp_path) == {"b": tmp_path / "b.tif"}
+        assert look_for([recorded("b.Tif")], tmp_path) == {}
+
+    def test_a_file_of_another_size_or_none_is_not_it(self, tmp_path: Path) -> None:
+        for folder in ("small", "text", "whole"):
+            (tmp_path / folder).mkdir()
+        write_slide(tmp_path / "small" / "b.tif", 1, (6, 8))
+        (tmp_path / "text" / "b.tif").write_text("no image")
+        assert look_for([recorded("b.tif")], tmp_path) == {}
+        write_slide(tmp_path / "whole" / "b.tif", 1)
+        assert look_for([recorded("b.tif")], tmp_path) == {"b": tmp_path / "whole" / "b.tif"}
+
+    def test_a_file_that_another_slide_has_is_not_taken(self, tmp_path: Path) -> None:
+        write_slide(tmp_path / "b.tif", 1)
+        assert look_for([recorded("b.tif")], tmp_path, taken=[recorded(tmp_path / "b.tif")]) == {}
+
+    def test_one_that_may_not_be_read_ends_no_search(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("a.tif", "b.tif"):
+            write_slide(tmp_path / name, ord(name[0]))
+        digest, size = read_slide(tmp_path / "b.tif").digest, (tmp_path / "b.tif").stat().st_size
+        real = Path.open
+
+        def refuse(self: Path, *args: Any, **options: Any) -> Any:
+            if self.name == "a.tif":
+                raise PermissionError("refused")
+            return real(self, *args, **options)
+
+        monkeypatch.setattr(Path, "open", refuse)
+        wanted = [recorded("gone.tif", size=size, digest=digest)]
+        assert look_for(wanted, tmp_path) == {"b": tmp_path / "b.tif"}
+
+    def test_the_command_finds_what_was_recorded_on_windows(
+        self, session: ReviewSession, tiles: Path, tmp_path: Path
+    ) -> None:
+        path = session.project.path
+        session.close()
+        with ReviewProject.open(path) as project, project._database.transaction() as db:
+            db.execute("UPDATE slides SET path='D:\\slides\\b.tiff' WHERE id='b'")
+        shutil.move(tiles / "b.tiff", tmp_path / "b.tiff")
+        (tmp_path / "b.tiff").rename(tiles / "b.TIFF")
+        assert main(["find", str(path), str(tiles)]) == 0
+        with ReviewProject.open(path) as project:
+            assert [slide.path.name for slide in project.slides()] == ["a.tiff", "b.TIFF", "c.tiff"]
 
 
 class TestSights:

@@ -71,12 +71,12 @@ def _find(given: argparse.Namespace) -> int:
 
     with ReviewProject.open(given.project) as project:
         absent = project.files.absent()
-        found = look_for(absent, given.folder)
+        found = look_for(absent, given.folder, taken=project.files.present())
         if found:
             project.files.move(found)
     left = {
         file.id: f"No file below {given.folder} is that of slide {file.id}: search elsewhere, or "
-        f"put {file.path.name} back."
+        f"put {file.name} back."
         for file in absent
         if file.id not in found
     }

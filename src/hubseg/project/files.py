@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
+from hubseg.slide import read_slide
+from hubseg.slide.ids import same_text
 from hubseg.slide.image import content_digest
 
 if TYPE_CHECKING:
@@ -83,6 +85,10 @@ class SlideFiles:
             raise ValueError(f"The project has no slide {slide_id!r}: choose one of its table.")
         return found
 
+    def present(self) -> tuple[Recorded, ...]:
+        """Return the files that are where they were."""
+        return tuple(file for file in self.all() if file.path.is_file())
+
     def absent(self) -> tuple[Recorded, ...]:
         """Return the files that are not where they were."""
         return tuple(file for file in self.all() if not file.path.is_file())
@@ -106,11 +112,19 @@ def stored(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def look_for(wanted: Iterable[Recorded], folder: Path) -> dict[str, Path]:
+def look_for(
+    wanted: Iterable[Recorded], folder: Path, *, taken: Iterable[Recorded] = ()
+) -> dict[str, Path]:
     """Look for slides' files below a folder; may take long, and may run in any thread.
 
     A file that was worked on is known by its content, also under another name; one that was not,
-    by its name.
+    by its name and size in px, where only one below the folder answers to both. Names are the same
+    in every Unicode form and with a suffix in capitals or not.
+
+    Parameters
+    ----------
+    taken
+        Files that other slides have, as they are recorded: they are no candidates by name.
 
     Returns
     -------
@@ -124,13 +138,13 @@ def look_for(wanted: Iterable[Recorded], folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder: choose the one where the files are.")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
     by_name: dict[str, list[Path]] = {}
     by_size: dict[int, list[Path]] = {}
-    for path in files:
-        by_name.setdefault(path.name, []).append(path)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        by_name.setdefault(_name_key(path.name), []).append(path)
         by_size.setdefault(path.stat().st_size, []).append(path)
-    found = {}
+    found: dict[str, Path] = {}
+    others = {(one.path, one.part) for one in taken}
     for one in wanted:
         if one.digest and one.size is not None:
             same = (
@@ -138,10 +152,14 @@ def look_for(wanted: Iterable[Recorded], folder: Path) -> dict[str, Path]:
             )
             place = next(same, None)
         else:
-            named = by_name.get(one.path.name, [])
-            place = named[0] if len(named) == 1 else None  # of two, nobody knows which
+            named = by_name.get(_name_key(one.name), [])
+            named = [path for path in named if (path, one.part) not in others]
+            exact = [path for path in named if path.name == one.name]
+            fitting = [path for path in exact or named if _shape(path, one.part) == one.shape]
+            place = fitting[0] if len(fitting) == 1 else None  # of two, nobody knows which
         if place is not None:
             found[one.id] = place
+            others.add((place, one.part))
     return found
 
 
@@ -152,6 +170,26 @@ def part_in(origins: str) -> str:
     return str(about.get("part", "")) if isinstance(about, dict) else ""
 
 
+def _name_key(name: str) -> str:
+    """Return a file's name as it is compared: in one Unicode form, its suffix in small letters."""
+    stem, dot, suffix = same_text(name).rpartition(".")
+    if stem.lower().endswith(".ome"):
+        stem = stem[:-4] + ".ome"
+    return f"{stem}{dot}{suffix.lower()}"
+
+
+def _shape(path: Path, part: str) -> tuple[int, int] | None:
+    """Return the size of an image, px; None where it cannot be opened as one."""
+    try:
+        slide = read_slide(path, part=part)
+    except (ValueError, OSError):
+        return None
+    return slide.height, slide.width
+
+
 def _digest(path: Path, part: str) -> str:
-    with path.open("rb") as stream:
-        return content_digest(stream, part)
+    try:
+        with path.open("rb") as stream:
+            return content_digest(stream, part)
+    except OSError:  # it may not be read: it is not the one
+        return ""

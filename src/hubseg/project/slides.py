@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
 
 from hubseg.organ import DataSource, Organ
@@ -139,8 +140,9 @@ class SlideRows:
                 self.missing.pop(slide.id, None)
                 slides.append(slide)
             else:
+                there = row[1] if PureWindowsPath(row[1]).drive else slide.path
                 self.missing[slide.id] = (
-                    f"The file of slide {slide.id} is not at {slide.path}: put it back, or say "
+                    f"The file of slide {slide.id} is not at {there}: put it back, or say "
                     "where it is now (Find files…, or hubseg find)."
                 )
         return tuple(slides)
