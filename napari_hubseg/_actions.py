@@ -27,6 +27,8 @@ class Action:
         Its shortcut, as napari spells keys.
     held
         Whether it lasts as long as the key is down; from the palette it is switched on and off.
+    gradual
+        Whether presses that follow each other are one change, which ends with any other action.
     on_mask
         Whether the key belongs to napari's labels layers and is taken on our mask layer only.
     """
@@ -36,6 +38,7 @@ class Action:
     key: str
     on_mask: bool = False
     held: bool = False
+    gradual: bool = False
 
 
 ACTIONS = (
@@ -54,8 +57,8 @@ ACTIONS = (
     Action("train", "Train on the accepted slides", "Control-Shift-U"),
     Action("stop_training", "Stop the training", "Control-Shift-V"),
     Action("use_trained", "Use the recipe that was trained", "Control-Shift-B"),
-    Action("lower_threshold", "Lower the threshold", "Q"),
-    Action("raise_threshold", "Raise the threshold", "W"),
+    Action("lower_threshold", "Lower the threshold", "Q", gradual=True),
+    Action("raise_threshold", "Raise the threshold", "W", gradual=True),
     Action("reset_threshold", "Reset the threshold", "T"),
     Action("this_slide_only", "Threshold for this slide only", "I"),
     Action("calibrate", "Calibrate the threshold", "Shift-T"),
@@ -91,5 +94,6 @@ ACTIONS = (
     Action("accept", "Accept the slide", "A"),
     Action("flag", "Flag the slide", "F", on_mask=True),
     Action("reject", "Reject the slide", "R"),
+    Action("write_note", "Note on the slide", "F2"),
     Action("export", "Export", "Control-Shift-Y"),
 )

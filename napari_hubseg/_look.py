@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -25,11 +26,14 @@ from qtpy.QtWidgets import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qtpy.QtGui import QResizeEvent
+
 __all__ = [
     "EVERY",
     "HERE",
     "MASK",
     "VERDICT_COLOURS",
+    "ElidedButton",
     "Hint",
     "Section",
     "button",
@@ -54,6 +58,7 @@ VERDICT_COLOURS = {
 }
 _PRIMARY, _PRIMARY_HOVER, _PRIMARY_DOWN = "#0d7f86", "#12959d", "#0a666c"
 _LONG_WORD = 20  # letters
+_PADDING = 8  # px beside the words of a button
 _CHOSEN = "#2a4a52"  # a toggle that is on must not look like the step to take next
 
 
@@ -119,6 +124,39 @@ def button(text: str, tip: str, *, name: str, **properties: str) -> QPushButton:
     for key, value in properties.items():
         made.setProperty(key, value)
     return made
+
+
+class ElidedButton(QPushButton):
+    """A button whose words are shortened in the middle where it is too narrow for them."""
+
+    def __init__(self, text: str, *, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setMinimumWidth(60)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._text = ""
+        self.setText(text)
+
+    def text(self) -> str:
+        """Return all of its words."""
+        return self._text
+
+    def setText(self, text: str | None) -> None:
+        """Say `text`, as much of it as there is room for."""
+        if text != self._text:
+            self._text = text or ""
+            self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Fit the words into the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = self.width() - 2 * _PADDING
+        middle = Qt.TextElideMode.ElideMiddle
+        super().setText(self.fontMetrics().elidedText(self._text, middle, room))
 
 
 def recipe_title(name: str) -> str:

@@ -183,12 +183,18 @@ def correct_state(desk: DeskCore, step: str) -> CorrectState:
         view=desk.layers.looks.view,
         has_truth=desk.truth.known,
         truth_shown=desk.contour.shown,
-        undo_text=session.undo_text if session.can_undo else "",
-        redo_text=session.redo_text if session.can_redo else "",
+        undo_text=_step(session.undo_text) if session.can_undo else "",
+        redo_text=_step(session.redo_text) if session.can_redo else "",
         verdict=session.verdict(slide.id).value if slide is not None else Verdict.UNSEEN.value,
+        note=session.note_on(slide.id) if slide is not None else "",
         enabled=slide is not None,
         accept_next=step == "accept",
     )
+
+
+def _step(label: str) -> str:
+    """Return a journal's label as what is undone: a tool leaves a stroke."""
+    return f"{label} stroke" if label in ("brush", "eraser") else label
 
 
 def cleanup_state(session: ReviewSession) -> CleanupState:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_hubseg import _keys, _wiring
 from napari_hubseg._actions import ACTIONS
@@ -77,6 +77,7 @@ class HubSegWidget(QWidget):
         self._wirings = self._wire()
         self._deeds = self._name_deeds()
         self._named = {action.key: action.name for action in ACTIONS}
+        self._gradual = {action.name for action in ACTIONS if action.gradual}
         self._held = {action.key: action.name for action in ACTIONS if action.held}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
@@ -85,6 +86,7 @@ class HubSegWidget(QWidget):
         self.desk.changed.connect(self._look_again)
         self.desk.failed.connect(self._complain)
         self.desk.told.connect(self._tell)
+        self.session.slide_changed.connect(self._leave_note)
         _keys.bind(viewer, self.do, self.desk.hold)
         self._watch = WindowWatch(self)
         self._watch.asked.connect(self.desk.background.hold)
@@ -118,6 +120,8 @@ class HubSegWidget(QWidget):
 
     def do(self, name: str) -> None:
         """Do one of :data:`napari_hubseg._actions.ACTIONS`, as its key or button would."""
+        if name not in self._gradual:
+            self.desk.settling.emit()
         self._deeds[name]()
 
     # ---- building ------------------------------------------------------------------------------
@@ -189,8 +193,28 @@ class HubSegWidget(QWidget):
 
     def _name_deeds(self) -> dict[str, Callable[[], object]]:
         own = {name: deed for wiring in self._wirings for name, deed in wiring.deeds().items()}
+        own["write_note"] = self._write_note
         names = [action.name for action in ACTIONS]
         return {name: own.get(name) or getattr(self.desk, name) for name in names}
+
+    def _write_note(self) -> None:
+        """Let the next letters be the slide's note, wherever the keyboard was."""
+        if self.session.current is None:
+            self._tell("A note belongs to a slide: open slides first.")
+            return
+        around = self.parentWidget()
+        if isinstance(around, QDockWidget):
+            around.show()
+            around.raise_()
+        self.window().activateWindow()
+        self._scroll.ensureWidgetVisible(self.correct.note)
+        self.correct.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.correct.note.end(False)
+
+    def _leave_note(self) -> None:
+        """Give the keyboard back with the slide whose note was being written."""
+        if self.correct.note.hasFocus():
+            self._canvas.focus()
 
     def _doing(self, name: str) -> Callable[[], None]:
         return lambda: self.do(name)
@@ -277,6 +301,7 @@ class HubSegWidget(QWidget):
 
     def shut_down(self) -> None:
         """Save, end the worker and let go of the viewer; may be called again."""
+        self.desk.settling.emit()
         self._due.stop()
         _keys.unbind(self._viewer)
         self.desk.close()

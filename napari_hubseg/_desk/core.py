@@ -54,6 +54,7 @@ class DeskCore:
     changed = Signal()  # anything a panel shows
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    settling = Signal()  # what a hand has not finished is to be done now, on this slide
 
     def __init__(
         self,

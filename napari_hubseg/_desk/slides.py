@@ -30,6 +30,7 @@ class Slides(DeskCore):
         if self.opening:
             self.failed.emit(f"{self.opening} is being opened: wait until it is there.")
             return
+        self.settling.emit()
         self.told.emit("")  # what was said of the slides before
         self.opening = path.name
         self.changed.emit()
@@ -93,6 +94,7 @@ class Slides(DeskCore):
 
     def _visit(self, ids: Sequence[str]) -> None:
         """Show the first of some slides that can be opened; many gestures are read in a thread."""
+        self.settling.emit()
         self.going = ""  # of two wishes the last one counts
         for place, slide_id in enumerate(ids):
             if not self.session.is_quick(slide_id):

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from hubseg.cleanup import Cleanup
 from napari_hubseg._look import Hint, button
+from napari_hubseg._rest import Rest
 
 if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget
@@ -88,6 +89,9 @@ class CleanupPanel(QWidget):
             form.addRow(f"{number}  {info.title or name}", row)
         self.hint = Hint(name="cleanup_hint")
         form.addRow(self.hint)
+        self._rest = Rest(self, *(field.native for field in self.fields.values()))
+        self._rest.rested.connect(self.cleanup_requested)
+        self.settle, self.drop = self._rest.settle, self._rest.drop
         self.show_state(self._state)
 
     def _field(self, name: str, info: Any) -> QWidget:
@@ -113,7 +117,8 @@ class CleanupPanel(QWidget):
         """Show `state`; emits nothing."""
         self._state = state
         for name, widget in self.fields.items():
-            if widget.value != getattr(state.cleanup, name):  # or text being typed is lost
+            shown = self._rest.waiting or widget.value == getattr(state.cleanup, name)
+            if not shown:  # or text being typed is lost
                 with widget.changed.blocked():
                     widget.value = getattr(state.cleanup, name)
         for name, look in self.looks.items():
@@ -129,4 +134,4 @@ class CleanupPanel(QWidget):
 
     def _ask(self) -> None:
         values = {name: widget.value for name, widget in self.fields.items()}
-        self.cleanup_requested.emit(self._state.cleanup.model_copy(update=values))
+        self._rest.keep(self._state.cleanup.model_copy(update=values))

@@ -15,13 +15,14 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledSlider
 
-from napari_hubseg._look import Hint, button, give_room, make_primary
+from napari_hubseg._look import ElidedButton, Hint, button, give_room, make_primary
 from napari_hubseg._toolbox import TOOLBOX, tool_named
 
 __all__ = ["VIEWS", "CorrectPanel", "CorrectState"]
@@ -56,6 +57,8 @@ class CorrectState:
         False when no slide is open.
     accept_next
         Whether accepting is the step to take next.
+    note
+        What was noted about the slide.
     """
 
     tool: str = "move"
@@ -69,10 +72,11 @@ class CorrectState:
     verdict: str = "unseen"
     enabled: bool = False
     accept_next: bool = False
+    note: str = ""
 
 
 class CorrectPanel(QWidget):
-    """Views, tools, brush size, undo and redo, and the three verdicts."""
+    """Views, tools, brush size, undo and redo, the three verdicts and a note."""
 
     tool_requested = Signal(str)
     size_requested = Signal(int)
@@ -87,6 +91,7 @@ class CorrectPanel(QWidget):
     accept_requested = Signal()
     flag_requested = Signal()
     reject_requested = Signal()
+    note_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,8 +117,8 @@ class CorrectPanel(QWidget):
             choice.setCheckable(True)
             choice.setProperty("tool", "true")
         self._make_settings()
-        self.undo = button("undo", "Undo (Ctrl+Z)", name="undo")
-        self.redo = button("redo", "Redo (Ctrl+Shift+Z)", name="redo")
+        self.undo = ElidedButton("Undo", name="undo")
+        self.redo = ElidedButton("Redo", name="redo")
         self._make_verdicts()
         self._lay_out()
         self._connect()
@@ -163,6 +168,11 @@ class CorrectPanel(QWidget):
         self.advance.setChecked(True)
         for verdict in (self.accept, self.flag, self.reject):
             verdict.setCheckable(True)
+        self.note = QLineEdit()
+        self.note.setObjectName("note")
+        self.note.setPlaceholderText("note on this slide (F2)")
+        self.note.setToolTip("What to remember about this slide (F2): Enter keeps it, Esc does not")
+        self._note = ""
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -185,9 +195,10 @@ class CorrectPanel(QWidget):
             grid.addWidget(self._names[name], i, 0, Qt.AlignmentFlag.AlignTop)
             grid.addLayout(row, i, 1)
         layout.addLayout(grid)
-        layout.addLayout(_row(self.undo, self.redo))
+        layout.addLayout(_row(self.undo, self.redo, stretch=(3, 2)))
         layout.addSpacing(4)
         layout.addLayout(_row(self.accept, self.flag, self.reject, stretch=(3, 2, 2)))
+        layout.addWidget(self.note)
         layout.addWidget(self.advance)
 
     def _toolbox(self) -> QGridLayout:
@@ -215,6 +226,18 @@ class CorrectPanel(QWidget):
         self.accept.clicked.connect(self.accept_requested)
         self.flag.clicked.connect(self.flag_requested)
         self.reject.clicked.connect(self.reject_requested)
+        self.note.editingFinished.connect(self.settle)
+
+    def settle(self) -> None:
+        """Ask for the note that stands in the line, if it is another one."""
+        if self.note.isModified():
+            self.note.setModified(False)
+            if self.note.text().strip() != self._note:
+                self.note_requested.emit(self.note.text())
+
+    def drop(self) -> None:
+        """Forget what was typed: the slide that it was for is gone."""
+        self.note.setModified(False)
 
     def show_state(self, state: CorrectState) -> None:
         """Show `state`; emits nothing."""
@@ -235,10 +258,17 @@ class CorrectPanel(QWidget):
         ):
             for widget in (self._names[name], *widgets):
                 widget.setVisible(there)
-        self.undo.setEnabled(bool(state.undo_text))
-        self.undo.setToolTip(f"Undo {state.undo_text} (Ctrl+Z)".replace("  ", " "))
-        self.redo.setEnabled(bool(state.redo_text))
-        self.redo.setToolTip(f"Redo {state.redo_text} (Ctrl+Shift+Z)".replace("  ", " "))
+        for choice, verb, what, keys in (
+            (self.undo, "Undo", state.undo_text, "Ctrl+Z"),
+            (self.redo, "Redo", state.redo_text, "Ctrl+Shift+Z"),
+        ):
+            choice.setEnabled(bool(what))
+            choice.setText(f"{verb} {what}".strip())
+            choice.setToolTip(f"{verb} {what} ({keys})".replace("  ", " "))
+        self._note = state.note
+        if not self.note.isModified() and self.note.text() != state.note:
+            self.note.setText(state.note)
+        self.note.setEnabled(state.enabled)
         self.accept.setChecked(state.verdict in ("accepted", "corrected"))
         self.flag.setChecked(state.verdict == "flagged")
         self.reject.setChecked(state.verdict == "rejected")

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, 
 
 from hubseg.organ import FACTS, DataSource, Organ
 from napari_hubseg._look import Hint, give_room, refill
+from napari_hubseg._rest import Rest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,14 +107,18 @@ class FactsPanel(QWidget):
         self.source.activated.connect(
             lambda index: self.source_requested.emit(self.source.itemData(index))
         )
-        self.um_per_px.valueChanged.connect(self.um_per_px_requested)
+        self._rest = Rest(self, self.um_per_px)
+        self._rest.rested.connect(self.um_per_px_requested.emit)
+        self.settle, self.drop = self._rest.settle, self._rest.drop
+        self.um_per_px.valueChanged.connect(self._rest.keep)
         self.show_state(FactsState())
 
     def show_state(self, state: FactsState) -> None:
         """Show `state`; emits nothing."""
         refill(self.organ, _ORGANS, state.organ)
         refill(self.source, _SOURCES, state.source)
-        if self.um_per_px.value() != (state.um_per_px or 0.0):  # or text being typed is lost
+        shown = self._rest.waiting or self.um_per_px.value() == (state.um_per_px or 0.0)
+        if not shown:  # or text being typed is lost
             with QSignalBlocker(self.um_per_px):
                 self.um_per_px.setValue(state.um_per_px or 0.0)
         for widget in (self.organ, self.source, self.um_per_px):

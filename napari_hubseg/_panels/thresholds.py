@@ -1,24 +1,23 @@
 """The threshold panel: the histogram, one slider per organ, and what the threshold gives.
 
 Responsible for turning a hand on a slider into previews while it moves and into one request when
-it rests. Does not know what a preview or a request does.
+it lets go. Does not know what a preview or a request does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QDoubleSlider, QElidingLabel
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from hubseg.organ import FACTS, Organ
 from napari_hubseg._histogram import Curves, Histogram
 from napari_hubseg._look import Hint, Section, button
+from napari_hubseg._rest import Rest
 
 __all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
-
-_REST_MS = 120  # a hand that has not moved for this long rests
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ class ThresholdSlider(QWidget):
     moved
         Signal of the value while a hand moves it.
     settled
-        Signal of the value when the hand rests: let go, or still for 120 ms.
+        Signal of the value, once for each drag however long it pauses, and once for keys that
+        follow each other.
     """
 
     moved = Signal(float)
@@ -84,11 +84,10 @@ class ThresholdSlider(QWidget):
 
     def __init__(self, name: str, tip: str) -> None:
         super().__init__()
-        self.slider = QDoubleSlider(Qt.Orientation.Horizontal)
+        self.slider = QSlider(Qt.Orientation.Horizontal)  # one with decimals would take no keys
         self.slider.setObjectName(f"slider_{name}")
-        self.slider.setRange(0.0, 255.0)
-        self.slider.setSingleStep(1.0)
-        self.slider.setPageStep(10.0)
+        self.slider.setRange(0, 255)
+        self.slider.setPageStep(10)
         self.number = _Number()
         self.number.setObjectName(f"number_{name}")
         self.number.setRange(0.0, 255.0)
@@ -102,18 +101,16 @@ class ThresholdSlider(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.slider, 1)
         row.addWidget(self.number)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST_MS)
-        self._rest.timeout.connect(self._settle)
+        self._rest = Rest(self, self.slider, self.number)
+        self._rest.rested.connect(self.settled.emit)
         self.slider.valueChanged.connect(self._slide)
-        self.slider.sliderReleased.connect(self._settle_now)
+        self.slider.sliderReleased.connect(self._rest.settle)
         self.number.valueChanged.connect(self._type)
 
     @property
     def busy(self) -> bool:
         """Whether a hand is on it: then nothing may move it but the hand."""
-        return self._rest.isActive() or bool(self.slider.isSliderDown())
+        return self._rest.waiting or bool(self.slider.isSliderDown())
 
     def set_value(self, value: float) -> None:
         """Show `value` unless a hand is on the slider; emits nothing."""
@@ -122,35 +119,34 @@ class ThresholdSlider(QWidget):
 
     def nudge(self, value: float) -> None:
         """Move to `value` as a hand would: previews, then one request when it rests."""
-        self.slider.setValue(min(255.0, max(0.0, value)))
+        self.number.setValue(value)
 
     def _show(self, value: float) -> None:
         if self.number.value() == value:  # setting it again would drop text being typed
             return
         with QSignalBlocker(self.slider), QSignalBlocker(self.number):
-            self.slider.setValue(value)
+            self.slider.setValue(round(value))
             self.number.setValue(value)
 
-    def _slide(self, value: float) -> None:
-        value = float(round(value))
+    def settle(self) -> None:
+        """Ask for what waits for the hand to rest, now."""
+        self._rest.settle()
+
+    def drop(self) -> None:
+        """Forget what waits for the hand to rest: the slide that it was for is gone."""
+        self._rest.drop()
+
+    def _slide(self, value: int) -> None:
         with QSignalBlocker(self.number):
             self.number.setValue(value)
-        self.moved.emit(value)
-        self._rest.start()
+        self.moved.emit(float(value))
+        self._rest.keep(float(value), held=bool(self.slider.isSliderDown()))
 
     def _type(self, value: float) -> None:
         with QSignalBlocker(self.slider):
-            self.slider.setValue(value)
+            self.slider.setValue(round(value))
         self.moved.emit(value)
-        self._rest.start()
-
-    def _settle_now(self) -> None:
-        if self._rest.isActive():
-            self._rest.stop()
-            self._settle()
-
-    def _settle(self) -> None:
-        self.settled.emit(self.number.value())
+        self._rest.keep(value)
 
 
 class ThresholdsPanel(QWidget):
@@ -237,6 +233,16 @@ class ThresholdsPanel(QWidget):
     def busy(self) -> bool:
         """Whether a hand is on the current threshold."""
         return self.main.busy or self.histogram.dragging
+
+    def settle(self) -> None:
+        """Ask for what waits for a hand to rest, now."""
+        for row in (self.main, *self.others.values()):
+            row.settle()
+
+    def drop(self) -> None:
+        """Forget what waits for a hand to rest."""
+        for row in (self.main, *self.others.values()):
+            row.drop()
 
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""

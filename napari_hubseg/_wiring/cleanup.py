@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg import _states as states
-from napari_hubseg._wiring.wire import Wiring
+from napari_hubseg._wiring.wire import Wiring, settle_with
 
 if TYPE_CHECKING:
     from napari_hubseg._desk import Desk
@@ -22,6 +22,7 @@ class CleanupWiring(Wiring):
         self._panel, self._desk = panel, desk
         panel.cleanup_requested.connect(desk.set_cleanup)
         panel.look_requested.connect(desk.look_after)
+        settle_with(panel, desk)
 
     def show(self, step: str) -> None:
         """Show what is tidied up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg import _states as states
-from napari_hubseg._wiring.wire import Wiring
+from napari_hubseg._wiring.wire import Wiring, settle_with
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -31,6 +31,7 @@ class CorrectWiring(Wiring):
             (panel.reject_requested, "reject"),
         ):
             signal.connect(do(name))
+        panel.note_requested.connect(desk.session.set_note)
         panel.tool_requested.connect(desk.take_tool)
         panel.size_requested.connect(desk.brushes.set_size)
         panel.on_screen_requested.connect(desk.brushes.use_screen)
@@ -39,6 +40,7 @@ class CorrectWiring(Wiring):
         panel.fill_small_requested.connect(desk.fill_small)
         panel.view_requested.connect(desk.layers.set_view)
         panel.advance.toggled.connect(lambda on: setattr(desk, "advances", on))
+        settle_with(panel, desk)
 
     def show(self, step: str) -> None:
         """Show the tool in hand, the view and the verdict."""

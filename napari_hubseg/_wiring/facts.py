@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg import _states as states
-from napari_hubseg._wiring.wire import Wiring
+from napari_hubseg._wiring.wire import Wiring, settle_with
 
 if TYPE_CHECKING:
     from napari_hubseg._desk import Desk
@@ -23,6 +23,7 @@ class FactsWiring(Wiring):
         panel.organ_requested.connect(lambda organ: desk.tell(organ=organ))
         panel.source_requested.connect(lambda source: desk.tell(source=source))
         panel.um_per_px_requested.connect(lambda size: desk.tell(um_per_px=size))
+        settle_with(panel, desk)
 
     def show(self, step: str) -> None:
         """Show the facts."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_hubseg import _states as states
-from napari_hubseg._wiring.wire import Wiring
+from napari_hubseg._wiring.wire import Wiring, settle_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +28,7 @@ class ThresholdsWiring(Wiring):
         panel.threshold_requested.connect(desk.set_threshold)
         panel.organ_threshold_requested.connect(desk.set_organ_threshold)
         panel.this_slide_only_requested.connect(lambda _: desk.this_slide_only())
+        settle_with(panel, desk)
 
     def deeds(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qtpy.QtWidgets import QWidget
 
+    from napari_hubseg._desk import Desk
+
     Do = Callable[[str], Callable[[], None]]
     """Name of an action → a function that does it, looked up when it is called."""
 
-__all__ = ["Wiring"]
+__all__ = ["Wiring", "settle_with"]
+
+
+class _Settling(Protocol):
+    """A panel that keeps what a hand has not finished."""
+
+    def settle(self) -> None: ...
+    def drop(self) -> None: ...
+
+
+def settle_with(panel: _Settling, desk: Desk) -> None:
+    """Let a panel finish what a hand began before anything else happens, and on that slide only."""
+    desk.settling.connect(panel.settle)
+    desk.session.slide_changed.connect(lambda _: panel.drop())
 
 
 class Wiring(ABC):

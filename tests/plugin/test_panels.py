@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QPushButton, QVBoxLayout, QWidget
 
 from hubseg.cleanup import Cleanup
 from hubseg.organ import DataSource, Organ
@@ -216,6 +217,46 @@ def test_a_moving_slider_previews_and_asks_once_when_it_rests(qtbot: Any) -> Non
     qtbot.waitUntil(lambda: asked == [120.0])
 
 
+def test_one_drag_is_one_change_however_long_it_pauses(qtbot: Any) -> None:
+    panel = thresholds(qtbot)
+    asked: list[float] = []
+    panel.threshold_requested.connect(asked.append)
+    panel.main.findChild(QTimer).setInterval(0)  # any pause is long enough
+    panel.main.slider.setSliderDown(True)
+    for value in (100, 110, 120):
+        panel.main.slider.setValue(value)
+        QTest.qWait(1)
+        assert asked == []
+    panel.main.slider.setSliderDown(False)
+    assert asked == [120.0]
+
+
+def test_keys_that_follow_each_other_are_one_change_which_ends_with_the_focus(qtbot: Any) -> None:
+    panel = thresholds(qtbot)
+    asked: list[float] = []
+    panel.threshold_requested.connect(asked.append)
+    with qtbot.waitActive(panel):
+        panel.activateWindow()
+    panel.main.slider.setFocus()
+    for _ in range(5):
+        qtbot.keyClick(panel.main.slider, Qt.Key.Key_Right)
+    assert asked == []
+    panel.main.number.setFocus()
+    qtbot.waitUntil(lambda: bool(asked))
+    assert asked == [95.0]
+
+
+def test_a_change_ends_before_the_slide_it_was_for_does(qtbot: Any) -> None:
+    panel = thresholds(qtbot)
+    asked: list[float] = []
+    panel.threshold_requested.connect(asked.append)
+    panel.main.nudge(100)
+    panel.settle()
+    panel.main.nudge(110)
+    panel.drop()
+    assert (asked, panel.busy) == ([100.0], False)
+
+
 def test_nothing_moves_a_slider_that_a_hand_is_on(qtbot: Any) -> None:
     panel = thresholds(qtbot)
     panel.main.slider.setValue(120)
@@ -262,6 +303,57 @@ def test_a_threshold_without_organ_is_for_this_slide_anyway(qtbot: Any) -> None:
     panel = thresholds(qtbot, organ=None, source="")
     assert not panel.only.isEnabled()
     assert panel.main.isEnabled()
+
+
+def test_undo_and_redo_name_what_they_do(qtbot: Any) -> None:
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    panel.resize(340, 600)
+    panel.show()
+    panel.show_state(CorrectState(undo_text="brush stroke", redo_text="note", enabled=True))
+    shown = [QPushButton.text(choice) for choice in (panel.undo, panel.redo)]
+    assert shown == ["Undo brush stroke", "Redo note"]
+    long = "threshold largeintestine/Hubmap 100 → 127"
+    panel.show_state(CorrectState(undo_text=long, enabled=True))
+    assert panel.undo.text() == f"Undo {long}"
+    assert QPushButton.text(panel.undo).startswith("Undo thr")
+    assert QPushButton.text(panel.undo).endswith("127")
+    assert not panel.redo.isEnabled()
+
+
+def test_a_note_is_asked_for_once_and_what_is_typed_stays(qtbot: Any) -> None:
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    asked: list[str] = []
+    panel.note_requested.connect(asked.append)
+    panel.show_state(CorrectState(enabled=True, note="torn"))
+    assert panel.note.text() == "torn"
+    panel.note.selectAll()
+    qtbot.keyClicks(panel.note, "a fold")
+    panel.show_state(CorrectState(enabled=True, note="torn"))
+    assert panel.note.text() == "a fold"
+    qtbot.keyClick(panel.note, Qt.Key.Key_Return)
+    panel.settle()
+    assert asked == ["a fold"]
+    qtbot.keyClicks(panel.note, " at the left")
+    panel.drop()
+    panel.show_state(CorrectState(enabled=True, note="of another slide"))
+    assert (panel.note.text(), asked) == ("of another slide", ["a fold"])
+
+
+@pytest.mark.parametrize("step", ["min_area", "smooth"])
+def test_arrows_of_a_cleanup_field_are_one_change(qtbot: Any, step: str) -> None:
+    panel = CleanupPanel()
+    qtbot.addWidget(panel)
+    asked: list[Cleanup] = []
+    panel.cleanup_requested.connect(asked.append)
+    panel.show_state(CleanupState(enabled=True))
+    field = panel.fields[step].native
+    for _ in range(3):
+        field.stepUp()
+        panel.show_state(CleanupState(enabled=True))
+    panel.settle()
+    assert [getattr(plan, step) for plan in asked] == [3.0]
 
 
 @pytest.mark.parametrize("verdict", ["accept", "flag", "reject", "undo", "redo"])

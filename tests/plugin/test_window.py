@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QScrollArea
+from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget, QScrollArea
 
+from hubseg.journal import Kind
 from hubseg.organ import Organ
 from hubseg.project import Verdict
 from napari_hubseg import _commands
@@ -101,6 +102,48 @@ def test_a_letter_that_is_typed_decides_nothing(
     settle(opened, wait)
 
 
+def test_letters_of_a_note_are_text_wherever_the_keyboard_was(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    canvas = opened.window().centralWidget().findChild(QOpenGLWidget)
+    opened.window().activateWindow()
+    mask = opened.desk.layers.mask_layer
+    before = str(mask.mode)
+    for place, end, kept in (
+        (canvas, Qt.Key.Key_Return, "a fold, dark red"),
+        (opened.thresholds.main.slider, Qt.Key.Key_Escape, "a fold, dark red"),
+    ):
+        place.setFocus()
+        qtbot.keyClick(place, Qt.Key.Key_F2)
+        wait(opened.correct.note.hasFocus)
+        opened.correct.note.selectAll()
+        qtbot.keyClicks(opened.correct.note, "a fold, dark red" if kept else "")
+        qtbot.keyClick(opened.correct.note, end)
+        wait(lambda: QApplication.focusWidget() is canvas)
+        settle(opened, wait)
+        assert opened.session.note_on("one") == opened.correct.note.text() == kept
+    assert opened.session.verdict("one") is Verdict.UNSEEN
+    assert str(mask.mode) == before
+    assert opened.correct.undo.text() == "Undo note"
+
+
+def test_what_a_hand_began_is_done_on_its_own_slide_before_anything_else(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    opened.do("raise_threshold")
+    opened.do("raise_threshold")
+    opened.correct.note.setText("torn")
+    opened.correct.note.setModified(True)
+    opened.do("next_slide")
+    settle(opened, wait)
+    assert opened.session.current.id == "two"
+    assert opened.session.note_on("one") == "torn"
+    assert opened.session.threshold == 92
+    assert opened.correct.note.text() == ""
+    thresholds = [row for row in opened.session.project.entries() if row.kind is Kind.THRESHOLD]
+    assert len(thresholds) == 1
+
+
 def test_every_action_can_be_done_with_and_without_slides(
     dock: HubSegWidget, table: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +187,7 @@ def test_facts_are_told_and_shown(opened: HubSegWidget, wait: Wait) -> None:
     opened.facts.organ.activated.emit(opened.facts.organ.findText("lung"))
     opened.facts.source.activated.emit(opened.facts.source.findText("HPA"))
     opened.facts.um_per_px.setValue(0.4)
+    opened.facts.settle()
     settle(opened, wait)
     slide = opened.session.current
     assert (slide.organ, slide.um_per_px) == (Organ.LUNG, 0.4)
