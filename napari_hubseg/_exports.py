@@ -6,6 +6,7 @@ Responsible for one export at a time and for the sentence it ends with. Does not
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -15,7 +16,6 @@ from napari_hubseg._background import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from hubseg.session import ReviewSession
     from napari_hubseg._background import Background
@@ -25,13 +25,17 @@ __all__ = ["Exports"]
 
 
 def _export(
-    project: Path, out: Path, format: str, slides: Sequence[str] | None
-) -> Any:  # ExportReport
+    project: Path, out: Path, format: str, slides: Sequence[str] | None, overwrite: bool
+) -> Any:  # ExportReport, or the Path that is there already
     """Write an export over a connection of its own: database objects belong to their thread."""
-    from hubseg.export import export_project
+    from hubseg.export import export_project, in_the_way
 
     with ReviewProject.open(project) as reader:
-        return export_project(reader, out, format=format, slides=slides)
+        ids = [slide.id for slide in reader.slides()] if slides is None else slides
+        there = None if overwrite else in_the_way(out, format, ids)
+        if there is not None:
+            return there
+        return export_project(reader, out, format=format, slides=slides, overwrite=overwrite)
 
 
 class Exports:
@@ -44,10 +48,12 @@ class Exports:
     background
         Where it is written.
     write
-        Called with project folder, target, format and slide ids (None for all).
+        Called with project folder, target, format, slide ids (None for all that are not
+        rejected), and whether to replace what is there; returns a report, or what is in the way.
     """
 
     changed = Signal()
+    in_the_way = Signal(object)  # the Path that is there already
     finished = Signal(str)  # one sentence
     failed = Signal(str)  # one sentence
 
@@ -55,7 +61,7 @@ class Exports:
         self,
         session: ReviewSession,
         background: Background,
-        write: Callable[[Path, Path, str, Sequence[str] | None], Any] = _export,
+        write: Callable[[Path, Path, str, Sequence[str] | None, bool], Any] = _export,
     ) -> None:
         self._session = session
         self._background = background
@@ -77,12 +83,15 @@ class Exports:
             return
         self.busy = True
         self.changed.emit()
-        path, slides = project.path, None if choice.all_slides else ready
+        path, slides = project.path, self._chosen(choice, ready)
 
         def done(report: Any) -> None:
             self.busy = False
-            self._record(choice, report)
-            self.finished.emit(str(report))
+            if isinstance(report, Path):
+                self.in_the_way.emit(report)
+            else:
+                self._record(choice, report)
+                self.finished.emit(str(report))
             self.changed.emit()
 
         def failed(said: str) -> None:
@@ -91,8 +100,15 @@ class Exports:
             self.changed.emit()
 
         self._background.submit(
-            lambda: self._write(path, choice.out, choice.format, slides), done, failed
+            lambda: self._write(path, choice.out, choice.format, slides, choice.overwrite),
+            done,
+            failed,
         )
+
+    def _chosen(self, choice: ExportChoice, ready: tuple[str, ...]) -> tuple[str, ...] | None:
+        if not choice.all_slides:
+            return ready
+        return tuple(slide.id for slide in self._session.slides) if choice.rejected else None
 
     def _record(self, choice: ExportChoice, report: Any) -> None:
         project = self._session.project

@@ -245,6 +245,10 @@ class _Journey:
         before = panel.outcome.text()
         self._click(panel.go)
         wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before, 120)
+        if panel.choice().overwrite:  # a journey before left it
+            before = panel.outcome.text()
+            self._click(panel.go)
+            wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before, 120)
 
     def _note_shown(self, slide_id: str) -> None:
         self._on_screen = slide_id

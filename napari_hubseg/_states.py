@@ -217,4 +217,5 @@ def export_state(session: ReviewSession, *, busy: bool, step: str) -> ExportStat
         total=len(session.slides),
         busy=busy,
         export_next=step == "export",
+        rejected=sum(session.verdict(s.id) is Verdict.REJECTED for s in session.slides),
     )

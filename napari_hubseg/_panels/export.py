@@ -11,15 +11,10 @@ from pathlib import Path
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from hubseg.export import FORMATS
 from napari_hubseg._look import Hint, button, make_primary, refill
 
-__all__ = ["FORMATS", "ExportChoice", "ExportPanel", "ExportState"]
-
-FORMATS: tuple[tuple[str, object], ...] = (
-    ("Kaggle RLE (submission.csv)", "kaggle-rle"),
-    ("Pseudo-labels for training", "pseudo-labels"),
-)
-_NAMES = {"kaggle-rle": "submission.csv", "pseudo-labels": "pseudo_labels"}
+__all__ = ["ExportChoice", "ExportPanel", "ExportState"]
 
 
 @dataclass(frozen=True)
@@ -31,14 +26,20 @@ class ExportChoice:
     format
         Name of the format, as the command line knows it.
     all_slides
-        Every slide with a mask, or only the accepted and corrected ones.
+        Every slide with a mask that is not rejected, or only the accepted and corrected ones.
     out
         File or folder to write.
+    rejected
+        Of all slides also the rejected ones.
+    overwrite
+        Whether to replace what is there.
     """
 
     format: str
     all_slides: bool
     out: Path
+    rejected: bool = False
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class ExportState:
     ----------
     folder
         Where exports go unless a person says otherwise.
-    ready, total
-        Slides accepted or corrected, and all slides.
+    ready, rejected, total
+        Slides accepted or corrected, rejected, and all slides.
     busy
         Whether an export is being written.
     export_next
@@ -62,6 +63,7 @@ class ExportState:
     total: int = 0
     busy: bool = False
     export_next: bool = False
+    rejected: int = 0
 
 
 class ExportPanel(QWidget):
@@ -76,7 +78,8 @@ class ExportPanel(QWidget):
         self.format.setObjectName("export_format")
         self.format.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.format.setToolTip("What is written")
-        refill(self.format, FORMATS, "kaggle-rle")
+        titles = [(one.title, name) for name, one in FORMATS.items()]
+        refill(self.format, titles, "kaggle-rle")
         self.slides = QComboBox()
         self.slides.setObjectName("export_slides")
         self.slides.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -92,7 +95,10 @@ class ExportPanel(QWidget):
         self.outcome.hide()
         self._state = ExportState()
         self._own_target = False
+        self._replaces = False  # whether a person was asked, and the next click means yes
         self._lay_out()
+        for changed in (self.format.activated, self.slides.activated, self.target.textEdited):
+            changed.connect(self._ask_again)
         self.format.activated.connect(self._suggest)
         self.target.textEdited.connect(self._take_over)
         self.browse.clicked.connect(lambda: self.target_requested.emit(self.choice().format))
@@ -117,17 +123,27 @@ class ExportPanel(QWidget):
         """Return what is chosen now."""
         return ExportChoice(
             format=str(self.format.currentData()),
-            all_slides=self.slides.currentData() == "all",
+            all_slides=self.slides.currentData() in {"all", "rejected"},
             out=Path(self.target.text()),
+            rejected=self.slides.currentData() == "rejected",
+            overwrite=self._replaces,
         )
 
     def set_target(self, path: Path) -> None:
         """Write to `path` from now on."""
         self._own_target = True
         self.target.setText(str(path))
+        self._ask_again()
+
+    def ask_to_replace(self, path: Path) -> None:
+        """Ask whether what is there may be replaced: the same button, pressed again, says yes."""
+        self.say(f"{path} exists already: press Replace, or write elsewhere.")
+        self._replaces = True
+        self._name_button()
 
     def say(self, sentence: str) -> None:
         """Show what an export gave."""
+        self._ask_again()
         self.outcome.setText(sentence)
         self.outcome.setVisible(bool(sentence))
 
@@ -137,18 +153,25 @@ class ExportPanel(QWidget):
             self._own_target = False
         self._state = state
         chosen = self.slides.currentData() or "ready"
-        refill(
-            self.slides,
-            (
-                (f"accepted and corrected ({state.ready})", "ready"),
-                (f"all slides ({state.total})", "all"),
-            ),
-            chosen,
-        )
+        kept = state.total - state.rejected
+        every = f"all but rejected ({kept})" if state.rejected else f"all slides ({state.total})"
+        offered = {"ready": f"accepted and corrected ({state.ready})", "all": every}
+        if state.rejected:
+            offered["rejected"] = f"all, also rejected ({state.total})"
+        items = [(text, data) for data, text in offered.items()]
+        refill(self.slides, items, chosen if chosen in offered else "all")
         self._suggest()
-        self.go.setText("Exporting …" if state.busy else "Export")
+        self._name_button()
         self.go.setEnabled(not state.busy and state.total > 0)
         make_primary(self.go, state.export_next)
+
+    def _ask_again(self) -> None:
+        self._replaces = False
+        self._name_button()
+
+    def _name_button(self) -> None:
+        name = "Replace" if self._replaces else "Export"
+        self.go.setText("Exporting …" if self._state.busy else name)
 
     def _take_over(self) -> None:
         self._own_target = True
@@ -157,4 +180,4 @@ class ExportPanel(QWidget):
         if self._own_target or self._state.folder is None:
             return
         with QSignalBlocker(self.target):
-            self.target.setText(str(self._state.folder / _NAMES[self.choice().format]))
+            self.target.setText(str(self._state.folder / FORMATS[self.choice().format].name))

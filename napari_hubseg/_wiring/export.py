@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.export import FORMATS
 from napari_hubseg import _states as states
 from napari_hubseg._wiring import dialogs
 from napari_hubseg._wiring.wire import Wiring
@@ -29,6 +30,7 @@ class ExportWiring(Wiring):
         panel.export_requested.connect(desk.export)
         panel.target_requested.connect(self._choose_target)
         desk.exports.finished.connect(panel.say)
+        desk.exports.in_the_way.connect(panel.ask_to_replace)
 
     def deeds(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
@@ -49,7 +51,7 @@ class ExportWiring(Wiring):
         return self._panel.go
 
     def _choose_target(self, format: str) -> None:
-        if format == "pseudo-labels":
+        if FORMATS[format].is_folder:
             path = dialogs.folder(self._panel, "Choose a folder to write to")
         else:
             suggested = self._panel.target.text()

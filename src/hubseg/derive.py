@@ -7,6 +7,7 @@ leave.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
     from hubseg.edits import Edits
     from hubseg.journal import Entry
+    from hubseg.outcome import Outcome
     from hubseg.probability import ProbabilityMap
     from hubseg.project import ReviewProject, Verdict
     from hubseg.slide import Slide
@@ -270,9 +272,22 @@ def older_mask(project: ReviewProject, slide: Slide) -> OlderMask | None:
     return OlderMask(slide.id, stands.row.seq, accepted, packed)
 
 
-def verdicts(project: ReviewProject) -> dict[str, Verdict]:
-    """Return every slide's verdict, by id."""
-    return {
-        slide.id: verdict_from(standing(project.entries(slide.id, pixels=False)))
-        for slide in project.slides()
-    }
+def verdicts(project: ReviewProject, outcome: Outcome | None = None) -> dict[str, Verdict]:
+    """Return every slide's verdict, by id; also of slides whose file is away.
+
+    Parameters
+    ----------
+    outcome
+        Leaves out a slide whose journal is damaged; by default that is raised.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged, and `outcome` is not given.
+    """
+    found: dict[str, Verdict] = {}
+    for slide_id in (*(slide.id for slide in project.slides()), *project.missing):
+        with nullcontext() if outcome is None else outcome.attempt(slide_id, last=False):
+            rows = standing(project.entries(slide_id, pixels=False))
+            found[slide_id] = verdict_from(rows)
+    return found

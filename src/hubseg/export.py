@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.derive import Derived, derive, older_mask, other_file
+from hubseg.derive import Derived, derive, older_mask, other_file, verdicts
+from hubseg.failure import about
 from hubseg.formats.provenance import provenance
-from hubseg.formats.pseudo_labels import PseudoLabel, write_pseudo_labels
+from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
 from hubseg.formats.raster import read_mask, write_mask_png, write_mask_tiff
 from hubseg.formats.rle import decode, encode
 from hubseg.formats.table import read_submission, write_submission
+from hubseg.outcome import Outcome
+from hubseg.project import Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.project import ReviewProject
 
-__all__ = ["FORMATS", "ExportReport", "export_project"]
+__all__ = ["FORMATS", "ExportReport", "Format", "export_project", "in_the_way"]
 
 Progress = Callable[[int, int], None]
 
@@ -47,6 +50,8 @@ class ExportReport:
         Id → one sentence why a slide is not in it.
     digest
         Hex digest of what was written.
+    notes
+        Id or topic → what a person should know of what is in it.
     """
 
     out: Path
@@ -54,6 +59,7 @@ class ExportReport:
     written: tuple[str, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         count = len(self.written)
@@ -66,35 +72,53 @@ class ExportReport:
 
 
 class _Source:
-    """Derives one slide after the other, and remembers why some were left out."""
+    """Derives one slide after the other; one that cannot be derived is left out."""
 
     def __init__(
-        self, project: ReviewProject, slides: Sequence[str] | None, on_progress: Progress | None
+        self,
+        project: ReviewProject,
+        slides: Sequence[str] | None,
+        on_progress: Progress | None,
+        partial: bool,
+        outcome: Outcome,
     ) -> None:
-        chosen = set(slides) if slides is not None else None
         self.project = project
-        self.slides = [s for s in project.slides() if chosen is None or s.id in chosen]
-        self.skipped: dict[str, str] = {}
-        self.written: list[str] = []
+        self.outcome = outcome
+        if slides is None:
+            slides = self._not_rejected()
+        self.slides = self.outcome.slides_of(project, slides)
         self.maps: dict[str, dict[str, object]] = {}
         self._on_progress = on_progress
+        self._partial = partial
+
+    def _not_rejected(self) -> list[str]:
+        said = verdicts(self.project, self.outcome)
+        rejected = [name for name, verdict in said.items() if verdict is Verdict.REJECTED]
+        if rejected:
+            self.outcome.note("rejected", f"{', '.join(rejected)}: not written, being rejected.")
+        return [name for name in said if name not in rejected]
 
     def __iter__(self) -> Iterator[Derived]:
         for number, slide in enumerate(self.slides, 1):
-            try:
+            derived: Derived | None = None
+            with self.outcome.attempt(slide.id):
                 if not self.project.read_only and (older := older_mask(self.project, slide)):
                     older.keep(self.project)
-                derived = derive(self.project, slide)
-                if derived.slide.digest != derived.slide_digest:  # the file itself, not its dates
+                found = derive(self.project, slide, partial=self._partial)
+                if found.slide.digest != found.slide_digest:  # the file itself, not its dates
                     raise other_file(slide)
-            except (ValueError, OSError) as error:
-                self.skipped[slide.id] = str(error)
-            else:
-                self.written.append(slide.id)
+                derived = found
                 self.maps[slide.id] = _origin(derived)
+                self._note_partial(derived)
+            if derived is not None:
                 yield derived
             if self._on_progress is not None:
                 self._on_progress(number, len(self.slides))
+
+    def _note_partial(self, derived: Derived) -> None:
+        if derived.members is not None and derived.members[0] < derived.members[1]:
+            said = "Its map is mixed of {} of {} members.".format(*derived.members)
+            self.outcome.note(derived.slide.id, said)
 
 
 def _origin(derived: Derived) -> dict[str, object]:
@@ -116,6 +140,9 @@ def export_project(
     format: str,
     slides: Sequence[str] | None = None,
     on_progress: Progress | None = None,
+    partial: bool = False,
+    overwrite: bool = False,
+    outcome: Outcome | None = None,
 ) -> ExportReport:
     """Write a project's masks and compare what was written with what was derived.
 
@@ -128,27 +155,48 @@ def export_project(
     format
         One of :data:`FORMATS`.
     slides
-        Ids; default: every slide that has a map or edits.
+        Ids; default: every slide that is not rejected.
     on_progress
         Called with slides done and slides in all.
+    partial
+        Also take maps of fewer members than their run was asked for; the report notes them.
+    overwrite
+        Replace what an earlier export wrote.
+    outcome
+        Takes what is left out and noted, also where nothing can be written.
 
     Raises
     ------
     ValueError
         When the format is unknown, no slide has a mask, or what was read back differs.
+    FileExistsError
+        When something of the same name is there already, unless it may be replaced.
     OSError
         When `out` cannot be written.
     """
     if format not in FORMATS:
         raise ValueError(f"Unknown format {format!r}: use one of {', '.join(FORMATS)}.")
-    source = _Source(project, slides, on_progress)
-    out, written = FORMATS[format](source, Path(out))
+    out, outcome = Path(out), Outcome() if outcome is None else outcome
+    source = _Source(project, slides, on_progress, partial, outcome)
+    there = in_the_way(out, format, [slide.id for slide in source.slides])
+    if there is not None and not overwrite:
+        raise FileExistsError(
+            f"{there} exists already: write elsewhere, or replace it (--overwrite)."
+        )
+    with about(out):
+        out, written = FORMATS[format].write(source, out)
     report = ExportReport(
-        out, format, tuple(source.written), dict(source.skipped), _digest_of(written)
+        out, format, tuple(outcome.done), outcome.left_out, _digest_of(written), outcome.notes
     )
     if not project.read_only:
         project.record_export(report.out, format=format, digest=report.digest)
     return report
+
+
+def in_the_way(out: Path, format: str, slides: Sequence[str]) -> Path | None:
+    """Return the first file of an export that is there already, or None."""
+    wanted = (FORMATS[format].file(out, slide_id) for slide_id in slides)
+    return next((path for path in wanted if path.exists()), None)
 
 
 def _digest_of(paths: Sequence[Path]) -> str:
@@ -159,7 +207,8 @@ def _digest_of(paths: Sequence[Path]) -> str:
 
 
 def _nothing(source: _Source) -> ValueError:
-    why = next(iter(source.skipped.values()), "no slide was chosen.")
+    left_out = source.outcome.left_out.values()
+    why = next(iter(left_out), "no slide was chosen, or all are rejected.")
     return ValueError(f"There is no mask to export: {why}")
 
 
@@ -168,7 +217,7 @@ def _mask_digest(mask: NDArray[np.bool_]) -> bytes:
 
 
 def _kaggle(source: _Source, out: Path) -> tuple[Path, list[Path]]:
-    path = out if out.suffix.lower() == ".csv" else out / "submission.csv"
+    path = _submission(out)
     rows: list[tuple[str, str]] = []
     masks: dict[str, tuple[tuple[int, int], bytes]] = {}
     for derived in source:
@@ -202,7 +251,7 @@ def _pseudo_labels(source: _Source, out: Path) -> tuple[Path, list[Path]]:
                 threshold=derived.threshold,
                 verdict=derived.verdict.value,
             )
-        if not source.written:
+        if not source.outcome.done:
             raise _nothing(source)
 
     facts = provenance(format="pseudo-labels")
@@ -230,9 +279,63 @@ def _rasters(
     return export
 
 
-FORMATS: Mapping[str, Callable[[_Source, Path], tuple[Path, list[Path]]]] = {
-    "kaggle-rle": _kaggle,
-    "pseudo-labels": _pseudo_labels,
-    "png": _rasters(write_mask_png, ".png"),
-    "label-tiff": _rasters(write_mask_tiff, ".tif"),
+def _submission(out: Path) -> Path:
+    return out if out.suffix.lower() == ".csv" else out / "submission.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A way of writing masks.
+
+    Attributes
+    ----------
+    title
+        For a person.
+    name
+        What a file or folder of it is called unless a person says otherwise.
+    is_folder
+        Whether a folder is written and not one file.
+    file
+        A file that an export of a slide leaves below a target.
+    write
+        Writes what a source derives to a target; returns the target and the files.
+    """
+
+    title: str
+    name: str
+    is_folder: bool
+    file: Callable[[Path, str], Path]
+    write: Callable[[_Source, Path], tuple[Path, list[Path]]]
+
+
+FORMATS: Mapping[str, Format] = {
+    "kaggle-rle": Format(
+        "Kaggle RLE (submission.csv)",
+        "submission.csv",
+        False,
+        lambda out, slide_id: _submission(out),
+        _kaggle,
+    ),
+    "pseudo-labels": Format(
+        "Pseudo-labels for training",
+        "pseudo_labels",
+        True,
+        lambda out, slide_id: out / MANIFEST,
+        _pseudo_labels,
+    ),
+    "png": Format(
+        "PNG, one file a slide",
+        "masks_png",
+        True,
+        lambda out, slide_id: out / f"{slide_id}.png",
+        _rasters(write_mask_png, ".png"),
+    ),
+    "label-tiff": Format(
+        "Label TIFF, one file a slide",
+        "masks_tiff",
+        True,
+        lambda out, slide_id: out / f"{slide_id}.tif",
+        _rasters(write_mask_tiff, ".tif"),
+    ),
 }
+"""Every way of writing masks, by its name on the command line."""

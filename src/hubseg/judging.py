@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from hubseg.calibration import Judged
 from hubseg.curves import Tally
-from hubseg.derive import derive
+from hubseg.derive import derive, verdicts
 from hubseg.formats.rle import decode
 from hubseg.journal import standing
 from hubseg.maps import newest_map, refuse_partial
+from hubseg.outcome import Outcome
 from hubseg.project import Verdict
-from hubseg.replay import facts_from, verdict_from
+from hubseg.replay import facts_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +58,7 @@ def judge(
     *,
     folds: Mapping[str, int] | None = None,
     partial: bool = False,
+    outcome: Outcome | None = None,
     on_slide: Callable[[], object] = lambda: None,
 ) -> Judgement:
     """Count every slide's map against its truth.
@@ -70,37 +72,42 @@ def judge(
         an out-of-fold map. Slides it does not name are left out.
     partial
         Also take maps of fewer members than their run was asked for.
+    outcome
+        Takes what could not be judged; by default one of its own.
     on_slide
         Called after each slide.
     """
-    found = Judgement()
-    for slide in project.slides():
-        rows = standing(project.entries(slide.id, pixels=False))
-        verdict = verdict_from(rows)
-        ready = verdict in (Verdict.ACCEPTED, Verdict.CORRECTED)
-        named = ready if truth is None else slide.id in truth
-        if named and (folds is None or slide.id in folds):
+    outcome = Outcome() if outcome is None else outcome
+    found = Judgement(failed=outcome.left_out)
+    ready = _ready(project, outcome) if truth is None else {}
+    ids = [*(slide.id for slide in project.slides()), *project.missing]
+    named = [name for name in ids if name in (ready if truth is None else truth)]
+    chosen = [name for name in named if folds is None or name in folds]
+    for slide in outcome.slides_of(project, chosen):
+        fold = None if folds is None else folds[slide.id]
+        with outcome.attempt(slide.id):
+            rows = standing(project.entries(slide.id, pixels=False))
             told = slide.told(**facts_from(rows))
-            try:
-                fold = None if folds is None else folds[slide.id]
-                _add(found, project, told, truth, fold, partial)
-            except (ValueError, OSError) as error:
-                found.failed[slide.id] = str(error)
-            else:
-                if truth is None and verdict is Verdict.ACCEPTED:
-                    found.as_they_were.append(slide.id)
+            found.judged.append(_judged(project, told, truth, fold, partial))
+            if ready.get(slide.id) is Verdict.ACCEPTED:
+                found.as_they_were.append(slide.id)
         on_slide()
     return found
 
 
-def _add(
-    found: Judgement,
+def _ready(project: ReviewProject, outcome: Outcome) -> dict[str, Verdict]:
+    """Return the verdicts of the slides that a person stands behind, by id."""
+    said = verdicts(project, outcome)
+    return {name: v for name, v in said.items() if v in (Verdict.ACCEPTED, Verdict.CORRECTED)}
+
+
+def _judged(
     project: ReviewProject,
     slide: Slide,
     truth: Mapping[str, str] | None,
     fold: int | None,
     partial: bool,
-) -> None:
+) -> Judged:
     if slide.organ is None or slide.source is None:
         raise ValueError("Its organ or source is not known: say both in the dock or the table.")
     map_ = newest_map(project, slide, folds=None if fold is None else (fold,))
@@ -114,7 +121,7 @@ def _add(
     else:
         wanted = decode(truth[slide.id], (slide.height, slide.width))
     tally = Tally.of(map_.values, wanted)
-    found.judged.append(Judged(slide.id, slide.organ, slide.source, tally, fold))
+    return Judged(slide.id, slide.organ, slide.source, tally, fold)
 
 
 def read_folds(path: Path) -> dict[str, int]:

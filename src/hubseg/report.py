@@ -23,7 +23,9 @@ from hubseg.curves import Tally
 from hubseg.derive import derive, verdicts
 from hubseg.formats.rle import decode
 from hubseg.maps import newest_recipe
+from hubseg.outcome import Outcome
 from hubseg.pictures import TRUTH, heat, outlined, shrunk
+from hubseg.slide.refusal import writing
 from hubseg.training.metrics import dice
 from hubseg.uncertainty import expected_dice
 
@@ -83,7 +85,12 @@ class _Page:
 
 
 def write_report(
-    project: ReviewProject, out: Path, *, on_slide: Callable[[], object] = lambda: None
+    project: ReviewProject,
+    out: Path,
+    *,
+    partial: bool = False,
+    outcome: Outcome | None = None,
+    on_slide: Callable[[], object] = lambda: None,
 ) -> Report:
     """Write a project's report.
 
@@ -94,6 +101,10 @@ def write_report(
     ----------
     out
         The HTML file; replaced when it exists.
+    partial
+        Also show maps of fewer members than their run was asked for, and say so.
+    outcome
+        Takes what is left out; by default one of its own.
     on_slide
         Called after each slide.
 
@@ -105,15 +116,17 @@ def write_report(
         When the file cannot be written.
     """
     pages: list[_Page] = []
-    left_out: dict[str, str] = {}
-    for slide in project.slides():
-        try:
-            pages.append(_page(project, slide))
-        except (ValueError, OSError) as error:
-            left_out[slide.id] = str(error)
+    outcome = Outcome() if outcome is None else outcome
+    for slide in outcome.slides_of(project):
+        with outcome.attempt(slide.id):
+            pages.append(_page(project, slide, partial))
         on_slide()
+    left_out = outcome.left_out
     if not pages:
-        raise ValueError("No slide of the project has a mask yet: run the ensemble first.")
+        raise ValueError(
+            "No slide of the project has a mask: run the ensemble first, or do what is said of "
+            "each slide."
+        )
     body = [
         _head(project),
         _calibrations([page.judged for page in pages if page.judged is not None]),
@@ -121,16 +134,18 @@ def write_report(
         _omitted(left_out),
     ]
     title = escape(project.path.stem)
-    out.write_text(
+    html = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n",
-        "utf-8",
+        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
+    with writing(out) as part:
+        part.write_text(html, "utf-8")
     return Report(out, len(pages), left_out)
 
 
 def _head(project: ReviewProject) -> str:
-    count = Counter(verdict.value for verdict in verdicts(project).values())
+    said_of = verdicts(project, Outcome())  # a damaged slide is among those left out below
+    count = Counter(verdict.value for verdict in said_of.values())
     said = ", ".join(f"{number} {name}" for name, number in count.most_common())
     recipes = {
         (recipe.name, recipe.digest[:12])
@@ -141,7 +156,7 @@ def _head(project: ReviewProject) -> str:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
         f"<h1>{escape(project.path.stem)}</h1>"
-        f'<p class="faint">{now} · HubSeg {hubseg.__version__} · {len(project.slides())} slides: '
+        f'<p class="faint">{now} · HubSeg {hubseg.__version__} · {len(said_of)} slides: '
         f"{escape(said)}</p><p>Maps made with: {made_with or 'no ensemble yet'}. A pixel is inside "
         "where its probability, 0–255, is greater than the threshold; a person's corrections come "
         "after that and after any cleanup.</p>"
@@ -177,8 +192,8 @@ def _calibrated(found: Calibration) -> str:
     )
 
 
-def _page(project: ReviewProject, slide: Slide) -> _Page:
-    derived = derive(project, slide)
+def _page(project: ReviewProject, slide: Slide, partial: bool) -> _Page:
+    derived = derive(project, slide, partial=partial)
     told, mask, found = derived.slide, derived.mask, derived.probability
     picture = shrunk(_pixels(told), _SIDE)
     rle = project.truth(slide.id)
@@ -198,6 +213,7 @@ def _page(project: ReviewProject, slide: Slide) -> _Page:
     shown.append(("mask", outlined(picture, mask)))
     plots = ""
     if found is not None:
+        facts.append(("members", f"{found.done} of {found.total}"))
         facts.append(("expected Dice", f"{expected_dice(found.values, derived.threshold):.4f}"))
         if found.disagreement is not None:
             shown.append(("disagreement of members", heat(found.disagreement, _SIDE)))

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from hubseg.formats.rle import encode
-from hubseg.maps import record
+from hubseg.maps import newest_map, record
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 
 SHAPE = (48, 64)
@@ -39,9 +40,9 @@ def blob(number: int = 0) -> np.ndarray:
 def write_slides(folder: Path, names: Sequence[str]) -> Path:
     """Write an image for each name into `folder`/train_images, and the train table beside it."""
     (folder / "train_images").mkdir(parents=True)
-    rows = []
+    rows, random = [], np.random.default_rng(0)  # noise: no slide shows another one's tissue
     for number, name in enumerate(names):
-        pixels = np.full((*SHAPE, 3), 20 + number, np.uint8)
+        pixels = random.integers(0, 255, (*SHAPE, 3), np.uint8)
         cv2.imwrite(str(folder / "train_images" / f"{name}.png"), pixels)
         truth = encode(blob(number) * 255 > 100)
         rows.append([name, "kidney", "Hubmap", *SHAPE, 0.4, truth])
@@ -64,6 +65,21 @@ def put_maps(
     digest = project.digest(slide)
     record(project, run, slide_id, RECIPE, keys, slide_digest=digest, asked=RECIPE.members())
     return [key for _, key in keys]
+
+
+def accept(path: Path, names: Iterable[str]) -> None:
+    """Accept slides of a project, each with its newest map on screen."""
+    session = ReviewSession(author="test")
+    session.open(path)
+    for name in names:
+        session.go_to(name)
+        with ReviewProject.open(path) as reader:
+            found = newest_map(reader, reader.slides()[[s.id for s in reader.slides()].index(name)])
+        assert found is not None
+        session.show(found)
+        session.mask_now()
+        session.accept()
+    session.close()
 
 
 def stored_project(folder: Path, names: Sequence[str] = ("a", "b", "c")) -> Path:

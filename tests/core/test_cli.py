@@ -83,7 +83,7 @@ def predict(made: Path, *more: str) -> list[str]:
 
 def test_predicting_again_computes_nothing(made: Path, capsys: pytest.CaptureFixture[str]):
     answer = said(capsys, *predict(made))
-    assert (answer["slides"], answer["computed"], answer["failed"]) == (2, 0, {})
+    assert (answer["slides"], answer["computed"], answer["left_out"]) == (2, 0, {})
 
 
 def test_the_recipes_thresholds_hold_until_a_person_sets_one(
@@ -109,7 +109,7 @@ def test_of_two_files_of_one_name_the_new_one_is_run(
         cv2.imwrite(str(tmp_path / folder / "tile.png"), pixels + ord(folder))
         arguments[1] = str(tmp_path / folder)
         told = said(capsys, *arguments)
-        assert (told["slides"], told["failed"]) == (1, {})
+        assert (told["slides"], told["left_out"]) == (1, {})
         assert told["computed"] == 2
     assert told["ids"] == {"tile": "E_tile"}
     with ReviewProject.open(tmp_path / "own.hubseg") as project:
@@ -173,7 +173,11 @@ def test_what_a_person_mixes_is_what_leaves(made: Path):
     with ReviewProject.open(project) as reader:
         slide = reader.slides()[0]
         both = derive(reader, slide).probability
-        Mixture().switched([(0, 0, 1)], on=False).save(reader.maps, recipe)
+    session = ReviewSession()
+    session.open(project)
+    session.set_mixture(recipe, Mixture().switched([(0, 0, 1)], on=False))
+    session.close()
+    with ReviewProject.open(project) as reader:
         one = derive(reader, slide).probability
         alone = newest_map(reader, slide, folds=(0,))
     assert (both.done, one.done, one.total) == (2, 1, 1)

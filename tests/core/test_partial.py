@@ -12,6 +12,7 @@ from hubseg.judging import judge
 from hubseg.maps import newest_map, newest_members, newest_run, record
 from hubseg.probability import Mixture
 from hubseg.project import ReviewProject
+from hubseg.session import ReviewSession
 
 
 @pytest.fixture
@@ -51,8 +52,11 @@ def test_a_partial_map_gives_a_mask_only_where_it_is_asked_for(project: Path) ->
 
 
 def test_members_that_a_person_switched_off_are_not_missed(project: Path) -> None:
+    session = ReviewSession(author="test")
+    session.open(project)
+    session.set_mixture(RECIPE, Mixture().switched([(0, 0, 1), (0, 0, 3)], on=False))
+    session.close()
     with ReviewProject.open(project) as opened:
-        Mixture().switched([(0, 0, 1), (0, 0, 3)], on=False).save(opened.maps, RECIPE)
         found = derive(opened, opened.slides()[1]).probability
     assert found is not None
     assert (found.done, found.total) == (3, 3)

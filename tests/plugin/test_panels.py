@@ -11,6 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QPushButton, QVBoxLayout, QWidget
 
 from hubseg.cleanup import Cleanup
+from hubseg.export import FORMATS
 from hubseg.organ import DataSource, Organ
 from napari_hubseg._histogram import Curves
 from napari_hubseg._look import style_sheet
@@ -517,6 +518,42 @@ def test_all_slides_can_be_exported(qtbot: Any) -> None:
     panel.slides.setCurrentIndex(1)
     assert panel.choice().all_slides
     assert panel.slides.currentText() == "all slides (3)"
+
+
+def test_rejected_slides_leave_only_when_they_are_chosen(qtbot: Any) -> None:
+    panel = ExportPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(ExportState(Path("data"), ready=2, total=5, rejected=1))
+    shown = [panel.slides.itemText(i) for i in range(panel.slides.count())]
+    assert shown == ["accepted and corrected (2)", "all but rejected (4)", "all, also rejected (5)"]
+    panel.slides.setCurrentIndex(1)
+    assert (panel.choice().all_slides, panel.choice().rejected) == (True, False)
+    panel.slides.setCurrentIndex(2)
+    assert (panel.choice().all_slides, panel.choice().rejected) == (True, True)
+    panel.show_state(ExportState(Path("data"), ready=2, total=5))
+    assert panel.choice() == ExportChoice("kaggle-rle", True, Path("data/submission.csv"))
+
+
+def test_the_dock_offers_every_format_of_the_command_line(qtbot: Any) -> None:
+    panel = ExportPanel()
+    qtbot.addWidget(panel)
+    assert [panel.format.itemData(i) for i in range(panel.format.count())] == list(FORMATS)
+
+
+def test_what_is_there_is_replaced_only_by_a_second_press_on_the_same_choice(qtbot: Any) -> None:
+    panel = ExportPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(ExportState(Path("data"), ready=2, total=3))
+    assert not panel.choice().overwrite
+    panel.ask_to_replace(Path("data/submission.csv"))
+    assert panel.choice().overwrite
+    assert panel.go.text() == "Replace"
+    assert "exists already" in panel.outcome.text()
+    panel.show_state(ExportState(Path("data"), ready=3, total=3))
+    assert panel.choice().overwrite, "a refresh of the dock is no other choice"
+    panel.format.activated.emit(1)
+    assert not panel.choice().overwrite
+    assert panel.go.text() == "Export"
 
 
 def test_the_message_strip_stays_until_it_is_read(qtbot: Any) -> None:

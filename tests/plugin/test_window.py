@@ -58,8 +58,9 @@ def test_the_loop_open_run_tune_correct_accept_export(
     dock.sections["export"].expand()
     qtbot.mouseClick(dock.export.go, LEFT)
     settle(dock, wait)
-    project, out, kind, slides = written[0]
+    project, out, kind, slides, overwrite = written[0]
     assert (project, kind, slides) == (session.project.path, "kaggle-rle", ("one",))
+    assert not overwrite
     assert out == project.parent / "submission.csv"
     assert "read back and compared" in dock.export.outcome.text()
     assert [record.path for record in session.project.exports()] == [str(out)]

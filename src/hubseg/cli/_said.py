@@ -1,17 +1,25 @@
-"""How every command speaks: tables and JSON on stdout, progress and complaints on stderr."""
+"""How every command speaks: tables and JSON on stdout, progress and complaints on stderr.
+
+Responsible for one answer per command, whatever happens: what was done, what was left out, what is
+worth knowing, and the exit code. Does not know commands.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hubseg.outcome import Outcome
+
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["add_json", "bar", "complain", "say", "table"]
+__all__ = ["Answer", "add_json", "add_partial", "bar", "table"]
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -19,16 +27,95 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
-def say(given: argparse.Namespace, content: Mapping[str, Any], lines: Iterable[str]) -> None:
-    """Print `content` as JSON where asked for, else `lines`."""
-    text = json.dumps(content, ensure_ascii=False) if given.json else "\n".join(lines)
-    sys.stdout.write(text + "\n")
+def add_partial(parser: argparse.ArgumentParser) -> None:
+    """Give a command its ``--partial``."""
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="also take maps of fewer members than were asked for; each is said",
+    )
 
 
-def complain(where: str, sentences: Mapping[str, str]) -> None:
-    """List what could not be done, one sentence each."""
-    for name, why in sentences.items():
-        sys.stderr.write(f"{where}: {name}: {why}\n")
+class Answer:
+    """What one command answers.
+
+    Parameters
+    ----------
+    command
+        Its name, which every sentence on stderr begins with.
+    as_json
+        Print one JSON object instead of lines.
+
+    Attributes
+    ----------
+    outcome
+        Counts slides; decides the exit code unless the command does itself.
+    """
+
+    def __init__(self, command: str, *, as_json: bool = False) -> None:
+        self.command = command
+        self.outcome = Outcome()
+        self._as_json = as_json
+        self._content: dict[str, Any] = {}
+        self._lines: list[str] = []
+        self._error = ""
+        self._told: set[tuple[str, str]] = set()
+
+    def say(self, content: Mapping[str, Any], lines: Iterable[str]) -> None:
+        """Set what is printed at the end: `content` as JSON where asked for, else `lines`."""
+        self._content, self._lines = dict(content), list(lines)
+
+    def tell(self) -> None:
+        """List what was left out and noticed since the last time, one sentence each."""
+        self._complain("note: ", self.outcome.notes)
+        self._complain("", self.outcome.left_out)
+
+    def summarise(self, notes: Mapping[str, str], summary: Iterable[str]) -> None:
+        """Take notes of which only a summary is for a person; an object has them all."""
+        self.outcome.take_notes(notes.items())
+        self._told.update(notes.items())
+        for sentence in summary:
+            sys.stderr.write(f"hubseg {self.command}: note: {sentence}\n")
+
+    def fail(self, sentence: str) -> None:
+        """End the command with a sentence about why."""
+        self._error = sentence
+
+    def end(self, code: int | None = None) -> int:
+        """Print the answer; return `code`, or the one that follows from the outcome."""
+        self.tell()
+        if self._error:
+            sys.stderr.write(f"hubseg {self.command}: {self._error}\n")
+        if self._as_json:
+            found = {"left_out": self.outcome.left_out, "notes": self.outcome.notes}
+            error = {"error": self._error} if self._error else {}
+            _write(json.dumps(_finite({**self._content, **found, **error}), allow_nan=False))
+        elif not self._error and self._lines:
+            _write("\n".join(self._lines))
+        if self._error:
+            return 1
+        return self.outcome.code if code is None else code
+
+    def _complain(self, kind: str, sentences: Mapping[str, str]) -> None:
+        for name, why in sentences.items():
+            if (name, why) not in self._told:
+                self._told.add((name, why))
+                sys.stderr.write(f"hubseg {self.command}: {kind}{name}: {why}\n")
+
+
+def _write(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"  # a file's name may hold what it cannot say
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    """Return `value` with null where a number is none: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._figures import add_figures, begin_figures, save_figure
-from hubseg.cli._said import add_json, bar, complain, say, table
+from hubseg.cli._said import add_json, add_partial, bar, table
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from hubseg.calibration import Calibration
+    from hubseg.cli._said import Answer
     from hubseg.judging import Judgement
+    from hubseg.outcome import Outcome
     from hubseg.presets import Preset
     from hubseg.project import ReviewProject
     from hubseg.thresholds import ThresholdTable
@@ -48,31 +50,43 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         "--apply", action="store_true", help="set them in the project; can be undone there"
     )
     add_figures(calibrate, "each curve with its interval")
+    add_partial(calibrate)
     add_json(calibrate)
     calibrate.set_defaults(run=_calibrate)
 
 
-def _calibrate(given: argparse.Namespace) -> int:
+def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.judging import judge, read_folds
     from hubseg.presets import Preset
     from hubseg.project import ReviewProject
-    from hubseg.slide import SlideTable
+    from hubseg.slide.refusal import writing
+    from hubseg.slide.truth import read_truth
 
-    draws = begin_figures(given)
-    truth = None if given.truth is None else dict(SlideTable.open(given.truth).truth)
+    draws, outcome = begin_figures(given), answer.outcome
+    truth = None if given.truth is None else read_truth(given.truth)
     folds = None if given.folds is None else read_folds(given.folds)
     with ReviewProject.open(given.project) as project:
+        if truth is not None:
+            outcome.take_notes(truth.notes_on(project.slides()))
         with bar(len(project.slides()), "slide") as shown:
-            judgement = judge(project, truth, folds=folds, on_slide=shown.update)
-        found, failed = _choose(judgement, given.objective)
+            judgement = judge(
+                project,
+                None if truth is None else truth.masks,
+                folds=folds,
+                partial=given.partial,
+                outcome=outcome,
+                on_slide=shown.update,
+            )
+        found = _choose(judgement, given.objective, outcome)
         now, (name, digest) = _thresholds_now(project), _recipe(project, judgement)
     if not found:
-        complain("hubseg calibrate", failed)
-        first = next(iter(failed.values()), "it has no slide with both a map and a truth.")
+        none = "it has no slide with both a map and a truth."
+        first = next(iter(outcome.left_out.values()), none)
         raise ValueError(f"Nothing could be calibrated: {first}")
     preset = Preset.calibrated(tuple(found), recipe=name, recipe_digest=digest)
     if given.out is not None:
-        given.out.write_text(preset.to_yaml(), "utf-8")
+        with writing(given.out) as part:
+            part.write_text(preset.to_yaml(), "utf-8")
     if given.apply:
         apply_preset(given.project, preset)
     drawn = _draw(given, found, judgement, now) if draws else []
@@ -82,24 +96,21 @@ def _calibrate(given: argparse.Namespace) -> int:
         "recipe_digest": digest,
         "out": None if given.out is None else str(given.out),
         "figures": [str(path) for path in drawn],
-        "failed": failed,
     }
     lines = [*table(HEAD, rows), *_remarks(judgement, folds is not None)]
-    say(given, content, [*lines, *(f"The curve is in {path}." for path in drawn)])
-    complain("hubseg calibrate", failed)
-    return 3 if failed else 0
+    answer.say(content, [*lines, *(f"The curve is in {path}." for path in drawn)])
 
 
-def _choose(judgement: Judgement, objective: Any) -> tuple[list[Calibration], dict[str, str]]:
+def _choose(judgement: Judgement, objective: Any, outcome: Outcome) -> list[Calibration]:
     from hubseg.calibration import by_kind, calibrate
 
-    found, failed = [], dict(judgement.failed)
+    found = []
     for (organ, source), slides in by_kind(judgement.judged).items():
         try:
             found.append(calibrate(slides, objective=objective))
         except ValueError as error:
-            failed[f"{organ}/{source}"] = str(error)
-    return found, failed
+            outcome.leave_out(f"{organ}/{source}", error)
+    return found
 
 
 def _draw(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, complain, say
+from hubseg.cli._said import add_json
+
+if TYPE_CHECKING:
+    from hubseg.cli._said import Answer
 
 __all__ = ["add_to"]
 
@@ -44,7 +47,7 @@ def size(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
-def _maps(given: argparse.Namespace) -> int:
+def _maps(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.probability import MapStore
     from hubseg.project import ReviewProject
 
@@ -54,18 +57,16 @@ def _maps(given: argparse.Namespace) -> int:
     if given.limit is not None:
         room.limit = given.limit
     count, taken = room.usage()
-    say(
-        given,
+    answer.say(
         {"maps": count, "bytes": taken, "limit": room.limit, "removed": before[0] - count},
         [
             f"{count} maps take {taken / 1e9:.2f} GB of {room.limit / 1e9:.2f} GB.",
             *([f"{before[0] - count} maps were removed."] if before[0] > count else []),
         ],
     )
-    return 0
 
 
-def _find(given: argparse.Namespace) -> int:
+def _find(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
     from hubseg.project.files import look_for
 
@@ -74,14 +75,14 @@ def _find(given: argparse.Namespace) -> int:
         found = look_for(absent, given.folder, taken=project.files.present())
         if found:
             project.files.move(found)
-    left = {
-        file.id: f"No file below {given.folder} is that of slide {file.id}: search elsewhere, or "
-        f"put {file.name} back."
-        for file in absent
-        if file.id not in found
-    }
+    answer.outcome.done.extend(found)
+    for file in absent:
+        if file.id not in found:
+            answer.outcome.leave_out(
+                file.id,
+                f"No file below {given.folder} is that of slide {file.id}: search elsewhere, or "
+                f"put {file.name} back.",
+            )
     lines = [f"{slide_id}: {path}" for slide_id, path in found.items()]
-    content = {"found": {i: str(path) for i, path in found.items()}, "left": left}
-    say(given, content, lines if absent else ["Every slide's file is where it was."])
-    complain("hubseg find", left)
-    return (3 if found else 1) if left else 0
+    content = {"found": {i: str(path) for i, path in found.items()}}
+    answer.say(content, lines if absent else ["Every slide's file is where it was."])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, bar, complain, say, table
+from hubseg.cli._said import add_json, add_partial, bar, table
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from hubseg.cli._said import Answer
+    from hubseg.outcome import Outcome
     from hubseg.project import ReviewProject
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "set_thresholds"]
 
 READY = ("accepted", "corrected")
 
@@ -32,17 +34,40 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     mask.add_argument(
         "--preset", type=Path, help="set the thresholds of a preset, as hubseg calibrate writes it"
     )
+    add_partial(mask)
     add_json(mask)
     mask.set_defaults(run=_mask)
+    _add_export(commands)
+
+
+class _Formats:
+    """The names of the formats, looked up when somebody asks: they need more than the parser."""
+
+    def __iter__(self) -> Iterator[str]:
+        from hubseg.export import FORMATS
+
+        return iter(FORMATS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in set(self)
+
+
+def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     export = commands.add_parser("export", help="write masks for retraining or submission")
     export.add_argument("project", type=Path, help="NAME.hubseg")
     export.add_argument(
-        "--format", required=True, choices=["kaggle-rle", "pseudo-labels", "png", "label-tiff"]
+        "--format", required=True, metavar="NAME", choices=_Formats(), help="%(choices)s"
     )
     export.add_argument("--out", type=Path, required=True, help="file or folder")
-    export.add_argument(
+    which = export.add_mutually_exclusive_group()
+    which.add_argument(
         "--only-accepted", action="store_true", help="leave out what no person stands behind"
     )
+    which.add_argument("--all", action="store_true", help="also slides that were rejected")
+    export.add_argument(
+        "--overwrite", action="store_true", help="replace what an earlier export wrote there"
+    )
+    add_partial(export)
     add_json(export)
     export.set_defaults(run=_export)
 
@@ -74,7 +99,7 @@ def set_thresholds(project: Path, assignments: list[str]) -> None:
         raise PermissionError(trouble[0])
 
 
-def _take_preset(project: Path, path: Path) -> None:
+def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
     """Set a preset's thresholds; what it holds that is not understood is said."""
     from hubseg.maps import newest_recipe
     from hubseg.presets import Preset
@@ -84,57 +109,61 @@ def _take_preset(project: Path, path: Path) -> None:
     with ReviewProject.open(project) as opened:
         recipes = (newest_recipe(opened, slide.id) for slide in opened.slides())
         digest = next((recipe.digest for recipe in recipes if recipe is not None), "")
-    notes = [*preset.notes, preset.warning(digest)]
-    for note in filter(None, notes):
-        sys.stderr.write(f"hubseg mask: {note}\n")
+    for note in filter(None, [*preset.notes, preset.warning(digest)]):
+        outcome.note("preset", note)
     table = preset.table.values.items()
     set_thresholds(project, [f"{organ}/{source}={value:g}" for (organ, source), value in table])
 
 
-def _mask(given: argparse.Namespace) -> int:
+def _mask(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.cleanup import count_objects
     from hubseg.derive import derive
     from hubseg.project import ReviewProject
 
+    outcome = answer.outcome
     if given.preset is not None:
-        _take_preset(given.project, given.preset)
+        _take_preset(given.project, given.preset, outcome)
     if given.threshold:
         set_thresholds(given.project, given.threshold)
-    rows, failed = [], {}
+    rows, masks = [], []
     with ReviewProject.open(given.project) as project:
-        slides = project.slides()
+        slides = outcome.slides_of(project)
         with bar(len(slides), "slide") as shown:
             for slide in slides:
+                with outcome.attempt(slide.id):
+                    derived = derive(project, slide, partial=given.partial)
+                    area, objects = float(derived.mask.mean()), count_objects(derived.mask)
+                    row = (slide.id, derived.threshold, area, objects, derived.verdict.value)
+                    masks.append(dict(zip(_HEAD, (*row, derived.members), strict=True)))
+                    members = "-" if derived.members is None else "{}/{}".format(*derived.members)
+                    rows.append((*row, members))
                 shown.update()
-                try:
-                    derived = derive(project, slide)
-                except (ValueError, OSError) as error:
-                    failed[slide.id] = str(error)
-                    continue
-                area, objects = float(derived.mask.mean()), count_objects(derived.mask)
-                rows.append((slide.id, derived.threshold, area, objects, derived.verdict.value))
-    head = ("slide", "threshold", "area", "objects", "verdict")
-    content = {"masks": [dict(zip(head, row, strict=True)) for row in rows], "failed": failed}
-    say(given, content, table(head, rows))
-    complain("hubseg mask", failed)
-    return (3 if rows else 1) if failed else 0
+    answer.say({"masks": masks}, table(_HEAD, rows) if rows else [])
 
 
-def _ready(project: ReviewProject) -> list[str]:
+_HEAD = ("slide", "threshold", "area", "objects", "verdict", "members")
+
+
+def _chosen(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) -> Any:
+    """Return the ids that are asked for; None where it is all that are not rejected."""
     from hubseg.derive import verdicts
 
-    ready = [name for name, verdict in verdicts(project).items() if verdict.value in READY]
+    if not (given.all or given.only_accepted):
+        return None
+    said = verdicts(project, outcome)
+    ready = [name for name, verdict in said.items() if given.all or verdict.value in READY]
     if not ready:
         raise ValueError("No slide is accepted yet: accept one, or leave out --only-accepted.")
     return ready
 
 
-def _export(given: argparse.Namespace) -> int:
+def _export(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.export import export_project
     from hubseg.project import ReviewProject
 
+    outcome = answer.outcome
     with ReviewProject.open(given.project) as project:
-        chosen = _ready(project) if given.only_accepted else None
+        chosen = _chosen(given, project, outcome)
         with bar(len(project.slides()), "slide") as shown:
             report = export_project(
                 project,
@@ -142,14 +171,14 @@ def _export(given: argparse.Namespace) -> int:
                 format=given.format,
                 slides=chosen,
                 on_progress=lambda done, total: shown.update(),
+                partial=given.partial,
+                overwrite=given.overwrite,
+                outcome=outcome,
             )
     content = {
         "out": str(report.out),
         "format": report.format,
         "written": list(report.written),
-        "skipped": dict(report.skipped),
         "digest": report.digest,
     }
-    say(given, content, [str(report)])
-    complain("hubseg export", dict(report.skipped))
-    return 3 if report.skipped else 0
+    answer.say(content, [str(report)])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, bar, complain, say
+from hubseg.cli._said import add_json, bar
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Sequence
 
+    from hubseg.cli._said import Answer
     from hubseg.engine import Run
+    from hubseg.outcome import Outcome
     from hubseg.project import Added, ReviewProject
     from hubseg.recipe import Recipe
     from hubseg.slide import Slide, SlideTable
@@ -19,14 +22,27 @@ __all__ = ["add_to"]
 
 
 def folds(text: str) -> tuple[int, ...]:
-    """Read ``0,1,4``."""
-    return tuple(int(part) for part in text.split(","))
+    """Read ``0,1,4``; one that is named twice counts once.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        When it is no list of whole numbers.
+    """
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names no folds: write whole numbers with commas between, such as 0,1."
+        ) from None
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the commands to the parser."""
     predict = commands.add_parser("predict", help="run an ensemble on slides and keep its maps")
-    predict.add_argument("slides", type=Path, help="folder of images, competition CSV, or image")
+    predict.add_argument(
+        "slides", type=Path, nargs="+", help="folders of images, competition CSVs, or images"
+    )
     predict.add_argument("--images", type=Path, help="where the CSV's images are")
     add_ensemble(predict)
     predict.add_argument("--project", type=Path, required=True, help="NAME.hubseg; made if absent")
@@ -57,15 +73,15 @@ def add_ensemble(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folds", type=folds, help="such as 0,1; default: all")
 
 
-def open_or_create(path: Path, slides: SlideTable) -> tuple[ReviewProject, Added]:
-    """Open a project and add the slides, or make it of them.
+def open_or_create(path: Path, tables: Sequence[SlideTable]) -> tuple[ReviewProject, list[Added]]:
+    """Open a project and add the tables' slides, or make it of them.
 
     Returns
     -------
     ReviewProject
         The project.
-    Added
-        What each slide is called there.
+    list of Added
+        What each table's slides are called there.
 
     Raises
     ------
@@ -74,27 +90,31 @@ def open_or_create(path: Path, slides: SlideTable) -> tuple[ReviewProject, Added
     """
     from hubseg.project import Added, ReviewProject
 
-    if not ReviewProject.exists(path):
-        return ReviewProject.create(path, slides), Added.as_named(slides)
-    project = ReviewProject.open(path)
+    added: list[Added] = []
+    if ReviewProject.exists(path):
+        project = ReviewProject.open(path)
+    else:
+        project = ReviewProject.create(path, tables[0])
+        added.append(Added.as_named(tables[0]))
     try:
         if project.read_only:
             raise PermissionError(project.why_read_only)
-        return project, project.add(slides)
+        added.extend(project.add(table) for table in tables[len(added) :])
     except BaseException:
         project.close()
         raise
+    return project, added
 
 
-def _predict(given: argparse.Namespace) -> int:
+def _predict(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.bundled import weights_for
     from hubseg.engine import Engine
     from hubseg.recipe import Recipe
-    from hubseg.slide import SlideTable
 
     recipe = Recipe.load(given.recipe)
-    slides = SlideTable.open(given.slides, images=given.images)
-    project, added = open_or_create(given.project, slides)
+    tables = _tables(given, answer.outcome)
+    project, added = open_or_create(given.project, tables)
+    _tell_added(answer, tables, added)
     with project:
         engine = Engine(
             project.maps,
@@ -102,55 +122,78 @@ def _predict(given: argparse.Namespace) -> int:
             scheduler=given.scheduler,
             precision=given.precision,
             compiled=given.compiled,
+            verbose=given.verbose,
         )
         try:
-            present, failed = _as_they_are(project, added)
             run = engine.run(
-                present,
+                _as_they_are(project, added, answer.outcome),
                 recipe,
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
                 watched=lambda slide_id: False,
             )
             adopt_thresholds(project, recipe)
-            failed.update(_follow(run, project))
+            _follow(run, project, answer)
         finally:
             engine.unload()
-    failed = {**slides.missing, **failed}
-    done = len(slides.slides) + len(slides.missing) - len(failed)
+    done = len(answer.outcome.done)
     computed = f"{run.computed} members computed, the rest from the store"
-    say(
-        given,
+    answer.say(
         {
             "project": str(given.project),
             "slides": done,
-            "failed": failed,
             "computed": run.computed,
-            "ids": dict(added.ids),
-            "notes": dict(added.notes),
+            "ids": {name: slide_id for one in added for name, slide_id in one.ids.items()},
         },
         [f"{done} slides predicted into {given.project} ({computed})."],
     )
-    for note in added.summary:
-        complain("hubseg predict", {"note": note})
-    complain("hubseg predict", failed)
-    return (3 if done else 1) if failed else 0
 
 
-def _as_they_are(project: ReviewProject, added: Added) -> tuple[list[Slide], dict[str, str]]:
-    """Return the slides that were added with their files as they are now, and why others are not.
+def _tables(given: argparse.Namespace, outcome: Outcome) -> list[SlideTable]:
+    """Open what was named; one of several that cannot be opened is left out.
+
+    Raises
+    ------
+    ValueError, OSError
+        When none can be opened, or no slide of them.
+    """
+    from hubseg.slide import SlideTable
+
+    if len(given.slides) == 1:
+        tables = [SlideTable.open(given.slides[0], images=given.images)]
+    else:
+        tables = []
+        for path in given.slides:
+            with outcome.attempt(str(path), last=False):
+                tables.append(SlideTable.open(path, images=given.images))
+    for table in tables:
+        outcome.left_out.update(table.missing)
+    if not any(table.slides for table in tables):
+        why = next(iter(outcome.left_out.values()), "there is none.")
+        raise ValueError(f"No slide can be opened: {why}")
+    return tables
+
+
+def _tell_added(answer: Answer, tables: Sequence[SlideTable], added: Sequence[Added]) -> None:
+    """Tell what tables note, under the names that the project has for their slides."""
+    for table, one in zip(tables, added, strict=True):
+        named = ((one.ids.get(name, name), note) for name, note in table.notes.items())
+        answer.outcome.take_notes(named)
+        answer.summarise(one.notes, one.summary)
+    answer.tell()
+
+
+def _as_they_are(project: ReviewProject, added: Sequence[Added], outcome: Outcome) -> list[Slide]:
+    """Return the slides that were added, each once, with their files as they are now.
 
     A file that was written over is run as it is: its map belongs to its content.
     """
-    present, failed = [], {}
-    chosen = set(added.ids.values())
-    for slide in project.slides():
-        if slide.id in chosen:
-            try:
-                present.append(project.check_file(slide)[0])
-            except (ValueError, OSError) as error:
-                failed[slide.id] = str(error)
-    return present, failed
+    chosen = {slide_id for one in added for slide_id in one.ids.values()}
+    present = []
+    for slide in outcome.slides_of(project, sorted(chosen)):
+        with outcome.attempt(slide.id, last=False):
+            present.append(project.check_file(slide)[0])
+    return present
 
 
 def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
@@ -167,28 +210,30 @@ def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
         project.append(Kind.THRESHOLD, payload, label="default thresholds")
 
 
-def _follow(run: Run, project: ReviewProject) -> dict[str, str]:
+def _follow(run: Run, project: ReviewProject, answer: Answer) -> None:
     from hubseg.maps import record
 
-    failed: dict[str, str] = {}
+    outcome = answer.outcome
     done: dict[str, int] = {}
     with bar(len(run.slides) * len(run.members), "member") as shown:
         for update in run:
             if update.warning:
-                complain("hubseg predict", {"warning": update.warning})
+                outcome.note("warning", update.warning)
             shown.set_description(f"{update.slide_id}: {update.message}", refresh=False)
             shown.update(update.done - done.get(update.slide_id, 0))
             done[update.slide_id] = update.done
             if update.error:
-                failed[update.slide_id] = update.error
-            if update.finished and update.keys:
-                record(
-                    project,
-                    run.id,
-                    update.slide_id,
-                    run.recipe,
-                    update.keys,
-                    slide_digest=update.slide_digest,
-                    asked=update.asked,
-                )
-    return failed
+                outcome.leave_out(update.slide_id, update.error)
+            if not update.finished:
+                continue
+            with outcome.attempt(update.slide_id, last=not update.error):
+                if update.keys:
+                    record(
+                        project,
+                        run.id,
+                        update.slide_id,
+                        run.recipe,
+                        update.keys,
+                        slide_digest=update.slide_digest,
+                        asked=update.asked,
+                    )

@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, complain, say, table
+from hubseg.cli._said import add_json, table
 from hubseg.cli.predicting import add_ensemble
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from hubseg.cli._said import Answer
     from hubseg.network import Cost
     from hubseg.recipe import Member, NetworkSpec, Recipe, Resolution
 
@@ -35,35 +36,39 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     recipe.set_defaults(run=_recipe)
 
 
-def _recipe(given: argparse.Namespace) -> int:
+def _recipe(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.bundled import weights_for
     from hubseg.recipe import Recipe
 
     recipe = Recipe.load(given.recipe)
     if given.what == "show":
         text = recipe.to_yaml()
-        say(given, {"recipe": text, "digest": recipe.digest}, [text.rstrip()])
+        answer.say({"recipe": text, "digest": recipe.digest}, [text.rstrip()])
         return 0
     where = weights_for(recipe, tuple(given.weights))
     run = {"check": _check, "info": _info, "onnx": _onnx}[given.what]
-    return run(given, recipe, recipe.members(given.folds), where)
+    return run(given, answer, recipe, recipe.members(given.folds), where)
 
 
 # ---- check --------------------------------------------------------------------------------------
 
 
 def _check(
-    given: argparse.Namespace, recipe: Recipe, members: Sequence[Member], where: Sequence[Path]
+    given: argparse.Namespace,
+    answer: Answer,
+    recipe: Recipe,
+    members: Sequence[Member],
+    where: Sequence[Path],
 ) -> int:
     from hubseg.recipe import best_score, find_checkpoint
     from hubseg.recipe.files import ENDINGS
 
-    rows, wrong, missing = [], {}, []
-    notes: dict[str, None] = {}
+    rows, missing, wrong = [], [], answer.outcome.left_out
     for member in members:
         path = find_checkpoint(member.checkpoint, where)
         fits, said = ("", ()) if path is None else _looked_at(recipe, member, path)
-        notes |= dict.fromkeys(said)
+        for note in said:
+            answer.outcome.note(member.checkpoint, note)
         if path is None:
             missing.append(member.checkpoint)
         elif fits:
@@ -85,21 +90,17 @@ def _check(
         "found": len(rows) - len(missing),
         "fit": good,
         "missing": missing,
-        "wrong": wrong,
-        "notes": list(notes),
         "members": rows,
     }
     width = shutil.get_terminal_size().columns
     cells = [["" if cell is None else cell for cell in row.values()] for row in rows]
     lines = [line[:width] for line in table(list(rows[0]), cells)]
     lines.append(f"{len(rows) - len(missing)} of {len(rows)} found, {good} fit.")
-    lines += notes
     if missing:
         endings = ", ".join(filter(None, ENDINGS))
         folders = ", ".join(map(str, where)) or "no folder: name one with --weights"
         lines.append(f"Looked for them without an ending and with {endings} in {folders}.")
-    say(given, content, lines)
-    complain("hubseg recipe check", wrong)
+    answer.say(content, lines)
     return 0 if good == len(rows) else 3 if good else 1
 
 
@@ -117,7 +118,11 @@ def _looked_at(recipe: Recipe, member: Member, path: Path) -> tuple[str, tuple[s
 
 
 def _onnx(
-    given: argparse.Namespace, recipe: Recipe, members: Sequence[Member], where: Sequence[Path]
+    given: argparse.Namespace,
+    answer: Answer,
+    recipe: Recipe,
+    members: Sequence[Member],
+    where: Sequence[Path],
 ) -> int:
     from hubseg.recipe import find_checkpoints
     from hubseg.training.onnx_export import export_onnx
@@ -137,7 +142,7 @@ def _onnx(
     lines = [
         f"{row['file']}: apart from torch by at most {row['largest_error']:.1e}" for row in rows
     ]
-    say(given, {"files": rows}, lines)
+    answer.say({"files": rows}, lines)
     return 0
 
 
@@ -145,7 +150,11 @@ def _onnx(
 
 
 def _info(
-    given: argparse.Namespace, recipe: Recipe, members: Sequence[Member], where: Sequence[Path]
+    given: argparse.Namespace,
+    answer: Answer,
+    recipe: Recipe,
+    members: Sequence[Member],
+    where: Sequence[Path],
 ) -> int:
     from hubseg.inference import choose_device
     from hubseg.network import cost
@@ -184,7 +193,7 @@ def _info(
         f"({room / 1e9:.1f} GB); memory is an estimate."
     )
     content = {"device": str(device), "device_bytes": room, "fits": fits, "flops": total}
-    say(given, {**content, "networks": rows}, lines)
+    answer.say({**content, "networks": rows}, lines)
     return 0 if fits else 1
 
 

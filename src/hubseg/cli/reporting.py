@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._figures import add_figures, begin_figures, save_figure
-from hubseg.cli._said import add_json, bar, complain, say
+from hubseg.cli._said import add_json, add_partial, bar
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
+    from hubseg.cli._said import Answer
     from hubseg.project import ReviewProject
 
 __all__ = ["add_to"]
@@ -22,44 +24,49 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     report.add_argument("project", type=Path, help="NAME.hubseg")
     report.add_argument("--out", type=Path, required=True, help="the HTML file")
     add_figures(report, "one figure per slide")
+    add_partial(report)
     add_json(report)
     report.set_defaults(run=_report)
 
 
-def _report(given: argparse.Namespace) -> int:
+def _report(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
     from hubseg.report import write_report
 
     draws = begin_figures(given)
     with ReviewProject.open(given.project) as project:
         with bar(len(project.slides()), "slide") as shown:
-            report = write_report(project, given.out, on_slide=shown.update)
-        drawn = _draw(given, project) if draws else []
+            report = write_report(
+                project,
+                given.out,
+                partial=given.partial,
+                outcome=answer.outcome,
+                on_slide=shown.update,
+            )
+        drawn = _draw(given, project, report.left_out) if draws else []
     content = {
         "out": str(report.out),
         "slides": report.slides,
         "figures": [str(path) for path in drawn],
-        "left_out": report.left_out,
     }
     lines = [f"{report.slides} slides are in {report.out}."]
     if drawn:
         lines.append(f"{len(drawn)} figures are in {given.figures}.")
-    say(given, content, lines)
-    complain("hubseg report", report.left_out)
-    return 3 if report.left_out else 0
+    answer.say(content, lines)
 
 
-def _draw(given: argparse.Namespace, project: ReviewProject) -> list[Path]:
+def _draw(
+    given: argparse.Namespace, project: ReviewProject, left_out: Mapping[str, str]
+) -> list[Path]:
     from hubseg.derive import derive
     from hubseg.figures import slide_figure
     from hubseg.formats.rle import decode
 
     drawn = []
     for slide in project.slides():
-        try:
-            derived = derive(project, slide)
-        except (ValueError, OSError):
-            continue  # the report has said why
+        if slide.id in left_out:
+            continue
+        derived = derive(project, slide, partial=given.partial)
         rle = project.truth(slide.id)
         figure = slide_figure(
             slide.read(),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, say
+from hubseg.cli._said import add_json
 
 if TYPE_CHECKING:
     import argparse
+
+    from hubseg.cli._said import Answer
 
 __all__ = ["add_to"]
 
@@ -41,17 +42,19 @@ def _plugin(what: str) -> Any:
     return getattr(_start, what)
 
 
-def _review(given: argparse.Namespace) -> int:
+def _review(given: argparse.Namespace, answer: Answer) -> int:
+    del answer
     code: int = _plugin("review")(given.path)
     return code
 
 
-def _demo(given: argparse.Namespace) -> int:
+def _demo(given: argparse.Namespace, answer: Answer) -> int:
+    del answer
     code: int = _plugin("demo")(given.out, scripted=given.scripted)
     return code
 
 
-def _doctor(given: argparse.Namespace) -> int:
+def _doctor(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.doctor import examine
 
     findings = examine()
@@ -62,6 +65,5 @@ def _doctor(given: argparse.Namespace) -> int:
     content = {
         "findings": [{"name": f.name, "ok": f.ok, "said": f.said, "cure": f.cure} for f in findings]
     }
-    say(given, content, lines)
-    sys.stdout.flush()
+    answer.say(content, lines)
     return 0 if all(f.ok for f in findings) else 1

@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, complain, say, table
+from hubseg.cli._said import add_json, table
 
 if TYPE_CHECKING:
+    from hubseg.cli._said import Answer
     from hubseg.project.restoring import Restoring
 
 __all__ = ["add_to"]
@@ -59,7 +60,7 @@ def moment(text: str) -> datetime:
     raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-26T14:30, or 14:30.")
 
 
-def _restore(given: argparse.Namespace) -> int:
+def _restore(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.project.restoring import plan_restore, restore_project
 
     if given.to is None or given.yes:
@@ -76,9 +77,9 @@ def _restore(given: argparse.Namespace) -> int:
         "damage": plan.damage,
         "lost": asdict(plan.lost),
     }
-    say(given, content, lines)
+    answer.say(content, lines)
     if aside is None:
-        complain("hubseg restore", {"nothing was changed": "go back with --yes."})
+        answer.outcome.note("nothing was changed", "go back with --yes.")
     return 0 if aside is not None else 1
 
 
@@ -94,7 +95,7 @@ def _lost(plan: Restoring, is_or_would_be: str) -> list[str]:
     ]
 
 
-def _compare(given: argparse.Namespace) -> int:
+def _compare(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.project import ReviewProject
     from hubseg.sharing import compare
 
@@ -127,12 +128,14 @@ def _compare(given: argparse.Namespace) -> int:
         }
         for row in found
     ]
-    say(given, {"slides": content}, table(head, lines))
-    complain("hubseg compare", {row.id: row.problem for row in found if row.problem})
+    answer.say({"slides": content}, table(head, lines))
+    for row in found:
+        if row.problem:
+            answer.outcome.leave_out(row.id, row.problem)
     return 0 if all(row.dice is not None for row in found) else 3
 
 
-def _merge(given: argparse.Namespace) -> int:
+def _merge(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
     from hubseg.sharing import take_over
 
@@ -141,17 +144,12 @@ def _merge(given: argparse.Namespace) -> int:
             raise PermissionError(project.why_read_only)
         ids = [slide.id for slide in project.slides()]
         chosen = ids if given.take == "all" else given.take.split(",")
-        taken, failed = {}, {}
+        taken = {}
         for slide_id in chosen:
-            try:
+            with answer.outcome.attempt(slide_id):
                 taken[slide_id] = take_over(project, other, slide_id)
-            except ValueError as error:
-                failed[slide_id] = str(error)
     changed = sum(count > 0 for count in taken.values())
-    say(
-        given,
-        {"taken": taken, "failed": failed},
+    answer.say(
+        {"taken": taken},
         [f"{changed} slides taken over from {given.other}; {len(taken) - changed} were the same."],
     )
-    complain("hubseg merge", failed)
-    return (3 if taken else 1) if failed else 0

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, bar, say, table
+from hubseg.cli._said import add_json, bar, table
 from hubseg.cli.predicting import folds
 from hubseg.priority import COMPUTES, give_way
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from hubseg.cli._said import Answer
     from hubseg.recipe import Recipe
     from hubseg.training.fit import Judged, Progress
 
@@ -71,11 +72,11 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     train.set_defaults(run=_train)
 
 
-def _train(given: argparse.Namespace) -> int:
+def _train(given: argparse.Namespace, answer: Answer) -> int | None:
     import torch
 
     from hubseg.training.fit import train
-    from hubseg.training.sources import labels_of
+    from hubseg.training.sources import labels_of, readable
 
     if given.stop_with_stdin:  # whoever started it has a window that goes first
         give_way(COMPUTES)
@@ -83,13 +84,18 @@ def _train(given: argparse.Namespace) -> int:
         torch.set_num_threads(given.threads)
     recipe = _recipe(given)
     members = len(recipe.members(given.folds))
-    told = _Told(given, members, recipe.training.steps)
+    told = _Told(given, answer, members, recipe.training.steps)
+    outcome = answer.outcome
+    labels = labels_of(given.labels, images=given.images, models=given.models_too, outcome=outcome)
+    beside = [label for path in given.beside for label in labels_of(path, outcome=outcome)]
+    labels, beside = readable(labels, outcome), readable(beside, outcome)
+    answer.tell()
     with _stopping(given.stop_with_stdin) as stopped, told:
         for progress in train(
-            labels_of(given.labels, images=given.images, models=given.models_too),
+            labels,
             recipe,
             given.out,
-            beside=[label for path in given.beside for label in labels_of(path)],
+            beside=beside,
             start=given.start,
             folds=given.folds,
             device=given.device,
@@ -101,7 +107,7 @@ def _train(given: argparse.Namespace) -> int:
     if not told.finished:
         return told.stopped()
     told.conclude()
-    return 0
+    return None
 
 
 def _recipe(given: argparse.Namespace) -> Recipe:
@@ -153,7 +159,8 @@ def _wait_for_end(asked: threading.Event) -> None:
 class _Told:
     """What a person or a program is told of a training while it goes on, and at its end."""
 
-    def __init__(self, given: argparse.Namespace, members: int, steps: int) -> None:
+    def __init__(self, given: argparse.Namespace, answer: Answer, members: int, steps: int) -> None:
+        self._answer = answer
         self._given, self._members, self._steps = given, members, steps
         self._judged: list[Judged] = []
         self._honest: float | None = None
@@ -205,7 +212,7 @@ class _Told:
         if self._given.json_lines:
             self._line("stopped", out=out)
         else:
-            say(self._given, {"out": out, "stopped": True}, [])
+            self._answer.say({"out": out, "stopped": True}, [])
         sys.stderr.write(
             f"hubseg train: stopped after {where}; all is saved in {out}: go on with --resume.\n"
         )
@@ -223,6 +230,8 @@ class _Told:
             "dice_held_out": self._honest,
             "slides": len(self._judged),
             "recipe": str(given.out / "recipe.yaml"),
+            "left_out": self._answer.outcome.left_out,
+            "notes": self._answer.outcome.notes,
         }
         if given.json_lines:
             self._line("done", **content)
@@ -237,7 +246,7 @@ class _Told:
             f"run it: hubseg predict SLIDES --recipe {given.out / 'recipe.yaml'} "
             f"--weights {given.out / 'weights'}",
         ]
-        say(given, content, lines)
+        self._answer.say(content, lines)
 
 
 def _mean(values: list[float]) -> float | None:

@@ -50,6 +50,8 @@ class Engine:
     compiled
         Hand every network to torch.compile: pays off over many slides. Where a network cannot be
         compiled it runs as it is, and the run says so.
+    verbose
+        Leave what workers of our own log on the screen instead of in a file.
     workers
         How many workers are started on a CPU. One uses all cores; more pay off only where a
         network is too small to do so.
@@ -69,6 +71,7 @@ class Engine:
         precision: str = "auto",
         budget: int = 4 << 30,
         compiled: bool = False,
+        verbose: bool = False,
         workers: int = 1,
     ) -> None:
         self.store = MapStore(store)
@@ -80,6 +83,7 @@ class Engine:
         self._budget = budget
         self._compiled = compiled
         self._workers = workers
+        self._verbose = verbose
         self._lock = threading.Lock()
         self._client: Any = None
         self._cluster: Any = None

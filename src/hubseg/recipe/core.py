@@ -81,7 +81,7 @@ class Recipe(Plan):
         ValueError
             When `folds` names a fold the recipe does not have.
         """
-        chosen = self.folds if folds is None else tuple(folds)
+        chosen = self.folds if folds is None else tuple(dict.fromkeys(folds))
         unknown = sorted(set(chosen) - set(self.folds))
         if unknown:
             raise ValueError(
@@ -113,16 +113,17 @@ class Recipe(Plan):
         Parameters
         ----------
         scores
-            Best score by checkpoint name; entries all of whose folds are absent stay as they are.
+            Best score by checkpoint name; a fold that is absent keeps `best_score`, to be read
+            when it is run.
         """
         resolutions = []
         for resolution in self.resolutions:
             entries = []
             for entry in resolution.members:
                 named = {f: entry.checkpoint.replace("{fold}", str(f)) for f in self.folds}
-                known = {f: scores[name] for f, name in named.items() if name in scores}
-                scored = entry.weight == "best_score" and known
-                entries.append(entry.model_copy(update={"weight": known}) if scored else entry)
+                weights = {f: scores.get(name, "best_score") for f, name in named.items()}
+                scored = entry.weight == "best_score" and any(n in scores for n in named.values())
+                entries.append(entry.model_copy(update={"weight": weights}) if scored else entry)
             resolutions.append(resolution.model_copy(update={"members": tuple(entries)}))
         return self.model_copy(update={"resolutions": tuple(resolutions)})
 

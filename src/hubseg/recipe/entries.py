@@ -70,7 +70,11 @@ class Entry(Plan):
 
     network: NetworkSpec
     checkpoint: str = Field(description="File name; {fold} stands for the fold's number.")
-    weight: Annotated[float, Field(gt=0)] | Literal["best_score"] | Mapping[int, float] = Field(
+    weight: (
+        Annotated[float, Field(gt=0)]
+        | Literal["best_score"]
+        | Mapping[int, float | Literal["best_score"]]
+    ) = Field(
         1.0,
         description="Weight within its resolution; best_score: what each fold's checkpoint scored; "
         "or a table fold → weight.",
@@ -78,8 +82,9 @@ class Entry(Plan):
 
     @field_validator("weight")
     @classmethod
-    def _is_positive(cls, value: float | str | Mapping[int, float]) -> object:
-        if isinstance(value, Mapping) and not (value and all(w > 0 for w in value.values())):
+    def _is_positive(cls, value: float | str | Mapping[int, float | str]) -> object:
+        weights = value.values() if isinstance(value, Mapping) else (1.0,)
+        if not weights or not all(isinstance(w, str) or w > 0 for w in weights):
             raise ValueError("every fold's weight must be greater than 0")
         return value
 
@@ -91,13 +96,14 @@ class Entry(Plan):
         ValueError
             When the entry's table of weights lacks the fold.
         """
-        if not isinstance(self.weight, Mapping):
-            return 1.0 if isinstance(self.weight, str) else self.weight
-        if fold not in self.weight:
-            raise ValueError(
-                f"{self.checkpoint} has no weight for fold {fold}: add it to the recipe."
-            )
-        return self.weight[fold]
+        weight = self.weight
+        if isinstance(weight, Mapping):
+            if fold not in weight:
+                raise ValueError(
+                    f"{self.checkpoint} has no weight for fold {fold}: add it to the recipe."
+                )
+            weight = weight[fold]
+        return 1.0 if isinstance(weight, str) else weight
 
     @field_validator("checkpoint")
     @classmethod

@@ -87,7 +87,7 @@ class SlideTable:
             raise FileNotFoundError(f"{path} does not exist: name a folder, a CSV or an image.")
         if path.suffix.lower() == ".csv":
             return _open_table(path, None if images is None else Path(images).absolute())
-        return _open_images([path], _table_of_folder(path.parent), strict=True, part=part)
+        return _open_images([path], table_of_folder(path.parent), strict=True, part=part)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -140,9 +140,11 @@ def check_id(slide_id: str, where: Path) -> None:
 def _open_folder(folder: Path) -> SlideTable:
     with opening(folder):
         files = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    found = [f for f in files if f.suffix.lower() in SUFFIXES and f.is_file()]
+    # a link whose file went away is named as missing, not passed over
+    images = [f for f in files if f.suffix.lower() in SUFFIXES]
+    found = [f for f in images if f.is_file() or (f.is_symlink() and not f.exists())]
     if found:
-        return _open_images(sorted(found, key=_natural), _table_of_folder(folder), strict=False)
+        return _open_images(sorted(found, key=_natural), table_of_folder(folder), strict=False)
     for name in ("train.csv", "test.csv", "manifest.csv"):
         if (folder / name).is_file():
             return _open_table(folder / name, None)
@@ -152,7 +154,7 @@ def _open_folder(folder: Path) -> SlideTable:
     )
 
 
-def _table_of_folder(folder: Path) -> Path | None:
+def table_of_folder(folder: Path) -> Path | None:
     """Return the CSV that speaks about the images of a folder, if there is one."""
     inside = [folder / "train.csv", folder / "test.csv"]
     beside = {
@@ -169,7 +171,7 @@ def _open_images(
     """Open image files; `strict` raises for one that cannot be opened instead of listing it."""
     rows = {row["id"]: row for row in reversed(read_rows(table))} if table is not None else {}
     same_stem = Counter(map(stem_of, paths))
-    opened = _Opened(table is not None and _is_train(table, rows.values()))
+    opened = _Opened(table is not None and is_train(table, rows.values()))
     for path in paths:
         slide_id = stem_of(path) if same_stem[stem_of(path)] == 1 else path.name
         row = {**rows.get(stem_of(path), {}), "id": slide_id, "part": part}
@@ -186,7 +188,7 @@ def _open_table(table: Path, images: Path | None) -> SlideTable:
     folder = images if images is not None else _images_beside(table)
     with opening(folder):
         files = {entry.name for entry in folder.iterdir()}
-    opened = _Opened(_is_train(table, rows))
+    opened = _Opened(is_train(table, rows))
     for number, row in enumerate(rows, start=2):
         slide_id = row["id"]
         try:
@@ -242,7 +244,7 @@ def _known_suffixes(slide_id: str, files: set[str]) -> Iterator[str]:
                 yield form
 
 
-def _is_train(table: Path, rows: Any) -> bool:
+def is_train(table: Path, rows: Any) -> bool:
     """Tell whether an empty cell of column ``rle`` means an empty mask, not one to be found."""
     columns: set[str] = set().union(*(row.keys() for row in rows))
     return "rle" in columns and (table.stem.startswith("train") or {"age", "sex"} <= columns)

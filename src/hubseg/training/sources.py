@@ -16,18 +16,19 @@ import numpy as np
 
 from hubseg.formats.pseudo_labels import MANIFEST, PROVENANCE, read_pseudo_labels
 from hubseg.formats.rle import decode, encode
+from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject, Verdict
 from hubseg.slide import SlideTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from hubseg.formats.pseudo_labels import PseudoLabelSet
     from hubseg.slide import Slide
 
-__all__ = ["Label", "Soft", "labels_of"]
+__all__ = ["Label", "Soft", "labels_of", "readable"]
 
 PEOPLE = frozenset({Verdict.ACCEPTED.value, Verdict.CORRECTED.value})
 
@@ -85,7 +86,13 @@ class Label:
         return self.soft is None or self.soft(fold) is not None
 
 
-def labels_of(path: Path | str, *, images: Path | None = None, models: bool = False) -> list[Label]:
+def labels_of(
+    path: Path | str,
+    *,
+    images: Path | None = None,
+    models: bool = False,
+    outcome: Outcome | None = None,
+) -> list[Label]:
     """Return the labels of a project, a pseudo-label set or a table.
 
     Parameters
@@ -97,6 +104,8 @@ def labels_of(path: Path | str, *, images: Path | None = None, models: bool = Fa
     models
         Of a project, also the slides that nobody has judged yet, labelled by their newest map.
         Slides that were flagged, rejected or are in work are never taken.
+    outcome
+        Takes the slides that are left out because they cannot be read, and what tables note.
 
     Raises
     ------
@@ -105,18 +114,38 @@ def labels_of(path: Path | str, *, images: Path | None = None, models: bool = Fa
     OSError
         When something cannot be read.
     """
-    path = Path(path)
+    path, outcome = Path(path), Outcome() if outcome is None else outcome
     if ReviewProject.exists(path):
-        found = _of_project(path, models)
+        found = _of_project(path, models, outcome)
     elif (folder := _manifest_folder(path)) is not None:
-        found = _of_set(read_pseudo_labels(folder))
+        labels = read_pseudo_labels(folder)
+        outcome.take_table(labels)
+        found = _of_set(labels)
     else:
-        found = _of_table(SlideTable.open(path, images=images))
+        table = SlideTable.open(path, images=images)
+        outcome.take_table(table)
+        found = _of_table(table)
+    if not found and outcome.left_out:
+        raise ValueError(f"No slide of {path} has a label: {next(iter(outcome.left_out.values()))}")
     if not found:
         raise ValueError(
             f"No slide of {path} has a label: accept slides in a project, or give a table with an "
             "rle column."
         )
+    return found
+
+
+def readable(labels: Sequence[Label], outcome: Outcome) -> list[Label]:
+    """Return the labels whose mask fits and whose pixels can be decoded; others are left out.
+
+    Of a pyramid only the smallest level is read.
+    """
+    found = []
+    for label in labels:
+        with outcome.attempt(label.slide.id):
+            label.mask()
+            label.slide.read(level=len(label.slide.levels) - 1)
+            found.append(label)
     return found
 
 
@@ -158,21 +187,26 @@ def _soft_of_set(
     return labels.mask(slide_id).astype(np.float32) * np.float32(255) if soft is None else soft
 
 
-def _of_project(path: Path, models: bool) -> list[Label]:
+def _of_project(path: Path, models: bool, outcome: Outcome) -> list[Label]:
     from hubseg.derive import derive, verdicts
 
     found = []
     with ReviewProject.open(path) as project:
-        said: Mapping[str, Verdict] = verdicts(project)
-        for slide in project.slides():
-            verdict = said.get(slide.id, Verdict.UNSEEN)
-            if verdict in {Verdict.ACCEPTED, Verdict.CORRECTED}:
+        said = verdicts(project, outcome)
+        ready = {name for name, verdict in said.items() if verdict.value in PEOPLE}
+        unseen = {
+            name
+            for name, verdict in said.items()
+            if models and verdict is Verdict.UNSEEN and project.runs(name)
+        }
+        for slide in outcome.slides_of(project, [name for name in said if name in ready | unseen]):
+            with outcome.attempt(slide.id, last=False):
                 derived = derive(project, slide)
-                found.append(Label(derived.slide, encode(derived.mask)))
-            elif models and verdict is Verdict.UNSEEN and project.runs(slide.id):
-                derived = derive(project, slide)
-                soft = partial(_soft_of_project, path, derived.slide)
-                found.append(Label(derived.slide, encode(derived.mask), soft, derived.threshold))
+                soft = None
+                if slide.id in unseen:
+                    soft = partial(_soft_of_project, path, derived.slide)
+                threshold = 127.0 if soft is None else derived.threshold
+                found.append(Label(derived.slide, encode(derived.mask), soft, threshold))
     return found
 
 

@@ -1,0 +1,90 @@
+"""What leaves a project: rejected slides only when asked for, and nothing is replaced unasked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from stored import stored_project
+
+from hubseg.cli import main
+from hubseg.export import FORMATS
+from hubseg.session import ReviewSession
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Slides a, b, c with maps, of which b is rejected."""
+    path = stored_project(tmp_path)
+    session = ReviewSession(author="test")
+    session.open(path)
+    session.go_to("b")
+    session.reject()
+    session.close()
+    return path
+
+
+def export(project: Path, format: str, *more: str) -> int:
+    out = project.parent / ("out.csv" if format == "kaggle-rle" else "out")
+    arguments = ["export", str(project), "--format", format, "--out", str(out)]
+    return main([*arguments, "--json", *more])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_rejected_slides_leave_only_with_all(
+    project: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(project, format) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["written"] == ["a", "c"]
+    assert "b" in told["notes"]["rejected"]
+    assert export(project, format, "--all", "--overwrite") == 0
+    assert json.loads(capsys.readouterr().out)["written"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_there_is_replaced_only_when_asked(
+    project: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(project, format) == 0
+    before = {path: path.read_bytes() for path in project.parent.glob("out*/**/*.*")}
+    capsys.readouterr()
+    assert export(project, format, "--all") == 1
+    told = capsys.readouterr()
+    assert "exists already" in json.loads(told.out)["error"]
+    assert "--overwrite" in told.err
+    assert {path: path.read_bytes() for path in before} == before
+    assert export(project, format, "--overwrite") == 0
+
+
+def test_other_files_of_a_folder_are_in_nobodys_way(project: Path) -> None:
+    out = project.parent / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    assert export(project, "png") == 0
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_an_unknown_format_is_wrong_usage_and_the_names_are_listed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        export(project, "gif")
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert all(name in said.err for name in FORMATS)
+    assert "gif" in json.loads(said.out)["error"]
+
+
+def test_when_all_are_rejected_that_is_what_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = ReviewSession(author="test")
+    session.open(project)
+    for name in ("a", "c"):
+        session.go_to(name)
+        session.reject()
+    session.close()
+    assert export(project, "png") == 1
+    assert "all are rejected" in json.loads(capsys.readouterr().out)["error"]
