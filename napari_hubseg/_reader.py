@@ -7,11 +7,11 @@ folders are opened in the dock: they are more than layers.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.slide import Slide, SlideTable, read_slide
+from hubseg.slide.rows import read_columns
 from napari_hubseg._pixels import pixels
 
 if TYPE_CHECKING:
@@ -47,20 +47,20 @@ def read(path: str | Sequence[str]) -> list[LayerDataTuple]:
 def slide_layer(slide: Slide) -> Any:
     """Return a slide as a layer-data tuple; a slide of known pixel size is shown in µm."""
     read_pixels = pixels(slide)
-    known = slide.um_per_px is not None
-    step, unit = (slide.um_per_px, "µm") if known else (1.0, "pixel")
-    place = {"name": slide.id, "rgb": True, "scale": (step, step), "units": (unit, unit)}
+    unit = "pixel" if slide.spacing is None else "µm"
+    place = {"name": slide.id, "rgb": True, "scale": slide.spacing or (1.0, 1.0)}
+    place["units"] = (unit, unit)
     return (read_pixels, {**place, "multiscale": isinstance(read_pixels, list)}, "image")
 
 
 def _slides(path: Path) -> Sequence[Slide]:
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return SlideTable.open(path).slides
     return [read_slide(path)]
 
 
 def _recognised(path: Path) -> bool:
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return _is_table(path)
     return path.suffix.lower() in _IMAGES and _is_rgb(path)
 
@@ -68,11 +68,10 @@ def _recognised(path: Path) -> bool:
 def _is_table(path: Path) -> bool:
     """Whether a CSV begins like a competition table: it has ids and organs."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            header = next(csv.reader(stream), [])
-    except (OSError, ValueError, csv.Error):
+        columns = read_columns(path)
+    except (OSError, ValueError):
         return False
-    return {"id", "organ"} <= set(header)
+    return {"id", "organ"} <= set(columns)
 
 
 def _is_rgb(path: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import stat
 import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,8 +92,12 @@ def read_layout(path: Path, part: Part) -> Layout:
     OSError
         When it cannot be opened.
     """
-    with opening(path), path.open("rb") as stream:
-        start = stream.read(64)
+    with opening(path):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ValueError(f"{path} is no file but a pipe or a device: choose an image.")
+        with path.open("rb") as stream:
+            start = stream.read(64)
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _tiff_layout(path, part)
     bits = 48  # of a JPEG, whose decoder may keep coefficients

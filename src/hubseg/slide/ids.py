@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["distinct_id", "same_text"]
+__all__ = ["distinct_id", "nameable", "names_a_file", "same_text"]
 
 _LONGEST = 200  # signs of an id: it names files
 _NO_NAME = re.compile(r'[\x00-\x1f"*/:<>?\\|]|\.\.')
@@ -23,6 +23,21 @@ _NO_NAME = re.compile(r'[\x00-\x1f"*/:<>?\\|]|\.\.')
 def same_text(text: str) -> str:
     """Return a text in the one Unicode form in which names are compared (NFC)."""
     return unicodedata.normalize("NFC", text)
+
+
+def names_a_file(slide_id: str) -> bool:
+    """Tell whether an id can be a file's name, on every system and in every table."""
+    odd = any(c in '/\\:\0"' or ord(c) < 32 for c in slide_id)
+    named = slide_id.strip() == slide_id not in ("", ".", "..")
+    return named and not odd and ".." not in slide_id and len(slide_id) <= _LONGEST
+
+
+def nameable(slide_id: str) -> str:
+    """Return an id that can name files: the same in NFC, or without what stands in the way."""
+    text = same_text(slide_id)
+    if names_a_file(text):
+        return text
+    return _clean(text)[:_LONGEST].strip() or "slide"
 
 
 def distinct_id(slide_id: str, path: Path, taken: Mapping[str, Path]) -> str:

@@ -1,13 +1,12 @@
 """SlideTable: the slides of a folder or a competition table, and what it says about them.
 
-Responsible for finding each row's image, for parsing its facts, and for listing what could not be
-opened. Does not decode masks: a run-length text is carried as it stands.
+Responsible for finding each row's image, and for listing what could not be opened. Does not decode
+masks: a run-length text is carried as it stands. Does not know what a cell means
+(:mod:`hubseg.slide.opened`) or how a table was written (:mod:`hubseg.slide.rows`).
 """
 
 from __future__ import annotations
 
-import csv
-import math
 import re
 import sys
 from collections import Counter
@@ -15,17 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from hubseg.organ import DataSource, Organ
-from hubseg.slide.ids import distinct_id
 from hubseg.slide.image import Slide, read_slide, stem_of
+from hubseg.slide.matching import SUFFIXES, ImageFiles, Names
+from hubseg.slide.opened import OpenedRows
 from hubseg.slide.part import split_part
 from hubseg.slide.refusal import opening
+from hubseg.slide.rows import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-SUFFIXES = (".tiff", ".tif", ".svs", ".ndpi", ".png", ".jpg", ".jpeg")
-"""What counts as an image in a folder, the first preferred where a table names only the id."""
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class SlideTable:
         id → one sentence: why the slide could not be opened.
     notes
         id → what in the slide's row was not understood, or was chosen in its file; the slide is
-        open all the same.
+        open all the same. Under the table's own name: how the table was read.
     donors
         id → whose tissue it is (column ``donor`` or ``group``), where the table says so.
     """
@@ -85,39 +82,9 @@ class SlideTable:
             return _open_folder(path)
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist: name a folder, a CSV or an image.")
-        if path.suffix.lower() == ".csv":
+        if path.suffix.lower() in (".csv", ".tsv"):
             return _open_table(path, None if images is None else Path(images).absolute())
         return _open_images([path], table_of_folder(path.parent), strict=True, part=part)
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV as column → cell, cells of any length, blanks around them removed.
-
-    Raises
-    ------
-    ValueError
-        When the file is no CSV in UTF-8 or has no column ``id``.
-    OSError
-        When it cannot be opened.
-    """
-    limit = csv.field_size_limit(2**31 - 1)  # one mask's text is often more than the usual 128 KiB
-    try:
-        with opening(path), path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            columns = [name.strip() for name in next(reader, [])]
-            rows = [
-                dict(zip(columns, map(str.strip, row), strict=False)) for row in reader if any(row)
-            ]
-    except (csv.Error, UnicodeDecodeError) as exc:
-        raise ValueError(f"{path} is no CSV in UTF-8 ({exc}): export the table again.") from exc
-    finally:
-        csv.field_size_limit(limit)
-    if "id" not in columns:
-        raise ValueError(
-            f"{path} has no column 'id' (it has {', '.join(columns[:8]) or 'none'}): "
-            "use a table like the competition's train.csv."
-        )
-    return rows
 
 
 def check_id(slide_id: str, where: Path) -> None:
@@ -140,9 +107,8 @@ def check_id(slide_id: str, where: Path) -> None:
 def _open_folder(folder: Path) -> SlideTable:
     with opening(folder):
         files = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    # a link whose file went away is named as missing, not passed over
-    images = [f for f in files if f.suffix.lower() in SUFFIXES]
-    found = [f for f in images if f.is_file() or (f.is_symlink() and not f.exists())]
+    # A link that leads nowhere and a file that may not be read are listed as missing.
+    found = [f for f in files if f.suffix.lower() in SUFFIXES and not _is_folder(f)]
     if found:
         return _open_images(sorted(found, key=_natural), table_of_folder(folder), strict=False)
     for name in ("train.csv", "test.csv", "manifest.csv"):
@@ -152,6 +118,13 @@ def _open_folder(folder: Path) -> SlideTable:
         f"Folder {folder} holds no image ({' '.join(SUFFIXES)}) and no train.csv or test.csv: "
         "choose the folder that does."
     )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # where it leads may not be looked at
+        return False
 
 
 def table_of_folder(folder: Path) -> Path | None:
@@ -169,38 +142,52 @@ def _open_images(
     paths: Sequence[Path], table: Path | None, *, strict: bool, part: str = ""
 ) -> SlideTable:
     """Open image files; `strict` raises for one that cannot be opened instead of listing it."""
-    rows = {row["id"]: row for row in reversed(read_rows(table))} if table is not None else {}
+    read = read_table(table) if table is not None else None
+    rows = {row["id"]: row for row in reversed(read.rows)} if read is not None else {}
     same_stem = Counter(map(stem_of, paths))
-    opened = _Opened(table is not None and is_train(table, rows.values()))
+    opened = OpenedRows(table is not None and is_train(table, rows.values()))
+    if table is not None and read is not None:
+        opened.note_all(table.name, read.notes)
+    ids = Names(rows)
     for path in paths:
         slide_id = stem_of(path) if same_stem[stem_of(path)] == 1 else path.name
-        row = {**rows.get(stem_of(path), {}), "id": slide_id, "part": part}
+        named = ids.find(stem_of(path), same_stem)
+        row = {**rows.get(named or "", {}), "id": slide_id, "part": part}
         if strict:
             row["id"] = read_slide(path, part=part).id
-        opened.add(row, path)
-    return opened.table()
+        added = opened.add(row, path)
+        if table is not None and read is not None:
+            opened.note_row(added, named, path, table)
+            if sum(row["id"] == named for row in read.rows) > 1:
+                opened.note_twice(added)
+    return _table(opened)
 
 
 def _open_table(table: Path, images: Path | None) -> SlideTable:
-    rows = read_rows(table)
-    if not rows:
+    read = read_table(table)
+    if not read.rows:
         raise ValueError(f"{table} has no rows: a table needs one for each image.")
     folder = images if images is not None else _images_beside(table)
     with opening(folder):
-        files = {entry.name for entry in folder.iterdir()}
-    opened = _Opened(is_train(table, rows))
-    for number, row in enumerate(rows, start=2):
+        files = ImageFiles(folder, [entry.name for entry in folder.iterdir()])
+    opened = OpenedRows(is_train(table, read.rows))
+    opened.note_all(table.name, read.notes)
+    ids = {row["id"] for row in read.rows}
+    for line, row in zip(read.lines, read.rows, strict=True):
         slide_id = row["id"]
         try:
             if not slide_id:
-                slide_id = f"line {number}"
-                raise ValueError(f"Line {number} of {table} has no id: fill it in.")
-            path = _image_of(row, table, folder, files)
+                slide_id = f"line {line}"
+                raise ValueError(f"Line {line} of {table} has no id: fill it in.")
+            path = _image_of(row, table, files, ids)
         except (ValueError, OSError) as exc:
             opened.missing[slide_id] = str(exc)
-        else:
-            opened.add(row, path)
-    return opened.table()
+            continue
+        own = slide_id if row.get("image") else files.id_of(slide_id, path)
+        added = opened.add({**row, "id": own}, path)
+        if not row.get("image"):
+            opened.note_row(added, slide_id, path, table)
+    return _table(opened)
 
 
 def _images_beside(table: Path) -> Path:
@@ -210,7 +197,7 @@ def _images_beside(table: Path) -> Path:
     return next((folder for folder in folders if folder.is_dir()), table.parent)
 
 
-def _image_of(row: Mapping[str, str], table: Path, folder: Path, files: set[str]) -> Path:
+def _image_of(row: Mapping[str, str], table: Path, files: ImageFiles, ids: set[str]) -> Path:
     """Return the image file that a row means.
 
     Raises
@@ -228,20 +215,7 @@ def _image_of(row: Mapping[str, str], table: Path, folder: Path, files: set[str]
                 "give a path inside it or an absolute one."
             )
         return table.parent / image
-    name = next((slide_id + suffix for suffix in _known_suffixes(slide_id, files)), None)
-    if name is None:
-        raise FileNotFoundError(
-            f"No image of {slide_id} in {folder} (tried {slide_id}{SUFFIXES[0]} and others): "
-            "say where the images are."
-        )
-    return folder / name
-
-
-def _known_suffixes(slide_id: str, files: set[str]) -> Iterator[str]:
-    for suffix in SUFFIXES:
-        for form in (suffix, ".ome" + suffix, suffix.upper()):
-            if slide_id + form in files:
-                yield form
+    return files.find(slide_id, ids)
 
 
 def is_train(table: Path, rows: Any) -> bool:
@@ -250,97 +224,10 @@ def is_train(table: Path, rows: Any) -> bool:
     return "rle" in columns and (table.stem.startswith("train") or {"age", "sex"} <= columns)
 
 
-class _Opened:
-    """Slides, truth, missing and notes as rows are opened one by one."""
-
-    def __init__(self, train: bool) -> None:
-        self.slides: dict[str, Slide] = {}
-        self.truth: dict[str, str] = {}
-        self.missing: dict[str, str] = {}
-        self.notes: dict[str, list[str]] = {}
-        self.donors: dict[str, str] = {}
-        self._files: dict[str, Path] = {}
-        self._train = train
-
-    def add(self, row: Mapping[str, str], path: Path) -> None:
-        row = self._named_apart(row, path)
-        slide_id = row["id"]
-        if slide_id in self._files:
-            self._note(slide_id, f"Id {slide_id} stands in the table twice: the first row is used.")
-            return
-        self._files[slide_id] = path
-        organ = self._parsed(row, "organ", Organ.parse)
-        source = self._parsed(row, "data_source", DataSource.parse)
-        um_per_px = self._parsed(row, "pixel_size", _parse_um)
-        try:
-            slide = read_slide(
-                path,
-                id=slide_id,
-                organ=organ,
-                source=source,
-                um_per_px=um_per_px,
-                part=row.get("part", ""),
-            )
-        except (ValueError, OSError) as exc:
-            self.missing[slide_id] = str(exc)
-            return
-        self.slides[slide_id] = slide
-        for sentence in slide.notes.values():
-            self._note(slide_id, sentence)
-        self._compare_size(row, slide)
-        rle = row.get("rle")
-        if rle or (rle is not None and self._train):
-            self.truth[slide_id] = rle
-        if donor := row.get("donor") or row.get("group"):
-            self.donors[slide_id] = donor
-
-    def _named_apart(self, row: Mapping[str, str], path: Path) -> Mapping[str, str]:
-        """Return a row whose id is its file's own: two files of one id are two slides."""
-        wanted = row["id"]
-        if self._files.get(wanted, path) == path:
-            return row
-        known = next((i for i, file in self._files.items() if file == path), None)
-        own = distinct_id(wanted, path, self._files) if known is None else known
-        if known is None:
-            first = self._files[wanted]
-            self._note(own, f"Id {wanted} names two files, {first} and {path}: this is {own}.")
-        return {**row, "id": own}
-
-    def table(self) -> SlideTable:
-        notes = {slide_id: " ".join(sentences) for slide_id, sentences in self.notes.items()}
-        return SlideTable(tuple(self.slides.values()), self.truth, self.missing, notes, self.donors)
-
-    def _note(self, slide_id: str, sentence: str) -> None:
-        self.notes.setdefault(slide_id, []).append(sentence)
-
-    def _parsed(self, row: Mapping[str, str], column: str, parse: Any) -> Any:
-        text = row.get(column, "")
-        if not text or text.lower() == "nan":
-            return None
-        try:
-            return parse(text)
-        except ValueError as exc:
-            self._note(row["id"], str(exc))
-            return None
-
-    def _compare_size(self, row: Mapping[str, str], slide: Slide) -> None:
-        told = row.get("img_height", ""), row.get("img_width", "")
-        if all(told) and told != (str(slide.height), str(slide.width)):
-            self._note(
-                slide.id,
-                f"The table says {told[0]} x {told[1]} px, {slide.path.name} has {slide.height} x "
-                f"{slide.width}: its mask fits only if the table is of this image.",
-            )
-
-
-def _parse_um(text: str) -> float:
-    try:
-        um_per_px = float(text)
-    except ValueError:
-        um_per_px = math.nan
-    if not 0 < um_per_px < math.inf:
-        raise ValueError(f"Pixel size {text!r} is no length: give µm per pixel, such as 0.5.")
-    return um_per_px
+def _table(opened: OpenedRows) -> SlideTable:
+    notes = {slide_id: " ".join(sentences) for slide_id, sentences in opened.notes.items()}
+    slides = tuple(opened.slides.values())
+    return SlideTable(slides, opened.truth, opened.missing, notes, opened.donors)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

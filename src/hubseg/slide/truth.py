@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.slide.table import is_train, read_rows, table_of_folder
+from hubseg.slide.rows import read_rows
+from hubseg.slide.table import is_train, table_of_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
