@@ -222,6 +222,20 @@ class TestCells:
         assert found.notes == {}
 
 
+class TestTruth:
+    def test_a_truth_without_images_means_the_slides_of_its_ids(self, tmp_path):
+        from hubseg.slide.truth import read_truth
+
+        path = tmp_path / "truth.csv"
+        path.write_text("image_id;rle;age;sex\n44;1 2;;\n7b.tiff;nan;;\nx;3 4;;\n")
+        truth = read_truth(path).of(["00044", "7b", "z"])
+        assert truth.masks["00044"] == "1 2"
+        assert truth.masks["7b"] == ""
+        assert "z" not in truth.masks
+        assert truth.notes["00044"] == "Id '44' of the table is taken for 00044."
+        assert "semicolons" in truth.notes["truth.csv"]
+
+
 class TestNames:
     def test_a_byte_that_is_no_utf_8_in_one_name_costs_that_slide_alone(self, tmp_path):
         folder = images(tmp_path / "f", "a.tiff", b"ni\xe8re.tiff")

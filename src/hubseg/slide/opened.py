@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_BLANK = {"", "nan", "none", "null", "na", "n/a"}  # what programs write for an empty cell
+BLANK = {"", "nan", "none", "null", "na", "n/a"}
+"""What programs write for an empty cell, in small letters."""
 
 
 class OpenedRows:
@@ -66,7 +67,7 @@ class OpenedRows:
             self._note(slide_id, sentence)
         self._compare_size(row, slide)
         rle = row.get("rle")
-        if rle and rle.lower() in _BLANK:
+        if rle and rle.lower() in BLANK:
             meaning = "an empty mask" if self._train else "no mask"
             self._note(slide_id, f"Its rle is {rle!r}, which is taken for {meaning}.")
             rle = ""
@@ -111,7 +112,7 @@ class OpenedRows:
 
     def _parsed(self, row: Mapping[str, str], column: str, parse: Any) -> Any:
         text = row.get(column, "")
-        if text.lower() in _BLANK:
+        if text.lower() in BLANK:
             return None
         try:
             return parse(text)
@@ -121,7 +122,7 @@ class OpenedRows:
 
     def _compare_size(self, row: Mapping[str, str], slide: Slide) -> None:
         told = row.get("img_height", ""), row.get("img_width", "")
-        if all(told) and tuple(map(_whole, told)) != (slide.height, slide.width):
+        if all(told) and tuple(map(number_in, told)) != (slide.height, slide.width):
             self._note(
                 slide.id,
                 f"The table says {told[0]} x {told[1]} px, {slide.path.name} has {slide.height} x "
@@ -139,7 +140,8 @@ def _check_name(path: Path) -> None:
         ) from None
 
 
-def _whole(text: str) -> float:
+def number_in(text: str) -> float:
+    """Return a cell's number, a decimal comma understood; NaN when it is none."""
     try:
         return float(text.replace(",", "."))
     except ValueError:
@@ -147,7 +149,7 @@ def _whole(text: str) -> float:
 
 
 def _parse_um(text: str) -> float:
-    um_per_px = _whole(text)
+    um_per_px = number_in(text)
     if not 0 < um_per_px < math.inf:
         raise ValueError(f"Pixel size {text!r} is no length: give µm per pixel, such as 0.5.")
     low, high = PLAUSIBLE_UM

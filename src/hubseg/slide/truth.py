@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.slide.rows import read_rows
+from hubseg.slide.ids import same_text
+from hubseg.slide.matching import Names
+from hubseg.slide.opened import BLANK, number_in
+from hubseg.slide.rows import read_table
 from hubseg.slide.table import is_train, table_of_folder
 
 if TYPE_CHECKING:
@@ -33,21 +36,52 @@ class Truth:
         id → (height, width) in px as the table says, where it does.
     twice
         Ids that stand in the table twice: the first row counts.
+    notes
+        id, or the table's name → what was not written as usual.
     """
 
     masks: Mapping[str, str]
     sizes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     twice: frozenset[str] = frozenset()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, ids: Iterable[str]) -> Truth:
+        """Return the truth under these slides' ids, where a program wrote them in another way.
+
+        ``10044.tiff``, ``10044.0`` and lost zeros are understood as :class:`SlideTable` does.
+        """
+        names, own = Names(self.masks), list(ids)
+        found = {slide_id: names.find(slide_id, own) for slide_id in own}
+        told = {slide_id: name for slide_id, name in found.items() if name is not None}
+        return Truth(
+            {**self.masks, **{slide_id: self.masks[name] for slide_id, name in told.items()}},
+            {
+                **self.sizes,
+                **{i: self.sizes[name] for i, name in told.items() if name in self.sizes},
+            },
+            self.twice | {slide_id for slide_id, name in told.items() if name in self.twice},
+            {
+                **self.notes,
+                **{
+                    slide_id: f"Id {name!r} of the table is taken for {slide_id}."
+                    for slide_id, name in told.items()
+                    if same_text(name) != same_text(slide_id)
+                },
+            },
+        )
 
     def notes_on(self, slides: Iterable[Slide]) -> Iterator[tuple[str, str]]:
         """Yield id and sentence of what a person should know before these slides are judged."""
+        slides = list(slides)
+        ids = {slide.id for slide in slides}
+        yield from ((i, note) for i, note in self.notes.items() if i in ids or i not in self.masks)
         for slide in slides:
             if slide.id not in self.masks:
                 continue
             if slide.id in self.twice:
                 yield slide.id, f"Id {slide.id} stands in the table twice: the first row is used."
             told = self.sizes.get(slide.id)
-            if told is not None and told != (str(slide.height), str(slide.width)):
+            if told is not None and tuple(map(number_in, told)) != (slide.height, slide.width):
                 yield (
                     slide.id,
                     f"The table says {told[0]} x {told[1]} px, {slide.path.name} has "
@@ -77,7 +111,8 @@ def read_truth(path: Path | str) -> Truth:
         if table is None:
             raise ValueError(f"Folder {path} has no train.csv: name a table with an rle column.")
         path = table
-    rows = read_rows(path)
+    read = read_table(path)
+    rows = read.rows
     if rows and not any("rle" in row for row in rows):
         raise ValueError(f"{path} has no column 'rle': name a table with the true masks.")
     empty_counts = is_train(path, rows)
@@ -85,7 +120,9 @@ def read_truth(path: Path | str) -> Truth:
     sizes: dict[str, tuple[str, str]] = {}
     twice = set()
     for row in rows:
-        slide_id, rle = row["id"], row.get("rle", "")
+        slide_id, rle = same_text(row["id"]), row.get("rle", "")
+        if rle.lower() in BLANK:
+            rle = ""
         if slide_id in masks:
             twice.add(slide_id)
         elif slide_id and (rle or empty_counts):
@@ -93,4 +130,5 @@ def read_truth(path: Path | str) -> Truth:
             told = row.get("img_height", ""), row.get("img_width", "")
             if all(told):
                 sizes[slide_id] = told
-    return Truth(masks, sizes, frozenset(twice))
+    notes = {path.name: " ".join(read.notes)} if read.notes else {}
+    return Truth(masks, sizes, frozenset(twice), notes)
