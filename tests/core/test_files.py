@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import unicodedata
 from pathlib import Path
@@ -166,6 +167,71 @@ class TestChanged:
         assert "say whether it is the same tissue" in capsys.readouterr().err
 
 
+class TestReplacedWhileOpen:
+    """Nothing that is done goes to pixels that the person has not on screen."""
+
+    @pytest.mark.parametrize("worked_on", [False, True])
+    @pytest.mark.parametrize("shape", [SHAPE, (30, 30)])
+    def test_nothing_is_done_and_the_new_file_is_shown(
+        self, session: ReviewSession, tiles: Path, worked_on: bool, shape: tuple[int, int]
+    ) -> None:
+        if worked_on:
+            session.paint(SQUARE, add=True)
+        rows = len(session.project.entries())
+        said: list[str] = []
+        session.failed.connect(said.append)
+        write_slide(tiles / "a.tiff", 200, shape)
+        assert session.paint(SQUARE, top=15, add=True) is None
+        assert "was replaced" in said[-1]
+        assert len(session.project.entries()) == rows
+        assert (session.current.height, session.current.width) == shape
+        assert (session.changed_file is not None) == worked_on
+        assert session.edits.is_empty
+        if not worked_on:
+            assert session.paint(SQUARE, top=15, add=True) is not None
+            assert session.project.check_file(session.current)[1]
+
+    def test_no_verdict_goes_to_it(self, session: ReviewSession, tiles: Path) -> None:
+        write_slide(tiles / "a.tiff", 200)
+        session.accept(as_empty=True)
+        assert session.verdict("a") is Verdict.UNSEEN
+
+    def test_a_date_alone_changes_nothing(self, session: ReviewSession, tiles: Path) -> None:
+        session.paint(SQUARE, add=True)
+        os.utime(tiles / "a.tiff", (1, 1))
+        assert session.paint(SQUARE, top=15, add=True) is not None
+
+    @pytest.mark.parametrize("value", [0, 200])
+    def test_on_a_file_that_went_away_work_goes_on_and_belongs_to_what_was_seen(
+        self, session: ReviewSession, tiles: Path, value: int
+    ) -> None:
+        shutil.move(tiles / "a.tiff", tiles / "away")
+        assert session.paint(SQUARE, add=True) is not None
+        session.go_to("b")
+        write_slide(tiles / "a.tiff", value)
+        session.go_to("a")
+        assert session.changed_file is not None, "nobody knows whether it is the same"
+        session.go_to("b")
+        (tiles / "a.tiff").unlink()
+        os.link(tiles / "away", tiles / "a.tiff")
+        session.go_to("a")
+        assert session.changed_file is not None, "its date has changed"
+        session.keep_edits()
+        assert session.edits.override()[0, 0] == ADD
+
+    def test_a_file_of_the_same_size_and_date_is_another_one(
+        self, session: ReviewSession, tiles: Path
+    ) -> None:
+        session.paint(SQUARE, add=True)
+        session.go_to("b")
+        before = (tiles / "a.tiff").stat()
+        write_slide(tiles / "a.tiff", 200)
+        os.utime(tiles / "a.tiff", ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert (tiles / "a.tiff").stat().st_mtime_ns == before.st_mtime_ns
+        session.go_to("a")
+        assert session.changed_file is not None
+
+
 class TestMoved:
     def test_a_file_is_found_by_its_content_under_any_name(
         self, session: ReviewSession, tiles: Path, tmp_path: Path
@@ -312,11 +378,12 @@ class TestSights:
         self, session: ReviewSession, tiles: Path
     ) -> None:
         slide, path = session.current, session.project.path
-        assert sight(path, slide.digest) is None
+        digest = slide.digest
+        assert sight(path, digest) is None
         keep_sight(path, slide)
         before = thumbnail(slide, SIDE)
         write_slide(tiles / "a.tiff", 200)
-        kept = sight(path, slide.digest)
+        kept = sight(path, digest)
         assert kept is not None
         assert np.abs(kept.astype(int) - before).max() <= 2, "a JPEG of it"
 

@@ -177,13 +177,7 @@ class ReviewProject:
         return self._slides.truth(slide_id)
 
     def digest(self, slide: Slide) -> str:
-        """Return the content digest of a slide's file, from the record while that holds.
-
-        Raises
-        ------
-        OSError
-            When the file cannot be read.
-        """
+        """Return the content digest of a slide's file, from the record while that holds."""
         return self._slides.digest(slide)
 
     def check_file(self, slide: Slide) -> tuple[Slide, bool]:
@@ -202,6 +196,10 @@ class ReviewProject:
             When the file cannot be opened any more.
         """
         return self._slides.check_file(slide)
+
+    def is_as_opened(self, slide: Slide) -> bool:
+        """Whether a slide's file is the one that :meth:`check_file` saw last, or of its content."""
+        return self._slides.is_as_opened(slide)
 
     def record_file(self, slide: Slide) -> None:
         """Record that the work on `slide` belongs to its file as it is now.

@@ -15,10 +15,9 @@ from hubseg.organ import DataSource, Organ
 from hubseg.project.adding import Added, Found, Known, Match, match_slides
 from hubseg.project.files import SlideFiles, stored
 from hubseg.slide import Slide, read_slide
+from hubseg.slide.image import file_stamp
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hubseg.project.database import Database
     from hubseg.slide import SlideTable
 
@@ -182,21 +181,20 @@ class SlideRows:
             When the file cannot be read.
         """
         size, mtime, digest = self._record(slide)
-        if digest is not None and (size, mtime) == _stamp(slide.path):
-            return digest
-        return slide.digest
+        known = digest is not None and (size, mtime) == file_stamp(slide.path)
+        return digest if digest is not None and known else slide.digest
 
     def check_file(self, slide: Slide) -> tuple[Slide, bool]:
         """Compare a slide's file with the record (:meth:`hubseg.project.ReviewProject`)."""
         size, mtime, digest = self._record(slide)
-        stamp = _stamp(slide.path)
+        stamp = file_stamp(slide.path)
         replaced = self._seen.setdefault(slide.id, stamp) != stamp
         self._seen[slide.id] = stamp
         if stamp == (size, mtime) and not replaced:
             return slide, True
         found = read_slide(slide.path, id=slide.id, part=slide.part)
         if digest is None:
-            same = found.levels == slide.levels
+            same = size is None and found.levels == slide.levels
         else:
             same = stamp[0] == size and found.digest == digest
             if same and stamp != (size, mtime) and not self._database.read_only:
@@ -217,16 +215,37 @@ class SlideRows:
             When the file cannot be read or the project cannot be written.
         """
         size, mtime, digest = self._record(slide)
-        stamp = _stamp(slide.path)
+        try:
+            stamp = file_stamp(slide.path)
+        except OSError:
+            seen = self._seen.get(slide.id)
+            if size is None and seen is not None:  # it went away unread: it is known by its date
+                self._write(slide, (*seen, None))
+                return
+            raise
         if digest is None or (size, mtime) != stamp:
             self._write(slide, (*stamp, slide.digest))
+
+    def is_as_opened(self, slide: Slide) -> bool:
+        """Whether a slide's file is the one seen last (:meth:`ReviewProject.is_as_opened`)."""
+        size, _, digest = self._record(slide)
+        try:
+            stamp = file_stamp(slide.path)
+            if self._seen.get(slide.id, stamp) == stamp:
+                return True
+            same = digest is not None and stamp[0] == size and slide.digest == digest
+        except OSError:
+            return True  # it is gone: what is done belongs to what was seen
+        if same:
+            self._seen[slide.id] = stamp
+        return same
 
     def _record(self, slide: Slide) -> tuple[int | None, int | None, str | None]:
         query = "SELECT size, mtime, digest FROM slides WHERE id=?"
         rows = self._database.query(query, (slide.id,))
         return (rows[0][0], rows[0][1], rows[0][2]) if rows else (None, None, None)
 
-    def _write(self, slide: Slide, record: tuple[int, int, str]) -> None:
+    def _write(self, slide: Slide, record: tuple[int, int, str | None]) -> None:
         with self._database.transaction() as db:
             db.execute(
                 "UPDATE slides SET size=?, mtime=?, digest=?, height=?, width=?, levels=?"
@@ -274,8 +293,3 @@ def _told_facts(origins: dict[str, Any]) -> dict[str, Any]:
 def _layout(slide: Slide) -> tuple[object, ...]:
     """Return how a slide's file is laid out as columns: height, width, levels."""
     return slide.height, slide.width, json.dumps(slide.levels)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns

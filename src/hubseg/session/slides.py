@@ -209,6 +209,24 @@ class Slides(SessionCore):
         self._announce()
         return True
 
+    def _may_change(self) -> bool:
+        """Whether something may be done here; a file that was replaced meanwhile is shown first."""
+        if not super()._may_change():
+            return False
+        here = self._current
+        if here is None or self._open_project().is_as_opened(here):
+            return True
+        self._kept.pop(here.id, None)
+        self._leave()
+        shown = self.go_to(here.id)
+        if not shown:
+            self._announce()
+        self.failed.emit(
+            f"The file of slide {here.id} was replaced while it was open, so nothing was done: "
+            f"{'it is shown as it is now' if shown else 'put the old one back'}."
+        )
+        return False
+
     def is_quick(self, slide_id: str) -> bool:
         """Whether :meth:`go_to` takes a few ms; else first :meth:`read_visit`.
 

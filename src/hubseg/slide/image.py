@@ -137,11 +137,25 @@ class Slide:
             pages = read_pages(tif, self._layout.pages[level], self.path, samples)
             return pixels_of_pages(pages, box, values, samples)
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """Hex digest of the file's bytes and of `part` (BLAKE2b, 16 bytes); computed once."""
-        with opening(self.path), self.path.open("rb") as stream:
-            return content_digest(stream, self.part)
+        """Hex digest of the file's bytes and of `part` (BLAKE2b, 16 bytes).
+
+        Read again only where the file was changed; of one that is gone it is that of the last
+        bytes seen.
+        """
+        kept: tuple[tuple[int, int], str] | None = vars(self).get("_content")
+        with opening(self.path):
+            try:
+                stamp = file_stamp(self.path)
+            except OSError:
+                if kept is None:
+                    raise
+                return kept[1]
+            if kept is None or kept[0] != stamp:
+                with self.path.open("rb") as stream:
+                    kept = vars(self)["_content"] = stamp, content_digest(stream, self.part)
+        return kept[1]
 
     @property
     def place(self) -> str:
@@ -173,7 +187,7 @@ class Slide:
             stretch = 1.0
             notes.pop("um_per_px", None)
         slide = replace(self, **told, origins=origins, stretch=stretch, notes=notes)  # type: ignore[arg-type]
-        for computed in ("digest", "_layout", "_values"):  # the file is the same
+        for computed in ("_content", "_layout", "_values"):  # the file is the same
             if computed in vars(self):
                 vars(slide)[computed] = vars(self)[computed]
         return slide
@@ -304,6 +318,22 @@ def content_digest(stream: BufferedReader, part: str) -> str:
 def _check_um(um_per_px: float | None, path: Path) -> None:
     if um_per_px is not None and not 0 < um_per_px < math.inf:
         raise ValueError(f"{um_per_px} µm/px cannot be the pixel size of {path}: give one above 0.")
+
+
+def file_stamp(path: Path) -> tuple[int, int]:
+    """Return a file's bytes, and a number that changes whenever somebody writes to it.
+
+    The date alone does not: copying and unpacking may set it. The system's own time of the last
+    change (creation on Windows) cannot be set.
+
+    Raises
+    ------
+    OSError
+        When the file is gone or cannot be reached.
+    """
+    with opening(path):
+        stat = path.stat()
+    return stat.st_size, (stat.st_mtime_ns * 1_000_003 + stat.st_ctime_ns) % 2**62
 
 
 def stem_of(path: Path) -> str:
