@@ -8,19 +8,29 @@ labels. Does not know any view.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from hubseg.derive import derive
+from hubseg.derive import derive, older_mask
 from hubseg.journal import Kind, standing
-from hubseg.replay import edits_from, note_from, state_from, verdict_from
+from hubseg.replay import (
+    READY,
+    accepted_row,
+    edits_from,
+    note_from,
+    state_from,
+    verdict_from,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
+    from hubseg.accepted import AcceptedMask, PackedMask
+    from hubseg.edits import Edits
     from hubseg.journal import Entry
     from hubseg.project import ReviewProject, Verdict
     from hubseg.slide import Slide
@@ -74,6 +84,12 @@ class Compared:
     dice: float | None = None
     differing: int | None = None
     problem: str = ""
+
+    @property
+    def both_accepted(self) -> bool:
+        """Whether people stand behind two masks of it that differ."""
+        sides = (self.first, self.second)
+        return bool(self.differing) and all(side and side.verdict in READY for side in sides)
 
 
 def compare(first: ReviewProject, second: ReviewProject) -> list[Compared]:
@@ -149,21 +165,59 @@ def difference(first: ReviewProject, second: ReviewProject, slide_id: str) -> ND
     return a.astype(np.int8) - b.astype(np.int8)
 
 
-def take_over(project: ReviewProject, other: ReviewProject, slide_id: str) -> int:
+def take_over(
+    project: ReviewProject,
+    other: ReviewProject,
+    slide_id: str,
+    *,
+    conflict: Literal["ours", "theirs"] | None = None,
+) -> int:
     """Take what another project says about a slide: edits, own threshold, verdict and note.
+
+    A verdict that accepts comes with the very mask that was accepted there.
+
+    Parameters
+    ----------
+    conflict
+        What holds where a mask was accepted here and the other project, which does not go on from
+        that, says something else: ``ours`` leaves the slide as it is, ``theirs`` takes it over;
+        None refuses.
 
     Returns
     -------
     int
-        Rows that were added; 0 where both say the same.
+        Rows that were added; 0 where both say the same, or ours holds.
 
     Raises
     ------
     ValueError
-        When one of the two has no such slide, or its pixels differ.
-    PermissionError
+        When one of the two has no such slide, its pixels differ, or a person must choose.
+    OSError
         When `project` cannot be written.
     """
+    ours, theirs = _pair(project, other, slide_id)
+    before, after = _Said.of(project, ours), _Said.of(other, theirs)
+    gesture = before.edits.towards(after.edits, f"edits of {after.by}"[:200])
+    facts = before.told(after, drawn=bool(gesture.patches))
+    if not facts and not gesture.patches:
+        return 0
+    if before.accepted is not None and not before.rows <= after.rows:
+        if conflict == "ours" or (conflict is None and after.rows <= before.rows):
+            return 0
+        if conflict is None:
+            raise ValueError(_question(slide_id, before, after))
+    project.record_file(ours)
+    if gesture.patches:
+        project.append(Kind.GESTURE, gesture.to_bytes(), slide_id=slide_id, label=gesture.kind)
+    for kind, payload in facts:
+        label = f"{kind} of {after.by}"
+        mask = after.mask if kind is Kind.VERDICT else None
+        project.append(kind, payload, slide_id=slide_id, label=label, mask=mask)
+    return len(facts) + bool(gesture.patches)
+
+
+def _pair(project: ReviewProject, other: ReviewProject, slide_id: str) -> tuple[Slide, Slide]:
+    """Return a slide as both projects have it, with one content that both were worked on."""
     ours = next((slide for slide in project.slides() if slide.id == slide_id), None)
     theirs = next((slide for slide in other.slides() if slide.id == slide_id), None)
     if ours is None or theirs is None:
@@ -175,34 +229,85 @@ def take_over(project: ReviewProject, other: ReviewProject, slide_id: str) -> in
             f"The file of slide {slide_id} is not the one that was worked on, so nothing was taken "
             "over: open the project (hubseg review) and say whether it is the same tissue."
         )
-    before, after = _rows(project, slide_id), _rows(other, slide_id)
-    shape = ours.height, ours.width
-    edits, goal = (
-        edits_from(before, shape, project.payload),
-        edits_from(after, shape, other.payload),
-    )
-    by = ", ".join(dict.fromkeys(row.author for row in after if row.slide_id == slide_id))
-    project.record_file(ours)
-    added = 0
-    gesture = edits.towards(goal, f"edits of {by}"[:200])
-    if gesture.patches:
-        project.append(Kind.GESTURE, gesture.to_bytes(), slide_id=slide_id, label=gesture.kind)
-        added += 1
-    said: tuple[tuple[Kind, object, object], ...] = (
-        (Kind.THRESHOLD, state_from(before).slide_threshold, state_from(after).slide_threshold),
-        (Kind.NOTE, note_from(before), note_from(after)),
-        (Kind.VERDICT, verdict_from(before).value, verdict_from(after).value),
-    )
-    for kind, now, then in said:
-        changed = now != then or (kind is Kind.VERDICT and added > 0)
-        if changed:
-            scope = {"scope": "slide"} if kind is Kind.THRESHOLD else {}
-            payload = {**scope, "before": now, "after": then}
-            project.append(kind, payload, slide_id=slide_id, label=f"{kind} of {by}")
-            added += 1
-    return added
+    return ours, theirs
 
 
-def _rows(project: ReviewProject, slide_id: str) -> list[Entry]:
-    entries: Iterable[Entry] = project.entries(slide_id, pixels=False)
-    return standing(entries)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """All that one project says about a slide.
+
+    `rows` are those of its journal, by number and time: of two copies of a project one goes on
+    from the other when it has all rows of the other.
+    """
+
+    rows: frozenset[tuple[int, datetime]]
+    by: str
+    edits: Edits
+    threshold: float | None
+    note: str
+    verdict: Verdict
+    accepted: AcceptedMask | None
+    mask: PackedMask | None
+
+    @classmethod
+    def of(cls, project: ReviewProject, slide: Slide) -> Self:
+        entries = project.entries(slide.id, pixels=False)
+        rows = standing(entries)
+        own = [row for row in rows if row.slide_id == slide.id]
+        accepted, mask = _accepted(project, slide, rows)
+        return cls(
+            rows=frozenset((row.seq, row.at) for row in entries if row.slide_id == slide.id),
+            by=", ".join(dict.fromkeys(row.author for row in own if row.kind in _WORK)),
+            edits=edits_from(rows, (slide.height, slide.width), project.payload),
+            threshold=state_from(rows).slide_threshold,
+            note=note_from(rows),
+            verdict=verdict_from(rows),
+            accepted=accepted,
+            mask=mask,
+        )
+
+    def told(self, after: _Said, *, drawn: bool) -> list[tuple[Kind, dict[str, Any]]]:
+        """Return the rows that bring what is said here to what is said there, edits left out."""
+        rows: list[tuple[Kind, dict[str, Any]]] = []
+        if self.threshold != after.threshold:
+            change = {"before": self.threshold, "after": after.threshold}
+            rows.append((Kind.THRESHOLD, {"scope": "slide", **change}))
+        if self.note != after.note:
+            rows.append((Kind.NOTE, {"before": self.note, "after": after.note}))
+        if drawn or self.verdict != after.verdict or self._mask_digest != after._mask_digest:
+            verdict = {"before": self.verdict.value, "after": after.verdict.value}
+            accepted = {} if after.accepted is None else {"accepted": after.accepted.to_facts()}
+            rows.append((Kind.VERDICT, {**verdict, **accepted}))
+        return rows
+
+    @property
+    def _mask_digest(self) -> str:
+        return "" if self.accepted is None else self.accepted.digest
+
+
+def _accepted(
+    project: ReviewProject, slide: Slide, rows: Sequence[Entry]
+) -> tuple[AcceptedMask | None, PackedMask | None]:
+    """Return the mask that a person accepted, kept or as the journal says it stood; or None."""
+    stands = accepted_row(rows)
+    if stands is None:
+        return None, None
+    if stands.accepted is not None:
+        return stands.accepted, project.mask(stands.accepted.digest)
+    older = older_mask(project, slide)
+    return (None, None) if older is None else (older.accepted, older.packed)
+
+
+def _question(slide_id: str, ours: _Said, theirs: _Said) -> str:
+    if ours.mask is None or theirs.mask is None:
+        differ = f"accepted here (by {ours.by}) and {theirs.verdict} there (by {theirs.by})"
+    else:
+        count = int(np.count_nonzero(ours.mask.unpack() ^ theirs.mask.unpack()))
+        differ = (
+            f"accepted here (by {ours.by}) and there (by {theirs.by}) with masks that differ in "
+            f"{count} px"
+        )
+    return (
+        f"Slide {slide_id} was {differ}, so nothing was taken over: look at both (hubseg compare), "
+        "then say --conflict ours or --conflict theirs."
+    )

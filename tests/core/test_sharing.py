@@ -12,9 +12,13 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubseg.accepted import PackedMask
 from hubseg.cli import main
+from hubseg.derive import derive
 from hubseg.edits import ADD, ERASE, KEEP, Edits
+from hubseg.journal import standing
 from hubseg.project import ReviewProject, Verdict
+from hubseg.replay import accepted_row
 from hubseg.session import ReviewSession
 from hubseg.sharing import compare, difference, take_over
 
@@ -95,6 +99,90 @@ def test_a_slide_is_taken_over_as_rows_that_undo_takes_back(copies: tuple[Path, 
     assert np.array_equal(session.mask_now(), square(20))
     assert session.verdict("a") is Verdict.CORRECTED
     session.close()
+
+
+@pytest.fixture
+def both(copies: tuple[Path, Path]) -> tuple[Path, Path]:
+    """Ann and Bob go on with slide c of the same copy, and accept different masks of it."""
+    for path, author, side in zip(copies, ("ann", "bob"), (20, 30), strict=True):
+        session = ReviewSession(author=author)
+        session.open(path)
+        session.go_to("c")
+        session.paint(square(side), add=True)
+        session.accept()
+        session.close()
+    return copies
+
+
+class TestBothAccepted:
+    """Two people stand behind two masks of one slide."""
+
+    def test_compare_shows_it(
+        self, both: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        first, second = map(str, both)
+        assert main(["compare", first, second]) == 0
+        assert "both accepted" in capsys.readouterr().out
+        assert main(["compare", first, second, "--json"]) == 0
+        rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)["slides"]}
+        assert (rows["c"]["both_accepted"], rows["c"]["differing"]) == (True, 500)
+        assert not rows["a"]["both_accepted"], "Bob only flagged it"
+        assert not rows["b"]["both_accepted"], "it is the same mask"
+
+    def test_merge_leaves_the_slide_out_and_asks(
+        self, both: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["merge", *map(str, both), "--take", "all"]) == 3
+        told = capsys.readouterr()
+        assert "1 slides taken over" in told.out, "slide a, in which Bob went on from Ann"
+        assert "masks that differ in 500 px" in told.err
+        assert "--conflict ours" in told.err
+        with ReviewProject.open(both[0]) as ann:
+            slide = ann.slides()[2]
+            assert np.array_equal(derive(ann, slide).mask, square(20))
+
+    @pytest.mark.parametrize(("conflict", "side"), [("ours", 20), ("theirs", 30)])
+    def test_a_person_chooses_and_that_very_mask_stands(
+        self, both: tuple[Path, Path], conflict: str, side: int
+    ) -> None:
+        arguments = ["merge", *map(str, both), "--take", "c", "--conflict", conflict]
+        assert main(arguments) == 0
+        with ReviewProject.open(both[0]) as ann:
+            slide = ann.slides()[2]
+            derived = derive(ann, slide)
+            stands = accepted_row(standing(ann.entries("c", pixels=False)))
+        assert np.array_equal(derived.mask, square(side))
+        assert derived.verdict is Verdict.CORRECTED
+        assert stands is not None
+        assert stands.accepted is not None
+        assert stands.accepted.digest == PackedMask.of(square(side)).digest
+
+    def test_what_was_accepted_here_is_not_undone_by_a_copy_that_knows_less(
+        self, copies: tuple[Path, Path]
+    ) -> None:
+        session = ReviewSession(author="ann")
+        session.open(copies[0])
+        session.go_to("c")
+        session.paint(square(20), add=True)
+        session.accept()
+        session.close()
+        with ReviewProject.open(copies[0]) as ann, ReviewProject.open(copies[1]) as bob:
+            assert take_over(ann, bob, "c") == 0
+            assert take_over(ann, bob, "c", conflict="theirs") > 0, "only where it is asked for"
+
+    def test_a_mask_comes_as_it_was_accepted_whatever_the_rules_give(
+        self, both: tuple[Path, Path]
+    ) -> None:
+        """Bob's rules move after he accepted; what Ann takes over is what he saw."""
+        session = ReviewSession(author="bob")
+        session.open(both[1])
+        session.go_to("a")
+        session.set_threshold(3)
+        session.close()
+        with ReviewProject.open(both[0]) as ann, ReviewProject.open(both[1]) as bob:
+            take_over(ann, bob, "c", conflict="theirs")
+            assert take_over(ann, bob, "c") == 0
+            assert np.array_equal(derive(ann, ann.slides()[2]).mask, square(30))
 
 
 def test_other_pixels_are_never_taken_over(copies: tuple[Path, Path]) -> None:

@@ -29,6 +29,11 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     merge.add_argument("project", type=Path, help="NAME.hubseg; gets the slides")
     merge.add_argument("other", type=Path, help="the other copy; stays as it is")
     merge.add_argument("--take", required=True, help="ids with commas between, or 'all'")
+    merge.add_argument(
+        "--conflict",
+        choices=["ours", "theirs"],
+        help="what holds where both copies decided about a slide; default: it is left out and said",
+    )
     add_json(merge)
     merge.set_defaults(run=_merge)
     restore = commands.add_parser("restore", help="go on from the last good backup of a project")
@@ -101,7 +106,7 @@ def _compare(given: argparse.Namespace, answer: Answer) -> int:
 
     with ReviewProject.open(given.first) as first, ReviewProject.open(given.second) as second:
         found = compare(first, second)
-    head = ("slide", "Dice", "differing px", "first", "by", "second", "by")
+    head = ("slide", "Dice", "differing px", "first", "by", "second", "by", "")
     lines = [
         (
             row.id,
@@ -112,6 +117,7 @@ def _compare(given: argparse.Namespace, answer: Answer) -> int:
                 for side in (row.first, row.second)
                 for cell in ((side.verdict.value, ", ".join(side.authors)) if side else ("", ""))
             ),
+            "both accepted" if row.both_accepted else "",
         )
         for row in found
     ]
@@ -120,6 +126,7 @@ def _compare(given: argparse.Namespace, answer: Answer) -> int:
             "id": row.id,
             "dice": row.dice,
             "differing": row.differing,
+            "both_accepted": row.both_accepted,
             "problem": row.problem,
             **{
                 name: None if side is None else {"verdict": side.verdict, "authors": side.authors}
@@ -147,7 +154,7 @@ def _merge(given: argparse.Namespace, answer: Answer) -> None:
         taken = {}
         for slide_id in chosen:
             with answer.outcome.attempt(slide_id):
-                taken[slide_id] = take_over(project, other, slide_id)
+                taken[slide_id] = take_over(project, other, slide_id, conflict=given.conflict)
     changed = sum(count > 0 for count in taken.values())
     answer.say(
         {"taken": taken},
