@@ -88,12 +88,17 @@ class Outcome:
         for slide_id, sentence in notes:
             self.note(slide_id, sentence)
 
+    def take_project(self, *projects: ReviewProject) -> None:
+        """Take over what whoever reads these projects must be told: damage, and what is missing."""
+        for project in projects:
+            for sentence in project.notes:
+                self.note("project", sentence)
+
     def slides_of(
         self, project: ReviewProject, chosen: Collection[str] | None = None
     ) -> list[Slide]:
         """Return a project's slides, or the chosen ones; those without a file are left out."""
-        for sentence in project.notes:
-            self.note("project", sentence)
+        self.take_project(project)
         there = project.slides()
         missing: Mapping[str, str] = project.missing
         known = {slide.id for slide in there}

@@ -267,3 +267,35 @@ class TestCommand:
         with pytest.raises(SystemExit) as ended:
             main(["restore", str(path), "--to", "yesterday"])
         assert ended.value.code == 2
+
+
+COMMANDS = {
+    "mask": ("mask", "P"),
+    "export": ("export", "P", "--format", "kaggle-rle", "--out", "OUT.csv"),
+    "report": ("report", "P", "--out", "OUT.html"),
+    "evaluate": ("evaluate", "P", "--truth", "TRUTH"),
+    "calibrate": ("calibrate", "P"),
+    "train": ("train", "P", "--out", "OUT"),
+    "maps": ("maps", "P"),
+    "find": ("find", "P", "HERE"),
+    "compare, first": ("compare", "P", "OTHER"),
+    "compare, second": ("compare", "OTHER", "P"),
+    "merge": ("merge", "OTHER", "P", "--take", "all"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_that_reads_a_project_says_that_it_is_damaged(
+    path: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = path.parent
+    shutil.copytree(path, here / "other.hubseg")
+    cut(0.5)(path / FILE)
+    (here / "truth.csv").write_text("id,rle\na,1 3\n")
+    places = {"P": path, "OTHER": here / "other.hubseg", "HERE": here, "TRUTH": here / "truth.csv"}
+    words = [str(places.get(word, word)).replace("OUT", str(here / "out")) for word in command]
+    main([*words, "--json"])
+    told = capsys.readouterr()
+    assert "is damaged" in told.err
+    assert "hubseg restore" in told.err
+    assert "is damaged" in json.loads(told.out)["notes"]["project"]

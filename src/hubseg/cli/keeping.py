@@ -52,6 +52,7 @@ def _maps(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
 
     with ReviewProject.open(given.project) as project:
+        answer.outcome.take_project(project)
         room = MapStore(project.maps).room
     before = room.usage()
     if given.limit is not None:
@@ -71,6 +72,7 @@ def _find(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project.files import look_for
 
     with ReviewProject.open(given.project) as project:
+        answer.outcome.take_project(project)
         absent = project.files.absent()
         found = look_for(absent, given.folder, taken=project.files.present())
         if found:

@@ -105,6 +105,7 @@ def _compare(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.sharing import compare
 
     with ReviewProject.open(given.first) as first, ReviewProject.open(given.second) as second:
+        answer.outcome.take_project(first, second)
         found = compare(first, second)
     head = ("slide", "Dice", "differing px", "first", "by", "second", "by", "")
     lines = [
@@ -147,6 +148,7 @@ def _merge(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.sharing import take_over
 
     with ReviewProject.open(given.project) as project, ReviewProject.open(given.other) as other:
+        answer.outcome.take_project(other)
         if project.read_only:
             raise PermissionError(project.why_read_only)
         ids = [slide.id for slide in project.slides()]
