@@ -32,6 +32,7 @@ __all__ = ["ToolHand"]
 
 _LINES = ("lasso", "lasso_erase", "redraw")
 _STILL = 4  # screen px: less is no drag
+_LINE = 2.0  # screen px: how thick a line is that a hand draws
 _NOTHING = {
     "lasso": "Draw around something: press, go around it, let go.",
     "lasso_erase": "Draw around something: press, go around it, let go.",
@@ -187,7 +188,7 @@ class ToolHand:
     def _ask(self, press: _Press) -> None:
         """Compute what letting go now would do; one answer at a time."""
         if press.tool in _LINES and not press.ended:
-            self._layers.sketch.draw_line(press.path)
+            self._layers.sketch.draw_line(press.path, max(1, round(_LINE * press.px)))
             return
         press.asked += 1
         if press.asked - press.answered == 1:

@@ -17,6 +17,7 @@ from napari_hubseg._brush import camera
 from napari_hubseg._drawing import MaskDrawing
 from napari_hubseg._looks import Looks
 from napari_hubseg._map_drawing import MapDrawing
+from napari_hubseg._others import OtherLayers
 from napari_hubseg._overlay import STROKE
 from napari_hubseg._pixels import pixels
 from napari_hubseg._sketch import Sketch
@@ -43,7 +44,7 @@ _MODES = {**{tool: mode for mode, tool in _TOOLS.items()}, "polygon_erase": "pol
 class LayerBinding:
     """Keeps a viewer's layers in step with a session.
 
-    A layer that a person has deleted is made again with the next slide, tool or view.
+    A layer that a person has deleted comes back as it was, with the tool that was in hand.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ class LayerBinding:
     tool_changed = Signal()
     slide_shown = Signal(str)  # id, once its pixels are on screen
     failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
 
     def __init__(
         self,
@@ -73,6 +75,9 @@ class LayerBinding:
         self._background = background
         self._keys = keys
         self._stack = LayerStack(viewer, self._equip)
+        self._stack.lost.connect(self._ask_back)
+        self._asked_back = False
+        self.others = OtherLayers(viewer, self._stack, background)
         self.looks = Looks(session, self._stack)
         self._drawing = MaskDrawing(session, self._stack, background)
         self.sketch = Sketch(self._stack, self._drawing.draw)
@@ -104,6 +109,12 @@ class LayerBinding:
         return self._stack.get("mask")
 
     @property
+    def at_hand(self) -> bool:
+        """Whether the mask is the layer that tools and keys act on, as far as there is one."""
+        mask = self._stack.get("mask")
+        return mask is None or bool(self._viewer.layers.selection.active == mask)
+
+    @property
     def tool(self) -> str:
         """The tool in hand: one of napari's that the dock has a button for, or ""."""
         mask = self._stack.get("mask")
@@ -127,7 +138,7 @@ class LayerBinding:
 
     def take_tool(self, tool: str) -> None:
         """Put a tool into the person's hand and select the mask, where it works."""
-        self._restore()
+        self._put_back()
         mask = self._stack.get("mask")
         if mask is None:
             return
@@ -146,7 +157,7 @@ class LayerBinding:
 
     def set_view(self, view: str) -> None:
         """Show the mask as "fill" or "outline", or the "probability" above the threshold."""
-        self._restore()
+        self._put_back()
         self.looks.set_view(view)
 
     def visit(self, row: int, column: int) -> None:
@@ -243,10 +254,25 @@ class LayerBinding:
         self._map.draw()
         self.slide_shown.emit(slide.id)
 
-    def _restore(self) -> None:
-        """Make again what a person has deleted."""
-        if self.looks.shown and not self._stack.complete:
-            self._ask_pixels(self._session.current)
+    def _ask_back(self) -> None:
+        """Put a layer back once napari has done with deleting: it may delete all, one by one."""
+        if not self._asked_back:
+            self._asked_back = True
+            self._background.later(self._put_back)
+
+    def _put_back(self) -> None:
+        """Put back what a person has deleted, and say so."""
+        self._asked_back = False
+        back = self._stack.put_back()
+        if not back:
+            return
+        self._stack.select_mask()
+        self._place()
+        which = f"The layer {back[0]} belongs" if len(back) == 1 else "Those layers belong"
+        what = "it is back. Hide it" if len(back) == 1 else "they are back. Hide them"
+        self.told.emit(
+            f"{which} to HubSeg: {what} with the eye in the layer list, or close the dock."
+        )
 
     def _place(self) -> None:
         """Give all layers the slide's pixel size."""
@@ -278,12 +304,17 @@ class LayerBinding:
     def _tell_tool(self) -> None:
         self.tool_changed.emit()
 
-    def close(self) -> None:
-        """Let go of session and viewer; the layers stay where they are."""
+    def close(self, *, leave: bool = False) -> None:
+        """Let go of session and viewer, and take the layers with it.
+
+        Without a dock a stroke in them would reach nobody. `leave` lets them stay: for a window
+        that closes itself.
+        """
         self._asked += 1
         self.looks.shown = False
         for signal, slot in self._connections:
             signal.disconnect(slot)
+        self.others.close()
         self._drawing.close()
         self._map.close()
         mask = self._stack.get("mask")
@@ -293,7 +324,7 @@ class LayerBinding:
             mask.events.brush_size.disconnect(self._tell_tool)
             for key in self._keys:
                 mask.bind_key(key, None)
-        self._stack.clear()
+        self._stack.clear(leave=leave)
 
 
 def _quietly(function: Callable[[], object]) -> None:

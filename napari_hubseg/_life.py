@@ -1,7 +1,8 @@
-"""The end of a window, noticed in time: a closing window must get no new layers.
+"""The life of a dock in napari's window: the window's end, noticed in time, and a dock's return.
 
-Responsible for telling when napari's window begins to close, and whether it did. Does not know what
-is to be shut down.
+Responsible for telling when the window begins to close, and whether it did: a closing window must
+get no new layers. And for keeping, in the window, what a closed dock had open, for the next one.
+Does not know what is to be shut down or opened again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WindowWatch"]
 
+_KEPT = "hubseg_kept"  # property of the window: it goes with it
+
 
 class WindowWatch(QObject):
     """Watches the window that a widget is in.
@@ -30,6 +33,8 @@ class WindowWatch(QObject):
         Signal: it refused.
     closed
         Signal: it closed.
+    closing
+        Whether it was asked to close, and has not refused.
     """
 
     asked = Signal()
@@ -40,10 +45,13 @@ class WindowWatch(QObject):
         super().__init__(parent)
         self._widget = parent
         self._watched: Callable[[], Any] = lambda: None  # weak: a closed window must go
+        self.closing = False
 
     def look(self) -> None:
-        """Watch the window the widget is in now."""
-        window = self._widget.window()
+        """Watch the window that the widget belongs to now, also while its dock floats."""
+        window = self._widget
+        while (parent := window.parentWidget()) is not None:
+            window = parent
         if window is not self._widget and window is not self._watched():
             window.installEventFilter(self)
             self._watched = weakref.ref(window)
@@ -51,6 +59,7 @@ class WindowWatch(QObject):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Notice a close event; it is still to be decided on."""
         if event is not None and event.type() == QEvent.Type.Close and watched is self._watched():
+            self.closing = True
             self.asked.emit()
             QTimer.singleShot(0, self._decided)
         return bool(super().eventFilter(watched, event))
@@ -58,6 +67,21 @@ class WindowWatch(QObject):
     def _decided(self) -> None:
         window = self._watched()
         if window is not None and window.isVisible():
+            self.closing = False
             self.stayed.emit()
         else:
             self.closed.emit()
+
+    def keep(self, what: object) -> None:
+        """Keep something in the window, for the next dock in it."""
+        window = self._watched()
+        if window is not None:
+            window.setProperty(_KEPT, what)
+
+    def take(self) -> Any:
+        """Return what the dock before has kept, once; None where it kept nothing."""
+        window = self._watched()
+        kept = None if window is None else window.property(_KEPT)
+        if kept is not None:
+            window.setProperty(_KEPT, None)
+        return kept

@@ -92,9 +92,10 @@ def style_sheet() -> str:
         QSpinBox, QDoubleSpinBox {{ min-width: 44px; }}
         QFrame[strip="error"] {{ background: #7c2d2a; border-radius: 3px; }}
         QFrame[strip="info"] {{ background: #24505a; border-radius: 3px; }}
-        QFrame#message QLabel, QFrame#message QPushButton {{
+        QFrame[strip="error"] QLabel, QFrame[strip="info"] QLabel {{
             background: transparent; color: white;
         }}
+        QFrame#message QPushButton {{ background: transparent; color: white; }}
         {verdicts}
     """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_hubseg._overlay import STROKE, drawn, edge_width
+from napari_hubseg._overlay import LINE, LINE_RIM, drawn, edge_width
 from napari_hubseg._strokes import grown
 
 if TYPE_CHECKING:
@@ -74,19 +74,29 @@ class Sketch:
             self._shown = made[0]
             _refresh(layer)
 
-    def draw_line(self, path: Sequence[tuple[float, float]]) -> None:
-        """Draw the last piece of a line that a hand draws."""
+    def draw_line(self, path: Sequence[tuple[float, float]], thick: int) -> None:
+        """Draw the last piece of a line that a hand draws, `thick` px wide, and its dark rim.
+
+        It is white between two dark rims: seen over a fill, and on dark and bright tissue.
+        """
         layer = self._stack.get("mask")
         if layer is None:
             return
         points = np.rint(np.asarray(path[-2:], np.float64)).astype(np.int32)
-        thick = edge_width(layer.data.shape)
+        wide = 3 * thick
         top, left = (int(v) for v in points.min(axis=0))
         height, width = (int(v) + 1 for v in np.ptp(points, axis=0))
-        window = grown((top, left, height, width), thick, layer.data.shape)
-        cv2.polylines(
-            layer.data, [np.ascontiguousarray(points[:, ::-1])], False, STROKE, thick, cv2.LINE_8
-        )
+        window = grown((top, left, height, width), wide, layer.data.shape)
+        top, left, height, width = window
+        if height <= 0 or width <= 0:
+            return
+        local = np.ascontiguousarray((points - (top, left))[:, ::-1])
+        part = layer.data[top : top + height, left : left + width]
+        for value, across in ((LINE_RIM, wide), (LINE, thick)):
+            drawn_here = np.zeros(part.shape, np.uint8)
+            cv2.polylines(drawn_here, [local], False, 1, across, cv2.LINE_8)
+            # the rim of a new piece leaves the line of the one before as it is
+            part[(drawn_here > 0) & ((part != LINE) | (value == LINE))] = value
         self._shown = window if self._shown is None else _both(self._shown, window)
         _refresh(layer)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
+from psygnal import Signal
 
 from napari_hubseg._overlay import (
     ABOVE_ALL,
@@ -50,6 +51,9 @@ _EMPTY: dict[str, tuple[tuple[int, ...], Any]] = {
 class LayerStack:
     """Our layers in a viewer.
 
+    Where napari can, they are locked against being deleted. Elsewhere, and where a person unlocks
+    one, a deleted layer is kept as it was until it is put back.
+
     Parameters
     ----------
     viewer
@@ -58,13 +62,17 @@ class LayerStack:
         Called with each new mask layer.
     """
 
+    lost = Signal()  # one of them was deleted
+
     def __init__(self, viewer: ViewerModel, made: Callable[[Any], None]) -> None:
         self._viewer = viewer
         self._made = made
+        self._removing = False  # one of them: it is ours to do
         self._layers: dict[str, Any] = {}
         self._shape = (1, 1)
         self._um_per_px: float | None = None
         self._empty = self._welcomes = False
+        viewer.layers.events.removed.connect(self._notice)
 
     # ---- before the first slide ----------------------------------------------------------------
 
@@ -127,32 +135,77 @@ class LayerStack:
         return layer if layer is not None and layer in self._viewer.layers else None
 
     @property
-    def complete(self) -> bool:
-        """Whether all that are always there stand in the viewer."""
-        return all(self.get(name) is not None for name in _ALWAYS)
+    def all(self) -> list[Any]:
+        """Those of ours that stand in the viewer, bottom to top."""
+        return [layer for layer in map(self.get, NAMES) if layer is not None]
+
+    def owns(self, layer: Any) -> bool:
+        """Whether a layer is one of ours, seen through napari's proxy or not."""
+        return any(layer == own for own in self._layers.values())
+
+    def gather(self) -> None:
+        """Keep ours together: what stands between them goes on top."""
+        layers, ours = self._viewer.layers, self.all
+        if not ours:
+            return
+        lowest, highest = ours[0], max(ours, key=layers.index)
+        between = list(layers)[layers.index(lowest) : layers.index(highest)]
+        for layer in between:
+            if not self.owns(layer):
+                layers.move(layers.index(layer), layers.index(highest) + 1)
 
     def put(self, name: str, data: Any) -> None:
-        """Show `data` in a layer: in the one that is there, or in a new one."""
-        layer = self.get(name)
+        """Show `data` in a layer: in the one that is there or was deleted, or in a new one."""
+        layer = self._layers.get(name)
         pyramid = isinstance(data, list)
         if layer is not None and layer.multiscale != pyramid:
-            self._viewer.layers.remove(layer)
+            self._remove(layer)
             layer = None
         if layer is not None:
+            self._insert(name, layer)
             grown = _size(data) != _size(layer.data)
             layer.data = data
             if grown:  # napari keeps a hidden layer's old extent, until it is laid somewhere
                 layer.scale = layer.scale
             return
         layer = self._layers[name] = self._make(name, data)
-        active = self._viewer.layers.selection.active
-        above = [self.get(other) for other in NAMES[NAMES.index(name) + 1 :]]
-        places = [self._viewer.layers.index(other) for other in above if other is not None]
-        self._viewer.layers.insert(min(places, default=len(self._viewer.layers)), layer)
+        self._insert(name, layer)
         if name == "mask":
             self._made(layer)
-        elif name in _CONTOURS:
-            self._viewer.layers.selection.active = active
+
+    def put_back(self) -> list[str]:
+        """Put back what was deleted, as it was; return the layers' names."""
+        gone = [name for name in NAMES if name in self._layers and self.get(name) is None]
+        for name in gone:
+            self._insert(name, self._layers[name])
+        return [str(self._layers[name].name) for name in gone]
+
+    def _insert(self, name: str, layer: Any) -> None:
+        """Let a layer stand in its place, if it does not."""
+        layers = self._viewer.layers
+        if layer in layers:
+            return
+        active, rank = layers.selection.active, NAMES.index(name)
+        above = [other for other in map(self.get, NAMES[rank + 1 :]) if other is not None]
+        below = [other for other in map(self.get, NAMES[:rank]) if other is not None]
+        place = len(layers)
+        if above:
+            place = layers.index(above[0])
+        elif below:
+            place = layers.index(below[-1]) + 1
+        layers.insert(place, layer)
+        if name in _CONTOURS:
+            layers.selection.active = active
+
+    def _remove(self, layer: Any) -> None:
+        if layer in self._viewer.layers:
+            self._removing = True
+            self._viewer.layers.remove(layer)
+            self._removing = False
+
+    def _notice(self, event: Any) -> None:
+        if not self._removing and self.owns(event.value):
+            self.lost.emit()
 
     def empty_contours(self, shape: tuple[int, int]) -> None:
         """Let go of contours of another size than (height, width): the view is fitted to them."""
@@ -193,14 +246,13 @@ class LayerStack:
         if mask is not None:
             self._viewer.layers.selection.active = mask
 
-    def clear(self) -> None:
-        """Let go of the layers; those with a slide in them stay in the viewer."""
-        if self._empty:
-            self.reveal()
-            for name in NAMES:
-                layer = self.get(name)
-                if layer is not None:
-                    self._viewer.layers.remove(layer)
+    def clear(self, *, leave: bool = False) -> None:
+        """Take the layers out of the viewer; or let go of those with a slide in them."""
+        self._viewer.layers.events.removed.disconnect(self._notice)
+        if self._empty or not leave:
+            self._stop_welcoming()
+            for layer in self.all:
+                self._remove(layer)
         self._layers.clear()
 
     def _place_of(self, data: Any) -> dict[str, Any]:
@@ -221,7 +273,13 @@ class LayerStack:
         }
 
     def _make(self, name: str, data: Any) -> Any:
-        place = {"name": name, **self._place_of(data)}
+        layer = self._make_unlocked(name, data)
+        if hasattr(layer, "locked"):  # from napari 0.7.1 on
+            layer.locked = True
+        return layer
+
+    def _make_unlocked(self, name: str, data: Any) -> Any:
+        place = {"name": name, "axis_labels": ("y", "x"), **self._place_of(data)}
         match name:
             case "slide":
                 return Image(data, rgb=True, multiscale=isinstance(data, list), **place)

@@ -177,7 +177,8 @@ def correct_state(desk: DeskCore, step: str) -> CorrectState:
     """Return what the correction panel shows."""
     session, slide = desk.session, desk.session.current
     return CorrectState(
-        tool=desk.hand.tool,
+        tool=desk.hand.tool if desk.layers.at_hand else "",
+        elsewhere=not desk.layers.at_hand,
         size=desk.brushes.size,
         on_screen=desk.brushes.on_screen,
         view=desk.layers.looks.view,

@@ -30,6 +30,7 @@ from napari_hubseg._panels.export import ExportPanel
 from napari_hubseg._panels.facts import FactsPanel
 from napari_hubseg._panels.files import FilesPanel
 from napari_hubseg._panels.message import MessageStrip
+from napari_hubseg._panels.notice import NoticePanel
 from napari_hubseg._panels.overlay import OverlayPanel
 from napari_hubseg._panels.queue import QueuePanel
 from napari_hubseg._panels.queue_table import QueueTablePanel
@@ -37,6 +38,7 @@ from napari_hubseg._panels.start import StartPanel
 from napari_hubseg._panels.thresholds import ThresholdsPanel
 from napari_hubseg._panels.train import TrainPanel
 from napari_hubseg._states import next_step
+from napari_hubseg._wiring.others import OFFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -128,6 +130,7 @@ class HubSegWidget(QWidget):
 
     def _build(self) -> None:
         self.start, self.message = StartPanel(), MessageStrip()
+        self.others = NoticePanel("others", OFFERS)
         self.queue, self.facts, self.files = QueuePanel(), FactsPanel(), FilesPanel()
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
         self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
@@ -162,7 +165,8 @@ class HubSegWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.message)  # above what scrolls: neither must be missed
+        layout.addWidget(self.message)  # above what scrolls: none must be missed
+        layout.addWidget(self.others)
         layout.addWidget(self.files)
         layout.addWidget(scroll, 1)
         bar = scroll.verticalScrollBar()  # it must not cover what it scrolls
@@ -174,6 +178,7 @@ class HubSegWidget(QWidget):
         desk, do, sections = self.desk, self._doing, self.sections
         return (
             _wiring.StartWiring(self.start, desk, do),
+            _wiring.OthersWiring(self.others, desk),
             _wiring.QueueWiring(self.queue, desk, do),
             _wiring.QueueTableWiring(
                 self.queue_table, sections["queue"], desk, do, self._canvas.focus
@@ -290,9 +295,13 @@ class HubSegWidget(QWidget):
         self._canvas.look()
 
     def showEvent(self, event: Any) -> None:
-        """Watch the window the dock is in."""
+        """Watch the window the dock is in, and go on with what the dock before had open."""
         self._look()
         super().showEvent(event)
+        kept = self._watch.take()
+        if kept is not None and self.session.project is None:
+            project, slide_id = kept
+            self.desk.open_path(Path(project), at=slide_id)
 
     def closeEvent(self, event: Any) -> None:
         """Shut down with the window, where the dock is a window of its own."""
@@ -304,4 +313,7 @@ class HubSegWidget(QWidget):
         self.desk.settling.emit()
         self._due.stop()
         _keys.unbind(self._viewer)
-        self.desk.close()
+        project, slide = self.session.project, self.session.current
+        if project is not None:
+            self._watch.keep((str(project.path), "" if slide is None else slide.id))
+        self.desk.close(leave_layers=self._watch.closing)

@@ -115,6 +115,7 @@ class DeskCore:
             self.queue.changed,
             self.layers.tool_changed,
             self.layers.looks.changed,
+            self.layers.others.changed,
             self.comparison.changed,
             self.hand.changed,
             self.brushes.changed,
@@ -141,6 +142,7 @@ class DeskCore:
         self.queue.changed.connect(self.ahead.look)
         session.told.connect(self.told.emit)
         self.hand.told.connect(self.told.emit)
+        self.layers.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
 
     def _tell(self) -> None:
@@ -164,10 +166,13 @@ class DeskCore:
         """Close, and tell nobody: the dock is gone."""
         self.failed.disconnect()
         self.told.disconnect()
-        self.close()
+        self.close(leave_layers=True)
 
-    def close(self) -> None:
-        """Save what waits and let go of everything; may be called again."""
+    def close(self, *, leave_layers: bool = False) -> None:
+        """Save what waits and let go of everything; may be called again.
+
+        Layers go with the dock, unless the window goes with it.
+        """
         if self._closed:
             return
         self._closed = True
@@ -185,5 +190,5 @@ class DeskCore:
         self.ahead.close()
         self.hand.close()
         self.brushes.close()
-        self.layers.close()
+        self.layers.close(leave=leave_layers)
         self.session.close()

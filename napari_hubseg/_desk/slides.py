@@ -25,8 +25,11 @@ __all__ = ["Slides"]
 class Slides(DeskCore):
     """Open, go to a slide, say what it is."""
 
-    def open_path(self, path: Path, *, project: Path | None = None) -> None:
-        """Open a folder, table, image or project: read in a thread, entered when that is done."""
+    def open_path(self, path: Path, *, project: Path | None = None, at: str = "") -> None:
+        """Open a folder, table, image or project: read in a thread, entered when that is done.
+
+        `at` is the id of the slide to show; "" shows the first that needs a person.
+        """
         if self.opening:
             self.failed.emit(f"{self.opening} is being opened: wait until it is there.")
             return
@@ -36,17 +39,20 @@ class Slides(DeskCore):
         self.changed.emit()
         self.background.submit(
             lambda: self.session.prepare(path, project=project),
-            self._enter,
+            lambda opening: self._enter(opening, at),
             self._stay,
             drop=lambda opening: opening.close(),
         )
 
-    def _enter(self, opening: Opening) -> None:
+    def _enter(self, opening: Opening, at: str) -> None:
         self.opening = ""
         try:
             self.session.enter(opening)
         except (OSError, ValueError) as error:
             self.failed.emit(sentence(error))
+        else:
+            if any(slide.id == at for slide in self.session.slides):
+                self.go_to(at)
         self.changed.emit()
 
     def _stay(self, said: str) -> None:

@@ -29,6 +29,7 @@ __all__ = ["VIEWS", "CorrectPanel", "CorrectState"]
 
 _SIZED = ("brush", "eraser")
 _COLUMNS = 4
+_ELSEWHERE = "Another layer is chosen: take a tool to work on the mask."
 VIEWS = ("fill", "outline", "probability")
 _LARGEST_BRUSH = 200  # px; larger ones are typed into napari's own control
 
@@ -41,6 +42,8 @@ class CorrectState:
     ----------
     tool
         Name of a tool of the toolbox, or "" when another tool of napari's is in hand.
+    elsewhere
+        Whether another layer than the mask is chosen: no tool acts on the mask then.
     size
         Diameter of brush or eraser, whichever is in hand, px.
     on_screen
@@ -62,6 +65,7 @@ class CorrectState:
     """
 
     tool: str = "move"
+    elsewhere: bool = False
     size: int = 20
     on_screen: bool = False
     view: str = "fill"
@@ -251,7 +255,7 @@ class CorrectPanel(QWidget):
             self.size.setValue(min(state.size, _LARGEST_BRUSH))
             self.on_screen.setChecked(state.on_screen)
         tool = tool_named(state.tool)
-        self.hint.setText(tool.hint if tool is not None else "")
+        self.hint.setText(_ELSEWHERE if state.elsewhere else tool.hint if tool else "")
         for name, widgets, there in (
             ("size", (self.size, self.on_screen), state.tool in _SIZED),
             ("split", (self.split_by,), state.tool == "split"),

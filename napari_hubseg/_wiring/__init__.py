@@ -14,6 +14,7 @@ from napari_hubseg._wiring.ensemble import EnsembleWiring
 from napari_hubseg._wiring.export import ExportWiring
 from napari_hubseg._wiring.facts import FactsWiring
 from napari_hubseg._wiring.files import FilesWiring
+from napari_hubseg._wiring.others import OthersWiring
 from napari_hubseg._wiring.overlay import OverlayWiring
 from napari_hubseg._wiring.queue import QueueWiring
 from napari_hubseg._wiring.queue_table import QueueTableWiring
@@ -31,6 +32,7 @@ __all__ = [
     "ExportWiring",
     "FactsWiring",
     "FilesWiring",
+    "OthersWiring",
     "OverlayWiring",
     "QueueTableWiring",
     "QueueWiring",

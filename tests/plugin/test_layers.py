@@ -39,11 +39,13 @@ class Scene:
         self.viewer = ViewerModel()
         self.pressed: list[str] = []
         self.said: list[str] = []
+        self.told: list[str] = []
         self.truth = Truth(session, background)
         self.derivation = Derivation(session, background, self.truth)
         keys = {"F": lambda: self.pressed.append("F"), "Control-Z": session.undo}
         self.layers = LayerBinding(session, self.viewer, background, keys)
         self.layers.failed.connect(self.said.append)
+        self.layers.told.connect(self.told.append)
         session.failed.connect(self.said.append)
 
     def settle(self) -> None:
@@ -179,22 +181,47 @@ def test_a_file_that_has_gone_is_one_sentence(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("name", ["slide", "probability", "disagreement", "mask"])
-def test_a_deleted_layer_comes_back_with_the_next_slide(mapped: Scene, name: str) -> None:
+def test_a_deleted_layer_comes_back_as_it_was_and_that_is_said(mapped: Scene, name: str) -> None:
+    mapped.layers.take_tool("eraser")
+    camera = camera_of(mapped.viewer)
+    camera.zoom, before = 3.0, list(mapped.viewer.layers)
     mapped.viewer.layers.remove(mapped.layer(name))
     mapped.session.set_threshold(10)  # nothing of this fails without the layer
     mapped.settle()
-    mapped.go_to("two")
-    names = [layer.name for layer in mapped.viewer.layers]
-    assert names == ["slide", "probability", "disagreement", "mask"]
+    assert list(mapped.viewer.layers) == before
+    assert mapped.told == [
+        f"The layer {name} belongs to HubSeg: it is back. Hide it with the eye in the layer list, "
+        "or close the dock."
+    ]
+    assert mapped.layers.tool == "eraser", "the tool that was chosen is in hand"
+    assert mapped.viewer.layers.selection.active is mapped.mask
+    assert camera.zoom == 3.0
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+    mapped.stroke("eraser", (50, 100))
+    assert not mapped.session.mask[50, 100]
 
 
-def test_a_deleted_mask_comes_back_with_the_brush(mapped: Scene) -> None:
+def test_who_deletes_all_layers_gets_ours_back_and_hears_one_sentence(mapped: Scene) -> None:
+    mapped.viewer.add_points([(1, 1)])
+    ours = [layer for layer in mapped.viewer.layers if layer.name != "Points"]
+    mapped.viewer.layers.clear()
+    mapped.settle()
+    assert list(mapped.viewer.layers) == ours
+    assert len(mapped.told) == 1
+
+
+def test_a_deleted_mask_comes_back_at_once_with_the_brush(mapped: Scene) -> None:
     mapped.viewer.layers.remove(mapped.mask)
     mapped.layers.take_tool("brush")
-    mapped.settle()
     assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
     mapped.stroke("brush", (50, 3))
     assert not mapped.session.edits.is_empty
+
+
+def test_our_layers_are_locked_against_deletion_and_name_their_axes(mapped: Scene) -> None:
+    for layer in mapped.viewer.layers:
+        assert layer.axis_labels == ("y", "x")
+        assert getattr(layer, "locked", True)
 
 
 def test_other_peoples_layers_are_left_alone(scene: Scene) -> None:
@@ -255,7 +282,19 @@ def test_the_first_slide_is_shown_in_the_layers_that_waited(
     assert [layer.opacity for layer in waited] == [1.0, 1.0, 0.6, 1.0]
     background.close()
     layers.close()
-    assert list(viewer.layers) == waited  # there is a slide in them: they stay
+    assert not viewer.layers, "without a dock a stroke in them would reach nobody"
+
+
+def test_layers_in_a_window_that_closes_itself_are_left_to_it(
+    session: ReviewSession, background: Background, wait: Wait
+) -> None:
+    viewer = ViewerModel()
+    layers = LayerBinding(session, viewer, background, {})
+    session.go_to("two")
+    wait(lambda: not background.waiting)
+    background.close()
+    layers.close(leave=True)
+    assert len(viewer.layers) == 4
 
 
 def test_a_smaller_slide_fills_the_view_like_the_one_before() -> None:
@@ -754,12 +793,18 @@ def test_the_figures_follow_a_stroke(mapped: Scene) -> None:
     assert mapped.derivation.figures.objects == 2
 
 
-def test_nothing_is_touched_after_the_close(mapped: Scene) -> None:
-    mapped.layers.close()
-    before = mapped.mask.data.copy()
+@pytest.mark.parametrize("leave", [False, True])
+def test_nothing_is_touched_after_the_close(mapped: Scene, leave: bool) -> None:
+    mask = mapped.mask
+    mapped.layers.close(leave=leave)
+    before, rows = mask.data.copy(), len(mapped.session.project.entries())
+    assert (mask in mapped.viewer.layers) is leave
     mapped.session.set_threshold(255)
     mapped.settle()
-    assert np.array_equal(mapped.mask.data, before)
-    assert mapped.mask.keymap == {}
+    assert np.array_equal(mask.data, before)
+    assert mask.keymap == {}
+    mask.paint((50, 3), 1)
+    assert len(mapped.session.project.entries()) == rows + 1, "the threshold alone"
+    mapped.viewer.layers.clear()
     session = mapped.session
     mapped.layers = LayerBinding(session, mapped.viewer, mapped.background, {})

@@ -251,6 +251,33 @@ def test_taking_the_dock_out_saves_and_lets_go(
     drained()
 
 
+def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
+    opened: HubSegWidget, wait: Wait, new_engine: Any, drained: Callable[[], None]
+) -> None:
+    viewer, project = opened._viewer, opened.session.project.path
+    opened.session.go_to("three")
+    settle(opened, wait)
+    opened.do("take_brush")
+    layer = opened.desk.layers.mask_layer
+    layer.paint((20, 20), 3)
+    opened.parent().destroyOnClose()  # the x of its title
+    assert not viewer.layers, "no layer that looks like ours and takes strokes"
+    opened.deleteLater()
+    drained()
+    again = HubSegWidget(viewer, parts={"new_engine": new_engine})
+    viewer.window.add_dock_widget(again, name="HubSeg", area="right")
+    wait(lambda: again.session.current is not None)
+    settle(again, wait)
+    assert again.session.project.path == project
+    assert again.session.current.id == "three"
+    assert again.session.mask[20, 20]
+    assert [each.name for each in viewer.layers] == ["slide", "probability", "disagreement", "mask"]
+    viewer.window.remove_dock_widget(again)
+    again.session.close()
+    again.deleteLater()
+    drained()
+
+
 def test_closing_the_window_while_everything_runs_leaves_nothing(
     dock: HubSegWidget, table: Path, wait: Wait, engines: list[Any]
 ) -> None:
