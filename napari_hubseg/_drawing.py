@@ -1,8 +1,8 @@
 """The mask on screen: drawn in place whenever the session's changes, and drawn into by a hand.
 
-Responsible for the data of the layer `mask`: full-size drawing in a thread, windows at once, and
-for taking strokes to the session. Nothing is drawn anew under a hand that is drawing. Does not know
-the map, colours or when a layer is visible.
+Responsible for the data of the layer `mask`: what differs from the newest mask is drawn in a
+thread, windows at once, and for taking strokes to the session. Nothing is drawn anew under a hand
+that is drawing. Does not know the map, colours or when a layer is visible.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_hubseg._overlay import drawn, edge_width
+from napari_hubseg._overlay import drawn, edge_width, redrawn
 from napari_hubseg._stack import redraw
 from napari_hubseg._strokes import grown, take_stroke
 
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from hubseg.edits import Window
     from hubseg.session import ReviewSession
     from napari_hubseg._background import Background
+    from napari_hubseg._overlay import Piece
     from napari_hubseg._stack import LayerStack
 
 __all__ = ["MaskDrawing"]
+
+_EVERYWHERE = slice(None), slice(None)
 
 
 class MaskDrawing:
@@ -74,37 +77,52 @@ class MaskDrawing:
             self.draw(window)
 
     def draw_all(self) -> None:
-        """Draw the whole mask: computed in a thread, again if it changed meanwhile."""
+        """Draw what the layer does not show yet: in a thread, again if the mask changed meanwhile.
+
+        The thread reads the layer while nobody writes it, or what it found is not used.
+        """
         mask, now = self._session.mask, (self.changes, self.slide)
         if mask is None or self._drawing or self._stroking or not self.slide:
             return
         foreseen, self._foreseen = self._foreseen, None
         if foreseen is not None and mask.base is foreseen[0]:
-            self._put(foreseen[1])
+            self._put([(_EVERYWHERE, foreseen[1])])
+            return
+        shown = self._pixels(mask)
+        if shown is None:
+            self.finished.emit()
             return
         self._drawing = True
 
-        def show(values: NDArray[Any]) -> None:
+        def show(pieces: list[Piece]) -> None:
             self._drawing = False
-            if now != (self.changes, self.slide) or self._stroking:
+            as_then = now == (self.changes, self.slide) and self._pixels(mask) is shown
+            if as_then and not self._stroking:
+                self._put(pieces)
+            else:
                 self.draw_all()
-                return
-            self._put(values)
 
         def failed(said: str) -> None:
             self._drawing = False
             self.failed.emit(said)
 
-        self._background.submit(lambda: drawn(mask, edge_width(mask.shape)), show, failed)
+        self._background.submit(lambda: redrawn(mask, shown, edge_width(mask.shape)), show, failed)
 
     def foresee(self, mask: NDArray[np.bool_], values: NDArray[np.uint8]) -> None:
         """Have what is drawn of a mask ready, for when it has become the session's."""
         self._foreseen = (mask, values)
 
-    def _put(self, values: NDArray[np.uint8]) -> None:
+    def _pixels(self, mask: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+        """Return the layer's own array, if there is a layer that fits the mask."""
         layer = self._stack.get("mask")
-        if layer is not None and layer.data.shape == values.shape:
-            layer.data[...] = values
+        return layer.data if layer is not None and layer.data.shape == mask.shape else None
+
+    def _put(self, pieces: list[Piece]) -> None:
+        layer, mask = self._stack.get("mask"), self._session.mask
+        shown = None if mask is None else self._pixels(mask)
+        if shown is not None and pieces:
+            for cut, values in pieces:
+                shown[cut] = values
             redraw(layer)
         self.finished.emit()
 

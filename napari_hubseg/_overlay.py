@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
+from hubseg.cleanup.tiles import Cut, differing, windows_of
 from hubseg.edits import ADD, ERASE
 from hubseg.pictures import TRUTH
 
@@ -31,6 +32,7 @@ __all__ = [
     "REFERENCE",
     "STROKE",
     "TRUTH_RGB",
+    "Piece",
     "burn",
     "compare_colours",
     "compare_limits",
@@ -42,7 +44,11 @@ __all__ = [
     "limits",
     "mask_colours",
     "preview",
+    "redrawn",
 ]
+
+Piece = tuple[Cut, "NDArray[np.uint8]"]
+"""Where something is written, and what."""
 
 INSIDE, EDGE = 1, 2
 STROKE = 3  # what a brush paints with, until the stroke has become part of the mask
@@ -79,6 +85,52 @@ def drawn(mask: NDArray[np.bool_], width: int) -> NDArray[np.uint8]:
     inner = cv2.erode(values, np.ones((side, side), np.uint8))
     edged: NDArray[np.uint8] = (values << 1) - inner  # 2 - 0 along the edge, 2 - 1 inside
     return edged
+
+
+def redrawn(mask: NDArray[np.bool_], shown: NDArray[np.uint8], width: int) -> list[Piece]:
+    """Return what must be written into a drawn mask so that it shows another one.
+
+    Parameters
+    ----------
+    mask
+        Bool (h, w).
+    shown
+        What :func:`drawn` made of an earlier mask, uint8 (h, w), perhaps with strokes over it.
+    width
+        Width of the edge, px, the same in both.
+
+    Returns
+    -------
+    list
+        Windows, and the values that belong there: only where something differs, and as far around
+        it as an edge reaches.
+    """
+    stale = differing(mask, shown != 0)
+    if shown.size and shown.max() > EDGE:
+        stale |= differing(shown > EDGE, np.zeros(shown.shape, np.bool_))
+    pieces = []
+    for cut in windows_of(stale):
+        written, seen = (_grown(cut, by * width, mask.shape) for by in (1, 2))
+        values = drawn(mask[seen], width)
+        pieces.append((written, values[_within(written, seen)]))
+    return pieces
+
+
+def _grown(cut: Cut, by: int, shape: tuple[int, ...]) -> Cut:
+    rows, columns = (
+        slice(max(0, one.start - by), min(one.stop + by, size))
+        for one, size in zip(cut, shape, strict=True)
+    )
+    return rows, columns
+
+
+def _within(inner: Cut, outer: Cut) -> Cut:
+    """Return a cut in px of another one that holds it."""
+    rows, columns = (
+        slice(one.start - other.start, one.stop - other.start)
+        for one, other in zip(inner, outer, strict=True)
+    )
+    return rows, columns
 
 
 def contour(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hubseg.cleanup import tiles
 from hubseg.edits import ADD, ERASE, KEEP
 from napari_hubseg._overlay import (
     ABOVE_ALL,
@@ -26,6 +27,7 @@ from napari_hubseg._overlay import (
     limits,
     mask_colours,
     preview,
+    redrawn,
 )
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 24), st.integers(1, 24)))
@@ -61,6 +63,24 @@ def test_a_window_drawn_alone_is_what_the_whole_shows_there(
     y, x = max(top - width, 0), max(left - width, 0)
     whole, part = drawn(mask, width), drawn(mask[y:, x:], width)
     assert np.array_equal(whole[top:, left:], part[top - y :, left - x :])
+
+
+@given(data=st.data(), width=st.integers(1, 3), side=st.sampled_from([2, 5, 256]))
+def test_what_is_drawn_over_an_older_mask_is_the_newer_one(
+    data: st.DataObject, width: int, side: int
+) -> None:
+    """Strokes that were painted over the old one included: only what is stale is written."""
+    mask = data.draw(MASKS)
+    older = data.draw(arrays(np.bool_, mask.shape))
+    painted = data.draw(arrays(np.bool_, mask.shape, fill=st.just(False)))
+    shown = drawn(older, width)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "SIDE", side)
+        shown[painted] = STROKE
+        for cut, values in redrawn(mask, shown, width):
+            shown[cut] = values
+        assert np.array_equal(shown, drawn(mask, width))
+        assert not redrawn(mask, shown, width)
 
 
 def test_strokes_are_above_or_below_every_threshold() -> None:

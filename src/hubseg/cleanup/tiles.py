@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SIDE", "Before", "differing", "tile_by_tile", "windows_of"]
+__all__ = ["SIDE", "Before", "Cut", "differing", "tile_by_tile", "windows_of"]
 
 SIDE = 256  # px of a square
 _MOST = 4096  # px: a step that looks far has larger squares, up to this
