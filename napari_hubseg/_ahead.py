@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hubseg._background import Background
-from napari_hubseg._overlay import drawn, edge_width
+from napari_hubseg._overlay import drawn, edge_width, hand_of
 from napari_hubseg._pixels import pixels
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Ahead:
 
         def work() -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
             mask = request.compute()
-            return mask, drawn(mask, edge_width(mask.shape))
+            return mask, drawn(mask, edge_width(mask.shape), hand_of(request.edits))
 
         def take(answer: tuple[NDArray[np.bool_], NDArray[np.uint8]]) -> None:
             one.request, (one.mask, one.values) = request, answer

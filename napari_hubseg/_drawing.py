@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_hubseg._overlay import drawn, edge_width, redrawn
+from napari_hubseg._overlay import REACH, drawn, edge_width, hand_of, redrawn
 from napari_hubseg._stack import redraw
 from napari_hubseg._strokes import grown, take_stroke
 
@@ -106,7 +106,12 @@ class MaskDrawing:
             self._drawing = False
             self.failed.emit(said)
 
-        self._background.submit(lambda: redrawn(mask, shown, edge_width(mask.shape)), show, failed)
+        edits = None if self._session.edits is None else self._session.edits.copy()
+
+        def compare() -> list[Piece]:
+            return redrawn(mask, shown, edge_width(mask.shape), hand_of(edits))
+
+        self._background.submit(compare, show, failed)
 
     def foresee(self, mask: NDArray[np.bool_], values: NDArray[np.uint8]) -> None:
         """Have what is drawn of a mask ready, for when it has become the session's."""
@@ -132,9 +137,10 @@ class MaskDrawing:
         if layer is None or mask is None or layer.data.shape != mask.shape:
             return
         width = edge_width(mask.shape)
-        top, left, height, across = grown(window, 2 * width, mask.shape)
-        values = drawn(mask[top : top + height, left : left + across], width)
-        y, x, h, w = grown(window, width, mask.shape)
+        seen = top, left, height, across = grown(window, 2 * REACH * width, mask.shape)
+        by_hand = hand_of(self._session.edits, seen)
+        values = drawn(mask[top : top + height, left : left + across], width, by_hand)
+        y, x, h, w = grown(window, REACH * width, mask.shape)
         layer.data[y : y + h, x : x + w] = values[y - top : y - top + h, x - left : x - left + w]
         redraw(layer)
 

@@ -202,10 +202,11 @@ class ToolHand:
         values = None if found is None else found.values
         work = _work(press, mask, values, self._session.threshold, self.split_by)
         sketch = self._layers.sketch
+        edits = None if self._session.edits is None else self._session.edits.copy()
 
         def compute() -> tuple[Change | None, Any]:
             change = work()
-            return change, None if change is None else sketch.made(change, mask)
+            return change, None if change is None else sketch.made(change, mask, edits)
 
         def show(answer: tuple[Change | None, Any]) -> None:
             if press is not self._press:

@@ -324,6 +324,7 @@ class LayerBinding:
             mask.events.brush_size.disconnect(self._tell_tool)
             for key in self._keys:
                 mask.bind_key(key, None)
+            mask.mode = "pan_zoom"  # napari's circle for a brush outlives the layer
         self._stack.clear(leave=leave)
 
 

@@ -4,9 +4,13 @@ Responsible for colours, for the edge that makes a mask's outline, and for strok
 probability map. Pure: arrays and layer settings in, arrays and layer settings out. Knows no layer,
 no viewer and no session.
 
-The mask is drawn as three values, 0 outside, 1 inside and 2 along the edge, so that changing from
-tint to outline is a change of colours: napari's own contour would take 150 ms of the GUI thread
-at 9 megapixels, again for every change.
+The mask is drawn as a few values: 0 outside, and inside, along the edge, each for what the model
+found and for what a person drew or kept. Changing from tint to outline is then a change of colours:
+napari's own contour would take 150 ms of the GUI thread at 9 megapixels, again for every change.
+
+What a person drew or kept is amber within a white line and a dark one, what the model found is cyan
+within a cyan line. The tints differ along yellow and blue, the lines by the second one, which those
+see too who see no red or no green.
 """
 
 from __future__ import annotations
@@ -24,11 +28,19 @@ from hubseg.pictures import TRUTH
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hubseg.edits import Edits, Window
+
 __all__ = [
     "ABOVE_ALL",
     "BELOW_ALL",
+    "BY_HAND",
     "EDGE",
+    "HAND_EDGE",
+    "HAND_RIM",
     "INSIDE",
+    "LINE",
+    "LINE_RIM",
+    "REACH",
     "REFERENCE",
     "STROKE",
     "TRUTH_RGB",
@@ -40,6 +52,7 @@ __all__ = [
     "contour_colours",
     "drawn",
     "edge_width",
+    "hand_of",
     "heat",
     "limits",
     "mask_colours",
@@ -51,9 +64,15 @@ Piece = tuple[Cut, "NDArray[np.uint8]"]
 """Where something is written, and what."""
 
 INSIDE, EDGE = 1, 2
-STROKE = 3  # what a brush paints with, until the stroke has become part of the mask
+BY_HAND, HAND_EDGE, HAND_RIM = 3, 4, 5  # inside, along the edge, and along that edge's inner side
+STROKE = 6  # what a brush paints with, until the stroke has become part of the mask
+LINE, LINE_RIM = 7, 8  # a line in the making, between two dark ones
+_LAST = HAND_RIM  # of the values that a mask is drawn with; more are a hand's, for the moment
+REACH = 2  # edges' widths: as far as what is drawn of a px depends on the px around it
 BELOW_ALL, ABOVE_ALL = -1.0, 256.0  # what no threshold on 0-255 leaves inside, or outside
 _RGB = (0.0, 0.835, 0.796)  # cyan: neither PAS, H&E nor DAB paints tissue with it
+_HAND_RGB, _LINE_RGB = (1.0, 0.66, 0.0), (1.0, 1.0, 1.0)  # amber, and white beside a dark rim
+_RIM_RGB, _RIM = (0.05, 0.07, 0.1), 0.8
 TRUTH_RGB = (TRUTH[0] / 255, TRUTH[1] / 255, TRUTH[2] / 255)
 REFERENCE = (1.0, 0.58, 0.0)  # orange: the mask that is compared with
 _MORE = (0.45, 1.0, 0.15)
@@ -70,8 +89,10 @@ def edge_width(shape: tuple[int, ...]) -> int:
     return max(2, round(max(shape) / 900))
 
 
-def drawn(mask: NDArray[np.bool_], width: int) -> NDArray[np.uint8]:
-    """Return the mask as 0, :data:`INSIDE` and :data:`EDGE`.
+def drawn(
+    mask: NDArray[np.bool_], width: int, by_hand: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint8]:
+    """Return the mask as 0, :data:`INSIDE` and :data:`EDGE`, and the same for what a hand did.
 
     Parameters
     ----------
@@ -79,15 +100,40 @@ def drawn(mask: NDArray[np.bool_], width: int) -> NDArray[np.uint8]:
         Bool (h, w).
     width
         Width of the edge, px; it lies inside the mask.
+    by_hand
+        What a person drew or kept, bool (h, w); None where that is nothing. It becomes
+        :data:`BY_HAND` and :data:`HAND_EDGE`, and :data:`HAND_RIM` as wide again within that edge.
     """
     values = np.ascontiguousarray(mask).view(np.uint8)
-    side = 2 * width + 1
-    inner = cv2.erode(values, np.ones((side, side), np.uint8))
+    square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    inner = cv2.erode(values, square)
     edged: NDArray[np.uint8] = (values << 1) - inner  # 2 - 0 along the edge, 2 - 1 inside
+    if by_hand is None or not by_hand.any():
+        return edged
+    ours = (by_hand & mask).view(np.uint8)
+    edged += ours << 1
+    rim = (inner - cv2.erode(inner, square)) & ours
+    edged += rim << 1
     return edged
 
 
-def redrawn(mask: NDArray[np.bool_], shown: NDArray[np.uint8], width: int) -> list[Piece]:
+def hand_of(edits: Edits | None, window: Window | None = None) -> NDArray[np.bool_] | None:
+    """Return what a person drew or kept, bool (h, w), in a window or everywhere.
+
+    None is nothing at all.
+    """
+    if edits is None or edits.is_empty:
+        return None
+    by_hand: NDArray[np.bool_] = edits.override(window) == ADD
+    return by_hand
+
+
+def redrawn(
+    mask: NDArray[np.bool_],
+    shown: NDArray[np.uint8],
+    width: int,
+    by_hand: NDArray[np.bool_] | None = None,
+) -> list[Piece]:
     """Return what must be written into a drawn mask so that it shows another one.
 
     Parameters
@@ -98,6 +144,8 @@ def redrawn(mask: NDArray[np.bool_], shown: NDArray[np.uint8], width: int) -> li
         What :func:`drawn` made of an earlier mask, uint8 (h, w), perhaps with strokes over it.
     width
         Width of the edge, px, the same in both.
+    by_hand
+        As :func:`drawn` has it.
 
     Returns
     -------
@@ -106,12 +154,17 @@ def redrawn(mask: NDArray[np.bool_], shown: NDArray[np.uint8], width: int) -> li
         it as an edge reaches.
     """
     stale = differing(mask, shown != 0)
-    if shown.size and shown.max() > EDGE:
-        stale |= differing(shown > EDGE, np.zeros(shown.shape, np.bool_))
+    top = int(shown.max()) if shown.size else 0
+    if top > EDGE or by_hand is not None:
+        nothing = np.zeros(shown.shape, np.bool_)
+        ours = nothing if by_hand is None else by_hand & mask
+        stale |= differing(ours, (shown > EDGE) & (shown <= _LAST))
+    if top > _LAST:
+        stale |= differing(shown > _LAST, nothing)
     pieces = []
     for cut in windows_of(stale):
-        written, seen = (_grown(cut, by * width, mask.shape) for by in (1, 2))
-        values = drawn(mask[seen], width)
+        written, seen = (_grown(cut, by * REACH * width, mask.shape) for by in (1, 2))
+        values = drawn(mask[seen], width, None if by_hand is None else by_hand[seen])
         pieces.append((written, values[_within(written, seen)]))
     return pieces
 
@@ -222,7 +275,10 @@ def heat() -> Colormap:
 
 
 def mask_colours(view: str) -> Any:
-    """Return the colours of the mask: tint and edge, edge alone, or nothing."""
+    """Return the colours of the mask: tint and edge, edge alone, or nothing.
+
+    A line in the making is seen in each of them.
+    """
     tint = _TINT if view == "fill" else 0.0
     edge = 0.0 if view == "probability" else 1.0
     return DirectLabelColormap(
@@ -232,6 +288,11 @@ def mask_colours(view: str) -> Any:
             0: (0.0, 0.0, 0.0, 0.0),
             INSIDE: (*_RGB, tint),
             EDGE: (*_RGB, edge),
+            BY_HAND: (*_HAND_RGB, tint),
+            HAND_EDGE: (*_LINE_RGB, edge),
+            HAND_RIM: (*_RIM_RGB, edge * _RIM),
+            LINE: (*_LINE_RGB, 1.0),
+            LINE_RIM: (*_RIM_RGB, _RIM),
         },
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_hubseg._overlay import LINE, LINE_RIM, drawn, edge_width
+from napari_hubseg._overlay import LINE, LINE_RIM, REACH, drawn, edge_width, hand_of
 from napari_hubseg._strokes import grown
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hubseg.edits import Window
+    from hubseg.edits import Edits, Window
     from hubseg.tools import Change
     from napari_hubseg._stack import LayerStack
 
@@ -43,9 +43,12 @@ class Sketch:
         self._shown: Window | None = None
 
     def made(
-        self, change: Change, mask: NDArray[np.bool_]
+        self, change: Change, mask: NDArray[np.bool_], edits: Edits | None = None
     ) -> tuple[Window, NDArray[np.uint8]] | None:
-        """Return what to draw for a change of a mask, and where; may run in any thread."""
+        """Return what to draw for a change of a mask, and where; may run in any thread.
+
+        `edits` says what of the mask is a person's already; it is not changed.
+        """
         width = edge_width(mask.shape)
         top, left, height, across = change.window
         top, left = max(top, 0), max(left, 0)
@@ -53,10 +56,13 @@ class Sketch:
         across = min(change.window[1] + across, mask.shape[1]) - left
         if height <= 0 or across <= 0:
             return None
-        y, x, h, w = grown((top, left, height, across), 2 * width, mask.shape)
+        seen = y, x, h, w = grown((top, left, height, across), 2 * REACH * width, mask.shape)
         after = change.over(mask[y : y + h, x : x + w], top=y, left=x)
-        window = grown((top, left, height, across), width, mask.shape)
-        values = drawn(after, width)
+        before = hand_of(edits, seen)
+        nothing = np.zeros(after.shape, np.bool_)
+        by_hand = change.over(nothing if before is None else before, top=y, left=x)
+        window = grown((top, left, height, across), REACH * width, mask.shape)
+        values = drawn(after, width, by_hand)
         cut = slice(window[0] - y, window[0] - y + window[2])
         return window, values[cut, window[1] - x : window[1] - x + window[3]]
 

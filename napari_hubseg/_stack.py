@@ -37,6 +37,7 @@ _CONTOURS = {"reference": REFERENCE, "truth": TRUTH_RGB}  # looked at, never wor
 NAMES = ("slide", "probability", "disagreement", *_CONTOURS, "mask")
 _ALWAYS = tuple(name for name in NAMES if name not in _CONTOURS)
 _BRUSH = 20  # px
+_POLYGON = 0.5  # opacity of one in the making: the tissue is seen through it
 _OPACITY = {"slide": 1.0, "probability": 1.0, "disagreement": 0.6, "mask": 1.0}
 # Shape and kind of values as slides have them: 3 px, because Mesa's software renderer compiles
 # another shader for textures whose sides are powers of two.
@@ -305,6 +306,9 @@ class LayerStack:
         layer = Labels(data, colormap=mask_colours("fill"), opacity=1.0, **place)
         layer.brush_size = _BRUSH
         layer.selected_label = STROKE
+        making = layer._overlays.get("polygon")  # napari fills a polygon in the making opaquely
+        if making is not None:
+            making.opacity = _POLYGON
         return layer
 
 

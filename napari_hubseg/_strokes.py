@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from hubseg.edits import ADD, ERASE, KEEP
-from napari_hubseg._overlay import edge_width
+from hubseg.tools import Change, object_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,7 @@ def take_stroke(session: ReviewSession, pieces: Sequence[Any], mode: str) -> Win
     if slide is None:
         return None
     shape = (slide.height, slide.width)
-    margin = edge_width(shape) if mode == "fill" else 0
-    window, done = stroke(pieces, shape, margin)
+    window, done = stroke(pieces, shape)
     if window is None:
         return None
     top, left, height, width = window
@@ -56,9 +55,9 @@ def take_stroke(session: ReviewSession, pieces: Sequence[Any], mode: str) -> Win
     if session.mask is not None:
         inside = session.mask[top : top + height, left : left + width]
     erased = (done == ERASE) & inside
-    if mode == "fill" and erased.any():
-        # the tool stops at the drawn edge, a label of its own, which belongs to the object
-        erased = _whole_objects(inside, erased)
+    if mode == "fill" and session.mask is not None and erased.any():
+        session.put(_whole_objects(session.mask, erased, top, left))
+        erased[...] = False
     kind = _KINDS.get(mode, "brush")
     for region, add in ((done == ADD, True), (erased, False)):
         if region.any():
@@ -68,7 +67,7 @@ def take_stroke(session: ReviewSession, pieces: Sequence[Any], mode: str) -> Win
 
 
 def stroke(
-    pieces: Sequence[Any], shape: tuple[int, int], margin: int = 0
+    pieces: Sequence[Any], shape: tuple[int, int]
 ) -> tuple[Window | None, NDArray[np.uint8]]:
     """Return the window around the pieces of a stroke, and what they did in it.
 
@@ -79,8 +78,6 @@ def stroke(
         tuples of index arrays, values before and values after (napari before that).
     shape
         (height, width) of the slide, px.
-    margin
-        Pixels more on every side of the window.
 
     Returns
     -------
@@ -94,7 +91,7 @@ def stroke(
         return None, np.zeros((0, 0), np.uint8)
     top, left = min(box[0] for box in boxes), min(box[1] for box in boxes)
     bottom, right = max(box[2] for box in boxes), max(box[3] for box in boxes)
-    window = grown((top, left, bottom - top, right - left), margin, shape)
+    window = grown((top, left, bottom - top, right - left), 0, shape)
     done = np.full(window[2:], KEEP, np.uint8)
     for piece in pieces:
         if hasattr(piece, "slice_key"):
@@ -133,8 +130,20 @@ def _shifted(part: slice, by: int) -> slice:
     return slice(part.start - by, part.stop - by)
 
 
-def _whole_objects(mask: NDArray[np.bool_], touched: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the objects of `mask` that `touched` lies in."""
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    hit = np.unique(labels[touched])
-    return np.isin(labels, hit[hit > 0])
+def _whole_objects(
+    mask: NDArray[np.bool_], touched: NDArray[np.bool_], top: int, left: int
+) -> Change:
+    """Return the change that erases every object of a mask that `touched` lies in.
+
+    The fill tool stops where another label begins: at an object's drawn edge, and at what in it
+    was drawn by hand. All of that belongs to the object.
+    """
+    _, labels = cv2.connectedComponents(touched.astype(np.uint8), connectivity=8)
+    _, firsts = np.unique(labels, return_index=True)
+    changes = []
+    for first in firsts:
+        y, x = np.unravel_index(int(first), labels.shape)
+        piece = object_at(mask, int(y) + top, int(x) + left) if touched[y, x] else None
+        if piece is not None:
+            changes.append(Change.of("fill", piece.window[:2], erase=piece.inside))
+    return Change.together(changes)

@@ -29,6 +29,7 @@ __all__ = ["VIEWS", "CorrectPanel", "CorrectState"]
 
 _SIZED = ("brush", "eraser")
 _COLUMNS = 4
+_LEGEND = "Cyan: found by the model. Amber, with a white and a dark line: drawn or kept by a person"
 _ELSEWHERE = "Another layer is chosen: take a tool to work on the mask."
 VIEWS = ("fill", "outline", "probability")
 _LARGEST_BRUSH = 200  # px; larger ones are typed into napari's own control
@@ -100,8 +101,12 @@ class CorrectPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.views = {
-            "fill": button("fill", "Show the mask as a tint (H: next view)", name="view_fill"),
-            "outline": button("outline", "Show the mask's outline (H)", name="view_outline"),
+            "fill": button(
+                "fill", f"Show the mask as a tint (H: next view). {_LEGEND}", name="view_fill"
+            ),
+            "outline": button(
+                "outline", f"Show the mask's outline (H). {_LEGEND}", name="view_outline"
+            ),
             "probability": button(
                 "probability", "Show the probability above the threshold (H)", name="view_map"
             ),

@@ -17,12 +17,25 @@ from hubseg.cleanup import Cleanup
 from hubseg.edits import ADD, ERASE
 from hubseg.mask import Difference
 from hubseg.session import ReviewSession
+from hubseg.tools import Change
 from napari_hubseg._background import Background
 from napari_hubseg._brush import camera as camera_of
 from napari_hubseg._comparison import Comparison
 from napari_hubseg._derivation import Derivation
 from napari_hubseg._layers import LayerBinding
-from napari_hubseg._overlay import ABOVE_ALL, BELOW_ALL, EDGE, STROKE, drawn, edge_width
+from napari_hubseg._overlay import (
+    ABOVE_ALL,
+    BELOW_ALL,
+    BY_HAND,
+    EDGE,
+    HAND_EDGE,
+    HAND_RIM,
+    LINE,
+    LINE_RIM,
+    STROKE,
+    drawn,
+    edge_width,
+)
 from napari_hubseg._stack import LayerStack
 from napari_hubseg._strokes import stroke
 from napari_hubseg._truth import Truth
@@ -670,6 +683,81 @@ def test_a_stroke_the_session_refuses_goes_away_again(
     monkeypatch.setattr(mapped.session, "paint", lambda *_, **__: None)
     mapped.stroke("brush", (50, 3))
     assert np.array_equal(mapped.mask.data, before)
+
+
+def hand(scene: Scene) -> Any:
+    """What is drawn as a person's."""
+    return np.isin(scene.mask.data, (BY_HAND, HAND_EDGE, HAND_RIM))
+
+
+@pytest.mark.parametrize("after", ["gesture", "whole", "undo", "other slide and back"])
+def test_what_a_person_drew_or_kept_is_told_from_what_the_model_found(
+    mapped: Scene, make_map: Callable[..., Any], after: str
+) -> None:
+    mapped.stroke("brush", (50, 6), size=15)
+    assert mapped.session.mask[50, 100]
+    if after == "whole":
+        mapped.session.show(make_map(mapped.session))
+    elif after == "undo":
+        mapped.session.undo()
+    elif after == "other slide and back":
+        mapped.go_to("two")
+        assert not hand(mapped).any()
+        mapped.go_to("one")
+    mapped.settle()
+    drew = mapped.session.edits.override() == ADD
+    assert np.array_equal(hand(mapped), drew & mapped.session.mask)
+    assert hand(mapped).any() is np.bool_(after != "undo")
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+
+
+def test_a_proposal_is_drawn_as_a_persons_before_it_is_done(mapped: Scene) -> None:
+    change = Change.of("keep", (40, 100), add=np.ones((12, 16), np.bool_))
+    made = mapped.layers.sketch.made(change, mapped.session.mask, mapped.session.edits)
+    mapped.layers.sketch.show(made)
+    assert hand(mapped)[40:52, 100:116].all()
+    assert np.count_nonzero(hand(mapped)) == 12 * 16
+    mapped.layers.sketch.show(None)
+    assert not hand(mapped).any()
+
+
+def test_a_line_in_the_making_lies_between_two_dark_ones_and_leaves_nothing(mapped: Scene) -> None:
+    before = mapped.mask.data.copy()
+    path = [(30.0, 90.0), (30.0, 100.0), (38.0, 110.0)]
+    for i in range(1, len(path)):
+        mapped.layers.sketch.draw_line(path[: i + 1], 2)
+    shown = mapped.mask.data
+    assert (shown[29:31, 92:98] == LINE).any(axis=0).all()
+    assert (shown[26:29, 92:98] == LINE_RIM).any(axis=0).all()
+    assert (shown[32:35, 92:98] == LINE_RIM).any(axis=0).all()
+    assert shown[30, 100] == LINE, "a joint has no rim across it"
+    mapped.layers.sketch.show(None)
+    assert np.array_equal(mapped.mask.data, before)
+
+
+def test_a_line_that_leaves_the_slide_draws_nothing_there(mapped: Scene) -> None:
+    mapped.layers.sketch.draw_line([(-40.0, -50.0), (-20.0, -60.0)], 2)
+    mapped.layers.sketch.draw_line([(-20.0, -60.0), (200.0, 300.0)], 2)
+    mapped.layers.sketch.show(None)
+    assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+
+
+def test_a_polygon_in_the_making_lets_the_tissue_through(mapped: Scene) -> None:
+    assert mapped.mask._overlays["polygon"].opacity == 0.5
+
+
+def test_the_fill_tool_takes_what_was_drawn_by_hand_with_the_object_it_belongs_to(
+    mapped: Scene,
+) -> None:
+    mapped.stroke("brush", (50, 46), size=15)  # the object of the map begins at column 46
+    whole = mapped.session.mask.copy()
+    assert whole[50, 41]
+    mapped.mask.mode = "fill"
+    mapped.mask.fill((50, 100), 0)
+    mapped.settle()
+    assert not mapped.session.mask.any()
+    mapped.session.undo()
+    assert np.array_equal(mapped.session.mask, whole), "one gesture"
 
 
 def test_the_fill_tool_takes_a_whole_object_with_its_edge(mapped: Scene) -> None:

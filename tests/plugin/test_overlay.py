@@ -13,8 +13,14 @@ from hubseg.edits import ADD, ERASE, KEEP
 from napari_hubseg._overlay import (
     ABOVE_ALL,
     BELOW_ALL,
+    BY_HAND,
     EDGE,
+    HAND_EDGE,
+    HAND_RIM,
     INSIDE,
+    LINE,
+    LINE_RIM,
+    REACH,
     REFERENCE,
     STROKE,
     burn,
@@ -51,6 +57,31 @@ def test_a_pixel_is_edge_where_the_outside_is_near(mask: np.ndarray, width: int)
     assert np.array_equal(values == INSIDE, mask & ~near)
 
 
+@given(MASKS, st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_what_a_person_drew_is_drawn_with_values_of_its_own(
+    mask: np.ndarray, seed: int, width: int
+) -> None:
+    by_hand = np.random.default_rng(seed).random(mask.shape) < 0.5
+    plain, values = drawn(mask, width), drawn(mask, width, by_hand)
+    ours = by_hand & mask
+    assert np.array_equal(values[~ours], plain[~ours])
+    assert np.array_equal(values == HAND_EDGE, ours & (plain == EDGE))
+    assert np.array_equal((values == BY_HAND) | (values == HAND_RIM), ours & (plain == INSIDE))
+    deeper = drawn(plain == INSIDE, width)
+    assert np.array_equal(values == HAND_RIM, ours & (deeper == EDGE))
+
+
+@given(MASKS, st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(0, 12))
+def test_a_window_with_what_a_person_drew_needs_two_edges_around_it(
+    mask: np.ndarray, seed: int, top: int, left: int
+) -> None:
+    width, top, left = 2, min(top, mask.shape[0] - 1), min(left, mask.shape[1] - 1)
+    by_hand = np.random.default_rng(seed).random(mask.shape) < 0.5
+    y, x = max(top - REACH * width, 0), max(left - REACH * width, 0)
+    whole, part = drawn(mask, width, by_hand), drawn(mask[y:, x:], width, by_hand[y:, x:])
+    assert np.array_equal(whole[top:, left:], part[top - y :, left - x :])
+
+
 @given(MASKS, st.data())
 def test_a_window_drawn_alone_is_what_the_whole_shows_there(
     mask: np.ndarray, data: st.DataObject
@@ -83,6 +114,78 @@ def test_what_is_drawn_over_an_older_mask_is_the_newer_one(
         assert not redrawn(mask, shown, width)
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 9))
+def test_what_differs_in_mask_or_hand_is_drawn_again_and_nothing_else(
+    seed: int, width: int, side: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    before, after, by_hand, hand_before = rng.random((4, 23, 31)) < 0.5
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "SIDE", side)
+        shown = drawn(before, width, hand_before)
+        for cut, values in redrawn(after, shown, width, by_hand):
+            shown[cut] = values
+        assert np.array_equal(shown, drawn(after, width, by_hand))
+        assert not redrawn(after, shown, width, by_hand)
+        for cut, values in redrawn(after, shown, width):
+            shown[cut] = values
+        assert np.array_equal(shown, drawn(after, width)), "undone: nothing is a person's any more"
+
+
+TISSUE = {"glass": (0.96, 0.95, 0.96), "PAS": (0.62, 0.25, 0.58), "nuclei": (0.16, 0.1, 0.3)}
+# how red- and green-blind people see colours (Machado, Oliveira & Fernandes 2009, severity 1)
+SIGHTS = {
+    "all colours": np.eye(3),
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+}
+
+
+def seen(rgb: np.ndarray, sight: str) -> np.ndarray:
+    """Return what somebody sees of a colour, linear RGB."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return np.clip(np.array(SIGHTS[sight]) @ linear, 0, 1)
+
+
+def contrast(one: np.ndarray, other: np.ndarray, sight: str) -> float:
+    """Return the contrast of two colours, 1-21 (WCAG 2)."""
+    light = [float(seen(c, sight) @ (0.2126, 0.7152, 0.0722)) for c in (one, other)]
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def over(colour: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    return np.asarray(colour[:3] * colour[3] + ground * (1 - colour[3]))
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+@pytest.mark.parametrize("tissue", TISSUE)
+@pytest.mark.parametrize("view", ["fill", "outline"])
+def test_a_line_in_the_making_is_seen_over_fill_and_tissue(
+    view: str, tissue: str, sight: str
+) -> None:
+    """It or its rim stands out from whatever is beside it: three to one, as for any graphic."""
+    colours, ground = mask_colours(view).color_dict, np.array(TISSUE[tissue])
+    for beside in (ground, over(colours[INSIDE], ground), over(colours[BY_HAND], ground)):
+        line, rim = (over(colours[value], beside) for value in (LINE, LINE_RIM))
+        assert max(contrast(part, beside, sight) for part in (line, rim)) >= 3
+        assert contrast(line, rim, sight) >= 4.5
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+@pytest.mark.parametrize("tissue", TISSUE)
+@pytest.mark.parametrize("view", ["fill", "outline"])
+def test_what_a_person_drew_has_an_outline_that_the_models_has_not(
+    view: str, tissue: str, sight: str
+) -> None:
+    """A second, dark line along a white one: nobody needs a hue to see it."""
+    colours, ground = mask_colours(view).color_dict, np.array(TISSUE[tissue])
+    edge, rim = over(colours[HAND_EDGE], ground), over(colours[HAND_RIM], ground)
+    assert contrast(edge, rim, sight) >= 4.5
+    model = over(colours[EDGE], ground)
+    assert contrast(edge, model, sight) >= 1.4
+    assert contrast(rim, model, sight) >= 3
+
+
 def test_strokes_are_above_or_below_every_threshold() -> None:
     values = np.array([[0, 100, 255]], np.float32)
     override = np.array([[ADD, KEEP, ERASE]], np.uint8)
@@ -110,11 +213,12 @@ def test_a_pixel_shows_where_its_value_is_greater(view: str, threshold: float) -
     [("fill", True, True), ("outline", False, True), ("probability", False, False)],
 )
 def test_a_view_is_a_choice_of_colours(view: str, tint: bool, edge: bool) -> None:
-    alpha = mask_colours(view).map(np.array([0, INSIDE, EDGE, STROKE, 9], np.uint8))[:, 3]
+    values = [0, INSIDE, BY_HAND, EDGE, HAND_EDGE, HAND_RIM, STROKE, LINE, LINE_RIM, 12]
+    alpha = mask_colours(view).map(np.array(values, np.uint8))[:, 3]
     assert alpha[0] == 0
-    assert bool(alpha[1]) is tint
-    assert bool(alpha[2]) is edge
-    assert (alpha[3:] > 0).all()  # a stroke is seen while it is made, with any label
+    assert (alpha[1:3].astype(bool) == tint).all()
+    assert (alpha[3:6].astype(bool) == edge).all()
+    assert (alpha[6:] > 0).all()  # a stroke is seen while it is made, with any label
 
 
 @pytest.mark.parametrize(("shape", "width"), [((96, 128), 2), ((1200, 1600), 2), ((3000, 3000), 3)])
