@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPainterPath, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
@@ -32,8 +32,10 @@ class Learning:
     losses
         One curve per network, in the order they are trained: (step, loss) pairs.
     dice
-        Mean Dice of each judged fold, on slides that it never saw; in the order of `losses`, None
-        where a network is not judged yet.
+        Mean Dice of each judged fold against true and edited masks of slides that it never saw; in
+        the order of `losses`, None where a network is not judged yet.
+    agreement
+        Likewise with masks that networks made and a person accepted unedited.
     members, steps
         Networks, and steps of each.
     """
@@ -42,16 +44,21 @@ class Learning:
     dice: tuple[float | None, ...] = ()
     members: int = 0
     steps: int = 0
+    agreement: tuple[float | None, ...] = ()
 
     def said(self) -> tuple[tuple[str, str], ...]:
-        """Return (role, text) of what is newest; roles are "loss" and "dice"."""
+        """Return (role, text) of what is newest; roles are "loss", "dice" and "agreement"."""
         parts = []
         begun = [curve for curve in self.losses if curve]
         if begun:
             parts.append(("loss", f"loss {begun[-1][-1][1]:.3f}"))
-        known = [value for value in self.dice if value is not None]
-        if known:
-            parts.append(("dice", f"Dice {sum(known) / len(known):.3f}, folds: {len(known)}"))
+        for role, name, values in (
+            ("dice", "Dice", self.dice),
+            ("agreement", "agreement", self.agreement),
+        ):
+            known = [value for value in values if value is not None]
+            if known:
+                parts.append((role, f"{name} {sum(known) / len(known):.3f}, folds: {len(known)}"))
         return tuple(parts)
 
 
@@ -66,7 +73,8 @@ class LossPlot(QWidget):
         self.setObjectName("loss_plot")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "Line: loss of each network. Bar: Dice of each fold on slides that it never saw"
+            "Line: loss of each network. Bar: Dice of each fold on slides that it never saw, "
+            "against true and edited masks. Open bar: agreement with unedited masks of networks"
         )
         self.learning = Learning()
 
@@ -98,6 +106,12 @@ class LossPlot(QWidget):
     def _draw_bars(self, painter: QPainter, top: float, foot: float, width: float) -> None:
         shade = QColor(HERE)
         shade.setAlpha(90)
+        painter.setPen(QPen(shade, 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for place, alike in enumerate(self.learning.agreement):
+            if alike is not None:
+                height = alike * (foot - top)
+                painter.drawRect(QRectF(place * width + 2, foot - height, width - 4, height))
         for place, dice in enumerate(self.learning.dice):
             if dice is not None:
                 height = dice * (foot - top)
@@ -118,7 +132,7 @@ class LossPlot(QWidget):
             painter.drawPath(line)
 
     def _draw_said(self, painter: QPainter) -> None:
-        colours = {"loss": QColor(MASK), "dice": QColor(HERE)}
+        colours = {"loss": QColor(MASK), "dice": QColor(HERE), "agreement": QColor(HERE)}
         x, y = 1.0, self.fontMetrics().ascent()
         for role, words in self.learning.said():
             painter.setPen(colours[role])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari_hubseg._loss_plot import Learning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["TrainChoice", "TrainState"]
@@ -83,6 +84,12 @@ class TrainState:
         Whether the recipe's networks start from an encoder that timm knows.
     own
         Folder of the networks chosen under Ensemble, or None.
+    few_steps
+        What the recipe asks for where networks start from others.
+    per_fold
+        Networks of each fold.
+    seconds
+        Seconds of one step as measured here, by device; empty where nothing was trained here yet.
     """
 
     recipe: str = "demo"
@@ -104,6 +111,9 @@ class TrainState:
     pretrained: bool = False
     begun: bool = False
     own: Path | None = None
+    few_steps: int = 300
+    per_fold: int = 1
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:

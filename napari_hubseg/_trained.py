@@ -6,19 +6,20 @@ Responsible for reading what ``hubseg train`` left there. Changes nothing, and k
 from __future__ import annotations
 
 import csv
+import json
 import re
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hubseg.recipe import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RECIPE", "Begun", "Losses", "begun", "earlier", "held", "next_folder"]
+__all__ = ["RECIPE", "Begun", "Losses", "begun", "concluded", "earlier", "held", "next_folder"]
 
-RECIPE, _DONE = "recipe.yaml", "provenance.json"
+RECIPE, _DONE, _START = "recipe.yaml", "provenance.json", "start.json"
 
 Losses = dict[int, list[tuple[int, float]]]
 """Number of the network, from 1 → steps with their losses."""
@@ -70,8 +71,26 @@ def begun(folder: Path) -> Begun:
         When they are damaged.
     """
     recipe = Recipe.load(folder / RECIPE)
-    asked = (recipe.name, len(recipe.folds), recipe.training.steps)
+    few = _table(folder / _START).get("steps")  # of networks that start from others
+    steps = few if isinstance(few, int) else recipe.training.steps
+    asked = (recipe.name, len(recipe.folds), steps)
     return Begun(asked, len(recipe.members()), earlier(folder))
+
+
+def concluded(folder: Path) -> str:
+    """Say what a finished training came to, and what that was measured against."""
+    measured = _table(folder / _DONE).get("measured")
+    said = measured.get("sentence") if isinstance(measured, dict) else None
+    return f"This folder holds a finished training. {said or ''}".strip()
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; nothing where it cannot be read."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def earlier(folder: Path) -> Losses:

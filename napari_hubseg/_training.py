@@ -13,12 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from hubseg.engine import ClusterTraining, Engine, Training, TrainingOrder
+from hubseg.engine import ClusterTraining, Engine, Training, TrainingOrder, local_devices
 from napari_hubseg._background import sentence
 from napari_hubseg._loss_plot import Learning
 from napari_hubseg._runner import Runner
 from napari_hubseg._train_state import TrainChoice, TrainState
-from napari_hubseg._trained import RECIPE, Begun, Losses, begun, held, next_folder
+from napari_hubseg._train_words import about, conclusion, doing, place, resolved
+from napari_hubseg._trained import (
+    RECIPE,
+    Begun,
+    Losses,
+    begun,
+    concluded,
+    held,
+    next_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Retraining"]
 
 _NOTHING_OPEN = "Open slides and accept some: they are what is learnt from."
+TRAINING = "training"  # what `hubseg train` calls its steps in a report of what it does
 _FINISHED = "{} holds a finished training: choose another folder for a new one."
 
 
@@ -69,6 +79,8 @@ class Retraining:
         self._learning = Learning()
         self._losses: Losses = {}
         self._dice: dict[int, float] = {}
+        self._agreement: dict[int, float] = {}
+        self._where = ""  # the device, as a person names it
         self._done = self._total = 0
         self._began: tuple[float, int] | None = None  # when, and at which step
         self._message = ""
@@ -88,7 +100,8 @@ class Retraining:
     ) -> TrainState:
         """Return what the panel shows; `recipe` is its name, its folds and its steps.
 
-        `known` is what else is known of the networks: ``pretrained`` and ``own``.
+        `known` is what else is known of the networks: ``pretrained``, ``own``, ``few_steps``,
+        ``per_fold`` and ``seconds``.
         """
         name, folds, steps = self._begun.recipe if self._begun else recipe
         offered = None if str(self.result) == recipe[0] else self.result  # it is in use
@@ -130,7 +143,8 @@ class Retraining:
             self._look()
 
     def _forget(self) -> None:
-        self._learning, self._losses, self._dice = Learning(), {}, {}
+        self._learning, self._losses = Learning(), {}
+        self._dice, self._agreement = {}, {}
 
     def begin_anew(self) -> None:
         """Take a folder that does not exist yet, beside the one that holds a training."""
@@ -146,7 +160,7 @@ class Retraining:
             self._found = held(folder)
             if self._found == "finished":
                 self.result = folder / RECIPE
-                self._message = "This folder holds a finished training."
+                self._message = concluded(folder)
             elif self._found == "unfinished":
                 self._show_begun(folder)
         self.changed.emit()
@@ -204,7 +218,10 @@ class Retraining:
             self._forget()
         self._done = self._total = 0
         self._began, self.result, self._stopped, self._found = None, None, False, ""
-        self._message = "Reading the slides …"
+        self._message = "Starting the training …"
+        self._where = place(resolved(choice.device, local_devices()))
+        if choice.scheduler:
+            self._where = "the cluster"
 
         def prepare() -> Any:
             self._training = self._new_training(order, choice.scheduler)
@@ -231,31 +248,44 @@ class Retraining:
                 members, steps = report["members"], report["steps"]
                 self._learning = Learning(members=members, steps=steps)
                 self._total = members * steps
+            case "doing":
+                self._do(report)
             case "step":
                 self._step(report)
             case "finished":
                 self._count(report)
-                if report["dice"] is not None:
-                    self._dice[report["number"]] = report["dice"]
+                for scores, name in ((self._dice, "dice"), (self._agreement, "agreement")):
+                    if report[name] is not None:
+                        scores[report["number"]] = report[name]
                 self._say(f"{report['member']} is trained.")
             case "said":
                 self._say(report["sentence"])
-                self.failed.emit(report["sentence"])
+                self.told.emit(report["sentence"])  # a note: the training goes on
             case "done":
                 self.result = Path(report["recipe"])
-                self._message = _conclusion(report)
+                self._message = conclusion(report)
         self._draw()
         self.changed.emit()
+
+    def _do(self, report: dict[str, Any]) -> None:
+        """Show what it does before the first step, between two reports and after the last step."""
+        if report["what"] != TRAINING:
+            self._say(doing(report))
+            return
+        step, steps = report["done"], report["total"]
+        at = {"number": report["number"], "members": self._learning.members}
+        self._count({**at, "step": step, "steps": steps})
+        self._say(self._at_step(report["number"], step, steps))
+
+    def _at_step(self, number: int, step: int, steps: int) -> str:
+        return f"Network {number} of {self._learning.members}, step {step} of {steps}{self._left()}"
 
     def _step(self, report: dict[str, Any]) -> None:
         self._count(report)
         curve = self._losses.setdefault(report["number"], [])
         # it may go on from before the last report
         curve[:] = [*(p for p in curve if p[0] < report["step"]), (report["step"], report["loss"])]
-        self._say(
-            f"Network {report['number']} of {report['members']}, step {report['step']} of "
-            f"{report['steps']}{self._left()}"
-        )
+        self._say(self._at_step(report["number"], report["step"], report["steps"]))
 
     def _say(self, message: str) -> None:
         if not self._stopped:  # else it is said already what it does
@@ -271,16 +301,14 @@ class Retraining:
         if self._began is None or self._done <= self._began[1]:
             return ""
         each = (time.monotonic() - self._began[0]) / (self._done - self._began[1])
-        minutes = round(each * (self._total - self._done) / 60)
-        if minutes >= 60:
-            return f" · {minutes // 60} h {minutes % 60:02d} min left"
-        return f" · {minutes or '< 1'} min left"
+        return f" · {about(each * (self._total - self._done))} left on {self._where}"
 
     def _draw(self) -> None:
         members = range(1, self._learning.members + 1)
         self._learning = Learning(
             losses=tuple(tuple(self._losses.get(number, ())) for number in members),
             dice=tuple(self._dice.get(number) for number in members),
+            agreement=tuple(self._agreement.get(number) for number in members),
             members=self._learning.members,
             steps=self._learning.steps,
         )
@@ -304,13 +332,3 @@ class Retraining:
         if self._training is not None:
             self._training.leave()
         self._runner.close()
-
-
-def _conclusion(report: dict[str, Any]) -> str:
-    honest = report["dice_held_out"]
-    dice = report["dice"] if honest is None else honest
-    chosen = "" if honest is None else ", each fold at the threshold that the others chose"
-    return (
-        f"Trained: mean Dice {dice:.3f} on {report['slides']} slides that the networks judging "
-        f"them never saw{chosen}."
-    )

@@ -55,6 +55,7 @@ CORE: dict[str, set[str]] = {
     "presets": {"calibration", "organ", "thresholds"},
     "synthetic": {"organ", "formats.rle"},
     "plan": set(),
+    "step_rate": {"plan", "recipe"},
     "recipe": {"cleanup", "organ", "plan", "thresholds"},
     "bundled": {"recipe"},
     "doctor": {"bundled"},
@@ -88,6 +89,8 @@ CORE: dict[str, set[str]] = {
         "calibration",
         # a slide that cannot be read is left out, and listed
         "outcome",
+        # how long a step took, for the next training's estimate
+        "step_rate",
     },
     "cli": {""},
 }

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_hubseg._look import Hint, button, make_primary, recipe_title, refill
 from napari_hubseg._loss_plot import LossPlot
 from napari_hubseg._train_state import TrainChoice, TrainState
+from napari_hubseg._train_words import estimate, resolved
 
 __all__ = ["TrainPanel"]
 
@@ -84,12 +85,16 @@ class TrainPanel(QWidget):
         self.out.setToolTip("Folder for checkpoints, maps, curves and the new recipe")
         self.browse = button("…", "Choose a folder", name="train_browse")
         self.browse.setFixedWidth(34)
+        self.estimate = Hint(name="train_estimate")
         self._table: Path | None = None
-        self._start: Path | None = None
+        self._kind = OWN  # of the start; random weights while the ensemble has no networks here
+        self._chosen: Path | None = None
         self._lay_out()
         self._connect()
         self._state = TrainState()
-        self.show_state(TrainState())
+        self.folds.setValue(self._state.folds)
+        self._set_steps()
+        self.show_state(self._state)
 
     def _lay_out(self) -> None:
         action = _row(self.go, self.stop)
@@ -102,6 +107,7 @@ class TrainPanel(QWidget):
         form.addRow("start from", self.start)
         form.addRow("folds", self.folds)
         form.addRow("steps", self.steps)
+        form.addRow("", self.estimate)
         form.addRow("hold out", self.hold_out)
         form.addRow("device", self.device)
         form.addRow("scheduler", self.scheduler)
@@ -121,6 +127,9 @@ class TrainPanel(QWidget):
         self.labels.activated.connect(self._choose_labels)
         self.anew.clicked.connect(self.anew_requested)
         self.start.activated.connect(self._choose_start)
+        self.device.activated.connect(self._show_estimate)
+        for number in (self.folds, self.steps):
+            number.valueChanged.connect(self._show_estimate)
         self.browse.clicked.connect(self.out_requested)
         self.out.textEdited.connect(self._take_over)
 
@@ -129,7 +138,7 @@ class TrainPanel(QWidget):
         return TrainChoice(
             labels=self._table,
             out=self._typed() or self._state.folder or Path(),
-            start=self._start,
+            start=self._start_path(),
             folds=self.folds.value(),
             steps=self.steps.value(),
             hold_out=self.hold_out.value(),
@@ -144,8 +153,9 @@ class TrainPanel(QWidget):
 
     def set_start(self, path: Path | None) -> None:
         """Start from a checkpoint; None: from random weights."""
-        self._start = path
+        self._kind, self._chosen = (RANDOM if path is None else CHOSEN), path
         self._show_start()
+        self._set_steps()
 
     def set_out(self, path: Path) -> None:
         """Write to `path` from now on."""
@@ -155,11 +165,9 @@ class TrainPanel(QWidget):
     def show_state(self, state: TrainState) -> None:
         """Show `state`; emits nothing."""
         before, self._state = self._state, state
-        if self._start is not None and self._start == before.own:
-            self._start = state.own  # what was chosen are the ensemble's networks, whichever it is
-        if (state.recipe, state.folds, state.steps) != (before.recipe, before.folds, before.steps):
+        if _asked(state) != _asked(before):
             self.folds.setValue(max(2, state.folds))
-            self.steps.setValue(state.steps)
+            self._set_steps()
         where = "as it was begun" if state.begun else "chosen under Ensemble"
         self.recipe.setText(f"{recipe_title(state.recipe)} ({where})")
         device = self.device.currentData() or "auto"
@@ -169,6 +177,7 @@ class TrainPanel(QWidget):
         self._show_labels()
         self._show_start()
         self._show_run(state)
+        self._show_estimate()
 
     def _show_labels(self) -> None:
         items: list[tuple[str, object]] = [
@@ -181,15 +190,32 @@ class TrainPanel(QWidget):
 
     def _show_start(self) -> None:
         unlearnt = "encoder that timm knows" if self._state.pretrained else "random weights"
-        items: list[tuple[str, object]] = [(unlearnt, RANDOM)]
-        own = self._state.own
-        if own is not None:
+        items: list[tuple[str, object]] = []
+        if self._state.own is not None:
             items.append(("the ensemble's own networks", OWN))
-        if self._start is not None and self._start != own:
-            items.append((self._start.name, CHOSEN))
+        items.append((unlearnt, RANDOM))
+        if self._kind == CHOSEN and self._chosen is not None:
+            items.append((self._chosen.name, CHOSEN))
         items += [("checkpoint…", FILE), ("folder of checkpoints…", FOLDER)]
-        now = RANDOM if self._start is None else OWN if self._start == own else CHOSEN
-        refill(self.start, items, now)
+        refill(self.start, items, RANDOM if self._start_path() is None else self._kind)
+
+    def _start_path(self) -> Path | None:
+        """Return what the networks start from: None for random weights."""
+        return {OWN: self._state.own, CHOSEN: self._chosen}.get(self._kind)
+
+    def _set_steps(self) -> None:
+        """Ask for as many steps as the recipe does: few where networks know the tissue already."""
+        few = self._start_path() is not None and not self._state.begun
+        self.steps.setValue(self._state.few_steps if few else self._state.steps)
+
+    def _show_estimate(self) -> None:
+        state = self._state
+        fresh = not (state.running or state.resumable or state.finished)
+        device = resolved(self.device.currentText() or "auto", state.devices)
+        known = None if self.scheduler.text().strip() else state.seconds.get(device)
+        networks = self.folds.value() * state.per_fold
+        self.estimate.setText(estimate(networks, self.steps.value(), known, device))
+        self.estimate.setVisible(fresh)
 
     def _show_run(self, state: TrainState) -> None:
         idle = not state.running
@@ -225,8 +251,9 @@ class TrainPanel(QWidget):
 
     def _choose_start(self, index: int) -> None:
         kind = self.start.itemData(index)
-        if kind in (RANDOM, OWN):
-            self._start = self._state.own if kind == OWN else None
+        if kind in (RANDOM, OWN) and kind != self._kind:
+            self._kind, self._chosen = str(kind), None
+            self._set_steps()
         self._show_start()
         if kind == FILE:
             self.start_requested.emit()
@@ -240,6 +267,12 @@ class TrainPanel(QWidget):
     def _take_over(self) -> None:
         if (folder := self._typed()) is not None:  # else it is about to be typed
             self.out_changed.emit(folder)
+
+
+def _asked(state: TrainState) -> tuple[object, ...]:
+    """Return what folds and steps are set by anew when it changes."""
+    has_own = state.own is not None
+    return state.recipe, state.folds, state.steps, state.few_steps, has_own, state.begun
 
 
 def _row(first: QWidget, second: QWidget) -> QHBoxLayout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.step_rate import rates
 from napari_hubseg._states import ready_ids
 from napari_hubseg._wiring import dialogs
 from napari_hubseg._wiring.wire import Wiring
@@ -30,6 +31,8 @@ class TrainWiring(Wiring):
 
     def __init__(self, panel: TrainPanel, section: Section, desk: Desk, do: Do) -> None:
         self._panel, self._section, self._desk = panel, section, desk
+        self._asked: tuple[str, bool] | None = None  # recipe, and whether a training was on
+        self._known: Mapping[str, float] = {}
         panel.train_requested.connect(desk.train)
         panel.anew_requested.connect(desk.retraining.begin_anew)
         panel.stop_requested.connect(do("stop_training"))
@@ -53,10 +56,23 @@ class TrainWiring(Wiring):
             recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
             pretrained=plan.pretrained,
             own=ensemble.mixing.stock.home,
+            few_steps=plan.from_checkpoints().steps,
+            per_fold=len(ensemble.recipe.members([ensemble.recipe.folds[0]])),
+            seconds=self._seconds(),
             devices=(*ensemble.devices, *all_gpus(ensemble.devices)),
         )
         self._panel.show_state(state)
         self._section.set_summary(state.summary)
+
+    def _seconds(self) -> Mapping[str, float]:
+        """Return how long a step takes here, read again when a training has ended."""
+        ensemble, running = self._desk.ensemble, self._desk.retraining.running
+        asked = ensemble.name, running
+        if asked != self._asked:
+            self._asked = asked
+            devices = (*ensemble.devices, *all_gpus(ensemble.devices))
+            self._known = rates(ensemble.recipe, devices)
+        return self._known
 
     def _choose_table(self) -> None:
         path = dialogs.file(self._panel, "Learn from a table", "Tables (*.csv)")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hubseg.journal import Entry
     from hubseg.probability import MemberMap, ProbabilityMap
-    from hubseg.project import ReviewProject
+    from hubseg.project import ReviewProject, RunRecord
     from hubseg.recipe import Member
     from hubseg.slide import Slide
 
@@ -29,6 +29,7 @@ __all__ = [
     "newest_recipe",
     "newest_run",
     "record",
+    "recorded",
     "refuse_partial",
 ]
 
@@ -186,16 +187,24 @@ def _newest(
     for run in reversed(project.runs(slide.id)):
         if until is not None and run.at > until.at:
             continue
-        lines = [line.split("/") for line in run.members]
-        if run.slide_digest != digest or not any(key and key in store for *_, key in lines):
-            continue
-        recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
-        members = {_place(m): m for m in recipe.members()}
-        return recipe, tuple(
-            (members[int(resolution), int(entry), int(fold)], key)
-            for resolution, entry, fold, key in lines
-        )
+        keys = (line.rpartition("/")[2] for line in run.members)
+        if run.slide_digest == digest and any(key and key in store for key in keys):
+            return recorded(run)
     return None
+
+
+def recorded(run: RunRecord) -> tuple[Recipe, tuple[tuple[Member, str], ...]]:
+    """Return a recorded run's recipe, and every member it was asked for with its map's key.
+
+    The key is "" where the member did not finish.
+    """
+    recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
+    members = {_place(m): m for m in recipe.members()}
+    lines = (line.split("/") for line in run.members)
+    return recipe, tuple(
+        (members[int(resolution), int(entry), int(fold)], key)
+        for resolution, entry, fold, key in lines
+    )
 
 
 def newest_recipe(project: ReviewProject, slide_id: str) -> Recipe | None:

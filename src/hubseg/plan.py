@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["MULTIPLE", "AugmentationPlan", "LossPlan", "TrainingPlan"]
+__all__ = ["MULTIPLE", "AugmentationPlan", "LossPlan", "StartPlan", "TrainingPlan"]
 
 MULTIPLE = 32  # px: the deepest stride of every encoder
 
@@ -75,11 +75,22 @@ class AugmentationPlan(_Plan):
     )
 
 
+class StartPlan(_Plan):
+    """What changes where networks start from checkpoints, and not from random weights.
+
+    They know the tissue already: they need few steps, and large ones would make them forget.
+    """
+
+    steps: int = Field(300, gt=0, description="Steps, at most those of the plan.")
+    rate: float = Field(0.2, gt=0, description="Share of the plan's learning rate.")
+
+
 class TrainingPlan(_Plan):
     """How a recipe's networks are trained; decides nothing about a map once they are."""
 
     seed: int = 0
     steps: int = Field(1200, gt=0, description="Optimisation steps per network.")
+    start: StartPlan = StartPlan()
     batch: int = Field(16, gt=0, description="Crops per forward pass.")
     accumulate: int = Field(1, gt=0, description="Forward passes per step.")
     crop: int = Field(224, gt=0, multiple_of=MULTIPLE, description="Side of a crop, input px.")
@@ -116,3 +127,16 @@ class TrainingPlan(_Plan):
     report_every: int = Field(25, gt=0, description="Steps between two reports.")
     save_every: int = Field(200, gt=0, description="Steps between two states to resume from.")
     workers: int = Field(2, ge=0, description="Threads that cut crops ahead; 0: none.")
+
+    def from_checkpoints(self) -> Self:
+        """Return the plan of networks that start from checkpoints, as `start` says.
+
+        With fewer steps than the plan's the warm-up takes at most a tenth of them, and the average
+        reaches back a tenth or so: kept weights are to be those that were learnt, not the start's.
+        """
+        changed: dict[str, float] = {"learning_rate": self.learning_rate * self.start.rate}
+        if (steps := self.start.steps) < self.steps:
+            changed["steps"] = steps
+            changed["warm_up"] = min(self.warm_up, steps // 10)
+            changed["average"] = min(self.average, max(0.0, 1.0 - 10.0 / steps))
+        return self.model_copy(update=changed)

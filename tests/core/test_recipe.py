@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from hubseg.organ import DataSource, Organ
-from hubseg.plan import AugmentationPlan, LossPlan, TrainingPlan
+from hubseg.plan import AugmentationPlan, LossPlan, StartPlan, TrainingPlan
 from hubseg.recipe import Recipe, builtin_names, find_checkpoints
 
 SMALL = """
@@ -123,7 +123,7 @@ def test_missing_checkpoints_are_named_with_the_folders_looked_in(tmp_path: Path
     assert "small_2" in str(missing.value)
 
 
-@pytest.mark.parametrize("plan", [TrainingPlan, LossPlan, AugmentationPlan])
+@pytest.mark.parametrize("plan", [TrainingPlan, StartPlan, LossPlan, AugmentationPlan])
 def test_every_key_of_training_is_in_the_reference_with_its_default(
     plan: type[BaseModel], repository: Path
 ):

@@ -76,14 +76,22 @@ def step(number: int, done: int) -> dict[str, Any]:
     return {"event": "step", **place, "step": done, "steps": 4, "loss": 2.0 / done, "waiting": 0.0}
 
 
-def finished(number: int, dice: float) -> dict[str, Any]:
-    return {**step(number, 4), "event": "finished", "slides": 2, "dice": dice}
+def finished(number: int, dice: float | None, agreement: float | None = None) -> dict[str, Any]:
+    scores = {"dice": dice, "agreement": agreement}
+    return {**step(number, 4), "event": "finished", "slides": 2, **scores}
+
+
+def doing(what: str, done: int, total: int, number: int = 1) -> dict[str, Any]:
+    return {"event": "doing", "what": what, "done": done, "total": total, "number": number}
 
 
 BEGUN = {"event": "begun", "members": 2, "steps": 4}
 ALL = [
     *(BEGUN, step(1, 2), step(1, 4), finished(1, 0.8), step(2, 2), finished(2, 0.9)),
-    {"event": "done", "dice": 0.85, "dice_held_out": 0.84, "slides": 4, "recipe": "/r/recipe.yaml"},
+    {
+        **{"event": "done", "recipe": "/r/recipe.yaml", "slides": 4},
+        **{"sentence": "Mean Dice 0.840 against 4 true masks.", "warnings": ["But few."]},
+    },
 ]
 
 
@@ -107,8 +115,9 @@ def retraining(
         return made[-1]
 
     retraining = Retraining(session, new)
-    retraining.said = []
+    retraining.said, retraining.notes = [], []
     retraining.failed.connect(retraining.said.append)
+    retraining.told.connect(retraining.notes.append)
     yield retraining
     for one in made:
         one.go.set()
@@ -136,7 +145,7 @@ def test_losses_and_dice_are_shown_as_they_come_and_the_new_recipe_is_offered(
     assert shown(retraining).result == Path("/r/recipe.yaml")
     used = retraining.state(ready=4, recipe=("/r/recipe.yaml", 2, 4), devices=())
     assert used.result is None
-    assert "mean Dice 0.840 on 4 slides" in told[0] and "others chose" in told[0]
+    assert told == ["Trained. Mean Dice 0.840 against 4 true masks. But few."]
     order = made[0].order
     assert order.labels == Path(retraining._session.project.path)
     assert (order.recipe, order.split, order.steps, order.hold_out) == ("demo", 2, 4, 3)
@@ -195,6 +204,62 @@ def test_a_window_that_closes_does_not_wait_for_the_state(
     assert "leave" in made[0].asked
 
 
+READING = "reading slides"
+
+
+@pytest.mark.parametrize(
+    ("reports", "message"),
+    [
+        ([], "Starting the training …"),
+        ([BEGUN, doing(READING, 0, 85)], "Reading slides: 1 of 85 …"),
+        ([BEGUN, doing(READING, 11, 85)], "Reading slides: 12 of 85 …"),
+        ([BEGUN, doing(READING, 85, 85)], "Reading slides: 85 of 85 …"),
+        ([BEGUN, doing("training", 0, 4)], "Network 1 of 2, step 0 of 4"),
+        ([BEGUN, step(1, 4), doing("judging slides", 0, 2)], "Judging slides: 1 of 2 …"),
+    ],
+)
+def test_what_is_done_is_said_from_the_first_second(
+    retraining: Retraining, tmp_path: Path, wait: Wait, message: str
+) -> None:
+    retraining.train(TrainChoice(None, tmp_path / "out", folds=2, steps=4), "demo", ready=4)
+    assert shown(retraining).message == "Starting the training …"
+    wait(lambda: shown(retraining).message == message)
+    assert shown(retraining).running
+
+
+@pytest.mark.parametrize(
+    "reports", [[BEGUN, *(doing("training", at, 4) for at in range(4)), doing("training", 1, 4, 2)]]
+)
+def test_steps_are_counted_between_reports_and_the_time_left_is_said(
+    retraining: Retraining, tmp_path: Path, wait: Wait
+) -> None:
+    choice = TrainChoice(None, tmp_path / "out", folds=2, steps=4, device="cpu")
+    retraining.train(choice, "demo", ready=4)
+    wait(lambda: shown(retraining).done == 5)
+    state = shown(retraining)
+    assert (state.total, state.message.split(" · ")[0]) == (8, "Network 2 of 2, step 1 of 4")
+    assert state.message.endswith(" left on this CPU")
+
+
+NOTE = {"event": "said", "sentence": "Trained in float32: this CPU has no bfloat16."}
+
+
+@pytest.mark.parametrize("reports", [[BEGUN, NOTE]])
+def test_a_note_is_no_error(retraining: Retraining, tmp_path: Path, wait: Wait) -> None:
+    retraining.train(TrainChoice(None, tmp_path / "out", folds=2, steps=4), "demo", ready=4)
+    wait(lambda: shown(retraining).message == NOTE["sentence"])
+    assert (retraining.notes, retraining.said) == ([NOTE["sentence"]], [])
+
+
+@pytest.mark.parametrize("reports", [[BEGUN, step(1, 4), finished(1, None, 0.98)]])
+def test_agreement_is_drawn_apart_from_dice(
+    retraining: Retraining, tmp_path: Path, wait: Wait
+) -> None:
+    retraining.train(TrainChoice(None, tmp_path / "out", folds=2, steps=4), "demo", ready=4)
+    wait(lambda: shown(retraining).learning.agreement == (0.98, None))
+    assert shown(retraining).learning.dice == (None, None)
+
+
 @pytest.mark.parametrize("reports", [[RuntimeError("No room on the disk for it.")]])
 def test_a_failed_training_is_one_sentence(
     retraining: Retraining, tmp_path: Path, wait: Wait
@@ -229,11 +294,20 @@ def test_a_folder_says_what_it_holds(retraining: Retraining, tmp_path: Path) -> 
     (out / "curves.csv").write_text("member,step\nm_0,one\n")
     retraining.look_at(out)
     assert "curves.csv is damaged" in shown(retraining).message
+    (out / "curves.csv").unlink()
+    (out / "recipe.yaml").write_text(RECIPE.replace("steps: 2", "steps: 900"))
+    (out / "start.json").write_text('{"from": "/w", "steps": 2}')
+    retraining.look_at(out)
+    assert shown(retraining).steps == 2  # it starts from networks: few steps
     (out / "provenance.json").touch()
     retraining.look_at(out)
     state = shown(retraining)
     assert state.finished and not state.enabled and state.result == out / "recipe.yaml"
-    assert "finished training" in state.message
+    assert state.message == "This folder holds a finished training."
+    measured = '{"measured": {"sentence": "No Dice: agreement 0.984 with 4 masks."}}'
+    (out / "provenance.json").write_text(measured)
+    retraining.look_at(out)
+    assert shown(retraining).message.endswith("training. No Dice: agreement 0.984 with 4 masks.")
 
 
 def test_after_a_finished_training_another_folder_is_taken(
@@ -264,7 +338,7 @@ def test_the_panel_asks_for_what_is_chosen_and_shows_how_it_goes(qtbot: Any) -> 
     assert panel.start.currentText() == "start.safetensors"
     panel.go.click()
     start = Path("/w/start.safetensors")
-    assert asked == [TrainChoice(None, Path("/p/training"), start, 3, 700, 2, "auto", "")]
+    assert asked == [TrainChoice(None, Path("/p/training"), start, 3, 300, 2, "auto", "")]
     panel.set_table(Path("/t/train.csv"))
     assert panel.choice().labels == Path("/t/train.csv")
     running = TrainState(enabled=True, running=True, done=2, total=8, message="step 2")
@@ -292,8 +366,9 @@ def test_the_start_is_random_or_chosen(qtbot: Any) -> None:
         assert panel.start.currentText() == "random weights"
     assert asked == ["file", "folder"]
     panel.set_start(Path("/w/folds"))
-    panel.show_state(TrainState(pretrained=True))
+    panel.show_state(TrainState(pretrained=True, own=Path("/w/demo")))
     assert panel.choice().start == Path("/w/folds") and panel.start.currentText() == "folds"
+    panel.show_state(TrainState(pretrained=True))
     panel.start.activated.emit(0)
     assert panel.choice().start is None and panel.start.currentText() == "encoder that timm knows"
 
@@ -301,16 +376,48 @@ def test_the_start_is_random_or_chosen(qtbot: Any) -> None:
 def test_the_start_can_be_the_ensemble_that_is_chosen(qtbot: Any) -> None:
     panel = TrainPanel()
     qtbot.addWidget(panel)
-    assert panel.start.findText("the ensemble's own networks") == -1  # not looked for yet
-    panel.show_state(TrainState(own=Path("/w/demo")))
-    assert panel.choice().start is None
-    panel.start.activated.emit(panel.start.findText("the ensemble's own networks"))
-    assert panel.choice().start == Path("/w/demo")
-    panel.show_state(TrainState(own=Path("/w/other"), steps=3))
-    assert panel.choice().start == Path("/w/other")
-    assert panel.start.currentText() == "the ensemble's own networks"
+    own = "the ensemble's own networks"
+    assert panel.start.findText(own) == -1  # not looked for yet
+    assert (panel.choice().start, panel.choice().steps) == (None, 1000)
+    panel.show_state(TrainState(own=Path("/w/demo"), steps=3300))
+    assert (panel.choice().start, panel.choice().steps) == (Path("/w/demo"), 300)
+    assert panel.start.currentText() == own
+    panel.show_state(TrainState(own=Path("/w/other"), steps=30, few_steps=30))
+    assert (panel.choice().start, panel.choice().steps) == (Path("/w/other"), 30)
     panel.show_state(TrainState())  # another recipe, some of whose checkpoints are missing
     assert panel.choice().start is None and panel.start.currentText() == "random weights"
+    panel.show_state(TrainState(own=Path("/w/demo"), steps=3300))
+    panel.start.activated.emit(panel.start.findText("random weights"))
+    assert (panel.choice().start, panel.choice().steps) == (None, 3300)
+    panel.start.activated.emit(panel.start.findText(own))
+    assert (panel.choice().start, panel.choice().steps) == (Path("/w/demo"), 300)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ({}, "5 networks of 300 steps: how long that takes is said after the first steps."),
+        ({"cpu": 0.5}, "5 networks of 300 steps: about 12 min on this CPU."),
+        ({"cpu": 3.0}, "5 networks of 300 steps: about 1 h 15 min on this CPU."),
+        ({"cpu": 0.01}, "5 networks of 300 steps: less than a minute on this CPU."),
+        ({"cuda:0": 0.5}, "5 networks of 300 steps: how long that takes is said after the first"),
+    ],
+)
+def test_how_long_it_takes_is_said_before_it_begins(
+    qtbot: Any, seconds: dict[str, float], said: str
+) -> None:
+    panel = TrainPanel()
+    qtbot.addWidget(panel)
+    state = TrainState(own=Path("/w"), steps=3300, seconds=seconds, enabled=True)
+    panel.show_state(state)
+    assert panel.estimate.text().startswith(said)
+    panel.steps.setValue(600)
+    assert "5 networks of 600 steps" in panel.estimate.text()
+    panel.folds.setValue(2)
+    assert "2 networks of 600 steps" in panel.estimate.text()
+    assert not panel.estimate.isHidden()
+    panel.show_state(replace(state, running=True))
+    assert panel.estimate.isHidden()
 
 
 def test_several_gpus_can_train_together() -> None:
@@ -347,6 +454,12 @@ def test_the_plot_draws_each_network_in_its_place(qtbot: Any) -> None:
     right = round(0.75 * drawn.width())
     assert drawn.pixelColor(right, middle) == empty.pixelColor(right, middle)
     assert learning.said() == (("loss", "loss 1.000"), ("dice", "Dice 0.750, folds: 1"))
+    both = replace(learning, agreement=(0.9, None))
+    assert both.said()[-1] == ("agreement", "agreement 0.900, folds: 1")
+    plot.show_learning(both)
+    top = drawn.height() - 3 - round(0.9 * (84 - 3))
+    near = [plot.grab().toImage().pixelColor(60, top + by) for by in (-1, 0, 1)]
+    assert any(colour != drawn.pixelColor(60, top) for colour in near)  # the bar's open top
 
 
 # ---- a real one -------------------------------------------------------------------------------

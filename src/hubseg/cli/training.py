@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import signal
-import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, bar, table
+from hubseg.cli._said import add_json
 from hubseg.cli.predicting import folds
 from hubseg.priority import COMPUTES, give_way
 
@@ -21,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hubseg.cli._said import Answer
+    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Recipe
-    from hubseg.training.fit import Judged, Progress
 
 __all__ = ["add_to"]
 
@@ -48,7 +46,10 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         "--hold-out", type=int, default=0, metavar="N", help="slides that no fold sees, in groups"
     )
     train.add_argument(
-        "--start", type=Path, help="checkpoint to start from, or a folder with one for each network"
+        "--start",
+        type=Path,
+        help="checkpoint to start from, or a folder with one for each network; they learn few "
+        "steps at a small rate then: the recipe's training.start (300, a fifth)",
     )
     train.add_argument("--folds", type=folds, help="such as 0,1; default: all")
     train.add_argument(
@@ -75,6 +76,8 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 def _train(given: argparse.Namespace, answer: Answer) -> int | None:
     import torch
 
+    from hubseg.cli._training_told import Told
+    from hubseg.training.beginning import plan_of
     from hubseg.training.fit import train
     from hubseg.training.sources import labels_of, readable
 
@@ -84,13 +87,15 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
         torch.set_num_threads(given.threads)
     recipe = _recipe(given)
     members = len(recipe.members(given.folds))
-    told = _Told(given, answer, members, recipe.training.steps)
-    outcome = answer.outcome
-    labels = labels_of(given.labels, images=given.images, models=given.models_too, outcome=outcome)
-    beside = [label for path in given.beside for label in labels_of(path, outcome=outcome)]
-    labels, beside = readable(labels, outcome), readable(beside, outcome)
-    answer.tell()
+    plan = plan_of(given.out, recipe, given.start, resume=given.resume)
+    told = Told(given, answer, recipe, members, plan.steps)
     with _stopping(given.stop_with_stdin) as stopped, told:
+        outcome, watch = answer.outcome, told.doing
+        read = partial(labels_of, outcome=outcome, watch=watch)
+        labels = read(given.labels, images=given.images, models=given.models_too)
+        beside = [label for path in given.beside for label in read(path)]
+        labels, beside = readable(labels, outcome, watch), readable(beside, outcome, watch)
+        answer.tell()
         for progress in train(
             labels,
             recipe,
@@ -102,6 +107,7 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
             resume=given.resume,
             hold_out=given.hold_out,
             stopped=stopped,
+            watch=told.doing,
         ):
             told.progress(progress)
     if not told.finished:
@@ -119,10 +125,21 @@ def _recipe(given: argparse.Namespace) -> Recipe:
     if given.split is not None:
         changed["folds"] = list(range(given.split))
     if given.steps is not None:
-        changed["training"] = {**recipe.training.model_dump(), "steps": given.steps}
+        changed["training"] = _with_steps(recipe.training, given)
     if not changed:
         return recipe
     return Recipe.model_validate({**recipe.model_dump(), **changed})
+
+
+def _with_steps(plan: TrainingPlan, given: argparse.Namespace) -> dict[str, Any]:
+    """Return a plan with as many steps as were asked for, of a start or of random weights."""
+    from hubseg.training.beginning import knows_the_tissue
+
+    content, steps = plan.model_dump(), given.steps
+    if knows_the_tissue(given.out, given.start, resume=given.resume):
+        content["start"] = {**content["start"], "steps": steps}
+        steps = max(plan.steps, steps)
+    return {**content, "steps": steps}
 
 
 @contextmanager
@@ -154,100 +171,3 @@ def _wait_for_end(asked: threading.Event) -> None:
     while os.read(0, 4096):
         pass
     asked.set()
-
-
-class _Told:
-    """What a person or a program is told of a training while it goes on, and at its end."""
-
-    def __init__(self, given: argparse.Namespace, answer: Answer, members: int, steps: int) -> None:
-        self._answer = answer
-        self._given, self._members, self._steps = given, members, steps
-        self._judged: list[Judged] = []
-        self._honest: float | None = None
-        self._last: Progress | None = None
-        self.finished = False
-
-    def __enter__(self) -> None:
-        self._line("begun", members=self._members, steps=self._steps)
-        self._watched = bar(self._members * self._steps, "step")
-        self._bar = self._watched.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._watched.__exit__(*error)
-
-    def _line(self, event: str, **facts: Any) -> None:
-        if self._given.json_lines:
-            sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
-            sys.stdout.flush()
-
-    def progress(self, progress: Progress) -> None:
-        """Tell of one report."""
-        self._last = progress
-        self._bar.n = (progress.member_number - 1) * self._steps + progress.step
-        facts = {
-            "member": progress.member,
-            "number": progress.member_number,
-            "members": progress.members,
-            "step": progress.step,
-            "steps": progress.steps,
-        }
-        if progress.said:
-            sys.stderr.write(f"hubseg train: {progress.said}\n")
-            self._line("said", sentence=progress.said)
-        if not math.isnan(progress.loss):  # it is where a member is finished
-            self._bar.set_description(f"{progress.member} loss {progress.loss:.3f}")
-            self._line("step", **facts, loss=progress.loss, waiting=progress.waiting)
-            return
-        self.finished = progress.member_number == progress.members
-        self._judged.extend(progress.judged)
-        self._honest = progress.held_out_dice if progress.judged else self._honest
-        dice = [one.dice for one in progress.judged]
-        self._line("finished", **facts, slides=len(dice), dice=_mean(dice))
-
-    def stopped(self) -> int:
-        """Tell that it was stopped; return the exit code."""
-        last = self._last
-        where = "before the first report" if last is None else f"{last.member}, step {last.step}"
-        out = str(self._given.out)
-        if self._given.json_lines:
-            self._line("stopped", out=out)
-        else:
-            self._answer.say({"out": out, "stopped": True}, [])
-        sys.stderr.write(
-            f"hubseg train: stopped after {where}; all is saved in {out}: go on with --resume.\n"
-        )
-        return 3
-
-    def conclude(self) -> None:
-        """Tell what came out."""
-        given, by_fold = self._given, dict[int | None, list[float]]()
-        for one in self._judged:
-            by_fold.setdefault(one.fold, []).append(one.dice)
-        mean = _mean([one.dice for one in self._judged]) or 0.0
-        content = {
-            "out": str(given.out),
-            "dice": mean,
-            "dice_held_out": self._honest,
-            "slides": len(self._judged),
-            "recipe": str(given.out / "recipe.yaml"),
-            "left_out": self._answer.outcome.left_out,
-            "notes": self._answer.outcome.notes,
-        }
-        if given.json_lines:
-            self._line("done", **content)
-            return
-        rows = [(fold, len(scores), _mean(scores)) for fold, scores in by_fold.items()]
-        honest = self._honest
-        lines = [
-            *table(("fold", "slides", "dice"), rows),
-            f"out-of-fold mean Dice {mean:.4f} on {len(self._judged)} slides; checkpoints in "
-            f"{given.out / 'weights'}",
-            *([] if honest is None else [f"with each fold at the others' threshold: {honest:.4f}"]),
-            f"run it: hubseg predict SLIDES --recipe {given.out / 'recipe.yaml'} "
-            f"--weights {given.out / 'weights'}",
-        ]
-        self._answer.say(content, lines)
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -16,19 +16,24 @@ from hubseg.probability import file_digest
 from hubseg.recipe import find_checkpoints
 from hubseg.training.folds import assign_folds, continue_folds, read_folds, write_folds
 from hubseg.training.overlap import find_overlaps
+from hubseg.training.sources import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Member, Recipe
     from hubseg.training.folds import Folds
-    from hubseg.training.sources import Label
+    from hubseg.training.sources import Label, Watch
 
 __all__ = [
     "assigned_to",
     "begun_in",
+    "knows_its_past",
+    "knows_the_tissue",
     "note_starts",
     "only_one",
+    "plan_of",
     "start_of",
     "started_from",
 ]
@@ -60,16 +65,43 @@ def only_one(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def start_of(out: Path, start: Path | None, *, resume: bool) -> Path | None:
+def knows_the_tissue(out: Path, start: Path | None, *, resume: bool) -> bool:
+    """Tell whether networks start from others, and learn as those do that know the tissue.
+
+    A training that goes on keeps to what it was begun with; one that an older version began learns
+    by the recipe's plan whatever it started from.
+    """
+    note = _noted(out) if resume else {}
+    return bool(note.get("steps")) if note.get("from") else start is not None
+
+
+def plan_of(out: Path, recipe: Recipe, start: Path | None, *, resume: bool) -> TrainingPlan:
+    """Return how networks learn: by the recipe's plan, or as those that know the tissue already."""
+    few = knows_the_tissue(out, start, resume=resume)
+    return recipe.training.from_checkpoints() if few else recipe.training
+
+
+def start_of(out: Path, start: Path | None, few: int | None, *, resume: bool) -> Path | None:
     """Return what a training starts from: what is given, or what it was begun with before.
 
     Networks that a stopped training had not begun yet start as the others did.
+
+    Parameters
+    ----------
+    few
+        Steps of networks that start from others; None where they learn by the recipe's plan.
     """
     note = _noted(out) if resume else {}
     if start is None and note.get("from"):
         return Path(note["from"])
-    _note(out, {**note, "from": "" if start is None else str(start.resolve())})
+    begun = {} if few is None else {"steps": few}
+    _note(out, {**note, **begun, "from": "" if start is None else str(start.resolve())})
     return start
+
+
+def knows_its_past(start: Path | None) -> bool:
+    """Tell whether it is known which slides a training's start has seen: none, or by a table."""
+    return start is None or _table_of(start) is not None
 
 
 def note_starts(out: Path, starts: Mapping[str, Path]) -> dict[str, str]:
@@ -132,6 +164,7 @@ def assigned_to(
     start: Path | None,
     resume: bool,
     hold_out: int,
+    watch: Watch = nobody,
 ) -> Folds:
     """Decide who sees what in a training into `out`, or read what was decided before.
 
@@ -160,7 +193,7 @@ def assigned_to(
     known = {slide.id for slide in slides}
     more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
     donors = {label.slide.id: label.donor for label in own}
-    overlaps = [(o.first, o.second) for o in find_overlaps([*slides, *more.values()])]
+    overlaps = [(o.first, o.second) for o in find_overlaps([*slides, *more.values()], watch)]
     count = len(recipe.folds)
     table = _table_of(start)
     if table is None:

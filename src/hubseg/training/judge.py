@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 from hubseg.curves import Tally
 from hubseg.inference import Shelf, predict
 from hubseg.training.metrics import dice, iou
+from hubseg.training.origin import Origin
+from hubseg.training.sources import nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hubseg.probability import MapStore
     from hubseg.recipe import Recipe
-    from hubseg.training.sources import Label
+    from hubseg.training.sources import Label, Watch
 
 __all__ = ["Judge", "Judged"]
 
+JUDGING = "judging slides"
 LOADED = 4 << 30  # bytes of networks kept loaded from one slide to the next
 
 
@@ -46,6 +49,12 @@ class Judged:
         Whether the truth holds anything.
     tally
         The map counted against the truth, for every other threshold.
+    against
+        Where what is called the truth comes from.
+    edited_share
+        Share of its marked pixels that a person decided, 0-1; None where that is not known.
+    same_networks
+        Whether it is an unedited mask of the networks that the training started from.
     """
 
     slide: str
@@ -57,6 +66,9 @@ class Judged:
     iou: float
     positive: bool
     tally: Tally
+    against: Origin = Origin.TRUE
+    edited_share: float | None = None
+    same_networks: bool = False
 
 
 class Judge:
@@ -70,15 +82,30 @@ class Judge:
         Where member maps are kept.
     device
         Name of the device: auto, cpu or cuda:N.
+    starts
+        Digest of the file that each network started from, by checkpoint name.
+    watch
+        Told how many slides are judged.
     """
 
-    def __init__(self, recipe: Recipe, weights: Path, store: MapStore, device: str) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        weights: Path,
+        store: MapStore,
+        device: str,
+        *,
+        starts: Mapping[str, str] | None = None,
+        watch: Watch = nobody,
+    ) -> None:
         self.recipe, self.weights, self.store, self.device = recipe, weights, store, device
+        self.starts, self.watch = starts or {}, watch
         self._shelf = Shelf(LOADED)
 
     def judge(self, labels: Sequence[Label], fold: int | None) -> Iterator[Judged]:
         """Judge slides by the members of one fold, or by all of them."""
-        for label in labels:
+        for number, label in enumerate(labels):
+            self.watch(JUDGING, number, len(labels))
             slide = label.slide
             *_, probability = predict(
                 slide,
@@ -101,5 +128,15 @@ class Judge:
                 iou(mask, truth),
                 bool(truth.any()),
                 Tally.of(probability.values, truth),
+                label.origin,
+                label.edited_share,
+                self._made(label),
             )
+        self.watch(JUDGING, len(labels), len(labels))
         self._shelf.clear()
+
+    def _made(self, label: Label) -> bool:
+        """Tell whether a mask is an unedited one of the networks that the training started from."""
+        if label.origin is not Origin.UNEDITED or label.made_by is None:
+            return False
+        return label.made_by.includes(self.starts)

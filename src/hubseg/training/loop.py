@@ -22,6 +22,7 @@ from hubseg.network import build, load_into, read_checkpoint
 from hubseg.training.deep import DecoderLevels
 from hubseg.training.learner import Learner, arithmetic, silence_heads
 from hubseg.training.schedule import Schedule, freeze, make_optimizer
+from hubseg.training.sources import TRAINING, nobody
 from hubseg.training.state import load_state, save_state
 
 if TYPE_CHECKING:
@@ -32,10 +33,16 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe, Resolution
     from hubseg.training.crops import Batch, Crops
     from hubseg.training.ranks import Ranks
+    from hubseg.training.sources import Watch
 
 __all__ = ["Report", "fit", "member_seed", "resolutions_of"]
 
-HARMLESS = {"report_every", "save_every", "workers"}  # a training may go on with others of these
+HARMLESS = {
+    "start",
+    "report_every",
+    "save_every",
+    "workers",
+}  # a training may go on with others of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +251,11 @@ def load_pretrained(network: nn.Module, encoder: str, arguments: dict[str, Any])
 
 
 def fit(
-    job: Fit, crops: Crops, saved: Path | None, stopped: Callable[[], bool] | None = None
+    job: Fit,
+    crops: Crops,
+    saved: Path | None,
+    stopped: Callable[[], bool] | None = None,
+    watch: Watch = nobody,
 ) -> Iterator[Report]:
     """Train one network to the end of its plan, reporting now and then.
 
@@ -259,6 +270,8 @@ def fit(
         processes that only help.
     stopped
         Asked after each step; when it says so the state is saved and nothing more is reported.
+    watch
+        Told of each step.
 
     Raises
     ------
@@ -272,8 +285,10 @@ def fit(
     coming = crops.ahead(job.step * per_step, plan.steps * per_step, job.device)
     began, waited = time.perf_counter(), crops.waited
     try:
+        watch(TRAINING, job.step, plan.steps)
         while job.step < plan.steps:
             job.losses.append(job.one_step(learner, [next(coming) for _ in range(per_step)]))
+            watch(TRAINING, job.step, plan.steps)
             if job.step % plan.report_every == 0 or job.step == plan.steps:
                 loss = float(np.mean(job.losses))
                 job.losses.clear()

@@ -14,6 +14,7 @@ from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
 from hubseg.training.loop import Fit, fit, member_seed, resolutions_of
 from hubseg.training.ranks import together
+from hubseg.training.sources import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.training.loop import Report
     from hubseg.training.ranks import Ranks
-    from hubseg.training.sources import Label
+    from hubseg.training.sources import Label, Watch
 
 __all__ = ["Job", "training"]
 
@@ -61,7 +62,7 @@ class Job:
 
 @contextmanager
 def training(
-    job: Job, stopped: Callable[[], bool] | None = None
+    job: Job, stopped: Callable[[], bool] | None = None, watch: Watch = nobody
 ) -> Iterator[tuple[Fit, Iterator[Report]]]:
     """Give a member's network, as far as it is trained, and what trains it and reports.
 
@@ -75,7 +76,7 @@ def training(
     """
     with together(_help, (job,), job.devices) as ranks:
         network = _network(job, ranks)
-        yield network, fit(network, _crops(job, ranks), job.saved, stopped)
+        yield network, fit(network, _crops(job, ranks), job.saved, stopped, watch)
 
 
 def _help(ranks: Ranks, job: Job) -> None:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from hubseg import calibration
 from hubseg.formats.provenance import provenance, write_provenance
 from hubseg.organ import DataSource, Organ
+from hubseg.training.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Recipe
     from hubseg.training.folds import Folds
     from hubseg.training.judge import Judged
@@ -116,17 +118,20 @@ def write_out_of_fold(
     ``dice`` is at the recipe's threshold, ``dice_calibrated`` at the one that all slides chose,
     ``dice_held_out`` at the one that the other folds chose: the honest figure.
 
+    ``against`` is what the slide's label comes from (:class:`hubseg.training.origin.Origin`).
+
     Returns
     -------
-    The mean of ``dice_held_out``, where every slide has one.
+    The mean of ``dice_held_out`` over slides with a true or edited mask, where each has one.
     """
     rows, honest = [], []
+    measuring = sum(one.against.measures for one in judged)
     for one in sorted(judged, key=lambda j: j.slide):
         found = chosen.get(f"{one.organ}/{one.source}")
         fair = None
         if found is not None and one.fold is not None and one.fold in found.by_fold:
             fair = _at(one, found.by_fold[one.fold])
-            honest.append(fair)
+            honest += [fair] if one.against.measures else []
         rows.append(
             [
                 *(one.slide, one.fold, one.organ, one.source, one.threshold),
@@ -134,27 +139,34 @@ def write_out_of_fold(
                 "" if found is None else found.threshold,
                 "" if found is None else f"{_at(one, found.threshold):.6f}",
                 "" if fair is None else f"{fair:.6f}",
+                one.against,
             ]
         )
     head = ["id", "fold", "organ", "data_source", "threshold", "dice", "iou", "positive"]
-    _write(path, [*head, "calibrated", "dice_calibrated", "dice_held_out"], rows)
-    return sum(honest) / len(honest) if honest and len(honest) == len(judged) else None
+    _write(path, [*head, "calibrated", "dice_calibrated", "dice_held_out", "against"], rows)
+    return sum(honest) / len(honest) if honest and len(honest) == measuring else None
 
 
 def write_metrics(path: Path, judged: Sequence[Judged]) -> None:
-    """Write means over slides: all, and per organ and source; positives and negatives apart."""
-    groups: dict[tuple[str, str], list[Judged]] = {("all", "all"): list(judged)}
+    """Write means over slides: all, per organ and source, and each by what it was judged against.
+
+    Positives and negatives stand apart.
+    """
+    groups: dict[tuple[str, str, str], list[Judged]] = {("all", "all", "all"): list(judged)}
+    for origin in Origin:
+        if own := [one for one in judged if one.against is origin]:
+            groups["all", "all", origin] = own
     for one in judged:
-        groups.setdefault((one.organ, one.source), []).append(one)
+        groups.setdefault((one.organ, one.source, "all"), []).append(one)
     rows = []
-    for (organ, source), own in groups.items():
+    for (organ, source, kind), own in groups.items():
         positive = [one.dice for one in own if one.positive]
         negative = [one.dice for one in own if not one.positive]
         means = [_mean([one.dice for one in own]), _mean([one.iou for one in own])]
         counts = len(own), len(positive), len(negative)
-        rows.append([organ, source, *counts, *means, _mean(positive), _mean(negative)])
+        rows.append([organ, source, *counts, *means, _mean(positive), _mean(negative), kind])
     head = ["organ", "data_source", "slides", "positives", "negatives", "dice", "iou"]
-    _write(path, [*head, "dice_positives", "dice_negatives"], rows)
+    _write(path, [*head, "dice_positives", "dice_negatives", "against"], rows)
 
 
 def _mean(values: Sequence[float]) -> str:
@@ -166,10 +178,10 @@ def write_held_out(
 ) -> None:
     """Write Dice of slides that no fold saw: by the whole ensemble, and by each fold alone."""
     single = {fold: {one.slide: one.dice for one in own} for fold, own in folds.items()}
-    head = ["id", "organ", "data_source", "threshold", "ensemble"]
+    head = ["id", "organ", "data_source", "threshold", "against", "ensemble"]
     rows = [
         [
-            *(one.slide, one.organ, one.source, one.threshold, f"{one.dice:.6f}"),
+            *(one.slide, one.organ, one.source, one.threshold, one.against, f"{one.dice:.6f}"),
             *(f"{single[fold][one.slide]:.6f}" for fold in single),
         ]
         for one in sorted(ensemble, key=lambda j: j.slide)
@@ -183,22 +195,24 @@ def write_provenance_of(
     folds: Folds,
     labels: Sequence[Label],
     *,
+    plan: TrainingPlan,
     weights: Mapping[str, str],
     extra: Mapping[str, Any],
 ) -> None:
-    """Write what was trained on what, by what, and how it was asked for."""
+    """Write what was trained on what, by which plan, and how it was asked for."""
     slides = {
         label.slide.id: {
             "digest": label.slide.digest,
-            "label": "person" if label.by_person else "model",
+            "label": label.origin,
+            "edited_share": label.edited_share,
             "fold": folds.of.get(label.slide.id),
         }
         for label in labels
     }
     facts = provenance(
         recipe=recipe.digest,
-        training=recipe.training.model_dump(mode="json"),
-        seed=recipe.training.seed,
+        training=plan.model_dump(mode="json"),
+        seed=plan.seed,
         command=list(sys.argv),
         slides=slides,
         held_out=sorted(folds.held_out),

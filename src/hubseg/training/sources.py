@@ -1,4 +1,4 @@
-"""Where labels come from: a project, a pseudo-label set or a table.
+"""The labels of a project, a pseudo-label set or a table, each with its origin.
 
 Responsible for telling labels that a person stands behind from those a model made, and for whose
 model that was. Does not read slides' pixels.
@@ -7,7 +7,7 @@ model that was. Does not read slides' pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,21 +19,36 @@ from hubseg.formats.rle import decode, encode
 from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject, Verdict
 from hubseg.slide import SlideTable
+from hubseg.training.origin import MadeBy, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from hubseg.derive import Derived
     from hubseg.formats.pseudo_labels import PseudoLabelSet
     from hubseg.slide import Slide
 
-__all__ = ["Label", "Soft", "labels_of", "readable"]
+__all__ = ["Label", "Soft", "Watch", "labels_of", "nobody", "readable"]
 
-PEOPLE = frozenset({Verdict.ACCEPTED.value, Verdict.CORRECTED.value})
+_ORIGINS = {
+    Verdict.ACCEPTED.value: Origin.UNEDITED,
+    Verdict.CORRECTED.value: Origin.EDITED,
+}
 
 Soft = Callable[[int], "NDArray[np.float32] | None"]
 """A model's map (H, W), 0-255, that may train a fold; None where that fold's model made it."""
+
+READING, OPENING, TRAINING = "reading slides", "opening slides", "training"
+
+Watch = Callable[[str, int, int], object]
+"""Told what is being done, how many slides or steps are done, and how many there are."""
+
+
+def nobody(what: str, done: int, total: int) -> None:
+    """Watch nothing."""
+    del what, done, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,12 @@ class Label:
         The value, 0-255, above which that map was inside.
     donor
         Whose tissue it is; "" where it is not known.
+    origin
+        Where the mask comes from.
+    edited_share
+        Share of the marked pixels that a person decided, 0-1; None where that is not known.
+    made_by
+        The networks whose map it was cut from; None where that is not known, or there are none.
     """
 
     slide: Slide
@@ -59,6 +80,9 @@ class Label:
     soft: Soft | None = None
     threshold: float = 127.0
     donor: str = ""
+    origin: Origin = Origin.TRUE
+    edited_share: float | None = None
+    made_by: MadeBy | None = None
 
     @property
     def by_person(self) -> bool:
@@ -92,6 +116,7 @@ def labels_of(
     images: Path | None = None,
     models: bool = False,
     outcome: Outcome | None = None,
+    watch: Watch = nobody,
 ) -> list[Label]:
     """Return the labels of a project, a pseudo-label set or a table.
 
@@ -106,6 +131,8 @@ def labels_of(
         Slides that were flagged, rejected or are in work are never taken.
     outcome
         Takes the slides that are left out because they cannot be read, and what tables note.
+    watch
+        Told how many slides of a project have been read.
 
     Raises
     ------
@@ -116,7 +143,7 @@ def labels_of(
     """
     path, outcome = Path(path), Outcome() if outcome is None else outcome
     if ReviewProject.exists(path):
-        found = _of_project(path, models, outcome)
+        found = _of_project(path, models, outcome, watch)
     elif (folder := _manifest_folder(path)) is not None:
         labels = read_pseudo_labels(folder)
         outcome.take_table(labels)
@@ -135,13 +162,14 @@ def labels_of(
     return found
 
 
-def readable(labels: Sequence[Label], outcome: Outcome) -> list[Label]:
+def readable(labels: Sequence[Label], outcome: Outcome, watch: Watch = nobody) -> list[Label]:
     """Return the labels whose mask fits and whose pixels can be decoded; others are left out.
 
     Of a pyramid only the smallest level is read.
     """
     found = []
-    for label in labels:
+    for number, label in enumerate(labels):
+        watch(OPENING, number, len(labels))
         with outcome.attempt(label.slide.id):
             label.mask()
             label.slide.read(level=len(label.slide.levels) - 1)
@@ -169,12 +197,13 @@ def _of_set(labels: PseudoLabelSet) -> list[Label]:
     made_by = None if told is None else frozenset(map(int, told))
     found = []
     for one in _of_table(labels):
-        if labels.verdicts.get(one.slide.id) in PEOPLE:
-            found.append(one)
+        origin = _ORIGINS.get(labels.verdicts.get(one.slide.id, ""), Origin.MODEL)
+        if origin is not Origin.MODEL:
+            found.append(replace(one, origin=origin))
             continue
         soft = partial(_soft_of_set, labels, one.slide.id, made_by)
         threshold = labels.thresholds[one.slide.id]
-        found.append(Label(one.slide, one.truth, soft, threshold, one.donor))
+        found.append(replace(one, soft=soft, threshold=threshold, origin=origin))
     return found
 
 
@@ -187,27 +216,59 @@ def _soft_of_set(
     return labels.mask(slide_id).astype(np.float32) * np.float32(255) if soft is None else soft
 
 
-def _of_project(path: Path, models: bool, outcome: Outcome) -> list[Label]:
+def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> list[Label]:
     from hubseg.derive import derive, verdicts
 
     found = []
     with ReviewProject.open(path) as project:
         said = verdicts(project, outcome)
-        ready = {name for name, verdict in said.items() if verdict.value in PEOPLE}
         unseen = {
             name
             for name, verdict in said.items()
             if models and verdict is Verdict.UNSEEN and project.runs(name)
         }
-        for slide in outcome.slides_of(project, [name for name in said if name in ready | unseen]):
+        chosen = [n for n, verdict in said.items() if verdict.value in _ORIGINS or n in unseen]
+        slides = outcome.slides_of(project, chosen)
+        for number, slide in enumerate(slides):
+            watch(READING, number, len(slides))
             with outcome.attempt(slide.id, last=False):
                 derived = derive(project, slide)
-                soft = None
-                if slide.id in unseen:
-                    soft = partial(_soft_of_project, path, derived.slide)
-                threshold = 127.0 if soft is None else derived.threshold
-                found.append(Label(derived.slide, encode(derived.mask), soft, threshold))
+                label = Label(
+                    derived.slide, encode(derived.mask), made_by=_made_by(project, derived)
+                )
+                if slide.id not in unseen:
+                    found.append(_by_a_person(label, derived))
+                    continue
+                soft = partial(_soft_of_project, path, derived.slide)
+                model = replace(label, soft=soft, threshold=derived.threshold, origin=Origin.MODEL)
+                found.append(model)
+        watch(READING, len(slides), len(slides))
     return found
+
+
+def _by_a_person(label: Label, derived: Derived) -> Label:
+    """Return the label of an accepted slide: edited, or as the networks made it."""
+    share = min(1.0, derived.corrected / max(1, int(derived.mask.sum())))
+    unedited = derived.recipe_digest and not share
+    origin = Origin.UNEDITED if unedited else Origin.EDITED
+    return replace(label, origin=origin, edited_share=share)
+
+
+def _made_by(project: ReviewProject, derived: Derived) -> MadeBy | None:
+    """Return the networks whose map a mask was cut from; None for a mask without one."""
+    from hubseg.maps import recorded
+
+    if not derived.recipe_digest:
+        return None
+    runs = [
+        run for run in project.runs(derived.slide.id) if run.slide_digest == derived.slide_digest
+    ]
+    # a recipe whose weights were changed is recorded under its digest before that
+    same = [run for run in runs if run.recipe_digest == derived.recipe_digest] or runs
+    if not same:
+        return None
+    recipe, keys = recorded(same[-1])
+    return MadeBy(recipe, tuple((m, key) for m, key in keys if key), derived.slide_digest)
 
 
 def _soft_of_project(path: Path, slide: Slide, fold: int) -> NDArray[np.float32] | None:

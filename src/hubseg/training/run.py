@@ -1,0 +1,135 @@
+"""One training: what it is given, where it writes, and which labels each network may see.
+
+Responsible for these answers. Does not train, judge or write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hubseg.training.data import empty_or_full
+from hubseg.training.sources import nobody
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import torch
+
+    from hubseg.plan import TrainingPlan
+    from hubseg.recipe import Member, Recipe
+    from hubseg.training.folds import Folds
+    from hubseg.training.sources import Label, Watch
+
+__all__ = ["TrainingRun"]
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training.
+
+    Attributes
+    ----------
+    recipe
+        What is trained, as it was given.
+    plan
+        How its networks learn: the recipe's plan, or that of networks which start from checkpoints.
+    out
+        Folder it writes to.
+    own, beside
+        Labels that judge a fold each, and those that only train.
+    folds
+        Who sees what.
+    starts, digests
+        File that each network starts from, and the digest of it; empty for random weights.
+    unknown_past
+        Whether it starts from checkpoints that do not say which slides they have seen.
+    stopped
+        Tells whether it shall stop.
+    watch
+        Told what is being done.
+    said
+        What a person is told of how it began, or "".
+    """
+
+    recipe: Recipe
+    plan: TrainingPlan
+    out: Path
+    own: list[Label]
+    beside: list[Label]
+    folds: Folds
+    devices: tuple[torch.device, ...]
+    resume: bool
+    starts: Mapping[str, Path] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    unknown_past: bool = False
+    stopped: Callable[[], bool] = lambda: False
+    watch: Watch = nobody
+    said: str = ""
+
+    @property
+    def weights(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.out / "weights"
+
+    @property
+    def learning(self) -> Recipe:
+        """The recipe with the plan by which its networks learn."""
+        return self.recipe.model_copy(update={"training": self.plan})
+
+    def seen_by(self, member: Member) -> list[Label]:
+        """Labels that may train a member.
+
+        Raises
+        ------
+        ValueError
+            When there is none, or none with anything inside.
+        """
+        never = self.folds.left_out(self.recipe.folds.index(member.fold))
+        given = [*self.own, *self.beside]
+        seen = [x for x in given if x.slide.id not in never and x.may_train(member.fold)]
+        if not seen:
+            raise ValueError(
+                f"Fold {member.fold} has no slide to train on: all validate it, are held out, show "
+                "the same tissue or were labelled by its own model; add slides of other tissue."
+            )
+        if empty_or_full(seen):
+            raise ValueError(
+                f"Fold {member.fold} would train on {len(seen)} slides without anything marked: "
+                "add slides with marked tissue, or use fewer folds."
+            )
+        return seen
+
+    def checkpoint(self, member: Member) -> Path:
+        """Return the file of a member's weights."""
+        return self.weights / f"{member.checkpoint}.safetensors"
+
+    def state(self, member: Member) -> Path:
+        """Return the file of the state that a member's training goes on from."""
+        return self.out / "states" / f"{member.checkpoint}.state"
+
+    def finished(self, member: Member) -> bool:
+        """Tell whether a member is trained."""
+        return self.checkpoint(member).is_file()
+
+    def begun(self, member: Member) -> bool:
+        """Tell whether a member is trained, or goes on from a state."""
+        return self.finished(member) or (self.resume and self.state(member).is_file())
+
+    def judged_by(self, fold: int) -> list[Label]:
+        """Return the labels that judge a fold."""
+        place = self.recipe.folds.index(fold)
+        return [label for label in self.own if self.folds.of.get(label.slide.id) == place]
+
+    def measuring(self, fold: int) -> list[Label]:
+        """Return the labels that a fold's score is taken from: all that judge it.
+
+        Where every fold has true or edited masks, these alone: agreement with a network's mask is
+        no score, and scores of folds are to be compared.
+        """
+        by_fold = {
+            one: [label for label in self.judged_by(one) if label.origin.measures]
+            for one in self.recipe.folds
+        }
+        return by_fold[fold] if all(by_fold.values()) else self.judged_by(fold)
