@@ -16,8 +16,7 @@ import numpy as np
 
 from hubseg.accepted import AcceptedMask, PackedMask
 from hubseg.journal import Kind, standing
-from hubseg.maps import newest_map, refuse_partial
-from hubseg.mask import MaskRequest
+from hubseg.maps import newest_in_pieces, refuse_partial
 from hubseg.replay import Standing, accepted_row, edits_from, facts_from, state_from, verdict_from
 
 if TYPE_CHECKING:
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.cleanup import Cleanup
-    from hubseg.edits import Edits
     from hubseg.journal import Entry
     from hubseg.outcome import Outcome
-    from hubseg.probability import ProbabilityMap
+    from hubseg.probability import MapInPieces
     from hubseg.project import ReviewProject, Verdict
     from hubseg.slide import Slide
 
@@ -72,10 +70,10 @@ class Derived:
     corrected: int
     recipe_digest: str | None
     members: tuple[int, int] | None
-    read_map: Callable[[], ProbabilityMap | None]
+    read_map: Callable[[], MapInPieces | None]
 
     @cached_property
-    def probability(self) -> ProbabilityMap | None:
+    def probability(self) -> MapInPieces | None:
         """The map that the mask was cut from; None where there is none, or it is gone."""
         return self.read_map()
 
@@ -131,31 +129,29 @@ def _by_rules(
 ) -> Derived:
     """Derive the mask from map, threshold, cleanup and edits, as rows say."""
     edits = edits_from(rows, (slide.height, slide.width), project.payload)
-    probability = newest_map(project, slide, until=until)
+    probability = newest_in_pieces(project, slide, until=until)
     if probability is None and edits.is_empty and until is None:
         raise ValueError(f"Slide {slide.id} has no map and no edits yet: run the ensemble on it.")
     if probability is not None and not partial:
         refuse_partial(probability, slide)
     state = state_from(rows)
     threshold, cleanup = state.threshold(slide.organ, slide.source), state.cleanup(slide.organ)
-    values = None if probability is None else probability.values
-    request = MaskRequest(values, threshold, cleanup.in_px(slide.um_per_px), edits)
+    if probability is None:
+        mask = np.zeros(edits.shape, np.bool_)
+    else:
+        mask = cleanup.in_px(slide.um_per_px).apply(probability.above(threshold))
     return Derived(
         slide=slide,
         slide_digest=project.digest(slide),
-        mask=request.compute(),
+        mask=edits.resolve(mask, in_place=True),
         threshold=threshold,
         cleanup=cleanup,
         verdict=verdict_from(rows),
-        corrected=_decided(edits),
+        corrected=edits.corrected,
         recipe_digest=None if probability is None else probability.recipe_digest,
         members=None if probability is None else (probability.done, probability.total),
         read_map=lambda: probability,
     )
-
-
-def _decided(edits: Edits) -> int:
-    return 0 if edits.is_empty else int(np.count_nonzero(edits.override()))
 
 
 def _as_it_stood(
@@ -189,8 +185,8 @@ def _accepted(
     if mask.shape != (slide.height, slide.width):
         raise other_file(slide)
 
-    def read_map() -> ProbabilityMap | None:
-        found = newest_map(project, slide, until=row) if accepted.recipe_digest else None
+    def read_map() -> MapInPieces | None:
+        found = newest_in_pieces(project, slide, until=row) if accepted.recipe_digest else None
         made = (accepted.recipe_digest, accepted.members)
         same = found is not None and (found.recipe_digest, (found.done, found.total)) == made
         return found if same else None
@@ -202,7 +198,7 @@ def _accepted(
         threshold=accepted.threshold,
         cleanup=accepted.cleanup,
         verdict=verdict_from(rows),
-        corrected=_decided(edits_from(rows, mask.shape, project.payload)),
+        corrected=edits_from(rows, mask.shape, project.payload).corrected,
         recipe_digest=accepted.recipe_digest or None,
         members=accepted.members if accepted.recipe_digest else None,
         read_map=read_map,

@@ -18,7 +18,7 @@ from hubseg.derive import Derived, derive, older_mask, other_file, verdicts
 from hubseg.failure import about
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
-from hubseg.formats.raster import read_mask, write_mask_png, write_mask_tiff
+from hubseg.formats.raster import holds_mask, write_mask_png, write_mask_tiff
 from hubseg.formats.rle import decode, encode
 from hubseg.formats.table import read_submission, write_submission
 from hubseg.outcome import Outcome
@@ -213,7 +213,7 @@ def _nothing(source: _Source) -> ValueError:
 
 
 def _mask_digest(mask: NDArray[np.bool_]) -> bytes:
-    return hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
+    return hashlib.blake2b(np.packbits(mask).data, digest_size=16).digest()
 
 
 def _kaggle(source: _Source, out: Path) -> tuple[Path, list[Path]]:
@@ -243,7 +243,7 @@ def _kaggle(source: _Source, out: Path) -> tuple[Path, list[Path]]:
 def _pseudo_labels(source: _Source, out: Path) -> tuple[Path, list[Path]]:
     def labels() -> Iterator[PseudoLabel]:
         for derived in source:
-            soft = None if derived.probability is None else derived.probability.values
+            soft = None if derived.probability is None else derived.probability.rounded()
             yield PseudoLabel(
                 slide=derived.slide,
                 mask=derived.mask,
@@ -269,7 +269,7 @@ def _rasters(
         for derived in source:
             path = out / f"{derived.slide.id}{ending}"
             write(path, derived.mask)
-            if not np.array_equal(read_mask(path), derived.mask):
+            if not holds_mask(path, derived.mask):
                 raise ValueError(f"{path} does not hold the mask that was written: try again.")
             written.append(path)
         if not written:

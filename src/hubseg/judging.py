@@ -15,7 +15,7 @@ from hubseg.curves import Tally
 from hubseg.derive import derive, verdicts
 from hubseg.formats.rle import decode
 from hubseg.journal import standing
-from hubseg.maps import newest_map, refuse_partial
+from hubseg.maps import newest_in_pieces, refuse_partial
 from hubseg.outcome import Outcome
 from hubseg.project import Verdict
 from hubseg.replay import facts_from
@@ -110,7 +110,7 @@ def _judged(
 ) -> Judged:
     if slide.organ is None or slide.source is None:
         raise ValueError("Its organ or source is not known: say both in the dock or the table.")
-    map_ = newest_map(project, slide, folds=None if fold is None else (fold,))
+    map_ = newest_in_pieces(project, slide, folds=None if fold is None else (fold,))
     if map_ is None:
         which = "" if fold is None else f" of fold {fold}"
         raise ValueError(f"It has no map{which} yet: run the ensemble on it.")
@@ -120,7 +120,7 @@ def _judged(
         wanted = derive(project, slide, partial=partial).mask
     else:
         wanted = decode(truth[slide.id], (slide.height, slide.width))
-    tally = Tally.of(map_.values, wanted)
+    tally = Tally.pooled(Tally.of(values, wanted[cut]) for cut, values in map_.pieces())
     return Judged(slide.id, slide.organ, slide.source, tally, fold)
 
 

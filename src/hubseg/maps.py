@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg.journal import standing
-from hubseg.probability import MapStore, Mixture, mix, networks_digest
+from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
 from hubseg.recipe import Recipe
 from hubseg.replay import state_from
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from hubseg.journal import Entry
-    from hubseg.probability import MemberMap, ProbabilityMap
+    from hubseg.probability import MapInPieces, MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject, RunRecord
     from hubseg.recipe import Member
     from hubseg.slide import Slide
 
 __all__ = [
     "mixture_of",
+    "newest_in_pieces",
     "newest_map",
     "newest_members",
     "newest_recipe",
@@ -90,20 +91,29 @@ def newest_map(
     until
         A row of the journal: the map as it was when that row was made. None is now.
     """
+    newest = newest_in_pieces(project, slide, folds=folds, until=until)
+    return None if newest is None else newest.whole()
+
+
+def newest_in_pieces(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> MapInPieces | None:
+    """Return what :func:`newest_map` does, without holding it whole: a large slide fits too."""
     newest = newest_members(project, slide, folds=folds, until=until)
     if newest is None:
         return None
     recipe, found, total = newest
-    return mix(
-        recipe,
-        found,
-        shape=(slide.height, slide.width),
-        slide_digest=project.digest(slide),
-        total=total,
-    )
+    mixer = Mixer(shape=(slide.height, slide.width), slide_digest=project.digest(slide))
+    for member, made in found:
+        mixer.put(member, made)
+    return mixer.in_pieces(recipe, [member for member, _ in found], total=total)
 
 
-def refuse_partial(probability: ProbabilityMap, slide: Slide) -> None:
+def refuse_partial(probability: ProbabilityMap | MapInPieces, slide: Slide) -> None:
     """Refuse a map of fewer members than its run was asked for.
 
     Raises

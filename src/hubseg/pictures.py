@@ -54,8 +54,9 @@ def outlined(
         Whether the inside is tinted too.
     """
     size = picture.shape[1], picture.shape[0]
-    values = np.ascontiguousarray(mask).view(np.uint8)
-    small = cv2.resize(values * 255, size, interpolation=cv2.INTER_AREA) > 127
+    values = np.multiply(mask.view(np.uint8), np.uint8(255))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA) > 127
+    del values
     made = picture.copy()
     if tint:
         own = made[small].astype(np.float32)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.probability import MapInPieces
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
@@ -42,6 +43,7 @@ __all__ = ["Report", "write_report"]
 
 _SIDE = 420  # px of a picture
 _QUALITY = 82  # of its JPEG
+_WHOLE = 1 << 26  # px of a slide's level that is read at once: 200 MB of RGB
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1c2430; margin: 2rem auto; max-width: 1240px;
@@ -214,11 +216,11 @@ def _page(project: ReviewProject, slide: Slide, partial: bool) -> _Page:
     plots = ""
     if found is not None:
         facts.append(("members", f"{found.done} of {found.total}"))
-        facts.append(("expected Dice", f"{expected_dice(found.values, derived.threshold):.4f}"))
+        facts.append(("expected Dice", f"{_expected(found, derived.threshold):.4f}"))
         if found.disagreement is not None:
             shown.append(("disagreement of members", heat(found.disagreement, _SIDE)))
         if truth is not None:
-            tally = Tally.of(found.values, truth)
+            tally = Tally.pooled(Tally.of(values, truth[cut]) for cut, values in found.pieces())
             plots = _plot(tally.dice(), derived.threshold)
             if told.organ is not None and told.source is not None:
                 judged = Judged(slide.id, told.organ, told.source, tally)
@@ -235,7 +237,23 @@ def _page(project: ReviewProject, slide: Slide, partial: bool) -> _Page:
 def _pixels(slide: Slide) -> NDArray[np.uint8]:
     """Return a slide's pixels from the smallest level that is large enough for a picture."""
     large = [i for i, size in enumerate(slide.levels) if max(size) >= _SIDE]
-    return slide.read(None, large[-1] if large else 0)
+    level = large[-1] if large else 0
+    height, width = slide.levels[level]
+    if height * width <= _WHOLE:
+        return slide.read(None, level)
+    high, across = (max(1, round(size * _SIDE / max(height, width))) for size in (height, width))
+    few = max(1, _WHOLE * high // (4 * height * width))
+    rows = []
+    for first in range(0, high, few):
+        last = min(first + few, high)
+        top, bottom = first * slide.height // high, last * slide.height // high
+        band = slide.read((top, 0, bottom - top, slide.width), level)
+        rows.append(cv2.resize(band, (across, last - first), interpolation=cv2.INTER_AREA))
+    return np.vstack(rows)
+
+
+def _expected(found: MapInPieces, threshold: float) -> float:
+    return expected_dice((values for _, values in found.pieces()), threshold)
 
 
 def _figure(name: str, picture: NDArray[np.uint8]) -> str:

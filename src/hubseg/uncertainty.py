@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +50,9 @@ def entropy(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(-(share * np.log2(share) + rest * np.log2(rest)), np.float32)
 
 
-def expected_dice(values: NDArray[np.float32], threshold: float) -> float:
+def expected_dice(
+    values: NDArray[np.float32] | Iterable[NDArray[np.float32]], threshold: float
+) -> float:
     """Return the Dice a mask would have if the map were right about its own doubt.
 
     The mean mask that the map speaks of has p of every pixel; against it the mask M at the
@@ -60,7 +62,7 @@ def expected_dice(values: NDArray[np.float32], threshold: float) -> float:
     Parameters
     ----------
     values
-        Float32 map on 0-255, any shape.
+        Float32 map on 0-255, any shape, or the pieces of one.
     threshold
         On 0-255; the mask is where the value is greater.
 
@@ -69,10 +71,15 @@ def expected_dice(values: NDArray[np.float32], threshold: float) -> float:
     float
         0-1; 1 where mask and map are both empty.
     """
-    mask = values > threshold
-    inside = float(values.sum(where=mask, dtype=np.float64)) / 255.0
-    everywhere = float(values.sum(dtype=np.float64)) / 255.0
-    whole = float(np.count_nonzero(mask)) + everywhere
+    inside = everywhere = 0.0
+    area = 0
+    for piece in (values,) if isinstance(values, np.ndarray) else values:
+        mask = piece > threshold
+        inside += float(piece.sum(where=mask, dtype=np.float64))
+        everywhere += float(piece.sum(dtype=np.float64))
+        area += int(np.count_nonzero(mask))
+    inside, everywhere = inside / 255.0, everywhere / 255.0
+    whole = float(area) + everywhere
     return 1.0 if whole == 0.0 else 2.0 * inside / whole
 
 

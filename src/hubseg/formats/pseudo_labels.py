@@ -28,7 +28,7 @@ import tifffile
 
 from hubseg.formats import rle
 from hubseg.slide import Slide, SlideTable, read_rows
-from hubseg.slide.refusal import DAMAGE, check_same, damaged, opening
+from hubseg.slide.refusal import DAMAGE, check_same, damaged, opening, same_pixels
 from hubseg.slide.table import check_id
 from hubseg.thresholds import checked_threshold
 
@@ -59,7 +59,7 @@ class PseudoLabel:
     mask
         (H, W) bool at the slide's level 0.
     soft
-        (H, W) float32, 0-255, or None; kept rounded to whole numbers.
+        (H, W) float32 or uint8, 0-255, or None; kept rounded to whole numbers.
     threshold
         The value above which the soft map was inside, 0-255.
     verdict
@@ -68,7 +68,7 @@ class PseudoLabel:
 
     slide: Slide
     mask: NDArray[np.bool_]
-    soft: NDArray[np.float32] | None
+    soft: NDArray[np.float32] | NDArray[np.uint8] | None
     threshold: float
     verdict: str
 
@@ -212,15 +212,16 @@ def _write_item(folder: Path, item: PseudoLabel) -> dict[str, str]:
     slide = item.slide
     check_id(slide.id, folder)
     mask_path, soft_path = _mask_path(folder, slide.id), _soft_path(folder, slide.id)
-    grey = np.where(item.mask, 255, 0).astype(np.uint8)
-    mask_path.write_bytes(cv2.imencode(".png", grey)[1].tobytes())
-    check_same(np.array_equal(_read_png(mask_path), grey), mask_path)
+    grey = np.multiply(item.mask.view(np.uint8), np.uint8(255))
+    mask_path.write_bytes(cv2.imencode(".png", grey)[1].data)
+    check_same(same_pixels(_read_png(mask_path), grey), mask_path)
+    del grey
     if item.soft is not None:
-        soft = np.rint(item.soft).astype(np.uint8)
+        soft = item.soft if item.soft.dtype == np.uint8 else np.rint(item.soft).astype(np.uint8)
         tifffile.imwrite(soft_path, soft, compression="zlib", photometric="minisblack")
-        check_same(np.array_equal(_read_tiff(soft_path), soft), soft_path)
+        check_same(same_pixels(_read_tiff(soft_path), soft), soft_path)
     text = rle.encode(item.mask)
-    check_same(np.array_equal(rle.decode(text, item.mask.shape), item.mask), folder / MANIFEST)
+    check_same(same_pixels(rle.decode(text, item.mask.shape), item.mask), folder / MANIFEST)
     return {
         "id": slide.id,
         "organ": slide.organ or "",

@@ -20,13 +20,14 @@ from hubseg.slide.refusal import (
     check_size,
     damaged,
     opening,
+    same_pixels,
     writing,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["read_mask", "write_mask_png", "write_mask_tiff"]
+__all__ = ["holds_mask", "read_mask", "write_mask_png", "write_mask_tiff"]
 
 
 def write_mask_png(path: Path | str, mask: NDArray[np.bool_]) -> Path:
@@ -51,20 +52,31 @@ def write_mask_png(path: Path | str, mask: NDArray[np.bool_]) -> Path:
     OSError
         When the file cannot be written, or reads back different.
     """
-    path, grey = Path(path).absolute(), _grey(mask)
+    path, mask = Path(path).absolute(), _checked(mask)
     with writing(path) as part:
-        part.write_bytes(cv2.imencode(".png", grey)[1].tobytes())
-        check_same(np.array_equal(read_mask(part), grey != 0), path)
+        part.write_bytes(cv2.imencode(".png", _grey(mask))[1].data)
+        check_same(holds_mask(part, mask), path)
     return path
 
 
 def write_mask_tiff(path: Path | str, mask: NDArray[np.bool_]) -> Path:
     """Write a mask as an 8-bit grey TIFF with Deflate; otherwise as :func:`write_mask_png`."""
-    path, grey = Path(path).absolute(), _grey(mask)
+    path, mask = Path(path).absolute(), _checked(mask)
     with writing(path) as part:
-        tifffile.imwrite(part, grey, compression="zlib", photometric="minisblack")
-        check_same(np.array_equal(read_mask(part), grey != 0), path)
+        tifffile.imwrite(part, _grey(mask), compression="zlib", photometric="minisblack")
+        check_same(holds_mask(part, mask), path)
     return path
+
+
+def holds_mask(path: Path | str, mask: NDArray[np.bool_]) -> bool:
+    """Whether a file, read as :func:`read_mask` does, holds a mask, bool (h, w).
+
+    Raises
+    ------
+    ValueError, OSError
+        When the file cannot be read.
+    """
+    return same_pixels(read_mask(path), mask)
 
 
 def read_mask(path: Path | str) -> NDArray[np.bool_]:
@@ -113,14 +125,20 @@ def read_mask(path: Path | str) -> NDArray[np.bool_]:
     if pixels.ndim == 3:
         colours = 1 if pixels.shape[-1] == 2 else 3  # what follows them is transparency
         return np.asarray(pixels[..., :colours].any(axis=-1))
+    if pixels.dtype == np.uint8:  # in its own memory: a mask may take 400 MB
+        return np.asarray(np.not_equal(pixels, 0, out=pixels.view(np.bool_)))
     return np.asarray(pixels != 0)
 
 
 def _grey(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.multiply(mask.view(np.uint8), np.uint8(255))
+
+
+def _checked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     mask = np.asarray(mask)
     if mask.ndim != 2 or 0 in mask.shape:
         raise ValueError(f"A mask of shape {mask.shape} is no image: give one of (h, w).")
-    return np.where(mask != 0, 255, 0).astype(np.uint8)
+    return np.ascontiguousarray(mask if mask.dtype == np.bool_ else mask != 0)
 
 
 def _read_png(path: Path) -> NDArray[Any]:

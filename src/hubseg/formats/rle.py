@@ -6,15 +6,18 @@ module that knows column-major order. Does not know tables, slides or how a mask
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 __all__ = ["decode", "encode", "encode_published"]
 
+_AT_A_TIME = 1 << 22  # px
 _LONGEST_NUMBER = 18  # decimal digits that always fit in int64
 
 
@@ -36,14 +39,14 @@ def encode(mask: NDArray[np.bool_]) -> str:
     ValueError
         When `mask` is not two-dimensional.
     """
-    column_major = _inside(mask).ravel()
-    if column_major.size == 0:
+    mask = np.asarray(mask)
+    if mask.ndim != 2:
+        raise ValueError(
+            f"A mask of shape {mask.shape} cannot be run-length encoded: give one of (h, w)."
+        )
+    if mask.size == 0:
         return ""
-    changes = np.flatnonzero(column_major[1:] != column_major[:-1]) + 1
-    if column_major[0]:
-        changes = np.concatenate(([0], changes))
-    if changes.size % 2:
-        changes = np.concatenate((changes, [column_major.size]))
+    changes = _changes(mask)
     changes[1::2] -= changes[::2]
     changes[::2] += 1
     return " ".join(map(str, changes.tolist()))
@@ -90,22 +93,41 @@ def decode(text: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
     starts, lengths = _pairs(text)
     _check(starts, lengths, height, width)
     ends = starts + lengths
-    # Alternating counts outside, inside, outside …: repeat() then writes every pixel once.
-    edges = np.zeros(2 * starts.size + 2, dtype=np.int64)
-    edges[1:-1:2], edges[2:-1:2], edges[-1] = starts, ends, height * width
-    inside = np.arange(edges.size - 1) % 2 == 1
-    column_major = np.repeat(inside, np.diff(edges)).reshape(width, height)
-    return np.ascontiguousarray(column_major.T)
-
-
-def _inside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return `mask` as a contiguous (w, h) bool array: its columns one after another."""
-    mask = np.asarray(mask)
-    if mask.ndim != 2:
-        raise ValueError(
-            f"A mask of shape {mask.shape} cannot be run-length encoded: give one of (h, w)."
+    edges = np.column_stack((starts, ends)).ravel()
+    mask = np.empty((height, width), np.bool_)
+    for left, columns in _columns(height, width):
+        first, last = left * height, (left + columns) * height
+        place = slice(*np.searchsorted(edges, (first, last), "right"))
+        # Alternating counts, outside and inside: repeat() then writes every pixel once.
+        bounds = np.concatenate(([first], edges[place], [last]))
+        inside = (np.arange(bounds.size - 1) + place.start) % 2 == 1
+        mask[:, left : left + columns] = (
+            np.repeat(inside, np.diff(bounds)).reshape(columns, height).T
         )
-    return np.ascontiguousarray((mask if mask.dtype == bool else mask != 0).T)
+    return mask
+
+
+def _changes(mask: NDArray[Any]) -> NDArray[np.int64]:
+    """Return where runs start and end, in turns, counted from 0 down the columns."""
+    height, width = mask.shape
+    found, before = [], False
+    for left, columns in _columns(height, width):
+        part = mask[:, left : left + columns]
+        inside = np.ascontiguousarray((part if part.dtype == bool else part != 0).T).ravel()
+        start = left * height
+        if inside[0] != before:
+            found.append(np.array([start]))
+        found.append(np.flatnonzero(inside[1:] != inside[:-1]) + (start + 1))
+        before = bool(inside[-1])
+    if before:
+        found.append(np.array([height * width]))
+    return np.concatenate(found)
+
+
+def _columns(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the first of a few columns, and how many they are: what is looked at at a time."""
+    few = max(1, _AT_A_TIME // max(1, height))
+    return ((left, min(few, width - left)) for left in range(0, width, few))
 
 
 def _pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

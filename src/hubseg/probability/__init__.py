@@ -10,10 +10,12 @@ from __future__ import annotations
 from hubseg.probability.keys import file_digest, map_key
 from hubseg.probability.mixing import Mixer, mix
 from hubseg.probability.mixture import Mixture, networks_digest
+from hubseg.probability.pieces import MapInPieces
 from hubseg.probability.store import MapStore
 from hubseg.probability.values import MemberMap, ProbabilityMap
 
 __all__ = [
+    "MapInPieces",
     "MapStore",
     "MemberMap",
     "Mixer",

@@ -6,27 +6,23 @@ their other answers. Does not know where member maps come from or are kept.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from hubseg.probability.pieces import CHUNK, MapFacts, MapInPieces, chunks, in_threads, merged
 from hubseg.probability.values import MemberMap, ProbabilityMap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from hubseg.recipe import Member, Recipe
 
 __all__ = ["Mixer", "mix"]
-
-_CHUNK = 1 << 15  # values worked on at a time: they and what is made of them stay in the cache
-_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +81,28 @@ class Mixer:
         ValueError
             When there is no map to mix.
         """
+        moments, facts = self._mixed(recipe, members, total)
+        return ProbabilityMap(values=self._merge(recipe, moments), **facts)
+
+    def in_pieces(
+        self, recipe: Recipe, members: Sequence[Member], *, total: int | None = None
+    ) -> MapInPieces:
+        """Mix as :meth:`mix` does, to the same bits, but at slide resolution only piece by piece.
+
+        Raises
+        ------
+        ValueError
+            When there is no map to mix.
+        """
+        moments, facts = self._mixed(recipe, members, total)
+        shares = _shares(recipe, moments)
+        levels = tuple((one.mean, shares[i]) for i, one in moments.items())
+        return MapInPieces(self.shape, levels, recipe.merge == "published", **facts)
+
+    def _mixed(
+        self, recipe: Recipe, members: Sequence[Member], total: int | None
+    ) -> tuple[dict[int, _Moments], MapFacts]:
+        """Return the sums of each resolution, and all of a mix but its values."""
         there = [member for member in members if member in self]
         if not there:
             raise ValueError("There is no member map to mix yet: run at least one member first.")
@@ -93,8 +111,7 @@ class Mixer:
             groups.setdefault(member.resolution, []).append(member)
         moments = {index: self._moments(index, groups[index]) for index in sorted(groups)}
         maps = [self._maps[_place(member)] for member in there]
-        return ProbabilityMap(
-            values=self._merge(recipe, moments),
+        return moments, MapFacts(
             disagreement=_disagreement(recipe, moments) if len(there) > 1 else None,
             slide_digest=self.slide_digest,
             recipe_digest=recipe.digest,
@@ -113,18 +130,9 @@ class Mixer:
         return kept[1]
 
     def _merge(self, recipe: Recipe, moments: dict[int, _Moments]) -> NDArray[np.float32]:
-        whole = len(moments) == len(recipe.resolutions)
-        scale = 1.0 if whole else 1.0 / sum(recipe.resolutions[i].weight for i in moments)
-        if whole and recipe.merge == "exact":
-            scale = 1.0 / sum(r.weight for r in recipe.resolutions)
-        levels = [
-            (self._level(i, one).reshape(-1), recipe.resolutions[i].weight * scale)
-            for i, one in moments.items()
-        ]
-        merged = np.empty(self.shape, np.float32)
-        flat, truncated = merged.reshape(-1), recipe.merge == "published"
-        _in_threads(merged.size, lambda a, b: _merge_part(levels, flat, a, b, truncated))
-        return merged
+        shares = _shares(recipe, moments)
+        levels = [(self._level(i, one), shares[i]) for i, one in moments.items()]
+        return merged(levels, self.shape, truncated=recipe.merge == "published")
 
     def _level(self, index: int, moments: _Moments) -> NDArray[np.float32]:
         """Return a resolution's mean at slide size, in the memory that its last one took."""
@@ -135,6 +143,15 @@ class Mixer:
             cv2.resize(moments.mean, size, dst=into, interpolation=cv2.INTER_LINEAR)
             kept = self._enlarged[index] = (moments, into)
         return kept[1]
+
+
+def _shares(recipe: Recipe, moments: dict[int, _Moments]) -> dict[int, float]:
+    """Return the weight of each resolution that has a map, in the sum of all."""
+    whole = len(moments) == len(recipe.resolutions)
+    scale = 1.0 if whole else 1.0 / sum(recipe.resolutions[i].weight for i in moments)
+    if whole and recipe.merge == "exact":
+        scale = 1.0 / sum(r.weight for r in recipe.resolutions)
+    return {i: recipe.resolutions[i].weight * scale for i in moments}
 
 
 def mix(
@@ -172,17 +189,6 @@ def _place(member: Member) -> tuple[int, int, int]:
     return member.resolution, member.entry, member.fold
 
 
-def _in_threads(size: int, work: Callable[[int, int], None]) -> None:
-    """Call `work` with the bounds of a few contiguous parts of `size` values, at the same time."""
-    bounds = np.linspace(0, size, _THREADS + 1).astype(int).tolist()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
-
-
-def _chunks(start: int, stop: int) -> Iterable[tuple[int, int]]:
-    return ((a, min(a + _CHUNK, stop)) for a in range(start, stop, _CHUNK))
-
-
 def _sum(maps: Sequence[tuple[float, NDArray[np.float32]]]) -> _Moments:
     shape = maps[0][1].shape
     mean, variance = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -191,8 +197,8 @@ def _sum(maps: Sequence[tuple[float, NDArray[np.float32]]]) -> _Moments:
     whole = np.float32(sum(weight for weight, _ in maps))
 
     def part(start: int, stop: int) -> None:
-        spare = np.empty(min(_CHUNK, stop - start), np.float32)
-        for a, b in _chunks(start, stop):
+        spare = np.empty(min(CHUNK, stop - start), np.float32)
+        for a, b in chunks(start, stop):
             one, two, term = first[a:b], second[a:b], spare[: b - a]
             for weight, values in flat:
                 np.multiply(values[a:b], weight, out=term)
@@ -205,30 +211,8 @@ def _sum(maps: Sequence[tuple[float, NDArray[np.float32]]]) -> _Moments:
             two -= term
             np.maximum(two, 0, out=two)  # rounding may leave it just below
 
-    _in_threads(mean.size, part)
+    in_threads(mean.size, part)
     return _Moments(mean, variance)
-
-
-def _merge_part(
-    levels: Sequence[tuple[NDArray[np.float32], float]],
-    merged: NDArray[np.float32],
-    start: int,
-    stop: int,
-    truncated: bool,
-) -> None:
-    """Write the weighted sum of `levels`, 0-1, into `merged`, 0-255, from `start` to `stop`."""
-    size = min(_CHUNK, stop - start)
-    spare, total, product = np.empty(size, np.float32), np.empty(size), np.empty(size)
-    for a, b in _chunks(start, stop):
-        level, into, term = spare[: b - a], total[: b - a], product[: b - a]
-        for number, (values, weight) in enumerate(levels):
-            np.multiply(values[a:b], np.float32(255.0), out=level)
-            if truncated:
-                np.trunc(level, out=level)
-            np.multiply(level, np.float64(weight), out=term if number else into)
-            if number:
-                into += term
-        np.clip(into, 0.0, 255.0, out=merged[a:b], casting="same_kind")
 
 
 def _enlarge(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,0 +1,185 @@
+"""A map at slide resolution, made piece by piece: what a large slide is thresholded from.
+
+Responsible for merging levels, for enlarging a part of a map to the very bits that enlarging the
+whole gives, and for what can be told without ever holding the whole. Does not know members.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+import cv2
+import numpy as np
+
+from hubseg.probability.values import ProbabilityMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["CHUNK", "MapFacts", "MapInPieces", "chunks", "in_threads", "merged"]
+
+CHUNK = 1 << 15
+"""Values worked on at a time: they and what is made of them stay in the processor's cache."""
+
+_THREADS = min(4, os.cpu_count() or 1)
+_WHOLE = 1 << 24  # px of a slide that is one piece: 64 MB of float32
+_ACROSS = 512  # columns of a piece of a larger one
+
+Cut = tuple[slice, slice]
+
+
+class MapFacts(TypedDict):
+    """All of a :class:`~hubseg.probability.ProbabilityMap` but its values."""
+
+    disagreement: NDArray[np.float32] | None
+    slide_digest: str
+    recipe_digest: str
+    done: int
+    total: int
+    organ: tuple[float, ...] | None
+    um_per_px: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapInPieces:
+    """A mix of member maps whose values at slide resolution are made when they are asked for.
+
+    Attributes
+    ----------
+    shape
+        Height and width of the slide, px.
+    levels
+        The mean of each resolution, float32 (h, w) on 0-1, and its weight.
+    truncated
+        Whether each level is cut to whole levels of 255 first.
+    disagreement, slide_digest, recipe_digest, done, total, organ, um_per_px
+        As of :class:`~hubseg.probability.ProbabilityMap`.
+    """
+
+    shape: tuple[int, int]
+    levels: tuple[tuple[NDArray[np.float32], float], ...]
+    truncated: bool
+    disagreement: NDArray[np.float32] | None
+    slide_digest: str
+    recipe_digest: str
+    done: int
+    total: int
+    organ: tuple[float, ...] | None = None
+    um_per_px: float | None = None
+
+    def pieces(self) -> Iterator[tuple[Cut, NDArray[np.float32]]]:
+        """Yield windows that together are the slide, each with its values, float32 on 0-255.
+
+        Pieces are columns over the whole height: a map is enlarged along its rows first, and then
+        along the columns of a piece alone, which is what OpenCV does with the whole.
+        """
+        height, width = self.shape
+        shrunk = any(mean.shape[0] > height or mean.shape[1] > width for mean, _ in self.levels)
+        if height * width <= _WHOLE or shrunk:
+            yield (slice(0, height), slice(0, width)), self._merged(self.levels, width)
+            return
+        wide = [(_resized(mean, len(mean), width), share) for mean, share in self.levels]
+        for left in range(0, width, _ACROSS):
+            columns = slice(left, min(left + _ACROSS, width))
+            part = [(rows[:, columns], share) for rows, share in wide]
+            yield (slice(0, height), columns), self._merged(part, columns.stop - left)
+
+    def _merged(
+        self, levels: Sequence[tuple[NDArray[np.float32], float]], width: int
+    ) -> NDArray[np.float32]:
+        height = self.shape[0]
+        enlarged = [(_resized(one, height, width), share) for one, share in levels]
+        return merged(enlarged, (height, width), truncated=self.truncated)
+
+    def above(self, threshold: float) -> NDArray[np.bool_]:
+        """Return where the value is greater than a threshold on 0-255, bool (H, W)."""
+        mask = np.empty(self.shape, np.bool_)
+        for cut, values in self.pieces():
+            np.greater(values, threshold, out=mask[cut])
+        return mask
+
+    def rounded(self) -> NDArray[np.uint8]:
+        """Return the values as whole numbers, uint8 (H, W), halves to the even one."""
+        made = np.empty(self.shape, np.uint8)
+        for cut, values in self.pieces():
+            made[cut] = np.rint(values, out=values)
+        return made
+
+    def whole(self) -> ProbabilityMap:
+        """Return the map with all its values: four bytes a px."""
+        return ProbabilityMap(
+            values=self.values,
+            disagreement=self.disagreement,
+            slide_digest=self.slide_digest,
+            recipe_digest=self.recipe_digest,
+            done=self.done,
+            total=self.total,
+            organ=self.organ,
+            um_per_px=self.um_per_px,
+        )
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """All values at once, a new float32 (H, W) on 0-255: four bytes a px."""
+        made = np.empty(self.shape, np.float32)
+        for cut, values in self.pieces():
+            made[cut] = values
+        return made
+
+
+def merged(
+    levels: Sequence[tuple[NDArray[np.float32], float]], shape: tuple[int, int], *, truncated: bool
+) -> NDArray[np.float32]:
+    """Return the weighted sum of C-ordered levels on 0-1, a new float32 array on 0-255.
+
+    Weighted in float64, product by product, in the order of the levels; with `truncated` each is
+    cut to whole levels first, as the published code does.
+    """
+    made = np.empty(shape, np.float32)
+    flat, parts = made.reshape(-1), [(one.reshape(-1), share) for one, share in levels]
+    in_threads(made.size, lambda a, b: _merge_part(parts, flat, a, b, truncated))
+    return made
+
+
+def _resized(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    made = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(made, np.float32)
+
+
+def in_threads(size: int, work: Callable[[int, int], None]) -> None:
+    """Call `work` with the bounds of a few contiguous parts of `size` values, at the same time."""
+    bounds = np.linspace(0, size, _THREADS + 1).astype(int).tolist()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(work, bounds[:-1], bounds[1:]))
+
+
+def chunks(start: int, stop: int) -> Iterable[tuple[int, int]]:
+    """Return the bounds of the parts of a range that are worked on at a time."""
+    return ((a, min(a + CHUNK, stop)) for a in range(start, stop, CHUNK))
+
+
+def _merge_part(
+    levels: Sequence[tuple[NDArray[np.float32], float]],
+    merged: NDArray[np.float32],
+    start: int,
+    stop: int,
+    truncated: bool,
+) -> None:
+    """Write the weighted sum of `levels`, 0-1, into `merged`, 0-255, from `start` to `stop`."""
+    size = min(CHUNK, stop - start)
+    spare, total, product = np.empty(size, np.float32), np.empty(size), np.empty(size)
+    for a, b in chunks(start, stop):
+        level, into, term = spare[: b - a], total[: b - a], product[: b - a]
+        for number, (values, weight) in enumerate(levels):
+            np.multiply(values[a:b], np.float32(255.0), out=level)
+            if truncated:
+                np.trunc(level, out=level)
+            np.multiply(level, np.float64(weight), out=term if number else into)
+            if number:
+                into += term
+        np.clip(into, 0.0, 255.0, out=merged[a:b], casting="same_kind")
