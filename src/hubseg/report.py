@@ -242,7 +242,7 @@ def _pixels(slide: Slide) -> NDArray[np.uint8]:
     if height * width <= _WHOLE:
         return slide.read(None, level)
     high, across = (max(1, round(size * _SIDE / max(height, width))) for size in (height, width))
-    few = max(1, _WHOLE * high // (4 * height * width))
+    few = max(1, _WHOLE * high // (height * width))
     rows = []
     for first in range(0, high, few):
         last = min(first + few, high)

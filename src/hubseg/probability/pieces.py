@@ -28,7 +28,9 @@ CHUNK = 1 << 15
 
 _THREADS = min(4, os.cpu_count() or 1)
 _WHOLE = 1 << 24  # px of a slide that is one piece: 64 MB of float32
-_ACROSS = 512  # columns of a piece of a larger one
+# columns of a piece of a larger one: OpenCV rounds the last few of a row, which its vectors do not
+# fill, in another way than the others, so that pieces must begin where a vector does
+_ACROSS = 512
 
 Cut = tuple[slice, slice]
 
@@ -84,10 +86,11 @@ class MapInPieces:
             yield (slice(0, height), slice(0, width)), self._merged(self.levels, width)
             return
         wide = [(_resized(mean, len(mean), width), share) for mean, share in self.levels]
-        for left in range(0, width, _ACROSS):
-            columns = slice(left, min(left + _ACROSS, width))
-            part = [(rows[:, columns], share) for rows, share in wide]
-            yield (slice(0, height), columns), self._merged(part, columns.stop - left)
+        starts = range(0, max(1, width - _ACROSS + 1), _ACROSS)  # the last one takes the rest too
+        for left, right in zip(starts, (*starts[1:], width), strict=True):
+            part = [(rows[:, left:right], share) for rows, share in wide]
+            cut = slice(0, height), slice(left, right)
+            yield cut, self._merged(part, right - left)
 
     def _merged(
         self, levels: Sequence[tuple[NDArray[np.float32], float]], width: int
