@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--side 20000]
 
 A synthetic tiled TIFF of `side` × `side` px, and the maps of two members, put into the project's
-store by hand: no network runs. Peak is the largest resident size of the command's process, with
-Python, NumPy and OpenCV (about 0.1 GB) in it.
+store by hand: no network runs. Peak is the largest resident size of the command's process (Linux),
+with Python, NumPy and OpenCV (about 0.1 GB) in it.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ RECIPE = Recipe(
     cleanup={"kidney": {"fill_holes": 500, "min_area": 4000}},
 )
 
-CHILD = """
-import resource, sys
+CHILD = r"""
+import re, sys
 from hubseg.cli import main
 code = main(sys.argv[1:])
-unit = 1 if sys.platform == "darwin" else 1024
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+# not getrusage: on Linux it also counts the process that started this one
+peak = 1024 * int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 print("peak", peak, "code", code, file=sys.stderr)
 """
 

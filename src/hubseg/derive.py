@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.accepted import AcceptedMask, PackedMask
+from hubseg.edits import TILE
 from hubseg.journal import Kind, standing
 from hubseg.maps import newest_in_pieces, refuse_partial
 from hubseg.replay import Standing, accepted_row, edits_from, facts_from, state_from, verdict_from
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.cleanup import Cleanup
+    from hubseg.edits import Edits
     from hubseg.journal import Entry
     from hubseg.outcome import Outcome
     from hubseg.probability import MapInPieces
@@ -147,11 +149,19 @@ def _by_rules(
         threshold=threshold,
         cleanup=cleanup,
         verdict=verdict_from(rows),
-        corrected=edits.corrected,
+        corrected=_decided(edits),
         recipe_digest=None if probability is None else probability.recipe_digest,
         members=None if probability is None else (probability.done, probability.total),
         read_map=lambda: probability,
     )
+
+
+def _decided(edits: Edits) -> int:
+    """Count the px that a person decided, a few rows at a time."""
+    height, width = edits.shape
+    tops = () if edits.is_empty else range(0, height, TILE)
+    bands = ((top, 0, min(TILE, height - top), width) for top in tops)
+    return sum(int(np.count_nonzero(edits.override(band))) for band in bands)
 
 
 def _as_it_stood(
@@ -198,7 +208,7 @@ def _accepted(
         threshold=accepted.threshold,
         cleanup=accepted.cleanup,
         verdict=verdict_from(rows),
-        corrected=edits_from(rows, mask.shape, project.payload).corrected,
+        corrected=_decided(edits_from(rows, mask.shape, project.payload)),
         recipe_digest=accepted.recipe_digest or None,
         members=accepted.members if accepted.recipe_digest else None,
         read_map=read_map,

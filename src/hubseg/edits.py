@@ -305,11 +305,6 @@ class Edits:
         return not self._tiles
 
     @property
-    def corrected(self) -> int:
-        """Pixels that are overridden."""
-        return sum(int(np.count_nonzero(tile)) for tile in self._tiles.values())
-
-    @property
     def nbytes(self) -> int:
         """Memory of the touched tiles, bytes."""
         return sum(tile.nbytes for tile in self._tiles.values())
