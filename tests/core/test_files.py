@@ -219,6 +219,21 @@ class TestReplacedWhileOpen:
         session.keep_edits()
         assert session.edits.override()[0, 0] == ADD
 
+    def test_a_file_that_goes_away_while_a_person_decides_is_said(
+        self, changed: ReviewSession, tiles: Path
+    ) -> None:
+        said: list[str] = []
+        changed.failed.connect(said.append)
+        (tiles / "a.tiff").unlink()
+        for decide in (changed.set_edits_aside, changed.keep_edits):
+            decide()
+            assert "a.tiff cannot be opened" in said.pop()
+        changed.go_to("b")
+        (tiles / "b.tiff").unlink()
+        changed.accept()
+        assert "b.tiff cannot be opened" in said.pop()
+        assert changed.verdict("b") is Verdict.UNSEEN
+
     def test_a_file_of_the_same_size_and_date_is_another_one(
         self, session: ReviewSession, tiles: Path
     ) -> None:

@@ -181,8 +181,11 @@ class SlideRows:
             When the file cannot be read.
         """
         size, mtime, digest = self._record(slide)
-        known = digest is not None and (size, mtime) == file_stamp(slide.path)
-        return digest if digest is not None and known else slide.digest
+        try:
+            holds = (size, mtime) == file_stamp(slide.path)
+        except OSError:  # it is gone: what is known of it is what was recorded
+            holds = digest is not None
+        return digest if digest is not None and holds else slide.digest
 
     def check_file(self, slide: Slide) -> tuple[Slide, bool]:
         """Compare a slide's file with the record (:meth:`hubseg.project.ReviewProject`)."""

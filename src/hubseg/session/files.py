@@ -101,7 +101,12 @@ class Files(Slides):
             self.failed.emit(project.why_read_only)
             return
         slide = changed.now
-        payload = {"before": changed.before.digest, "after": slide.digest, "edits": edits}
+        try:
+            after = slide.digest
+        except OSError as error:  # it went away while the person was asked
+            self.failed.emit(str(error))
+            return
+        payload = {"before": changed.before.digest, "after": after, "edits": edits}
         # the row first: without it, a record of the new file would show the edits on it
         project.append(Kind.FILE, payload, slide_id=slide.id, label=label)
         if project.unsaved:

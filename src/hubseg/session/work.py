@@ -161,7 +161,10 @@ class Work(Masks):
     def _why_unseen(self, slide: Slide) -> str:
         """Return why a slide without a map on screen is not accepted as it is; "" when it may."""
         project = self._open_project()
-        digest = project.digest(slide)
+        try:
+            digest = project.digest(slide)
+        except OSError as error:
+            return str(error)
         if any(run.slide_digest == digest for run in project.runs(slide.id)):
             return (
                 f"The map of slide {slide.id} is not on screen: wait for it, or run the ensemble "

@@ -1,0 +1,107 @@
+"""A project that version 0.1 left opens as it was: ``older/schema_2.sql`` is one, dumped then.
+
+Ann drew on slide a and accepted it; drew on b, took a stroke back, gave it a threshold of its own
+and flagged it; and accepted c, then gave it a threshold, which opened it again.
+"""
+
+from __future__ import annotations
+
+import base64
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hubseg.derive import derive, older_mask, verdicts
+from hubseg.edits import ADD
+from hubseg.project import ReviewProject, Verdict
+from hubseg.project.schema import VERSION
+from hubseg.session import ReviewSession
+from hubseg.slide import SlideTable
+
+PIXELS = {
+    "a": "iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAIAAADkharWAAAALUlEQVQoFZXBAQEAAAABID"
+    "70f6sNqsijyKPIo8ijyKPIo8ijyKPIo8ijyKPIY4uPAt240VQ7AAAAAElFTkSuQmCC",
+    "b": "iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAIAAADkharWAAAALUlEQVQoFZXBAQEAAAABIH"
+    "71f5cNqsijyKPIo8ijyKPIo8ijyKPIo8ijyKPIY4BICH3ScZpfAAAAAElFTkSuQmCC",
+    "c": "iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAIAAADkharWAAAALUlEQVQoFZXBAQEAAAABIL"
+    "72f4MNqsijyKPIo8ijyKPIo8ijyKPIo8ijyKPIY3UBDh3phT7PAAAAAElFTkSuQmCC",
+}
+DRAWN = np.zeros((12, 16), np.bool_)
+DRAWN[2:6, 3:9] = True
+
+
+@pytest.fixture(params=[1, 2])
+def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The project with its slides, as each schema kept it."""
+    folder = tmp_path / "tiles.hubseg"
+    (folder / "maps").mkdir(parents=True)
+    for name, pixels in PIXELS.items():
+        (tmp_path / f"{name}.png").write_bytes(base64.b64decode(pixels))
+    script = (Path(__file__).parent / "older" / "schema_2.sql").read_text()
+    with closing(sqlite3.connect(folder / "review.sqlite")) as db:
+        db.executescript(script)
+        if request.param == 1:
+            db.executescript("DROP INDEX journal_by_kind; PRAGMA user_version=1;")
+    return folder
+
+
+def test_it_opens_with_what_was_decided(path: Path) -> None:
+    with ReviewProject.open(path) as project:
+        assert not project.read_only
+        assert project._database.db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert verdicts(project) == {
+            "a": Verdict.CORRECTED,
+            "b": Verdict.FLAGGED,
+            "c": Verdict.IN_WORK,
+        }
+        assert len(project.entries()) == 10
+        a, b, _ = project.slides()
+        assert np.array_equal(derive(project, a).mask, DRAWN)
+        assert np.array_equal(derive(project, b).mask, DRAWN)
+        assert derive(project, b).threshold == 40
+
+
+def test_its_accepted_masks_are_kept_as_the_journal_says(path: Path) -> None:
+    with ReviewProject.open(path) as project:
+        a, b, _ = project.slides()
+        found = older_mask(project, a)
+        assert found is not None
+        found.keep(project)
+        assert np.array_equal(found.packed.unpack(), DRAWN)
+        assert older_mask(project, a) is None, "it is kept"
+        assert older_mask(project, b) is None, "nobody accepted it"
+
+
+def test_work_goes_on_in_it(path: Path) -> None:
+    session = ReviewSession(author="bob")
+    session.open(path)
+    session.go_to("b")
+    session.paint(DRAWN, add=None)
+    assert session.edits.is_empty
+    session.undo()
+    assert (session.edits.override()[2, 3], session.threshold) == (ADD, 40)
+    session.close()
+
+
+def test_slides_are_added_to_it_by_place_and_content(path: Path) -> None:
+    (path.parent / "D").mkdir()
+    (path.parent / "a.png").rename(path.parent / "D" / "moved.png")
+    (path.parent / "D" / "b.png").write_bytes(base64.b64decode(PIXELS["c"]))
+    with ReviewProject.open(path) as project:
+        added = project.add(SlideTable.open(path.parent / "D"))
+        assert added.ids == {"moved": "a", "b": "D_b"}
+        assert added.moved == ("a",)
+        assert np.array_equal(derive(project, project.slides()[0]).mask, DRAWN)
+
+
+def test_it_is_backed_up_first_and_a_second_opener_reads_it(path: Path) -> None:
+    with ReviewProject.open(path) as writer, ReviewProject.open(path) as reader:
+        assert reader.read_only
+        assert np.array_equal(derive(reader, reader.slides()[0]).mask, DRAWN)
+        assert not writer.read_only
+    copies = sorted((path / "backups").iterdir())
+    with closing(sqlite3.connect(copies[0])) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] < VERSION
