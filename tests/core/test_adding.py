@@ -19,6 +19,7 @@ from hubseg.project import ReviewProject
 from hubseg.project.opening import prepare_project
 from hubseg.slide import SlideTable, read_slide
 from hubseg.slide.ids import distinct_id
+from hubseg.slide.truth import read_truth
 
 SHAPE = (20, 30)
 
@@ -115,6 +116,36 @@ class TestTwoFilesOfOneName:
         assert prepared.project is not None
         prepared.project.close()
         assert [note for note in prepared.notes if "it is D_tile" in note]
+
+
+class TestTruthOfATableAlone:
+    """``--truth`` names slides by their files' names: it never judges another one's pixels."""
+
+    @pytest.fixture
+    def tables(self, first: ReviewProject, tmp_path: Path) -> Path:
+        write(tmp_path / "D" / "tile.tiff", 2)
+        first.add(SlideTable.open(tmp_path / "D"))
+        for folder, mask in (("C", "1 1"), ("D", "2 2"), (".", "3 3")):
+            table = f"id,rle,img_height,img_width\ntile,{mask},20,30\n"
+            (tmp_path / folder / "truth.csv").write_text(table)
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ("folder", "own", "mask"), [("C", "tile", "1 1"), ("D", "D_tile", "2 2")]
+    )
+    def test_goes_to_the_slide_beside_it(
+        self, first: ReviewProject, tables: Path, folder: str, own: str, mask: str
+    ) -> None:
+        truth = read_truth(tables / folder / "truth.csv").apart(first.slides())
+        assert truth.masks == {own: mask}
+        assert list(truth.sizes) == [own]
+
+    def test_is_left_out_where_nobody_knows_whose_it_is(
+        self, first: ReviewProject, tables: Path
+    ) -> None:
+        truth = read_truth(tables / "truth.csv").apart(first.slides())
+        assert truth.masks == {}
+        assert "may mean tile, D_tile" in dict(truth.notes_on(first.slides()))["tile"]
 
 
 class TestMoved:

@@ -67,7 +67,7 @@ def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
     folds = None if given.folds is None else read_folds(given.folds)
     with ReviewProject.open(given.project) as project:
         if truth is not None:
-            truth = truth.of(slide.id for slide in project.slides())
+            truth = truth.apart(project.slides()).of(slide.id for slide in project.slides())
             outcome.take_notes(truth.notes_on(project.slides()))
         with bar(len(project.slides()), "slide") as shown:
             judgement = judge(

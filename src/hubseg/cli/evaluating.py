@@ -34,7 +34,8 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
 
     outcome = answer.outcome
     with ReviewProject.open(given.project) as project:
-        truth = read_truth(given.truth).of(slide.id for slide in project.slides())
+        slides = project.slides()
+        truth = read_truth(given.truth).apart(slides).of(slide.id for slide in slides)
         outcome.take_notes(truth.notes_on(project.slides()))
         rows = _scores(project, truth.masks, outcome, partial=given.partial)
     if not rows:

@@ -6,11 +6,12 @@ run-length text is carried as it stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubseg.slide.ids import same_text
+from hubseg.slide.image import stem_of
 from hubseg.slide.matching import Names
 from hubseg.slide.opened import BLANK, number_in
 from hubseg.slide.rows import read_table
@@ -38,12 +39,47 @@ class Truth:
         Ids that stand in the table twice: the first row counts.
     notes
         id, or the table's name → what was not written as usual.
+    folder
+        Where the table lies; None where it is not known.
     """
 
     masks: Mapping[str, str]
     sizes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     twice: frozenset[str] = frozenset()
     notes: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def apart(self, slides: Iterable[Slide]) -> Truth:
+        """Return the truth with each mask under the slide that the table means.
+
+        Of several slides whose files bear the name that stands in the table, that is the one whose
+        file lies below the table's folder; where there is none or more, the mask is left out.
+        """
+        named: dict[str, list[Slide]] = {}
+        for slide in slides:
+            own, stem = same_text(slide.id), same_text(stem_of(slide.path))
+            for name in {own, stem} if stem in own else {own}:  # one that was told apart
+                named.setdefault(name, []).append(slide)
+        masks, sizes, notes = dict(self.masks), dict(self.sizes), dict(self.notes)
+        for name in self.masks:
+            called = named.get(name, [])
+            if len(called) < 2:
+                continue
+            near = [s for s in called if self.folder and s.path.is_relative_to(self.folder)]
+            mask, size = masks.pop(name), sizes.pop(name, None)
+            if len(near) != 1:
+                ids = ", ".join(slide.id for slide in called)
+                notes[name] = f"Id {name!r} of the table may mean {ids}: its mask is left out."
+                continue
+            own = near[0].id
+            masks[own] = mask
+            if size is not None:
+                sizes[own] = size
+            if own != name:
+                notes[own] = (
+                    f"Id {name!r} of the table is taken for {own}, whose file is beside it."
+                )
+        return replace(self, masks=masks, sizes=sizes, notes=notes)
 
     def of(self, ids: Iterable[str]) -> Truth:
         """Return the truth under these slides' ids, where a program wrote them in another way.
@@ -53,14 +89,15 @@ class Truth:
         names, own = Names(self.masks), list(ids)
         found = {slide_id: names.find(slide_id, own) for slide_id in own}
         told = {slide_id: name for slide_id, name in found.items() if name is not None}
-        return Truth(
-            {**self.masks, **{slide_id: self.masks[name] for slide_id, name in told.items()}},
-            {
+        return replace(
+            self,
+            masks={**self.masks, **{slide_id: self.masks[name] for slide_id, name in told.items()}},
+            sizes={
                 **self.sizes,
                 **{i: self.sizes[name] for i, name in told.items() if name in self.sizes},
             },
-            self.twice | {slide_id for slide_id, name in told.items() if name in self.twice},
-            {
+            twice=self.twice | {slide_id for slide_id, name in told.items() if name in self.twice},
+            notes={
                 **self.notes,
                 **{
                     slide_id: f"Id {name!r} of the table is taken for {slide_id}."
@@ -131,4 +168,4 @@ def read_truth(path: Path | str) -> Truth:
             if all(told):
                 sizes[slide_id] = told
     notes = {path.name: " ".join(read.notes)} if read.notes else {}
-    return Truth(masks, sizes, frozenset(twice), notes)
+    return Truth(masks, sizes, frozenset(twice), notes, path.parent)
