@@ -24,6 +24,7 @@ import platformdirs
 from packaging.requirements import Requirement
 
 from hubseg.bundled import weights_folder
+from hubseg.logs import log_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -100,7 +101,7 @@ def examine(*, torch_timeout: float = 120.0) -> list[Finding]:
         In the order in which a person would repair them.
     """
     findings = [_python(), _packages(), *_qt(), *_libraries(), _display()]
-    return [*findings, _torch(torch_timeout), _data_folder(), _ensemble()]
+    return [*findings, _torch(torch_timeout), _data_folder(), _logs(), _ensemble()]
 
 
 def _python() -> Finding:
@@ -264,15 +265,24 @@ def _has_nvidia_gpu() -> bool:
 def _data_folder() -> Finding:
     """Try to write where maps and settings are kept, or where that folder would be made."""
     folder = platformdirs.user_data_path("hubseg", appauthor=False)
+    return _writable("data folder", folder, "XDG_DATA_HOME")
+
+
+def _logs() -> Finding:
+    """Say where the logs of libraries and workers are."""
+    return _writable("logs", log_folder(), "XDG_STATE_HOME")
+
+
+def _writable(name: str, folder: Path, variable: str) -> Finding:
     existing = next(place for place in (folder, *folder.parents) if place.is_dir())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         said = f"{existing} cannot be written ({error.strerror or error})."
-        cure = "Give yourself write access to it, or set XDG_DATA_HOME to a folder of yours."
-        return Finding("data folder", False, said, cure)
-    return Finding("data folder", True, f"{folder} can be written.")
+        cure = f"Give yourself write access to it, or set {variable} to a folder of yours."
+        return Finding(name, False, said, cure)
+    return Finding(name, True, f"{folder} can be written.")
 
 
 def _ensemble() -> Finding:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from stored import HEAD, accept, put_maps, stored_project
+from stored import HEAD, RECIPE, accept, put_maps, stored_project
 
 from hubseg.cli import main
 from hubseg.cli._said import Answer
+from hubseg.inference import input_size
 from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject, Verdict
+from hubseg.recipe import Resolution
 from hubseg.session import ReviewSession
 from hubseg.training.fit import Progress
 from hubseg.training.sources import Label
@@ -250,6 +252,15 @@ def test_a_slide_fails_alone_whatever_is_raised(error: Exception) -> None:
         pass
     assert (list(outcome.left_out), outcome.done, outcome.code) == (["a"], ["b"], 3)
     assert outcome.left_out["a"]
+
+
+@pytest.mark.parametrize("um_per_px", [500.0, 0.001, math.inf, math.nan, -1.0, 20.0])
+def test_a_pixel_size_that_no_slide_has_is_refused_before_anything_is_enlarged(
+    um_per_px: float,
+) -> None:
+    resolution = Resolution(um_per_px=0.1, members=RECIPE.resolutions[0].members)
+    with pytest.raises(ValueError, match="pixel size"):
+        input_size(resolution, 3000, 3000, um_per_px)
 
 
 def test_a_person_who_stops_a_command_is_not_a_slides_failure() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hubseg.engine.worker import Made
+    from hubseg.engine.worker import Made, Refused
 
-__all__ = ["GONE", "STOPPED", "one_sentence", "result"]
+__all__ = ["GONE", "STOPPED", "result"]
 
 STOPPED = "Stopped: finished members are kept."
 GONE = (
@@ -20,7 +20,7 @@ GONE = (
 )
 
 
-def result(future: Any, name: str) -> Made:
+def result(future: Any, name: str) -> Made | Refused:
     """Return what a task gave back.
 
     Raises
@@ -35,7 +35,7 @@ def result(future: Any, name: str) -> Made:
     from distributed import KilledWorker
 
     try:
-        made: Made = future.result()
+        made: Made | Refused = future.result()
     except KilledWorker as error:
         raise RuntimeError(
             f"{name} ended every worker it ran on, most likely for lack of memory: choose another "
@@ -44,9 +44,3 @@ def result(future: Any, name: str) -> Made:
     except CancelledError as error:
         raise ConnectionError(GONE) from error
     return made
-
-
-def one_sentence(error: BaseException) -> str:
-    """Return the first line of what an error says, or its kind where it says nothing."""
-    said = str(error).strip().splitlines()
-    return said[0] if said else type(error).__name__

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from hubseg.engine.checking import Checked
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -58,6 +59,8 @@ class Engine:
 
     Attributes
     ----------
+    checked
+        Checkpoints that were looked at and can be used.
     warnings
         One sentence for each package of which a worker has another version.
     """
@@ -88,6 +91,7 @@ class Engine:
         self._client: Any = None
         self._cluster: Any = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self.checked: set[Checked] = set()
 
     @property
     def running(self) -> bool:
@@ -190,7 +194,8 @@ class Engine:
 
     def _start_local(self) -> Any:
         from distributed import SpecCluster
-        from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
+
+        from hubseg.engine.processes import LoggedScheduler, LoggedWorker
 
         scratch = self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
         devices = self._devices * (self._workers if len(self._devices) == 1 else 1)
@@ -203,16 +208,19 @@ class Engine:
         }
         workers = {
             number: {
-                "cls": SubprocessWorker,
-                "options": {"worker_kwargs": self._worker(device, scratch.name)},
+                "cls": LoggedWorker,
+                "options": {
+                    "verbose": self._verbose,
+                    "worker_kwargs": self._worker(device, scratch.name),
+                },
             }
             for number, device in enumerate(devices)
         }
         return SpecCluster(
             workers=workers,
             scheduler={
-                "cls": SubprocessScheduler,
-                "options": {"scheduler_kwargs": scheduler},
+                "cls": LoggedScheduler,
+                "options": {"verbose": self._verbose, "scheduler_kwargs": scheduler},
             },
             name="hubseg",
             silence_logs=30,

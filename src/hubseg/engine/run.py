@@ -13,15 +13,19 @@ import uuid
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hubseg.engine.answers import GONE, STOPPED, one_sentence, result
+from hubseg.engine.answers import GONE, STOPPED, result
+from hubseg.engine.checking import Checks
 from hubseg.engine.progress import Progress, Update
-from hubseg.engine.worker import Job, ask_to_stop, run_member
+from hubseg.engine.worker import Job, Made, Refused, ask_to_stop, run_member
+from hubseg.failure import EXPECTED
+from hubseg.outcome import Outcome
 from hubseg.probability import MapStore, MemberMap, file_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
     from pathlib import Path
 
+    from hubseg.engine.checking import Checked
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -31,14 +35,13 @@ _LOOK_S = 0.1  # how often a waiting run looks whether it was cancelled, or left
 _AHEAD = 2  # tasks per worker: one runs, the next reads its checkpoint meanwhile
 _TOGETHER = 4  # slides that share a loaded network, and whose pixels a worker holds
 
-_FAILURES = (OSError, ValueError, RuntimeError, MemoryError, ImportError)
-
 
 class _Engine(Protocol):
     store: MapStore
     device: str
     precision: str
     warnings: tuple[str, ...]
+    checked: set[Checked]
 
     @property
     def shares_disk(self) -> bool: ...
@@ -107,6 +110,8 @@ class Run:
         ------
         ConnectionError
             When the scheduler does not answer, or is gone; finished members stay in the store.
+        ValueError
+            When a checkpoint cannot be used: said before the first member runs.
         """
         try:
             yield from self._follow()
@@ -132,9 +137,10 @@ class Run:
                         client = self._connect()
                         self._begun = time.monotonic()
                         yield from self._warnings(asked[0])
+                        yield from self._check(client, asked[0])
                     self._submit(client, *asked)
             if self._flying:
-                yield from self._landed(self._next(client))
+                yield from self._landed(self._next(client, self._flying))
 
     # ---- what is asked for ---------------------------------------------------------------------
 
@@ -158,11 +164,12 @@ class Run:
         """Yield an update for each stored member of a slide, and a job for each other one."""
         progress = Progress(slide, "", self.recipe, self.members)
         self._open = [*(one for one in self._open if not one.finished), progress]
-        try:
+        outcome, jobs = Outcome(), list[Job]()
+        with outcome.attempt(slide.id):
             progress.digest = slide.digest
             jobs = [self._job(slide, progress.digest, member) for member in self.members]
-        except _FAILURES as error:
-            yield self._failed(progress, error)
+        if outcome.left_out:
+            yield self._failed(progress, outcome.left_out[slide.id])
             return
         stored = self._engine.store.get_all(job.key for job in jobs)
         for job, (_, made) in zip(jobs, stored, strict=True):
@@ -199,7 +206,7 @@ class Run:
         def connect() -> None:
             try:
                 told.put(self._engine.client())
-            except _FAILURES as error:
+            except EXPECTED as error:
                 told.put(error)
 
         threading.Thread(target=connect, name="hubseg-connect", daemon=True).start()
@@ -214,6 +221,21 @@ class Run:
                 raise answer
             return answer
 
+    def _check(self, client: Any, progress: Progress) -> Iterator[Update]:
+        """Look at every checkpoint once, before the first member runs.
+
+        Raises
+        ------
+        ValueError
+            When one cannot be used.
+        """
+        checks = Checks(self.recipe, self.members, self._files, self._engine.checked)
+        checks.submit(client, self._ready.put)
+        while checks.waiting:
+            checks.take(self._next(client, checks.waiting))
+        for sentence in checks.conclude():
+            yield self._update(progress, warning=sentence)
+
     def _room(self, client: Any) -> int:
         return _AHEAD * max(1, len(client.nthreads()))
 
@@ -222,7 +244,7 @@ class Run:
         self._flying[future] = (progress, job)
         future.add_done_callback(self._ready.put)
 
-    def _next(self, client: Any) -> Any:
+    def _next(self, client: Any, waited_for: Container[Any]) -> Any:
         """Wait for a task, but not past a person's Cancel or the scheduler's end."""
         while True:
             if self.cancelled:
@@ -233,7 +255,7 @@ class Run:
                 if client.status not in ("running", "connecting"):
                     raise ConnectionError(GONE) from None
                 continue
-            if future in self._flying:
+            if future in waited_for:
                 return future
 
     def _let_go(self, futures: Sequence[Any]) -> None:
@@ -250,19 +272,27 @@ class Run:
         progress, job = self._flying.pop(future)
         if progress.failed:
             return
-        try:
-            made = result(future, job.member.name)
-        except _FAILURES as error:
-            if isinstance(error, ConnectionError):
-                raise
-            if self.cancelled:
-                raise InterruptedError("The run was stopped.") from error
-            yield self._failed(progress, error)
+        outcome = Outcome()
+        made: Made | Refused | None = None
+        gone: ConnectionError | None = None
+        with outcome.attempt(progress.slide.id):
+            try:
+                made = result(future, job.member.name)
+                if isinstance(made, Made) and job.key not in self._engine.store:
+                    self._engine.store.put(job.key, made.map)  # else a worker has filed it already
+            except ConnectionError as error:
+                gone = error
+            finally:
+                future.release()
+        if gone is not None:
+            raise gone
+        if isinstance(made, Refused):
+            outcome.leave_out(progress.slide.id, made.why)
+        if outcome.left_out and self.cancelled:
+            raise InterruptedError("The run was stopped.")
+        if outcome.left_out or not isinstance(made, Made):
+            yield self._failed(progress, outcome.left_out[progress.slide.id])
             return
-        finally:
-            future.release()
-        if job.key not in self._engine.store:  # a worker of this computer has filed it already
-            self._engine.store.put(job.key, made.map)
         self.computed += 1
         yield self._in(progress, job, made.map, made.where, memory=made.memory)
 
@@ -270,10 +300,15 @@ class Run:
         self, progress: Progress, job: Job, made: MemberMap, where: str, **facts: Any
     ) -> Update:
         watched = self._watched(progress.slide.id)
-        progress.put(job.member, job.key, made, self._engine.store, watched=watched)
+        outcome, probability = Outcome(), None
+        with outcome.attempt(progress.slide.id):
+            progress.put(job.member, job.key, made, self._engine.store, watched=watched)
+            probability = progress.mix() if watched else None
+        if outcome.left_out:
+            return self._failed(progress, outcome.left_out[progress.slide.id])
         update = self._update(
             progress,
-            probability=progress.mix() if watched else None,
+            probability=probability,
             message=f"{job.member.name} {where}",
             finished=progress.finished,
             **facts,
@@ -282,12 +317,12 @@ class Run:
             progress.forget()
         return update
 
-    def _failed(self, progress: Progress, error: BaseException) -> Update:
+    def _failed(self, progress: Progress, why: str) -> Update:
         progress.failed = True
         progress.forget()
         theirs = [future for future, (other, _) in self._flying.items() if other is progress]
         self._let_go(theirs)
-        return self._update(progress, error=one_sentence(error), finished=True)
+        return self._update(progress, error=why, finished=True)
 
     def _warnings(self, progress: Progress) -> Iterator[Update]:
         for sentence in self._engine.warnings:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hubseg.outcome import Outcome
 from hubseg.priority import COMPUTES, give_way
 from hubseg.probability import MapStore, map_key
 
@@ -33,7 +34,9 @@ __all__ = [
     "Job",
     "Made",
     "Networks",
+    "Refused",
     "ask_to_stop",
+    "check_checkpoint",
     "forget_networks",
     "run_member",
     "stop_run",
@@ -100,6 +103,13 @@ class Made:
     map: MemberMap
     where: str
     memory: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a task made nothing: an answer like any other, so that no worker prints a traceback."""
+
+    why: str
 
 
 class Networks:
@@ -221,12 +231,25 @@ def _memory(device: str) -> tuple[int, int]:
     return psutil.Process().memory_info().rss, psutil.virtual_memory().total
 
 
-def run_member(job: Job) -> Made:
-    """Compute one member map in a worker."""
+def run_member(job: Job) -> Made | Refused:
+    """Compute one member map in a worker; whatever is raised is this slide's failure."""
     from distributed import get_worker
 
-    networks: Networks = get_worker().plugins[PLUGIN]
-    return networks.run(job)
+    outcome = Outcome()
+    with outcome.attempt(job.slide.id):
+        networks: Networks = get_worker().plugins[PLUGIN]
+        return networks.run(job)
+    return Refused(outcome.left_out[job.slide.id])
+
+
+def check_checkpoint(recipe: Recipe, member: Member, path: Path) -> tuple[str, ...] | Refused:
+    """Look in a worker whether a member's checkpoint can be run; return what there is to note."""
+    from hubseg.inference import check_member
+
+    outcome = Outcome()
+    with outcome.attempt(member.checkpoint):
+        return check_member(recipe, member, path)
+    return Refused(outcome.left_out[member.checkpoint])
 
 
 def ask_to_stop(client: Any, run_id: str) -> None:

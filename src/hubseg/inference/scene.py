@@ -16,6 +16,7 @@ import torch
 
 from hubseg.inference.resample import Resampled
 from hubseg.recipe import MULTIPLE
+from hubseg.slide.pixel_size import PLAUSIBLE_UM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST", "Scene", "input_size", "normalise", "resize_pixels", "see"]
 
+_MOST_ENLARGED = 4.0  # as of a resolution's scale; beyond, a small slide only
 LARGEST = 1 << 27  # px: a slide larger than this is never held in memory at once (384 MiB)
 
 
@@ -116,20 +118,42 @@ def input_size(
     Raises
     ------
     ValueError
-        When the resolution is in µm/px and the slide's pixel size is not known.
+        When the resolution is in µm/px and the slide's pixel size is not known, or cannot be.
     """
     if resolution.size is not None:
         return resolution.size, resolution.size
-    if resolution.scale is not None:
-        factor = resolution.scale
-    elif resolution.um_per_px is not None and um_per_px is not None:
-        factor = um_per_px / resolution.um_per_px
-    else:
+    factor = resolution.scale
+    if factor is None:
+        factor = _checked(um_per_px) / (resolution.um_per_px or 1.0)
+    rows, columns = (max(2, round(n * factor / 2) * 2) for n in (height, width))
+    if factor > _MOST_ENLARGED and rows * columns > LARGEST:
+        raise ValueError(
+            f"At {um_per_px:g} µm/px the slide would be enlarged {factor:.0f} times, to {rows} x "
+            f"{columns} px: correct its pixel size, or take a recipe of coarser resolution."
+        )
+    return rows, columns
+
+
+def _checked(um_per_px: float | None) -> float:
+    """Return a slide's pixel size where it can be one.
+
+    Raises
+    ------
+    ValueError
+        When it is not known or no slide has it.
+    """
+    if um_per_px is None:
         raise ValueError(
             "The recipe runs at a fixed µm/px but the slide's pixel size is not known: enter it "
             "beside the slide's organ."
         )
-    return max(2, round(height * factor / 2) * 2), max(2, round(width * factor / 2) * 2)
+    least, most = PLAUSIBLE_UM
+    if not least <= um_per_px <= most:
+        raise ValueError(
+            f"A pixel size of {um_per_px:g} µm/px is none of a slide's ({least:g} to {most:g}): "
+            "correct it beside the slide's organ or in its table."
+        )
+    return um_per_px
 
 
 def resize_pixels(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hubseg.failure import about
 from hubseg.probability.room import Room
 from hubseg.probability.values import MemberMap
 
@@ -67,16 +68,17 @@ class MapStore:
         The least recently used maps make room for it where the folder has a limit.
         """
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = _encode(made)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with about(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                os.replace(name, path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
         self.room.took(path, len(content))
         return path
 

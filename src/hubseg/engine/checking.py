@@ -1,0 +1,93 @@
+"""Every checkpoint of a run is looked at once, before the first slide.
+
+Responsible for which files still have to be looked at and for the one sentence when some cannot be
+used. Does not know how a file is looked at, nor runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hubseg.engine.worker import Refused, check_checkpoint
+from hubseg.probability import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from hubseg.recipe import Member, Recipe
+
+__all__ = ["Checked", "Checks"]
+
+Checked = tuple[str, str, int | None]
+"""A checkpoint that can be used: digest of the file, the network as JSON, its size in px."""
+
+
+class Checks:
+    """The checkpoints of one run that nobody has looked at yet.
+
+    Parameters
+    ----------
+    files
+        The file of each checkpoint, by its name.
+    checked
+        Those known to be usable; new ones are added.
+
+    Attributes
+    ----------
+    waiting
+        Tasks under way, each with what it looks at.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        members: Iterable[Member],
+        files: Mapping[str, Path],
+        checked: set[Checked],
+    ) -> None:
+        self.waiting: dict[Any, Checked] = {}
+        self._recipe, self._files, self._checked = recipe, files, checked
+        self._new = {
+            what: member for member in members if (what := self._what(member)) not in checked
+        }
+        self._notes: dict[str, None] = {}
+        self._refused: list[str] = []
+
+    def _what(self, member: Member) -> Checked:
+        size = self._recipe.resolutions[member.resolution].size
+        digest = file_digest(self._files[member.checkpoint])
+        return digest, member.network.model_dump_json(), size
+
+    def submit(self, client: Any, done: Callable[[Any], object]) -> None:
+        """Give the tasks to the workers; `done` is called with each that has ended."""
+        for what, member in self._new.items():
+            path = self._files[member.checkpoint]
+            task = client.submit(check_checkpoint, self._recipe, member, path, pure=False)
+            self.waiting[task] = what
+            task.add_done_callback(done)
+
+    def take(self, task: Any) -> None:
+        """Take the answer of a task that has ended."""
+        what = self.waiting.pop(task)
+        answer = task.result()
+        task.release()
+        if isinstance(answer, Refused):
+            self._refused.append(answer.why)
+        else:
+            self._checked.add(what)
+            self._notes |= dict.fromkeys(answer)
+
+    def conclude(self) -> tuple[str, ...]:
+        """Return what there is to note.
+
+        Raises
+        ------
+        ValueError
+            When a checkpoint cannot be used.
+        """
+        if not self._refused:
+            return tuple(self._notes)
+        more = len(self._refused) - 1
+        others = f" {more} more cannot be used: hubseg recipe check lists them." if more else ""
+        raise ValueError(self._refused[0] + others)
