@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import napari.viewer
 
     from napari_hubseg._widget import HubSegWidget
 
-__all__ = ["dock"]
+__all__ = ["dock", "open_in_dock"]
 
 
 def dock(viewer: napari.viewer.Viewer) -> HubSegWidget:
@@ -27,6 +28,16 @@ def dock(viewer: napari.viewer.Viewer) -> HubSegWidget:
             return widget
     opened: HubSegWidget = viewer.window.add_plugin_dock_widget("napari-hubseg", "HubSeg")[1]
     return opened
+
+
+def open_in_dock(viewer: napari.viewer.Viewer, path: Path) -> None:
+    """Open a folder, table, image or project in the dock, and let the dock be seen."""
+    widget = dock(viewer)
+    home = widget.parentWidget()
+    if home is not None:
+        home.show()
+        home.raise_()
+    widget.open_path(path)
 
 
 def _command(name: str) -> Callable[[napari.viewer.Viewer], None]:

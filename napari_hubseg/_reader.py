@@ -1,17 +1,18 @@
-"""Opening files with napari's *Open with plugin*: slides as image layers with scale and units.
+"""Opening files with napari's *Open with plugin*: what is to be reviewed goes into the dock.
 
-Responsible for recognising what HubSeg can open. Claims a TIFF only when it is a slide (RGB tissue,
-not a stack or a label image), so that ordinary TIFFs stay with napari's own reader. Projects and
-folders are opened in the dock: they are more than layers.
+Responsible for recognising what HubSeg can open. A table, a folder of images and a project fill the
+dock: they are more than layers, and the dock reads pixels in a thread. A single TIFF is an image
+layer with scale and units, and is claimed only when it is a slide (RGB tissue, not a stack or a
+label image), so that ordinary TIFFs stay with napari's own reader.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.slide import Slide, SlideTable, read_slide
-from hubseg.slide.rows import read_columns
+from hubseg.slide import SUFFIXES, Slide, read_slide
 from napari_hubseg._pixels import pixels
 
 if TYPE_CHECKING:
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["get_reader", "slide_layer"]
 
 _IMAGES = (".tif", ".tiff", ".svs")
+_TABLES = (".csv", ".tsv")
+_NOTHING: list[Any] = [(None,)]  # what napari takes for "read, and there is no layer"
 
 
 def get_reader(
     path: str | Sequence[str],
 ) -> Callable[[str | Sequence[str]], list[LayerDataTuple]] | None:
-    """Return :func:`read` where every path is a slide or a table of slides, else None."""
-    paths = [path] if isinstance(path, str) else list(path)
-    return read if paths and all(_recognised(Path(one)) for one in paths) else None
+    """Return what opens the paths: slides, or one table, folder or project; else None."""
+    paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
+    if len(paths) == 1 and _is_for_review(paths[0]):
+        return fill_dock
+    return read if paths and all(_is_slide(one) for one in paths) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerDataTuple]:
@@ -41,7 +46,30 @@ def read(path: str | Sequence[str]) -> list[LayerDataTuple]:
         When a file cannot be opened; one sentence says why.
     """
     paths = [path] if isinstance(path, str) else list(path)
-    return [slide_layer(slide) for one in paths for slide in _slides(Path(one))]
+    return [slide_layer(read_slide(Path(one))) for one in paths]
+
+
+def fill_dock(path: str | Sequence[str]) -> list[LayerDataTuple]:
+    """Open a table, folder or project in the dock of napari's window; return no layer.
+
+    Raises
+    ------
+    RuntimeError
+        When there is no window.
+    """
+    import napari
+
+    from napari_hubseg import _commands
+
+    one = Path(path if isinstance(path, str) else path[0])
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise RuntimeError(
+            f"{one.name} is opened in HubSeg's dock, and there is no window: open napari first, or "
+            "give single images."
+        )
+    _commands.open_in_dock(viewer, one)
+    return _NOTHING
 
 
 def slide_layer(slide: Slide) -> Any:
@@ -53,25 +81,33 @@ def slide_layer(slide: Slide) -> Any:
     return (read_pixels, {**place, "multiscale": isinstance(read_pixels, list)}, "image")
 
 
-def _slides(path: Path) -> Sequence[Slide]:
-    if path.suffix.lower() == ".csv":
-        return SlideTable.open(path).slides
-    return [read_slide(path)]
-
-
-def _recognised(path: Path) -> bool:
-    if path.suffix.lower() == ".csv":
-        return _is_table(path)
+def _is_slide(path: Path) -> bool:
     return path.suffix.lower() in _IMAGES and _is_rgb(path)
 
 
-def _is_table(path: Path) -> bool:
-    """Whether a CSV begins like a competition table: it has ids and organs."""
+def _is_for_review(path: Path) -> bool:
+    """Whether a path is a project, a folder with images, or a table of slides."""
+    if path.suffix.lower() in _TABLES:
+        return _is_table(path)
     try:
-        columns = read_columns(path)
-    except (OSError, ValueError):
+        if not path.is_dir():
+            return False
+        return path.suffix == ".hubseg" or any(
+            child.suffix.lower() in SUFFIXES for child in path.iterdir()
+        )
+    except OSError:
         return False
-    return {"id", "organ"} <= set(columns)
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a table begins like one of slides: it names ids and organs, in any dialect."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+            header = stream.readline(10_000)
+    except OSError:
+        return False
+    names = {name.strip(" \"'").casefold() for name in re.split(r"[,;\t]", header.strip())}
+    return bool(names & {"id", "image_id"}) and "organ" in names
 
 
 def _is_rgb(path: Path) -> bool:

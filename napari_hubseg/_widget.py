@@ -298,8 +298,12 @@ class HubSegWidget(QWidget):
         """Watch the window the dock is in, and go on with what the dock before had open."""
         self._look()
         super().showEvent(event)
+        QTimer.singleShot(0, self._go_on)  # what is asked for by name comes first
+
+    def _go_on(self) -> None:
+        """Open what the dock before had open in this window."""
         kept = self._watch.take()
-        if kept is not None and self.session.project is None:
+        if kept is not None and self.session.project is None and not self.desk.opening:
             project, slide_id = kept
             self.desk.open_path(Path(project), at=slide_id)
 

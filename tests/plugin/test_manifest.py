@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hubseg.formats.rle import decode
 from hubseg.formats.table import read_submission
 from napari_hubseg import _commands
 from napari_hubseg._actions import ACTIONS, Action
-from napari_hubseg._reader import get_reader
+from napari_hubseg._reader import get_reader, read
 from napari_hubseg._sample_data import kidney_sample
 from napari_hubseg._writer import write_mask, write_rle
 
@@ -76,32 +77,78 @@ def test_no_shortcut_is_taken_from_napari() -> None:
     assert ours & taken <= on_mask
 
 
-def test_the_reader_takes_slides_and_tables_and_leaves_the_rest(
+def test_the_reader_takes_slides_and_reviews_and_leaves_the_rest(
     table: Path, tmp_path: Path
 ) -> None:
     stack = tmp_path / "stack.tif"
     tifffile.imwrite(stack, np.zeros((5, 40, 40), np.uint16))
     other = tmp_path / "test.csv"
     other.write_text("x,y\n1,2\n")
+    empty = tmp_path / "empty"
+    empty.mkdir()
     slide = table.parent / "train_images" / "one.tiff"
-    for path in (stack, other, tmp_path / "none.tif", tmp_path / "text.txt"):
+    for path in (stack, other, empty, tmp_path / "none.tif", tmp_path / "text.txt"):
         assert get_reader(str(path)) is None
-    assert get_reader([str(slide), str(stack)]) is None
-    for path, count in ((slide, 1), (table, 3)):
-        read = get_reader(str(path))
-        assert read is not None
-        layers: list[Any] = read(str(path))
-        assert len(layers) == count
+    for several in ([slide, stack], [slide, table], [table, table]):
+        assert get_reader([str(path) for path in several]) is None
+
+
+def test_a_single_image_is_a_layer_with_its_pixel_size(table: Path) -> None:
+    slide = str(table.parent / "train_images" / "one.tiff")
+    for paths in (slide, [slide, slide]):
+        reader = get_reader(paths)
+        assert reader is read
+        layers: list[Any] = reader(paths)
+        assert len(layers) == (1 if isinstance(paths, str) else 2)
         data, meta, kind = layers[0]
         assert (data.shape, kind, meta["rgb"]) == ((96, 128, 3), "image", True)
-    assert meta["scale"] == (0.5, 0.5)
-    assert meta["units"] == ("µm", "µm")
 
 
-def test_the_sample_opens_as_tissue_with_its_pixel_size() -> None:
+@pytest.mark.parametrize("what", ["table", "semicolons", "folder", "project"])
+def test_a_table_a_folder_and_a_project_fill_the_dock_and_read_no_pixel_here(
+    table: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table
+    if what == "semicolons":
+        table.write_text(table.read_text().replace("id,", "ID,", 1).replace(",", ";"))
+    elif what == "folder":
+        path = table.parent / "train_images"
+    elif what == "project":
+        path = table.with_name("some.hubseg")
+        path.mkdir()
+    opened: list[Any] = []
+    window = object()
+    monkeypatch.setattr("napari.current_viewer", lambda: window)
+    monkeypatch.setattr(_commands, "open_in_dock", lambda *asked: opened.append(asked))
+    monkeypatch.setattr("napari_hubseg._reader.pixels", lambda _: pytest.fail("pixels were read"))
+    reader = get_reader([str(path)])
+    assert reader is not None
+    assert reader([str(path)]) == [(None,)], "napari's word for: read, and no layer"
+    assert opened == [(window, path)]
+
+
+def test_without_a_window_a_table_is_refused_in_one_sentence(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari.current_viewer", lambda: None)
+    reader = get_reader(str(table))
+    assert reader is not None
+    with pytest.raises(RuntimeError, match="there is no window"):
+        reader(str(table))
+
+
+def test_the_sample_opens_in_the_dock_and_without_a_window_as_tissue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("napari.current_viewer", lambda: None)
     data, meta, kind = kidney_sample()[0]
     assert (data.shape[2], kind) == (3, "image")
     assert meta["units"] == ("µm", "µm")
+    done: list[str] = []
+    monkeypatch.setattr("napari.current_viewer", object)
+    monkeypatch.setattr(_commands, "dock", lambda _: SimpleNamespace(do=done.append))
+    assert kidney_sample() == []
+    assert done == ["open_sample"]
 
 
 @pytest.mark.parametrize("name", ["mask.png", "mask.tif"])
