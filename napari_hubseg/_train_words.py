@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["about", "conclusion", "doing", "estimate", "place", "resolved"]
+__all__ = ["about", "conclusion", "doing", "estimate", "headline", "place", "resolved"]
 
 
 def about(seconds: float) -> str:
@@ -56,10 +56,16 @@ def doing(report: dict[str, Any]) -> str:
     return f"{beginning}: {min(done + 1, total)} of {total} …"
 
 
+def headline(report: dict[str, Any]) -> str:
+    """Say what came out in a sentence or two, and whether there is more to it."""
+    more = " What these figures are worth stands under Train." if report["warnings"] else ""
+    return f"Trained. {report['sentence']}{more}"
+
+
 def conclusion(report: dict[str, Any]) -> str:
     """Say what came out, what it was measured against, and which slides were left out."""
     said = [f"Trained. {report['sentence']}", *report["warnings"]]
     if left_out := list(report.get("left_out", ())):
         few = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
         said.append(f"Left out, because they cannot be read: {few}.")
-    return " ".join(said)
+    return "\n".join(said)

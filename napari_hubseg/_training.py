@@ -18,7 +18,7 @@ from napari_hubseg._background import sentence
 from napari_hubseg._loss_plot import Learning
 from napari_hubseg._runner import Runner
 from napari_hubseg._train_state import TrainChoice, TrainState
-from napari_hubseg._train_words import about, conclusion, doing, place, resolved
+from napari_hubseg._train_words import about, conclusion, doing, headline, place, resolved
 from napari_hubseg._trained import (
     RECIPE,
     Begun,
@@ -83,7 +83,7 @@ class Retraining:
         self._where = ""  # the device, as a person names it
         self._done = self._total = 0
         self._began: tuple[float, int] | None = None  # when, and at which step
-        self._message = ""
+        self._message = self._headline = ""
         self._stopped = False
         self._begun: Begun | None = None  # the one that can go on
         self.result: Path | None = None
@@ -263,7 +263,7 @@ class Retraining:
                 self.told.emit(report["sentence"])  # a note: the training goes on
             case "done":
                 self.result = Path(report["recipe"])
-                self._message = conclusion(report)
+                self._message, self._headline = conclusion(report), headline(report)
         self._draw()
         self.changed.emit()
 
@@ -319,7 +319,7 @@ class Retraining:
         self._look()  # it may go on, or it is done
         if self.result is not None:
             self._message = message
-            self.told.emit(message)
+            self.told.emit(self._headline)
         elif said and not self._stopped:
             self._message = said
             self.failed.emit(said)

@@ -138,6 +138,7 @@ def test_losses_and_dice_are_shown_as_they_come_and_the_new_recipe_is_offered(
     wait(lambda: shown(retraining).result is not None)
     state = shown(retraining)
     assert state.running and (state.done, state.total) == (8, 8)
+    assert state.message == "Trained. Mean Dice 0.840 against 4 true masks.\nBut few."
     assert state.learning.losses == (((2, 1.0), (4, 0.5)), ((2, 1.0),))
     assert state.learning.dice == (0.8, 0.9)
     made[0].go.set()
@@ -145,7 +146,8 @@ def test_losses_and_dice_are_shown_as_they_come_and_the_new_recipe_is_offered(
     assert shown(retraining).result == Path("/r/recipe.yaml")
     used = retraining.state(ready=4, recipe=("/r/recipe.yaml", 2, 4), devices=())
     assert used.result is None
-    assert told == ["Trained. Mean Dice 0.840 against 4 true masks. But few."]
+    worth = "What these figures are worth stands under Train."
+    assert told == [f"Trained. Mean Dice 0.840 against 4 true masks. {worth}"]
     order = made[0].order
     assert order.labels == Path(retraining._session.project.path)
     assert (order.recipe, order.split, order.steps, order.hold_out) == ("demo", 2, 4, 3)
