@@ -278,7 +278,7 @@ class LayerBinding:
         """Give all layers the slide's pixel size."""
         slide = self._session.current
         if slide is not None and self.looks.shown:
-            self._stack.place((slide.height, slide.width), slide.um_per_px)
+            self._stack.place((slide.height, slide.width), slide.um_per_px, slide.stretch)
 
     def _equip(self, mask: Any) -> None:
         """Listen to a new mask layer, and bind its keys."""

@@ -10,6 +10,7 @@ shown in them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class LayerStack:
         self._removing = False  # one of them: it is ours to do
         self._layers: dict[str, Any] = {}
         self._shape = (1, 1)
-        self._um_per_px: float | None = None
+        self._spacing: tuple[float, float] | None = None
         self._empty = self._welcomes = False
         viewer.layers.events.removed.connect(self._notice)
 
@@ -215,7 +216,7 @@ class LayerStack:
             if layer is not None and layer.data.shape != shape:
                 self.put(name, np.zeros((3, 3), np.uint8))
 
-    def place(self, shape: tuple[int, int], um_per_px: float | None) -> None:
+    def place(self, shape: tuple[int, int], um_per_px: float | None, stretch: float = 1.0) -> None:
         """Give all layers the pixel size of a slide.
 
         Parameters
@@ -224,8 +225,12 @@ class LayerStack:
             (height, width) of the slide, px.
         um_per_px
             µm/px at level 0; None shows pixels.
+        stretch
+            Height of a pixel divided by its width; `um_per_px` is their geometric mean.
         """
-        self._shape, self._um_per_px = shape, um_per_px
+        root = math.sqrt(stretch)
+        self._shape = shape
+        self._spacing = None if um_per_px is None else (um_per_px * root, um_per_px / root)
         changes = []
         for layer in filter(None, map(self.get, NAMES)):
             for key, value in self._place_of(layer.data).items():
@@ -258,19 +263,19 @@ class LayerStack:
 
     def _place_of(self, data: Any) -> dict[str, Any]:
         """Return units, scale and translation that lay `data` over the whole slide."""
-        step = 1.0 if self._um_per_px is None else self._um_per_px
+        steps = self._spacing or (1.0, 1.0)
         rows, columns = _size(data)
         small = (rows, columns) != self._shape
         scale = [
             step * whole / part if small else step
-            for whole, part in zip(self._shape, (rows, columns), strict=True)
+            for step, whole, part in zip(steps, self._shape, (rows, columns), strict=True)
         ]
-        unit = "pixel" if self._um_per_px is None else "µm"
+        unit = "pixel" if self._spacing is None else "µm"
         return {
             "units": (unit, unit),
             "scale": tuple(scale),
             # napari puts the centre of the first pixel at 0, whatever the pixel's size
-            "translate": tuple((own - step) / 2 for own in scale),
+            "translate": tuple((own - step) / 2 for own, step in zip(scale, steps, strict=True)),
         }
 
     def _make(self, name: str, data: Any) -> Any:

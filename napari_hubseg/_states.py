@@ -124,6 +124,7 @@ def facts_state(session: ReviewSession) -> FactsState:
         um_per_px=slide.um_per_px,
         origins=dict(slide.origins),
         **_seen(session),
+        notes=tuple(slide.notes.values()),
         enabled=True,
     )
 

@@ -7,9 +7,9 @@ they are kept.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QLocale, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from hubseg.organ import FACTS, DataSource, Organ
@@ -47,6 +47,9 @@ class FactsState:
         What the networks see of organ and pixel size, in words; "" when they do not say.
     conflict
         Whether that contradicts what is known. It is shown, and never used.
+    notes
+        What else a person should know of the slide's file, a sentence each: which of several
+        images is shown, how its numbers are scaled, why its pixel size is not known.
     enabled
         False when no slide is open.
     """
@@ -57,7 +60,35 @@ class FactsState:
     origins: Mapping[str, str] = field(default_factory=dict)
     seen: str = ""
     conflict: bool = False
+    notes: tuple[str, ...] = ()
     enabled: bool = False
+
+
+class _PixelSize(QDoubleSpinBox):
+    """µm/px, typed with a point or a comma."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setLocale(QLocale.c())
+        self.setObjectName("um_per_px")
+        self.setToolTip("Pixel size at full resolution, µm/px: 0.01 to 20")
+        self.setDecimals(4)
+        # Any number can be typed: one that no microscope has is answered, not swallowed.
+        self.setRange(0.0, 99_999.0)
+        self.setSingleStep(0.01)
+        self.setSpecialValueText("µm/px?")
+        self.setSuffix(" µm/px")
+        give_room(self, "0.5000 µm/px")
+        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.setKeyboardTracking(False)
+
+    def validate(self, text: str | None, at: int) -> Any:
+        """Qt's: a comma becomes a point while it is typed."""
+        return super().validate((text or "").replace(",", "."), at)
+
+    def valueFromText(self, text: str | None) -> float:
+        """Qt's: as :meth:`validate`."""
+        return float(super().valueFromText((text or "").replace(",", ".")))
 
 
 class FactsPanel(QWidget):
@@ -77,20 +108,11 @@ class FactsPanel(QWidget):
         self.source.setObjectName("source")
         self.source.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.source.setToolTip("Where this slide comes from: chooses the threshold")
-        self.um_per_px = QDoubleSpinBox()
-        self.um_per_px.setObjectName("um_per_px")
-        self.um_per_px.setToolTip("Pixel size at full resolution, µm/px")
-        self.um_per_px.setDecimals(4)
-        self.um_per_px.setRange(0.0, 100.0)
-        self.um_per_px.setSingleStep(0.01)
-        self.um_per_px.setSpecialValueText("µm/px?")
-        self.um_per_px.setSuffix(" µm/px")
-        give_room(self.um_per_px, "0.5000 µm/px")
-        self.um_per_px.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.um_per_px.setKeyboardTracking(False)
+        self.um_per_px = _PixelSize()
         self.origins = Hint(name="origins")
         self.seen = Hint(name="seen")
         self.seen.setToolTip("What the networks' own heads say; shown, and never used")
+        self.notes = Hint(name="notes")
         row = QHBoxLayout()
         row.addWidget(self.organ, 4)
         row.addWidget(self.source, 3)
@@ -101,6 +123,7 @@ class FactsPanel(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.origins)
         layout.addWidget(self.seen)
+        layout.addWidget(self.notes)
         self.organ.activated.connect(
             lambda index: self.organ_requested.emit(self.organ.itemData(index))
         )
@@ -127,6 +150,8 @@ class FactsPanel(QWidget):
         self.origins.setVisible(state.enabled)
         self.seen.setText(f"⚠ {state.seen}: check it" if state.conflict else state.seen)
         self.seen.setVisible(bool(state.seen))
+        self.notes.setText(" ".join(state.notes))
+        self.notes.setVisible(bool(state.notes))
 
 
 def _origin_sentence(state: FactsState) -> str:

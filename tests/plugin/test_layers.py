@@ -325,6 +325,18 @@ def test_a_smaller_slide_fills_the_view_like_the_one_before() -> None:
         assert np.allclose(corner, (np.array(shape) - 1) * 0.5)
 
 
+def test_pixels_that_are_not_square_are_drawn_as_they_are() -> None:
+    viewer = ViewerModel()
+    stack = LayerStack(viewer, lambda _: None)
+    stack.put("slide", np.zeros((40, 60, 3), np.uint8))
+    stack.put("mask", np.zeros((20, 30), np.uint8))
+    stack.place((40, 60), 0.4, stretch=0.64)
+    assert np.allclose(stack.get("slide").scale, (0.32, 0.5))
+    assert np.allclose(stack.get("mask").scale, (0.64, 1.0))
+    for layer in (stack.get("slide"), stack.get("mask")):  # the same corner, at half the pixels
+        assert np.allclose(layer.data_to_world((-0.5, -0.5)), (-0.16, -0.25))
+
+
 def test_units_never_disagree_where_a_frame_is_drawn(scene: Scene) -> None:
     """napari draws when a layer is shown or hidden, and warns of units that do not fit."""
     met: list[int] = []

@@ -186,6 +186,30 @@ def test_facts_name_their_origin(qtbot: Any) -> None:
     assert size.args == [0.25]
 
 
+@pytest.mark.parametrize(("typed", "um_per_px"), [("0,5", 0.5), ("0.25", 0.25), ("500", 500.0)])
+def test_a_pixel_size_is_typed_with_a_point_or_a_comma_and_no_key_is_swallowed(
+    qtbot: Any, typed: str, um_per_px: float
+) -> None:
+    panel = FactsPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(FactsState(enabled=True))
+    panel.um_per_px.selectAll()
+    with qtbot.waitSignal(panel.um_per_px_requested) as asked:
+        qtbot.keyClicks(panel.um_per_px, typed)
+        qtbot.keyClick(panel.um_per_px, Qt.Key.Key_Return)
+    assert asked.args == [um_per_px]
+
+
+def test_what_was_chosen_in_a_slides_file_is_shown_under_its_facts(qtbot: Any) -> None:
+    panel = FactsPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(FactsState(enabled=True))
+    assert panel.notes.isHidden()
+    panel.show_state(FactsState(notes=("One.", "Pixel size unknown: enter it."), enabled=True))
+    assert panel.notes.text() == "One. Pixel size unknown: enter it."
+    assert not panel.notes.isHidden()
+
+
 def test_text_being_typed_survives_a_state_that_changes_something_else(qtbot: Any) -> None:
     panel = FactsPanel()
     qtbot.addWidget(panel)

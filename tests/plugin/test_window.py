@@ -182,6 +182,17 @@ def test_a_message_stays_in_sight_while_the_dock_scrolls(opened: HubSegWidget) -
     assert inside
 
 
+def test_a_pixel_size_that_no_microscope_has_is_answered(opened: HubSegWidget, wait: Wait) -> None:
+    opened.session.go_to("three")
+    settle(opened, wait)
+    before = opened.session.current.um_per_px
+    opened.facts.um_per_px.setValue(500.0)
+    opened.facts.settle()
+    assert "500 µm/px is outside 0.01-20" in opened.message.sentence.text()
+    assert opened.session.current.um_per_px == before
+    wait(lambda: opened.facts.um_per_px.value() == (before or 0.0))
+
+
 def test_facts_are_told_and_shown(opened: HubSegWidget, wait: Wait) -> None:
     opened.session.go_to("three")
     settle(opened, wait)

@@ -16,6 +16,7 @@ from hubseg.replay import (
     parsed_facts,
 )
 from hubseg.session.core import SessionCore
+from hubseg.slide.pixel_size import check_plausible
 from hubseg.thresholds import ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ class Rules(SessionCore):
         Raises
         ------
         ValueError
-            When a name is unknown, or the pixel size is not positive.
+            When a name is unknown, or the pixel size is none that a microscope's image can have.
         """
+        if um_per_px is not None:
+            check_plausible(um_per_px)
         facts = {"organ": organ, "source": source, "um_per_px": um_per_px}
         known = parsed_facts({k: value for k, value in facts.items() if value is not None})
         if self._current is None or not known or not self._may_change():

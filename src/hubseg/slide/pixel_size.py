@@ -37,6 +37,22 @@ _SPACING = re.compile(  # as an XML attribute's name, as an element, or as key a
 )
 
 
+def check_plausible(um_per_px: float) -> None:
+    """Refuse a pixel size that no microscope's image can have.
+
+    Raises
+    ------
+    ValueError
+        When it is outside :data:`PLAUSIBLE_UM`.
+    """
+    low, high = PLAUSIBLE_UM
+    if not low <= um_per_px <= high:
+        raise ValueError(
+            f"A pixel size of {um_per_px:g} µm/px is outside {low:g}-{high:g}: enter another, "
+            "in µm."
+        )
+
+
 class PixelSize(NamedTuple):
     """What was found.
 
