@@ -454,6 +454,28 @@ class TestDeclaredSizes:
         path = write(tmp_path / "a.tif", RGB, photometric="rgb", metadata=None, description=about)
         np.testing.assert_array_equal(read_slide(path).read(), RGB)
 
+    @pytest.mark.parametrize("description", [b"", ome_text()], ids=["plain", "OME"])
+    @pytest.mark.parametrize(
+        ("count", "end", "to"), [(1, 0, 0), (3, 1, 0), (3, 2, 1), (120, 119, 9)]
+    )
+    def test_pages_in_a_ring_are_read_once_or_refused(self, tmp_path, count, end, to, description):
+        path = tmp_path / "a.tif"
+        with tifffile.TiffWriter(path) as tif:
+            for _ in range(count):
+                tif.write(RGB[:4, :4], photometric="rgb", metadata=None, description=description)
+                description = b""
+        with tifffile.TiffFile(path) as tif:
+            offsets = [page.offset for page in tif.pages]
+        data = bytearray(path.read_bytes())
+        tags = struct.unpack_from("<H", data, offsets[end])[0]
+        struct.pack_into("<I", data, offsets[end] + 2 + 12 * tags, offsets[to])
+        path.write_bytes(data)
+        if count > 100:
+            with pytest.raises(ValueError, match="without end"):
+                read_slide(path)
+        else:
+            np.testing.assert_array_equal(read_slide(path).read(), RGB[:4, :4])
+
     @pytest.mark.parametrize("suffix", [".png", ".jpg"])
     def test_what_is_decoded_as_a_whole_is_refused_by_its_size(self, tmp_path, suffix):
         path = tmp_path / f"a{suffix}"

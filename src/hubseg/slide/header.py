@@ -29,7 +29,7 @@ from hubseg.slide.refusal import (
     opening,
 )
 from hubseg.slide.segments import count_segments, is_plain, segment_size
-from hubseg.slide.series import PageRef, choose_image, how_to_choose, is_bounded
+from hubseg.slide.series import PageRef, check_chain, choose_image, how_to_choose, is_bounded
 from hubseg.slide.values import declared_values, note_on
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
 def _tiff_layout(path: Path, part: Part) -> Layout:
     with open_tiff(path) as tif:
         try:
+            check_chain(tif)
             if not is_bounded(tif):
                 tif.is_ome = tif.is_scn = tif.is_qpi = tif.is_philips = False
             choice = choose_image(tif, part, path.name, lambda page: not _problem(page))

@@ -8,8 +8,10 @@ choosing the largest where nobody asks for another, and for saying so. Does not 
 from __future__ import annotations
 
 import html
+import itertools
 import math
 import re
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from hubseg.slide.part import Part
 
 _MOST_PLANES = 2**20  # of one declared stack, in pages of the file's smallest size
+_MOST_PAGES = 2**17
+_PAGES_SEEN = 256  # of an OME file, to know how small its pages are
+_GUARDED = 90  # pages in which tifffile itself finds a ring
 _WORTH_SAYING = 8  # an image of less than this share of the largest is a label or a thumbnail
 
 
@@ -131,13 +136,41 @@ def is_bounded(tif: tifffile.TiffFile) -> bool:
     text = tif.pages.first.description
     if "<!DOCTYPE" in text or "<!ENTITY" in text or re.search(r"ModuloAlong|<\w*:?Along", text):
         return False
-    room = _MOST_PLANES * min(page.imagewidth * page.imagelength for page in tif.pages)
-    for pixels in ome_pixels(text):
+    known = ome_pixels(text)
+    first = itertools.islice(tif.pages, _PAGES_SEEN) if known else ()
+    areas = (page.imagewidth * page.imagelength for page in first)
+    room = _MOST_PLANES * min(areas, default=1)
+    for pixels in known:
         sizes = [_whole(pixels.get(f"Size{axis}", "1")) for axis in "XYZCT"]
         if min(sizes) < 1 or math.prod(sizes) > room or math.prod(sizes[2:]) > _MOST_PLANES:
             return False
     counts = re.findall(r"""\b(?:NumPlanes|PlaneCount|IFD|First[ZCT])\s*=\s*["']([^"']*)""", text)
     return all(0 <= _whole(count) <= _MOST_PLANES for count in counts)
+
+
+def check_chain(tif: tifffile.TiffFile) -> None:
+    """Refuse pages that follow each other without end, for which tifffile has only a weak guard.
+
+    Raises
+    ------
+    ValueError
+        When they do.
+    """
+    stream, form = tif.filehandle, tif.tiff
+    offset, seen = tif.pages.first.offset, set[int]()
+    while 0 < offset < stream.size and offset not in seen and len(seen) <= _MOST_PAGES:
+        seen.add(offset)
+        stream.seek(offset)
+        count = stream.read(form.tagnosize)
+        tags = struct.unpack(form.tagnoformat, count)[0] if len(count) == form.tagnosize else 0
+        stream.seek(offset + form.tagnosize + tags * form.tagsize)
+        following = stream.read(form.offsetsize)
+        if len(following) < form.offsetsize:
+            break
+        offset = struct.unpack(form.offsetformat, following)[0]
+    if len(seen) > _MOST_PAGES or (offset in seen and len(seen) > _GUARDED):
+        raise ValueError("its pages follow each other without end")
+    len(tif.pages)  # finds a shorter ring, and cuts it
 
 
 def _whole(text: str) -> int:
