@@ -95,6 +95,10 @@ NOT_BELIEVED = {
     "a flatbed's 2,400 dpi": ({"resolution": (2400, 2400), "resolutionunit": INCH}, "2400 dpi"),
     "4,800 dpi": ({"resolution": (4800, 4800), "resolutionunit": INCH}, "4800 dpi"),
     "2,400 dpi told in cm": ({"resolution": (944.88, 944.88), "resolutionunit": CM}, "2400 dpi"),
+    "tags that differ by axis": (
+        {"resolution": (20000, 10000), "resolutionunit": CM},
+        "0.5 µm/px across and 1 down",
+    ),
     "a unit too coarse": (sized("0.5", "mm"), "gives 500 µm/px, which is outside 0.01-20"),
     "a unit too fine": (sized("0.5", "nm"), "gives 0.0005 µm/px"),
     "one axis alone is odd": (ome(PhysicalSizeX="0.5", PhysicalSizeY="50"), "gives 50 µm/px"),

@@ -132,10 +132,13 @@ def _of_resolution(page: tifffile.TiffPage, um_per_unit: float, place: str) -> P
     down = down if down > 0 else across
     dpi = across * 25400 / um_per_unit
     if place == "resolution tags":
-        if abs(down / across - 1) >= 0.01:  # a fax's, 204 x 98 dpi
-            return PixelSize()
         if dpi <= _PRINTER_DPI:
             return PixelSize()
+        if abs(down / across - 1) >= 0.01:  # as a fax's 204 x 98 dpi: no microscope writes that
+            return PixelSize(
+                note=f"Pixel size unknown: the resolution tags give {um_per_unit / across:.4g} "
+                f"µm/px across and {um_per_unit / down:.4g} down: enter it."
+            )
     if dpi <= _DEVICE_DPI and abs(dpi - 100 * round(dpi / 100)) < 0.5 and dpi > 1:
         return PixelSize(
             note=f"Pixel size unknown: {dpi:.0f} dpi ({25400 / dpi:.4g} µm/px) is a flatbed's or a "
