@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from hubseg.cleanup import count_objects
 from hubseg.training.metrics import dice
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.mask import MaskRequest
@@ -178,6 +178,6 @@ def _figures(
                 disagreement = float(found.disagreement.mean()) / 255.0
         known = (found, disagreement)
     disagreement = known[1]
-    area = float(mask.mean())
+    area = np.count_nonzero(mask) / mask.size
     agreed = None if truth is None or truth.shape != mask.shape else dice(mask, truth)
     return Figures(disagreement, area, count_objects(mask), agreed), known
