@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from hubseg.failure import one_sentence
 from hubseg.priority import SERVES, give_way
 
 if TYPE_CHECKING:
@@ -26,11 +27,8 @@ _Answer = TypeVar("_Answer")
 
 
 def sentence(error: BaseException) -> str:
-    """Return the first line of what an error says, or its kind where it says nothing."""
-    said = str(error).strip().splitlines()
-    if isinstance(error, KeyError) or not said:  # a KeyError says only the key
-        return f"{type(error).__name__}: {error}".removesuffix(": ")
-    return said[0]
+    """Return what an error says in one line, with file and remedy where the system refused."""
+    return one_sentence(error)
 
 
 def stand_back() -> None:
