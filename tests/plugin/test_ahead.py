@@ -16,7 +16,7 @@ from hubseg.maps import record
 from hubseg.probability import MapStore, MemberMap
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from napari_hubseg._desk import Desk
-from napari_hubseg._overlay import drawn, edge_width
+from napari_hubseg._overlay import drawn, edge_width, hand_of
 
 Wait = Callable[[Callable[[], bool]], None]
 RECIPE = Recipe(
@@ -86,7 +86,8 @@ def right(bench: Bench) -> None:
     mask = session.mask_request().compute()
     assert np.array_equal(session.mask, mask)
     assert np.array_equal(bench.layer("slide").data, session.current.read())
-    assert np.array_equal(bench.layer("mask").data, drawn(mask, edge_width(mask.shape)))
+    shown = drawn(mask, edge_width(mask.shape), hand_of(session.edits))
+    assert np.array_equal(bench.layer("mask").data, shown)
 
 
 def test_map_and_mask_of_a_prepared_slide_are_there_at_once(bench: Bench) -> None:
