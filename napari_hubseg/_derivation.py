@@ -48,12 +48,15 @@ class Figures:
     objects: int | None = None
     dice: float | None = None
 
+    @property
+    def size(self) -> tuple[str, ...]:
+        """Area and objects, as far as they are known, in words."""
+        area = () if self.area is None else (f"area {100 * self.area:.1f} %",)
+        return area if self.objects is None else (*area, f"objects {self.objects}")
+
     def __str__(self) -> str:
+        """Return what else there is to say."""
         parts = []
-        if self.area is not None:
-            parts.append(f"area {100 * self.area:.1f} %")
-        if self.objects is not None:
-            parts.append(f"objects {self.objects}")
         if self.dice is not None:
             parts.append(f"mask Dice {self.dice:.3f}")
         if self.disagreement is not None:

@@ -63,9 +63,19 @@ class MaskDrawing:
         self._foreseen: tuple[NDArray[np.bool_], NDArray[np.uint8]] | None = None
         self.slide = ""
         self.changes = 0
+        self._put_at: tuple[str, int] | None = None  # slide and change that the layer shows
         session.mask_changed.connect(self._follow)
 
+    @property
+    def newest(self) -> tuple[str, int] | None:
+        """What tells the session's newest mask from others, if the layer shows it."""
+        now = (self.slide, self.changes)
+        waits = self._session.mask_is_stale and self._session.accepted is None
+        return now if now == self._put_at and self.slide and not waits else None
+
     def _follow(self, window: Window | None) -> None:
+        if window is not None and self._put_at == (self.slide, self.changes):
+            self._put_at = (self.slide, self.changes + 1)  # drawn there at once
         self.changes += 1
         if window is not None:
             self._foreseen = None
@@ -129,6 +139,7 @@ class MaskDrawing:
             for cut, values in pieces:
                 shown[cut] = values
             redraw(layer)
+            self._put_at = (self.slide, self.changes)
         self.finished.emit()
 
     def draw(self, window: Window) -> None:

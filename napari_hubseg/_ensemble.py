@@ -17,6 +17,7 @@ from hubseg.engine import local_devices
 from hubseg.maps import record
 from hubseg.recipe import Recipe, builtin_names, find_checkpoints, with_scores
 from napari_hubseg._background import sentence
+from napari_hubseg._brought import take_up
 from napari_hubseg._fit import Fit
 from napari_hubseg._members import members_state
 from napari_hubseg._mixing import Mixing
@@ -58,6 +59,7 @@ class Ensemble:
     changed = Signal()
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    brought = Signal(object)  # BroughtRules: what a recipe changes
     mapped = Signal(str)  # id of a slide whose run has ended
 
     def __init__(
@@ -185,8 +187,9 @@ class Ensemble:
             self.failed.emit("No fold is chosen: tick at least one.")
             return
         slides = session.slides if choice.all_slides else (session.current,)
-        session.set_default_thresholds(self.recipe.thresholds)
-        session.set_default_cleanups(self.recipe.cleanup)
+        brought = take_up(session, self.recipe, self._name)
+        if brought is not None:
+            self.brought.emit(brought)
         mixture = self.mixing.mixture
         members = mixture.members(self.recipe, choice.folds)
         if not members:

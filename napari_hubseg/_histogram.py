@@ -87,6 +87,7 @@ class Histogram(QWidget):
         self._heights: tuple[float, ...] = ()
         self._curves = Curves()
         self._threshold = 127.0
+        self._of_mask: tuple[float, tuple[str, ...]] = (-1.0, ())  # a threshold, and what it gave
         self.dragging = False
 
     def sizeHint(self) -> QSize:
@@ -115,9 +116,25 @@ class Histogram(QWidget):
             self._threshold = threshold
             self.update()
 
+    def set_mask(self, threshold: float, figures: tuple[str, ...]) -> None:
+        """Say of `threshold` (0-255) what the mask on screen amounts to, not what the map does.
+
+        While the line is elsewhere, under a hand, the map's figures are said: there is no mask yet.
+        """
+        if (threshold, figures) != self._of_mask:
+            self._of_mask = threshold, figures
+            self.update()
+
     def said(self) -> str:
         """Return the line of text over the bars."""
-        return "  ·  ".join(text for _, text in self._curves.said(self._threshold))
+        return "  ·  ".join(text for _, text in self._said())
+
+    def _said(self) -> tuple[tuple[str, str], ...]:
+        parts = self._curves.said(self._threshold)
+        threshold, figures = self._of_mask
+        if self._threshold != threshold:
+            return parts
+        return (*(("", text) for text in figures), *(part for part in parts if part[0]))
 
     def x_of(self, threshold: float) -> float:
         """Return where the line of a threshold (0-255) stands, px from the left edge."""
@@ -166,7 +183,6 @@ class Histogram(QWidget):
             x = self.x_of(self._threshold)
             painter.setPen(QPen(text, 2))
             painter.drawLine(QPointF(x, top), QPointF(x, self.height()))
-            self._draw_said(painter, text)
         else:
             painter.setPen(text)
             painter.drawText(
@@ -174,12 +190,13 @@ class Histogram(QWidget):
                 Qt.AlignmentFlag.AlignCenter,
                 "no probability map yet: run the ensemble",
             )
+        self._draw_said(painter, text)
         painter.end()
 
     def _draw_said(self, painter: QPainter, text: QColor) -> None:
         colours = {"": text, "here": QColor(HERE), "every": QColor(EVERY)}
         x, y = 1.0, self.fontMetrics().ascent()
-        for role, words in self._curves.said(self._threshold):
+        for role, words in self._said():
             painter.setPen(colours[role])
             painter.drawText(QPointF(x, y), words)
             x += self.fontMetrics().horizontalAdvance(words + "   ")

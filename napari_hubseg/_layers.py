@@ -17,9 +17,11 @@ from napari_hubseg._brush import camera
 from napari_hubseg._drawing import MaskDrawing
 from napari_hubseg._looks import Looks
 from napari_hubseg._map_drawing import MapDrawing
+from napari_hubseg._notice import Notice
 from napari_hubseg._others import OtherLayers
 from napari_hubseg._overlay import STROKE
 from napari_hubseg._pixels import pixels
+from napari_hubseg._seen import Sight
 from napari_hubseg._sketch import Sketch
 from napari_hubseg._stack import LayerStack
 
@@ -91,6 +93,8 @@ class LayerBinding:
         self._asked = 0  # slides asked for; an answer to an older question is dropped
         self._whole = 1.0  # the zoom at which the whole slide is seen
         self._hidden: list[Any] = []
+        self._notice = Notice(viewer)
+        self.sight = Sight(self._stack, self._drawing, self._notice)
         self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._connections = (
             (session.slide_changed, self._ask_pixels),
@@ -199,6 +203,7 @@ class LayerBinding:
         self._asked += 1
         asked = self._asked
         self.looks.forget()
+        self._notice.say("")
         self._drawing.slide = self._map.slide = ""
         for name in ("probability", "disagreement", "mask"):
             layer = self._stack.get(name)
@@ -218,7 +223,7 @@ class LayerBinding:
 
         def failed(said: str) -> None:
             if asked == self._asked:
-                self.failed.emit(said)
+                self._show_nothing(said)
 
         foreseen, self.foreseen = self.foreseen, None
         if foreseen is not None and foreseen.holds(slide):
@@ -227,11 +232,20 @@ class LayerBinding:
             return
         self._background.submit(read, show, failed)
 
+    def _show_nothing(self, said: str) -> None:
+        """Say over an empty canvas why a slide cannot be shown: no other one's pixels stay."""
+        layer = self._stack.get("slide")
+        if layer is not None:
+            layer.visible = False
+        self._notice.say(said)
+        self.failed.emit(said)
+
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
         shape = (slide.height, slide.width)
         self.looks.shown = True
         self._stack.put("slide", read)
+        self._stack.get("slide").visible = True  # the one before could perhaps not be shown
         for name, size in (("probability", shape), ("disagreement", (3, 3)), ("mask", shape)):
             kind = np.uint8 if name == "mask" else np.float32
             self._stack.put(name, np.zeros(size, kind))
@@ -315,6 +329,7 @@ class LayerBinding:
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self.others.close()
+        self._notice.say("")
         self._drawing.close()
         self._map.close()
         mask = self._stack.get("mask")

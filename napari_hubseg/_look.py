@@ -96,6 +96,8 @@ def style_sheet() -> str:
             background: transparent; color: white;
         }}
         QFrame#message QPushButton {{ background: transparent; color: white; }}
+        QFrame#accepted {{ border-top: 1px solid #5a8a94; }}
+        QFrame#message QPushButton#act {{ border: 1px solid white; padding: 3px 10px; }}
         {verdicts}
     """
 
@@ -238,6 +240,7 @@ class Section(QWidget):
         self._summary.setStyleSheet("background: transparent")
         row = QHBoxLayout(self.header)
         row.setContentsMargins(90, 0, 6, 0)
+        row.addStretch(1)
         row.addWidget(self._summary)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -251,6 +254,17 @@ class Section(QWidget):
     def set_summary(self, text: str) -> None:
         """Show `text` at the right of the header."""
         self._summary.setText(text)
+
+    @property
+    def badge(self) -> str:
+        """What stands at the right of the header."""
+        return self._summary.text()
+
+    def set_badge(self, text: str) -> None:
+        """Show `text` at the right of the header as what is on, in colour; "" shows nothing."""
+        self._summary.setText(text)
+        colour = f"background: {_PRIMARY}; color: white; border-radius: 3px; padding: 1px 6px"
+        self._summary.setStyleSheet(colour if text else "background: transparent")
 
     def expand(self) -> None:
         """Unfold the section."""

@@ -25,8 +25,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Looks"]
 
-_OVER = ("probability", "disagreement", "reference", "truth", "mask")  # what lies over the tissue
-_OURS = ("probability", "reference", "truth", "mask")  # what the overlay's opacity is about
+_OVER = (
+    "probability",
+    "disagreement",
+    "reference",
+    "rules",
+    "truth",
+    "mask",
+)  # what lies over the tissue
+_OURS = (
+    "probability",
+    "reference",
+    "rules",
+    "truth",
+    "mask",
+)  # what the overlay's opacity is about
 
 
 class Looks:
@@ -49,6 +62,8 @@ class Looks:
         Whether the tissue is seen without anything over it.
     reference
         Threshold (0-255) the one on screen is compared with, or None.
+    outlined
+        Whether the mask is an outline whatever the view: another one is drawn beside it.
     shown
         Whether the pixels on screen are those of the current slide.
     """
@@ -61,7 +76,7 @@ class Looks:
         self._hand_on = False  # a hand is on a threshold
         self._under_hand = 0.0  # that threshold
         self._writing = False  # an opacity: it is ours, not a person's
-        self._previewing = self.shown = self.peeking = False
+        self._previewing = self.shown = self.peeking = self.outlined = False
         self._before: list[tuple[Any, float]] = []  # opacities, while a person peeks
         self.view = "fill"
         self.opacity = 1.0
@@ -81,9 +96,12 @@ class Looks:
             self.dress()
 
     def rest(self) -> None:
-        """Say that the hand rests: the preview ends when the mask has been drawn again."""
+        """Say that the hand rests: the preview ends when the mask has been drawn again.
+
+        An accepted mask stays as it is: then it ends at once.
+        """
         self._hand_on = False
-        if not self._session.mask_is_stale:
+        if not self._session.mask_is_stale or self._session.accepted is not None:
             self.end_preview()
 
     def end_preview(self) -> None:
@@ -94,7 +112,7 @@ class Looks:
 
     def forget(self) -> None:
         """Forget hand and reference: another slide comes."""
-        self.shown = self._previewing = self._hand_on = False
+        self.shown = self._previewing = self._hand_on = self.outlined = False
         self.reference = None
 
     # ---- what a person chooses -----------------------------------------------------------------
@@ -140,6 +158,11 @@ class Looks:
             self.dress()  # what changed meanwhile
         self.changed.emit()
 
+    def outline(self, on: bool) -> None:
+        """Show the mask as an outline, or as the view asks."""
+        self.outlined = on
+        self.dress()
+
     def compare(self, reference: float | None) -> None:
         """Show the threshold on screen against another one (0-255); None ends that."""
         self.reference = reference
@@ -166,7 +189,7 @@ class Looks:
         mask = self._stack.get("mask")
         if mask is None:
             return
-        against = self.reference is not None  # then the map tints what is inside
+        against = self.outlined or self.reference is not None  # then the map tints what is inside
         colours = mask_colours("outline" if against else self.view)
         if mask.colormap.name != colours.name:
             mask.colormap = colours

@@ -42,6 +42,7 @@ __all__ = [
     "LINE_RIM",
     "REACH",
     "REFERENCE",
+    "RULES",
     "STROKE",
     "TRUTH_RGB",
     "Piece",
@@ -75,6 +76,7 @@ _HAND_RGB, _LINE_RGB = (1.0, 0.66, 0.0), (1.0, 1.0, 1.0)  # amber, and white bes
 _RIM_RGB, _RIM = (0.05, 0.07, 0.1), 0.8
 TRUTH_RGB = (TRUTH[0] / 255, TRUTH[1] / 255, TRUTH[2] / 255)
 REFERENCE = (1.0, 0.58, 0.0)  # orange: the mask that is compared with
+RULES = REFERENCE  # what the rules give now, under the mask that was accepted
 _MORE = (0.45, 1.0, 0.15)
 _TINT = 0.34
 _TABLE = 1024  # entries of vispy's table of colours

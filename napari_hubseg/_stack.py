@@ -1,7 +1,7 @@
 """The layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
 
 Under the mask there are contours while a person looks at them: the truth, the reference of a
-comparison.
+comparison, what the rules would give where another mask was accepted.
 
 Responsible for making them, for their order, their pixel size and for knowing which of them still
 stand in the viewer. Layers are held by identity: a person may rename them. Does not know what is
@@ -20,6 +20,7 @@ from psygnal import Signal
 from napari_hubseg._overlay import (
     ABOVE_ALL,
     REFERENCE,
+    RULES,
     STROKE,
     TRUTH_RGB,
     contour_colours,
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "LayerStack", "redraw"]
 
-_CONTOURS = {"reference": REFERENCE, "truth": TRUTH_RGB}  # looked at, never worked on
+_CONTOURS = {
+    "reference": REFERENCE,
+    "rules": RULES,
+    "truth": TRUTH_RGB,
+}  # looked at, never worked on
 NAMES = ("slide", "probability", "disagreement", *_CONTOURS, "mask")
 _ALWAYS = tuple(name for name in NAMES if name not in _CONTOURS)
 _BRUSH = 20  # px
@@ -303,7 +308,7 @@ class LayerStack:
                     visible=False,
                     **place,
                 )
-            case "reference" | "truth":
+            case "reference" | "rules" | "truth":
                 colours = contour_colours(name, _CONTOURS[name])
                 made = Labels(data, colormap=colours, opacity=1.0, visible=False, **place)
                 made.editable = False

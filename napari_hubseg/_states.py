@@ -6,6 +6,7 @@ included. Changes nothing.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,7 @@ def thresholds_state(session: ReviewSession, figures: Figures, curves: Curves) -
         rows=rows,
         this_slide_only=session.slide_threshold is not None,
         curves=curves,
+        size=figures.size,
         figures=str(figures),
         enabled=True,
     )
@@ -195,8 +197,10 @@ def correct_state(desk: DeskCore, step: str) -> CorrectState:
 
 
 def _step(label: str) -> str:
-    """Return a journal's label as what is undone: a tool leaves a stroke."""
-    return f"{label} stroke" if label in ("brush", "eraser") else label
+    """Return a journal's label in words that a button has room for."""
+    if label in ("brush", "eraser"):
+        return f"{label} stroke"
+    return re.sub(r"^threshold \S+/\S+ ", "threshold ", label)
 
 
 def cleanup_state(session: ReviewSession) -> CleanupState:

@@ -21,6 +21,7 @@ from napari_hubseg._controls import ControlRules
 from napari_hubseg._desk import Desk
 from napari_hubseg._life import WindowWatch
 from napari_hubseg._look import Section, style_sheet
+from napari_hubseg._panels.accepted import AcceptedPanel
 from napari_hubseg._panels.calibrate import CalibratePanel
 from napari_hubseg._panels.cleanup import CleanupPanel
 from napari_hubseg._panels.correct import CorrectPanel
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
 
     from hubseg.session import ReviewSession
+    from napari_hubseg._offer import Offer
 
 __all__ = ["HubSegWidget"]
 
@@ -88,6 +90,9 @@ class HubSegWidget(QWidget):
         self.desk.changed.connect(self._look_again)
         self.desk.failed.connect(self._complain)
         self.desk.told.connect(self._tell)
+        self.desk.offered.connect(self._offer)
+        self.message.acted.connect(self.desk.take_offer)
+        self._canvas.drawn.connect(self.desk.seen.frame)
         self.session.slide_changed.connect(self._leave_note)
         _keys.bind(viewer, self.do, self.desk.hold)
         self._watch = WindowWatch(self)
@@ -137,7 +142,7 @@ class HubSegWidget(QWidget):
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
         self.queue_table, self.train = QueueTablePanel(), TrainPanel()
         rows = Section("Queue", self.queue_table)
-        self.overlay = OverlayPanel()
+        self.overlay, self.accepted = OverlayPanel(), AcceptedPanel()
         self.sections = {
             "ensemble": Section("Ensemble", self.ensemble, expanded=True),
             "calibrate": Section("Calibrate", self.calibrate),
@@ -168,6 +173,7 @@ class HubSegWidget(QWidget):
         layout.addWidget(self.message)  # above what scrolls: none must be missed
         layout.addWidget(self.others)
         layout.addWidget(self.files)
+        layout.addWidget(self.accepted)
         layout.addWidget(scroll, 1)
         bar = scroll.verticalScrollBar()  # it must not cover what it scrolls
         extent = bar.sizeHint().width() if bar is not None else 0
@@ -184,6 +190,7 @@ class HubSegWidget(QWidget):
                 self.queue_table, sections["queue"], desk, do, self._canvas.focus
             ),
             _wiring.FilesWiring(self.files, desk, do),
+            _wiring.AcceptedWiring(self.accepted, desk, do),
             _wiring.FactsWiring(self.facts, desk, do),
             _wiring.ThresholdsWiring(self.thresholds, desk, do),
             _wiring.OverlayWiring(self.overlay, desk, do),
@@ -191,7 +198,7 @@ class HubSegWidget(QWidget):
             _wiring.EnsembleWiring(self.ensemble, sections["ensemble"], desk, do),
             _wiring.CalibrateWiring(self.calibrate, sections["calibrate"], desk, do),
             _wiring.DoubtWiring(self.doubt, sections["doubt"], desk, do),
-            _wiring.CleanupWiring(self.cleanup, desk, do),
+            _wiring.CleanupWiring(self.cleanup, sections["cleanup"], desk, do),
             _wiring.ExportWiring(self.export, sections["export"], desk, do),
             _wiring.TrainWiring(self.train, sections["train"], desk, do),
         )
@@ -281,6 +288,12 @@ class HubSegWidget(QWidget):
     def _tell(self, sentence: str) -> None:
         self.message.say(sentence, error=False)
 
+    def _offer(self, offer: Offer | None) -> None:
+        if offer is None:
+            self.message.say("", error=False)
+        else:
+            self.message.say(offer.sentence, error=False, action=offer.label)
+
     # ---- life ----------------------------------------------------------------------------------
 
     def event(self, event: QEvent | None) -> bool:
@@ -293,6 +306,7 @@ class HubSegWidget(QWidget):
     def _look(self) -> None:
         self._watch.look()
         self._canvas.look()
+        self.desk.seen.frames = self._canvas.there
 
     def showEvent(self, event: Any) -> None:
         """Watch the window the dock is in, and go on with what the dock before had open."""

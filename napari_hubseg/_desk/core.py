@@ -23,8 +23,11 @@ from napari_hubseg._exports import Exports
 from napari_hubseg._files import FileWatch
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
+from napari_hubseg._offer import Offer
 from napari_hubseg._older import OlderMasks
 from napari_hubseg._queue import Queue
+from napari_hubseg._rules_contour import RulesContour
+from napari_hubseg._seen import Seen
 from napari_hubseg._training import Retraining
 from napari_hubseg._truth import Truth, TruthContour
 from napari_hubseg._tuning import Tuning
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari.components import ViewerModel
+
+    from napari_hubseg._brought import BroughtRules
 
 __all__ = ["DeskCore"]
 
@@ -54,6 +59,7 @@ class DeskCore:
     changed = Signal()  # anything a panel shows
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    offered = Signal(object)  # Offer, or None: what was offered does not hold any more
     settling = Signal()  # what a hand has not finished is to be done now, on this slide
 
     def __init__(
@@ -75,6 +81,8 @@ class DeskCore:
         self.queue = Queue(self.session)
         self.older = OlderMasks(self.session)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
+        self.seen = Seen(self.session, self.layers.sight)
+        self.rules = RulesContour(self.session, self.layers, self.background)
         self.contour = TruthContour(self.truth, self.layers, self.background)
         self.comparison = Comparison(self.session, self.layers, self.background)
         self.files = FileWatch(self.session, self.layers, self.background)
@@ -90,6 +98,7 @@ class DeskCore:
         self.opening = ""  # name of what is being opened
         self.going = ""  # id of the slide whose many gestures are being read
         self.advances = True  # whether a verdict leads to the next slide
+        self._offer: Offer | None = None
         self._closed = False
         self._connect()
 
@@ -104,6 +113,7 @@ class DeskCore:
             session.cleanup_changed,
             session.history_changed,
             session.verdict_changed,
+            session.rules_changed,
             session.saved,
             self.derivation.figures_changed,
             self.truth.changed,
@@ -117,6 +127,7 @@ class DeskCore:
             self.layers.looks.changed,
             self.layers.others.changed,
             self.comparison.changed,
+            self.rules.changed,
             self.hand.changed,
             self.brushes.changed,
             self.ensemble.changed,
@@ -145,8 +156,37 @@ class DeskCore:
         self.layers.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
 
+        session.slide_changed.connect(self._withdraw)
+        session.history_changed.connect(self._withdraw)
+        self.ensemble.brought.connect(self._announce)
+
     def _tell(self) -> None:
         self.changed.emit()
+
+    def offer(self, offer: Offer) -> None:
+        """Say something that a person may do something about."""
+        self._offer = offer
+        self.offered.emit(offer)
+
+    def take_offer(self) -> None:
+        """Do what was offered."""
+        offer, self._offer = self._offer, None
+        if offer is not None:
+            self.offered.emit(None)
+            offer.take()
+
+    def is_offered(self, label: str) -> bool:
+        """Whether that is what was offered last, and still holds."""
+        return self._offer is not None and self._offer.label == label
+
+    def _withdraw(self, _: object = None) -> None:
+        """Take back what was offered for a slide that has changed or is no longer on screen."""
+        if self._offer is not None and self._offer.slide_id:
+            self._offer = None
+            self.offered.emit(None)
+
+    def _announce(self, brought: BroughtRules) -> None:
+        self.offer(Offer(brought.sentence, brought.label, lambda: brought.take_back(self.session)))
 
     @property
     def busy(self) -> bool:
@@ -180,6 +220,8 @@ class DeskCore:
         self.ensemble.close()
         self.retraining.close()
         self.background.close()
+        self.seen.close()
+        self.rules.close()
         self.contour.close()
         self.files.close()
         watches = (self.derivation, self.curves, self.tuning, self.doubt, self.truth)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg._desk.slides import Slides
+from napari_hubseg._offer import Offer
 from napari_hubseg._panels.correct import VIEWS
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Work"]
 
 _OPACITY_STEP = 0.1
+_AS_EMPTY = "Accept as empty"
 
 
 class Work(Slides):
@@ -66,16 +68,48 @@ class Work(Slides):
         self.session.redo()
 
     def accept(self) -> None:
-        """Accept the slide."""
-        self._decide(self.session.accept)
+        """Accept the slide; where there is nothing to accept it is asked first."""
+        here = self.session.current
+        if here is None or self._waits(mask=True):
+            return
+        if not self.session.nothing_to_accept:
+            self._decide(self.session.accept)
+        elif self.is_offered(_AS_EMPTY):
+            self.take_offer()
+        else:
+            said = (
+                f"Nothing here to mark? Slide {here.id} has no map and nothing is drawn on it. "
+                "Press A again to accept it as empty, or run the ensemble."
+            )
+            take = self._accept_as_empty
+            self.offer(Offer(said, _AS_EMPTY, take, here.id))
+
+    def _accept_as_empty(self) -> None:
+        self._decide(lambda: self.session.accept(as_empty=True))
+
+    def accept_anew(self) -> None:
+        """Accept what the rules give now in place of the mask that was accepted before."""
+        if not self._waits(mask=True):
+            self.session.accept_anew()
+            self.changed.emit()
 
     def flag(self) -> None:
         """Flag the slide."""
-        self._decide(self.session.flag)
+        if not self._waits(mask=False):
+            self._decide(self.session.flag)
 
     def reject(self) -> None:
         """Reject the slide."""
-        self._decide(self.session.reject)
+        if not self._waits(mask=False):
+            self._decide(self.session.reject)
+
+    def _waits(self, *, mask: bool) -> bool:
+        """Whether the slide has not been seen yet: then it is said, and nothing happens later."""
+        why = self.seen.why_not(mask=mask)
+        if why:
+            self.told.emit(why)
+        self.changed.emit()  # a button shows what holds, not that it was pressed
+        return bool(why)
 
     def _decide(self, verdict: Callable[[], None]) -> None:
         here = self.session.current

@@ -1,13 +1,15 @@
 """The message strip: one sentence at the top of the dock, with a button that takes it away.
 
+There may be a second button, for what can be done about it.
+
 Responsible for keeping the last thing that went wrong readable until it is read. Does not know
 what went wrong.
 """
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_hubseg._look import Hint, button
 
@@ -15,7 +17,15 @@ __all__ = ["MessageStrip"]
 
 
 class MessageStrip(QFrame):
-    """A sentence on a coloured ground; hidden when there is none."""
+    """A sentence on a coloured ground; hidden when there is none.
+
+    Attributes
+    ----------
+    acted
+        Signal: the second button was pressed.
+    """
+
+    acted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,16 +34,23 @@ class MessageStrip(QFrame):
         self.dismiss = button("×", "Take this message away", name="dismiss")
         self.dismiss.setFixedWidth(28)
         self.dismiss.clicked.connect(self.hide)
+        self.action = button("", "Do this", name="act")
+        self.action.clicked.connect(self.acted)
+        words = QVBoxLayout()
+        words.addWidget(self.sentence)
+        words.addWidget(self.action, 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 6, 4, 6)
-        row.addWidget(self.sentence, 1)
+        row.addLayout(words, 1)
         row.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
-    def say(self, sentence: str, *, error: bool) -> None:
-        """Show `sentence`; an empty one hides the strip."""
+    def say(self, sentence: str, *, error: bool, action: str = "") -> None:
+        """Show `sentence`, with a button for `action`; an empty one hides the strip."""
         self.setProperty("strip", "error" if error else "info")
         self.style().unpolish(self)
         self.style().polish(self)
         self.sentence.setText(sentence)
+        self.action.setText(action)
+        self.action.setVisible(bool(action))
         self.setVisible(bool(sentence))

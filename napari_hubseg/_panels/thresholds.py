@@ -44,8 +44,10 @@ class ThresholdsState:
         Whether the slide has a threshold of its own.
     curves
         What each threshold gives; empty when there is no map.
+    size
+        Area and objects of the mask, in words: said once, over the histogram.
     figures
-        One line about the mask: area, objects, disagreement.
+        One line of other figures of the mask: Dice, disagreement.
     enabled
         False when no slide is open.
     """
@@ -56,6 +58,7 @@ class ThresholdsState:
     rows: tuple[ThresholdRow, ...] = ()
     this_slide_only: bool = False
     curves: Curves = field(default_factory=Curves)
+    size: tuple[str, ...] = ()
     figures: str = ""
     enabled: bool = False
 
@@ -248,6 +251,7 @@ class ThresholdsPanel(QWidget):
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
         self.name.setText(_kind(state))
         self.histogram.set_curves(state.curves)
+        self.histogram.set_mask(state.value, state.size)
         if not self.busy:
             self.main.set_value(state.value)
             self.histogram.set_threshold(state.value)

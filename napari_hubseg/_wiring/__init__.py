@@ -6,6 +6,7 @@ module here and a line in :mod:`napari_hubseg._widget`. Does not know the other 
 
 from __future__ import annotations
 
+from napari_hubseg._wiring.accepted import AcceptedWiring
 from napari_hubseg._wiring.calibrate import CalibrateWiring
 from napari_hubseg._wiring.cleanup import CleanupWiring
 from napari_hubseg._wiring.correct import CorrectWiring
@@ -24,6 +25,7 @@ from napari_hubseg._wiring.train import TrainWiring
 from napari_hubseg._wiring.wire import Wiring
 
 __all__ = [
+    "AcceptedWiring",
     "CalibrateWiring",
     "CleanupWiring",
     "CorrectWiring",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg import _states as states
+from napari_hubseg._brought import steps_on
 from napari_hubseg._wiring.wire import Wiring, settle_with
 
 if TYPE_CHECKING:
     from napari_hubseg._desk import Desk
+    from napari_hubseg._look import Section
     from napari_hubseg._panels.cleanup import CleanupPanel
     from napari_hubseg._wiring.wire import Do
 
@@ -18,12 +20,16 @@ __all__ = ["CleanupWiring"]
 class CleanupWiring(Wiring):
     """Connects the cleanup panel."""
 
-    def __init__(self, panel: CleanupPanel, desk: Desk, do: Do) -> None:
-        self._panel, self._desk = panel, desk
+    def __init__(self, panel: CleanupPanel, section: Section, desk: Desk, do: Do) -> None:
+        self._panel, self._section, self._desk = panel, section, desk
         panel.cleanup_requested.connect(desk.set_cleanup)
         panel.look_requested.connect(desk.look_after)
         settle_with(panel, desk)
 
     def show(self, step: str) -> None:
-        """Show what is tidied up."""
-        self._panel.show_state(states.cleanup_state(self._desk.session))
+        """Show what is tidied up, also while the section is folded."""
+        session = self._desk.session
+        self._panel.show_state(states.cleanup_state(session))
+        on = steps_on(session.cleanup) if session.current is not None else []
+        self._section.set_badge(f"on: {len(on)} step{'s' * (len(on) > 1)}" if on else "")
+        self._section.header.setToolTip(f"Cleanup: {', '.join(on) or 'nothing is tidied up'}")

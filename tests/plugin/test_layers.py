@@ -884,7 +884,9 @@ def test_the_figures_are_those_of_mask_and_map(mapped: Scene) -> None:
     assert figures.area == pytest.approx(mapped.session.mask.mean())
     assert figures.objects == 1
     assert figures.disagreement == pytest.approx(0.2)
-    assert str(figures).startswith("area 64.")
+    assert figures.size[0].startswith("area 64.")
+    assert figures.size[1] == "objects 1"
+    assert str(figures) == "disagreement 0.20", "area and objects are said once"
 
 
 def test_the_figures_follow_a_stroke(mapped: Scene) -> None:

@@ -15,6 +15,7 @@ from hubseg.export import FORMATS
 from hubseg.organ import DataSource, Organ
 from napari_hubseg._histogram import Curves
 from napari_hubseg._look import style_sheet
+from napari_hubseg._panels.accepted import AcceptedPanel, AcceptedState
 from napari_hubseg._panels.cleanup import CleanupPanel, CleanupState
 from napari_hubseg._panels.correct import CorrectPanel, CorrectState
 from napari_hubseg._panels.ensemble import EnsembleChoice, EnsemblePanel, EnsembleState
@@ -61,7 +62,8 @@ FULL: list[tuple[type[QWidget], Any]] = [
             rows=tuple(ThresholdRow(organ, 100.0) for organ in Organ),
             this_slide_only=True,
             curves=Curves(tuple(range(256))),
-            figures="area 100.0 %  ·  objects 12345  ·  disagreement 0.08",
+            size=("area 100.0 %", "objects 12345"),
+            figures="mask Dice 0.912  ·  disagreement 0.08",
             enabled=True,
         ),
     ),
@@ -97,6 +99,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             run_next=True,
         ),
     ),
+    (AcceptedPanel, AcceptedState(123_456_789, 123_456_789, True)),
     (CleanupPanel, CleanupState(Cleanup(min_area=500, fill_holes=999), enabled=True)),
     (ExportPanel, ExportState(Path("/a/folder/that/is/far/away"), 12, 351, True, True)),
 ]
@@ -305,6 +308,43 @@ def test_the_line_in_the_histogram_is_a_slider_too(qtbot: Any) -> None:
     assert abs(asked.args[0] - 200) <= 1
     assert len(seen) >= 2
     assert panel.main.number.value() == asked.args[0]
+
+
+def test_objects_are_counted_once_of_the_mask_or_of_the_line_under_the_hand(qtbot: Any) -> None:
+    curves = Curves(tuple(range(256)), (0.5,) * 256, tuple(range(256)), (0.8,) * 256)
+    panel = thresholds(
+        qtbot, curves=curves, size=("area 9.9 %", "objects 25"), figures="mask Dice 1"
+    )
+    assert panel.histogram.said() == "area 9.9 %  ·  objects 25  ·  Dice 0.800"
+    assert "objects" not in panel.figures.text()
+    panel.main.slider.setValue(120)
+    assert panel.histogram.said() == "area 50.0 %  ·  objects 120  ·  Dice 0.800"
+
+
+def test_a_message_can_come_with_something_to_do(qtbot: Any) -> None:
+    strip = MessageStrip()
+    qtbot.addWidget(strip)
+    strip.say("The threshold jumped.", error=False, action="Keep 90")
+    assert strip.action.isVisible()
+    with qtbot.waitSignal(strip.acted):
+        qtbot.mouseClick(strip.action, LEFT)
+    strip.say("Something else.", error=False)
+    assert not strip.action.isVisible()
+
+
+def test_an_accepted_slide_says_how_far_the_rules_are_and_offers_two_things(qtbot: Any) -> None:
+    panel = AcceptedPanel()
+    qtbot.addWidget(panel)
+    assert not panel.isVisible()
+    panel.show_state(AcceptedState(more=12, less=3456))
+    assert panel.isVisible()
+    assert panel.said.text() == (
+        "The rules have changed since this was accepted: 12 px more, 3,456 px less."
+    )
+    with qtbot.waitSignal(panel.compare_requested):
+        qtbot.mouseClick(panel.compare, LEFT)
+    with qtbot.waitSignal(panel.anew_requested):
+        qtbot.mouseClick(panel.anew, LEFT)
 
 
 def test_other_organs_have_sliders_of_their_own(qtbot: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget, QScrollArea
 
+from hubseg.cleanup import Cleanup
 from hubseg.journal import Kind
 from hubseg.organ import Organ
 from hubseg.project import Verdict
@@ -25,6 +26,12 @@ LEFT = Qt.MouseButton.LeftButton
 def settle(dock: HubSegWidget, wait: Wait) -> None:
     wait(lambda: not dock.busy and not dock.thresholds.busy)
     dock.refresh()
+
+
+def see(dock: HubSegWidget, wait: Wait) -> None:
+    """Look at slide and mask, until a frame has shown them as they are."""
+    settle(dock, wait)
+    wait(lambda: not dock.desk.seen.why_not(mask=True))
 
 
 def test_first_the_dock_says_how_to_begin(dock: HubSegWidget) -> None:
@@ -51,6 +58,7 @@ def test_the_loop_open_run_tune_correct_accept_export(
     with mask.block_history():
         mask.paint((20, 20), 3)
     assert session.mask[20, 20]
+    see(dock, wait)
     qtbot.mouseClick(dock.correct.accept, LEFT)
     settle(dock, wait)
     assert session.verdict("one") is Verdict.CORRECTED
@@ -66,7 +74,11 @@ def test_the_loop_open_run_tune_correct_accept_export(
     assert [record.path for record in session.project.exports()] == [str(out)]
 
 
-def test_a_key_decides_wherever_the_focus_is(opened: HubSegWidget, qtbot: Any, wait: Wait) -> None:
+def test_a_key_decides_wherever_the_focus_is(
+    opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any
+) -> None:
+    opened.session.show(make_map(opened.session))
+    see(opened, wait)
     opened.correct.advance.setChecked(False)
     places = (opened.window(), opened._scroll, opened.correct.tools["move"], opened.ensemble.run)
     keys = {"A": Verdict.ACCEPTED, "F": Verdict.FLAGGED, "R": Verdict.REJECTED}
@@ -75,6 +87,34 @@ def test_a_key_decides_wherever_the_focus_is(opened: HubSegWidget, qtbot: Any, w
             qtbot.keyClick(place, key)
             assert opened.session.verdict("one") is verdict, f"{key} on {place}"
     settle(opened, wait)
+
+
+def test_what_no_frame_has_shown_is_not_decided(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    see(opened, wait)
+    for _ in range(3):  # faster than a slide is drawn
+        qtbot.keyClick(opened.window(), "F")
+    verdicts = [opened.session.verdict(slide_id) for slide_id in ("one", "two", "three")]
+    assert verdicts == [Verdict.FLAGGED, Verdict.UNSEEN, Verdict.UNSEEN]
+    assert opened.message.sentence.text() == "Wait until slide two is drawn, then decide."
+    see(opened, wait)
+    assert opened.session.verdict("two") is Verdict.UNSEEN
+    qtbot.keyClick(opened.window(), "F")
+    assert opened.session.verdict("two") is Verdict.FLAGGED
+
+
+def test_a_cleanup_that_is_on_is_seen_while_its_section_is_folded(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    section = opened.sections["cleanup"]
+    assert not section.header.isChecked()
+    opened.desk.set_cleanup(Cleanup(min_area=500, smooth=4))
+    settle(opened, wait)
+    assert section.badge == "on: 2 steps"
+    opened.do("undo")
+    opened.refresh()
+    assert section.badge == ""
 
 
 def test_the_tissue_is_bare_while_the_key_is_down(opened: HubSegWidget, qtbot: Any) -> None:
@@ -222,12 +262,15 @@ def test_a_threshold_can_be_for_this_slide_only(
 
 
 def test_no_change_follows_a_verdict_where_a_person_wants_to_stay(
-    opened: HubSegWidget, wait: Wait
+    opened: HubSegWidget, wait: Wait, make_map: Any
 ) -> None:
+    opened.session.show(make_map(opened.session))
+    see(opened, wait)
     opened.correct.advance.setChecked(False)
     opened.do("accept")
     settle(opened, wait)
     assert opened.session.current.id == "one"
+    assert opened.session.verdict("one") is Verdict.ACCEPTED
     opened.do("undo")
     assert opened.session.verdict("one") is Verdict.UNSEEN
 
@@ -244,6 +287,7 @@ def test_an_export_of_nothing_says_what_to_do(
 def test_a_command_of_the_palette_finds_the_dock(opened: HubSegWidget, wait: Wait) -> None:
     viewer = opened._viewer
     assert _commands.dock(viewer) is opened
+    see(opened, wait)
     _commands.flag(viewer)
     settle(opened, wait)
     assert opened.session.verdict("one") is Verdict.FLAGGED

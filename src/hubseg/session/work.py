@@ -160,12 +160,11 @@ class Work(Masks):
 
     def _why_unseen(self, slide: Slide) -> str:
         """Return why a slide without a map on screen is not accepted as it is; "" when it may."""
-        project = self._open_project()
         try:
-            digest = project.digest(slide)
+            was_run = self._was_run(slide)
         except OSError as error:
             return str(error)
-        if any(run.slide_digest == digest for run in project.runs(slide.id)):
+        if was_run:
             return (
                 f"The map of slide {slide.id} is not on screen: wait for it, or run the ensemble "
                 "again."
@@ -176,6 +175,25 @@ class Work(Masks):
                 "accept it as empty."
             )
         return ""
+
+    def _was_run(self, slide: Slide) -> bool:
+        project = self._open_project()
+        digest = project.digest(slide)
+        return any(run.slide_digest == digest for run in project.runs(slide.id))
+
+    @property
+    def nothing_to_accept(self) -> bool:
+        """Whether the current slide has no map and nothing is drawn on it, and nobody accepted it.
+
+        Then :meth:`accept` asks for `as_empty`.
+        """
+        here = self._current
+        if here is None or self._probability is not None or not self._nothing_drawn:
+            return False
+        try:
+            return self.verdict(here.id) not in READY and not self._was_run(here)
+        except OSError:  # said when it is accepted
+            return False
 
     def accept_anew(self) -> None:
         """Accept what the rules give now (:attr:`mask_by_rules`) in place of the accepted mask."""

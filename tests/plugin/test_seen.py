@@ -1,0 +1,262 @@
+"""No verdict on the unseen, and an accepted mask stays what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from hubseg.project import Verdict
+from napari_hubseg import _layers
+from napari_hubseg._desk import Desk
+from napari_hubseg._panels.ensemble import EnsembleChoice
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+class Bench:
+    """A desk without a window, whose frames a test draws."""
+
+    def __init__(self, table: Path, parts: dict[str, Any], wait: Wait) -> None:
+        self.viewer, self._wait = ViewerModel(), wait
+        self.desk = Desk(self.viewer, {}, parts=parts)
+        self.session = self.desk.session
+        self.said: list[str] = []
+        self.offers: list[Any] = []
+        self.desk.told.connect(self.said.append)
+        self.desk.failed.connect(self.said.append)
+        self.desk.offered.connect(self.offers.append)
+        self.desk.seen.frames = True
+        self.desk.advances = False
+        self.desk.open_path(table)
+        self.settle()
+        self.said.clear()
+
+    def settle(self) -> None:
+        self._wait(lambda: not self.desk.busy)
+
+    def look(self) -> None:
+        """Wait for what is computed, and draw a frame."""
+        self.settle()
+        self.desk.seen.frame()
+
+    def layer(self, name: str) -> Any:
+        return next(layer for layer in self.viewer.layers if layer.name == name)
+
+    def verdict(self) -> Verdict:
+        return self.session.verdict(self.session.current.id)
+
+
+@pytest.fixture
+def bench(table: Path, new_engine: Any, wait: Wait) -> Iterator[Bench]:
+    bench = Bench(table, {"new_engine": new_engine}, wait)
+    yield bench
+    bench.desk.close()
+
+
+@pytest.fixture
+def mapped(bench: Bench, make_map: Any) -> Bench:
+    """The first slide has a map, and nobody has seen it."""
+    bench.session.show(make_map(bench.session))
+    bench.settle()
+    return bench
+
+
+class TestNoVerdictOnTheUnseen:
+    @pytest.mark.parametrize("decide", ["accept", "flag", "reject"])
+    def test_it_is_not_given_and_not_given_later(self, mapped: Bench, decide: str) -> None:
+        for _ in range(3):
+            getattr(mapped.desk, decide)()
+        assert mapped.verdict() is Verdict.UNSEEN
+        assert set(mapped.said) == {"Wait until slide one is drawn, then decide."}
+        mapped.look()
+        assert mapped.verdict() is Verdict.UNSEEN
+        getattr(mapped.desk, decide)()
+        assert mapped.verdict() is not Verdict.UNSEEN
+
+    def test_what_was_seen_of_one_slide_counts_for_no_other(self, mapped: Bench) -> None:
+        mapped.look()
+        mapped.desk.go_to("two")
+        mapped.desk.seen.frame()  # the pixels are still being read
+        mapped.desk.flag()
+        assert mapped.verdict() is Verdict.UNSEEN
+        mapped.look()
+        mapped.desk.flag()
+        assert mapped.verdict() is Verdict.FLAGGED
+
+    def test_accept_needs_the_newest_mask_on_screen_and_a_flag_does_not(
+        self, mapped: Bench
+    ) -> None:
+        mapped.look()
+        mapped.desk.set_threshold(200)
+        mapped.desk.accept()
+        assert mapped.said == ["Wait until the mask is drawn, then decide."]
+        mapped.settle()
+        mapped.desk.accept()
+        assert mapped.verdict() is Verdict.UNSEEN, "it is in the layer, and no frame was drawn"
+        mapped.desk.flag()
+        assert mapped.verdict() is Verdict.FLAGGED
+        mapped.look()
+        mapped.desk.accept()
+        assert mapped.verdict() is Verdict.ACCEPTED
+
+    def test_a_stroke_is_seen_with_the_next_frame(self, mapped: Bench) -> None:
+        mapped.look()
+        mapped.session.paint(np.ones((9, 9), np.bool_), add=True)
+        mapped.desk.accept()
+        assert mapped.verdict() is Verdict.IN_WORK
+        mapped.desk.seen.frame()
+        mapped.desk.accept()
+        assert mapped.verdict() is Verdict.CORRECTED
+
+    @pytest.mark.parametrize("name", ["slide", "mask"])
+    def test_a_layer_that_a_person_has_hidden_is_not_seen(self, mapped: Bench, name: str) -> None:
+        mapped.layer(name).visible = False
+        mapped.look()
+        mapped.desk.accept()
+        assert mapped.said == [f"The layer {name} is hidden: show it, then decide."]
+        assert mapped.verdict() is Verdict.UNSEEN
+
+
+class TestNothingToMark:
+    def test_accept_asks_and_a_second_time_accepts_as_empty_which_no_run_fills(
+        self, bench: Bench, make_map: Any
+    ) -> None:
+        bench.look()
+        bench.desk.accept()
+        assert bench.offers[-1].sentence.startswith("Nothing here to mark?")
+        assert bench.verdict() is Verdict.UNSEEN
+        bench.desk.accept()
+        assert bench.verdict() is Verdict.ACCEPTED
+        assert bench.offers[-1] is None
+        bench.session.show(make_map(bench.session))
+        bench.look()
+        assert not bench.session.mask.any()
+        assert not bench.layer("mask").data.any()
+        assert bench.session.departure.more > 0
+
+    def test_the_button_accepts_too(self, bench: Bench) -> None:
+        bench.look()
+        bench.desk.accept()
+        bench.desk.take_offer()
+        assert bench.verdict() is Verdict.ACCEPTED
+
+    def test_the_question_goes_with_its_slide(self, bench: Bench) -> None:
+        bench.look()
+        bench.desk.accept()
+        bench.desk.go_to("two")
+        assert bench.offers[-1] is None
+        bench.look()
+        bench.desk.accept()
+        assert bench.verdict() is Verdict.UNSEEN
+        assert "Slide two" in bench.offers[-1].sentence
+
+
+class TestASlideThatCannotBeShown:
+    def test_its_error_stands_on_an_empty_canvas_and_no_verdict_is_given(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = _layers.pixels
+
+        def pixels(slide: Any) -> Any:
+            if slide.id == "two":
+                raise OSError("The file two.tiff is damaged: restore it from a copy.")
+            return read(slide)
+
+        monkeypatch.setattr(_layers, "pixels", pixels)
+        bench.look()
+        bench.desk.go_to("two")
+        bench.look()
+        text = bench.viewer.canvas.overlays.text
+        assert not any(layer.visible for layer in bench.viewer.layers)
+        assert text.visible
+        assert "two.tiff is damaged" in text.text.replace("\n", " ")
+        for decide in (bench.desk.accept, bench.desk.flag, bench.desk.reject):
+            decide()
+        assert bench.verdict() is Verdict.UNSEEN
+        assert "No verdict on slide two: it cannot be shown." in bench.said[-1]
+        bench.desk.go_to("three")
+        bench.look()
+        assert bench.layer("slide").visible
+        assert bench.layer("mask").visible
+        assert (text.visible, text.text) == (False, "")
+        bench.desk.flag()
+        assert bench.verdict() is Verdict.FLAGGED
+
+
+class TestAnAcceptedMask:
+    @pytest.fixture
+    def accepted(self, mapped: Bench) -> Bench:
+        mapped.look()
+        mapped.desk.accept()
+        return mapped
+
+    def test_a_slider_moves_neither_it_nor_its_layer_and_the_difference_is_known(
+        self, accepted: Bench
+    ) -> None:
+        before = accepted.session.mask.copy()
+        drawn = accepted.layer("mask").data.copy()
+        looks = accepted.desk.layers.looks
+        looks.preview(200)
+        accepted.desk.set_threshold(200)
+        accepted.look()
+        assert np.array_equal(accepted.session.mask, before)
+        assert np.array_equal(accepted.layer("mask").data, drawn)
+        assert accepted.layer("mask").opacity == looks.opacity
+        assert not accepted.layer("probability").visible
+        apart = accepted.session.departure
+        inside = int((accepted.session.probability.values > 200).sum())
+        assert (apart.more, apart.less) == (0, int(before.sum()) - inside)
+
+    def test_what_the_rules_give_is_drawn_over_it_and_accepted_anew(self, accepted: Bench) -> None:
+        accepted.desk.rules.toggle()
+        assert not accepted.desk.rules.shown, "nothing differs"
+        accepted.desk.set_threshold(200)
+        accepted.look()
+        accepted.desk.rules.toggle()
+        accepted.look()
+        assert accepted.layer("rules").visible
+        assert accepted.desk.layers.looks.outlined
+        assert accepted.layer("rules").data.any()
+        accepted.desk.accept_anew()
+        accepted.look()
+        assert not accepted.session.departure
+        assert not accepted.desk.rules.shown
+        assert not accepted.layer("rules").visible
+        assert accepted.verdict() is Verdict.ACCEPTED
+        assert np.array_equal(accepted.session.mask, accepted.session.probability.values > 200)
+        assert np.array_equal(accepted.layer("mask").data != 0, accepted.session.mask)
+
+    def test_touching_it_reopens_it_and_nothing_else_jumps(self, accepted: Bench) -> None:
+        before = accepted.session.mask.copy()
+        accepted.desk.set_threshold(200)
+        accepted.look()
+        accepted.session.paint(np.ones((9, 9), np.bool_), top=0, left=0, add=True)
+        accepted.look()
+        before[:9, :9] = True
+        assert np.array_equal(accepted.layer("mask").data != 0, before)
+        assert accepted.verdict() is Verdict.IN_WORK
+
+
+class TestWhatARecipeBrings:
+    def test_a_threshold_that_jumps_is_said_and_can_be_kept(self, bench: Bench) -> None:
+        bench.look()
+        ensemble = bench.desk.ensemble
+        table = bench.session.thresholds
+        kind = (bench.session.current.organ, bench.session.current.source)
+        moved = type(table)({**table.values, kind: 127.0})
+        ensemble.recipe = ensemble.recipe.model_copy(update={"thresholds": moved, "cleanup": {}})
+        ensemble.run(EnsembleChoice("demo"))
+        assert bench.session.threshold == 127
+        assert "the threshold 90 → 127" in bench.offers[-1].sentence
+        assert bench.offers[-1].label == "Keep 90"
+        bench.desk.take_offer()
+        assert bench.session.threshold == 90
+        bench.settle()
+        ensemble.run(EnsembleChoice("demo"))
+        assert bench.offers[-1] is None, "what is a person's own is not said again"
+        bench.settle()
