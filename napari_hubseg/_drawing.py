@@ -135,10 +135,11 @@ class MaskDrawing:
     def _put(self, pieces: list[Piece]) -> None:
         layer, mask = self._stack.get("mask"), self._session.mask
         shown = None if mask is None else self._pixels(mask)
-        if shown is not None and pieces:
+        if shown is not None:
             for cut, values in pieces:
                 shown[cut] = values
-            redraw(layer)
+            if pieces:
+                redraw(layer)
             self._put_at = (self.slide, self.changes)
         self.finished.emit()
 

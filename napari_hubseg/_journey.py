@@ -271,6 +271,8 @@ class _Journey:
             lambda: not self.session.mask_is_stale and background.waiting == 0,
             20,
         )
+        seen = self.dock.desk.seen
+        wait_for("A frame with it", lambda: not seen.why_not(mask=True), 20)
         rest(150)
 
     def _override(self) -> Any:

@@ -94,6 +94,7 @@ class LayerBinding:
         self._whole = 1.0  # the zoom at which the whole slide is seen
         self._hidden: list[Any] = []
         self._notice = Notice(viewer)
+        self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self._drawing, self._notice)
         self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._connections = (
@@ -235,8 +236,8 @@ class LayerBinding:
     def _show_nothing(self, said: str) -> None:
         """Say over an empty canvas why a slide cannot be shown: no other one's pixels stay."""
         layer = self._stack.get("slide")
-        if layer is not None:
-            layer.visible = False
+        if layer is not None and layer.visible:
+            layer.visible, self._blank = False, layer
         self._notice.say(said)
         self.failed.emit(said)
 
@@ -245,7 +246,8 @@ class LayerBinding:
         shape = (slide.height, slide.width)
         self.looks.shown = True
         self._stack.put("slide", read)
-        self._stack.get("slide").visible = True  # the one before could perhaps not be shown
+        if self._blank is not None:  # the slide before could not be shown
+            self._blank.visible, self._blank = True, None
         for name, size in (("probability", shape), ("disagreement", (3, 3)), ("mask", shape)):
             kind = np.uint8 if name == "mask" else np.float32
             self._stack.put(name, np.zeros(size, kind))

@@ -258,7 +258,7 @@ class Section(QWidget):
     @property
     def badge(self) -> str:
         """What stands at the right of the header."""
-        return self._summary.text()
+        return str(self._summary.text())
 
     def set_badge(self, text: str) -> None:
         """Show `text` at the right of the header as what is on, in colour; "" shows nothing."""

@@ -11,7 +11,7 @@ import pytest
 from napari.components import ViewerModel
 
 from hubseg.project import Verdict
-from napari_hubseg import _layers
+from napari_hubseg import _ahead, _layers
 from napari_hubseg._desk import Desk
 from napari_hubseg._panels.ensemble import EnsembleChoice
 
@@ -168,11 +168,13 @@ class TestASlideThatCannotBeShown:
             return read(slide)
 
         monkeypatch.setattr(_layers, "pixels", pixels)
+        monkeypatch.setattr(_ahead, "pixels", pixels)
         bench.look()
+        bench.desk.ahead.take("two")
         bench.desk.go_to("two")
         bench.look()
         text = bench.viewer.canvas.overlays.text
-        assert not any(layer.visible for layer in bench.viewer.layers)
+        assert [layer.name for layer in bench.viewer.layers if layer.visible] == []
         assert text.visible
         assert "two.tiff is damaged" in text.text.replace("\n", " ")
         for decide in (bench.desk.accept, bench.desk.flag, bench.desk.reject):
