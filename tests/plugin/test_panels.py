@@ -80,7 +80,19 @@ FULL: list[tuple[type[QWidget], Any]] = [
     (
         CorrectPanel,
         CorrectState(
-            "brush", 200, True, "probability", True, True, "brush", "brush", "corrected", True, True
+            tool="brush",
+            elsewhere=True,
+            size=200,
+            on_screen=True,
+            view="probability",
+            has_truth=True,
+            truth_shown=True,
+            undo_text="threshold 90 → 127",
+            redo_text="brush stroke",
+            verdict="corrected",
+            enabled=True,
+            accept_next=True,
+            note="a fold at the left",
         ),
     ),
     (

@@ -83,6 +83,7 @@ def test_a_key_decides_wherever_the_focus_is(
     places = (opened.window(), opened._scroll, opened.correct.tools["move"], opened.ensemble.run)
     keys = {"A": Verdict.ACCEPTED, "F": Verdict.FLAGGED, "R": Verdict.REJECTED}
     for place in places:
+        see(opened, wait)  # a slide that is no longer accepted shows what the rules give
         for key, verdict in keys.items():
             qtbot.keyClick(place, key)
             assert opened.session.verdict("one") is verdict, f"{key} on {place}"
