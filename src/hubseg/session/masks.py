@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal import standing
 from hubseg.mask import MaskRequest
-from hubseg.replay import state_from
+from hubseg.replay import READY, state_from
 from hubseg.session.core import SessionCore
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hubseg.accepted import AcceptedMask
     from hubseg.probability import ProbabilityMap
     from hubseg.session.standing import Departure
+    from hubseg.slide import Slide
 
 __all__ = ["Masks"]
 
@@ -52,6 +53,29 @@ class Masks(SessionCore):
         (:meth:`take_mask`).
         """
         return self._standing.departure
+
+    @property
+    def _nothing_drawn(self) -> bool:
+        return self._edits is None or self._edits.is_empty
+
+    def _was_run(self, slide: Slide) -> bool:
+        project = self._open_project()
+        digest = project.digest(slide)
+        return any(run.slide_digest == digest for run in project.runs(slide.id))
+
+    @property
+    def nothing_to_accept(self) -> bool:
+        """Whether the current slide has no map and nothing is drawn on it, and nobody accepted it.
+
+        Then :meth:`accept` asks for `as_empty`.
+        """
+        here = self._current
+        if here is None or self._probability is not None or not self._nothing_drawn:
+            return False
+        try:
+            return self.verdict(here.id) not in READY and not self._was_run(here)
+        except OSError:  # said when it is accepted
+            return False
 
     def show(self, probability: ProbabilityMap) -> bool:
         """Show a map; False, and nothing shown, when it is not of the current slide."""

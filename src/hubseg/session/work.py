@@ -176,25 +176,6 @@ class Work(Masks):
             )
         return ""
 
-    def _was_run(self, slide: Slide) -> bool:
-        project = self._open_project()
-        digest = project.digest(slide)
-        return any(run.slide_digest == digest for run in project.runs(slide.id))
-
-    @property
-    def nothing_to_accept(self) -> bool:
-        """Whether the current slide has no map and nothing is drawn on it, and nobody accepted it.
-
-        Then :meth:`accept` asks for `as_empty`.
-        """
-        here = self._current
-        if here is None or self._probability is not None or not self._nothing_drawn:
-            return False
-        try:
-            return self.verdict(here.id) not in READY and not self._was_run(here)
-        except OSError:  # said when it is accepted
-            return False
-
     def accept_anew(self) -> None:
         """Accept what the rules give now (:attr:`mask_by_rules`) in place of the accepted mask."""
         if self.accepted is None or not self._may_change():
@@ -252,10 +233,6 @@ class Work(Masks):
         if self._current is not None and self._current.id == found.slide_id:
             self._history.record(entry)
             self._follow()
-
-    @property
-    def _nothing_drawn(self) -> bool:
-        return self._edits is None or self._edits.is_empty
 
     @property
     def _acceptance(self) -> Verdict:
