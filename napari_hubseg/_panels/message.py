@@ -48,8 +48,9 @@ class MessageStrip(QFrame):
     def say(self, sentence: str, *, error: bool, action: str = "") -> None:
         """Show `sentence`, with a button for `action`; an empty one hides the strip."""
         self.setProperty("strip", "error" if error else "info")
-        self.style().unpolish(self)
-        self.style().polish(self)
+        for part in (self, self.sentence):  # the words too: a theme's own colour is for its ground
+            self.style().unpolish(part)
+            self.style().polish(part)
         self.sentence.setText(sentence)
         self.action.setText(action)
         self.action.setVisible(bool(action))
