@@ -87,7 +87,7 @@ wheel: $(VENV)/.test
 	@$(BIN)/python -m build --no-isolation .
 
 bench: $(VENV)/.test
-	@for script in benchmarks/*.py; do scripts/timed "$$script" $(BIN)/python "$$script"; done
+	@for script in benchmarks/[!_]*.py; do scripts/timed "$$script" $(BIN)/python "$$script"; done
 
 clean:
 	rm -rf $(VENV) build dist demo_out *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from hubseg.network.spelling import find_tensors, strip_prefixes
-from hubseg.recipe.file_format import checkpoint_format
+from hubseg.recipe.file_format import checkpoint_format, is_zip, printable
 from hubseg.recipe.scores import epoch_of, score_of
 
 __all__ = ["Checkpoint", "check_checkpoint", "fit", "fitting", "load_into", "read_checkpoint"]
@@ -87,7 +87,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _read_torch(path: Path) -> object:
     # mapped, tensors are read where they are needed, once; torch.load goes by the ending of a path
-    mapped = zipfile.is_zipfile(path) and path.suffix != ".safetensors"
+    mapped = is_zip(path) and path.suffix != ".safetensors"
     try:
         with (
             path.open("rb") as file,
@@ -99,15 +99,14 @@ def _read_torch(path: Path) -> object:
             return torch.load(given, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL (\S+)|got <class '([^']+)'>", str(error))
-        what = f"({asked[1] or asked[2]}) " if asked else ""
+        what = f"({printable((asked[1] or asked[2])[:80])}) " if asked else ""
         raise ValueError(
             f"Checkpoint {path} holds more than tensors {what}and was refused unread: save the "
             "network's state_dict() alone, or get it as safetensors from a source you trust."
         ) from error
     except _DAMAGED as error:
         raise ValueError(
-            f"Checkpoint {path} is damaged: download or copy it again "
-            f"({str(error).splitlines()[0][:200] if str(error) else type(error).__name__})."
+            f"Checkpoint {path} is damaged: download or copy it again ({_first_words(error)})."
         ) from error
 
 
@@ -120,10 +119,14 @@ def _read_safetensors(path: Path) -> object:
             state = {key: stored.get_tensor(key) for key in stored.keys()}
     except (SafetensorError, *_DAMAGED) as error:
         raise ValueError(
-            f"Checkpoint {path} is damaged: download or copy it again "
-            f"({str(error).splitlines()[0][:200] if str(error) else type(error).__name__})."
+            f"Checkpoint {path} is damaged: download or copy it again ({_first_words(error)})."
         ) from error
     return {"state_dict": state, "epoch": said.get("epoch"), "best_score": said.get("best_score")}
+
+
+def _first_words(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return printable(lines[0][:200]) if lines else type(error).__name__
 
 
 def _checkpoint(path: Path, content: object) -> Checkpoint:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from hubseg.recipe.file_format import printable
+
 __all__ = ["find_tensors", "strip_prefixes"]
 
 # Names that a table of tensors lies under, the first one found is taken. What training takes
@@ -52,12 +54,12 @@ def find_tensors(content: object) -> tuple[Mapping[str, Tensor] | None, tuple[st
         tables = _tables_in(content)
         if not tables:
             break
-        path.append(tables[0])
-        left += tables[1:]
+        path.append(printable(str(tables[0])))
+        left += map(str, tables[1:])
         content = content[tables[0]]
     if not isinstance(content, Mapping):
         return None, ()
-    own = {str(name): value for name, value in content.items() if name not in _FACTS}
+    own = {printable(str(name)): value for name, value in content.items() if name not in _FACTS}
     tensors = {name: value for name, value in own.items() if isinstance(value, Tensor)}
     notes = []
     if path not in ([], ["state_dict"]):
@@ -69,15 +71,15 @@ def find_tensors(content: object) -> tuple[Mapping[str, Tensor] | None, tuple[st
     return (tensors, tuple(notes)) if tensors else (None, ())
 
 
-def _tables_in(content: Mapping[object, object]) -> list[str]:
+def _tables_in(content: Mapping[object, object]) -> list[object]:
     """Return the names in `content` that tables of tensors lie under, the best one first.
 
     A name that nobody knows counts where no tensor and no other table stands beside it.
     """
-    known = [name for name in _TABLES if _holds_tensors(content.get(name))]
+    known: list[object] = [name for name in _TABLES if _holds_tensors(content.get(name))]
     if known or _has_tensors(content):
         return known
-    unknown = [str(name) for name, value in content.items() if _has_tensors(value)]
+    unknown = [name for name, value in content.items() if _has_tensors(value)]
     return unknown if len(unknown) == 1 else []
 
 

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LONGEST_HEADER", "Format", "checkpoint_format", "what_is_there"]
+__all__ = [
+    "LONGEST_HEADER",
+    "Format",
+    "checkpoint_format",
+    "is_zip",
+    "printable",
+    "what_is_there",
+]
 
 Format = Literal["torch", "safetensors"]
 
@@ -125,6 +132,19 @@ def _something_else(start: bytes) -> str:
     return f"not a checkpoint: it is neither a file of torch nor safetensors; {_AGAIN}"
 
 
+def is_zip(path: Path) -> bool:
+    """Tell whether a file ends as a ZIP archive, damaged or not."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # it does, and says something of itself that cannot be
+        return True
+
+
+def printable(text: str) -> str:
+    """Return words from inside a file as they can be shown: a terminal obeys control characters."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
 def _is_text(start: bytes) -> bool:
     try:
         text = start.decode("utf-8")
@@ -141,16 +161,20 @@ def _one_line(text: bytes) -> str:
 
 def _is_zip_of_torch(path: Path) -> str:
     """Say what is wrong with a ZIP archive that should be torch's."""
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         return f"was cut off: it begins as a ZIP archive, and its end is missing; {_AGAIN}"
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        return f"is damaged: its list of contents cannot be read ({error}); {_AGAIN}"
+        return (
+            f"is damaged: its list of contents cannot be read ({printable(str(error))}); {_AGAIN}"
+        )
     inside = {name.rpartition("/")[2] for name in names}
     if "data.pkl" not in inside:
-        few = ", ".join(name[:40] for name in names[:3]) + (", …" if len(names) > 3 else "")
+        few = ", ".join(printable(name[:40]) for name in names[:3]) + (
+            ", …" if len(names) > 3 else ""
+        )
         of_numpy = bool(names) and all(name.endswith(".npy") for name in names)
         what = "a NumPy archive" if of_numpy else "a ZIP archive"
         return f"is {what} ({few or 'empty'}), not a checkpoint: unpack it and give what it holds"
