@@ -109,7 +109,7 @@ class _Journey:
     def play(self, table: Path, project: Path) -> Summary:
         self._show("the_empty_dock")
         self.dock.open_path(table, project=project)
-        wait_for("The first slide", self._pixels_shown, 60)
+        wait_for("The first slide", self._pixels_shown)
         rest(2000)  # the first frame: without a GPU, shaders are compiled for most of a second
         self._show("the_sample_is_open")
         self._run()
@@ -128,10 +128,10 @@ class _Journey:
         stalls.start()
         begun = time.monotonic()
         self._click(self.dock.ensemble.run)
-        wait_for("A first map", lambda: self.session.probability is not None, 120)
+        wait_for("A first map", lambda: self.session.probability is not None)
         with stalls.paused():
             self._show("the_map_sharpens")
-        wait_for("The end of the run", lambda: not ensemble.running, 180)
+        wait_for("The end of the run", lambda: not ensemble.running)
         self.summary.ensemble_s[slide] = time.monotonic() - begun
         self._settled()
         self.summary.longest_stall_ms = max(self.summary.longest_stall_ms, stalls.stop())
@@ -146,11 +146,11 @@ class _Journey:
         shares = 0.02 + 0.96 * (at + np.linspace(0, 0.2, 6))  # the handle has a width
         path = [self.hand.place(slider, share) for share in shares]
         self.hand.drag(path)
-        wait_for("Another threshold", lambda: self.session.threshold != before, 10)
+        wait_for("Another threshold", lambda: self.session.threshold != before)
         self._settled()
         self._show("the_threshold_was_dragged")
         self.hand.press("t")  # reset
-        wait_for("The threshold of the recipe", lambda: self.session.threshold == before, 10)
+        wait_for("The threshold of the recipe", lambda: self.session.threshold == before)
         self._settled()
 
     def _stroke(self) -> None:
@@ -163,7 +163,7 @@ class _Journey:
         ]
         before = int(self.session.mask_now().sum())
         self.hand.drag([self._on_canvas(*point) for point in ring])
-        wait_for("The stroke", lambda: self.session.can_undo, 10)
+        wait_for("The stroke", lambda: self.session.can_undo)
         rest(300)
         override = self._override()
         self.summary.stroke_px = int(np.count_nonzero(override))
@@ -182,46 +182,46 @@ class _Journey:
         self._show("undone")
         self.hand.press("ctrl+shift+z", "ctrl+shift+z", "ctrl+shift+z")
         self._settled()
-        wait_for("The stroke again", lambda: bool(self._override().any()), 10)
+        wait_for("The stroke again", lambda: bool(self._override().any()))
         self.summary.stroke_px = max(0, int(self.session.mask_now().sum()) - before)
 
     def _accept_and_go_on(self) -> None:
         first = self._here()
         self.hand.press("a")
-        wait_for("The next slide", lambda: self._here() != first, 20)
-        wait_for("Its pixels", self._pixels_shown, 30)
+        wait_for("The next slide", lambda: self._here() != first)
+        wait_for("Its pixels", self._pixels_shown)
         self._show("accepted_and_on_the_next_slide")
         self._run()
         self._doubtful_place()
         second = self._here()
         self.hand.press("a")
-        wait_for("The slide after", lambda: self._here() != second, 20)
+        wait_for("The slide after", lambda: self._here() != second)
         self._settled()
         self._find_in_queue(first)
-        wait_for("The first slide again", self._pixels_shown, 30)
-        wait_for("Its map", lambda: self.session.probability is not None, 30)
+        wait_for("The first slide again", self._pixels_shown)
+        wait_for("Its map", lambda: self.session.probability is not None)
         self._settled()
 
     def _doubtful_place(self) -> None:
         view = camera(self.viewer)
         whole = view.zoom
         self.hand.press("k")
-        wait_for("The next doubtful place", lambda: view.zoom > whole, 20)
+        wait_for("The next doubtful place", lambda: view.zoom > whole)
         self._show("the_next_doubtful_place")
 
     def _find_in_queue(self, slide_id: str) -> None:
         """Go to a slide by its name, with keys alone."""
         rows = self.dock.queue_table
         self.hand.press("shift+f")
-        wait_for("The search field", rows.search.hasFocus, 10)
+        wait_for("The search field", rows.search.hasFocus)
         self.hand.press(*("underscore" if letter == "_" else letter for letter in slide_id))
-        wait_for("The row", lambda: rows.model.rowCount() == 1, 10)
+        wait_for("The row", lambda: rows.model.rowCount() == 1)
         rest(300)
         self._show("found_in_the_queue")
         self.hand.press("Return")
-        wait_for("The slide that was found", lambda: self._here() == slide_id, 20)
+        wait_for("The slide that was found", lambda: self._here() == slide_id)
         self.hand.press("shift+f", "ctrl+a", "BackSpace", "Escape")
-        wait_for("All rows", lambda: rows.model.rowCount() > 1, 10)
+        wait_for("All rows", lambda: rows.model.rowCount() > 1)
         self.dock.sections["queue"].header.setChecked(False)
 
     def _export(self) -> None:
@@ -244,11 +244,11 @@ class _Journey:
         panel.set_target(target)
         before = panel.outcome.text()
         self._click(panel.go)
-        wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before, 120)
+        wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before)
         if panel.choice().overwrite:  # a journey before left it
             before = panel.outcome.text()
             self._click(panel.go)
-            wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before, 120)
+            wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before)
 
     def _note_shown(self, slide_id: str) -> None:
         self._on_screen = slide_id
@@ -266,13 +266,9 @@ class _Journey:
         """Wait until the mask on screen is the newest."""
         rest(250)
         background = self.dock.desk.background
-        wait_for(
-            "The mask",
-            lambda: not self.session.mask_is_stale and background.waiting == 0,
-            20,
-        )
+        wait_for("The mask", lambda: not self.session.mask_is_stale and background.waiting == 0)
         seen = self.dock.desk.seen
-        wait_for("A frame with it", lambda: not seen.why_not(mask=True), 20)
+        wait_for("A frame with it", lambda: not seen.why_not(mask=True))
         rest(150)
 
     def _override(self) -> Any:

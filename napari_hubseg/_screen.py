@@ -79,7 +79,7 @@ def rest(milliseconds: int) -> None:
     loop.exec_() if hasattr(loop, "exec_") else loop.exec()
 
 
-def wait_for(what: str, there: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(what: str, there: Callable[[], bool], seconds: float = 600.0) -> None:
     """Let the window live until `there` says so.
 
     Raises
@@ -111,9 +111,10 @@ class Hand:
 
     def _do(self, *arguments: str) -> None:
         process = subprocess.Popen([self._tool, *arguments])
-        wait_for(f"xdotool {arguments[0]}", lambda: process.poll() is not None, 20)
+        wait_for(f"xdotool {arguments[0]}", lambda: process.poll() is not None)
         if process.returncode:
             raise RuntimeError(f"xdotool {' '.join(arguments)} failed: is DISPLAY an X server?")
+        QGuiApplication.sync()  # what the server has for this window is here, busy machine or not
         rest(40)
 
     def place(self, widget: QWidget, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:

@@ -44,7 +44,7 @@ import sys
 from hubseg.engine import training
 training._COMMAND = (sys.executable, "-c", {PROGRAM!r})
 """
-PATIENCE_S = 280  # until pytest ends the test
+PATIENCE_S = 800  # until pytest ends the test
 DASK = (sys.executable, "-m", "dask")
 
 

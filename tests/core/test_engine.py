@@ -322,4 +322,4 @@ assert list(run)[-1].done == 3
 engine.unload()
 assert not {{"torch", "timm"}} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True)

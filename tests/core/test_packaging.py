@@ -60,7 +60,7 @@ def archives(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     """The sdist, and the wheel made from it."""
     out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return next(out.glob("*.tar.gz")), next(out.glob("*.whl"))
 
@@ -186,7 +186,7 @@ def python(archives: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     interpreter = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "-q"]
-    subprocess.run([*pip, "--no-deps", "--no-index", str(archives[1])], check=True, timeout=280)
+    subprocess.run([*pip, "--no-deps", "--no-index", str(archives[1])], check=True)
     borrowed = sysconfig.get_path("purelib")
     purelib = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
     Path(purelib, "borrowed.pth").write_text(borrowed + "\n", encoding="utf-8")
@@ -209,7 +209,6 @@ def _run(python: Path, *command: str) -> str:
         env=with_path,
         capture_output=True,
         text=True,
-        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -114,9 +114,8 @@ def started(table: Path, folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "hubseg.cli", "train", str(table), "--recipe", str(recipe)]
     command += ["--out", str(folder / "run"), "--folds", "0", "--device", BOTH]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
     while not (folder / "run" / "states" / "m_0.state").is_file():
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.05)
     return process
 
@@ -127,7 +126,7 @@ def test_a_process_that_is_gone_is_said_and_the_last_state_is_good(table: Path, 
     try:
         (helper,) = helpers(process.pid)
         os.kill(helper, signal.SIGKILL)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate()
     finally:
         process.kill()
     assert process.returncode == 1
@@ -158,15 +157,13 @@ def test_no_process_outlives_the_one_that_started_it(
         (helper,) = helpers(process.pid)
         os.kill(helper, signal.SIGINT)  # as Ctrl+C in a terminal does to all; only one decides
         process.send_signal(ended_by)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate()
     finally:
         process.kill()
     if ended_by is signal.SIGINT:
         assert process.returncode == 3 and "all is saved" in said
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{helper}").exists() and time.monotonic() < deadline:
+    while Path(f"/proc/{helper}").exists():  # it ends by itself, or pytest ends the test
         time.sleep(0.05)
-    assert not Path(f"/proc/{helper}").exists()
 
 
 def test_a_loss_that_is_no_number_names_the_slides_of_all(table: Path, tmp_path: Path):

@@ -89,14 +89,13 @@ def test_killed_at_a_random_step_and_resumed_the_weights_are_equal(
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 240
-        while process.poll() is None and time.monotonic() < deadline:
+        while process.poll() is None:
             if saved.is_file() and saved.stat().st_mtime_ns != before:
                 time.sleep(chance.uniform(0, 0.3))
                 break
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=60)
+        process.wait()
     list(train(labels_of(table), STATEFUL, out, folds=[0], device="cpu", resume=True))
     assert_same_weights(uninterrupted, out, "m_0")
 

@@ -86,7 +86,7 @@ def test_where_standard_input_ends_it_saves_stops_and_can_go_on(
     said: list[dict[str, Any]] = []
     while len(said) < 3:
         said += lines(process.stdout.readline())
-    rest, complained = process.communicate(timeout=120)  # closes standard input
+    rest, complained = process.communicate()  # closes standard input
     last = lines(rest)[-1]
     assert [one["event"] for one in said] == ["begun", "step", "step"]
     assert last["event"] == "stopped" and process.returncode == 3

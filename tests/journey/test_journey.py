@@ -18,7 +18,7 @@ from hubseg.project import ReviewProject
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(
         not (shutil.which("Xvfb") and shutil.which("xdotool")),
         reason="a real window without a display needs Xvfb and xdotool",
@@ -35,7 +35,6 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
         env=environment,
         capture_output=True,
         text=True,
-        timeout=840,
     )
     print(done.stdout, done.stderr)
     kept = os.environ.get("HUBSEG_KEEP_PICTURES")

@@ -27,7 +27,7 @@ from hubseg.session import ReviewSession
 from napari_hubseg._background import Background
 from napari_hubseg._widget import HubSegWidget
 
-PATIENCE_S = 240  # how long anything may take: on a busy machine that says nothing of our code
+PATIENCE_S = 600  # how long anything may take: on a busy machine that says nothing of our code
 SHAPE = (96, 128)
 IDS = ("one", "two", "three")
 

@@ -113,7 +113,7 @@ def test_nothing_comes_home_after_the_close_and_what_must_be_let_go_of_is(
         return "a file"
 
     background.submit(work, pytest.fail, pytest.fail, drop=gone.append)
-    assert started.wait(240)
+    assert started.wait(600)
     background.close()
     assert gone == ["a file"]
     drained()

@@ -23,7 +23,7 @@ class Counting:
 
     def __iter__(self) -> Iterator[Any]:
         for n in range(self.count):
-            self.go.wait(240)
+            self.go.wait(600)
             if self.cancelled.is_set():
                 return
             yield n
@@ -76,7 +76,7 @@ def test_a_cancelled_run_ends_and_another_can_start(runner: Any, wait: Wait) -> 
     wait(lambda: runner._run is first)
     runner.cancel()
     wait(lambda: not runner.running)
-    assert first.cancelled.wait(240)
+    assert first.cancelled.wait(600)
     second.go.set()
     runner.start(lambda: second)
     wait(lambda: not runner.running)
@@ -88,7 +88,7 @@ def test_a_run_cancelled_while_it_is_prepared_never_starts(runner: Any, wait: Wa
     run.go.set()
 
     def prepare() -> Counting:
-        ready.wait(240)
+        ready.wait(600)
         return run
 
     runner.start(prepare)

@@ -54,7 +54,7 @@ class Made:
             if isinstance(report, Exception):
                 raise report
             yield report
-        self.go.wait(240)
+        self.go.wait(600)
 
     def cancel(self) -> None:
         self.asked.append("cancel")
