@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubseg.network import read_checkpoint
-from hubseg.slide import read_rows, read_slide
+from hubseg.slide import read_rows
 
 
 @pytest.fixture
@@ -97,13 +96,10 @@ def test_a_mutant_follows_from_its_seed(repository: Path, seed: int, data: bytes
 # ---- what it has found --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("columns", ["id,rle,\x1b[31m", "i\0d,rle"])
-def test_a_table_with_control_characters_is_refused_and_none_is_quoted(
-    tmp_path: Path, columns: str
-):
+def test_a_table_is_refused_without_the_control_characters_it_holds(tmp_path: Path):
     path = tmp_path / "a.csv"
-    path.write_text(f"id,rle\n{columns}\n")
-    with pytest.raises(ValueError, match=r"line 2 holds control characters") as refused:
+    path.write_text("i\x07d,rle,\x1b[31m\n1,2,3\n")
+    with pytest.raises(ValueError, match=r"it has i\ufffdd, rle, \ufffd\[31m") as refused:
         read_rows(path)
     assert str(refused.value).isprintable()
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from hubseg.formats.table import read_submission, write_submission
 
-CONTROL = "".join(map(chr, (*range(9), *range(14, 32), 127)))  # a table with these is refused
-ids = st.text(
-    st.characters(codec="utf-8", exclude_characters='/\\:"\r' + CONTROL), min_size=1
-).filter(lambda text: text == text.strip() and ".." not in text)
+ids = st.text(st.characters(codec="utf-8", exclude_characters='/\\:\0"\r'), min_size=1).filter(
+    lambda text: text == text.strip() and ".." not in text
+)
 rows = st.dictionaries(ids, st.sampled_from(["", "1 2", "3 4 9 1"]), min_size=1)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from hubseg.recipe.file_format import printable
+from hubseg.wording import printable
 
 __all__ = ["find_tensors", "strip_prefixes"]
 

@@ -12,6 +12,8 @@ import struct
 import zipfile
 from typing import TYPE_CHECKING, Literal
 
+from hubseg.wording import printable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,7 +22,6 @@ __all__ = [
     "Format",
     "checkpoint_format",
     "is_zip",
-    "printable",
     "what_is_there",
 ]
 
@@ -138,11 +139,6 @@ def is_zip(path: Path) -> bool:
         return zipfile.is_zipfile(path)
     except zipfile.BadZipFile:  # it does, and says something of itself that cannot be
         return True
-
-
-def printable(text: str) -> str:
-    """Return words from inside a file as they can be shown: a terminal obeys control characters."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _is_text(start: bytes) -> bool:

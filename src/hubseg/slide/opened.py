@@ -14,6 +14,7 @@ from hubseg.slide.ids import distinct_id, nameable, same_text
 from hubseg.slide.image import Slide, read_slide, stem_of
 from hubseg.slide.matching import readable
 from hubseg.slide.pixel_size import PLAUSIBLE_UM
+from hubseg.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +109,7 @@ class OpenedRows:
         return {**row, "id": own}
 
     def _note(self, slide_id: str, sentence: str) -> None:
-        self.notes.setdefault(slide_id, []).append(sentence)
+        self.notes.setdefault(slide_id, []).append(printable(sentence))
 
     def _parsed(self, row: Mapping[str, str], column: str, parse: Any) -> Any:
         text = row.get(column, "")

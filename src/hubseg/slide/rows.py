@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from hubseg.slide.refusal import opening
+from hubseg.wording import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ _MARKS = (  # the longer first: UTF-32's begins like UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ALSO_ID = ("image_id", "imageid", "img_id", "slide_id", "slideid", "tile_id")
 
@@ -124,22 +124,7 @@ def read_columns(path: Path) -> list[str]:
 
 
 def _text(data: bytes) -> tuple[str, str]:
-    """Return a file's text, and a sentence where it was not UTF-8.
-
-    Raises
-    ------
-    csv.Error
-        When it holds control characters, as a damaged file does: a terminal would obey those that
-        a sentence quotes.
-    """
-    text, note = _decoded(data)
-    if control := _CONTROL.search(text):
-        line = text.count("\n", 0, control.start()) + 1
-        raise csv.Error(f"line {line} holds control characters")
-    return text, note
-
-
-def _decoded(data: bytes) -> tuple[str, str]:
+    """Return a file's text, and a sentence where it was not UTF-8."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             text = data[len(mark) :].decode(encoding)
@@ -184,7 +169,7 @@ def _header(text: str, path: Path) -> tuple[list[str], str]:
     for separator, header in found.items():
         if {"id", *_ALSO_ID} & set(map(_plain, header)):
             return header, separator
-    columns = [" ".join(cell.split())[:40] for cell in max(found.values(), key=len)]
+    columns = [printable(" ".join(cell.split())[:40]) for cell in max(found.values(), key=len)]
     raise ValueError(
         f"{path} has no column 'id' (it has {', '.join(columns[:8]) or 'none'}): "
         "use a table like the competition's train.csv."
