@@ -161,14 +161,15 @@ def test_a_worker_of_a_cluster_trains_and_reports_and_is_stopped(
     engine = Engine(tmp_path / "maps", device="cpu")
     try:
         reports = list(ClusterTraining(placed(order, tmp_path / "out"), engine.client))
-        assert [r["event"] for r in reports] == ["begun", *["step", "finished"] * 2, "done"]
+        events = [r["event"] for r in reports if r["event"] != "doing"]
+        assert events == ["begun", *["step", "finished"] * 2, "done"]
         training, seen = (
             ClusterTraining(placed(order, tmp_path / "b", steps=5000), engine.client),
             [],
         )
         for report in training:
             seen.append(report["event"])
-            if len(seen) == 2:
+            if report["event"] == "step":
                 training.cancel()
         assert "stopped" in seen
         assert (tmp_path / "b" / "states" / "m_0.state").is_file()
