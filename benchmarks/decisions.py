@@ -37,20 +37,21 @@ if TYPE_CHECKING:
 
 WEIGHTS = weights_folder()
 FIRST = {"folds": "[0]", "tta": "none", "kidney": "127", "min_area": "4000"}
-OTHER = {"folds": "[1]", "tta": "none", "kidney": "60", "min_area": "500"}
+OTHER = {"folds": "[1, 2]", "tta": "none", "kidney": "60", "min_area": "500"}
 
 
 def copy_slides(table: Path, count: int, folder: Path) -> Path:
-    """Copy the first slides of a table, and the table."""
+    """Copy slides from all over a table, so that few show the same tissue, and their rows."""
     images = folder / "train_images"
     images.mkdir(parents=True)
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     column = rows[0].index("id")
-    for row in rows[1 : count + 1]:
+    chosen = rows[1 :: max(1, (len(rows) - 1) // count)][:count]
+    for row in chosen:
         shutil.copy(table.parent / "train_images" / f"{row[column]}.tiff", images)
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows[: count + 1])
+        csv.writer(file).writerows([rows[0], *chosen])
     return folder / "train.csv"
 
 

@@ -29,7 +29,7 @@ import tifffile
 from _paired import machine
 
 from hubseg import tools
-from hubseg.journal import standing
+from hubseg.journal import Kind, standing
 from hubseg.probability import ProbabilityMap
 from hubseg.project import ReviewProject
 from hubseg.replay import edits_from
@@ -78,6 +78,10 @@ def wrong_with(folder: Path, reported: list[list[str]]) -> list[str]:
         for slide in project.slides():
             rows = standing(project.entries(slide.id))
             edits_from(rows, (slide.height, slide.width), project.payload)  # raises when damaged
+        for entry in stored.values():  # every mask that was ever accepted is there, and whole
+            facts = entry.facts.get("accepted") if entry.kind is Kind.VERDICT else None
+            if facts is not None:
+                project.mask(facts["mask"]).unpack()
     with closing(sqlite3.connect(path / "review.sqlite")) as db:
         checked = [row[0] for row in db.execute("PRAGMA integrity_check")]
     if checked != ["ok"]:
@@ -128,17 +132,44 @@ def timed(folder: Path, gestures: int = 1000) -> None:
     middle, late = statistics.median(spent), float(np.percentile(spent, 95))
     print(f"gesture to committed, {SIDE} x {SIDE}: median {middle:.1f} ms, p95 {late:.1f} ms")
     path = session.project.path
+    time_verdicts(session)
     begun = time.perf_counter()
     session.close()
     print(f"closing with its backup: {time.perf_counter() - begun:.2f} s")
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     one = (path / "review.sqlite").stat().st_size
     print(f"project with {len(spent)} gestures: {size / 1e6:.1f} MB, of it {one / 1e6:.1f} in use")
+    accepted_bytes(path)
     begun = time.perf_counter()
     session.open(folder)
     session.go_to(slide.id)
     print(f"opening it again at that slide: {time.perf_counter() - begun:.2f} s")
     session.close()
+
+
+def time_verdicts(session: ReviewSession, times: int = 100) -> None:
+    """Time accepting a slide and flagging it in turn, and say what an accepted mask takes."""
+    session.mask_now()
+    accepted, flagged = [], []
+    for _ in range(times):
+        for spent, verdict in ((accepted, session.accept), (flagged, session.flag)):
+            begun = time.perf_counter()
+            verdict()
+            spent.append(1e3 * (time.perf_counter() - begun))
+        session.mask_now()
+    for name, spent in (("accept", accepted), ("flag", flagged)):
+        middle, late = statistics.median(spent), float(np.percentile(spent, 95))
+        print(f"{name} to committed: median {middle:.1f} ms, p95 {late:.1f} ms")
+    session.accept()
+
+
+def accepted_bytes(path: Path) -> None:
+    """Say how many bytes the accepted masks of a project take."""
+    with closing(sqlite3.connect(path / "review.sqlite")) as db:
+        known = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+        if "masks" in known:
+            count, size = db.execute("SELECT COUNT(*), SUM(LENGTH(data)) FROM masks").fetchone()
+            print(f"accepted masks: {count}, {size / max(1, count) / 1e3:.1f} kB each")
 
 
 def main() -> None:
