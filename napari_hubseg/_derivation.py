@@ -41,12 +41,15 @@ class Figures:
         Objects of the mask, connected over edges and corners, or None.
     dice
         Dice of the mask and the truth, 0-1, or None where there is no truth.
+    members
+        Members mixed into the map, and members it is to have, while some are missing; or None.
     """
 
     disagreement: float | None = None
     area: float | None = None
     objects: int | None = None
     dice: float | None = None
+    members: tuple[int, int] | None = None
 
     @property
     def size(self) -> tuple[str, ...]:
@@ -59,6 +62,8 @@ class Figures:
         parts = []
         if self.dice is not None:
             parts.append(f"mask Dice {self.dice:.3f}")
+        if self.members is not None:
+            parts.append("map of {} of {} members".format(*self.members))
         if self.disagreement is not None:
             parts.append(f"disagreement {self.disagreement:.2f}")
         return "  ·  ".join(parts)
@@ -183,4 +188,6 @@ def _figures(
     disagreement = known[1]
     area = np.count_nonzero(mask) / mask.size
     agreed = None if truth is None or truth.shape != mask.shape else dice(mask, truth)
-    return Figures(disagreement, area, count_objects(mask), agreed), known
+    partial = found is not None and found.done < found.total
+    members = (found.done, found.total) if found is not None and partial else None
+    return Figures(disagreement, area, count_objects(mask), agreed, members), known

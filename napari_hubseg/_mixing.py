@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from hubseg.maps import mixture_of, newest_run
+from hubseg.maps import mixture_of, newest_asked
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
 from hubseg.project import ReviewProject
 from hubseg.recipe import find_checkpoint
@@ -254,7 +254,7 @@ def _mix(
 ) -> tuple[_Mixed | None, _Kept]:
     """Mix a slide's newest run; rows are read over a connection of its own."""
     with ReviewProject.open(project) as reader:
-        newest = newest_run(reader, slide)
+        newest = newest_asked(reader, slide)
         digest = reader.digest(slide)
         maps = reader.maps
         if newest is None:
@@ -267,13 +267,14 @@ def _mix(
     if kept is None or kept[0] != what:
         kept = (what, Mixer(shape=(slide.height, slide.width), slide_digest=digest))
     mixer = kept[1]
-    wanted = [(member, key) for member, key in keys if member not in mixer]
+    wanted = [(member, key) for member, key in keys if key and member not in mixer]
     made = MapStore(maps).get_all(key for _, key in wanted)
     for (member, _), (_, one) in zip(wanted, made, strict=True):
         if one is not None:
             mixer.put(member, one)
-    there = frozenset(_place(member) for member, _ in keys)
-    members = [m for m in mixture.members(ran) if _place(m) in there]
+    there = frozenset(_place(member) for member, key in keys if key)
+    asked = frozenset(_place(member) for member, _ in keys)
+    members = [m for m in mixture.members(ran) if _place(m) in asked]
     mixed = any(member in mixer for member in members)
     found = mixer.mix(mixture.of(ran), members) if mixed else None
     return _Mixed(slide.id, networks, there, found), kept

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "mixture_of",
+    "newest_asked",
     "newest_in_pieces",
     "newest_map",
     "newest_members",
@@ -182,11 +183,21 @@ def newest_run(
     A run on other pixels than the slide's file now holds is passed over, and so is one of which
     the store has no map at all.
     """
-    newest = _newest(project, slide, None)
+    newest = newest_asked(project, slide)
     if newest is None:
         return None
     recipe, keys = newest
     return recipe, tuple((member, key) for member, key in keys if key)
+
+
+def newest_asked(
+    project: ReviewProject, slide: Slide
+) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
+    """Return what :func:`newest_run` does, with every member that was asked for.
+
+    The key of one that did not finish is "".
+    """
+    return _newest(project, slide, None)
 
 
 def _newest(
