@@ -1,8 +1,9 @@
 """How every control of the dock behaves, whatever panel it is in: the wheel, Enter and Esc.
 
 Responsible for three rules that no panel has to know. The wheel over a control that was not clicked
-scrolls the dock and changes nothing. Enter and Esc leave a field, and Esc takes back what was typed
-into it. Controls that are made later obey too. Does not know what a control is for.
+scrolls the dock and changes nothing, and over a closed list it never chooses: whoever has chosen
+there scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes back what
+was typed into it. Controls that are made later obey too. Does not know what a control is for.
 """
 
 from __future__ import annotations
@@ -99,7 +100,10 @@ class ControlRules(QObject):
         """Whether the wheel is for a control: it was clicked, and the pointer has not left since.
 
         A control made of others never turns itself: the one inside that was pointed at does.
+        Nor does a closed list: one that opens takes the wheel by itself.
         """
+        if isinstance(widget, QComboBox):
+            return False
         if self._control(widget) is not self._clicked:
             return False
         return not any(map(self._is_value, widget.findChildren(QWidget)))

@@ -107,26 +107,30 @@ class Mixing:
 
     def switch(self, place: tuple[int, ...], on: bool) -> None:
         """Switch a size, a network or one member on or off."""
+        what = ("size", "network", "member")[len(place) - 1]
         self.switch_all(
-            (p for p in map(_place, self.recipe.members()) if p[: len(place)] == place), on
+            (p for p in map(_place, self.recipe.members()) if p[: len(place)] == place), on, what
         )
 
     def switch_fold(self, fold: int, on: bool) -> None:
         """Switch a fold of every network on or off."""
-        self.switch_all((p for p in map(_place, self.recipe.members()) if p[2] == fold), on)
+        places = (p for p in map(_place, self.recipe.members()) if p[2] == fold)
+        self.switch_all(places, on, f"fold {fold}")
 
-    def switch_all(self, places: Iterable[tuple[int, int, int]], on: bool) -> None:
-        """Switch members on or off; the last one stays on."""
-        self._take(self.mixture.switched(places, on=on))
+    def switch_all(
+        self, places: Iterable[tuple[int, int, int]], on: bool, what: str = "members"
+    ) -> None:
+        """Switch members on or off, called `what` by undo; the last one stays on."""
+        self._take(self.mixture.switched(places, on=on), f"{what} {'on' if on else 'off'}")
 
     def weigh(self, place: tuple[int, ...], weight: float) -> None:
         """Set the weight of a size or a network."""
         try:
-            self._take(self.mixture.weighed(place, weight))
+            self._take(self.mixture.weighed(place, weight), f"weight {weight:g}")
         except ValueError as error:
             self.failed.emit(sentence(error))
 
-    def _take(self, mixture: Mixture) -> None:
+    def _take(self, mixture: Mixture, label: str) -> None:
         project = self._session.project
         if not mixture.members(self.recipe):
             self.failed.emit("The last member cannot be switched off: switch another one on first.")
@@ -134,7 +138,7 @@ class Mixing:
             self.mixture = mixture
             self.remix()
         else:
-            self._session.set_mixture(self.recipe, mixture)
+            self._session.set_mixture(self.recipe, mixture, label)
         self.changed.emit()
 
     def _follow(self) -> None:

@@ -177,6 +177,22 @@ def test_switching_a_fold_off_changes_the_map_without_a_run(
     assert ensemble.said == []
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda mixing: mixing.switch_fold(4, False), "fold 4 off"),
+        (lambda mixing: mixing.switch((0, 0, 4), False), "member off"),
+        (lambda mixing: mixing.switch_all([(0, 0, 1), (0, 0, 2)], False), "members off"),
+        (lambda mixing: mixing.weigh((0,), 2.5), "weight 2.5"),
+    ],
+)
+def test_undo_names_what_was_switched_or_weighed(
+    session: ReviewSession, ensemble: Ensemble, change: Callable[[Any], None], named: str
+) -> None:
+    change(ensemble.mixing)
+    assert session.undo_text == named
+
+
 def test_the_last_member_stays_on(ensemble: Ensemble) -> None:
     for fold in ensemble.recipe.folds:
         ensemble.mixing.switch_fold(fold, False)
