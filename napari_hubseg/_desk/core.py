@@ -59,6 +59,7 @@ class DeskCore:
     changed = Signal()  # anything a panel shows
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    unsaid = Signal(str)  # a sentence that was told and does not hold any more
     offered = Signal(object)  # Offer, or None: what was offered does not hold any more
     settling = Signal()  # what a hand has not finished is to be done now, on this slide
 
@@ -99,6 +100,7 @@ class DeskCore:
         self.going = ""  # id of the slide whose many gestures are being read
         self.advances = True  # whether a verdict leads to the next slide
         self._offer: Offer | None = None
+        self._waits_for: tuple[str, bool] | None = None  # what was said, whether it needs a mask
         self._closed = False
         self._connect()
 

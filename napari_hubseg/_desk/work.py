@@ -103,10 +103,20 @@ class Work(Slides):
         if not self._waits(mask=False):
             self._decide(self.session.reject)
 
+    def frame(self) -> None:
+        """Note that a frame was drawn: what had to be waited for may be there."""
+        self.seen.frame()
+        if self._waits_for is not None:
+            said, mask = self._waits_for
+            if not self.seen.why_not(mask=mask):
+                self._waits_for = None
+                self.unsaid.emit(said)
+
     def _waits(self, *, mask: bool) -> bool:
         """Whether the slide has not been seen yet: then it is said, and nothing happens later."""
         why = self.seen.why_not(mask=mask)
         if why:
+            self._waits_for = (why, mask)
             self.told.emit(why)
         self.changed.emit()  # a button shows what holds, not that it was pressed
         return bool(why)

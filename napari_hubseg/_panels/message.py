@@ -55,3 +55,8 @@ class MessageStrip(QFrame):
         self.action.setText(action)
         self.action.setVisible(bool(action))
         self.setVisible(bool(sentence))
+
+    def unsay(self, sentence: str) -> None:
+        """Hide the strip if that is what it says."""
+        if self.sentence.text() == sentence:
+            self.hide()

@@ -42,7 +42,7 @@ class Bench:
     def look(self) -> None:
         """Wait for what is computed, and draw a frame."""
         self.settle()
-        self.desk.seen.frame()
+        self.desk.frame()
 
     def layer(self, name: str) -> Any:
         return next(layer for layer in self.viewer.layers if layer.name == name)
@@ -77,6 +77,14 @@ class TestNoVerdictOnTheUnseen:
         assert mapped.verdict() is Verdict.UNSEEN
         getattr(mapped.desk, decide)()
         assert mapped.verdict() is not Verdict.UNSEEN
+
+    def test_that_one_has_to_wait_is_taken_back_when_it_has_been_drawn(self, mapped: Bench) -> None:
+        taken_back: list[str] = []
+        mapped.desk.unsaid.connect(taken_back.append)
+        mapped.desk.accept()
+        mapped.look()
+        mapped.look()
+        assert taken_back == mapped.said == ["Wait until slide one is drawn, then decide."]
 
     def test_what_was_seen_of_one_slide_counts_for_no_other(self, mapped: Bench) -> None:
         mapped.look()

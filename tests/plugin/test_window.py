@@ -100,6 +100,7 @@ def test_what_no_frame_has_shown_is_not_decided(
     assert verdicts == [Verdict.FLAGGED, Verdict.UNSEEN, Verdict.UNSEEN]
     assert opened.message.sentence.text() == "Wait until slide two is drawn, then decide."
     see(opened, wait)
+    wait(opened.message.isHidden)  # the wait is over, and so is what was said
     assert opened.session.verdict("two") is Verdict.UNSEEN
     qtbot.keyClick(opened.window(), "F")
     assert opened.session.verdict("two") is Verdict.FLAGGED
