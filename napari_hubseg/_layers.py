@@ -95,7 +95,7 @@ class LayerBinding:
         self._hidden: list[Any] = []
         self._notice = Notice(viewer)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
-        self.sight = Sight(self._stack, self._drawing, self._notice)
+        self.sight = Sight(self._stack, self._drawing, self._notice, self.others)
         self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._connections = (
             (session.slide_changed, self._ask_pixels),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["OtherLayers"]
 
 _COVERING = (Image, Labels, Surface)  # points and shapes mark a slide, they do not hide it
+_SOLID = ("translucent", "translucent_no_depth", "opaque")  # how nothing shines through, at full
 
 
 class OtherLayers:
@@ -64,6 +65,16 @@ class OtherLayers:
             for layer in over
             if layer.visible and isinstance(layer, _COVERING) and not self._stack.owns(layer)
         ]
+
+    @property
+    def hiding(self) -> str:
+        """The name of the uppermost one that nothing of the slide shines through, or ""."""
+        solid = [
+            str(layer.name)
+            for layer in self.above
+            if isinstance(layer, Image) and layer.opacity == 1 and layer.blending in _SOLID
+        ]
+        return solid[-1] if solid else ""
 
     @property
     def drawn_into(self) -> str:

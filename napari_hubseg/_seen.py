@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg._drawing import MaskDrawing
     from napari_hubseg._notice import Notice
+    from napari_hubseg._others import OtherLayers
     from napari_hubseg._stack import LayerStack
 
 __all__ = ["Seen", "Sight"]
@@ -20,8 +21,11 @@ __all__ = ["Seen", "Sight"]
 class Sight:
     """What the layers hold that a frame would show."""
 
-    def __init__(self, stack: LayerStack, drawing: MaskDrawing, notice: Notice) -> None:
+    def __init__(
+        self, stack: LayerStack, drawing: MaskDrawing, notice: Notice, others: OtherLayers
+    ) -> None:
         self._stack, self._drawing, self._notice = stack, drawing, notice
+        self._others = others
 
     @property
     def trouble(self) -> str:
@@ -40,14 +44,16 @@ class Sight:
 
     @property
     def hidden(self) -> str:
-        """Which of slide and mask a person has hidden, in one sentence, or ""."""
+        """Why slide or mask cannot be seen, in one sentence, or ""."""
+        if self._drawing.slide and self._others.hiding:
+            return f"The layer {self._others.hiding} hides the slide: hide it, then decide."
         names = ("slide", "mask") if self._drawing.slide else ()
         hidden = next((name for name in names if not self._is_visible(name)), "")
         return f"The layer {hidden} is hidden: show it, then decide." if hidden else ""
 
     def _is_visible(self, name: str) -> bool:
         layer = self._stack.get(name)
-        return layer is not None and bool(layer.visible)
+        return layer is not None and bool(layer.visible) and not self._others.hiding
 
 
 class Seen:

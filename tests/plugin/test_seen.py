@@ -121,6 +121,30 @@ class TestNoVerdictOnTheUnseen:
         mapped.desk.accept()
         assert mapped.verdict() is Verdict.CORRECTED
 
+    @pytest.mark.parametrize(
+        ("look", "hides"),
+        [
+            ({}, True),
+            ({"opacity": 0.5}, False),
+            ({"blending": "additive"}, False),
+            ({"visible": False}, False),
+        ],
+    )
+    def test_what_lies_under_a_picture_that_nothing_shines_through_is_not_seen(
+        self, mapped: Bench, look: dict[str, Any], hides: bool
+    ) -> None:
+        mapped.look()
+        mapped.viewer.add_image(np.full((64, 64), 200, np.uint8), name="mine", **look)
+        mapped.look()
+        mapped.desk.accept()
+        said = ["The layer mine hides the slide: hide it, then decide."] if hides else []
+        assert mapped.said == said
+        assert (mapped.verdict() is Verdict.UNSEEN) is hides
+        mapped.viewer.layers["mine"].visible = False
+        mapped.look()
+        mapped.desk.accept()
+        assert mapped.verdict() is Verdict.ACCEPTED
+
     @pytest.mark.parametrize("name", ["slide", "mask"])
     def test_a_layer_that_a_person_has_hidden_is_not_seen(self, mapped: Bench, name: str) -> None:
         mapped.layer(name).visible = False
