@@ -138,10 +138,11 @@ def _by_rules(
         refuse_partial(probability, slide)
     state = state_from(rows)
     threshold, cleanup = state.threshold(slide.organ, slide.source), state.cleanup(slide.organ)
+    plan = cleanup.in_px(slide.um_per_px)  # where it cannot be had, the mask is not the whole one
     if probability is None:
         mask = np.zeros(edits.shape, np.bool_)
     else:
-        mask = cleanup.in_px(slide.um_per_px).apply(probability.above(threshold))
+        mask = plan.apply(probability.above(threshold))
     return Derived(
         slide=slide,
         slide_digest=project.digest(slide),
