@@ -247,7 +247,8 @@ def test_only_accepted_slides_leave_when_asked(
     session = ReviewSession()
     session.open(made / "p.hubseg")
     session.go_to("b")
-    session.accept(as_empty=True)
+    session.show(newest_map(session.project, session.current))
+    session.accept()
     session.close()
     assert said(capsys, *arguments)["written"] == ["b"]
 
@@ -258,7 +259,8 @@ def test_a_pseudo_label_set_trains(made: Path, tmp_path: Path, capsys: pytest.Ca
     session.open(made / "p.hubseg")
     for name in ("a", "b"):
         session.go_to(name)
-        session.accept(as_empty=True)
+        session.show(newest_map(session.project, session.current))
+        session.accept()
     session.close()
     with ReviewProject.open(made / "p.hubseg") as project:
         export_project(project, labels, format="pseudo-labels")
