@@ -300,7 +300,9 @@ def test_cancel_in_the_middle_of_a_view_waits_for_no_further_layer(pixels: np.nd
     asked = threading.Event()
     ended: list[nn.Module] = []  # layers that ended after a person asked
     for layer in [module for module in network.modules() if not list(module.children())]:
-        layer.register_forward_hook(lambda layer, *_: ended.append(layer) if asked.is_set() else 0)
+        layer.register_forward_hook(
+            lambda layer, *_: ended.append(layer) if asked.is_set() else None
+        )
     network.encoder.register_forward_hook(lambda *_: asked.set())
     with pytest.raises(Cancelled):
         predict_member(network, pixels, recipe, recipe.members()[0], cancelled=asked.is_set)

@@ -6,6 +6,7 @@ import argparse
 import errno
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import warnings
@@ -247,6 +248,7 @@ def test_a_run_says_nothing_but_its_own_sentences(
     assert "m_1 holds NaN" in json.loads(told.stdout)["error"]
     weights.joinpath("m_1").write_bytes(weights.joinpath("m_0").read_bytes())
     table.write_text("\n".join([rows[0], rows[1], rows[2].replace("0.4", "500"), rows[3]]))
+    shutil.rmtree(folder / "p.hubseg")  # which knows the pixel size that the table had before
     told = predict(folder, weights)
     answer = json.loads(told.stdout)
     assert told.returncode == 3, told.stderr
