@@ -95,9 +95,13 @@ def style_sheet() -> str:
         QFrame[strip="error"] QLabel, QFrame[strip="info"] QLabel {{
             background: transparent; color: white;
         }}
-        QFrame#message QPushButton {{ background: transparent; color: white; }}
+        QFrame#message QPushButton, QFrame#step QPushButton {{
+            background: transparent; color: white;
+        }}
         QFrame#accepted {{ border-top: 1px solid #5a8a94; }}
-        QFrame#message QPushButton#act {{ border: 1px solid white; padding: 3px 10px; }}
+        QFrame#message QPushButton#act, QFrame#step QPushButton#act {{
+            border: 1px solid white; padding: 3px 10px;
+        }}
         {verdicts}
     """
 

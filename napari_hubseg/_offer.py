@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hubseg.journal import Entry
+
 __all__ = ["Offer"]
 
 
@@ -28,9 +30,12 @@ class Offer:
         Called when it is pressed.
     slide_id
         The slide that it is about: with another one on screen it is gone; "" is none.
+    step
+        What a person did that is taken back, until the next thing is done; None is nothing.
     """
 
     sentence: str
     label: str
     take: Callable[[], object]
     slide_id: str = ""
+    step: Entry | None = None

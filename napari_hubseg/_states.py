@@ -24,7 +24,7 @@ from napari_hubseg._panels.thresholds import ThresholdRow, ThresholdsState
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg._derivation import Figures
-    from napari_hubseg._desk import DeskCore
+    from napari_hubseg._desk import Desk, DeskCore
     from napari_hubseg._histogram import Curves
 
 __all__ = [
@@ -176,9 +176,10 @@ def thresholds_state(session: ReviewSession, figures: Figures, curves: Curves) -
     )
 
 
-def correct_state(desk: DeskCore, step: str) -> CorrectState:
+def correct_state(desk: Desk, step: str) -> CorrectState:
     """Return what the correction panel shows."""
     session, slide = desk.session, desk.session.current
+    elsewhere = desk.step_elsewhere
     return CorrectState(
         tool=desk.hand.tool if desk.layers.at_hand else "",
         elsewhere=not desk.layers.at_hand,
@@ -187,13 +188,17 @@ def correct_state(desk: DeskCore, step: str) -> CorrectState:
         view=desk.layers.looks.view,
         has_truth=desk.truth.known,
         truth_shown=desk.contour.shown,
-        undo_text=_step(session.undo_text) if session.can_undo else "",
+        undo_text=_undone(session) if elsewhere is None else elsewhere.label,
         redo_text=_step(session.redo_text) if session.can_redo else "",
         verdict=session.verdict(slide.id).value if slide is not None else Verdict.UNSEEN.value,
         note=session.note_on(slide.id) if slide is not None else "",
         enabled=slide is not None,
         accept_next=step == "accept",
     )
+
+
+def _undone(session: ReviewSession) -> str:
+    return _step(session.undo_text) if session.can_undo else ""
 
 
 def _step(label: str) -> str:

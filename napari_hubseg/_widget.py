@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QVBoxLayout, QWidget
 
 from napari_hubseg import _keys, _wiring
 from napari_hubseg._actions import ACTIONS
@@ -39,6 +39,7 @@ from napari_hubseg._panels.start import StartPanel
 from napari_hubseg._panels.thresholds import ThresholdsPanel
 from napari_hubseg._panels.train import TrainPanel
 from napari_hubseg._states import next_step
+from napari_hubseg._steady import SteadyScroll
 from napari_hubseg._wiring.others import OFFERS
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class HubSegWidget(QWidget):
         self.desk.failed.connect(self._complain)
         self.desk.told.connect(self._tell)
         self.desk.offered.connect(self._offer)
-        self.message.acted.connect(self.desk.take_offer)
+        self.step.acted.connect(self.desk.take_offer)
+        self.step.dismissed.connect(self.desk.drop_offer)
         self.desk.unsaid.connect(self.message.unsay)
         self._canvas.drawn.connect(self.desk.frame)
         self.session.slide_changed.connect(self._leave_note)
@@ -102,7 +104,7 @@ class HubSegWidget(QWidget):
         self._watch.closed.connect(self.shut_down)
         for section in self.sections.values():
             section.header.clicked.connect(self._follow(section))
-        self._step = ""
+        self._next = ""
         self._target: QWidget | None = None
         self.destroyed.connect(self.desk.leave)
         self.refresh()
@@ -136,6 +138,7 @@ class HubSegWidget(QWidget):
 
     def _build(self) -> None:
         self.start, self.message = StartPanel(), MessageStrip()
+        self.step = MessageStrip(name="step")
         self.others = NoticePanel("others", OFFERS)
         self.queue, self.facts, self.files = QueuePanel(), FactsPanel(), FilesPanel()
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
@@ -162,7 +165,7 @@ class HubSegWidget(QWidget):
             column.addWidget(panel)
         column.addStretch(1)
         self.sections["queue"] = rows
-        self._scroll = scroll = QScrollArea()
+        self._scroll = scroll = SteadyScroll()
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -172,6 +175,7 @@ class HubSegWidget(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.message)  # above what scrolls: none must be missed
+        layout.addWidget(self.step)
         layout.addWidget(self.others)
         layout.addWidget(self.files)
         layout.addWidget(self.accepted)
@@ -263,8 +267,8 @@ class HubSegWidget(QWidget):
         step = next_step(self.session, running=self.desk.ensemble.running)
         for wiring in self._wirings:
             wiring.show(step)
-        if step != self._step:
-            self._step = step
+        if step != self._next:
+            self._next = step
             self._target = next(filter(None, (w.lead(step) for w in self._wirings)), None)
             QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
 
@@ -291,9 +295,9 @@ class HubSegWidget(QWidget):
 
     def _offer(self, offer: Offer | None) -> None:
         if offer is None:
-            self.message.say("", error=False)
+            self.step.say("", error=False)
         else:
-            self.message.say(offer.sentence, error=False, action=offer.label)
+            self.step.say(offer.sentence, error=False, action=offer.label)
 
     # ---- life ----------------------------------------------------------------------------------
 

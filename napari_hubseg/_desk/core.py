@@ -23,7 +23,6 @@ from napari_hubseg._exports import Exports
 from napari_hubseg._files import FileWatch
 from napari_hubseg._hand import ToolHand
 from napari_hubseg._layers import LayerBinding
-from napari_hubseg._offer import Offer
 from napari_hubseg._older import OlderMasks
 from napari_hubseg._queue import Queue
 from napari_hubseg._rules_contour import RulesContour
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari.components import ViewerModel
-
-    from napari_hubseg._brought import BroughtRules
 
 __all__ = ["DeskCore"]
 
@@ -99,7 +96,6 @@ class DeskCore:
         self.opening = ""  # name of what is being opened
         self.going = ""  # id of the slide whose many gestures are being read
         self.advances = True  # whether a verdict leads to the next slide
-        self._offer: Offer | None = None
         self._waits_for: tuple[str, bool] | None = None  # what was said, whether it needs a mask
         self._closed = False
         self._connect()
@@ -158,37 +154,8 @@ class DeskCore:
         self.layers.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
 
-        session.slide_changed.connect(self._withdraw)
-        session.history_changed.connect(self._withdraw)
-        self.ensemble.brought.connect(self._announce)
-
     def _tell(self) -> None:
         self.changed.emit()
-
-    def offer(self, offer: Offer) -> None:
-        """Say something that a person may do something about."""
-        self._offer = offer
-        self.offered.emit(offer)
-
-    def take_offer(self) -> None:
-        """Do what was offered."""
-        offer, self._offer = self._offer, None
-        if offer is not None:
-            self.offered.emit(None)
-            offer.take()
-
-    def is_offered(self, label: str) -> bool:
-        """Whether that is what was offered last, and still holds."""
-        return self._offer is not None and self._offer.label == label
-
-    def _withdraw(self, _: object = None) -> None:
-        """Take back what was offered for a slide that has changed or is no longer on screen."""
-        if self._offer is not None and self._offer.slide_id:
-            self._offer = None
-            self.offered.emit(None)
-
-    def _announce(self, brought: BroughtRules) -> None:
-        self.offer(Offer(brought.sentence, brought.label, lambda: brought.take_back(self.session)))
 
     @property
     def busy(self) -> bool:

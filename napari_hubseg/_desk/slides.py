@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hubseg.bundled import sample_table
 from napari_hubseg._background import sentence
-from napari_hubseg._desk.core import DeskCore
+from napari_hubseg._desk.offers import Offers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Slides"]
 
 
-class Slides(DeskCore):
+class Slides(Offers):
     """Open, go to a slide, say what it is."""
 
     def open_path(self, path: Path, *, project: Path | None = None, at: str = "") -> None:
@@ -52,7 +52,7 @@ class Slides(DeskCore):
             self.failed.emit(sentence(error))
         else:
             if any(slide.id == at for slide in self.session.slides):
-                self.go_to(at)
+                self._visit([at])
         self.changed.emit()
 
     def _stay(self, said: str) -> None:
@@ -71,6 +71,11 @@ class Slides(DeskCore):
 
     def go_to(self, slide_id: str) -> None:
         """Show a slide."""
+        self._withdraw_step()
+        self._visit([slide_id])
+
+    def show_again(self, slide_id: str) -> None:
+        """Show the slide that a step was taken back on."""
         self._visit([slide_id])
 
     def next_slide(self) -> None:
@@ -86,10 +91,14 @@ class Slides(DeskCore):
         if goal is None:
             self.session.stay(by)
         else:
-            self._visit([goal])
+            self.go_to(goal)
 
     def advance(self) -> None:
         """Show the next slide of the queue that needs a person."""
+        self._withdraw_step()
+        self._advance()
+
+    def _advance(self) -> None:
         if self.session.current is None:
             return
         waiting = self.session.to_do()

@@ -60,8 +60,11 @@ class Work(Slides):
         self.doubt.next_place()
 
     def undo(self) -> None:
-        """Undo the newest thing done here."""
-        self.session.undo()
+        """Undo the newest thing done here, or the verdict that has just led here."""
+        if self.step_elsewhere is None:
+            self.session.undo()
+        else:
+            self.take_offer()
 
     def redo(self) -> None:
         """Do again what was undone last."""
@@ -128,5 +131,5 @@ class Work(Slides):
         before = self.session.verdict(here.id)
         verdict()
         if self.advances and self.session.verdict(here.id) is not before:
-            self.advance()
+            self._advance()
         self.changed.emit()

@@ -23,17 +23,21 @@ class MessageStrip(QFrame):
     ----------
     acted
         Signal: the second button was pressed.
+    dismissed
+        Signal: a person took the sentence away.
     """
 
     acted = Signal()
+    dismissed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, name: str = "message") -> None:
         super().__init__(parent)
-        self.setObjectName("message")
+        self.setObjectName(name)
         self.sentence = Hint(name="sentence")
         self.dismiss = button("×", "Take this message away", name="dismiss")
         self.dismiss.setFixedWidth(28)
         self.dismiss.clicked.connect(self.hide)
+        self.dismiss.clicked.connect(self.dismissed)
         self.action = button("", "Do this", name="act")
         self.action.clicked.connect(self.acted)
         words = QVBoxLayout()

@@ -161,7 +161,7 @@ class TestOpening:
         assert (again.threshold, again.slide_threshold) == (33, 33)
         assert again.current.um_per_px == 0.25
         assert again.current.origins["um_per_px"] == "person"
-        assert again.undo_text == "verdict corrected"
+        assert again.undo_text == "accepted slide a"
         for _ in range(6):
             again.undo()
         assert again.edits.is_empty

@@ -164,7 +164,7 @@ class TestNothingToMark:
         assert bench.verdict() is Verdict.UNSEEN
         bench.desk.accept()
         assert bench.verdict() is Verdict.ACCEPTED
-        assert bench.offers[-1] is None
+        assert bench.offers[-1].sentence == "Slide one accepted as empty."
         bench.session.show(make_map(bench.session))
         bench.look()
         assert not bench.session.mask.any()
@@ -292,5 +292,6 @@ class TestWhatARecipeBrings:
         assert bench.session.threshold == 90
         bench.settle()
         ensemble.run(EnsembleChoice("demo"))
-        assert bench.offers[-1] is None, "what is a person's own is not said again"
+        said = bench.offers[-1].sentence
+        assert said.startswith("Threshold kidney/Hubmap 127 → 90"), "a person's own, said once"
         bench.settle()

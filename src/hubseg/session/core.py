@@ -67,6 +67,8 @@ class SessionCore:
     mixture_changed = Signal()
     note_changed = Signal(str)
     """Id of the slide."""
+    recorded = Signal(Entry)
+    """A row that a person has just written, before anything follows from it."""
     saved = Signal(datetime)
     failed = Signal(str)
     """One sentence: what did not work, and what helps."""
@@ -233,6 +235,7 @@ class SessionCore:
         if kind is Kind.GESTURE:
             entry = replace(entry, payload=b"")
         self._history.record(entry)
+        self.recorded.emit(entry)
 
     def _follow(self, gesture: Gesture | None = None) -> None:
         """Bring everything in step with the journal and say what changed."""

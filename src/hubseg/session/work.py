@@ -1,21 +1,21 @@
-"""What a person does to a slide: paint, decide, undo.
+"""What a person does to a slide: paint, decide, note.
 
-Responsible for gestures, verdicts and the walk through the journal. Does not know which tool made
-a gesture.
+Responsible for gestures, verdicts and notes. Does not know which tool made a gesture, or how they
+are undone.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hubseg.accepted import AcceptedMask, PackedMask
-from hubseg.edits import ADD, ERASE, KEEP, Gesture
-from hubseg.journal import Entry, Kind
+from hubseg.edits import ADD, ERASE, KEEP
+from hubseg.journal import Kind
 from hubseg.project import Verdict
 from hubseg.replay import READY, note_from
-from hubseg.session.masks import Masks
+from hubseg.session.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.derive import OlderMask
-    from hubseg.edits import Edits
+    from hubseg.edits import Edits, Gesture
     from hubseg.slide import Slide
     from hubseg.tools import Change
 
 __all__ = ["Work"]
 
 
-class Work(Masks):
-    """Paint, decide, undo and redo."""
+class Work(Steps):
+    """Paint, decide, note."""
 
     def paint(
         self,
@@ -149,14 +149,15 @@ class Work(Masks):
         if here is None or not self._may_change() or verdict is self.verdict(here.id):
             return
         if verdict not in READY:
-            self._give(verdict, None)
+            self._give(verdict, None, f"{verdict} slide {here.id}")
         elif self.looked_at:
             self.look_after("")
             self.failed.emit("The mask was shown before its last steps: look at all of it first.")
         elif self._probability is None and not as_empty and (why := self._why_unseen(here)):
             self.failed.emit(why)
         else:
-            self._give(verdict, self.mask_now())
+            empty = " as empty" if as_empty and self.nothing_to_accept else ""
+            self._give(verdict, self.mask_now(), f"accepted slide {here.id}{empty}")
 
     def _why_unseen(self, slide: Slide) -> str:
         """Return why a slide without a map on screen is not accepted as it is; "" when it may."""
@@ -184,9 +185,10 @@ class Work(Masks):
         if rules is None:
             self.failed.emit("The mask that the rules give now is being computed: wait for it.")
         else:
-            self._give(self._acceptance, rules)
+            label = f"accepted slide {self._current.id} anew" if self._current else ""
+            self._give(self._acceptance, rules, label)
 
-    def _give(self, verdict: Verdict, mask: NDArray[np.bool_] | None) -> None:
+    def _give(self, verdict: Verdict, mask: NDArray[np.bool_] | None, label: str) -> None:
         """Commit a verdict, together with the mask that it stands for."""
         here = self._current
         if here is None:
@@ -197,7 +199,7 @@ class Work(Masks):
             if packed is not None:
                 self._record_file()
                 payload["accepted"] = self._made_of(packed, here).to_facts()
-            self._keep(Kind.VERDICT, payload, here.id, f"verdict {verdict}", mask=packed)
+            self._keep(Kind.VERDICT, payload, here.id, label, mask=packed)
         except OSError as error:
             self.failed.emit(f"The verdict on slide {here.id} was not given: {error}")
             return
@@ -287,55 +289,3 @@ class Work(Masks):
     def reject(self) -> None:
         """Reject the current slide: it is not to be used."""
         self.set_verdict(Verdict.REJECTED)
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether something here can be undone."""
-        return self._writable and self._history.undoable(self.undo_budget) is not None
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether something here can be redone."""
-        return self._writable and bool(self._history.undone)
-
-    @property
-    def undo_text(self) -> str:
-        """What undo would undo, in a person's words; "" when nothing."""
-        entry = self._history.undoable(self.undo_budget)
-        return entry.label if entry is not None else ""
-
-    @property
-    def redo_text(self) -> str:
-        """What redo would redo, in a person's words; "" when nothing."""
-        return self._history.undone[-1].label if self._history.undone else ""
-
-    def undo(self) -> None:
-        """Undo the newest thing done to this slide or to the whole project."""
-        entry = self._history.undoable(self.undo_budget)
-        if entry is not None:
-            self._walk(Kind.UNDO, entry)
-        elif self._history.last_step is not None:
-            self.told.emit(
-                f"Undo reaches back {self.undo_budget / 2**20:.0f} MiB of changes and is at its "
-                "end: what is older stays."
-            )
-
-    def redo(self) -> None:
-        """Redo what was undone last."""
-        if self._history.undone:
-            self._walk(Kind.REDO, self._history.undone[-1])
-
-    def _walk(self, kind: Literal[Kind.UNDO, Kind.REDO], target: Entry) -> None:
-        if not self._may_change():
-            return
-        gesture = None
-        if target.kind is Kind.GESTURE and self._edits is not None:
-            try:
-                gesture = Gesture.from_bytes(self._open_project().payload(target.seq))
-                step = self._edits.revert if kind is Kind.UNDO else self._edits.apply
-                step(gesture)
-            except ValueError as error:
-                self.failed.emit(str(error))
-                return
-        self._keep(kind, {}, target.slide_id, f"{kind} {target.label}", target.seq)
-        self._follow(gesture)

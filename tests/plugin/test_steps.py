@@ -1,0 +1,153 @@
+"""What was done last is said, and one Ctrl+Z or one click takes it back, wherever it led."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from hubseg.project import Verdict
+from napari_hubseg._widget import HubSegWidget
+
+Wait = Callable[[Callable[[], bool]], None]
+LEFT = Qt.MouseButton.LeftButton
+
+
+def settle(dock: HubSegWidget, wait: Wait) -> None:
+    wait(lambda: not dock.busy and not dock.thresholds.busy)
+    dock.refresh()
+
+
+def see(dock: HubSegWidget, wait: Wait) -> None:
+    """Look at slide and mask, until a frame has shown them as they are."""
+    settle(dock, wait)
+    wait(lambda: not dock.desk.seen.why_not(mask=True))
+
+
+@pytest.fixture
+def decided(opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any) -> HubSegWidget:
+    """The first slide was accepted with its key, and the next one is on screen."""
+    opened.session.show(make_map(opened.session))
+    see(opened, wait)
+    qtbot.keyClick(opened.window(), "A")
+    see(opened, wait)
+    assert opened.session.current.id == "two"
+    return opened
+
+
+def said(dock: HubSegWidget) -> str:
+    return dock.step.sentence.text() if dock.step.isVisible() else ""
+
+
+class TestAVerdictThatMovedOn:
+    def test_it_is_said_and_ctrl_z_takes_it_back_and_shows_its_slide(
+        self, decided: HubSegWidget, qtbot: Any, wait: Wait
+    ) -> None:
+        assert said(decided) == "Slide one accepted."
+        assert decided.correct.undo.text() == "Undo accepted slide one"
+        qtbot.keyClick(decided.window(), "Z", Qt.KeyboardModifier.ControlModifier)
+        settle(decided, wait)
+        assert decided.session.verdict("one") is Verdict.UNSEEN
+        assert decided.session.current.id == "one"
+        assert said(decided) == "Undid: accepted slide one."
+
+    def test_so_does_the_mouse(self, decided: HubSegWidget, qtbot: Any, wait: Wait) -> None:
+        assert decided.step.action.text() == "Undo"
+        qtbot.mouseClick(decided.step.action, LEFT)
+        settle(decided, wait)
+        assert decided.session.verdict("one") is Verdict.UNSEEN
+        assert decided.session.current.id == "one"
+
+    def test_it_is_kept_when_it_was_taken_back_and_opened_again(
+        self, decided: HubSegWidget, wait: Wait
+    ) -> None:
+        decided.do("undo")
+        settle(decided, wait)
+        decided.session.redo()
+        assert decided.session.verdict("one") is Verdict.ACCEPTED
+        assert said(decided) == "Did again: accepted slide one."
+
+    @pytest.mark.parametrize("how", ["next", "stroke", "threshold", "dismissed"])
+    def test_once_something_else_was_done_undo_is_this_slides_again(
+        self, decided: HubSegWidget, qtbot: Any, wait: Wait, how: str
+    ) -> None:
+        if how == "next":
+            decided.do("next_slide")
+        elif how == "stroke":
+            decided.session.paint(np.ones((9, 9), np.bool_), add=True)
+        elif how == "threshold":
+            decided.desk.set_threshold(200)
+        else:
+            qtbot.mouseClick(decided.step.dismiss, LEFT)
+        settle(decided, wait)
+        assert "slide one" not in said(decided)
+        decided.do("undo")
+        settle(decided, wait)
+        assert decided.session.verdict("one") is Verdict.ACCEPTED
+
+    @pytest.mark.parametrize(("key", "word"), [("F", "flagged"), ("R", "rejected")])
+    def test_every_verdict_is_said(
+        self, opened: HubSegWidget, qtbot: Any, wait: Wait, key: str, word: str
+    ) -> None:
+        see(opened, wait)
+        qtbot.keyClick(opened.window(), key)
+        settle(opened, wait)
+        assert said(opened) == f"Slide one {word}."
+        opened.do("undo")
+        assert opened.session.verdict("one") is Verdict.UNSEEN
+
+
+def test_a_threshold_that_keys_moved_is_said_with_the_way_back(
+    opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any
+) -> None:
+    opened.session.show(make_map(opened.session))
+    see(opened, wait)
+    before = opened.session.threshold
+    qtbot.keyClick(opened.window(), "W")
+    settle(opened, wait)
+    moved = f"Threshold kidney/Hubmap {before:g} → {before + 1:g}, for every slide of this kind."
+    assert said(opened) == moved
+    qtbot.mouseClick(opened.step.action, LEFT)
+    settle(opened, wait)
+    assert opened.session.threshold == before
+    assert said(opened).startswith("Undid: threshold kidney/Hubmap")
+
+
+def test_what_is_accepted_anew_is_called_that(
+    opened: HubSegWidget, wait: Wait, make_map: Any
+) -> None:
+    opened.session.show(make_map(opened.session))
+    opened.desk.advances = False
+    see(opened, wait)
+    opened.do("accept")
+    opened.desk.set_threshold(200)
+    see(opened, wait)
+    first = opened.session.mask.copy()
+    opened.desk.accept_anew()
+    settle(opened, wait)
+    assert said(opened) == "Slide one accepted anew."
+    assert opened.correct.undo.text() == "Undo accepted slide one anew"
+    opened.do("undo")
+    assert opened.session.verdict("one") is Verdict.ACCEPTED
+    assert np.array_equal(opened.session.mask, first)
+
+
+def test_nothing_under_the_pointer_moves_when_something_is_said(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    settle(opened, wait)
+    bar = opened._scroll.verticalScrollBar()
+    for start in (0, bar.maximum() // 2, bar.maximum()):
+        bar.setValue(start)
+        before = opened.correct.accept.mapToGlobal(QPoint(0, 0))
+        opened.message.say("A word.", error=False)
+        opened.step.say("Slide one accepted.", error=False, action="Undo")
+        wait(lambda: opened._scroll.y() > 0)
+        assert opened.correct.accept.mapToGlobal(QPoint(0, 0)) == before
+        opened.message.say("", error=False)
+        opened.step.say("", error=False)
+        wait(lambda: opened._scroll.y() == 0)
+        assert opened.correct.accept.mapToGlobal(QPoint(0, 0)) == before
