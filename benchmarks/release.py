@@ -1,13 +1,16 @@
 """From a threshold that is let go of to its mask, with the recipe's cleanup: before and now.
 
     hubseg predict KIDNEY_3000/mosaic_0.tiff --project P.hubseg
-    python benchmarks/release.py P.hubseg [--rounds 9] [--no-window]
+    git worktree add --detach BEFORE b2fbf9e
+    python benchmarks/release.py P.hubseg --before BEFORE [--rounds 9]
 
 "Before" is how a mask was derived and drawn until it was done where something changed: every object
-of the whole slide out of a labelled image, and the whole layer drawn. Both take turns in one run,
-with the same thresholds, and must give the same mask: first without a window, then in a real one
-on a virtual screen, from the new threshold to the mask in its layer. "Work" is the processor time
-of all threads of the process meanwhile, which other programs lengthen less than the clock's.
+of the whole slide out of a labelled image, and the whole layer drawn. First that is done without a
+window, by a copy of what it was. Then two real windows on virtual screens, one of this tree and
+one of an earlier one, take turns with the same thresholds: until the mask is in its layer, and
+until the frame that shows it has been painted. All must give the same mask. "Work" is the processor
+time of all threads of the process meanwhile, which other programs lengthen less than the clock's.
+The project must be one that both trees open.
 """
 
 from __future__ import annotations
@@ -15,34 +18,26 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import cv2
 import numpy as np
+from _release_window import Spent, clocks
 
 from hubseg.cleanup import CleanedMask, count_objects
 from hubseg.derive import derive
 from hubseg.edits import Edits
 from hubseg.mask import MaskRequest
 from hubseg.project import ReviewProject
-from napari_hubseg._derivation import _figures as figures
 from napari_hubseg._overlay import drawn, edge_width, redrawn
-from napari_hubseg._screen import rest, virtual_screen, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-Spent = tuple[float, float]
-EVERYWHERE = slice(None), slice(None)
 
 
 def compute_before(request: MaskRequest) -> NDArray[np.bool_]:
@@ -56,37 +51,9 @@ def compute_before(request: MaskRequest) -> NDArray[np.bool_]:
     return request.edits.resolve(cleaned)
 
 
-def redrawn_before(
-    mask: NDArray[np.bool_],
-    _: NDArray[np.uint8],
-    width: int,
-    by_hand: NDArray[np.bool_] | None = None,
-) -> list[tuple[tuple[slice, slice], NDArray[np.uint8]]]:
-    """Draw the whole mask."""
-    return [(EVERYWHERE, drawn(mask, width, by_hand))]
-
-
 def count_before(mask: NDArray[np.bool_]) -> int:
     """Count objects in a labelled image."""
     return cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)[0] - 1
-
-
-def figures_before(mask: NDArray[np.bool_], found: object, known: tuple, truth: object) -> tuple:
-    """Return the figures of a mask, its area and objects counted as they were."""
-    area, objects = float(mask.mean()), count_before(mask)
-    return replace(figures(mask, found, known, truth)[0], area=area, objects=objects), known
-
-
-@contextmanager
-def as_before() -> Iterator[None]:
-    """Let the window derive and draw as it did."""
-    with (
-        mock.patch.object(MaskRequest, "compute", compute_before),
-        mock.patch("napari_hubseg._drawing.redrawn", redrawn_before),
-        mock.patch("napari_hubseg._derivation._figures", figures_before),
-        mock.patch("napari_hubseg._derivation.count_objects", lambda _: 0),
-    ):
-        yield
 
 
 def told(what: str, before: list[Spent], now: list[Spent]) -> None:
@@ -96,11 +63,6 @@ def told(what: str, before: list[Spent], now: list[Spent]) -> None:
             old, new = pick(s[number] for s in before), pick(s[number] for s in now)
             row = f"{what}, {kind}, {name} of {len(now)}"
             print(f"| {row} | {old:.0f} | {new:.0f} | {old / new:.1f} |", flush=True)
-
-
-def clocks() -> Spent:
-    """Return the time now, and the processor time that was used, ms."""
-    return 1e3 * time.perf_counter(), 1e3 * time.process_time()
 
 
 def since(begun: Spent) -> Spent:
@@ -143,47 +105,61 @@ def without_window(path: Path, rounds: int) -> None:
     told("mask, drawing and objects, without a window", spent["before"], spent["now"])
 
 
-def in_window(path: Path, rounds: int) -> None:
-    """Time from a threshold that is let go of to its mask in the layer."""
-    import napari
+class Window:
+    """A window of one tree of the plugin, in a process of its own."""
 
-    from napari_hubseg._widget import HubSegWidget
+    def __init__(self, tree: Path, project: Path, folder: Path) -> None:
+        own = Path(copytree(project, folder / project.name))
+        paths = os.pathsep.join((str(tree / "src"), str(tree)))
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("_release_window.py")), str(own)],
+            env={**os.environ, "PYTHONPATH": paths},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.threshold = float(self._answer()[1])
 
-    viewer = napari.Viewer(title="HubSeg")
-    dock = HubSegWidget(viewer)
-    viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
-    viewer.window._qt_window.setGeometry(0, 0, 1600, 1000)
-    viewer.window._qt_window.show()
-    session, desk = dock.session, dock.desk
-    dock.open_path(path)
-    wait_for("The map", lambda: session.probability is not None, 300)
+    def _answer(self) -> list[str]:
+        words = self._process.stdout.readline().split()
+        if not words:
+            raise SystemExit("a window has ended: see above")
+        return words
 
-    def settle() -> None:
-        wait_for("Rest", lambda: not session.mask_is_stale and not desk.busy, 300)
-        rest(300)
+    def release(self, threshold: float) -> tuple[Spent, Spent, str]:
+        """Set a threshold: what was spent until it is in the layer, and on screen; and the mask."""
+        print(threshold, file=self._process.stdin, flush=True)
+        *spent, mask = self._answer()
+        layer, layer_work, screen, screen_work = map(float, spent)
+        return (layer, layer_work), (screen, screen_work), mask
 
-    drawn_at: list[Spent] = []
-    desk.layers._drawing.finished.connect(lambda: drawn_at.append(clocks()))
+    def close(self) -> None:
+        """Let the window close."""
+        self._process.stdin.close()
+        self._process.wait()
 
-    def release(threshold: float) -> Spent:
-        settle()
-        drawn_at.clear()
-        begun = clocks()
-        desk.set_threshold(threshold)
-        wait_for("The mask", lambda: not session.mask_is_stale and bool(drawn_at), 60)
-        return drawn_at[0][0] - begun[0], drawn_at[0][1] - begun[1]
 
-    start, spent = session.threshold, {"before": [], "now": []}
-    release(start + 1)
-    for threshold in thresholds(start, rounds):
-        spent["now"].append(release(threshold))
-        release(start + 40)
-        with as_before():
-            spent["before"].append(release(threshold))
-            settle()
-        release(start + 40)
-    told("from a new threshold to its mask in the layer", spent["before"], spent["now"])
-    viewer.close()
+def in_windows(project: Path, before: Path, rounds: int, folder: Path) -> None:
+    """Time from a threshold that is let go of to its mask in the layer and on screen."""
+    trees = {"before": before, "now": Path(__file__).resolve().parent.parent}
+    for name in trees:
+        (folder / name).mkdir()
+    windows = {name: Window(tree, project, folder / name) for name, tree in trees.items()}
+    spent: dict[str, list[tuple[Spent, Spent, str]]] = {"before": [], "now": []}
+    start = windows["now"].threshold
+    for number, threshold in enumerate([start + 1, *thresholds(start, rounds)]):
+        for name in ("before", "now") if number % 2 else ("now", "before"):
+            answer = windows[name].release(threshold)
+            windows[name].release(start + 40)
+            if number:  # the first one warms up
+                spent[name].append(answer)
+    for window in windows.values():
+        window.close()
+    if [answer[2] for answer in spent["before"]] != [answer[2] for answer in spent["now"]]:
+        raise SystemExit("the two trees do not give the same mask")
+    for place, what in enumerate(("in the layer", "on screen")):
+        old, new = ([answer[place] for answer in spent[name]] for name in ("before", "now"))
+        told(f"from a new threshold to its mask {what}", old, new)
 
 
 def main() -> None:
@@ -191,17 +167,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("project", type=Path, help="NAME.hubseg with a map")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--no-window", action="store_true")
+    parser.add_argument("--before", type=Path, help="a tree of the plugin to compare windows with")
     asked = parser.parse_args()
-    os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(copytree(asked.project, Path(folder) / asked.project.name))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = Path(copytree(asked.project, folder / asked.project.name))
         print("| ms | before | now | ratio |\n|---|---|---|---|")
         without_window(path, asked.rounds)
-        if not asked.no_window:
-            with virtual_screen():
-                in_window(path, asked.rounds)
+        if asked.before is not None:
+            in_windows(asked.project, asked.before.resolve(), asked.rounds, folder)
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

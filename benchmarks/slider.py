@@ -110,7 +110,7 @@ def _rest(dock, threshold: float, settle, application) -> float:
         application.processEvents()
     settle(lambda: not dock.busy)
     done: list[float] = []
-    drawing = dock.desk.layers._drawing
+    drawing = dock.desk.layers.drawing
     drawing.finished.connect(lambda: done.append(time.perf_counter()))
     begun = time.perf_counter()
     dock.thresholds.histogram.settled.emit(threshold)

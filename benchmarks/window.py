@@ -207,7 +207,7 @@ class Window:
     def release(self) -> None:
         """Time from a threshold that is let go of to its mask on screen."""
         drawn: list[float] = []
-        self.desk.layers._drawing.finished.connect(lambda: drawn.append(time.perf_counter()))
+        self.desk.layers.mask_drawn.connect(lambda: drawn.append(time.perf_counter()))
         begun = time.perf_counter()
         self.desk.set_threshold(self.session.threshold + 3.0)
         wait_for("The mask", lambda: not self.session.mask_is_stale and bool(drawn), 60)

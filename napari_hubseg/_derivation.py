@@ -1,7 +1,8 @@
 """The mask and its figures, derived in a thread whenever what they depend on has changed.
 
-Responsible for asking the session for a request, computing it elsewhere, and handing the answer
-back: the newest question wins. Does not know how a mask is drawn or shown.
+Responsible for asking the session for a request, computing it elsewhere, together with what the
+layer will show of it, and handing the answer back: the newest question wins. Figures come when the
+mask is on screen. Does not know how a mask is drawn.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
     from napari_hubseg._background import Background
+    from napari_hubseg._drawing import Drawn, MaskDrawing
     from napari_hubseg._truth import Truth
 
 __all__ = ["Derivation", "Figures"]
@@ -70,7 +72,13 @@ class Figures:
 
 
 class Derivation:
-    """Keeps a session's mask up to date, and the figures under the histogram."""
+    """Keeps a session's mask up to date, and the figures under the histogram.
+
+    Attributes
+    ----------
+    drawing
+        Where the mask is drawn; None while nothing is.
+    """
 
     figures_changed = Signal()
     failed = Signal(str)  # one sentence
@@ -79,7 +87,8 @@ class Derivation:
         self._session = session
         self._background = background
         self._truth = truth
-        self._deriving = self._counting = False
+        self.drawing: MaskDrawing | None = None
+        self.deriving = self._counting = self._to_count = False
         self._foreseen: tuple[MaskRequest, NDArray[np.bool_]] | None = None
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
@@ -99,27 +108,38 @@ class Derivation:
     @property
     def busy(self) -> bool:
         """Whether a mask or its figures are being computed."""
-        return self._deriving or self._counting
+        return self.deriving or self._counting or self._to_count
 
     def derive(self) -> None:
         """Compute the mask in a thread if it is stale; a stale answer is asked for again."""
-        if self._deriving or not self._session.mask_is_stale:
+        if self.deriving or not self._session.mask_is_stale:
             return
         request = self._session.mask_request()
         if self._take_foreseen(request):
             return
-        self._deriving = True
+        self.deriving, drawing = True, self.drawing
+        find = None if drawing is None else drawing.finder(request.edits)
 
-        def take(mask: NDArray[np.bool_]) -> None:
-            self._deriving = False
-            self._session.take_mask(request, mask)
+        def work() -> tuple[NDArray[np.bool_], Drawn | None]:
+            mask = request.compute()
+            return mask, None if find is None else find(mask)
+
+        def take(answer: tuple[NDArray[np.bool_], Drawn | None]) -> None:
+            self.deriving = False
+            mask, found = answer
+            if drawing is None:
+                self._session.take_mask(request, mask)
+            else:
+                drawing.found = found
+                self._session.take_mask(request, mask)
+                drawing.found = None
             self.derive()
 
         def failed(said: str) -> None:
-            self._deriving = False
+            self.deriving = False
             self.failed.emit(said)
 
-        self._background.submit(request.compute, take, failed)
+        self._background.submit(work, take, failed)
 
     def foresee(self, request: MaskRequest, mask: NDArray[np.bool_]) -> None:
         """Have the mask ready that a slide will be derived to, if nothing changes until then."""
@@ -141,10 +161,14 @@ class Derivation:
         self.derive()
 
     def _count_again(self, _: object = None) -> None:
+        """Count when the mask has been drawn: what a person waits for comes first."""
         self._changes += 1
-        self._count()
+        if not self._to_count:
+            self._to_count = True
+            self._background.later(self._count)
 
     def _count(self) -> None:
+        self._to_count = False
         mask, found, changes = self._session.mask, self._session.probability, self._changes
         if mask is None or self._counting:
             return

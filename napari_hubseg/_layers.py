@@ -81,12 +81,11 @@ class LayerBinding:
         self._asked_back = False
         self.others = OtherLayers(viewer, self._stack, background)
         self.looks = Looks(session, self._stack)
-        self._drawing = MaskDrawing(session, self._stack, background)
-        self.sketch = Sketch(self._stack, self._drawing.draw)
-        self.foresee_mask = self._drawing.foresee
-        self.mask_drawn = self._drawing.finished
-        self._drawing.finished.connect(self.looks.end_preview)
-        self._drawing.failed.connect(self.failed.emit)
+        self.drawing = MaskDrawing(session, self._stack, background)
+        self.sketch = Sketch(self._stack, self.drawing.draw)
+        self.mask_drawn = self.drawing.finished
+        self.drawing.finished.connect(self.looks.end_preview)
+        self.drawing.failed.connect(self.failed.emit)
         self._map = MapDrawing(session, self._stack, background)
         self._map.finished.connect(self._map_is_there)
         self._map.failed.connect(self.failed.emit)
@@ -95,7 +94,7 @@ class LayerBinding:
         self._hidden: list[Any] = []
         self._notice = Notice(viewer)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
-        self.sight = Sight(self._stack, self._drawing, self._notice, self.others)
+        self.sight = Sight(self._stack, self.drawing, self._notice, self.others)
         self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._connections = (
             (session.slide_changed, self._ask_pixels),
@@ -205,7 +204,7 @@ class LayerBinding:
         asked = self._asked
         self.looks.forget()
         self._notice.say("")
-        self._drawing.slide = self._map.slide = ""
+        self.drawing.slide = self._map.slide = ""
         for name in ("probability", "disagreement", "mask"):
             layer = self._stack.get(name)
             if layer is not None and layer.visible and not self._stack.empty:
@@ -265,8 +264,8 @@ class LayerBinding:
             layer.visible = True
         self._hidden.clear()
         self._stack.select_mask()
-        self._drawing.slide = self._map.slide = slide.id
-        self._drawing.draw_all()
+        self.drawing.slide = self._map.slide = slide.id
+        self.drawing.draw_all()
         self._map.draw()
         self.slide_shown.emit(slide.id)
 
@@ -298,7 +297,7 @@ class LayerBinding:
 
     def _equip(self, mask: Any) -> None:
         """Listen to a new mask layer, and bind its keys."""
-        self._drawing.equip(mask)
+        self.drawing.equip(mask)
         self.looks.follow(mask)
         mask.events.mode.connect(self._tell_tool)
         mask.events.brush_size.connect(self._tell_tool)
@@ -332,7 +331,7 @@ class LayerBinding:
             signal.disconnect(slot)
         self.others.close()
         self._notice.say("")
-        self._drawing.close()
+        self.drawing.close()
         self._map.close()
         mask = self._stack.get("mask")
         if mask is not None:

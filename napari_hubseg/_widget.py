@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["HubSegWidget"]
 
 _WIDTH = 360  # px, at 100 % scaling
+_ONE_FRAME = 40  # ms that the dock waits for a mask at most
 
 
 class HubSegWidget(QWidget):
@@ -86,9 +87,9 @@ class HubSegWidget(QWidget):
         self._held = {action.key: action.name for action in ACTIONS if action.held}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
-        self._due.setInterval(0)
         self._due.timeout.connect(self.refresh)
         self.desk.changed.connect(self._look_again)
+        self.desk.layers.mask_drawn.connect(self._look_again)
         self.desk.failed.connect(self._complain)
         self.desk.told.connect(self._tell)
         self.desk.offered.connect(self._offer)
@@ -260,7 +261,11 @@ class HubSegWidget(QWidget):
     # ---- showing -------------------------------------------------------------------------------
 
     def _look_again(self) -> None:
-        self._due.start()
+        """Show what has changed in the next turn, or in the frame of a mask that is on its way."""
+        if not self.desk.derivation.deriving:
+            self._due.start(0)
+        elif not self._due.isActive():
+            self._due.start(_ONE_FRAME)
 
     def refresh(self) -> None:
         """Show what holds now, in every panel."""

@@ -79,6 +79,7 @@ class DeskCore:
         self.queue = Queue(self.session)
         self.older = OlderMasks(self.session)
         self.layers = LayerBinding(self.session, viewer, self.background, keys)
+        self.derivation.drawing = self.layers.drawing
         self.seen = Seen(self.session, self.layers.sight)
         self.rules = RulesContour(self.session, self.layers, self.background)
         self.contour = TruthContour(self.truth, self.layers, self.background)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from hubseg.bundled import sample_table
 from napari_hubseg._background import sentence
 from napari_hubseg._desk.offers import Offers
+from napari_hubseg._drawing import Drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +130,7 @@ class Slides(Offers):
         if one is not None and one.request is not None and one.mask is not None:
             self.derivation.foresee(one.request, one.mask)
             if one.values is not None:
-                self.layers.foresee_mask(one.mask, one.values)
+                self.layers.drawing.foresee(Drawn.whole(one.mask, one.values))
         shown = self.session.go_to(slide_id)
         self.ensemble.mixing.show_foreseen()
         return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,10 @@ from napari.components import ViewerModel
 
 from hubseg.cleanup import Cleanup
 from hubseg.edits import ADD, ERASE
-from hubseg.mask import Difference
+from hubseg.mask import Difference, MaskRequest
 from hubseg.session import ReviewSession
 from hubseg.tools import Change
+from napari_hubseg import _drawing
 from napari_hubseg._background import Background
 from napari_hubseg._brush import camera as camera_of
 from napari_hubseg._comparison import Comparison
@@ -35,6 +37,7 @@ from napari_hubseg._overlay import (
     STROKE,
     drawn,
     edge_width,
+    hand_of,
 )
 from napari_hubseg._stack import LayerStack
 from napari_hubseg._strokes import stroke
@@ -57,6 +60,7 @@ class Scene:
         self.derivation = Derivation(session, background, self.truth)
         keys = {"F": lambda: self.pressed.append("F"), "Control-Z": session.undo}
         self.layers = LayerBinding(session, self.viewer, background, keys)
+        self.derivation.drawing = self.layers.drawing
         self.layers.failed.connect(self.said.append)
         self.layers.told.connect(self.told.append)
         session.failed.connect(self.said.append)
@@ -787,6 +791,107 @@ def test_a_stroke_made_while_a_mask_is_being_computed_is_kept(mapped: Scene) -> 
     mapped.settle()
     assert mapped.session.mask[50, 3]
     assert np.array_equal(mapped.mask.data != 0, mapped.session.mask)
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], threading.Event]]:
+    """Holds up a thread, while a mask is computed or compared; returns what lets it go on."""
+    go_on = threading.Event()
+
+    def hold(where: str) -> threading.Event:
+        owner, name = {"computed": (MaskRequest, "compute"), "compared": (_drawing, "redrawn")}[
+            where
+        ]
+        work = getattr(owner, name)
+
+        def slow(*arguments: Any) -> Any:
+            answer = work(*arguments)
+            go_on.wait()
+            return answer
+
+        monkeypatch.setattr(owner, name, slow)
+        return go_on
+
+    yield hold
+    go_on.set()
+
+
+def as_drawn(session: ReviewSession) -> Any:
+    mask = session.mask
+    return drawn(mask, edge_width(mask.shape), hand_of(session.edits))
+
+
+@pytest.mark.parametrize("strokes", [1, 3, 120])
+@pytest.mark.parametrize("where", ["computed", "compared"])
+def test_strokes_made_while_a_mask_is_computed_and_compared_are_drawn_as_a_persons(
+    large: Scene, held_up: Callable[[str], threading.Event], where: str, strokes: int
+) -> None:
+    """Beside, across and inside what the new threshold moves; one of them is taken back."""
+    go_on = held_up(where)
+    large.session.set_threshold(140)
+    for number in range(strokes):
+        place = (40 + 9 * number, 520 + 7 * (number % 60))
+        large.stroke("eraser" if number % 3 == 1 else "brush", place, size=31)
+    large.stroke("brush", (600, 30), size=41)
+    large.session.undo()
+    go_on.set()
+    large.settle()
+    assert large.session.threshold == 140
+    assert np.array_equal(large.mask.data, as_drawn(large.session))
+    assert large.layers.drawing.newest is not None
+
+
+def test_a_mask_that_comes_under_the_hand_waits_until_it_is_lifted(
+    large: Scene, held_up: Callable[[str], threading.Event]
+) -> None:
+    go_on = held_up("compared")
+    large.session.set_threshold(140)
+    large.layers.take_tool("brush")
+    event = SimpleNamespace(type="mouse_press")
+    hand = large.mask.mouse_drag_callbacks[0](large.mask, event)
+    next(hand)
+    event.type = "mouse_move"
+    with large.mask.block_history():
+        large.mask.paint((300, 700), STROKE)
+        go_on.set()
+        large.settle()
+        assert large.mask.data[300, 700] == STROKE
+    event.type = "mouse_release"
+    assert list(hand) == []
+    large.settle()
+    assert np.array_equal(large.mask.data, as_drawn(large.session))
+
+
+def test_two_thresholds_in_a_row_end_with_the_second(
+    large: Scene, held_up: Callable[[str], threading.Event]
+) -> None:
+    go_on = held_up("compared")
+    large.session.set_threshold(140)
+    large.session.set_threshold(60)
+    go_on.set()
+    large.settle()
+    assert np.array_equal(large.session.mask, large.session.probability.values > 60)
+    assert np.array_equal(large.mask.data, as_drawn(large.session))
+
+
+def test_mask_and_drawing_come_home_together_and_figures_after_them(
+    mapped: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One errand to a thread for a threshold; a second one, for figures, when it is on screen."""
+    done: list[str] = []
+    submit = mapped.background.submit
+
+    def counted(*arguments: Any) -> None:
+        done.append("asked")
+        submit(*arguments)
+
+    monkeypatch.setattr(mapped.background, "submit", counted)
+    mapped.layers.mask_drawn.connect(lambda: done.append("drawn"))
+    mapped.derivation.figures_changed.connect(lambda: done.append("figures"))
+    mapped.session.set_threshold(200)
+    mapped.settle()
+    assert done == ["asked", "drawn", "asked", "figures"]
+    assert mapped.derivation.figures.area == pytest.approx(mapped.session.mask.mean())
 
 
 def test_the_tool_in_hand_is_known(mapped: Scene) -> None:

@@ -15,7 +15,7 @@ from hubseg.cleanup import Cleanup
 from hubseg.journal import Kind
 from hubseg.organ import Organ
 from hubseg.project import Verdict
-from napari_hubseg import _commands
+from napari_hubseg import _commands, _widget
 from napari_hubseg._actions import ACTIONS
 from napari_hubseg._widget import HubSegWidget
 
@@ -104,6 +104,35 @@ def test_what_no_frame_has_shown_is_not_decided(
     assert opened.session.verdict("two") is Verdict.UNSEEN
     qtbot.keyClick(opened.window(), "F")
     assert opened.session.verdict("two") is Verdict.FLAGGED
+
+
+def test_a_new_threshold_is_told_in_the_frame_that_shows_its_mask(
+    opened: HubSegWidget, wait: Wait, make_map: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a GPU is played by software each frame of the window costs a mask's time."""
+    opened.session.show(make_map(opened.session))
+    settle(opened, wait)
+    seen: list[str] = []
+    monkeypatch.setattr(_widget, "_ONE_FRAME", 600_000)  # ms: the wait for the mask ends it
+    opened.desk.layers.mask_drawn.connect(lambda: seen.append("mask"))
+    opened.desk.changed.connect(lambda: seen.append("change"))
+    opened._due.timeout.connect(lambda: seen.append("dock"))
+    opened.desk.set_threshold(200)
+    wait(lambda: "dock" in seen)
+    told = seen[: seen.index("dock")]
+    assert "mask" in told
+    assert "change" not in told[told.index("mask") :], "it need not wait for the figures"
+    settle(opened, wait)
+
+
+def test_the_dock_does_not_wait_long_for_a_mask(opened: HubSegWidget, wait: Wait) -> None:
+    settle(opened, wait)
+    seen: list[str] = []
+    opened._due.timeout.connect(lambda: seen.append("dock"))
+    opened.desk.derivation.deriving = True
+    opened.desk.set_organ_threshold(Organ.LUNG, 33)
+    wait(lambda: bool(seen))
+    opened.desk.derivation.deriving = False
 
 
 def test_a_cleanup_that_is_on_is_seen_while_its_section_is_folded(
