@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from hubseg.formats import rle
+from hubseg.formats import pseudo_labels, rle
 from hubseg.formats.provenance import provenance, write_provenance
 from hubseg.formats.pseudo_labels import (
     PseudoLabel,
@@ -256,6 +256,18 @@ class TestRefusals:
         with pytest.raises(OSError, match="reads back different"):
             write_pseudo_labels(tmp_path / "out", labels, FACTS)
         assert os.listdir(tmp_path) == ["images"]
+
+    def test_one_pixel_of_another_grey_is_another_mask(self, tmp_path, labels, monkeypatch):
+        real = pseudo_labels._read_png
+
+        def tainted(path):
+            pixels = real(path)
+            pixels[tuple(np.argwhere(pixels)[-1])] = 254  # inside all the same, read as a mask
+            return pixels
+
+        monkeypatch.setattr(pseudo_labels, "_read_png", tainted)
+        with pytest.raises(OSError, match="reads back different"):
+            write_pseudo_labels(tmp_path / "out", labels, FACTS)
 
     def test_a_slide_that_cannot_be_read_leaves_nothing_behind(self, tmp_path, labels):
         def failing():

@@ -212,10 +212,8 @@ def _write_item(folder: Path, item: PseudoLabel) -> dict[str, str]:
     slide = item.slide
     check_id(slide.id, folder)
     mask_path, soft_path = _mask_path(folder, slide.id), _soft_path(folder, slide.id)
-    grey = np.multiply(item.mask.view(np.uint8), np.uint8(255))
-    mask_path.write_bytes(cv2.imencode(".png", grey)[1].data)
-    check_same(same_pixels(_read_png(mask_path), grey), mask_path)
-    del grey
+    mask_path.write_bytes(cv2.imencode(".png", _grey(item.mask))[1].data)
+    check_same(same_pixels(_read_png(mask_path), item.mask, _grey), mask_path)
     if item.soft is not None:
         soft = item.soft if item.soft.dtype == np.uint8 else np.rint(item.soft).astype(np.uint8)
         tifffile.imwrite(soft_path, soft, compression="zlib", photometric="minisblack")
@@ -236,6 +234,10 @@ def _write_item(folder: Path, item: PseudoLabel) -> dict[str, str]:
         "threshold": repr(float(item.threshold)),
         "verdict": str(item.verdict),
     }
+
+
+def _grey(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.multiply(mask.view(np.uint8), np.uint8(255))
 
 
 def _write_manifest(path: Path, rows: list[dict[str, str]]) -> None:
