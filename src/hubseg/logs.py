@@ -38,6 +38,10 @@ class _File(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         del record
 
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written is tried once more
+            super().close()
+
 
 @contextmanager
 def library_logs(*, verbose: bool = False) -> Iterator[None]:

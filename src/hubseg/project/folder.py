@@ -40,8 +40,9 @@ def make_folder(path: Path) -> None:
             raise PermissionError(
                 f"{path.parent} cannot be written: choose another folder for the project."
             ) from error
+        why = error.strerror or error.__cause__ or error
         raise OSError(
-            f"The project {path} cannot be made ({error}): choose another folder."
+            f"The project {path} cannot be made ({why}): make room there, or choose another folder."
         ) from error
 
 
