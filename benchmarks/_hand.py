@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from hubseg import tools
-from hubseg.edits import Edits
+from hubseg.edits.override import Edits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

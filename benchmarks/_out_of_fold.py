@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from hubseg.bundled import weights_folder
 from hubseg.formats.rle import decode
 from hubseg.probability import MemberMap, ProbabilityMap, file_digest, mix
 from hubseg.recipe import Member, Recipe, find_checkpoints
+from hubseg.recipe.bundled import weights_folder
 from hubseg.slide import Slide, SlideTable
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _run(recipe: Recipe, member: Member, path: Path, slide: Slide) -> NDArray[np
 
     from hubseg.inference import load_member, see
     from hubseg.inference.passes import Footing, Passes
-    from hubseg.tta import views
+    from hubseg.inference.views import views
 
     device = torch.device("cpu")
     network = load_member(recipe, member, path, device)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QTimer
 
-from napari_hubseg._screen import rest, virtual_screen, wait_for
+from napari_hubseg.demo.screen import rest, virtual_screen, wait_for
 
 Spent = tuple[float, float]
 
@@ -30,7 +30,7 @@ def serve(path: Path) -> None:
     """Open a project, say that its map is there, and answer thresholds until there are no more."""
     import napari
 
-    from napari_hubseg._widget import HubSegWidget
+    from napari_hubseg.dock import HubSegWidget
 
     viewer = napari.Viewer(title="HubSeg")
     dock = HubSegWidget(viewer)

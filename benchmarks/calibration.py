@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from _out_of_fold import options, tiles
 
-from hubseg.calibration import Judged, calibrate
-from hubseg.curves import Tally
 from hubseg.organ import DataSource, Organ
+from hubseg.thresholds.calibration import Judged, calibrate
+from hubseg.thresholds.curves import Tally
 
 PUBLISHED, MIDDLE = 90, 127
 
@@ -55,7 +55,7 @@ def main() -> None:
             for fixed in (MIDDLE, PUBLISHED):
                 print(f"held out against {fixed}: {difference(held_out, curves[:, fixed])}")
             if given.figure is not None:
-                from hubseg.figures import curve_figure
+                from hubseg.evaluation.figures import curve_figure
 
                 curve_figure(found, now=MIDDLE).savefig(given.figure, dpi=150)
 

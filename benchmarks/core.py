@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from _paired import machine, paired
 
-from hubseg.curves import histogram
 from hubseg.formats.rle import encode
 from hubseg.probability import MemberMap, mix
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.thresholds.curves import histogram
 
 SHAPE = (3000, 3000)
 

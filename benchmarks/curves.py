@@ -17,9 +17,9 @@ import numpy as np
 from _paired import machine
 
 from hubseg.cleanup import count_objects
-from hubseg.components import objects_curve
-from hubseg.curves import Tally, above, histogram
-from hubseg.training.metrics import dice, iou
+from hubseg.mask.metrics import dice, iou
+from hubseg.thresholds.curves import Tally, above, histogram
+from hubseg.thresholds.object_counts import objects_curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING
 
 from _paired import machine
 
-from hubseg.bundled import weights_folder
 from hubseg.cli import main as hubseg
+from hubseg.recipe.bundled import weights_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_hubseg._screen import Hand
-    from napari_hubseg._widget import HubSegWidget
+    from napari_hubseg.demo.screen import Hand
+    from napari_hubseg.dock import HubSegWidget
 
 WEIGHTS = weights_folder()
 FIRST = {"folds": "[0]", "tta": "none", "kidney": "127", "min_area": "4000"}
@@ -101,7 +101,7 @@ class Reviewer:
         self.shown = slide_id
 
     def _wait(self, what: str, there: Callable[[], bool], seconds: float = 300) -> None:
-        from napari_hubseg._screen import wait_for
+        from napari_hubseg.demo.screen import wait_for
 
         try:
             wait_for(what, there, seconds)
@@ -111,7 +111,7 @@ class Reviewer:
 
     def settle(self) -> None:
         """Wait until the slide on screen is drawn and nothing is computed."""
-        from napari_hubseg._screen import rest
+        from napari_hubseg.demo.screen import rest
 
         rest(300)
         self._wait("A calm window", lambda: not self.dock.desk.busy)
@@ -119,7 +119,7 @@ class Reviewer:
 
     def picture(self, name: str) -> None:
         """Keep what a person sees."""
-        from napari_hubseg._screen import picture
+        from napari_hubseg.demo.screen import picture
 
         self.pictures += 1
         picture(self.out / f"{self.pictures:02d}_{name}.png")
@@ -139,7 +139,7 @@ class Reviewer:
 
     def run(self, recipe: str) -> None:
         """Run a recipe on every slide."""
-        from napari_hubseg._panels.ensemble import EnsembleChoice
+        from napari_hubseg.panels.ensemble import EnsembleChoice
 
         ensemble = self.dock.desk.ensemble
         ensemble.choose(recipe)
@@ -179,7 +179,7 @@ class Reviewer:
 
     def follow(self) -> None:
         """Do what standard input says, one line after another, and answer each."""
-        from napari_hubseg._screen import rest
+        from napari_hubseg.demo.screen import rest
 
         print("ready", flush=True)
         while True:
@@ -195,8 +195,8 @@ class Reviewer:
 
 def window(out: Path) -> None:
     """Open the window and follow standard input."""
-    from napari_hubseg._screen import Hand, has_display, rest, virtual_screen
-    from napari_hubseg._start import open_window
+    from napari_hubseg.demo.screen import Hand, has_display, rest, virtual_screen
+    from napari_hubseg.demo.start import open_window
 
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
     with nullcontext() if has_display() else virtual_screen(1600, 1000):

@@ -29,10 +29,10 @@ import tifffile
 from _paired import machine
 
 from hubseg import tools
-from hubseg.journal import Kind, standing
+from hubseg.journal.rows import Kind, standing
+from hubseg.journal.slide_state import edits_from
 from hubseg.probability import ProbabilityMap
 from hubseg.project import ReviewProject
-from hubseg.replay import edits_from
 from hubseg.session import ReviewSession
 
 SCRIPT = Path(__file__).resolve().parent.parent / "tests" / "core" / "scripted_review.py"

@@ -24,12 +24,12 @@ import torch
 from _paired import machine
 
 from hubseg.inference import choose_precision, load_member, predict_member, see
+from hubseg.inference.views import views
 from hubseg.network import build, cost, load_into, read_checkpoint
 from hubseg.network.folding import fold
 from hubseg.probability import mix
 from hubseg.recipe import Entry, Member, NetworkSpec, Recipe, Resolution
 from hubseg.slide import read_slide
-from hubseg.tta import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable

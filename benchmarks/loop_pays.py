@@ -13,7 +13,7 @@ rest, and four networks are compared on the 15:
                as they are, repaired, or flagged, which leaves the tile out
     all        on all 85 with the truth
 
-A map's doubt is `hubseg.uncertainty.expected_dice`, which needs no truth. Every network has the
+A map's doubt is `hubseg.probability.uncertainty.expected_dice`, which needs no truth. Every network has the
 same number of steps and starts from the same weights. What is finished is kept in the folder and
 not done again; `--report` only prints what there is.
 """
@@ -35,16 +35,16 @@ from _hand import Reviewer
 
 from hubseg.formats.rle import encode
 from hubseg.inference import Shelf, predict
+from hubseg.mask.metrics import dice
 from hubseg.probability import MapStore
+from hubseg.probability.uncertainty import expected_dice
 from hubseg.recipe import Recipe
 from hubseg.training.folds import assign_folds
-from hubseg.training.judge import Judge
 from hubseg.training.member import Job, training
-from hubseg.training.metrics import dice
 from hubseg.training.overlap import find_overlaps
 from hubseg.training.sources import Label, labels_of
 from hubseg.training.state import save_weights
-from hubseg.uncertainty import expected_dice
+from hubseg.training.validation import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

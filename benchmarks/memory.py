@@ -24,9 +24,9 @@ import numpy as np
 import tifffile
 
 from hubseg.formats.rle import encode
-from hubseg.maps import record
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
+from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import SlideTable
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from hubseg.mask.metrics import dice
 from hubseg.slide import SlideTable
-from hubseg.training.metrics import dice
 from hubseg.training.overlap import find_overlaps
 from hubseg.training.sources import labels_of
 

@@ -30,11 +30,11 @@ import numpy as np
 from _release_window import Spent, clocks
 
 from hubseg.cleanup import CleanedMask, count_objects
-from hubseg.derive import derive
-from hubseg.edits import Edits
-from hubseg.mask import MaskRequest
+from hubseg.edits.override import Edits
+from hubseg.mask.live import MaskRequest
 from hubseg.project import ReviewProject
-from napari_hubseg._overlay import drawn, edge_width, redrawn
+from hubseg.project.derived import derive
+from napari_hubseg.canvas.colours import drawn, edge_width, redrawn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

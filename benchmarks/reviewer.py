@@ -24,8 +24,8 @@ from _out_of_fold import tiles as out_of_fold_tiles
 from hubseg.cleanup import Cleanup
 from hubseg.cli import main as hubseg
 from hubseg.formats.rle import decode
-from hubseg.maps import newest_map
 from hubseg.project import ReviewProject
+from hubseg.project.runs import newest_map
 from hubseg.recipe import Recipe
 
 if TYPE_CHECKING:

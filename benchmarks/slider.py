@@ -42,7 +42,7 @@ def main() -> None:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_hubseg._widget import HubSegWidget
+    from napari_hubseg.dock import HubSegWidget
 
     def settle(holds, seconds: float = 60.0) -> None:
         until = time.perf_counter() + seconds

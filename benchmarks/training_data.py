@@ -26,8 +26,8 @@ from hubseg.recipe import Recipe
 from hubseg.synthetic.samples import kidneys, write_samples
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
+from hubseg.training.distributed import Ranks
 from hubseg.training.loop import Fit, fit
-from hubseg.training.ranks import Ranks
 from hubseg.training.sources import Label, labels_of
 
 TARGET, WAITING = 5.0, {"cpu": 0.05, "cuda": 0.15}

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from _out_of_fold import Tile, options, tiles
 
-from hubseg.training.metrics import dice
-from hubseg.uncertainty import (
+from hubseg.mask.metrics import dice
+from hubseg.probability.uncertainty import (
     agreement_with_mix,
     confidences,
     entropy,

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from hubseg.bundled import sample_table
 from hubseg.engine import Update
-from hubseg.maps import record
 from hubseg.probability import MapStore, MemberMap, mix
+from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
-from napari_hubseg._screen import Hand, rest, virtual_screen, wait_for
+from hubseg.recipe.bundled import sample_table
+from napari_hubseg.demo.screen import Hand, rest, virtual_screen, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,8 +123,8 @@ class Window:
     def __init__(self, folder: Path, pace: float, networks: bool) -> None:
         import napari
 
-        from napari_hubseg._stalls import Stalls
-        from napari_hubseg._widget import HubSegWidget
+        from napari_hubseg.demo.stalls import Stalls
+        from napari_hubseg.dock import HubSegWidget
 
         self.table, self.stalls, self.folder = Table(), Stalls(), folder
         self.viewer = napari.Viewer(title="HubSeg")

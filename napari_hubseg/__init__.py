@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_hubseg._widget import HubSegWidget
+    from napari_hubseg.dock import HubSegWidget
 
 __all__ = ["HubSegWidget"]
 
@@ -17,7 +17,7 @@ __all__ = ["HubSegWidget"]
 def __getattr__(name: str) -> object:
     """Import the dock on first use: reading the manifest must not start Qt."""
     if name == "HubSegWidget":
-        from napari_hubseg._widget import HubSegWidget
+        from napari_hubseg.dock import HubSegWidget
 
         return HubSegWidget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

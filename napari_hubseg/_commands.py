@@ -1,7 +1,7 @@
 """The commands of the manifest: what the command palette runs.
 
 Responsible for finding the dock of a viewer, opening it when there is none, and asking it to do one
-of :data:`napari_hubseg._actions.ACTIONS`.
+of :data:`napari_hubseg.actions.ACTIONS`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     import napari.viewer
 
-    from napari_hubseg._widget import HubSegWidget
+    from napari_hubseg.dock import HubSegWidget
 
 __all__ = ["dock", "open_in_dock"]
 
 
 def dock(viewer: napari.viewer.Viewer) -> HubSegWidget:
     """Return the HubSeg dock of a viewer; opens it when there is none."""
-    from napari_hubseg._widget import HubSegWidget
+    from napari_hubseg.dock import HubSegWidget
 
     for widget in viewer.window.dock_widgets.values():
         if isinstance(widget, HubSegWidget):

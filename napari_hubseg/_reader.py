@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.slide import SUFFIXES, Slide, read_slide
-from napari_hubseg._pixels import pixels
+from hubseg.slide.pyramid import pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hubseg.bundled import sample_table
+from hubseg.recipe.bundled import sample_table
 from hubseg.slide import SlideTable
 from napari_hubseg._reader import slide_layer
 

@@ -215,7 +215,7 @@ def _modules() -> list[Module]:
 MODULES = _modules()
 OURS = [module for module in MODULES if module.name.split(".")[0] == "hubseg"]
 WINDOW = [module for module in MODULES if module.name.split(".")[0] == "napari_hubseg"]
-PANELS = [module for module in WINDOW if module.name.startswith("napari_hubseg._panels.")]
+PANELS = [module for module in WINDOW if module.name.startswith("napari_hubseg.panels.")]
 
 
 def each(modules: list[Module]) -> Callable[[Callable[[Module], None]], Callable[[], None]]:
@@ -295,12 +295,12 @@ def test_only_the_project_knows_sql(module: Module) -> None:
 @each(WINDOW)
 def test_the_window_never_imports_a_network(module: Module) -> None:
     """Of training only the formulas of its metrics, which need NumPy alone."""
-    networks = ("hubseg.network", "hubseg.inference", "hubseg.training", "hubseg.tta")
+    networks = ("hubseg.network", "hubseg.inference", "hubseg.training", "hubseg.inference.views")
     assert not [
         imported
         for imported in module.imports()
         if _top(imported) in NETWORKS
-        or (imported.target.startswith(networks) and imported.target != "hubseg.training.metrics")
+        or (imported.target.startswith(networks) and imported.target != "hubseg.mask.metrics")
     ]
 
 
@@ -309,7 +309,7 @@ def test_a_panel_knows_qt_and_one_submodel(module: Module) -> None:
     asked = {imported.target for imported in module.imports()}
     assert not [name for name in asked if name.split(".")[0] in {"napari", "npe2", "sqlite3"}]
     assert "hubseg.session" not in asked
-    assert not [name for name in asked if name.startswith("napari_hubseg._panels.")]
+    assert not [name for name in asked if name.startswith("napari_hubseg.panels.")]
     submodels = {name for name in asked if name.startswith("hubseg.")} - {"hubseg.organ"}
     assert len(submodels) <= 1, f"{module.name} sees {sorted(submodels)}"
 
@@ -404,7 +404,7 @@ WINDOWS = ["napari", "qtpy", "PyQt5", "PyQt6", "PySide6"]
         ("import hubseg.engine", [*HEAVY, *WINDOWS]),
         ("from hubseg.cli import main; main(['--help'])", [*HEAVY, *WINDOWS]),
         ("import napari_hubseg", [*HEAVY, *WINDOWS]),
-        ("import napari_hubseg._widget", sorted(NETWORKS)),
+        ("import napari_hubseg.dock", sorted(NETWORKS)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,7 +1,7 @@
 """Masks that leave: derived, written, read back and compared before they count as done.
 
 Responsible for going through a project's slides and for the report. Does not know how a format
-looks (:mod:`hubseg.formats`) or how a mask is derived (:mod:`hubseg.derive`).
+looks (:mod:`hubseg.formats`) or how a mask is derived (:mod:`hubseg.project.derived`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.derive import Derived, derive, older_mask, other_file, verdicts
 from hubseg.failure import about
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
@@ -23,6 +22,7 @@ from hubseg.formats.rle import decode, encode
 from hubseg.formats.table import read_submission, write_submission
 from hubseg.outcome import Outcome
 from hubseg.project import Verdict
+from hubseg.project.derived import Derived, derive, older_mask, other_file, verdicts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

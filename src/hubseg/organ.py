@@ -1,7 +1,7 @@
 """Organs, data sources and what is known about each: the one table of per-organ facts.
 
 Responsible for the names used by the competition tables and for the figures its hosts published.
-Does not know thresholds a person has tuned (:mod:`hubseg.thresholds`) or any slide.
+Does not know thresholds a person has tuned (:mod:`hubseg.thresholds.table`) or any slide.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from hubseg.formats.rle import encode
-from hubseg.maps import newest_map, record
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
+from hubseg.project.runs import newest_map, record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable

@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stored import RECIPE, SHAPE, blob, stored_project
 
-from hubseg.accepted import AcceptedMask, PackedMask
 from hubseg.cleanup import Cleanup
-from hubseg.derive import derive, older_mask
 from hubseg.export import export_project
-from hubseg.journal import Kind
-from hubseg.maps import newest_map, record
+from hubseg.journal.accepted import AcceptedMask, PackedMask
+from hubseg.journal.rows import Kind
 from hubseg.organ import Organ
 from hubseg.probability import MapStore, MemberMap, Mixture
 from hubseg.project import ReviewProject
+from hubseg.project.derived import derive, older_mask
+from hubseg.project.runs import newest_map, record
 from hubseg.session import ReviewSession, Verdict
-from hubseg.thresholds import ThresholdTable
+from hubseg.thresholds.table import ThresholdTable
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 70)))
 

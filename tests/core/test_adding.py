@@ -13,7 +13,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubseg.journal import Kind
+from hubseg.journal.rows import Kind
 from hubseg.organ import Organ
 from hubseg.project import ReviewProject
 from hubseg.project.opening import prepare_project

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubseg.plan import AugmentationPlan
+from hubseg.recipe.training_plan import AugmentationPlan
 from hubseg.training.augment import Placing, cut, place
 from hubseg.training.colour import Colour, draw_colour, recolour, recolour_batch
 from hubseg.training.stain import (

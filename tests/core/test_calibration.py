@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubseg.calibration import ENOUGH, Judged, by_kind, calibrate
-from hubseg.curves import Tally
+from hubseg.mask.metrics import dice
 from hubseg.organ import DataSource, Organ
-from hubseg.presets import Preset
-from hubseg.thresholds import ThresholdTable
-from hubseg.training.metrics import dice
+from hubseg.thresholds.calibration import ENOUGH, Judged, by_kind, calibrate
+from hubseg.thresholds.curves import Tally
+from hubseg.thresholds.presets import Preset
+from hubseg.thresholds.table import ThresholdTable
 
 KIDNEY = (Organ.KIDNEY, DataSource.HUBMAP)
 

@@ -13,11 +13,11 @@ import pytest
 import tifffile
 
 from hubseg.cleanup import Cleanup
-from hubseg.derive import derive
-from hubseg.journal import Entry, Kind
+from hubseg.journal.rows import Entry, Kind
+from hubseg.journal.slide_state import state_from
 from hubseg.organ import Organ
 from hubseg.probability import ProbabilityMap
-from hubseg.replay import state_from
+from hubseg.project.derived import derive
 from hubseg.session import ReviewSession
 
 SHAPE = (60, 80)

@@ -16,16 +16,16 @@ import torch
 
 from hubseg.cli import main
 from hubseg.cli.keeping import size
-from hubseg.derive import derive
 from hubseg.export import FORMATS, export_project
 from hubseg.formats.pseudo_labels import read_pseudo_labels
 from hubseg.formats.raster import read_mask
 from hubseg.formats.rle import decode, encode
 from hubseg.formats.table import read_submission
-from hubseg.maps import newest_map
 from hubseg.network import build
 from hubseg.probability import Mixture
 from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
+from hubseg.project.runs import newest_map
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hubseg.cleanup import count_objects
-from hubseg.components import objects_curve
-from hubseg.curves import Tally, above, histogram, levels
 from hubseg.formats.rle import decode
+from hubseg.mask.metrics import dice, iou
 from hubseg.slide import SlideTable
-from hubseg.training.metrics import dice, iou
+from hubseg.thresholds.curves import Tally, above, histogram, levels
+from hubseg.thresholds.object_counts import objects_curve
 
 WHOLE = range(256)
 shapes = st.tuples(st.integers(1, 14), st.integers(1, 14))

@@ -18,7 +18,7 @@ import tifffile
 
 from hubseg.cli import main
 from hubseg.cli.sharing import moment
-from hubseg.journal import Kind
+from hubseg.journal.rows import Kind
 from hubseg.project import ReviewProject, restore_project
 from hubseg.project.health import why_damaged
 from hubseg.project.restoring import plan_restore

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hubseg import doctor
+from hubseg.cli import doctor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ def test_every_finding_is_one_sentence_and_every_fault_has_a_cure() -> None:
 
 def test_looking_at_torch_does_not_import_it() -> None:
     program = (
-        "import sys; from hubseg.doctor import examine; found = examine();"
+        "import sys; from hubseg.cli.doctor import examine; found = examine();"
         "print('torch' in sys.modules, [f.said for f in found if f.name == 'torch'])"
     )
     done = subprocess.run(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hubseg.edits import ADD, ERASE, KEEP, TILE, Edits, Gesture, Patch
+from hubseg.edits.override import ADD, ERASE, KEEP, TILE, Edits, Gesture, Patch
 
 SHAPE = (700, 1100)  # 2 × 3 tiles, the last ones cut by the slide's border
 

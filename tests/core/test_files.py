@@ -14,15 +14,15 @@ import pytest
 import tifffile
 
 from hubseg.cli import main
-from hubseg.derive import derive
-from hubseg.edits import ADD
-from hubseg.journal import Kind
+from hubseg.edits.override import ADD
+from hubseg.journal.rows import Kind
 from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
 from hubseg.project.files import Recorded, look_for
-from hubseg.project.sights import SIDE, keep_sight, sight
+from hubseg.project.snapshots import SIDE, keep_sight, sight
 from hubseg.session import ReviewSession, Verdict
 from hubseg.slide import read_slide
-from hubseg.thumbnails import thumbnail
+from hubseg.slide.thumbnails import thumbnail
 
 SHAPE = (60, 80)
 SQUARE = np.ones((10, 10), np.bool_)
@@ -423,7 +423,7 @@ class TestSights:
 def test_two_copies_are_not_merged_over_a_file_that_was_changed(
     changed: ReviewSession, tiles: Path, tmp_path: Path
 ) -> None:
-    from hubseg.sharing import take_over
+    from hubseg.evaluation.two_copies import take_over
 
     path = changed.project.path
     changed.close()

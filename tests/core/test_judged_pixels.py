@@ -23,11 +23,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from hubseg.derive import derive
-from hubseg.edits import ADD
+from hubseg.edits.override import ADD
+from hubseg.journal.slide_state import READY
 from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
 from hubseg.project.files import look_for
-from hubseg.replay import READY
 from hubseg.session import ReviewSession
 from hubseg.slide import Slide, SlideTable, read_slide
 

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from hubseg import tools
-from hubseg.calibration import ENOUGH
 from hubseg.cli import main
+from hubseg.evaluation.against_truth import judge, read_folds
 from hubseg.formats.rle import encode
-from hubseg.judging import judge, read_folds
-from hubseg.maps import newest_map, record
-from hubseg.presets import Preset
+from hubseg.mask.metrics import dice
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
+from hubseg.project.runs import newest_map, record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
-from hubseg.training.metrics import dice
+from hubseg.thresholds.calibration import ENOUGH
+from hubseg.thresholds.presets import Preset
 
 SHAPE = (48, 64)
 IDS = tuple(f"s{i}" for i in range(ENOUGH + 1))

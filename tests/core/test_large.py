@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hubseg import report
 from hubseg.cli import main
+from hubseg.evaluation import report
 from hubseg.export import FORMATS, export_project
 from hubseg.formats import rle
-from hubseg.maps import newest_in_pieces, newest_map, record
 from hubseg.probability import MapInPieces, MapStore, MemberMap, Mixer, pieces
+from hubseg.probability.uncertainty import expected_dice
 from hubseg.project import ReviewProject
+from hubseg.project.runs import newest_in_pieces, newest_map, record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import SlideTable
-from hubseg.uncertainty import expected_dice
 
 SIDE = 2400
 MOST = 4.2  # bytes a px: a map takes 4 and its mask 1; a mask, what was read of it and a soft map 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hubseg.network import Prediction
-from hubseg.plan import LossPlan
+from hubseg.recipe.training_plan import LossPlan
 from hubseg.training.losses import (
     at_size_of,
     bce,

@@ -17,11 +17,11 @@ from test_training import PLAN, rows, write_table
 from test_training_data import label_set
 
 from hubseg.cli import main
-from hubseg.maps import newest_map, record
 from hubseg.network import build
-from hubseg.plan import StartPlan, TrainingPlan
 from hubseg.probability import MapStore, MemberMap, file_digest, map_key
 from hubseg.project import ReviewProject
+from hubseg.project.runs import newest_map, record
+from hubseg.recipe.training_plan import StartPlan, TrainingPlan
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 from hubseg.training.measured import Measured

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from hubseg.maps import mixture_of
 from hubseg.probability import Mixture, networks_digest
+from hubseg.project.runs import mixture_of
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hubseg.derive import derive, older_mask, verdicts
-from hubseg.edits import ADD
+from hubseg.edits.override import ADD
 from hubseg.project import ReviewProject, Verdict
+from hubseg.project.derived import derive, older_mask, verdicts
 from hubseg.project.schema import VERSION
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable

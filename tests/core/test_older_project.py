@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import pytest
 
-from hubseg.derive import derive, older_mask
-from hubseg.maps import newest_members
 from hubseg.project import ReviewProject, Verdict
+from hubseg.project.derived import derive, older_mask
+from hubseg.project.runs import newest_members
 from hubseg.session import ReviewSession
 
 ARCHIVE = Path(__file__).with_name("older_project.zip")

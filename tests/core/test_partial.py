@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from stored import RECIPE, put_maps, stored_project
 
-from hubseg.derive import derive
-from hubseg.judging import judge
-from hubseg.maps import newest_map, newest_members, newest_run, record
+from hubseg.evaluation.against_truth import judge
 from hubseg.probability import Mixture
 from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
+from hubseg.project.runs import newest_map, newest_members, newest_run, record
 from hubseg.session import ReviewSession
 
 

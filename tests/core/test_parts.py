@@ -11,7 +11,7 @@ import tifffile
 from hubseg.project import ReviewProject
 from hubseg.project.files import SlideFiles, look_for
 from hubseg.slide import SlideTable, read_slide
-from hubseg.thumbnails import kept_thumbnail
+from hubseg.slide.thumbnails import kept_thumbnail
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,10 +27,10 @@ from hubseg.inference import (
 )
 from hubseg.inference.passes import Footing, Passes
 from hubseg.inference.resample import Resampled
+from hubseg.inference.views import views
 from hubseg.network import Prediction, build
 from hubseg.recipe import Entry, Member, NetworkSpec, Recipe, Resolution
 from hubseg.slide import Slide, read_slide
-from hubseg.tta import views
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -369,7 +369,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(f"{path.name}{' ahead' if aside else ''}")
         return load_member(recipe, member, path, *rest, **more)
 
-    monkeypatch.setattr("hubseg.inference.shelf.load_member", note)
+    monkeypatch.setattr("hubseg.inference.loaded_networks.load_member", note)
     return seen
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hubseg.priority import COMPUTES, NICE, SERVES, give_way
+from hubseg.process.priority import COMPUTES, NICE, SERVES, give_way
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority there")
 

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from hubseg.journal import Entry, History, Kind, standing
-from hubseg.lock import WriteLock
+from hubseg.journal.rows import Entry, History, Kind, standing
 from hubseg.organ import DataSource, Organ
 from hubseg.project import ReviewProject, Verdict, restore_project
 from hubseg.project.backups import GENERATIONS, newest_good, rows_in
+from hubseg.project.lock import WriteLock
 from hubseg.project.opening import prepare_project
 from hubseg.project.place import beside, is_kept_clean, of_person
 from hubseg.session import ReviewSession
@@ -316,7 +316,7 @@ class TestOneWriter:
         project.close()
         script = (
             "import sys, time\n"
-            "from hubseg.journal import Kind\n"
+            "from hubseg.journal.rows import Kind\n"
             "from hubseg.project import ReviewProject\n"
             "project = ReviewProject.open(sys.argv[1], author='eve')\n"
             "print(project.append(Kind.CLEANUP, {}).seq, flush=True)\n"
@@ -475,7 +475,7 @@ class TestBackups:
     def test_a_backup_is_made_while_somebody_works(
         self, project: ReviewProject, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("hubseg.project.keeper._EVERY", 0.0)
+        monkeypatch.setattr("hubseg.project.backup_schedule._EVERY", 0.0)
         for _ in range(25):
             project.append(Kind.CLEANUP, {})
         thread = project._keeper._thread

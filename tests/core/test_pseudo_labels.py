@@ -24,7 +24,7 @@ from hubseg.formats.pseudo_labels import (
 from hubseg.formats.raster import read_mask
 from hubseg.organ import DataSource, Organ
 from hubseg.slide import SlideTable, read_slide
-from hubseg.thresholds import ThresholdTable
+from hubseg.thresholds.table import ThresholdTable
 
 SHAPE = (40, 60)
 FACTS = {"recipe": "abc", "members": 5}

@@ -15,8 +15,8 @@ from test_training import PLAN, assert_same_weights, write_table
 
 from hubseg.inference import choose_devices
 from hubseg.network import read_checkpoint
-from hubseg.plan import LossPlan
 from hubseg.recipe import Recipe
+from hubseg.recipe.training_plan import LossPlan
 from hubseg.training.fit import train
 from hubseg.training.sources import labels_of
 

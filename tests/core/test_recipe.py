@@ -9,8 +9,8 @@ import yaml
 from pydantic import BaseModel
 
 from hubseg.organ import DataSource, Organ
-from hubseg.plan import AugmentationPlan, LossPlan, StartPlan, TrainingPlan
 from hubseg.recipe import Recipe, builtin_names, find_checkpoints
+from hubseg.recipe.training_plan import AugmentationPlan, LossPlan, StartPlan, TrainingPlan
 
 SMALL = """
 name: small

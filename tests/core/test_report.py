@@ -11,18 +11,18 @@ import cv2
 import numpy as np
 import pytest
 
-from hubseg.calibration import Judged, calibrate
 from hubseg.cli import main
-from hubseg.curves import Tally
-from hubseg.figures import curve_figure, slide_figure
+from hubseg.evaluation.figures import curve_figure, slide_figure
 from hubseg.formats.rle import encode
-from hubseg.maps import record
 from hubseg.organ import DataSource, Organ
-from hubseg.pictures import heat, outlined, shrunk
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
+from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import SlideTable
+from hubseg.slide.outlines import heat, outlined, shrunk
+from hubseg.thresholds.calibration import Judged, calibrate
+from hubseg.thresholds.curves import Tally
 
 SHAPE = (48, 64)
 ENTRY = Entry(network=NetworkSpec(encoder="a"), checkpoint="a_{fold}")

@@ -16,8 +16,8 @@ import torch
 from test_training import PLAN, assert_same_weights, write_table
 
 from hubseg.network import read_checkpoint
-from hubseg.plan import AugmentationPlan, LossPlan
 from hubseg.recipe import Recipe
+from hubseg.recipe.training_plan import AugmentationPlan, LossPlan
 from hubseg.training import state
 from hubseg.training.fit import train
 from hubseg.training.sources import labels_of

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from test_training import PLAN, write_table
 
 from hubseg.network import build, read_checkpoint
-from hubseg.plan import LossPlan, TrainingPlan
 from hubseg.recipe import Entry, NetworkSpec, Resolution
-from hubseg.training.deep import DecoderLevels
+from hubseg.recipe.training_plan import LossPlan, TrainingPlan
+from hubseg.training.deep_supervision import DecoderLevels
+from hubseg.training.distributed import Ranks
 from hubseg.training.fit import train
 from hubseg.training.loop import Fit, load_pretrained
-from hubseg.training.ranks import Ranks
 from hubseg.training.schedule import Schedule, encoder_parameters, make_optimizer, rate
 from hubseg.training.sources import labels_of
 from hubseg.training.state import save_weights

@@ -21,11 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubseg.cleanup import Cleanup
-from hubseg.edits import ADD, KEEP, Edits
+from hubseg.edits.override import ADD, KEEP, Edits
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import ProbabilityMap
 from hubseg.session import ReviewSession, Verdict
-from hubseg.thresholds import ThresholdTable
+from hubseg.thresholds.table import ThresholdTable
 
 SHAPE = (60, 80)
 SIGNALS = (

@@ -12,15 +12,15 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubseg.accepted import PackedMask
 from hubseg.cli import main
-from hubseg.derive import derive
-from hubseg.edits import ADD, ERASE, KEEP, Edits
-from hubseg.journal import standing
+from hubseg.edits.override import ADD, ERASE, KEEP, Edits
+from hubseg.evaluation.two_copies import compare, difference, take_over
+from hubseg.journal.accepted import PackedMask
+from hubseg.journal.rows import standing
+from hubseg.journal.slide_state import accepted_row
 from hubseg.project import ReviewProject, Verdict
-from hubseg.replay import accepted_row
+from hubseg.project.derived import derive
 from hubseg.session import ReviewSession
-from hubseg.sharing import compare, difference, take_over
 
 SHAPE = (60, 80)
 

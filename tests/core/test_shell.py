@@ -22,8 +22,8 @@ from hubseg.engine.answers import result
 from hubseg.engine.checking import Checks
 from hubseg.engine.worker import Refused, check_checkpoint
 from hubseg.failure import about, one_sentence
-from hubseg.logs import LARGEST, library_logs, log_folder, worker_log
 from hubseg.network import build
+from hubseg.process.logs import LARGEST, library_logs, log_folder, worker_log
 from hubseg.recipe import Recipe, with_scores
 
 TINY = """

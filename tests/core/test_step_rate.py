@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hubseg import step_rate
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution, step_rate
 
 RECIPE = Recipe(
     name="two",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from hubseg.journal import Entry
+from hubseg.journal.rows import Entry
 from hubseg.project import Verdict
 from hubseg.session import ReviewSession
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubseg.organ import DataSource, Organ
-from hubseg.thresholds import ThresholdTable, parse_assignment
+from hubseg.thresholds.table import ThresholdTable, parse_assignment
 
 PUBLISHED = {
     "Hubmap": {"prostate": 100, "spleen": 100, "lung": 15, "kidney": 90, "largeintestine": 80},

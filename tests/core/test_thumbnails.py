@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from hubseg import thumbnails
-from hubseg.slide import Slide, read_slide
-from hubseg.thumbnails import kept_thumbnail, thumbnail
+from hubseg.slide import Slide, read_slide, thumbnails
+from hubseg.slide.thumbnails import kept_thumbnail, thumbnail
 
 
 def halves(shape: tuple[int, int]) -> np.ndarray:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubseg import tools
-from hubseg.edits import ADD, ERASE, Edits
+from hubseg.edits.override import ADD, ERASE, Edits
 from hubseg.session import ReviewSession
 from hubseg.tools import Change
 

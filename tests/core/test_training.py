@@ -15,18 +15,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubseg.bundled import weights_folder
 from hubseg.cli import main
 from hubseg.formats.rle import encode
 from hubseg.inference import predict
+from hubseg.mask.metrics import dice, iou
 from hubseg.network import read_checkpoint
 from hubseg.organ import DataSource, Organ
-from hubseg.plan import LossPlan, TrainingPlan
 from hubseg.probability import MapStore, file_digest, map_key
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.recipe.bundled import weights_folder
+from hubseg.recipe.training_plan import LossPlan, TrainingPlan
 from hubseg.slide import SlideTable
 from hubseg.training.fit import Progress, train
-from hubseg.training.metrics import dice, iou
 from hubseg.training.sources import Label, labels_of
 
 PLAN = Recipe(

@@ -15,11 +15,11 @@ from test_training import PLAN, write_table
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import PseudoLabel, write_pseudo_labels
 from hubseg.inference import normalise, resize_pixels
-from hubseg.maps import record
 from hubseg.organ import DataSource, Organ
-from hubseg.plan import AugmentationPlan
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
+from hubseg.project.runs import record
+from hubseg.recipe.training_plan import AugmentationPlan
 from hubseg.slide import SlideTable
 from hubseg.training import data
 from hubseg.training.crops import Crops

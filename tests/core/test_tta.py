@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubseg.tta import VIEW_SETS, View, views
+from hubseg.inference.views import VIEW_SETS, View, views
 
 EVERY_VIEW = st.builds(View, st.integers(0, 3), st.booleans())
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hubseg.project import Verdict
 from hubseg.session import ReviewSession
 from hubseg.session.opening import waiting
-from hubseg.session.visit import Visit
+from hubseg.session.stored_edits import Visit
 
 SHAPE = (60, 80)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hubseg.cleanup import count_objects
-from hubseg.uncertainty import (
+from hubseg.probability.uncertainty import (
     agreement_with_mix,
     confidences,
     entropy,

@@ -24,8 +24,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 from hubseg.engine import Update
 from hubseg.probability import ProbabilityMap
 from hubseg.session import ReviewSession
-from napari_hubseg._background import Background
-from napari_hubseg._widget import HubSegWidget
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.jobs.background import Background
 
 PATIENCE_S = 600  # how long anything may take: on a busy machine that says nothing of our code
 SHAPE = (96, 128)

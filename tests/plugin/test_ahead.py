@@ -12,11 +12,11 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 
-from hubseg.maps import record
 from hubseg.probability import MapStore, MemberMap
+from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
-from napari_hubseg._desk import Desk
-from napari_hubseg._overlay import drawn, edge_width, hand_of
+from napari_hubseg.canvas.colours import drawn, edge_width, hand_of
+from napari_hubseg.desk import Desk
 
 Wait = Callable[[Callable[[], bool]], None]
 RECIPE = Recipe(

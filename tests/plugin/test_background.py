@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QTimer
 
-from napari_hubseg._background import Background, sentence
+from napari_hubseg.jobs.background import Background, sentence
 
 Wait = Callable[[Callable[[], bool]], None]
 

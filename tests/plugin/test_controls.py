@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleSlider, QLabeledSlider
 
-from napari_hubseg._controls import ControlRules
-from napari_hubseg._widget import HubSegWidget
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.widgets.controls import ControlRules
 
 Wait = Callable[[Callable[[], bool]], None]
 

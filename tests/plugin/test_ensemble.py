@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hubseg.bundled import weights_folder
-from hubseg.maps import record
 from hubseg.probability import MapStore, MemberMap
+from hubseg.project.runs import record
 from hubseg.recipe import Recipe
+from hubseg.recipe.bundled import weights_folder
 from hubseg.session import ReviewSession
-from napari_hubseg._background import Background
-from napari_hubseg._ensemble import Ensemble
-from napari_hubseg._panels.ensemble import EnsembleChoice
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.ensemble import Ensemble
+from napari_hubseg.panels.ensemble import EnsembleChoice
 
 Wait = Callable[[Callable[[], bool]], None]
 

@@ -13,11 +13,10 @@ import tifffile
 from napari.components import ViewerModel
 
 from hubseg.session import ReviewSession, Verdict
-from napari_hubseg import _states as states
-from napari_hubseg._desk import Desk
-from napari_hubseg._panels.files import FilesPanel, FilesState
-from napari_hubseg._wiring import dialogs
-from napari_hubseg._wiring.files import FilesWiring
+from napari_hubseg.desk import Desk
+from napari_hubseg.panels.files import FilesPanel, FilesState
+from napari_hubseg.presenters import dialogs, states
+from napari_hubseg.presenters.files import FilesWiring
 
 SHAPE = (96, 128)
 SQUARE = np.ones((10, 10), np.bool_)

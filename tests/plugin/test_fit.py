@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from napari_hubseg._fit import Fit, told
+from napari_hubseg.jobs.memory_check import Fit, told
 
 Wait = Callable[[Callable[[], bool]], None]
 

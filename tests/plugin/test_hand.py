@@ -12,10 +12,10 @@ import tifffile
 from napari.utils._proxies import PublicOnlyProxy
 
 from hubseg.probability import ProbabilityMap
-from napari_hubseg._brush import camera
-from napari_hubseg._screen import Hand, rest, wait_for
-from napari_hubseg._toolbox import TOOLBOX
-from napari_hubseg._widget import HubSegWidget
+from napari_hubseg.canvas.brush import camera
+from napari_hubseg.demo.screen import Hand, rest, wait_for
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.toolbox import TOOLBOX
 
 SHAPE = (300, 400)
 LEFT, RIGHT, SPECK = (150.0, 110.0), (150.0, 250.0), (40.0, 340.0)

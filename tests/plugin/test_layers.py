@@ -15,17 +15,13 @@ import tifffile
 from napari.components import ViewerModel
 
 from hubseg.cleanup import Cleanup
-from hubseg.edits import ADD, ERASE
-from hubseg.mask import Difference, MaskRequest
+from hubseg.edits.override import ADD, ERASE
+from hubseg.mask.live import Difference, MaskRequest
 from hubseg.session import ReviewSession
 from hubseg.tools import Change
-from napari_hubseg import _drawing
-from napari_hubseg._background import Background
-from napari_hubseg._brush import camera as camera_of
-from napari_hubseg._comparison import Comparison
-from napari_hubseg._derivation import Derivation
-from napari_hubseg._layers import LayerBinding
-from napari_hubseg._overlay import (
+from napari_hubseg.canvas import mask_layer as _drawing
+from napari_hubseg.canvas.brush import camera as camera_of
+from napari_hubseg.canvas.colours import (
     ABOVE_ALL,
     BELOW_ALL,
     BY_HAND,
@@ -39,9 +35,13 @@ from napari_hubseg._overlay import (
     edge_width,
     hand_of,
 )
-from napari_hubseg._stack import LayerStack
-from napari_hubseg._strokes import stroke
-from napari_hubseg._truth import Truth
+from napari_hubseg.canvas.comparison import Comparison
+from napari_hubseg.canvas.layers import LayerBinding
+from napari_hubseg.canvas.stack import LayerStack
+from napari_hubseg.canvas.strokes import stroke
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.mask import Derivation
+from napari_hubseg.jobs.truth import Truth
 
 Wait = Callable[[Callable[[], bool]], None]
 SHAPE = (96, 128)

@@ -18,10 +18,10 @@ from hubseg.formats.raster import read_mask
 from hubseg.formats.rle import decode
 from hubseg.formats.table import read_submission
 from napari_hubseg import _commands
-from napari_hubseg._actions import ACTIONS, Action
 from napari_hubseg._reader import get_reader, read
 from napari_hubseg._sample_data import kidney_sample
 from napari_hubseg._writer import write_mask, write_rle
+from napari_hubseg.actions import ACTIONS, Action
 
 MANIFEST = Path(_commands.__file__).with_name("napari.yaml")
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from hubseg.journal import Kind
+from hubseg.journal.rows import Kind
 from hubseg.session import ReviewSession
-from napari_hubseg._older import OlderMasks
+from napari_hubseg.jobs.older_masks import OlderMasks
 
 
 def test_they_are_kept_in_the_background_and_said(

@@ -13,10 +13,10 @@ from napari.layers import Image
 from napari.utils._proxies import PublicOnlyProxy
 
 from hubseg.session import ReviewSession
-from napari_hubseg._background import Background
-from napari_hubseg._layers import LayerBinding
-from napari_hubseg._panels.notice import Notice, NoticePanel
-from napari_hubseg._wiring.others import OFFERS, notice_of
+from napari_hubseg.canvas.layers import LayerBinding
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.panels.notice import Notice, NoticePanel
+from napari_hubseg.presenters.others import OFFERS, notice_of
 
 Wait = Callable[[Callable[[], bool]], None]
 OURS = ["slide", "probability", "disagreement", "mask"]

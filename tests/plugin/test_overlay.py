@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hubseg.cleanup import tiles
-from hubseg.edits import ADD, ERASE, KEEP
-from napari_hubseg._overlay import (
+from hubseg.edits.override import ADD, ERASE, KEEP
+from napari_hubseg.canvas.colours import (
     ABOVE_ALL,
     BELOW_ALL,
     BY_HAND,

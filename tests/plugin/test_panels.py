@@ -13,19 +13,19 @@ from qtpy.QtWidgets import QAbstractButton, QPushButton, QVBoxLayout, QWidget
 from hubseg.cleanup import Cleanup
 from hubseg.export import FORMATS
 from hubseg.organ import DataSource, Organ
-from napari_hubseg._histogram import Curves
-from napari_hubseg._look import style_sheet
-from napari_hubseg._panels.accepted import AcceptedPanel, AcceptedState
-from napari_hubseg._panels.cleanup import CleanupPanel, CleanupState
-from napari_hubseg._panels.correct import CorrectPanel, CorrectState
-from napari_hubseg._panels.ensemble import EnsembleChoice, EnsemblePanel, EnsembleState
-from napari_hubseg._panels.export import ExportChoice, ExportPanel, ExportState
-from napari_hubseg._panels.facts import FactsPanel, FactsState
-from napari_hubseg._panels.message import MessageStrip
-from napari_hubseg._panels.overlay import OverlayPanel, OverlayState
-from napari_hubseg._panels.queue import QueuePanel, QueueState
-from napari_hubseg._panels.start import StartPanel, StartState
-from napari_hubseg._panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
+from napari_hubseg.panels.accepted import AcceptedPanel, AcceptedState
+from napari_hubseg.panels.cleanup import CleanupPanel, CleanupState
+from napari_hubseg.panels.correct import CorrectPanel, CorrectState
+from napari_hubseg.panels.ensemble import EnsembleChoice, EnsemblePanel, EnsembleState
+from napari_hubseg.panels.export import ExportChoice, ExportPanel, ExportState
+from napari_hubseg.panels.facts import FactsPanel, FactsState
+from napari_hubseg.panels.message import MessageStrip
+from napari_hubseg.panels.overlay import OverlayPanel, OverlayState
+from napari_hubseg.panels.queue import QueuePanel, QueueState
+from napari_hubseg.panels.start import StartPanel, StartState
+from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
+from napari_hubseg.widgets.histogram import Curves
+from napari_hubseg.widgets.style import style_sheet
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -9,10 +9,10 @@ from typing import Any
 from stored import RECIPE, put_maps, stored_project
 
 from hubseg.session import ReviewSession
-from napari_hubseg._background import Background
-from napari_hubseg._derivation import Derivation
-from napari_hubseg._mixing import Mixing
-from napari_hubseg._truth import Truth
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.mask import Derivation
+from napari_hubseg.jobs.mixing import Mixing
+from napari_hubseg.jobs.truth import Truth
 
 
 def test_the_dock_says_how_many_members_a_map_has(

@@ -12,18 +12,18 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLineEdit
 
-from hubseg.maps import record
 from hubseg.organ import Organ
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import Verdict
-from hubseg.queue import QueueRow
+from hubseg.project.runs import record
+from hubseg.project.summary import QueueRow
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
-from napari_hubseg._background import Background
-from napari_hubseg._doubt import Doubt
-from napari_hubseg._panels.queue_table import QueueTablePanel, QueueTableState
-from napari_hubseg._queue import WAITING, Queue
-from napari_hubseg._queue_model import NOTE
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.doubt import Doubt
+from napari_hubseg.jobs.queue import WAITING, Queue
+from napari_hubseg.panels.queue_table import QueueTablePanel, QueueTableState
+from napari_hubseg.widgets.queue_model import NOTE
 
 DISPLAY = Qt.ItemDataRole.DisplayRole
 ROWS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from napari_hubseg._runner import Runner
+from napari_hubseg.jobs.runner import Runner
 
 Wait = Callable[[Callable[[], bool]], None]
 

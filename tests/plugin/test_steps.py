@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from hubseg.project import Verdict
-from napari_hubseg._widget import HubSegWidget
+from napari_hubseg.dock import HubSegWidget
 
 Wait = Callable[[Callable[[], bool]], None]
 LEFT = Qt.MouseButton.LeftButton

@@ -18,12 +18,12 @@ from qtpy.QtCore import Qt
 
 from hubseg.engine import TrainingOrder
 from hubseg.session import ReviewSession
-from napari_hubseg._loss_plot import Learning, LossPlot
-from napari_hubseg._panels.train import TrainPanel
-from napari_hubseg._train_state import TrainChoice, TrainState
-from napari_hubseg._training import Retraining
-from napari_hubseg._widget import HubSegWidget
-from napari_hubseg._wiring.train import all_gpus
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.jobs.training import Retraining
+from napari_hubseg.panels.train import TrainPanel
+from napari_hubseg.panels.train_state import TrainChoice, TrainState
+from napari_hubseg.presenters.train import all_gpus
+from napari_hubseg.widgets.loss_plot import Learning, LossPlot
 
 Wait = Callable[[Callable[[], bool]], None]
 

@@ -11,9 +11,9 @@ import pytest
 from napari.components import ViewerModel
 
 from hubseg.formats.rle import encode
+from hubseg.mask.metrics import dice
 from hubseg.session import ReviewSession
-from hubseg.training.metrics import dice
-from napari_hubseg._desk import Desk
+from napari_hubseg.desk import Desk
 
 SHAPE = (96, 128)
 TRUE = np.zeros(SHAPE, np.bool_)

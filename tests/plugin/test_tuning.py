@@ -12,26 +12,26 @@ import pytest
 import tifffile
 from qtpy.QtCore import Qt
 
-from hubseg.calibration import ENOUGH
 from hubseg.cleanup import count_objects
 from hubseg.formats.rle import encode
-from hubseg.maps import record
+from hubseg.mask.metrics import dice
 from hubseg.organ import DataSource, Organ
-from hubseg.presets import Preset
 from hubseg.probability import MapStore, MemberMap
+from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
-from hubseg.training.metrics import dice
-from napari_hubseg._background import Background
-from napari_hubseg._curves import CurveWatch
-from napari_hubseg._doubt import Doubt
-from napari_hubseg._histogram import Curves, Histogram
-from napari_hubseg._panels.calibrate import CalibratePanel, CalibrateState
-from napari_hubseg._panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
-from napari_hubseg._panels.facts import FactsPanel, FactsState
-from napari_hubseg._states import facts_state
-from napari_hubseg._truth import Truth
-from napari_hubseg._tuning import Tuning
+from hubseg.thresholds.calibration import ENOUGH
+from hubseg.thresholds.presets import Preset
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.calibration import Tuning
+from napari_hubseg.jobs.curves import CurveWatch
+from napari_hubseg.jobs.doubt import Doubt
+from napari_hubseg.jobs.truth import Truth
+from napari_hubseg.panels.calibrate import CalibratePanel, CalibrateState
+from napari_hubseg.panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
+from napari_hubseg.panels.facts import FactsPanel, FactsState
+from napari_hubseg.presenters.states import facts_state
+from napari_hubseg.widgets.histogram import Curves, Histogram
 
 SHAPE = (40, 60)
 LEFT = Qt.MouseButton.LeftButton

@@ -12,12 +12,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget, QScrollArea
 
 from hubseg.cleanup import Cleanup
-from hubseg.journal import Kind
+from hubseg.journal.rows import Kind
 from hubseg.organ import Organ
 from hubseg.project import Verdict
-from napari_hubseg import _commands, _widget
-from napari_hubseg._actions import ACTIONS
-from napari_hubseg._widget import HubSegWidget
+from napari_hubseg import _commands
+from napari_hubseg import dock as _widget
+from napari_hubseg.actions import ACTIONS
+from napari_hubseg.dock import HubSegWidget
 
 Wait = Callable[[Callable[[], bool]], None]
 LEFT = Qt.MouseButton.LeftButton

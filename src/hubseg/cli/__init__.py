@@ -27,7 +27,7 @@ from hubseg.cli import (
 )
 from hubseg.cli._said import Answer
 from hubseg.failure import EXPECTED, one_sentence
-from hubseg.logs import library_logs
+from hubseg.process.logs import library_logs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import bar, table
-from hubseg.step_rate import remember
+from hubseg.recipe.step_rate import remember
 from hubseg.training.measured import Measured
 from hubseg.training.sources import TRAINING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hubseg.cli._said import Answer
     from hubseg.recipe import Recipe
     from hubseg.training.fit import Progress
-    from hubseg.training.judge import Judged
+    from hubseg.training.validation import Judged
 
 __all__ = ["Told"]
 

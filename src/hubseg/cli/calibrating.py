@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from hubseg.calibration import Calibration
     from hubseg.cli._said import Answer
-    from hubseg.judging import Judgement
+    from hubseg.evaluation.against_truth import Judgement
     from hubseg.outcome import Outcome
-    from hubseg.presets import Preset
     from hubseg.project import ReviewProject
-    from hubseg.thresholds import ThresholdTable
+    from hubseg.thresholds.calibration import Calibration
+    from hubseg.thresholds.presets import Preset
+    from hubseg.thresholds.table import ThresholdTable
 
 __all__ = ["add_to", "apply_preset"]
 
@@ -56,11 +56,11 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
-    from hubseg.judging import judge, read_folds
-    from hubseg.presets import Preset
+    from hubseg.evaluation.against_truth import judge, read_folds
     from hubseg.project import ReviewProject
-    from hubseg.slide.refusal import writing
+    from hubseg.slide.errors import writing
     from hubseg.slide.truth import read_truth
+    from hubseg.thresholds.presets import Preset
 
     draws, outcome = begin_figures(given), answer.outcome
     truth = None if given.truth is None else read_truth(given.truth)
@@ -103,7 +103,7 @@ def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
 
 
 def _choose(judgement: Judgement, objective: Any, outcome: Outcome) -> list[Calibration]:
-    from hubseg.calibration import by_kind, calibrate
+    from hubseg.thresholds.calibration import by_kind, calibrate
 
     found = []
     for (organ, source), slides in by_kind(judgement.judged).items():
@@ -120,8 +120,8 @@ def _draw(
     judgement: Judgement,
     now: ThresholdTable,
 ) -> list[Path]:
-    from hubseg.calibration import by_kind
-    from hubseg.figures import curve_figure
+    from hubseg.evaluation.figures import curve_figure
+    from hubseg.thresholds.calibration import by_kind
 
     slides = by_kind(judgement.judged)
     return [
@@ -139,8 +139,8 @@ def _draw(
 
 
 def _thresholds_now(project: ReviewProject) -> ThresholdTable:
-    from hubseg.journal import standing
-    from hubseg.replay import state_from
+    from hubseg.journal.rows import standing
+    from hubseg.journal.slide_state import state_from
 
     return state_from(standing(project.entries("", pixels=False))).thresholds
 
@@ -149,7 +149,7 @@ def _recipe(project: ReviewProject, judgement: Judgement) -> tuple[str, str]:
     """Return name and digest of the recipe that most of the judged maps were made with."""
     from collections import Counter
 
-    from hubseg.maps import newest_recipe
+    from hubseg.project.runs import newest_recipe
 
     recipes = (newest_recipe(project, one.slide_id) for one in judgement.judged)
     known = Counter((recipe.name, recipe.digest) for recipe in recipes if recipe is not None)

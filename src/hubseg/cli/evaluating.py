@@ -70,9 +70,9 @@ def _mean(rows: list[Row], column: int) -> float:
 def _scores(
     project: ReviewProject, truth: Mapping[str, str], outcome: Outcome, *, partial: bool
 ) -> list[Row]:
-    from hubseg.derive import derive
     from hubseg.formats.rle import decode
-    from hubseg.training.metrics import dice, iou
+    from hubseg.mask.metrics import dice, iou
+    from hubseg.project.derived import derive
 
     rows: list[Row] = []
     ids = [*(slide.id for slide in project.slides()), *project.missing]

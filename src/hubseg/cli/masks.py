@@ -83,7 +83,7 @@ def set_thresholds(project: Path, assignments: list[str]) -> None:
         When the project cannot be written.
     """
     from hubseg.session import ReviewSession
-    from hubseg.thresholds import parse_assignment
+    from hubseg.thresholds.table import parse_assignment
 
     parsed = [parse_assignment(text) for text in assignments]
     session = ReviewSession()
@@ -101,9 +101,9 @@ def set_thresholds(project: Path, assignments: list[str]) -> None:
 
 def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
     """Set a preset's thresholds; what it holds that is not understood is said."""
-    from hubseg.maps import newest_recipe
-    from hubseg.presets import Preset
     from hubseg.project import ReviewProject
+    from hubseg.project.runs import newest_recipe
+    from hubseg.thresholds.presets import Preset
 
     preset = Preset.load(path)
     with ReviewProject.open(project) as opened:
@@ -117,8 +117,8 @@ def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
 
 def _mask(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.cleanup import count_objects
-    from hubseg.derive import derive
     from hubseg.project import ReviewProject
+    from hubseg.project.derived import derive
 
     outcome = answer.outcome
     if given.preset is not None:
@@ -146,7 +146,7 @@ _HEAD = ("slide", "threshold", "area", "objects", "verdict", "members")
 
 def _chosen(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) -> Any:
     """Return the ids that are asked for; None where it is all that are not rejected."""
-    from hubseg.derive import verdicts
+    from hubseg.project.derived import verdicts
 
     if not (given.all or given.only_accepted):
         return None

@@ -107,9 +107,9 @@ def open_or_create(path: Path, tables: Sequence[SlideTable]) -> tuple[ReviewProj
 
 
 def _predict(given: argparse.Namespace, answer: Answer) -> None:
-    from hubseg.bundled import weights_for
     from hubseg.engine import Engine
     from hubseg.recipe import Recipe
+    from hubseg.recipe.bundled import weights_for
 
     recipe = Recipe.load(given.recipe)
     tables = _tables(given, answer.outcome)
@@ -198,8 +198,8 @@ def _as_they_are(project: ReviewProject, added: Sequence[Added], outcome: Outcom
 
 def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
     """Put the recipe's thresholds and cleanups below a person's own, as the window does."""
-    from hubseg.journal import Kind, standing
-    from hubseg.replay import default_cleanups_payload, defaults_payload, state_from
+    from hubseg.journal.rows import Kind, standing
+    from hubseg.journal.slide_state import default_cleanups_payload, defaults_payload, state_from
 
     state = state_from(standing(project.entries(pixels=False)))
     if state.default_cleanups != recipe.cleanup:
@@ -211,7 +211,7 @@ def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
 
 
 def _follow(run: Run, project: ReviewProject, answer: Answer) -> None:
-    from hubseg.maps import record
+    from hubseg.project.runs import record
 
     outcome = answer.outcome
     done: dict[str, int] = {}

@@ -37,8 +37,8 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _recipe(given: argparse.Namespace, answer: Answer) -> int:
-    from hubseg.bundled import weights_for
     from hubseg.recipe import Recipe
+    from hubseg.recipe.bundled import weights_for
 
     recipe = Recipe.load(given.recipe)
     if given.what == "show":
@@ -61,7 +61,7 @@ def _check(
     where: Sequence[Path],
 ) -> int:
     from hubseg.recipe import best_score, find_checkpoint
-    from hubseg.recipe.files import ENDINGS
+    from hubseg.recipe.checkpoints import ENDINGS
 
     rows, missing, wrong = [], [], answer.outcome.left_out
     for member in members:
@@ -157,8 +157,8 @@ def _info(
     where: Sequence[Path],
 ) -> int:
     from hubseg.inference import choose_device
+    from hubseg.inference.views import views
     from hubseg.network import cost
-    from hubseg.tta import views
 
     device = choose_device(given.device)
     room = _memory_of(device)
@@ -228,7 +228,7 @@ def _distinct(
 def _side(resolution: Resolution) -> int:
     """Return the side of what a network sees of a 3000 × 3000 slide, at most one tile."""
     from hubseg.inference import Tiling
-    from hubseg.plan import MULTIPLE
+    from hubseg.recipe.training_plan import MULTIPLE
 
     if resolution.size is not None:
         return resolution.size

@@ -30,8 +30,8 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _report(given: argparse.Namespace, answer: Answer) -> None:
+    from hubseg.evaluation.report import write_report
     from hubseg.project import ReviewProject
-    from hubseg.report import write_report
 
     draws = begin_figures(given)
     with ReviewProject.open(given.project) as project:
@@ -58,9 +58,9 @@ def _report(given: argparse.Namespace, answer: Answer) -> None:
 def _draw(
     given: argparse.Namespace, project: ReviewProject, left_out: Mapping[str, str]
 ) -> list[Path]:
-    from hubseg.derive import derive
-    from hubseg.figures import slide_figure
+    from hubseg.evaluation.figures import slide_figure
     from hubseg.formats.rle import decode
+    from hubseg.project.derived import derive
 
     drawn = []
     for slide in project.slides():

@@ -33,7 +33,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _plugin(what: str) -> Any:
     try:
-        from napari_hubseg import _start
+        from napari_hubseg.demo import start as _start
     except ImportError as error:
         raise RuntimeError(
             f"The window cannot be opened ({error}): pip install 'napari-hubseg[pyqt6]', then run "
@@ -55,7 +55,7 @@ def _demo(given: argparse.Namespace, answer: Answer) -> int:
 
 
 def _doctor(given: argparse.Namespace, answer: Answer) -> int:
-    from hubseg.doctor import examine
+    from hubseg.cli.doctor import examine
 
     findings = examine()
     lines = [

@@ -101,8 +101,8 @@ def _lost(plan: Restoring, is_or_would_be: str) -> list[str]:
 
 
 def _compare(given: argparse.Namespace, answer: Answer) -> int:
+    from hubseg.evaluation.two_copies import compare
     from hubseg.project import ReviewProject
-    from hubseg.sharing import compare
 
     with ReviewProject.open(given.first) as first, ReviewProject.open(given.second) as second:
         answer.outcome.take_project(first, second)
@@ -144,8 +144,8 @@ def _compare(given: argparse.Namespace, answer: Answer) -> int:
 
 
 def _merge(given: argparse.Namespace, answer: Answer) -> None:
+    from hubseg.evaluation.two_copies import take_over
     from hubseg.project import ReviewProject
-    from hubseg.sharing import take_over
 
     with ReviewProject.open(given.project) as project, ReviewProject.open(given.other) as other:
         answer.outcome.take_project(other)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json
 from hubseg.cli.predicting import folds
-from hubseg.priority import COMPUTES, give_way
+from hubseg.process.priority import COMPUTES, give_way
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
     from hubseg.cli._said import Answer
-    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Recipe
+    from hubseg.recipe.training_plan import TrainingPlan
 
 __all__ = ["add_to"]
 
@@ -77,8 +77,8 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
     import torch
 
     from hubseg.cli._training_told import Told
-    from hubseg.training.beginning import plan_of
     from hubseg.training.fit import train
+    from hubseg.training.folder import plan_of
     from hubseg.training.sources import labels_of, readable
 
     if given.stop_with_stdin:  # whoever started it has a window that goes first
@@ -133,7 +133,7 @@ def _recipe(given: argparse.Namespace) -> Recipe:
 
 def _with_steps(plan: TrainingPlan, given: argparse.Namespace) -> dict[str, Any]:
     """Return a plan with as many steps as were asked for, of a start or of random weights."""
-    from hubseg.training.beginning import knows_the_tissue
+    from hubseg.training.folder import knows_the_tissue
 
     content, steps = plan.model_dump(), given.steps
     if knows_the_tissue(given.out, given.start, resume=given.resume):

@@ -16,7 +16,7 @@ from typing import Any
 
 from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
 
-from hubseg.logs import worker_log
+from hubseg.process.logs import worker_log
 
 __all__ = ["LoggedScheduler", "LoggedWorker"]
 

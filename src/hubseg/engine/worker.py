@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hubseg.outcome import Outcome
-from hubseg.priority import COMPUTES, give_way
 from hubseg.probability import MapStore, map_key
+from hubseg.process.priority import COMPUTES, give_way
 
 if TYPE_CHECKING:
     from pathlib import Path

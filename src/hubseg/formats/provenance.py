@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from hubseg.slide.refusal import check_same, writing
-from hubseg.thresholds import ThresholdTable
+from hubseg.slide.errors import check_same, writing
+from hubseg.thresholds.table import ThresholdTable
 
 __all__ = ["provenance", "write_provenance"]
 
@@ -39,7 +39,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
     ----------
     **facts
         What the caller knows: ``recipe`` and ``slides`` by digest, ``thresholds`` as a
-        :class:`~hubseg.thresholds.ThresholdTable`, runs, verdicts, …
+        :class:`~hubseg.thresholds.table.ThresholdTable`, runs, verdicts, …
 
     Returns
     -------

@@ -28,9 +28,9 @@ import tifffile
 
 from hubseg.formats import rle
 from hubseg.slide import Slide, SlideTable, read_rows
-from hubseg.slide.refusal import DAMAGE, check_same, damaged, opening, same_pixels
+from hubseg.slide.errors import DAMAGE, check_same, damaged, opening, same_pixels
 from hubseg.slide.table import check_id
-from hubseg.thresholds import checked_threshold
+from hubseg.thresholds.table import checked_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from hubseg.slide.refusal import (
+from hubseg.slide.errors import (
     BEST_COMPRESSION,
     DAMAGE,
     check_same,

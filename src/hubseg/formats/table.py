@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubseg.slide import read_rows
-from hubseg.slide.refusal import check_same, writing
+from hubseg.slide.errors import check_same, writing
 from hubseg.slide.table import check_id
 
 if TYPE_CHECKING:

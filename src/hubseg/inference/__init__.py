@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hubseg.inference.device import choose_device, choose_devices, choose_precision
 from hubseg.inference.ensemble import predict
+from hubseg.inference.input_image import Scene, input_size, normalise, resize_pixels, see
+from hubseg.inference.loaded_networks import Order, Shelf
 from hubseg.inference.member import check_member, load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
-from hubseg.inference.scene import Scene, input_size, normalise, resize_pixels, see
-from hubseg.inference.shelf import Order, Shelf
 from hubseg.inference.tiling import Tiling
 
 __all__ = [

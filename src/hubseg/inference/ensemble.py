@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.inference.loaded_networks import Order, Shelf
 from hubseg.inference.member import open_pixels, predict_member
-from hubseg.inference.shelf import Order, Shelf
 from hubseg.probability import MapStore, MemberMap, ProbabilityMap, file_digest, map_key, mix
 from hubseg.recipe import find_checkpoints, with_scores
 

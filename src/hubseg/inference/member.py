@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from hubseg.inference.device import choose_precision
+from hubseg.inference.input_image import LARGEST, Scene, see
 from hubseg.inference.passes import Answer, Footing, Passes
-from hubseg.inference.scene import LARGEST, Scene, see
 from hubseg.inference.tiling import Tiling
+from hubseg.inference.views import views
 from hubseg.network import (
     build,
     check_checkpoint,
@@ -25,7 +26,6 @@ from hubseg.network import (
     shapes,
 )
 from hubseg.probability import MemberMap
-from hubseg.tta import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

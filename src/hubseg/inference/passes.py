@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from hubseg.inference.views import View
     from hubseg.network import Prediction
-    from hubseg.tta import View
 
 __all__ = ["Answer", "Cancelled", "Footing", "Passes", "stopping"]
 

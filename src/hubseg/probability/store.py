@@ -1,7 +1,7 @@
 """The store: member maps in a folder, named by content, compressed, atomic, verified when read.
 
 Responsible for giving back what it was given, or nothing. Does not know recipes or slides, nor how
-much room maps may take (:mod:`hubseg.probability.room`).
+much room maps may take (:mod:`hubseg.probability.disk_budget`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubseg.failure import about
-from hubseg.probability.room import Room
+from hubseg.probability.disk_budget import Room
 from hubseg.probability.values import MemberMap
 
 if TYPE_CHECKING:

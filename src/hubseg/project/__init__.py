@@ -5,12 +5,12 @@ time, rows kept in memory while the disk refuses them. The only package that kno
 know what a row does to a mask (:mod:`hubseg.session`).
 """
 
+from hubseg.journal.verdict import Verdict
 from hubseg.project.adding import Added
 from hubseg.project.folder import SUFFIX
 from hubseg.project.records import ExportRecord, RunRecord
 from hubseg.project.restoring import restore_project
 from hubseg.project.review import ReviewProject
-from hubseg.project.verdict import Verdict
 
 __all__ = [
     "SUFFIX",

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hubseg.lock import WriteLock
 from hubseg.project.backups import make_backup, newest_good, rows_in
 from hubseg.project.health import check, check_size, is_damage
+from hubseg.project.lock import WriteLock
 from hubseg.project.schema import APPLICATION, SCHEMA, VERSION, migrate
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The files that the work on slides belongs to: which they are, and finding them again.
 
 Responsible for recognising a slide's file by its content, wherever it lies now. Does not know the
-journal, or what the files look like (:mod:`hubseg.project.sights`).
+journal, or what the files look like (:mod:`hubseg.project.snapshots`).
 """
 
 from __future__ import annotations

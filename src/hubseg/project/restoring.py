@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hubseg.lock import WriteLock
 from hubseg.project.backups import backups_of, newest_good, put_back, time_of
 from hubseg.project.database import FILE
 from hubseg.project.folder import project_path, user_name, why_absent
 from hubseg.project.health import reader, why_damaged
+from hubseg.project.lock import WriteLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

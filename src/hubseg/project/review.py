@@ -9,10 +9,10 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, Self
 
+from hubseg.project.backup_schedule import Keeper
 from hubseg.project.database import FILE, Database
 from hubseg.project.files import SlideFiles
 from hubseg.project.folder import make_folder, project_path, user_name, why_absent
-from hubseg.project.keeper import Keeper
 from hubseg.project.records import ExportRecord, RecordRows, RunRecord
 from hubseg.project.rows import JournalRows
 from hubseg.project.slides import SlideRows, check_ids
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from hubseg.accepted import PackedMask
-    from hubseg.journal import Entry, Kind
+    from hubseg.journal.accepted import PackedMask
+    from hubseg.journal.rows import Entry, Kind
     from hubseg.project.adding import Added
     from hubseg.slide import Slide, SlideTable
 

@@ -10,8 +10,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hubseg.accepted import PackedMask
-from hubseg.journal import Entry, Kind
+from hubseg.journal.accepted import PackedMask
+from hubseg.journal.rows import Entry, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hubseg.plan import MULTIPLE
+from hubseg.recipe.checkpoints import find_checkpoint, find_checkpoints
 from hubseg.recipe.core import Recipe, builtin_names
 from hubseg.recipe.entries import Entry, Member, NetworkSpec, Normalize, Resolution
-from hubseg.recipe.files import find_checkpoint, find_checkpoints
 from hubseg.recipe.scores import best_score, with_scores
+from hubseg.recipe.training_plan import MULTIPLE
 
 __all__ = [
     "MULTIPLE",

@@ -18,9 +18,9 @@ from pydantic import Field, PlainSerializer, ValidationError, field_validator
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.organ import Organ  # noqa: TC001 - pydantic reads it
-from hubseg.plan import TrainingPlan
 from hubseg.recipe.entries import Member, Normalize, Plan, Resolution
-from hubseg.thresholds import ThresholdTable
+from hubseg.recipe.training_plan import TrainingPlan
+from hubseg.thresholds.table import ThresholdTable
 
 __all__ = ["Recipe", "builtin_names"]
 

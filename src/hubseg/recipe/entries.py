@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from hubseg.plan import MULTIPLE
+from hubseg.recipe.training_plan import MULTIPLE
 
 __all__ = ["Entry", "Member", "NetworkSpec", "Normalize", "Plan", "Resolution"]
 

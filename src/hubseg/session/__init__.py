@@ -7,12 +7,12 @@ Does not know Qt, napari, networks, or how the project stores its rows.
 All methods are called from one thread; only :meth:`MaskRequest.compute` runs elsewhere.
 """
 
-from hubseg.mask import MaskRequest
+from hubseg.mask.live import MaskRequest
 from hubseg.project import Verdict
 from hubseg.session.files import ChangedFile, Files
+from hubseg.session.navigation import Turns
 from hubseg.session.rules import Rules
 from hubseg.session.standing import Departure
-from hubseg.session.turns import Turns
 from hubseg.session.work import Work
 
 __all__ = ["ChangedFile", "Departure", "MaskRequest", "ReviewSession", "Verdict"]

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.cleanup import Cleanup
-from hubseg.journal import Entry, History, Kind
-from hubseg.project import ReviewProject, Verdict
-from hubseg.replay import (
+from hubseg.journal.rows import Entry, History, Kind
+from hubseg.journal.slide_state import (
     ReviewState,
     accepted_row,
     edits_from,
@@ -26,19 +25,20 @@ from hubseg.replay import (
     state_from,
     verdict_from,
 )
+from hubseg.project import ReviewProject, Verdict
 from hubseg.session.standing import StandingMask
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.accepted import PackedMask
-    from hubseg.edits import Edits, Gesture
-    from hubseg.mask import LiveMask
+    from hubseg.edits.override import Edits, Gesture
+    from hubseg.journal.accepted import PackedMask
+    from hubseg.mask.live import LiveMask
     from hubseg.probability import ProbabilityMap
-    from hubseg.session.visit import Visit
+    from hubseg.session.stored_edits import Visit
     from hubseg.slide import Slide
-    from hubseg.thresholds import ThresholdTable
+    from hubseg.thresholds.table import ThresholdTable
 
 __all__ = ["SessionCore"]
 

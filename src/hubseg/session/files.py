@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hubseg.journal import Kind, standing
-from hubseg.replay import accepted_row, verdict_from
+from hubseg.journal.rows import Kind, standing
+from hubseg.journal.slide_state import accepted_row, verdict_from
 from hubseg.session.slides import Slides
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubseg.journal import standing
-from hubseg.mask import MaskRequest
-from hubseg.replay import READY, state_from
+from hubseg.journal.rows import standing
+from hubseg.journal.slide_state import READY, state_from
+from hubseg.mask.live import MaskRequest
 from hubseg.session.core import SessionCore
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.accepted import AcceptedMask
+    from hubseg.journal.accepted import AcceptedMask
     from hubseg.probability import ProbabilityMap
     from hubseg.session.standing import Departure
     from hubseg.slide import Slide
@@ -41,7 +41,7 @@ class Masks(SessionCore):
         """What :attr:`mask` was made of when a person accepted it; None where nobody stands by it.
 
         None too for a verdict that an older version gave, until its mask is kept
-        (:func:`hubseg.derive.keep_older_masks`).
+        (:func:`hubseg.project.derived.keep_older_masks`).
         """
         return self._standing.accepted
 

@@ -9,9 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hubseg.journal import Entry, History, standing
+from hubseg.journal.rows import Entry, History, standing
+from hubseg.journal.slide_state import (
+    ReviewState,
+    accepted_row,
+    facts_from,
+    note_from,
+    state_from,
+    verdict_from,
+)
 from hubseg.project import Verdict
-from hubseg.replay import ReviewState, accepted_row, facts_from, note_from, state_from, verdict_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
 
     from hubseg.project import ReviewProject
     from hubseg.project.opening import Prepared
-    from hubseg.session.visit import Visit
+    from hubseg.session.stored_edits import Visit
     from hubseg.slide import Slide
 
 __all__ = ["Opening", "Overview", "waiting"]

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from hubseg.journal import Kind
-from hubseg.probability import Mixture, networks_digest
-from hubseg.replay import (
+from hubseg.journal.rows import Kind
+from hubseg.journal.slide_state import (
     default_cleanups_payload,
     defaults_payload,
     mixture_payload,
     parsed_facts,
 )
+from hubseg.probability import Mixture, networks_digest
 from hubseg.session.core import SessionCore
 from hubseg.slide.pixel_size import check_plausible
-from hubseg.thresholds import ThresholdTable, checked_threshold
+from hubseg.thresholds.table import ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,15 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.edits import Edits
-from hubseg.journal import History, Kind
-from hubseg.mask import LiveMask
+from hubseg.edits.override import Edits
+from hubseg.journal.rows import History, Kind
+from hubseg.journal.slide_state import facts_from, state_from
+from hubseg.mask.live import LiveMask
 from hubseg.project import ReviewProject
 from hubseg.project.opening import notes_on, prepare_project
-from hubseg.replay import facts_from, state_from
 from hubseg.session.core import SessionCore
 from hubseg.session.opening import Opening, Overview, waiting
-from hubseg.session.visit import Visit
+from hubseg.session.stored_edits import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

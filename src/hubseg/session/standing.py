@@ -14,9 +14,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.accepted import AcceptedMask
+    from hubseg.journal.accepted import AcceptedMask
+    from hubseg.journal.slide_state import Standing
     from hubseg.project import ReviewProject
-    from hubseg.replay import Standing
 
 __all__ = ["Departure", "StandingMask"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hubseg.edits import Gesture
-from hubseg.journal import Entry, History, Kind
-from hubseg.replay import note_from, verdict_from
+from hubseg.edits.override import Gesture
+from hubseg.journal.rows import Entry, History, Kind
+from hubseg.journal.slide_state import note_from, verdict_from
 from hubseg.session.masks import Masks
 
 __all__ = ["Steps"]

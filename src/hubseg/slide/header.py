@@ -17,10 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tifffile
 
 from hubseg.slide.colours import JPEG, Values, colour_map, colour_model
-from hubseg.slide.part import Part
-from hubseg.slide.pixel_size import find_pixel_size
-from hubseg.slide.pixels import Orientation
-from hubseg.slide.refusal import (
+from hubseg.slide.errors import (
     BEST_COMPRESSION,
     DAMAGE,
     check_piece,
@@ -28,6 +25,9 @@ from hubseg.slide.refusal import (
     damaged,
     opening,
 )
+from hubseg.slide.part import Part
+from hubseg.slide.pixel_size import find_pixel_size
+from hubseg.slide.pixels import Orientation
 from hubseg.slide.segments import count_segments, is_plain, segment_size
 from hubseg.slide.series import PageRef, check_chain, choose_image, how_to_choose, is_bounded
 from hubseg.slide.values import declared_values, note_on

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubseg.slide.colours import Values
+from hubseg.slide.errors import opening
 from hubseg.slide.header import open_tiff, read_layout, read_pages
 from hubseg.slide.part import Part, split_part
 from hubseg.slide.pixels import crop, decoded_raster, pixels_of_pages, pixels_of_raster
-from hubseg.slide.refusal import opening
 from hubseg.slide.values import depth_of, found_values, note_on
 
 if TYPE_CHECKING:

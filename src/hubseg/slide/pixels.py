@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from hubseg.slide.colours import on_white, shifted, to_rgb
-from hubseg.slide.refusal import damaged, opening
+from hubseg.slide.errors import damaged, opening
 from hubseg.slide.segments import read_raw
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from hubseg.slide.refusal import opening
+from hubseg.slide.errors import opening
 from hubseg.wording import printable
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 
 from hubseg.slide.colours import colour_model
-from hubseg.slide.refusal import DAMAGE, damaged
+from hubseg.slide.errors import DAMAGE, damaged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

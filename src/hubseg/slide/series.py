@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hubseg.slide.refusal import DAMAGE
+from hubseg.slide.errors import DAMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from hubseg.slide.errors import opening
 from hubseg.slide.image import Slide, read_slide, stem_of
 from hubseg.slide.matching import SUFFIXES, ImageFiles, Names
 from hubseg.slide.opened import OpenedRows
 from hubseg.slide.part import split_part
-from hubseg.slide.refusal import opening
 from hubseg.slide.rows import read_table
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.gesture import ADD, ERASE, Window
+from hubseg.edits.gesture import ADD, ERASE, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

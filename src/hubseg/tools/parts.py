@@ -16,7 +16,7 @@ from hubseg.tools.piece import components, distance, grown, object_at, touching
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.gesture import Window
+    from hubseg.edits.gesture import Window
     from hubseg.tools.piece import Piece
 
 __all__ = ["merge", "split"]

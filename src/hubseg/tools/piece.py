@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.gesture import Window
+    from hubseg.edits.gesture import Window
 
 __all__ = ["Ground", "Piece", "connected", "grown", "object_at", "whole"]
 

@@ -1,4 +1,4 @@
 """From corrected masks to fold checkpoints.
 
-Training needs torch; the formulas of :mod:`hubseg.training.metrics` do not, and others use them.
+Training needs torch; the formulas of :mod:`hubseg.mask.metrics` do not, and others use them.
 """

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.plan import AugmentationPlan
+    from hubseg.recipe.training_plan import AugmentationPlan
 
 __all__ = ["Cut", "Placing", "cut", "place"]
 

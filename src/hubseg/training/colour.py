@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from hubseg.plan import AugmentationPlan
+    from hubseg.recipe.training_plan import AugmentationPlan
     from hubseg.training.stain import Reinhard
 
 __all__ = ["Colour", "draw_colour", "recolour", "recolour_batch"]

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from hubseg.probability import file_digest
 from hubseg.training import outcome
-from hubseg.training.judge import Judge
 from hubseg.training.measured import Measured
 from hubseg.training.state import save_published
+from hubseg.training.validation import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hubseg.recipe import Member
-    from hubseg.training.judge import Judged
     from hubseg.training.run import TrainingRun
+    from hubseg.training.validation import Judged
 
 __all__ = ["conclude", "measured_by", "publish"]
 

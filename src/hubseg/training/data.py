@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Resolution
+    from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.training.sources import Label
 
 __all__ = ["LabelledSlide", "SlideCache", "soft_target"]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from hubseg.inference import choose_devices
 from hubseg.probability import MapStore
 from hubseg.training import outcome
-from hubseg.training.beginning import (
+from hubseg.training.conclusion import conclude, measured_by, publish
+from hubseg.training.folder import (
     assigned_to,
     begun_in,
     knows_its_past,
@@ -23,12 +24,11 @@ from hubseg.training.beginning import (
     start_of,
     started_from,
 )
-from hubseg.training.conclusion import conclude, measured_by, publish
-from hubseg.training.judge import Judge, Judged
 from hubseg.training.member import Job, training
 from hubseg.training.run import TrainingRun
 from hubseg.training.sources import nobody
 from hubseg.training.state import save_weights
+from hubseg.training.validation import Judge, Judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -119,10 +119,10 @@ def train(
         slides of `labels`, or the out-of-fold figures are not honest. Or a folder with one for each
         network under its own name, as a training leaves it: slides that are in its ``folds.csv``
         keep their folds (:func:`hubseg.training.folds.continue_folds`). They learn by
-        :meth:`hubseg.plan.TrainingPlan.from_checkpoints`: few steps, small ones.
+        :meth:`hubseg.recipe.training_plan.TrainingPlan.from_checkpoints`: few steps, small ones.
     device
         Where networks are trained and judged; several, such as ``cuda:0,cuda:1``, share the batch
-        of each step (:func:`hubseg.training.ranks.together`), and the first judges.
+        of each step (:func:`hubseg.training.distributed.together`), and the first judges.
     resume
         Go on where a training into `out` was stopped.
     hold_out

@@ -18,9 +18,9 @@ from hubseg.training.losses import total_loss
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from hubseg.plan import LossPlan, TrainingPlan
+    from hubseg.recipe.training_plan import LossPlan, TrainingPlan
     from hubseg.training.crops import Batch
-    from hubseg.training.deep import DecoderLevels
+    from hubseg.training.deep_supervision import DecoderLevels
 
 __all__ = ["Learner", "arithmetic", "autocast", "silence_heads"]
 

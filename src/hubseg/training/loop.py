@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hubseg.network import build, load_into, read_checkpoint
-from hubseg.training.deep import DecoderLevels
+from hubseg.training.deep_supervision import DecoderLevels
 from hubseg.training.learner import Learner, arithmetic, silence_heads
 from hubseg.training.schedule import Schedule, freeze, make_optimizer
 from hubseg.training.sources import TRAINING, nobody
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Member, Recipe, Resolution
+    from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.training.crops import Batch, Crops
-    from hubseg.training.ranks import Ranks
+    from hubseg.training.distributed import Ranks
     from hubseg.training.sources import Watch
 
 __all__ = ["Report", "fit", "member_seed", "resolutions_of"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from hubseg.network import Prediction
-    from hubseg.plan import LossPlan
+    from hubseg.recipe.training_plan import LossPlan
 
 __all__ = [
     "at_size_of",

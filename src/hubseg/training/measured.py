@@ -16,7 +16,7 @@ from hubseg.training.origin import Origin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hubseg.training.judge import Judged
+    from hubseg.training.validation import Judged
 
 __all__ = ["Measured"]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
+from hubseg.training.distributed import together
 from hubseg.training.loop import Fit, fit, member_seed, resolutions_of
-from hubseg.training.ranks import together
 from hubseg.training.sources import nobody
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import torch
 
     from hubseg.recipe import Member, Recipe
+    from hubseg.training.distributed import Ranks
     from hubseg.training.loop import Report
-    from hubseg.training.ranks import Ranks
     from hubseg.training.sources import Label, Watch
 
 __all__ = ["Job", "training"]

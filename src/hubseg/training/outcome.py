@@ -10,21 +10,21 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hubseg import calibration
 from hubseg.formats.provenance import provenance, write_provenance
 from hubseg.organ import DataSource, Organ
+from hubseg.thresholds import calibration
 from hubseg.training.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Recipe
+    from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.training.folds import Folds
-    from hubseg.training.judge import Judged
     from hubseg.training.loop import Report
     from hubseg.training.sources import Label
+    from hubseg.training.validation import Judged
 
 __all__ = [
     "CURVES",

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import torch
 
-    from hubseg.plan import TrainingPlan
     from hubseg.recipe import Member, Recipe
+    from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.training.folds import Folds
     from hubseg.training.sources import Label, Watch
 

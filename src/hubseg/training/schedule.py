@@ -13,7 +13,7 @@ import torch
 if TYPE_CHECKING:
     from torch import nn
 
-    from hubseg.plan import TrainingPlan
+    from hubseg.recipe.training_plan import TrainingPlan
 
 __all__ = ["Schedule", "encoder_parameters", "freeze", "make_optimizer", "rate"]
 

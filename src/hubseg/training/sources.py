@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hubseg.derive import Derived
     from hubseg.formats.pseudo_labels import PseudoLabelSet
+    from hubseg.project.derived import Derived
     from hubseg.slide import Slide
 
 __all__ = ["Label", "Soft", "Watch", "labels_of", "nobody", "readable"]
@@ -217,7 +217,7 @@ def _soft_of_set(
 
 
 def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> list[Label]:
-    from hubseg.derive import derive, verdicts
+    from hubseg.project.derived import derive, verdicts
 
     found = []
     with ReviewProject.open(path) as project:
@@ -256,7 +256,7 @@ def _by_a_person(label: Label, derived: Derived) -> Label:
 
 def _made_by(project: ReviewProject, derived: Derived) -> MadeBy | None:
     """Return the networks whose map a mask was cut from; None for a mask without one."""
-    from hubseg.maps import recorded
+    from hubseg.project.runs import recorded
 
     if not derived.recipe_digest:
         return None
@@ -273,8 +273,8 @@ def _made_by(project: ReviewProject, derived: Derived) -> MadeBy | None:
 
 def _soft_of_project(path: Path, slide: Slide, fold: int) -> NDArray[np.float32] | None:
     """Mix the slide's newest run again, without the members of one fold."""
-    from hubseg.maps import newest_members
     from hubseg.probability import mix
+    from hubseg.project.runs import newest_members
 
     with ReviewProject.open(path) as project:
         newest = newest_members(project, slide)

@@ -1,0 +1,126 @@
+"""Other people's layers in the viewer: which lie over the slide, and which one is drawn into.
+
+Responsible for noticing them and for what a person may ask to be done with them; they are never
+touched without that, except that one which lands between ours goes on top of them. Does not know
+what our layers show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels, Surface
+from psygnal import Signal
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_hubseg.canvas.stack import LayerStack
+    from napari_hubseg.jobs.background import Background
+
+__all__ = ["OtherLayers"]
+
+_COVERING = (Image, Labels, Surface)  # points and shapes mark a slide, they do not hide it
+_SOLID = ("translucent", "translucent_no_depth", "opaque")  # how nothing shines through, at full
+
+
+class OtherLayers:
+    """Watches the layers that are not ours.
+
+    Parameters
+    ----------
+    viewer
+        Where they stand.
+    stack
+        Our layers.
+    background
+        Defers a move until napari has done with its own.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, stack: LayerStack, background: Background) -> None:
+        self._viewer, self._stack, self._background = viewer, stack, background
+        self._watched: list[Any] = []
+        layers = viewer.layers
+        self._connections = (
+            (layers.events.inserted, self._watch),
+            (layers.events.removed, self._watch),
+            (layers.events.reordered, self._tell),
+            (layers.selection.events.active, self._tell),
+        )
+        for event, slot in self._connections:
+            event.connect(slot)
+        self._watch()
+
+    @property
+    def above(self) -> list[Any]:
+        """Those that can be seen and hide something of the slide, bottom to top."""
+        slide = self._stack.get("slide")
+        if slide is None or self._stack.empty:
+            return []
+        over = list(self._viewer.layers)[self._viewer.layers.index(slide) + 1 :]
+        return [
+            layer
+            for layer in over
+            if layer.visible and isinstance(layer, _COVERING) and not self._stack.owns(layer)
+        ]
+
+    @property
+    def hiding(self) -> str:
+        """The name of the uppermost one that nothing of the slide shines through, or ""."""
+        solid = [
+            str(layer.name)
+            for layer in self.above
+            if isinstance(layer, Image) and layer.opacity == 1 and layer.blending in _SOLID
+        ]
+        return solid[-1] if solid else ""
+
+    @property
+    def drawn_into(self) -> str:
+        """The name of the labels layer that strokes go into instead of the mask, or ""."""
+        active = self._viewer.layers.selection.active
+        if not isinstance(active, Labels) or self._stack.owns(active) or self._stack.empty:
+            return ""
+        return str(active.name)
+
+    def hide(self) -> None:
+        """Hide what lies over the slide."""
+        for layer in self.above:
+            layer.visible = False
+        self._stack.select_mask()
+
+    def move_below(self) -> None:
+        """Move what lies over the slide below it."""
+        layers = self._viewer.layers
+        for layer in self.above:
+            lowest = min(layers.index(own) for own in self._stack.all)
+            layers.move(layers.index(layer), lowest)
+        self._stack.select_mask()
+
+    def choose_mask(self) -> None:
+        """Let tools and keys act on the mask again."""
+        self._stack.select_mask()
+
+    def _watch(self, _: object = None) -> None:
+        """Follow whether each can be seen; keep ours together."""
+        others = [layer for layer in self._viewer.layers if not self._stack.owns(layer)]
+        for layer in self._watched:
+            layer.events.visible.disconnect(self._tell)
+        for layer in others:
+            layer.events.visible.connect(self._tell)
+        if any(layer not in self._watched for layer in others):
+            self._background.later(self._stack.gather)  # napari is still inserting it
+        self._watched = others
+        self._tell()
+
+    def _tell(self, _: object = None) -> None:
+        self.changed.emit()
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        for event, slot in self._connections:
+            event.disconnect(slot)
+        for layer in self._watched:
+            layer.events.visible.disconnect(self._tell)
+        self._watched = []

@@ -1,0 +1,349 @@
+"""The layers of the slide on screen: shows in them what the session holds, and takes strokes.
+
+Responsible for everything that happens to napari layers, together with the stack that makes them
+(:mod:`napari_hubseg.canvas.stack`) and with their looks (:mod:`napari_hubseg.canvas.appearance`). Full-size work
+runs in threads; the GUI thread writes the result in place. Does not know panels, what a threshold
+means, or the disk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from hubseg.slide.pyramid import pixels
+from napari_hubseg.canvas.appearance import Looks
+from napari_hubseg.canvas.brush import camera
+from napari_hubseg.canvas.colours import STROKE
+from napari_hubseg.canvas.foreign_layers import OtherLayers
+from napari_hubseg.canvas.map_layer import MapDrawing
+from napari_hubseg.canvas.mask_layer import MaskDrawing
+from napari_hubseg.canvas.notice import Notice
+from napari_hubseg.canvas.seen import Sight
+from napari_hubseg.canvas.sketch import Sketch
+from napari_hubseg.canvas.stack import LayerStack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+    from hubseg.probability import ProbabilityMap
+    from hubseg.session import ReviewSession
+    from hubseg.slide import Slide
+    from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.prefetch import Prepared
+
+__all__ = ["LayerBinding"]
+
+_TOOLS = {"pan_zoom": "move", "paint": "brush", "erase": "eraser", "polygon": "polygon"}
+_MODES = {**{tool: mode for mode, tool in _TOOLS.items()}, "polygon_erase": "polygon"}
+
+
+class LayerBinding:
+    """Keeps a viewer's layers in step with a session.
+
+    A layer that a person has deleted comes back as it was, with the tool that was in hand.
+
+    Parameters
+    ----------
+    session
+        What is shown.
+    viewer
+        Where it is shown.
+    background
+        Where pixels are read and overlays computed.
+    keys
+        napari key → function, bound on the mask layer, where they come before napari's own.
+    """
+
+    tool_changed = Signal()
+    slide_shown = Signal(str)  # id, once its pixels are on screen
+    failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        viewer: ViewerModel,
+        background: Background,
+        keys: Mapping[str, Callable[[], object]],
+    ) -> None:
+        self._session = session
+        self._viewer = viewer
+        self._background = background
+        self._keys = keys
+        self._stack = LayerStack(viewer, self._equip)
+        self._stack.lost.connect(self._ask_back)
+        self._asked_back = False
+        self.others = OtherLayers(viewer, self._stack, background)
+        self.looks = Looks(session, self._stack)
+        self.drawing = MaskDrawing(session, self._stack, background)
+        self.sketch = Sketch(self._stack, self.drawing.draw)
+        self.mask_drawn = self.drawing.finished
+        self.drawing.finished.connect(self.looks.end_preview)
+        self.drawing.failed.connect(self.failed.emit)
+        self._map = MapDrawing(session, self._stack, background)
+        self._map.finished.connect(self._map_is_there)
+        self._map.failed.connect(self.failed.emit)
+        self._asked = 0  # slides asked for; an answer to an older question is dropped
+        self._whole = 1.0  # the zoom at which the whole slide is seen
+        self._hidden: list[Any] = []
+        self._notice = Notice(viewer)
+        self._blank: Any = None  # the slide's layer, while a sentence stands in its place
+        self.sight = Sight(self._stack, self.drawing, self._notice, self.others)
+        self.foreseen: Prepared | None = None  # of the slide that comes up next
+        self._connections = (
+            (session.slide_changed, self._ask_pixels),
+            (session.facts_changed, self._place),
+            (session.probability_changed, self._ask_overlay),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._stack.warm_up()
+
+    # ---- tools and views -----------------------------------------------------------------------
+
+    @property
+    def mask_layer(self) -> Any:
+        """The layer that tools work on; None while there is none."""
+        return self._stack.get("mask")
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the mask is the layer that tools and keys act on, as far as there is one."""
+        mask = self._stack.get("mask")
+        return mask is None or bool(self._viewer.layers.selection.active == mask)
+
+    @property
+    def tool(self) -> str:
+        """The tool in hand: one of napari's that the dock has a button for, or ""."""
+        mask = self._stack.get("mask")
+        if mask is None:
+            return "move"
+        tool = _TOOLS.get(str(mask.mode), "")
+        return "polygon_erase" if tool == "polygon" and mask.selected_label == 0 else tool
+
+    @property
+    def brush_size(self) -> int:
+        """Diameter of brush and eraser, px."""
+        mask = self._stack.get("mask")
+        return int(mask.brush_size) if mask is not None else 20
+
+    @property
+    def px_on_screen(self) -> float:
+        """How many px of the screen one px of the slide takes, as it is shown now."""
+        mask = self._stack.get("mask")
+        scale = 1.0 if mask is None else float(mask.scale[-1])
+        return max(float(camera(self._viewer).zoom) * scale, 1e-6)
+
+    def take_tool(self, tool: str) -> None:
+        """Put a tool into the person's hand and select the mask, where it works."""
+        self._put_back()
+        mask = self._stack.get("mask")
+        if mask is None:
+            return
+        self._stack.select_mask()
+        if not mask.visible:  # napari takes back the mode with it
+            mask.visible = True
+        if tool in ("brush", "polygon", "polygon_erase"):
+            mask.selected_label = 0 if tool == "polygon_erase" else STROKE
+        mask.mode = _MODES[tool]
+
+    def set_brush_size(self, size: int) -> None:
+        """Set the diameter of brush and eraser, px."""
+        mask = self._stack.get("mask")
+        if mask is not None:
+            mask.brush_size = size
+
+    def set_view(self, view: str) -> None:
+        """Show the mask as "fill" or "outline", or the "probability" above the threshold."""
+        self._put_back()
+        self.looks.set_view(view)
+
+    def visit(self, row: int, column: int) -> None:
+        """Bring a place of the slide, in px, into the middle of the view."""
+        mask = self._stack.get("mask")
+        if mask is not None:
+            camera(self._viewer).center = (0.0, *map(float, mask.data_to_world((row, column))))
+
+    def show_contour(self, name: str, contour: NDArray[np.uint8]) -> None:
+        """Show a contour over the slide, "truth" or "reference": uint8 (H, W), 1 along it."""
+        self._stack.put(name, contour)
+        self._place()
+        self.reveal_contour(name)
+
+    def reveal_contour(self, name: str) -> bool:
+        """Show the contour that was drawn last; False where its layer is gone."""
+        layer = self._stack.get(name)
+        if layer is not None:
+            layer.visible = True
+            self.looks.dress()
+        return layer is not None
+
+    def hide_contour(self, name: str) -> None:
+        """Take a contour away."""
+        layer = self._stack.get(name)
+        if layer is not None:
+            layer.visible = False
+
+    def look_at(self, row: float, column: float) -> None:
+        """Bring a place into the middle, and near enough that a quarter of the slide fills it."""
+        if self.looks.shown:
+            seen = camera(self._viewer)
+            seen.zoom = max(seen.zoom, 4 * self._whole)
+            self.visit(round(row), round(column))
+
+    # ---- the slide -----------------------------------------------------------------------------
+
+    def _ask_pixels(self, slide: Slide | None) -> None:
+        self._asked += 1
+        asked = self._asked
+        self.looks.forget()
+        self._notice.say("")
+        self.drawing.slide = self._map.slide = ""
+        for name in ("probability", "disagreement", "mask"):
+            layer = self._stack.get(name)
+            if layer is not None and layer.visible and not self._stack.empty:
+                layer.visible = False  # what is drawn belongs to another slide
+                if name != "probability":  # that one is shown where the view asks for it
+                    self._hidden.append(layer)
+        if slide is None:
+            return
+
+        def read() -> tuple[Any, str]:
+            return pixels(slide), slide.digest  # kept by the slide: nobody waits for it later
+
+        def show(answer: tuple[Any, str]) -> None:
+            if asked == self._asked:
+                self._show_pixels(slide, answer[0])
+
+        def failed(said: str) -> None:
+            if asked == self._asked:
+                self._show_nothing(said)
+
+        foreseen, self.foreseen = self.foreseen, None
+        if foreseen is not None and foreseen.holds(slide):
+            ready = foreseen.pixels
+            self._background.later(lambda: show((ready, "")))
+            return
+        self._background.submit(read, show, failed)
+
+    def _show_nothing(self, said: str) -> None:
+        """Say over an empty canvas why a slide cannot be shown: no other one's pixels stay."""
+        layer = self._stack.get("slide")
+        if layer is not None and layer.visible:
+            layer.visible, self._blank = False, layer
+        self._notice.say(said)
+        self.failed.emit(said)
+
+    def _show_pixels(self, slide: Slide, read: Any) -> None:
+        """Show the slide, and what is drawn over it when that has been seen: one at a time."""
+        shape = (slide.height, slide.width)
+        self.looks.shown = True
+        self._stack.put("slide", read)
+        if self._blank is not None:  # the slide before could not be shown
+            self._blank.visible, self._blank = True, None
+        for name, size in (("probability", shape), ("disagreement", (3, 3)), ("mask", shape)):
+            kind = np.uint8 if name == "mask" else np.float32
+            self._stack.put(name, np.zeros(size, kind))
+        self._stack.empty_contours(shape)
+        self._place()
+        self._hidden += self._stack.reveal()
+        self._viewer.reset_view()
+        self._whole = float(camera(self._viewer).zoom)
+        self.looks.dress()
+        asked = self._asked
+        self._background.later(lambda: self._show_mask(slide) if asked == self._asked else None)
+
+    def _show_mask(self, slide: Slide) -> None:
+        for layer in self._hidden:
+            layer.visible = True
+        self._hidden.clear()
+        self._stack.select_mask()
+        self.drawing.slide = self._map.slide = slide.id
+        self.drawing.draw_all()
+        self._map.draw()
+        self.slide_shown.emit(slide.id)
+
+    def _ask_back(self) -> None:
+        """Put a layer back once napari has done with deleting: it may delete all, one by one."""
+        if not self._asked_back:
+            self._asked_back = True
+            self._background.later(self._put_back)
+
+    def _put_back(self) -> None:
+        """Put back what a person has deleted, and say so."""
+        self._asked_back = False
+        back = self._stack.put_back()
+        if not back:
+            return
+        self._stack.select_mask()
+        self._place()
+        which = f"The layer {back[0]} belongs" if len(back) == 1 else "Those layers belong"
+        what = "it is back. Hide it" if len(back) == 1 else "they are back. Hide them"
+        self.told.emit(
+            f"{which} to HubSeg: {what} with the eye in the layer list, or close the dock."
+        )
+
+    def _place(self) -> None:
+        """Give all layers the slide's pixel size."""
+        slide = self._session.current
+        if slide is not None and self.looks.shown:
+            self._stack.place((slide.height, slide.width), slide.um_per_px, slide.stretch)
+
+    def _equip(self, mask: Any) -> None:
+        """Listen to a new mask layer, and bind its keys."""
+        self.drawing.equip(mask)
+        self.looks.follow(mask)
+        mask.events.mode.connect(self._tell_tool)
+        mask.events.brush_size.connect(self._tell_tool)
+        for key, function in self._keys.items():
+            mask.bind_key(key, lambda _, function=function: _quietly(function), overwrite=True)
+
+    # ---- what the ensemble found ---------------------------------------------------------------
+
+    def _ask_overlay(self, found: ProbabilityMap | None) -> None:
+        if found is not None:
+            self._map.draw()
+        elif self.looks.shown:
+            self.looks.dress()
+
+    def _map_is_there(self) -> None:
+        self._place()
+        self.looks.dress()
+
+    def _tell_tool(self) -> None:
+        self.tool_changed.emit()
+
+    def close(self, *, leave: bool = False) -> None:
+        """Let go of session and viewer, and take the layers with it.
+
+        Without a dock a stroke in them would reach nobody. `leave` lets them stay: for a window
+        that closes itself.
+        """
+        self._asked += 1
+        self.looks.shown = False
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self.others.close()
+        self._notice.say("")
+        self.drawing.close()
+        self._map.close()
+        mask = self._stack.get("mask")
+        if mask is not None:
+            self.looks.let_go(mask)
+            mask.events.mode.disconnect(self._tell_tool)
+            mask.events.brush_size.disconnect(self._tell_tool)
+            for key in self._keys:
+                mask.bind_key(key, None)
+            mask.mode = "pan_zoom"  # napari's circle for a brush outlives the layer
+        self._stack.clear(leave=leave)
+
+
+def _quietly(function: Callable[[], object]) -> None:
+    """Call a function bound to a key: napari would call what it returns when the key is let go."""
+    function()

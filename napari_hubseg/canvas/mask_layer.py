@@ -1,0 +1,270 @@
+"""The mask on screen: drawn in place whenever the session's changes, and drawn into by a hand.
+
+Responsible for the data of the layer `mask`: what differs from the newest mask is found in a
+thread, the one that derives the mask where it is derived, and windows are drawn at once; and for
+taking strokes to the session. Nothing is drawn anew under a hand that is drawing. Does not know the
+map, colours or when a layer is visible.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from psygnal import Signal
+
+from napari_hubseg.canvas.colours import REACH, drawn, edge_width, hand_of, redrawn
+from napari_hubseg.canvas.stack import redraw
+from napari_hubseg.canvas.strokes import grown, take_stroke
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.edits.override import Edits, Window
+    from hubseg.session import ReviewSession
+    from napari_hubseg.canvas.colours import Piece
+    from napari_hubseg.canvas.stack import LayerStack
+    from napari_hubseg.jobs.background import Background
+
+__all__ = ["Drawn", "MaskDrawing"]
+
+_REMEMBERED = 99  # windows drawn while a mask is compared; after more of them it is compared again
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What has to be written into the layer so that it shows a mask.
+
+    Attributes
+    ----------
+    mask
+        Bool (H, W), as it was computed.
+    pieces
+        Where, and which values.
+    shown
+        The layer's own array that the mask was compared with; None where the pieces cover it all.
+    written, windows
+        How often all of that array, and how often a window of it, had been written until then.
+    """
+
+    mask: NDArray[np.bool_]
+    pieces: list[Piece]
+    shown: NDArray[np.uint8] | None = None
+    written: int = 0
+    windows: int = 0
+
+    @classmethod
+    def whole(cls, mask: NDArray[np.bool_], values: NDArray[np.uint8]) -> Self:
+        """Take the values of the whole layer, uint8 (H, W)."""
+        return cls(mask, [((slice(None), slice(None)), values)])
+
+
+class MaskDrawing:
+    """Keeps the mask layer equal to the session's mask.
+
+    Parameters
+    ----------
+    session
+        Whose mask is drawn, and which gets the strokes.
+    stack
+        Where the layer is, if there is one.
+    background
+        Where a whole mask is drawn.
+
+    Attributes
+    ----------
+    slide
+        Id of the slide whose pixels are on screen; "" draws nothing.
+    changes
+        How often the mask changed.
+    found
+        What was found of the mask that the session is being given, or None.
+    """
+
+    finished = Signal()  # the whole mask is on screen
+    failed = Signal(str)  # one sentence
+
+    def __init__(self, session: ReviewSession, stack: LayerStack, background: Background) -> None:
+        self._session = session
+        self._stack = stack
+        self._background = background
+        self._drawing = self._stroking = False
+        self.found: Drawn | None = None
+        self._foreseen: Drawn | None = None
+        self._written = self._windows = 0
+        self._newest_windows: deque[Window] = deque(maxlen=_REMEMBERED)
+        self.slide = ""
+        self.changes = 0
+        self._put_at: tuple[str, int] | None = None  # slide and change that the layer shows
+        session.mask_changed.connect(self._follow)
+
+    @property
+    def newest(self) -> tuple[str, int] | None:
+        """What tells the session's newest mask from others, if the layer shows it."""
+        now = (self.slide, self.changes)
+        waits = self._session.mask_is_stale and self._session.accepted is None
+        return now if now == self._put_at and self.slide and not waits else None
+
+    def _follow(self, window: Window | None) -> None:
+        if window is not None and self._put_at == (self.slide, self.changes):
+            self._put_at = (self.slide, self.changes + 1)  # drawn there at once
+        self.changes += 1
+        if window is not None:
+            self._foreseen = None
+        if not self.slide:
+            return
+        if window is None:
+            self.draw_all()
+        else:
+            self.draw(window)
+
+    def draw_all(self) -> None:
+        """Draw what the layer does not show yet: in a thread, unless that has been found already.
+
+        It is looked for again if another mask has come meanwhile.
+        """
+        mask = self._session.mask
+        if mask is None or self._stroking or not self.slide:
+            return
+        known, self._foreseen = (self.found, self._foreseen), None
+        for one in known:
+            if one is not None and self._fits(one):
+                self._put(one)
+                return
+        if self._drawing:
+            return
+        if self._pixels(mask) is None:
+            self.finished.emit()
+            return
+        self._drawing = True
+
+        def show(found: Drawn | None) -> None:
+            self._drawing = False
+            if found is not None and self._fits(found) and not self._stroking:
+                self._put(found)
+            else:
+                self.draw_all()
+
+        def failed(said: str) -> None:
+            self._drawing = False
+            self.failed.emit(said)
+
+        edits = None if self._session.edits is None else self._session.edits.copy()
+        find = self.finder(edits)
+        self._background.submit(lambda: find(mask), show, failed)
+
+    def finder(self, edits: Edits | None) -> Callable[[NDArray[np.bool_]], Drawn | None]:
+        """Return what finds, in any thread, where the layer does not show a mask with these edits.
+
+        It reads the layer: windows that are drawn meanwhile are drawn once more at the end, and
+        what it found is not used once another mask was. None where there is no layer that fits.
+        """
+        layer = self._stack.get("mask")
+        shown = layer.data if layer is not None and self.slide else None
+        written, windows = self._written, self._windows
+
+        def find(mask: NDArray[np.bool_]) -> Drawn | None:
+            if shown is None or shown.shape != mask.shape:
+                return None
+            pieces = redrawn(mask, shown, edge_width(mask.shape), hand_of(edits))
+            return Drawn(mask, pieces, shown, written, windows)
+
+        return find
+
+    def foresee(self, found: Drawn) -> None:
+        """Have what is drawn of a mask ready, for when it has become the session's."""
+        self._foreseen = found
+
+    def _fits(self, found: Drawn) -> bool:
+        """Whether a layer written like that shows the session's mask, but for newer windows."""
+        mask = self._session.mask
+        if mask is None or _owner(found.mask) is not _owner(mask):
+            return False
+        if found.shown is None:
+            return True
+        same = found.shown is self._pixels(mask) and found.written == self._written
+        return same and self._windows - found.windows <= _REMEMBERED
+
+    def _pixels(self, mask: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+        """Return the layer's own array, if there is a layer that fits the mask."""
+        layer = self._stack.get("mask")
+        return layer.data if layer is not None and layer.data.shape == mask.shape else None
+
+    def _put(self, found: Drawn) -> None:
+        layer, shown = self._stack.get("mask"), self._pixels(found.mask)
+        if shown is not None:
+            self._written += 1
+            for cut, values in found.pieces:
+                shown[cut] = values
+            since = 0 if found.shown is None else self._windows - found.windows
+            for window in list(self._newest_windows)[len(self._newest_windows) - since :]:
+                self._write(window)
+            if found.pieces or since:
+                redraw(layer)
+            self._put_at = (self.slide, self.changes)
+        self.finished.emit()
+
+    def draw(self, window: Window) -> None:
+        """Draw the mask inside a window, at once; its edge depends on a little more around it."""
+        if self._write(window):
+            self._windows += 1
+            self._newest_windows.append(window)
+            redraw(self._stack.get("mask"))
+
+    def _write(self, window: Window) -> bool:
+        layer, mask = self._stack.get("mask"), self._session.mask
+        if layer is None or mask is None or layer.data.shape != mask.shape:
+            return False
+        width = edge_width(mask.shape)
+        seen = top, left, height, across = grown(window, 2 * REACH * width, mask.shape)
+        by_hand = hand_of(self._session.edits, seen)
+        values = drawn(mask[top : top + height, left : left + across], width, by_hand)
+        y, x, h, w = grown(window, REACH * width, mask.shape)
+        layer.data[y : y + h, x : x + w] = values[y - top : y - top + h, x - left : x - left + w]
+        return True
+
+    # ---- a hand that draws ---------------------------------------------------------------------
+
+    def equip(self, mask: Any) -> None:
+        """Listen to what is drawn into a new mask layer."""
+        mask.mouse_drag_callbacks.append(self._watch_hand)
+        mask.events.paint.connect(self._take_stroke)
+
+    def _watch_hand(self, mask: Any, event: Any) -> Iterator[None]:
+        """Know when a tool is drawn with: from the press of the mouse to its release."""
+        if str(mask.mode) not in ("paint", "erase"):
+            return
+        self._stroking = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._stroking = False
+        self.draw_all()
+
+    def _take_stroke(self, event: Any) -> None:
+        layer = self._stack.get("mask")
+        if layer is None or not self.slide:
+            return
+        window = take_stroke(self._session, event.value, str(layer.mode))
+        if window is not None:  # also where the session took nothing: the stroke goes away
+            self.draw(window)
+            # some of napari's tools ring first and write then
+            self._background.later(lambda: self.draw(window))
+
+    def close(self) -> None:
+        """Let go of the session and of the layer."""
+        self.slide = ""
+        self._session.mask_changed.disconnect(self._follow)
+        mask = self._stack.get("mask")
+        if mask is not None:
+            mask.mouse_drag_callbacks.remove(self._watch_hand)
+            mask.events.paint.disconnect(self._take_stroke)
+
+
+def _owner(mask: NDArray[np.bool_]) -> object:
+    """Return what holds a mask's pixels: the session hands out views of it."""
+    return mask if mask.base is None else mask.base

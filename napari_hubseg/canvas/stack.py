@@ -1,0 +1,344 @@
+"""The layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
+
+Under the mask there are contours while a person looks at them: the truth, the reference of a
+comparison, what the rules would give where another mask was accepted.
+
+Responsible for making them, for their order, their pixel size and for knowing which of them still
+stand in the viewer. Layers are held by identity: a person may rename them. Does not know what is
+shown in them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from napari_hubseg.canvas.colours import (
+    ABOVE_ALL,
+    REFERENCE,
+    RULES,
+    STROKE,
+    TRUTH_RGB,
+    contour_colours,
+    mask_colours,
+    preview,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.components import ViewerModel
+
+__all__ = ["NAMES", "LayerStack", "redraw"]
+
+_CONTOURS = {
+    "reference": REFERENCE,
+    "rules": RULES,
+    "truth": TRUTH_RGB,
+}  # looked at, never worked on
+NAMES = ("slide", "probability", "disagreement", *_CONTOURS, "mask")
+_ALWAYS = tuple(name for name in NAMES if name not in _CONTOURS)
+_BRUSH = 20  # px
+_POLYGON = 0.5  # opacity of one in the making: the tissue is seen through it
+_OPACITY = {"slide": 1.0, "probability": 1.0, "disagreement": 0.6, "mask": 1.0}
+# Shape and kind of values as slides have them: 3 px, because Mesa's software renderer compiles
+# another shader for textures whose sides are powers of two.
+_EMPTY: dict[str, tuple[tuple[int, ...], Any]] = {
+    "slide": ((3, 3, 3), np.uint8),
+    "probability": ((3, 3), np.float32),
+    "disagreement": ((3, 3), np.float32),
+    "mask": ((3, 3), np.uint8),
+}
+
+
+class LayerStack:
+    """Our layers in a viewer.
+
+    Where napari can, they are locked against being deleted. Elsewhere, and where a person unlocks
+    one, a deleted layer is kept as it was until it is put back.
+
+    Parameters
+    ----------
+    viewer
+        Where they stand; other layers in it are left alone.
+    made
+        Called with each new mask layer.
+    """
+
+    lost = Signal()  # one of them was deleted
+
+    def __init__(self, viewer: ViewerModel, made: Callable[[Any], None]) -> None:
+        self._viewer = viewer
+        self._made = made
+        self._removing = False  # one of them: it is ours to do
+        self._layers: dict[str, Any] = {}
+        self._shape = (1, 1)
+        self._spacing: tuple[float, float] | None = None
+        self._empty = self._welcomes = False
+        viewer.layers.events.removed.connect(self._notice)
+
+    # ---- before the first slide ----------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Make the layers now, while the window opens: napari takes a second for its first ones.
+
+        So does a first frame where OpenGL is software and compiles shaders. They stay, a few px
+        each and nothing to see in it, so that the first slide only changes their data.
+        """
+        selection = self._viewer.layers.selection
+        before, active = set(selection), selection.active
+        first = not len(self._viewer.layers)
+        for name in _ALWAYS:
+            shape, dtype = _EMPTY[name]
+            self.put(name, np.zeros(shape, dtype))
+            layer = self.get(name)
+            layer.opacity, layer.visible = 0.0, True  # what is not drawn is not compiled
+        selection.clear()
+        selection.update(before)
+        selection.active = active
+        self._empty = True
+        if first:
+            self._viewer.layers.events.inserted.connect(self._welcome)
+            self._welcomes = True
+
+    def _welcome(self) -> None:
+        """Show somebody else's first layer whole, as napari does in an empty viewer."""
+        self._stop_welcoming()
+        self._viewer.reset_view()
+
+    def _stop_welcoming(self) -> None:
+        if self._welcomes:
+            self._viewer.layers.events.inserted.disconnect(self._welcome)
+            self._welcomes = False
+
+    def reveal(self) -> list[Any]:
+        """Let the slide be seen: there is one now. Return what else shall be, once it is drawn."""
+        if not self._empty:
+            return []
+        self._empty = False
+        self._stop_welcoming()
+        for name, opacity in _OPACITY.items():
+            layer = self.get(name)
+            if layer is not None:
+                layer.visible = name == "slide"
+                layer.opacity = opacity
+        mask = self.get("mask")
+        return [] if mask is None else [mask]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was no slide yet."""
+        return self._empty
+
+    # ---- the layers ----------------------------------------------------------------------------
+
+    def get(self, name: str) -> Any:
+        """Return a layer of ours, or None when there is none or a person deleted it."""
+        layer = self._layers.get(name)
+        return layer if layer is not None and layer in self._viewer.layers else None
+
+    @property
+    def all(self) -> list[Any]:
+        """Those of ours that stand in the viewer, bottom to top."""
+        return [layer for layer in map(self.get, NAMES) if layer is not None]
+
+    def owns(self, layer: Any) -> bool:
+        """Whether a layer is one of ours, seen through napari's proxy or not."""
+        return any(layer == own for own in self._layers.values())
+
+    def gather(self) -> None:
+        """Keep ours together: what stands between them goes on top."""
+        layers, ours = self._viewer.layers, self.all
+        if not ours:
+            return
+        lowest, highest = ours[0], max(ours, key=layers.index)
+        between = list(layers)[layers.index(lowest) : layers.index(highest)]
+        for layer in between:
+            if not self.owns(layer):
+                layers.move(layers.index(layer), layers.index(highest) + 1)
+
+    def put(self, name: str, data: Any) -> None:
+        """Show `data` in a layer: in the one that is there or was deleted, or in a new one."""
+        layer = self._layers.get(name)
+        pyramid = isinstance(data, list)
+        if layer is not None and layer.multiscale != pyramid:
+            self._remove(layer)
+            layer = None
+        if layer is not None:
+            self._insert(name, layer)
+            grown = _size(data) != _size(layer.data)
+            layer.data = data
+            if grown:  # napari keeps a hidden layer's old extent, until it is laid somewhere
+                layer.scale = layer.scale
+            return
+        layer = self._layers[name] = self._make(name, data)
+        self._insert(name, layer)
+        if name == "mask":
+            self._made(layer)
+
+    def put_back(self) -> list[str]:
+        """Put back what was deleted, as it was; return the layers' names."""
+        gone = [name for name in NAMES if name in self._layers and self.get(name) is None]
+        for name in gone:
+            self._insert(name, self._layers[name])
+        return [str(self._layers[name].name) for name in gone]
+
+    def _insert(self, name: str, layer: Any) -> None:
+        """Let a layer stand in its place, if it does not."""
+        layers = self._viewer.layers
+        if layer in layers:
+            return
+        active, rank = layers.selection.active, NAMES.index(name)
+        above = [other for other in map(self.get, NAMES[rank + 1 :]) if other is not None]
+        below = [other for other in map(self.get, NAMES[:rank]) if other is not None]
+        place = len(layers)
+        if above:
+            place = layers.index(above[0])
+        elif below:
+            place = layers.index(below[-1]) + 1
+        layers.insert(place, layer)
+        if name in _CONTOURS:
+            layers.selection.active = active
+
+    def _remove(self, layer: Any) -> None:
+        if layer in self._viewer.layers:
+            self._removing = True
+            self._viewer.layers.remove(layer)
+            self._removing = False
+
+    def _notice(self, event: Any) -> None:
+        if not self._removing and self.owns(event.value):
+            self.lost.emit()
+
+    def empty_contours(self, shape: tuple[int, int]) -> None:
+        """Let go of contours of another size than (height, width): the view is fitted to them."""
+        for name in _CONTOURS:
+            layer = self.get(name)
+            if layer is not None and layer.data.shape != shape:
+                self.put(name, np.zeros((3, 3), np.uint8))
+
+    def place(self, shape: tuple[int, int], um_per_px: float | None, stretch: float = 1.0) -> None:
+        """Give all layers the pixel size of a slide.
+
+        Parameters
+        ----------
+        shape
+            (height, width) of the slide, px.
+        um_per_px
+            µm/px at level 0; None shows pixels.
+        stretch
+            Height of a pixel divided by its width; `um_per_px` is their geometric mean.
+        """
+        root = math.sqrt(stretch)
+        self._shape = shape
+        self._spacing = None if um_per_px is None else (um_per_px * root, um_per_px / root)
+        changes = []
+        for layer in filter(None, map(self.get, NAMES)):
+            for key, value in self._place_of(layer.data).items():
+                if not _same(getattr(layer, key), value):
+                    changes.append((layer, key, value))
+        # each change costs napari a new layout, and a new slice of a layer that is visible; and
+        # a frame between two layers' units would say that they do not fit
+        seen = [layer for layer in {id(c[0]): c[0] for c in changes}.values() if layer.visible]
+        for layer in seen:
+            layer.visible = False
+        for layer, key, value in changes:
+            setattr(layer, key, value)
+        for layer in seen:
+            layer.visible = True
+
+    def select_mask(self) -> None:
+        """Make the mask the layer that keys and tools act on."""
+        mask = self.get("mask")
+        if mask is not None:
+            self._viewer.layers.selection.active = mask
+
+    def clear(self, *, leave: bool = False) -> None:
+        """Take the layers out of the viewer; or let go of those with a slide in them."""
+        self._viewer.layers.events.removed.disconnect(self._notice)
+        if self._empty or not leave:
+            self._stop_welcoming()
+            for layer in self.all:
+                self._remove(layer)
+        self._layers.clear()
+
+    def _place_of(self, data: Any) -> dict[str, Any]:
+        """Return units, scale and translation that lay `data` over the whole slide."""
+        steps = self._spacing or (1.0, 1.0)
+        rows, columns = _size(data)
+        small = (rows, columns) != self._shape
+        scale = [
+            step * whole / part if small else step
+            for step, whole, part in zip(steps, self._shape, (rows, columns), strict=True)
+        ]
+        unit = "pixel" if self._spacing is None else "µm"
+        return {
+            "units": (unit, unit),
+            "scale": tuple(scale),
+            # napari puts the centre of the first pixel at 0, whatever the pixel's size
+            "translate": tuple((own - step) / 2 for own, step in zip(scale, steps, strict=True)),
+        }
+
+    def _make(self, name: str, data: Any) -> Any:
+        layer = self._make_unlocked(name, data)
+        if hasattr(layer, "locked"):  # from napari 0.7.1 on
+            layer.locked = True
+        return layer
+
+    def _make_unlocked(self, name: str, data: Any) -> Any:
+        place = {"name": name, "axis_labels": ("y", "x"), **self._place_of(data)}
+        match name:
+            case "slide":
+                return Image(data, rgb=True, multiscale=isinstance(data, list), **place)
+            case "probability":
+                colours = preview("fill")
+                return Image(
+                    data, contrast_limits=(0.0, ABOVE_ALL), colormap=colours, visible=False, **place
+                )
+            case "disagreement":
+                return Image(
+                    data,
+                    contrast_limits=(0.0, 64.0),
+                    colormap="inferno",
+                    opacity=_OPACITY[name],
+                    visible=False,
+                    **place,
+                )
+            case "reference" | "rules" | "truth":
+                colours = contour_colours(name, _CONTOURS[name])
+                made = Labels(data, colormap=colours, opacity=1.0, visible=False, **place)
+                made.editable = False
+                return made
+        layer = Labels(data, colormap=mask_colours("fill"), opacity=1.0, **place)
+        layer.brush_size = _BRUSH
+        layer.selected_label = STROKE
+        making = layer._overlays.get("polygon")  # napari fills a polygon in the making opaquely
+        if making is not None:
+            making.opacity = _POLYGON
+        return layer
+
+
+def _size(data: Any) -> tuple[int, int]:
+    """Return (height, width) of an array, or of the first level of a pyramid."""
+    first = data if hasattr(data, "shape") and not hasattr(data, "shapes") else data[0]
+    return int(first.shape[0]), int(first.shape[1])
+
+
+def _same(now: Any, wanted: tuple[Any, ...]) -> bool:
+    """Whether a layer's units, scale or translation already are what is wanted."""
+    if isinstance(wanted[0], str):
+        long = {"µm": "micrometer"}
+        return [str(unit) for unit in now] == [long.get(unit, unit) for unit in wanted]
+    return [float(value) for value in now] == list(wanted)
+
+
+def redraw(layer: Any) -> None:
+    """Show what was written into a layer's data, and no more: same place, same extent.
+
+    napari's thumbnail of 9 megapixels would be repainted with the layer list each time.
+    """
+    layer.refresh(thumbnail=False, highlight=False, extent=False)

@@ -1,0 +1,328 @@
+"""The whole loop in a real window: run, threshold, brush, undo, accept, export, with pictures.
+
+Responsible for what a first-time user would do, with real mouse and key events, and for the figures
+it ends with. The demo without a display and the journey test are this same function.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hubseg.formats.rle import decode
+from hubseg.formats.table import read_submission
+from hubseg.mask.metrics import dice
+from napari_hubseg.canvas.brush import camera
+from napari_hubseg.demo.screen import Hand, picture, rest, wait_for
+from napari_hubseg.demo.stalls import Stalls
+from napari_hubseg.demo.start import open_window
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import napari
+    from qtpy.QtWidgets import QWidget
+
+    from napari_hubseg.dock import HubSegWidget
+    from napari_hubseg.panels.export import ExportPanel
+
+__all__ = ["Summary", "play"]
+
+
+@dataclass
+class Summary:
+    """What the journey found."""
+
+    dice: dict[str, float] = field(default_factory=dict)
+    longest_stall_ms: float = 0.0
+    ensemble_s: dict[str, float] = field(default_factory=dict)
+    stroke_px: int = 0
+    stroke_kept_after_threshold: bool = False
+    submission_is_the_mask_on_screen: bool = False
+    torch_in_window_process: bool = True
+    seconds: float = 0.0
+    pictures: list[str] = field(default_factory=list)
+
+
+def play(out: Path, table: Path, project: Path) -> int:
+    """Play the journey; write pictures, exports and ``summary.json`` into `out`.
+
+    Returns
+    -------
+    int
+        0 when every step did what it should, else 1.
+    """
+    started = time.monotonic()
+    for old in out.glob("[0-9][0-9]_*.png"):
+        old.unlink()
+    viewer, dock = open_window()
+    try:
+        summary = _Journey(viewer, dock, out).play(table, project)
+    finally:
+        viewer.close()
+    summary.seconds = time.monotonic() - started
+    summary.torch_in_window_process = "torch" in sys.modules
+    (out / "summary.json").write_text(json.dumps(asdict(summary), indent=1) + "\n", "utf-8")
+    sys.stdout.write(_said(summary, out))
+    right = summary.stroke_kept_after_threshold and summary.submission_is_the_mask_on_screen
+    return 0 if right and not summary.torch_in_window_process else 1
+
+
+def _said(summary: Summary, out: Path) -> str:
+    lines = [f"Dice of {name} at its threshold: {d:.3f}" for name, d in summary.dice.items()]
+    lines += [f"Ensemble on {name}: {s:.1f} s" for name, s in summary.ensemble_s.items()]
+    lines += [
+        f"Longest stall of the window while the ensemble ran: {summary.longest_stall_ms:.0f} ms",
+        f"Stroke of {summary.stroke_px} px kept when the threshold moved: "
+        f"{'yes' if summary.stroke_kept_after_threshold else 'NO'}",
+        "submission.csv decodes to the mask on screen: "
+        f"{'yes' if summary.submission_is_the_mask_on_screen else 'NO'}",
+        f"torch imported by the window's process: "
+        f"{'YES' if summary.torch_in_window_process else 'no'}",
+        f"{len(summary.pictures)} pictures, submission.csv and pseudo_labels in {out}; "
+        f"{summary.seconds:.0f} s in all.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class _Journey:
+    """One play-through: a viewer, its dock, and the hand that works them."""
+
+    def __init__(self, viewer: napari.Viewer, dock: HubSegWidget, out: Path) -> None:
+        self.viewer, self.dock, self.out = viewer, dock, out
+        self.session = dock.session
+        self.summary = Summary()
+        self._on_screen = ""
+        dock.desk.layers.slide_shown.connect(self._note_shown)
+        window = viewer.window._qt_window
+        window.setGeometry(0, 0, 1600, 1000)
+        window.show()
+        rest(500)
+        self.hand = Hand(window)
+
+    def play(self, table: Path, project: Path) -> Summary:
+        self._show("the_empty_dock")
+        self.dock.open_path(table, project=project)
+        wait_for("The first slide", self._pixels_shown)
+        rest(2000)  # the first frame: without a GPU, shaders are compiled for most of a second
+        self._show("the_sample_is_open")
+        self._run()
+        self._threshold()
+        self._stroke()
+        self._accept_and_go_on()
+        self._export()
+        return self.summary
+
+    # ---- the steps -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        ensemble = self.dock.desk.ensemble
+        slide = self._here()
+        stalls = Stalls()
+        stalls.start()
+        begun = time.monotonic()
+        self._click(self.dock.ensemble.run)
+        wait_for("A first map", lambda: self.session.probability is not None)
+        with stalls.paused():
+            self._show("the_map_sharpens")
+        wait_for("The end of the run", lambda: not ensemble.running)
+        self.summary.ensemble_s[slide] = time.monotonic() - begun
+        self._settled()
+        self.summary.longest_stall_ms = max(self.summary.longest_stall_ms, stalls.stop())
+        self.summary.dice[slide] = self._dice()
+        self._show("the_ensemble_has_run")
+
+    def _threshold(self) -> None:
+        before = self.session.threshold
+        slider = self.dock.thresholds.main.slider
+        at = before / 255
+        self._reach(slider)
+        shares = 0.02 + 0.96 * (at + np.linspace(0, 0.2, 6))  # the handle has a width
+        path = [self.hand.place(slider, share) for share in shares]
+        self.hand.drag(path)
+        wait_for("Another threshold", lambda: self.session.threshold != before)
+        self._settled()
+        self._show("the_threshold_was_dragged")
+        self.hand.press("t")  # reset
+        wait_for("The threshold of the recipe", lambda: self.session.threshold == before)
+        self._settled()
+
+    def _stroke(self) -> None:
+        self.hand.press("d")
+        place = self._empty_place()
+        radius = 90.0
+        ring = [
+            (place[0] + radius * math.sin(a), place[1] + radius * math.cos(a))
+            for a in np.linspace(0, 2 * math.pi, 12)
+        ]
+        before = int(self.session.mask_now().sum())
+        self.hand.drag([self._on_canvas(*point) for point in ring])
+        wait_for("The stroke", lambda: self.session.can_undo)
+        rest(300)
+        override = self._override()
+        self.summary.stroke_px = int(np.count_nonzero(override))
+        self._show("a_stroke_was_painted")
+        self.hand.press("w", "w", "w")
+        rest(600)
+        self._settled()
+        kept = np.array_equal(self._override(), override)
+        inside = bool(self.session.mask_now()[override == 1].all())
+        self.summary.stroke_kept_after_threshold = bool(kept and inside and override.any())
+        self._show("the_threshold_moved_and_the_stroke_stayed")
+        self.hand.press("t")
+        self._settled()
+        self.hand.press("ctrl+z", "ctrl+z", "ctrl+z")
+        self._settled()
+        self._show("undone")
+        self.hand.press("ctrl+shift+z", "ctrl+shift+z", "ctrl+shift+z")
+        self._settled()
+        wait_for("The stroke again", lambda: bool(self._override().any()))
+        self.summary.stroke_px = max(0, int(self.session.mask_now().sum()) - before)
+
+    def _accept_and_go_on(self) -> None:
+        first = self._here()
+        self.hand.press("a")
+        wait_for("The next slide", lambda: self._here() != first)
+        wait_for("Its pixels", self._pixels_shown)
+        self._show("accepted_and_on_the_next_slide")
+        self._run()
+        self._doubtful_place()
+        second = self._here()
+        self.hand.press("a")
+        wait_for("The slide after", lambda: self._here() != second)
+        self._settled()
+        self._find_in_queue(first)
+        wait_for("The first slide again", self._pixels_shown)
+        wait_for("Its map", lambda: self.session.probability is not None)
+        self._settled()
+
+    def _doubtful_place(self) -> None:
+        view = camera(self.viewer)
+        whole = view.zoom
+        self.hand.press("k")
+        wait_for("The next doubtful place", lambda: view.zoom > whole)
+        self._show("the_next_doubtful_place")
+
+    def _find_in_queue(self, slide_id: str) -> None:
+        """Go to a slide by its name, with keys alone."""
+        rows = self.dock.queue_table
+        self.hand.press("shift+f")
+        wait_for("The search field", rows.search.hasFocus)
+        self.hand.press(*("underscore" if letter == "_" else letter for letter in slide_id))
+        wait_for("The row", lambda: rows.model.rowCount() == 1)
+        rest(300)
+        self._show("found_in_the_queue")
+        self.hand.press("Return")
+        wait_for("The slide that was found", lambda: self._here() == slide_id)
+        self.hand.press("shift+f", "ctrl+a", "BackSpace", "Escape")
+        wait_for("All rows", lambda: rows.model.rowCount() > 1)
+        self.dock.sections["queue"].header.setChecked(False)
+
+    def _export(self) -> None:
+        panel = self.dock.export
+        self.dock.sections["export"].expand()
+        rest(600)  # it unfolds
+        self._write(panel, "kaggle-rle", self.out / "submission.csv")
+        self._write(panel, "pseudo-labels", self.out / "pseudo_labels")
+        rest(300)
+        self._show("exported")
+        rows = read_submission(self.out / "submission.csv")
+        mask = self.session.mask_now()
+        self.summary.submission_is_the_mask_on_screen = bool(
+            np.array_equal(decode(rows[self._here()], mask.shape), mask)
+        )
+
+    def _write(self, panel: ExportPanel, format: str, target: Path) -> None:
+        exports = self.dock.desk.exports
+        panel.format.setCurrentIndex(panel.format.findData(format))
+        panel.set_target(target)
+        before = panel.outcome.text()
+        self._click(panel.go)
+        wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before)
+        if panel.choice().overwrite:  # a journey before left it
+            before = panel.outcome.text()
+            self._click(panel.go)
+            wait_for("The export", lambda: not exports.busy and panel.outcome.text() != before)
+
+    def _note_shown(self, slide_id: str) -> None:
+        self._on_screen = slide_id
+
+    # ---- looking -------------------------------------------------------------------------------
+
+    def _here(self) -> str:
+        current = self.session.current
+        return "" if current is None else current.id
+
+    def _pixels_shown(self) -> bool:
+        return self._on_screen == self._here() != ""
+
+    def _settled(self) -> None:
+        """Wait until the mask on screen is the newest."""
+        rest(250)
+        background = self.dock.desk.background
+        wait_for("The mask", lambda: not self.session.mask_is_stale and background.waiting == 0)
+        seen = self.dock.desk.seen
+        wait_for("A frame with it", lambda: not seen.why_not(mask=True))
+        rest(150)
+
+    def _override(self) -> Any:
+        edits = self.session.edits
+        return np.zeros(0) if edits is None else edits.override()
+
+    def _dice(self) -> float:
+        project, current = self.session.project, self.session.current
+        if project is None or current is None:
+            return math.nan
+        truth = project.truth(current.id) or ""
+        return dice(self.session.mask_now(), decode(truth, (current.height, current.width)))
+
+    def _empty_place(self) -> tuple[float, float]:
+        """Return (row, column) near the middle with no mask around, px of the slide."""
+        mask = self.session.mask_now()
+        height, width = mask.shape
+        reach = 160
+        steps = [
+            (r, c)
+            for r in range(reach, height - reach, 80)
+            for c in range(reach, width - reach, 80)
+        ]
+        steps.sort(key=lambda p: (p[0] - height / 2) ** 2 + (p[1] - width / 2) ** 2)
+        for row, column in steps:
+            if not mask[row - reach : row + reach, column - reach : column + reach].any():
+                return float(row), float(column)
+        return height / 2, width / 2
+
+    def _on_canvas(self, row: float, column: float) -> tuple[int, int]:
+        """Return the screen px of a px of the slide."""
+        layer = self.viewer.layers.selection.active  # the tool in hand works on the mask
+        world = layer.data_to_world((row, column))
+        camera = self.viewer.camera
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        y = (world[-2] - camera.center[-2]) * camera.zoom + canvas.height() / 2
+        x = (world[-1] - camera.center[-1]) * camera.zoom + canvas.width() / 2
+        return self.hand.place(canvas, x / canvas.width(), y / canvas.height())
+
+    def _reach(self, widget: QWidget) -> None:
+        """Scroll the dock until a widget can be pointed at."""
+        parent = widget.parentWidget()
+        while parent is not None and not hasattr(parent, "ensureWidgetVisible"):
+            parent = parent.parentWidget()
+        if parent is not None:
+            parent.ensureWidgetVisible(widget)
+        rest(80)
+
+    def _click(self, widget: QWidget) -> None:
+        self._reach(widget)
+        self.hand.click(self.hand.place(widget))
+
+    def _show(self, name: str) -> None:
+        rest(200)
+        path = self.out / f"{len(self.summary.pictures) + 1:02d}_{name}.png"
+        picture(path)
+        self.summary.pictures.append(path.name)

@@ -1,0 +1,206 @@
+"""What is on the desk, what it says when something changes, and how it is cleared.
+
+Responsible for the session with its layers, its ensemble and its exports, and for their life. Does
+not know what a person may do with them: the other modules of this package do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from hubseg.session import ReviewSession
+from napari_hubseg.canvas.brush import BrushSizes
+from napari_hubseg.canvas.comparison import Comparison
+from napari_hubseg.canvas.layers import LayerBinding
+from napari_hubseg.canvas.rules_contour import RulesContour
+from napari_hubseg.canvas.seen import Seen
+from napari_hubseg.canvas.tools import ToolHand
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.calibration import Tuning
+from napari_hubseg.jobs.curves import CurveWatch
+from napari_hubseg.jobs.doubt import Doubt
+from napari_hubseg.jobs.ensemble import Ensemble
+from napari_hubseg.jobs.export import Exports
+from napari_hubseg.jobs.files import FileWatch
+from napari_hubseg.jobs.mask import Derivation
+from napari_hubseg.jobs.older_masks import OlderMasks
+from napari_hubseg.jobs.prefetch import Ahead
+from napari_hubseg.jobs.queue import Queue
+from napari_hubseg.jobs.training import Retraining
+from napari_hubseg.jobs.truth import Truth, TruthContour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari.components import ViewerModel
+
+__all__ = ["DeskCore"]
+
+
+class DeskCore:
+    """Session, layers, ensemble and exports; see :class:`napari_hubseg.desk.Desk`.
+
+    Parameters
+    ----------
+    viewer
+        Where slides are shown.
+    keys
+        napari key → function, for the mask layer.
+    parts
+        Keywords of :class:`Ensemble`, :class:`Exports` and :class:`Retraining` that stand in for
+        engine, writer and training.
+    """
+
+    changed = Signal()  # anything a panel shows
+    failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
+    unsaid = Signal(str)  # a sentence that was told and does not hold any more
+    offered = Signal(object)  # Offer, or None: what was offered does not hold any more
+    settling = Signal()  # what a hand has not finished is to be done now, on this slide
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        keys: Mapping[str, Callable[[], object]],
+        *,
+        session: ReviewSession | None = None,
+        parts: Mapping[str, Any] | None = None,
+    ) -> None:
+        parts = parts or {}
+        self.session = session or ReviewSession()
+        self.background = Background()
+        self.truth = Truth(self.session, self.background)
+        self.derivation = Derivation(self.session, self.background, self.truth)
+        self.curves = CurveWatch(self.session, self.background, self.truth)
+        self.tuning = Tuning(self.session, self.background)
+        self.doubt = Doubt(self.session, self.background)
+        self.queue = Queue(self.session)
+        self.older = OlderMasks(self.session)
+        self.layers = LayerBinding(self.session, viewer, self.background, keys)
+        self.derivation.drawing = self.layers.drawing
+        self.seen = Seen(self.session, self.layers.sight)
+        self.rules = RulesContour(self.session, self.layers, self.background)
+        self.contour = TruthContour(self.truth, self.layers, self.background)
+        self.comparison = Comparison(self.session, self.layers, self.background)
+        self.files = FileWatch(self.session, self.layers, self.background)
+        self.hand = ToolHand(self.session, self.layers, viewer, self.background)
+        self.brushes = BrushSizes(self.layers, viewer)
+        engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
+        writer = {"write": parts["write"]} if "write" in parts else {}
+        self.ensemble = Ensemble(self.session, self.background, **engine)
+        self.ahead = Ahead(self.session, self.ensemble.mixing)
+        self.exports = Exports(self.session, self.background, **writer)
+        learner = {"new_training": parts["new_training"]} if "new_training" in parts else {}
+        self.retraining = Retraining(self.session, **learner)
+        self.opening = ""  # name of what is being opened
+        self.going = ""  # id of the slide whose many gestures are being read
+        self.advances = True  # whether a verdict leads to the next slide
+        self._waits_for: tuple[str, bool] | None = None  # what was said, whether it needs a mask
+        self._closed = False
+        self._connect()
+
+    def _connect(self) -> None:
+        session = self.session
+        for fact in (
+            session.slides_changed,
+            session.slide_changed,
+            session.facts_changed,
+            session.probability_changed,
+            session.thresholds_changed,
+            session.cleanup_changed,
+            session.history_changed,
+            session.verdict_changed,
+            session.rules_changed,
+            session.saved,
+            self.derivation.figures_changed,
+            self.truth.changed,
+            self.files.changed,
+            self.contour.changed,
+            self.curves.changed,
+            self.tuning.changed,
+            self.doubt.changed,
+            self.queue.changed,
+            self.layers.tool_changed,
+            self.layers.looks.changed,
+            self.layers.others.changed,
+            self.comparison.changed,
+            self.rules.changed,
+            self.hand.changed,
+            self.brushes.changed,
+            self.ensemble.changed,
+            self.exports.changed,
+            self.retraining.changed,
+        ):
+            fact.connect(self._tell)
+        for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
+            part.failed.connect(self.failed.emit)
+        self.retraining.failed.connect(self.failed.emit)
+        self.retraining.told.connect(self.told.emit)
+        watches = (self.curves, self.tuning, self.doubt, self.truth, self.contour, self.comparison)
+        for measured in watches:
+            measured.failed.connect(self.failed.emit)
+        self.files.told.connect(self.told.emit)
+        self.files.failed.connect(self.failed.emit)
+        self.tuning.told.connect(self.told.emit)
+        self.doubt.told.connect(self.told.emit)
+        self.older.told.connect(self.told.emit)
+        self.doubt.found.connect(self.layers.look_at)
+        self.ensemble.mapped.connect(self.queue.measure)
+        self.ensemble.mapped.connect(self.ahead.drop)
+        self.queue.changed.connect(self.ahead.look)
+        session.told.connect(self.told.emit)
+        self.hand.told.connect(self.told.emit)
+        self.layers.told.connect(self.told.emit)
+        self.exports.finished.connect(self.told.emit)
+
+    def _tell(self) -> None:
+        self.changed.emit()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being read, derived, run or written."""
+        return bool(
+            self.opening
+            or self.going
+            or self.background.waiting
+            or self.derivation.busy
+            or self.hand.busy
+            or self.ensemble.running
+            or self.exports.busy
+            or self.retraining.running
+        )
+
+    def leave(self) -> None:
+        """Close, and tell nobody: the dock is gone."""
+        self.failed.disconnect()
+        self.told.disconnect()
+        self.close(leave_layers=True)
+
+    def close(self, *, leave_layers: bool = False) -> None:
+        """Save what waits and let go of everything; may be called again.
+
+        Layers go with the dock, unless the window goes with it.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self.changed.disconnect()
+        self.ensemble.close()
+        self.retraining.close()
+        self.background.close()
+        self.seen.close()
+        self.rules.close()
+        self.contour.close()
+        self.files.close()
+        watches = (self.derivation, self.curves, self.tuning, self.doubt, self.truth)
+        for measured in (*watches, self.comparison):
+            measured.close()
+        self.queue.close()
+        self.older.close()
+        self.ahead.close()
+        self.hand.close()
+        self.brushes.close()
+        self.layers.close(leave=leave_layers)
+        self.session.close()

@@ -1,0 +1,41 @@
+"""Something that is said with a button: what a person may do about it.
+
+Responsible for the words and for what the button does. Does not know where it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hubseg.journal.rows import Entry
+
+__all__ = ["Offer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A sentence and a button.
+
+    Attributes
+    ----------
+    sentence
+        What is said.
+    label
+        What stands on the button.
+    take
+        Called when it is pressed.
+    slide_id
+        The slide that it is about: with another one on screen it is gone; "" is none.
+    step
+        What a person did that is taken back, until the next thing is done; None is nothing.
+    """
+
+    sentence: str
+    label: str
+    take: Callable[[], object]
+    slide_id: str = ""
+    step: Entry | None = None

@@ -1,0 +1,121 @@
+"""What is said with a button: a question, what a recipe brings, and the way back from a step.
+
+Responsible for how long an offer holds: what stands there is what its button does, and what Ctrl+Z
+does where it is a step of a slide that has left the screen. Does not know where it is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hubseg.journal.rows import Entry, Kind
+from napari_hubseg.desk.core import DeskCore
+from napari_hubseg.desk.offer import Offer
+
+if TYPE_CHECKING:
+    from napari_hubseg.desk.recipe_rules import BroughtRules
+
+__all__ = ["Offers"]
+
+_SAID = (Kind.VERDICT, Kind.THRESHOLD)  # steps that are said: the picture alone may not show them
+
+
+class Offers(DeskCore):
+    """Offer something, take it, take it back."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self._offer: Offer | None = None
+        super().__init__(*given, **named)
+
+    def _connect(self) -> None:
+        super()._connect()
+        self.session.slide_changed.connect(self._withdraw)
+        self.session.history_changed.connect(self._withdraw)
+        self.session.slides_changed.connect(self._withdraw_step)
+        self.session.recorded.connect(self._say_step)
+        self.ensemble.brought.connect(self._announce)
+
+    def offer(self, offer: Offer) -> None:
+        """Say something that a person may do something about."""
+        self._offer = offer
+        self.offered.emit(offer)
+
+    def take_offer(self) -> None:
+        """Do what was offered."""
+        offer = self._offer
+        self.drop_offer()
+        if offer is not None:
+            offer.take()
+
+    def drop_offer(self) -> None:
+        """Offer nothing any more."""
+        if self._offer is not None:
+            self._offer = None
+            self.offered.emit(None)
+            self.changed.emit()
+
+    def is_offered(self, label: str) -> bool:
+        """Whether that is what was offered last, and still holds."""
+        return self._offer is not None and self._offer.label == label
+
+    @property
+    def step_elsewhere(self) -> Entry | None:
+        """What undo takes back on a slide that has left the screen since, or None."""
+        here, step = self.session.current, None if self._offer is None else self._offer.step
+        if step is None or step.kind not in _SAID or here is None:
+            return None
+        return None if step.slide_id in (None, here.id) else step
+
+    def _withdraw(self, _: object = None) -> None:
+        """Take back what was offered for a slide that has changed or is no longer on screen."""
+        if self._offer is not None and self._offer.slide_id:
+            self.drop_offer()
+
+    def _withdraw_step(self) -> None:
+        """Offer no way back from a step any more: a person has gone on."""
+        if self._offer is not None and self._offer.step is not None:
+            self.drop_offer()
+
+    def _announce(self, brought: BroughtRules) -> None:
+        self.offer(Offer(brought.sentence, brought.label, lambda: brought.take_back(self.session)))
+
+    def _say_step(self, row: Entry) -> None:
+        """Say what was done just now, with the way back."""
+        if not row.is_step:
+            return
+        if row.kind in _SAID:
+            self.offer(Offer(_sentence(row), "Undo", lambda: self._take_back(row), step=row))
+        elif row.kind is Kind.UNDO:
+            redo = self.session.redo if self._is_here(row) else None
+            said = f"Undid: {row.label.removeprefix('undo ')}."
+            self.offer(Offer(said, "Redo" if redo else "", redo or (lambda: None), step=row))
+        elif row.kind is Kind.REDO:
+            said = f"Did again: {row.label.removeprefix('redo ')}."
+            self.offer(Offer(said, "Undo", self.session.undo, step=row))
+        else:
+            self._withdraw_step()
+
+    def _is_here(self, row: Entry) -> bool:
+        here = self.session.current
+        return here is not None and row.slide_id in (None, here.id)
+
+    def _take_back(self, step: Entry) -> None:
+        """Undo a step and show its slide."""
+        if self.session.take_back(step) and not self._is_here(step):
+            self.show_again(str(step.slide_id))
+        self.changed.emit()
+
+    def show_again(self, slide_id: str) -> None:
+        """Show the slide that a step was taken back on."""
+        raise NotImplementedError
+
+
+def _sentence(step: Entry) -> str:
+    """Return what a person did, as a sentence."""
+    words = step.label
+    if step.kind is Kind.VERDICT and step.slide_id is not None:
+        said, _, more = words.partition(f" slide {step.slide_id}")
+        words = f"slide {step.slide_id} {said}{more}"
+    elif step.kind is Kind.THRESHOLD and step.slide_id is None:
+        words += ", for every slide of this kind"
+    return f"{words[:1].upper()}{words[1:]}."

@@ -1,0 +1,1 @@
+"""Work in threads and processes, whose answers come back to the window's thread."""

@@ -1,0 +1,113 @@
+"""What every threshold gives on the slide on screen, counted in a thread.
+
+Responsible for asking for the curves when map, truth or verdict changed, and for dropping an answer
+that belongs to what is no longer on screen. Does not know how curves are drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from hubseg.project import Verdict
+from hubseg.thresholds.curves import Tally, above, histogram
+from hubseg.thresholds.object_counts import objects_curve
+from napari_hubseg.widgets.histogram import Curves
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.probability import ProbabilityMap
+    from hubseg.session import ReviewSession
+    from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.truth import Truth
+
+__all__ = ["CurveWatch"]
+
+_READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
+
+
+class CurveWatch:
+    """Keeps the curves of the slide on screen."""
+
+    changed = Signal()
+    failed = Signal(str)  # one sentence
+
+    def __init__(self, session: ReviewSession, background: Background, truth: Truth) -> None:
+        self._session = session
+        self._table = truth
+        self._background = background
+        self._asked = 0
+        self.curves = Curves()
+        self._connections = (
+            (session.slide_changed, self._forget),
+            (session.probability_changed, self._ask),
+            (session.verdict_changed, self._ask),
+            (truth.changed, self._ask),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    def _forget(self, _: object) -> None:
+        self._asked += 1
+        self._set(Curves())
+
+    def _set(self, curves: Curves) -> None:
+        self.curves = curves
+        self.changed.emit()
+
+    def _truth(self) -> NDArray[np.bool_] | None:
+        """Return the table's truth, or the mask a person stands behind, or None."""
+        slide = self._session.current
+        if slide is None or self._table.known:
+            return self._table.mask
+        ready = self._session.verdict(slide.id) in _READY
+        return self._session.mask if ready and not self._session.mask_is_stale else None
+
+    def _ask(self, _: object = None) -> None:
+        """Count in a thread: first what is quick, then the objects of a map that is finished."""
+        found = self._session.probability
+        self._asked += 1
+        asked = self._asked
+        if found is None:
+            self._set(Curves())
+            return
+        truth = self._truth()
+
+        def show(curves: Curves) -> None:
+            if asked == self._asked:
+                self._set(replace(curves, objects=()))
+                if found.done >= found.total:  # while members come in there is a new map soon
+                    self._background.submit(lambda: objects_curve(found.values), add, failed)
+
+        def add(objects: NDArray[np.int64]) -> None:
+            if asked == self._asked:
+                self._set(replace(self.curves, objects=tuple(objects.tolist())))
+
+        def failed(said: str) -> None:
+            if asked == self._asked:
+                self.failed.emit(said)
+
+        self._background.submit(lambda: _counted(found, truth), show, failed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._asked += 1
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+
+
+def _counted(found: ProbabilityMap, truth: NDArray[np.bool_] | None) -> Curves:
+    values = found.values
+    dice: tuple[float, ...] = ()
+    if truth is None:
+        counts = histogram(values)
+    else:
+        tally = Tally.of(values, truth)
+        counts = tally.inside + tally.outside
+        dice = tuple(tally.dice().tolist())
+    area = tuple((above(counts) / max(1, values.size)).tolist())
+    return Curves(counts=tuple(counts.tolist()), area=area, dice=dice)

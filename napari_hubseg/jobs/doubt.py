@@ -1,0 +1,157 @@
+"""Objects by confidence at the desk: the least sure first, listed when a person asks.
+
+It also knows the next doubtful place: where members disagree most and nobody has looked yet.
+
+Responsible for judging the objects of the mask on screen in a thread, with the members that the
+project keeps, and for forgetting the list when the mask changes. Does not know how it is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from hubseg.probability.uncertainty import (
+    ObjectConfidence,
+    agreement_with_mix,
+    confidences,
+    expected_dice,
+)
+from hubseg.project import ReviewProject
+from hubseg.project.runs import newest_members
+from hubseg.project.summary import next_doubt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.session import ReviewSession
+    from hubseg.slide import Slide
+    from napari_hubseg.jobs.background import Background
+
+__all__ = ["Doubt"]
+
+
+class Doubt:
+    """The objects of the mask on screen, the least sure first."""
+
+    changed = Signal()
+    failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
+    found = Signal(float, float)
+    """Row and column of the next doubtful place, px of the slide."""
+
+    def __init__(self, session: ReviewSession, background: Background) -> None:
+        self._session = session
+        self._background = background
+        self._asked = 0
+        self._places: dict[str, list[tuple[float, float]]] = {}  # looked at, by slide
+        self._searching = False
+        self.busy = False
+        self.objects: tuple[ObjectConfidence, ...] | None = None
+        self.expected: float | None = None
+        self.agreement: float | None = None
+        self._connections = (
+            (session.slides_changed, self._forget_places),
+            (session.slide_changed, self._forget),
+            (session.mask_changed, self._forget),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    def _forget(self, _: object) -> None:
+        self._asked += 1
+        if self.objects is not None or self.busy:
+            self.busy, self.objects, self.expected, self.agreement = False, None, None, None
+            self.changed.emit()
+
+    def _forget_places(self) -> None:
+        self._places = {}
+
+    def next_place(self) -> None:
+        """Look, in a thread, for where members disagree most and nobody has looked yet."""
+        found, slide = self._session.probability, self._session.current
+        if slide is None or self._searching:
+            return
+        if found is None:
+            self.told.emit("This slide has no map yet: run the ensemble, then doubt can be found.")
+            return
+        if found.disagreement is None:
+            self.told.emit("One member cannot disagree: run at least two to find doubtful places.")
+            return
+        doubt, shape = found.disagreement, (slide.height, slide.width)
+        known = self._places
+        visited = known.setdefault(slide.id, [])
+        self._searching = True
+
+        def go(place: tuple[float, float] | None) -> None:
+            self._searching = False
+            current = self._session.current
+            if known is not self._places or current is None or current.id != slide.id:
+                return
+            if place is not None:
+                visited.append(place)
+                self.found.emit(*place)
+                return
+            count = len(visited)
+            seen = f"you have seen {count} place{'' if count == 1 else 's'}" if count else ""
+            self.told.emit(f"Nothing doubtful is left in this slide{seen and f': {seen}'}.")
+
+        def failed(said: str) -> None:
+            self._searching = False
+            self.failed.emit(said)
+
+        self._background.submit(lambda: next_doubt(doubt, shape, tuple(visited)), go, failed)
+
+    def judge(self) -> None:
+        """Judge the objects of the mask on screen, in a thread."""
+        session = self._session
+        mask, found, slide = session.mask, session.probability, session.current
+        if mask is None or found is None or slide is None or session.project is None or self.busy:
+            return
+        path, threshold = session.project.path, session.threshold
+        self._asked += 1
+        asked, self.busy = self._asked, True
+        self.changed.emit()
+
+        def show(answer: tuple[tuple[ObjectConfidence, ...], float | None]) -> None:
+            if asked == self._asked:
+                self.busy = False
+                self.objects, self.agreement = answer
+                self.expected = expected_dice(found.values, threshold)
+                self.changed.emit()
+
+        def failed(said: str) -> None:
+            if asked == self._asked:
+                self.busy = False
+                self.failed.emit(said)
+                self.changed.emit()
+
+        self._background.submit(
+            lambda: _judged(path, slide, mask, found.values, threshold), show, failed
+        )
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._asked += 1
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+
+
+def _judged(
+    path: Path,
+    slide: Slide,
+    mask: NDArray[np.bool_],
+    values: NDArray[np.float32],
+    threshold: float,
+) -> tuple[tuple[ObjectConfidence, ...], float | None]:
+    with ReviewProject.open(path) as project:
+        newest = newest_members(project, slide)
+    found = [] if newest is None else newest[1]
+    maps = [made.values for _, made in found]
+    weights = [member.weight for member, _ in found]
+    agreement = agreement_with_mix(maps, threshold, weights)
+    return confidences(mask, values, threshold, maps), agreement

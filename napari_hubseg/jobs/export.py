@@ -1,0 +1,120 @@
+"""Exports of the dock: masks written, read back and compared, in a thread.
+
+Responsible for one export at a time and for the sentence it ends with. Does not know formats
+(:mod:`hubseg.export`) or the panel.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from hubseg.project import ReviewProject
+from napari_hubseg.jobs.background import sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hubseg.session import ReviewSession
+    from napari_hubseg.jobs.background import Background
+    from napari_hubseg.panels.export import ExportChoice
+
+__all__ = ["Exports"]
+
+
+def _export(
+    project: Path, out: Path, format: str, slides: Sequence[str] | None, overwrite: bool
+) -> Any:  # ExportReport, or the Path that is there already
+    """Write an export over a connection of its own: database objects belong to their thread."""
+    from hubseg.export import export_project, in_the_way
+
+    with ReviewProject.open(project) as reader:
+        ids = [slide.id for slide in reader.slides()] if slides is None else slides
+        there = None if overwrite else in_the_way(out, format, ids)
+        if there is not None:
+            return there
+        return export_project(reader, out, format=format, slides=slides, overwrite=overwrite)
+
+
+class Exports:
+    """Writes what a session holds.
+
+    Parameters
+    ----------
+    session
+        Whose project is written, and which keeps a record of it.
+    background
+        Where it is written.
+    write
+        Called with project folder, target, format, slide ids (None for all that are not
+        rejected), and whether to replace what is there; returns a report, or what is in the way.
+    """
+
+    changed = Signal()
+    in_the_way = Signal(object)  # the Path that is there already
+    finished = Signal(str)  # one sentence
+    failed = Signal(str)  # one sentence
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        background: Background,
+        write: Callable[[Path, Path, str, Sequence[str] | None, bool], Any] = _export,
+    ) -> None:
+        self._session = session
+        self._background = background
+        self._write = write
+        self.busy = False
+
+    def start(self, choice: ExportChoice, ready: tuple[str, ...]) -> None:
+        """Write the chosen slides; `ready` are those with a mask that a person stands behind."""
+        project = self._session.project
+        if project is None or self.busy:
+            return
+        if not choice.all_slides and not ready:
+            self.failed.emit(
+                "No slide is accepted yet: accept one, or choose all slides under Export."
+            )
+            return
+        if not str(choice.out) or choice.out.name == "":
+            self.failed.emit("The export has no target: name a file or a folder.")
+            return
+        self.busy = True
+        self.changed.emit()
+        path, slides = project.path, self._chosen(choice, ready)
+
+        def done(report: Any) -> None:
+            self.busy = False
+            if isinstance(report, Path):
+                self.in_the_way.emit(report)
+            else:
+                self._record(choice, report)
+                self.finished.emit(str(report))
+            self.changed.emit()
+
+        def failed(said: str) -> None:
+            self.busy = False
+            self.failed.emit(said)
+            self.changed.emit()
+
+        self._background.submit(
+            lambda: self._write(path, choice.out, choice.format, slides, choice.overwrite),
+            done,
+            failed,
+        )
+
+    def _chosen(self, choice: ExportChoice, ready: tuple[str, ...]) -> tuple[str, ...] | None:
+        if not choice.all_slides:
+            return ready
+        return tuple(slide.id for slide in self._session.slides) if choice.rejected else None
+
+    def _record(self, choice: ExportChoice, report: Any) -> None:
+        project = self._session.project
+        if project is None or project.read_only:
+            return
+        try:
+            project.record_export(choice.out, format=choice.format, digest=report.digest)
+        except OSError as error:
+            self.failed.emit(sentence(error))

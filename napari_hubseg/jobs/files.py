@@ -1,0 +1,141 @@
+"""Slides whose files were changed or moved: their pictures, and files that are looked for.
+
+Responsible for doing this in threads: keeping what a slide looked like while it is worked on,
+showing that beside what its file shows now, and searching a folder. Does not know who is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from hubseg.project.files import look_for
+from hubseg.project.snapshots import SIDE, keep_sight, sight
+from hubseg.slide.thumbnails import thumbnail
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hubseg.session import ReviewSession
+    from hubseg.slide import Slide
+    from napari_hubseg.canvas.layers import LayerBinding
+    from napari_hubseg.jobs.background import Background
+
+__all__ = ["FileWatch"]
+
+
+class FileWatch:
+    """Watches the files of the slides.
+
+    Attributes
+    ----------
+    pictures
+        Of the current slide, where its file was changed: what was edited and what is there now,
+        uint8 RGB (h, w, 3) each; None where there is none.
+    absent
+        How many slides' files are not where they were.
+    busy
+        Whether a folder is searched.
+    """
+
+    changed = Signal()
+    told = Signal(str)  # one sentence
+    failed = Signal(str)  # one sentence
+
+    def __init__(
+        self, session: ReviewSession, layers: LayerBinding, background: Background
+    ) -> None:
+        self._session, self._layers, self._background = session, layers, background
+        self._asked = 0
+        self.pictures: tuple[Any, Any] = (None, None)
+        self.absent = 0
+        self.busy = False
+        session.slides_changed.connect(self._count)
+        session.slide_changed.connect(self._look)
+        layers.slide_shown.connect(self._keep)
+
+    def _count(self) -> None:
+        """Count the files that are not where they were; ids that never had one are not among."""
+        project = self._session.project
+        known = () if project is None else project.files.all()
+        self.absent = sum(file.id in project.missing for file in known) if project else 0
+        self.changed.emit()
+
+    def _look(self, _: Slide | None) -> None:
+        """Get the pictures of a changed file."""
+        self._asked += 1
+        asked, self.pictures = self._asked, (None, None)
+        found, project = self._session.changed_file, self._session.project
+        self.changed.emit()
+        if found is None or project is None:
+            return
+        path = project.path
+
+        def show(pictures: tuple[Any, Any]) -> None:
+            if asked == self._asked:
+                self.pictures = pictures
+                self.changed.emit()
+
+        self._background.submit(
+            lambda: (sight(path, found.before.digest), thumbnail(found.now, SIDE)),
+            show,
+            self.failed.emit,
+        )
+
+    def _keep(self, _: str) -> None:
+        """Keep what the slide on screen looks like: it may be worked on now."""
+        slide, project = self._session.current, self._session.project
+        if slide is None or project is None or project.read_only:
+            return
+        if self._session.changed_file is None:
+            path = project.path
+            self._background.submit(
+                lambda: keep_sight(path, slide), lambda _: None, lambda _: None
+            )  # what cannot be read has been told by whoever wanted to show it
+
+    def find(self, folder: Path) -> None:
+        """Look below a folder for every file that is not where it was, or not as it was."""
+        project = self._session.project
+        if project is None or self.busy:
+            return
+        changed = self._session.changed_file
+        wanted = [*project.files.absent(), *([] if changed is None else [changed.before])]
+        taken = project.files.present()
+        self.busy = True
+        self.changed.emit()
+
+        def take(found: dict[str, Path]) -> None:
+            self.busy = False
+            self.changed.emit()
+            if project is not self._session.project:
+                return
+            if not found:
+                self.told.emit(f"None of the files is below {folder}: choose another folder.")
+                return
+            here = self._session.current
+            try:
+                self._session.moved(found)
+            except (OSError, ValueError) as error:
+                self.failed.emit(str(error))
+                return
+            if here is not None:
+                self._session.go_to(here.id)
+            left = len(wanted) - len(found)
+            rest = f"; {left} still missing: search another folder" if left else ""
+            count = f"{len(found)} file{'s' if len(found) > 1 else ''}"
+            self.told.emit(f"{count} found by content or name{rest}.")
+
+        def failed(said: str) -> None:
+            self.busy = False
+            self.changed.emit()
+            self.failed.emit(said)
+
+        self._background.submit(lambda: look_for(wanted, folder, taken=taken), take, failed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._asked += 1
+        self._session.slides_changed.disconnect(self._count)
+        self._session.slide_changed.disconnect(self._look)
+        self._layers.slide_shown.disconnect(self._keep)

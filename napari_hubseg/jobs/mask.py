@@ -1,0 +1,217 @@
+"""The mask and its figures, derived in a thread whenever what they depend on has changed.
+
+Responsible for asking the session for a request, computing it elsewhere, together with what the
+layer will show of it, and handing the answer back: the newest question wins. Figures come when the
+mask is on screen. Does not know how a mask is drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from hubseg.cleanup import count_objects
+from hubseg.mask.metrics import dice
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hubseg.mask.live import MaskRequest
+    from hubseg.probability import ProbabilityMap
+    from hubseg.session import ReviewSession
+    from napari_hubseg.canvas.mask_layer import Drawn, MaskDrawing
+    from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.truth import Truth
+
+__all__ = ["Derivation", "Figures"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the mask and the map on screen amount to.
+
+    Attributes
+    ----------
+    disagreement
+        Mean disagreement between members, 0-1, or None.
+    area
+        Share of the slide inside the mask, 0-1, or None.
+    objects
+        Objects of the mask, connected over edges and corners, or None.
+    dice
+        Dice of the mask and the truth, 0-1, or None where there is no truth.
+    members
+        Members mixed into the map, and members it is to have, while some are missing; or None.
+    """
+
+    disagreement: float | None = None
+    area: float | None = None
+    objects: int | None = None
+    dice: float | None = None
+    members: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[str, ...]:
+        """Area and objects, as far as they are known, in words."""
+        area = () if self.area is None else (f"area {100 * self.area:.1f} %",)
+        return area if self.objects is None else (*area, f"objects {self.objects}")
+
+    def __str__(self) -> str:
+        """Return what else there is to say."""
+        parts = []
+        if self.dice is not None:
+            parts.append(f"mask Dice {self.dice:.3f}")
+        if self.members is not None:
+            parts.append("map of {} of {} members".format(*self.members))
+        if self.disagreement is not None:
+            parts.append(f"disagreement {self.disagreement:.2f}")
+        return "  ·  ".join(parts)
+
+
+class Derivation:
+    """Keeps a session's mask up to date, and the figures under the histogram.
+
+    Attributes
+    ----------
+    drawing
+        Where the mask is drawn; None while nothing is.
+    """
+
+    figures_changed = Signal()
+    failed = Signal(str)  # one sentence
+
+    def __init__(self, session: ReviewSession, background: Background, truth: Truth) -> None:
+        self._session = session
+        self._background = background
+        self._truth = truth
+        self.drawing: MaskDrawing | None = None
+        self.deriving = self._counting = self._to_count = False
+        self._foreseen: tuple[MaskRequest, NDArray[np.bool_]] | None = None
+        self._changes = 0  # of the mask: figures of an older one are counted again
+        self._map: tuple[Any, float | None] = (None, None)
+        self.figures = Figures()
+        self._connections = (
+            (session.slide_changed, self._forget),
+            (session.probability_changed, self._derive_again),
+            (session.facts_changed, self.derive),
+            (session.thresholds_changed, self.derive),
+            (session.cleanup_changed, self.derive),
+            (session.mask_changed, self._count_again),
+            (truth.changed, self._count_again),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a mask or its figures are being computed."""
+        return self.deriving or self._counting or self._to_count
+
+    def derive(self) -> None:
+        """Compute the mask in a thread if it is stale; a stale answer is asked for again."""
+        if self.deriving or not self._session.mask_is_stale:
+            return
+        request = self._session.mask_request()
+        if self._take_foreseen(request):
+            return
+        self.deriving, drawing = True, self.drawing
+        find = None if drawing is None else drawing.finder(request.edits)
+
+        def work() -> tuple[NDArray[np.bool_], Drawn | None]:
+            mask = request.compute()
+            return mask, None if find is None else find(mask)
+
+        def take(answer: tuple[NDArray[np.bool_], Drawn | None]) -> None:
+            self.deriving = False
+            mask, found = answer
+            if drawing is None:
+                self._session.take_mask(request, mask)
+            else:
+                drawing.found = found
+                self._session.take_mask(request, mask)
+                drawing.found = None
+            self.derive()
+
+        def failed(said: str) -> None:
+            self.deriving = False
+            self.failed.emit(said)
+
+        self._background.submit(work, take, failed)
+
+    def foresee(self, request: MaskRequest, mask: NDArray[np.bool_]) -> None:
+        """Have the mask ready that a slide will be derived to, if nothing changes until then."""
+        self._foreseen = (request, mask)
+
+    def _take_foreseen(self, request: MaskRequest) -> bool:
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is None or not request.answered_by(foreseen[0]):
+            return False
+        return self._session.take_mask(request.taking(foreseen[0]), foreseen[1])
+
+    def _forget(self, _: object) -> None:
+        self._changes += 1
+        self.figures = Figures()
+        self.figures_changed.emit()
+        self.derive()
+
+    def _derive_again(self, _: object) -> None:
+        self.derive()
+
+    def _count_again(self, _: object = None) -> None:
+        """Count when the mask has been drawn: what a person waits for comes first."""
+        self._changes += 1
+        if not self._to_count:
+            self._to_count = True
+            self._background.later(self._count)
+
+    def _count(self) -> None:
+        self._to_count = False
+        mask, found, changes = self._session.mask, self._session.probability, self._changes
+        if mask is None or self._counting:
+            return
+        self._counting = True
+
+        def show(answer: tuple[Figures, tuple[Any, float | None]]) -> None:
+            self._counting = False
+            figures, self._map = answer
+            if changes != self._changes:
+                self._count()
+                return
+            self.figures = figures
+            self.figures_changed.emit()
+
+        def failed(said: str) -> None:
+            self._counting = False
+            self.failed.emit(said)
+
+        known, truth = self._map, self._truth.mask
+        self._background.submit(lambda: _figures(mask, found, known, truth), show, failed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+
+
+def _figures(
+    mask: NDArray[np.bool_],
+    found: ProbabilityMap | None,
+    known: tuple[Any, float | None],
+    truth: NDArray[np.bool_] | None,
+) -> tuple[Figures, tuple[Any, float | None]]:
+    """Return the figures, and what need not be counted again while the map stays the same."""
+    if found is not known[0]:
+        disagreement = None
+        if found is not None:
+            if found.disagreement is not None:
+                disagreement = float(found.disagreement.mean()) / 255.0
+        known = (found, disagreement)
+    disagreement = known[1]
+    area = np.count_nonzero(mask) / mask.size
+    agreed = None if truth is None or truth.shape != mask.shape else dice(mask, truth)
+    partial = found is not None and found.done < found.total
+    members = (found.done, found.total) if found is not None and partial else None
+    return Figures(disagreement, area, count_objects(mask), agreed, members), known

@@ -1,0 +1,341 @@
+"""The ensemble panel: what to run, where, and how far it has come.
+
+Responsible for collecting the choice of recipe, weights, folds and device, and for showing
+progress. Knows no network, no engine and no recipe: only their names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_hubseg.widgets.style import Hint, button, make_primary, recipe_title, refill
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["EnsembleChoice", "EnsemblePanel", "EnsembleState"]
+
+_FILE = "file…"
+
+
+@dataclass(frozen=True)
+class EnsembleChoice:
+    """What a person wants run.
+
+    Attributes
+    ----------
+    recipe
+        Built-in name, or path of a recipe file.
+    weights
+        Folders with checkpoints; none for a recipe that brings its own.
+    folds
+        Folds to run, or None for all of the recipe's.
+    device
+        "auto", "cpu" or "cuda:N".
+    scheduler
+        Address of a Dask scheduler, or "" for a worker of our own.
+    all_slides
+        Whether every slide of the queue is run, or the one on screen.
+    """
+
+    recipe: str
+    weights: tuple[Path, ...] = ()
+    folds: tuple[int, ...] | None = None
+    device: str = "auto"
+    scheduler: str = ""
+    all_slides: bool = False
+
+
+@dataclass(frozen=True)
+class EnsembleState:
+    """What the ensemble panel shows.
+
+    Attributes
+    ----------
+    recipes
+        Built-in names, and paths of files opened so far.
+    recipe
+        The chosen one.
+    folds
+        Folds that the chosen recipe has.
+    members
+        How many checkpoints the chosen recipe runs, all folds.
+    weights
+        Folders with checkpoints.
+    devices
+        Names to choose from.
+    enabled
+        False when no slide is open.
+    running
+        Whether a run is on.
+    done, total
+        Members done and asked for.
+    seconds_left
+        Estimate, s, or None.
+    message
+        What the run says of itself, or "".
+    run_next
+        Whether running is the step to take next.
+    loaded
+        Whether there is a worker that could be ended.
+    memory
+        Bytes taken on the worker's device, and bytes it has; None before it was asked.
+    folds_off
+        Folds of which no member is mixed.
+    offer_local
+        Whether the scheduler did not answer, and this computer is offered instead.
+    fit
+        Whether the networks fit the device, in one line; "" when nobody has asked.
+    """
+
+    recipes: tuple[str, ...] = ("demo",)
+    recipe: str = "demo"
+    folds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    members: int = 0
+    weights: tuple[Path, ...] = ()
+    devices: tuple[str, ...] = ("auto", "cpu")
+    enabled: bool = False
+    running: bool = False
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    message: str = ""
+    run_next: bool = False
+    loaded: bool = False
+    memory: tuple[int, int] | None = None
+    folds_off: tuple[int, ...] = ()
+    offer_local: bool = False
+    fit: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The run in a few words, for the folded panel's header."""
+        if not self.running:
+            return f"{self.done} / {self.total} done" if self.total else recipe_title(self.recipe)
+        if self.seconds_left is None:
+            return f"{self.done} / {self.total or '…'}"
+        return f"{self.done} / {self.total} · ETA {_duration(self.seconds_left)}"
+
+
+class EnsemblePanel(QWidget):
+    """Run and cancel first; recipe, folds, weights and device under it."""
+
+    run_requested = Signal(object)
+    cancel_requested = Signal()
+    unload_requested = Signal()
+    recipe_requested = Signal(str)
+    recipe_file_requested = Signal()
+    weights_requested = Signal()
+    weights_cleared = Signal()
+    fold_switched = Signal(int, bool)
+    fit_requested = Signal(str)  # device
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run = button("Run ensemble", "Run the ensemble (Ctrl+Shift+G)", name="run")
+        self.cancel = button(
+            "Cancel", "Stop now; finished members are kept (Ctrl+Shift+X)", name="cancel"
+        )
+        self.scope = QComboBox()
+        self.scope.setObjectName("scope")
+        self.scope.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.scope.setToolTip("Which slides are run")
+        refill(self.scope, (("this slide", False), ("all slides", True)), False)
+        self.progress = QProgressBar()
+        self.progress.setObjectName("progress")
+        self.progress.setTextVisible(True)
+        self.message = Hint(name="ensemble_message")
+        self.recipe = QComboBox()
+        self.recipe.setObjectName("recipe")
+        self.recipe.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.recipe.setToolTip("What is run: networks, sizes, weights and thresholds")
+        self.folds: dict[int, QCheckBox] = {}
+        self._folds_row = QHBoxLayout()
+        self._folds_row.setSpacing(6)
+        self.weights = QElidingLabel()
+        self.weights.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.weights.setObjectName("weights")
+        self.add_weights = button("add…", "Add a folder of checkpoints", name="add_weights")
+        self.clear_weights = button("clear", "Forget the folders", name="clear_weights")
+        self.device = QComboBox()
+        self.device.setObjectName("device")
+        self.device.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.device.setToolTip("Where networks run; auto takes a GPU when there is one")
+        self.fit = Hint(name="fit")
+        self.fit.setToolTip("An estimate, for the network that takes most (hubseg recipe info)")
+        self.scheduler = QLineEdit()
+        self.scheduler.setObjectName("scheduler")
+        self.scheduler.setPlaceholderText("tcp://… (none: this computer)")
+        self.scheduler.setToolTip("Address of a Dask scheduler whose GPUs run the members")
+        self.unload = button(
+            "Unload networks", "End the worker and free its memory (Ctrl+Shift+L)", name="unload"
+        )
+        self.local = button(
+            "Use this computer instead", "Forget the scheduler's address and run here", name="local"
+        )
+        self.memory = QLabel()
+        self.memory.setObjectName("memory")
+        self._lay_out()
+        self._connect()
+        self._state = EnsembleState()
+        self.show_state(EnsembleState())
+
+    def _lay_out(self) -> None:
+        self._below = QVBoxLayout()
+        action = QHBoxLayout()
+        action.setSpacing(4)
+        action.addWidget(self.run, 3)
+        action.addWidget(self.scope, 2)
+        action.addWidget(self.cancel, 1)
+        weights = QHBoxLayout()
+        weights.setSpacing(4)
+        weights.addWidget(self.weights, 1)
+        weights.addWidget(self.add_weights)
+        weights.addWidget(self.clear_weights)
+        form = QFormLayout()
+        form.setSpacing(4)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("recipe", self.recipe)
+        form.addRow("folds", self._folds_row)
+        form.addRow("weights", weights)
+        form.addRow("device", self.device)
+        form.addRow("", self.fit)
+        form.addRow("scheduler", self.scheduler)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(action)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.message)
+        layout.addWidget(self.local)
+        layout.addLayout(form)
+        layout.addLayout(self._below)
+        end = QHBoxLayout()
+        end.addWidget(self.memory, 1)
+        end.addWidget(self.unload)
+        layout.addLayout(end)
+
+    def add(self, panel: QWidget) -> None:
+        """Give another panel a place in this one, under the form."""
+        self._below.addWidget(panel)
+
+    def _connect(self) -> None:
+        self.run.clicked.connect(lambda: self.run_requested.emit(self.choice()))
+        self.cancel.clicked.connect(self.cancel_requested)
+        self.unload.clicked.connect(self.unload_requested)
+        self.local.clicked.connect(self._run_here)
+        self.add_weights.clicked.connect(self.weights_requested)
+        self.clear_weights.clicked.connect(self.weights_cleared)
+        self.recipe.activated.connect(self._choose_recipe)
+        self.device.activated.connect(lambda _: self.fit_requested.emit(self.choice().device))
+
+    def choice(self) -> EnsembleChoice:
+        """Return what is chosen now."""
+        chosen = tuple(fold for fold, box in self.folds.items() if box.isChecked())
+        return EnsembleChoice(
+            recipe=self._state.recipe,
+            weights=self._state.weights,
+            folds=None if len(chosen) == len(self.folds) else chosen,
+            device=self.device.currentText() or "auto",
+            scheduler=self.scheduler.text().strip(),
+            all_slides=bool(self.scope.currentData()),
+        )
+
+    def show_state(self, state: EnsembleState) -> None:
+        """Show `state`; emits nothing."""
+        self._state = state
+        recipes = [(recipe_title(name), name) for name in state.recipes]
+        refill(self.recipe, [*recipes, (_FILE, None)], state.recipe)
+        device = self.device.currentData() or "auto"
+        refill(self.device, [(name, name) for name in state.devices], device)
+        self._show_folds(state.folds, state.folds_off)
+        names = ", ".join(str(folder) for folder in state.weights)
+        self.weights.setText(names or "bundled or beside the recipe")
+        self.weights.setToolTip(names or "Folders with checkpoints")
+        self.clear_weights.setVisible(bool(state.weights))
+        self.fit.setText(state.fit)
+        self.fit.setVisible(bool(state.fit))
+        self._show_run(state)
+
+    def _show_run(self, state: EnsembleState) -> None:
+        self.run.setText("Running …" if state.running else "Run ensemble")
+        self.run.setEnabled(state.enabled and not state.running)
+        self.scope.setEnabled(state.enabled and not state.running)
+        self.cancel.setVisible(state.running)
+        make_primary(self.run, state.run_next)
+        self.progress.setVisible(state.running or state.total > 0)
+        self.progress.setRange(0, state.total)  # 0, 0 moves back and forth: not counted yet
+        self.progress.setValue(state.done)
+        self.progress.setFormat(state.summary)
+        self.message.setText(state.message)
+        self.message.setVisible(bool(state.message))
+        self.local.setVisible(state.offer_local and not state.running)
+        self.unload.setEnabled(state.loaded and not state.running)
+        taken = (
+            ""
+            if state.memory is None
+            else "worker: {:.1f} of {:.0f} GB".format(*(value / 1e9 for value in state.memory))
+        )
+        self.memory.setText(taken)
+        self.memory.setToolTip("Memory that networks take on the worker's device")
+
+    def _run_here(self) -> None:
+        self.scheduler.clear()
+        self.run_requested.emit(self.choice())
+
+    def _show_folds(self, folds: tuple[int, ...], off: tuple[int, ...]) -> None:
+        if tuple(self.folds) != folds:
+            self._build_folds(folds)
+        for fold, box in self.folds.items():
+            with QSignalBlocker(box):
+                box.setChecked(fold not in off)
+
+    def _build_folds(self, folds: tuple[int, ...]) -> None:
+        while self._folds_row.count():
+            item = self._folds_row.takeAt(0)
+            if item is not None and (box := item.widget()) is not None:
+                box.deleteLater()
+        self.folds = {}
+        for fold in folds:
+            box = QCheckBox(str(fold))
+            box.setObjectName(f"fold_{fold}")
+            box.setToolTip(f"Run and mix the checkpoints of fold {fold}")
+            box.clicked.connect(lambda on, fold=fold: self.fold_switched.emit(fold, on))
+            self._folds_row.addWidget(box)
+            self.folds[fold] = box
+        self._folds_row.addStretch(1)
+
+    def _choose_recipe(self, index: int) -> None:
+        name = self.recipe.itemData(index)
+        if name is None:
+            refill(self.recipe, self._items(), self._state.recipe)
+            self.recipe_file_requested.emit()
+        else:
+            self.recipe_requested.emit(name)
+
+    def _items(self) -> list[tuple[str, object]]:
+        return [
+            (self.recipe.itemText(i), self.recipe.itemData(i)) for i in range(self.recipe.count())
+        ]
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

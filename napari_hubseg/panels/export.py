@@ -1,0 +1,183 @@
+"""The export panel: in which format, which slides, and where to.
+
+Responsible for collecting a choice and asking for it. Does not know how a format is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from hubseg.export import FORMATS
+from napari_hubseg.widgets.style import Hint, button, make_primary, refill
+
+__all__ = ["ExportChoice", "ExportPanel", "ExportState"]
+
+
+@dataclass(frozen=True)
+class ExportChoice:
+    """What a person wants written.
+
+    Attributes
+    ----------
+    format
+        Name of the format, as the command line knows it.
+    all_slides
+        Every slide with a mask that is not rejected, or only the accepted and corrected ones.
+    out
+        File or folder to write.
+    rejected
+        Of all slides also the rejected ones.
+    overwrite
+        Whether to replace what is there.
+    """
+
+    format: str
+    all_slides: bool
+    out: Path
+    rejected: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class ExportState:
+    """What the export panel shows.
+
+    Attributes
+    ----------
+    folder
+        Where exports go unless a person says otherwise.
+    ready, rejected, total
+        Slides accepted or corrected, rejected, and all slides.
+    busy
+        Whether an export is being written.
+    export_next
+        Whether exporting is the step to take next.
+    """
+
+    folder: Path | None = None
+    ready: int = 0
+    total: int = 0
+    busy: bool = False
+    export_next: bool = False
+    rejected: int = 0
+
+
+class ExportPanel(QWidget):
+    """Format, slides, target and one button."""
+
+    export_requested = Signal(object)
+    target_requested = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.format = QComboBox()
+        self.format.setObjectName("export_format")
+        self.format.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.format.setToolTip("What is written")
+        titles = [(one.title, name) for name, one in FORMATS.items()]
+        refill(self.format, titles, "kaggle-rle")
+        self.slides = QComboBox()
+        self.slides.setObjectName("export_slides")
+        self.slides.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.slides.setToolTip("Which slides are written")
+        self.target = QLineEdit()
+        self.target.setObjectName("export_target")
+        self.target.setToolTip("File or folder that is written")
+        self.browse = button("…", "Choose where to write", name="export_browse")
+        self.browse.setFixedWidth(34)
+        self.go = button("Export", "Write the masks, read them back and compare", name="export")
+        self.go.setToolTip("Write the masks, read them back and compare (Ctrl+Shift+Y)")
+        self.outcome = Hint(name="export_outcome")
+        self.outcome.hide()
+        self._state = ExportState()
+        self._own_target = False
+        self._replaces = False  # whether a person was asked, and the next click means yes
+        self._lay_out()
+        for changed in (self.format.activated, self.slides.activated, self.target.textEdited):
+            changed.connect(self._ask_again)
+        self.format.activated.connect(self._suggest)
+        self.target.textEdited.connect(self._take_over)
+        self.browse.clicked.connect(lambda: self.target_requested.emit(self.choice().format))
+        self.go.clicked.connect(lambda: self.export_requested.emit(self.choice()))
+        self.show_state(ExportState())
+
+    def _lay_out(self) -> None:
+        where = QHBoxLayout()
+        where.setSpacing(4)
+        where.addWidget(self.target, 1)
+        where.addWidget(self.browse)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in (self.format, self.slides):
+            layout.addWidget(widget)
+        layout.addLayout(where)
+        layout.addWidget(self.go)
+        layout.addWidget(self.outcome)
+
+    def choice(self) -> ExportChoice:
+        """Return what is chosen now."""
+        return ExportChoice(
+            format=str(self.format.currentData()),
+            all_slides=self.slides.currentData() in {"all", "rejected"},
+            out=Path(self.target.text()),
+            rejected=self.slides.currentData() == "rejected",
+            overwrite=self._replaces,
+        )
+
+    def set_target(self, path: Path) -> None:
+        """Write to `path` from now on."""
+        self._own_target = True
+        self.target.setText(str(path))
+        self._ask_again()
+
+    def ask_to_replace(self, path: Path) -> None:
+        """Ask whether what is there may be replaced: the same button, pressed again, says yes."""
+        self.say(f"{path} exists already: press Replace, or write elsewhere.")
+        self._replaces = True
+        self._name_button()
+
+    def say(self, sentence: str) -> None:
+        """Show what an export gave."""
+        self._ask_again()
+        self.outcome.setText(sentence)
+        self.outcome.setVisible(bool(sentence))
+
+    def show_state(self, state: ExportState) -> None:
+        """Show `state`; emits nothing."""
+        if state.folder != self._state.folder:
+            self._own_target = False
+        self._state = state
+        chosen = self.slides.currentData() or "ready"
+        kept = state.total - state.rejected
+        every = f"all but rejected ({kept})" if state.rejected else f"all slides ({state.total})"
+        offered = {"ready": f"accepted and corrected ({state.ready})", "all": every}
+        if state.rejected:
+            offered["rejected"] = f"all, also rejected ({state.total})"
+        items = [(text, data) for data, text in offered.items()]
+        refill(self.slides, items, chosen if chosen in offered else "all")
+        self._suggest()
+        self._name_button()
+        self.go.setEnabled(not state.busy and state.total > 0)
+        make_primary(self.go, state.export_next)
+
+    def _ask_again(self) -> None:
+        self._replaces = False
+        self._name_button()
+
+    def _name_button(self) -> None:
+        name = "Replace" if self._replaces else "Export"
+        self.go.setText("Exporting …" if self._state.busy else name)
+
+    def _take_over(self) -> None:
+        self._own_target = True
+
+    def _suggest(self) -> None:
+        if self._own_target or self._state.folder is None:
+            return
+        with QSignalBlocker(self.target):
+            self.target.setText(str(self._state.folder / FORMATS[self.choice().format].name))

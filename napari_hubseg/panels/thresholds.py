@@ -1,0 +1,283 @@
+"""The threshold panel: the histogram, one slider per organ, and what the threshold gives.
+
+Responsible for turning a hand on a slider into previews while it moves and into one request when
+it lets go. Does not know what a preview or a request does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from hubseg.organ import FACTS, Organ
+from napari_hubseg.widgets.histogram import Curves, Histogram
+from napari_hubseg.widgets.rest import Rest
+from napari_hubseg.widgets.style import Hint, Section, button
+
+__all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
+
+
+@dataclass(frozen=True)
+class ThresholdRow:
+    """The threshold of one organ of the current source, 0-255."""
+
+    organ: Organ
+    value: float
+
+
+@dataclass(frozen=True)
+class ThresholdsState:
+    """What the threshold panel shows.
+
+    Attributes
+    ----------
+    value
+        Threshold that holds on the slide on screen, 0-255.
+    organ, source
+        The slide's organ and the name of its source; None and "" when not known.
+    rows
+        Thresholds of the other organs of that source.
+    this_slide_only
+        Whether the slide has a threshold of its own.
+    curves
+        What each threshold gives; empty when there is no map.
+    size
+        Area and objects of the mask, in words: said once, over the histogram.
+    figures
+        One line of other figures of the mask: Dice, disagreement.
+    enabled
+        False when no slide is open.
+    """
+
+    value: float = 127.0
+    organ: Organ | None = None
+    source: str = ""
+    rows: tuple[ThresholdRow, ...] = ()
+    this_slide_only: bool = False
+    curves: Curves = field(default_factory=Curves)
+    size: tuple[str, ...] = ()
+    figures: str = ""
+    enabled: bool = False
+
+
+class _Number(QDoubleSpinBox):
+    """A number that shows no decimals it does not have: 90, 89.5."""
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:g}"
+
+
+class ThresholdSlider(QWidget):
+    """A slider and a number for one threshold.
+
+    Attributes
+    ----------
+    moved
+        Signal of the value while a hand moves it.
+    settled
+        Signal of the value, once for each drag however long it pauses, and once for keys that
+        follow each other.
+    """
+
+    moved = Signal(float)
+    settled = Signal(float)
+
+    def __init__(self, name: str, tip: str) -> None:
+        super().__init__()
+        self.slider = QSlider(Qt.Orientation.Horizontal)  # one with decimals would take no keys
+        self.slider.setObjectName(f"slider_{name}")
+        self.slider.setRange(0, 255)
+        self.slider.setPageStep(10)
+        self.number = _Number()
+        self.number.setObjectName(f"number_{name}")
+        self.number.setRange(0.0, 255.0)
+        self.number.setDecimals(1)
+        self.number.setKeyboardTracking(False)
+        self.number.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.number.setFixedWidth(60)
+        for widget in (self.slider, self.number):
+            widget.setToolTip(tip)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.number)
+        self._rest = Rest(self, self.slider, self.number)
+        self._rest.rested.connect(self.settled.emit)
+        self.slider.valueChanged.connect(self._slide)
+        self.slider.sliderReleased.connect(self._rest.settle)
+        self.number.valueChanged.connect(self._type)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a hand is on it: then nothing may move it but the hand."""
+        return self._rest.waiting or bool(self.slider.isSliderDown())
+
+    def set_value(self, value: float) -> None:
+        """Show `value` unless a hand is on the slider; emits nothing."""
+        if not self.busy:
+            self._show(value)
+
+    def nudge(self, value: float) -> None:
+        """Move to `value` as a hand would: previews, then one request when it rests."""
+        self.number.setValue(value)
+
+    def _show(self, value: float) -> None:
+        if self.number.value() == value:  # setting it again would drop text being typed
+            return
+        with QSignalBlocker(self.slider), QSignalBlocker(self.number):
+            self.slider.setValue(round(value))
+            self.number.setValue(value)
+
+    def settle(self) -> None:
+        """Ask for what waits for the hand to rest, now."""
+        self._rest.settle()
+
+    def drop(self) -> None:
+        """Forget what waits for the hand to rest: the slide that it was for is gone."""
+        self._rest.drop()
+
+    def _slide(self, value: int) -> None:
+        with QSignalBlocker(self.number):
+            self.number.setValue(value)
+        self.moved.emit(float(value))
+        self._rest.keep(float(value), held=bool(self.slider.isSliderDown()))
+
+    def _type(self, value: float) -> None:
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(round(value))
+        self.moved.emit(value)
+        self._rest.keep(value)
+
+
+class ThresholdsPanel(QWidget):
+    """Histogram, the current organ's slider, scope buttons, figures, and the other organs."""
+
+    previewed = Signal(float)
+    threshold_requested = Signal(float)
+    organ_threshold_requested = Signal(object, float)
+    this_slide_only_requested = Signal(bool)
+    reset_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.histogram = Histogram()
+        self.histogram.setToolTip(
+            "How many pixels have which probability (0-255), what each threshold gives: Dice on "
+            "this slide (amber), on all of its kind (violet), objects (dotted). Drag the line."
+        )
+        self.name = QElidingLabel()
+        self.name.setProperty("strong", "true")
+        self.main = ThresholdSlider(
+            "current", "Threshold: a pixel is inside where its value is greater (Q lower, W higher)"
+        )
+        self.reset = button(
+            "reset", "Back to the recipe's threshold for this organ and source (T)", name="reset"
+        )
+        self.only = button(
+            "this slide only",
+            "Keep the threshold for this slide alone (I)",
+            name="this_slide_only",
+            tool="true",
+        )
+        self.only.setCheckable(True)
+        self.figures = Hint(name="figures")
+        self.others: dict[Organ, ThresholdSlider] = {}
+        self._labels: dict[Organ, QLabel] = {}
+        self.other_organs = Section("Other organs", self._build_others())
+        self._lay_out()
+        self._connect()
+        self.show_state(ThresholdsState())
+
+    def _build_others(self) -> QWidget:
+        content = QWidget()
+        rows = QVBoxLayout(content)
+        rows.setContentsMargins(4, 0, 0, 0)
+        rows.setSpacing(2)
+        for organ in sorted(Organ):
+            label = FACTS[organ].label
+            row = ThresholdSlider(organ.value, f"Threshold of every {label} slide of this source")
+            row.settled.connect(
+                lambda value, organ=organ: self.organ_threshold_requested.emit(organ, value)
+            )
+            self._labels[organ] = QLabel(label)
+            rows.addWidget(self._labels[organ])
+            rows.addWidget(row)
+            self.others[organ] = row
+        return content
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.addWidget(self.name, 1)
+        head.addWidget(self.reset)
+        head.addWidget(self.only)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.histogram)
+        layout.addWidget(self.main)
+        layout.addLayout(head)
+        layout.addWidget(self.figures)
+        layout.addWidget(self.other_organs)
+
+    def _connect(self) -> None:
+        self.histogram.moved.connect(self.main.set_value)
+        self.histogram.moved.connect(self.previewed)
+        self.histogram.settled.connect(self.threshold_requested)
+        self.main.moved.connect(self.histogram.set_threshold)
+        self.main.moved.connect(self.previewed)
+        self.main.settled.connect(self.threshold_requested)
+        self.reset.clicked.connect(self.reset_requested)
+        self.only.clicked.connect(self.this_slide_only_requested)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a hand is on the current threshold."""
+        return self.main.busy or self.histogram.dragging
+
+    def settle(self) -> None:
+        """Ask for what waits for a hand to rest, now."""
+        for row in (self.main, *self.others.values()):
+            row.settle()
+
+    def drop(self) -> None:
+        """Forget what waits for a hand to rest."""
+        for row in (self.main, *self.others.values()):
+            row.drop()
+
+    def show_state(self, state: ThresholdsState) -> None:
+        """Show `state`; emits nothing, and moves nothing that a hand is on."""
+        self.name.setText(_kind(state))
+        self.histogram.set_curves(state.curves)
+        self.histogram.set_mask(state.value, state.size)
+        if not self.busy:
+            self.main.set_value(state.value)
+            self.histogram.set_threshold(state.value)
+        self.only.setChecked(state.this_slide_only)
+        known = state.enabled and state.organ is not None and bool(state.source)
+        self.only.setEnabled(known)
+        for widget in (self.main, self.reset, self.histogram):
+            widget.setEnabled(state.enabled)
+        self.figures.setText(state.figures)
+        self.figures.setVisible(bool(state.figures))
+        self._show_others(state)
+
+    def _show_others(self, state: ThresholdsState) -> None:
+        shown = {row.organ: row.value for row in state.rows}
+        for organ, row in self.others.items():
+            row.setVisible(organ in shown)
+            self._labels[organ].setVisible(organ in shown)
+            if organ in shown:
+                row.set_value(shown[organ])
+        self.other_organs.setVisible(bool(shown))
+        self.other_organs.set_summary(state.source)
+
+
+def _kind(state: ThresholdsState) -> str:
+    """Return what the threshold is for, short enough for its line."""
+    if not state.enabled:
+        return "threshold"
+    organ = FACTS[state.organ].label if state.organ else "organ ?"
+    return f"{organ} / {state.source or 'source ?'}"

@@ -1,0 +1,1 @@
+"""Widgets of Qt alone, and how they look and behave."""

@@ -1,0 +1,1 @@
+"""What a person drew over the model's mask: gestures, and the override they make."""

@@ -1,0 +1,1 @@
+"""How good masks are: against truth, against another copy, and as a report."""

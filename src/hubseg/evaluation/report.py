@@ -1,0 +1,293 @@
+"""One HTML page about a project: what was decided, with which thresholds, and how it looks.
+
+Responsible for a single file that needs no server, no network and no other file, so that it can be
+mailed and printed. Pure reading of a project. Does not know the window.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+import hubseg
+from hubseg.cleanup import count_objects
+from hubseg.formats.rle import decode
+from hubseg.mask.metrics import dice
+from hubseg.outcome import Outcome
+from hubseg.probability.uncertainty import expected_dice
+from hubseg.project.derived import derive, verdicts
+from hubseg.project.runs import newest_recipe
+from hubseg.slide.errors import writing
+from hubseg.slide.outlines import TRUTH, heat, outlined, shrunk
+from hubseg.thresholds.calibration import Calibration, Judged, by_kind, calibrate
+from hubseg.thresholds.curves import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from hubseg.probability import MapInPieces
+    from hubseg.project import ReviewProject
+    from hubseg.slide import Slide
+
+__all__ = ["Report", "write_report"]
+
+_SIDE = 420  # px of a picture
+_QUALITY = 82  # of its JPEG
+_WHOLE = 1 << 26  # px of a slide's level that is read at once: 200 MB of RGB
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1c2430; margin: 2rem auto; max-width: 1240px;
+  padding: 0 1rem; background: #fff; }
+h1 { margin-bottom: 0; } .faint { color: #5a6675; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #dde2e8; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
+section { margin: 2rem 0; border-top: 2px solid #dde2e8; break-inside: avoid; }
+.row { display: flex; flex-wrap: wrap; gap: 12px; } figure { margin: 0; flex: 1 1 260px;
+  max-width: 420px; } img { width: 100%; } figcaption { font-size: 13px; color: #5a6675; }
+svg { width: 100%; height: auto; } .v { padding: .1rem .5rem; border-radius: 3px; background: #eef1f4; }
+"""  # noqa: E501
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was written.
+
+    Attributes
+    ----------
+    out
+        The file.
+    slides
+        Slides with a picture of their own.
+    left_out
+        Why other slides have none, one sentence each, by id.
+    """
+
+    out: Path
+    slides: int
+    left_out: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One slide's part of the page."""
+
+    html: str
+    judged: Judged | None
+
+
+def write_report(
+    project: ReviewProject,
+    out: Path,
+    *,
+    partial: bool = False,
+    outcome: Outcome | None = None,
+    on_slide: Callable[[], object] = lambda: None,
+) -> Report:
+    """Write a project's report.
+
+    Slides come in the project's order; each with the tissue, its truth where the table has one,
+    its mask as it stands, the disagreement between members, and what every threshold gives.
+
+    Parameters
+    ----------
+    out
+        The HTML file; replaced when it exists.
+    partial
+        Also show maps of fewer members than their run was asked for, and say so.
+    outcome
+        Takes what is left out; by default one of its own.
+    on_slide
+        Called after each slide.
+
+    Raises
+    ------
+    ValueError
+        When no slide has a mask yet.
+    OSError
+        When the file cannot be written.
+    """
+    pages: list[_Page] = []
+    outcome = Outcome() if outcome is None else outcome
+    for slide in outcome.slides_of(project):
+        with outcome.attempt(slide.id):
+            pages.append(_page(project, slide, partial))
+        on_slide()
+    left_out = outcome.left_out
+    if not pages:
+        raise ValueError(
+            "No slide of the project has a mask: run the ensemble first, or do what is said of "
+            "each slide."
+        )
+    body = [
+        _head(project),
+        _calibrations([page.judged for page in pages if page.judged is not None]),
+        *(page.html for page in pages),
+        _omitted(left_out),
+    ]
+    title = escape(project.path.stem)
+    html = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+    with writing(out) as part:
+        part.write_text(html, "utf-8")
+    return Report(out, len(pages), left_out)
+
+
+def _head(project: ReviewProject) -> str:
+    said_of = verdicts(project, Outcome())  # a damaged slide is among those left out below
+    count = Counter(verdict.value for verdict in said_of.values())
+    said = ", ".join(f"{number} {name}" for name, number in count.most_common())
+    recipes = {
+        (recipe.name, recipe.digest[:12])
+        for slide in project.slides()
+        if (recipe := newest_recipe(project, slide.id)) is not None
+    }
+    made_with = ", ".join(f"{escape(name)} ({digest})" for name, digest in sorted(recipes))
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"<h1>{escape(project.path.stem)}</h1>"
+        f'<p class="faint">{now} · HubSeg {hubseg.__version__} · {len(said_of)} slides: '
+        f"{escape(said)}</p><p>Maps made with: {made_with or 'no ensemble yet'}. A pixel is inside "
+        "where its probability, 0–255, is greater than the threshold; a person's corrections come "
+        "after that and after any cleanup.</p>"
+    )
+
+
+def _calibrations(judged: Sequence[Judged]) -> str:
+    rows = []
+    for kind in by_kind(judged).values():
+        try:
+            found = calibrate(kind)
+        except ValueError as error:
+            rows.append(f'<tr><td colspan="6">{escape(str(error))}</td></tr>')
+            continue
+        rows.append(_calibrated(found))
+    if not rows:
+        return ""
+    return (
+        "<h2>Thresholds against the truth</h2><table><tr><th>organ</th><th>slides</th><th>best "
+        "threshold (95 %)</th><th>mean Dice (95 %)</th></tr>" + "".join(rows) + "</table>"
+        '<p class="faint">Of the model alone, before corrections. Where the networks were trained '
+        "on these slides, the figures are too good.</p>"
+    )
+
+
+def _calibrated(found: Calibration) -> str:
+    low, high = found.threshold_interval
+    below, above = found.dice_interval
+    return (
+        f'<tr><td>{found.organ} / {found.source}</td><td class="n">{found.slides}</td>'
+        f'<td class="n">{found.threshold} ({low}–{high})</td>'
+        f'<td class="n">{found.dice:.4f} ({below:.4f}–{above:.4f})</td></tr>'
+    )
+
+
+def _page(project: ReviewProject, slide: Slide, partial: bool) -> _Page:
+    derived = derive(project, slide, partial=partial)
+    told, mask, found = derived.slide, derived.mask, derived.probability
+    picture = shrunk(_pixels(told), _SIDE)
+    rle = project.truth(slide.id)
+    truth = None if rle is None else decode(rle, (told.height, told.width))
+    shown = [("slide", picture)]
+    facts = [
+        ("verdict", derived.verdict.value),
+        ("threshold", f"{derived.threshold:g}"),
+        ("area", f"{100 * float(mask.mean()):.2f} %"),
+        ("objects", str(count_objects(mask))),
+        ("px by hand", str(derived.corrected)),
+    ]
+    judged = None
+    if truth is not None:
+        shown.append(("truth", outlined(picture, truth, TRUTH)))
+        facts.append(("Dice of the mask", f"{dice(mask, truth):.4f}"))
+    shown.append(("mask", outlined(picture, mask)))
+    plots = ""
+    if found is not None:
+        facts.append(("members", f"{found.done} of {found.total}"))
+        facts.append(("expected Dice", f"{_expected(found, derived.threshold):.4f}"))
+        if found.disagreement is not None:
+            shown.append(("disagreement of members", heat(found.disagreement, _SIDE)))
+        if truth is not None:
+            tally = Tally.pooled(Tally.of(values, truth[cut]) for cut, values in found.pieces())
+            plots = _plot(tally.dice(), derived.threshold)
+            if told.organ is not None and told.source is not None:
+                judged = Judged(slide.id, told.organ, told.source, tally)
+    kind = f"{told.organ or 'organ unknown'} / {told.source or 'source unknown'}"
+    figures = "".join(_figure(name, one) for name, one in shown) + plots
+    rows = " · ".join(f"{name} <b>{escape(value)}</b>" for name, value in facts)
+    return _Page(
+        f'<section><h2>{escape(slide.id)} <span class="faint">{escape(kind)}</span></h2>'
+        f'<p>{rows}</p><div class="row">{figures}</div></section>',
+        judged,
+    )
+
+
+def _pixels(slide: Slide) -> NDArray[np.uint8]:
+    """Return a slide's pixels from the smallest level that is large enough for a picture."""
+    large = [i for i, size in enumerate(slide.levels) if max(size) >= _SIDE]
+    level = large[-1] if large else 0
+    height, width = slide.levels[level]
+    if height * width <= _WHOLE:
+        return slide.read(None, level)
+    high, across = (max(1, round(size * _SIDE / max(height, width))) for size in (height, width))
+    few = max(1, _WHOLE * high // (height * width))
+    rows = []
+    for first in range(0, high, few):
+        last = min(first + few, high)
+        top, bottom = first * slide.height // high, last * slide.height // high
+        band = slide.read((top, 0, bottom - top, slide.width), level)
+        rows.append(cv2.resize(band, (across, last - first), interpolation=cv2.INTER_AREA))
+    return np.vstack(rows)
+
+
+def _expected(found: MapInPieces, threshold: float) -> float:
+    return expected_dice((values for _, values in found.pieces()), threshold)
+
+
+def _figure(name: str, picture: NDArray[np.uint8]) -> str:
+    settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    _, made = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), settings)
+    data = base64.b64encode(made.tobytes()).decode("ascii")
+    return (
+        f'<figure><img alt="{escape(name)}" src="data:image/jpeg;base64,{data}">'
+        f"<figcaption>{escape(name)}</figcaption></figure>"
+    )
+
+
+def _plot(curve: NDArray[np.float64], threshold: float) -> str:
+    """Return Dice against threshold as an SVG."""
+    points = " ".join(f"{t + 22:.1f},{110 - 100 * value:.1f}" for t, value in enumerate(curve))
+    at, best = 22 + threshold, int(np.argmax(curve))
+    labels = "".join(
+        f'<text x="{x}" y="{y}" font-size="9" fill="#5a6675">{text}</text>'
+        for x, y, text in ((2, 14, "1"), (2, 113, "0"), (22, 122, "0"), (262, 122, "255"))
+    )
+    return (
+        '<figure><svg viewBox="0 0 284 126" role="img">'
+        '<path d="M22 10V110H278" fill="none" stroke="#b8c0ca"/>'
+        f'<polyline points="{points}" fill="none" stroke="#0d7f86" stroke-width="2"/>'
+        f'<line x1="{at}" x2="{at}" y1="10" y2="110" stroke="#d97706"/>{labels}</svg>'
+        f"<figcaption>Dice of the model at each threshold: {curve[int(threshold)]:.4f} at "
+        f"{threshold:g}, best {curve[best]:.4f} at {best}</figcaption></figure>"
+    )
+
+
+def _omitted(left_out: dict[str, str]) -> str:
+    if not left_out:
+        return ""
+    rows = "".join(
+        f"<li><b>{escape(name)}</b>: {escape(why)}</li>" for name, why in left_out.items()
+    )
+    return f"<section><h2>Without a picture</h2><ul>{rows}</ul></section>"

@@ -1,0 +1,320 @@
+"""What the standing rows of a journal amount to: thresholds, cleanup, facts, verdict, edits.
+
+Responsible for the meaning of each kind of row; pure functions, nothing is kept. Does not know
+where rows come from or who looks at the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
+from hubseg.edits.override import Edits, Gesture
+from hubseg.journal.accepted import AcceptedMask
+from hubseg.journal.rows import Entry, Kind
+from hubseg.organ import DataSource, Organ
+from hubseg.probability import Mixture
+from hubseg.project import Verdict
+from hubseg.thresholds.table import ThresholdTable, checked_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+__all__ = [
+    "READY",
+    "ReviewState",
+    "Standing",
+    "accepted_row",
+    "default_cleanups_payload",
+    "defaults_payload",
+    "edits_from",
+    "facts_from",
+    "mixture_payload",
+    "note_from",
+    "parsed_facts",
+    "state_from",
+    "verdict_from",
+]
+
+READY: Final = (Verdict.ACCEPTED, Verdict.CORRECTED)
+"""Verdicts by which a person stands behind a mask."""
+_REOPENED = (Verdict.UNSEEN, Verdict.ACCEPTED, Verdict.CORRECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewState:
+    """What holds for one slide, edits aside.
+
+    Attributes
+    ----------
+    defaults
+        The thresholds below a person's own: published, or a recipe's.
+    thresholds
+        The table that holds: `defaults` with a person's values over it.
+    own
+        The (organ, source) whose value in `thresholds` is a person's.
+    slide_threshold
+        This slide's own threshold, 0-255; None when the table's holds.
+    default_cleanups
+        What a recipe tidies up in each organ.
+    cleanups
+        What holds for each organ: a person's over the defaults; None for slides without an organ.
+    mixtures
+        Members switched off and weights changed, by the digest of a recipe's networks.
+    """
+
+    defaults: ThresholdTable = field(default_factory=ThresholdTable.published)
+    thresholds: ThresholdTable = field(default_factory=ThresholdTable.published)
+    own: frozenset[tuple[Organ, DataSource]] = frozenset()
+    slide_threshold: float | None = None
+    default_cleanups: Mapping[Organ, Cleanup] = field(default_factory=dict)
+    cleanups: Mapping[Organ | None, Cleanup] = field(default_factory=dict)
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict)
+
+    def cleanup(self, organ: Organ | None) -> Cleanup:
+        """Return what is tidied up in slides of an organ, between threshold and edits."""
+        return self.cleanups.get(organ, Cleanup())
+
+    def threshold(self, organ: Organ | None, source: DataSource | None) -> float:
+        """Return the threshold that holds for the slide, 0-255."""
+        if self.slide_threshold is not None:
+            return self.slide_threshold
+        return self.thresholds.value(organ, source)
+
+
+def state_from(rows: Iterable[Entry]) -> ReviewState:
+    """Return what the standing rows of a slide and of the project amount to.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged.
+    """
+    defaults = ThresholdTable.published()
+    own: dict[tuple[Organ, DataSource], float] = {}
+    slide_threshold: float | None = None
+    cleanup = _Cleanups()
+    mixtures: dict[str, Mixture] = {}
+    for row in rows:
+        if row.kind not in (Kind.THRESHOLD, Kind.CLEANUP, Kind.MIXTURE):
+            continue
+        after = row.facts.get("after")
+        scope = row.facts.get("scope")
+        try:
+            if row.kind is Kind.CLEANUP:
+                cleanup.follow(row.facts)
+            elif row.kind is Kind.MIXTURE:
+                mixtures[str(row.facts["networks"])] = Mixture.from_facts(after)
+            elif scope == "default":
+                defaults = ThresholdTable.from_mapping(after or {})
+            elif scope == "slide":
+                slide_threshold = None if after is None else checked_threshold(after)
+            else:
+                pair = Organ.parse(row.facts["organ"]), DataSource.parse(row.facts["source"])
+                own.pop(pair, None)
+                if after is not None:
+                    own[pair] = checked_threshold(after)
+        except (ValueError, KeyError, AttributeError) as error:
+            raise _damaged(row) from error
+    return ReviewState(
+        defaults=defaults,
+        thresholds=ThresholdTable({**defaults.values, **own}),
+        own=frozenset(own),
+        slide_threshold=slide_threshold,
+        default_cleanups=cleanup.defaults,
+        cleanups=cleanup.all(),
+        mixtures=mixtures,
+    )
+
+
+class _Cleanups:
+    """The cleanup rows of a journal, one after another."""
+
+    def __init__(self) -> None:
+        self.defaults: dict[Organ, Cleanup] = {}
+        self._everywhere: Cleanup | None = None
+        self._own: dict[Organ | None, Cleanup] = {}
+
+    def follow(self, facts: Mapping[str, Any]) -> None:
+        """Take the next row: of one organ, of a recipe's defaults, or (older rows) of all."""
+        after = facts.get("after")
+        if facts.get("scope") == "default":
+            self.defaults = cleanups_from(after or {})
+        elif "organ" in facts:
+            organ = None if facts["organ"] is None else Organ.parse(facts["organ"])
+            self._own[organ] = Cleanup.model_validate(after)
+        else:
+            self._own.clear()
+            self._everywhere = Cleanup.model_validate(after)
+
+    def all(self) -> dict[Organ | None, Cleanup]:
+        """Return what holds for each organ, and for slides without one."""
+        held: dict[Organ | None, Cleanup] = {o: plan for o, plan in self.defaults.items()}  # noqa: C416
+        if self._everywhere is not None:
+            held = dict.fromkeys([*Organ, None], self._everywhere)
+        return {organ: plan for organ, plan in (held | self._own).items() if plan != Cleanup()}
+
+
+def facts_from(rows: Iterable[Entry]) -> dict[str, Any]:
+    """Return what a person told about a slide, as keywords of :meth:`hubseg.slide.Slide.told`.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged.
+    """
+    facts: dict[str, Any] = {}
+    for row in rows:
+        if row.kind is not Kind.FACTS:
+            continue
+        try:
+            facts |= parsed_facts(row.facts["after"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(row) from error
+    return facts
+
+
+def parsed_facts(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts about a slide in their own types.
+
+    Raises
+    ------
+    ValueError
+        When an organ or source is unknown, or the pixel size no number.
+    """
+    read: dict[str, Callable[[Any], Any]] = {
+        "organ": Organ.parse,
+        "source": DataSource.parse,
+        "um_per_px": float,
+    }
+    return {name: read[name](value) for name, value in told.items()}
+
+
+def verdict_from(rows: Sequence[Entry]) -> Verdict:
+    """Return a slide's verdict: the newest one, or "in work" when it was worked on since.
+
+    A flag or a rejection stays until a person takes it back.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged.
+    """
+    worked = False
+    for row in reversed(rows):
+        if row.kind is Kind.VERDICT:
+            try:
+                verdict = Verdict(row.facts["after"])
+            except (ValueError, KeyError) as error:
+                raise _damaged(row) from error
+            return Verdict.IN_WORK if worked and verdict in _REOPENED else verdict
+        own_threshold = row.kind is Kind.THRESHOLD and row.slide_id is not None
+        worked = worked or own_threshold or row.kind is Kind.GESTURE
+    return Verdict.IN_WORK if worked else Verdict.UNSEEN
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A verdict that stands for a mask.
+
+    Attributes
+    ----------
+    row
+        Of the journal.
+    accepted
+        The mask; None where an older version gave the verdict and nobody has kept its mask since.
+    """
+
+    row: Entry
+    accepted: AcceptedMask | None
+
+
+def accepted_row(rows: Sequence[Entry]) -> Standing | None:
+    """Return the verdict by which a person stands behind a slide's mask, or None.
+
+    That is the newest verdict, if it accepts and nothing was done to the slide since.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged.
+    """
+    if verdict_from(rows) not in READY:
+        return None
+    row = next(row for row in reversed(rows) if row.kind is Kind.VERDICT)
+    later = [r for r in rows if r.kind is Kind.MASK and r.target == row.seq]
+    facts = (later[-1] if later else row).facts.get("accepted")
+    try:
+        return Standing(row, None if facts is None else AcceptedMask.from_facts(facts))
+    except ValueError as error:
+        raise _damaged(row) from error
+
+
+def note_from(rows: Sequence[Entry]) -> str:
+    """Return what was noted about a slide last; "" when nothing was.
+
+    Raises
+    ------
+    ValueError
+        When a row is damaged.
+    """
+    for row in reversed(rows):
+        if row.kind is Kind.NOTE:
+            note = row.facts.get("after")
+            if not isinstance(note, str):
+                raise _damaged(row)
+            return note
+    return ""
+
+
+def edits_from(
+    rows: Iterable[Entry], shape: tuple[int, int], payload: Callable[[int], bytes]
+) -> Edits:
+    """Return a slide's edits from its standing gestures.
+
+    Parameters
+    ----------
+    rows
+        Standing rows of the slide, oldest first.
+    shape
+        (height, width) of the slide, px.
+    payload
+        Gives the bytes of a row by its number, where a row comes without them.
+
+    Raises
+    ------
+    ValueError
+        When a gesture is damaged or does not fit.
+    """
+    edits = Edits(shape)
+    for row in rows:
+        if row.kind is Kind.GESTURE:
+            try:
+                edits.apply(Gesture.from_bytes(row.payload or payload(row.seq)))
+            except ValueError as error:
+                raise _damaged(row) from error
+    return edits
+
+
+def defaults_payload(before: ThresholdTable, after: ThresholdTable) -> dict[str, Any]:
+    """Return the row that puts a recipe's thresholds below a person's own values."""
+    return {"scope": "default", "before": before.to_mapping(), "after": after.to_mapping()}
+
+
+def default_cleanups_payload(
+    before: Mapping[Organ, Cleanup], after: Mapping[Organ, Cleanup]
+) -> dict[str, Any]:
+    """Return the row that puts a recipe's cleanups below a person's own."""
+    return {"scope": "default", "before": cleanups_to(before), "after": cleanups_to(after)}
+
+
+def mixture_payload(networks: str, before: Mixture, after: Mixture) -> dict[str, Any]:
+    """Return the row that changes which members are mixed, and their weights."""
+    return {"networks": networks, "before": before.to_facts(), "after": after.to_facts()}
+
+
+def _damaged(row: Entry) -> ValueError:
+    return ValueError(
+        f"Row {row.seq} of the journal ({row.kind}) is damaged: take the project from a copy."
+    )

@@ -1,0 +1,226 @@
+"""The mask, always derived: override(edits, cleanup(probability > threshold)).
+
+Responsible for computing it in any thread from a frozen request, which knows the last answer so
+that only what has changed is cleaned again, and for keeping the newest answer up to date window by
+window while a person paints. Does not know slides, the journal or any view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hubseg.cleanup import CleanedMask, Cleanup
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hubseg.edits.override import Edits, Window
+
+__all__ = ["Difference", "LiveMask", "MaskRequest"]
+
+_STAMPS = count(1)  # never the same twice in a process: an answer fits one slide only
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskRequest:
+    """All that a mask is derived from, frozen.
+
+    Attributes
+    ----------
+    values
+        Probability map, float32 (H, W) on 0-255; None while there is none.
+    threshold
+        On 0-255; a pixel is inside where its value is greater.
+    cleanup
+        What is tidied up before the override.
+    edits
+        The override; a copy of its own.
+    stamp
+        Which state of values, threshold and cleanup this is; :meth:`LiveMask.take` compares it.
+    strokes
+        How many changes of the override the request has seen.
+    earlier
+        A cleaned mask of the same slide, if there is one: saves time, never changes the answer.
+    """
+
+    values: NDArray[np.float32] | None
+    threshold: float
+    cleanup: Cleanup
+    edits: Edits
+    stamp: int = 0
+    strokes: int = 0
+    earlier: CleanedMask | None = field(default=None, repr=False)
+    _cleaned: list[CleanedMask] = field(default_factory=list, repr=False)
+
+    def answered_by(self, other: MaskRequest) -> bool:
+        """Whether the mask that was computed for another request is this one's too."""
+        return (
+            self.values is other.values
+            and (self.threshold, self.cleanup) == (other.threshold, other.cleanup)
+            and self.edits == other.edits
+        )
+
+    def taking(self, other: MaskRequest) -> MaskRequest:
+        """Return this request with what :meth:`compute` kept of another that answers it."""
+        return replace(self, _cleaned=list(other._cleaned))
+
+    def compute(self) -> NDArray[np.bool_]:
+        """Return the mask, bool (H, W), the caller's own; may run in any thread."""
+        if self.values is None:
+            return self.edits.resolve(np.zeros(self.edits.shape, np.bool_), in_place=True)
+        cleaned = CleanedMask.of(self.values > self.threshold, self.cleanup, self.earlier)
+        self._cleaned[:] = [cleaned]  # painting needs it window by window, and the next mask too
+        return self.edits.resolve(cleaned.mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one mask has that another has not.
+
+    Attributes
+    ----------
+    more, less
+        Share of the slide, 0-1, that only the mask has, and that only the reference has.
+    dice
+        Dice of the two, 0-1; 1 where both are empty.
+    """
+
+    more: float
+    less: float
+    dice: float
+
+    @classmethod
+    def between(cls, mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> Difference:
+        """Compare two masks, bool (H, W) each.
+
+        Raises
+        ------
+        ValueError
+            When they differ in size.
+        """
+        if mask.shape != reference.shape:
+            raise ValueError(
+                f"The mask is {mask.shape} and the reference {reference.shape} px: both must be "
+                "of one slide."
+            )
+        size = max(1, mask.size)
+        one, other = int(np.count_nonzero(mask)), int(np.count_nonzero(reference))
+        both = int(np.count_nonzero(mask & reference))
+        dice = 2 * both / (one + other) if one + other else 1.0
+        return cls((one - both) / size, (other - both) / size, dice)
+
+
+class LiveMask:
+    """The newest mask of one slide.
+
+    Parameters
+    ----------
+    edits
+        The slide's override. It is read, never changed.
+    """
+
+    def __init__(self, edits: Edits) -> None:
+        self._edits = edits
+        self._values: NDArray[np.float32] | None = None
+        self._threshold = 127.0
+        self._cleanup = Cleanup()
+        self._mask: NDArray[np.bool_] | None = None
+        self._cleaned: CleanedMask | None = None
+        self._stamp = next(_STAMPS)
+        self._taken = 0
+        self._strokes: list[Window] = []
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """The newest mask, bool (H, W), not to be written; None until one was taken.
+
+        Without a probability map it is what the person drew, at once.
+        """
+        if self._mask is None and self._values is None:
+            request = self.request()
+            self.take(request, request.compute())
+        if self._mask is None:
+            return None
+        view = self._mask.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether values, threshold or cleanup changed since the mask was computed."""
+        return self._values is not None and self._taken != self._stamp
+
+    def derive_from(
+        self, values: NDArray[np.float32] | None, threshold: float, cleanup: Cleanup
+    ) -> None:
+        """Set what the mask is derived from; the mask is stale where that makes a difference."""
+        same_values = values is self._values
+        same_rule = (threshold, cleanup) == (self._threshold, self._cleanup)
+        if same_values and (same_rule or values is None):
+            self._threshold, self._cleanup = threshold, cleanup
+            return
+        if values is None:
+            self._mask = self._cleaned = None
+        self._values, self._threshold, self._cleanup = values, threshold, cleanup
+        self._stamp = next(_STAMPS)
+        self._strokes.clear()
+
+    def request(self) -> MaskRequest:
+        """Return what is needed to compute the mask elsewhere."""
+        return MaskRequest(
+            self._values,
+            self._threshold,
+            self._cleanup,
+            self._edits.copy(),
+            self._stamp,
+            len(self._strokes),
+            self._cleaned,
+        )
+
+    def take(self, request: MaskRequest, mask: NDArray[np.bool_]) -> bool:
+        """Take the answer to a request; False when it is stale and was dropped.
+
+        Strokes made since the request are put over it.
+
+        Raises
+        ------
+        ValueError
+            When `mask` is not bool of the slide's shape.
+        """
+        if mask.shape != self._edits.shape or mask.dtype != np.bool_:
+            raise ValueError(
+                f"The mask is {mask.dtype} {mask.shape}: give a bool {self._edits.shape} array."
+            )
+        if request.stamp != self._stamp:
+            return False
+        self._mask = mask if mask.flags.writeable else mask.copy()
+        self._cleaned = request._cleaned[0] if request._cleaned else None
+        self._taken = self._stamp
+        for window in self._strokes[request.strokes :]:
+            self._refresh(window)
+        return True
+
+    def touch(self, window: Window) -> None:
+        """Derive `window` again after the override changed there."""
+        self._strokes.append(window)
+        if self._mask is not None:
+            self._refresh(window)
+
+    def _refresh(self, window: Window) -> None:
+        if self._mask is None:
+            return
+        top, left, height, width = window
+        cut = slice(top, top + height), slice(left, left + width)
+        if self._values is None:
+            model = np.zeros((height, width), np.bool_)
+        elif self._cleanup.is_identity:
+            model = self._values[cut] > self._threshold
+        elif self._cleaned is not None:  # perhaps the last one, while the next is being computed
+            model = self._cleaned.mask[cut].copy()
+        else:
+            model = self._mask[cut].copy()
+        self._mask[cut] = self._edits.resolve(model, window, in_place=True)

@@ -1,0 +1,1 @@
+"""How our processes behave on a computer: their logs and their priority."""

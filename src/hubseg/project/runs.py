@@ -1,0 +1,238 @@
+"""The newest map of a slide: what a project's runs left in its store, mixed again.
+
+Responsible for writing a finished run into a project and for finding it there. Needs no torch.
+Does not know how a run is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.journal.rows import standing
+from hubseg.journal.slide_state import state_from
+from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
+from hubseg.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from hubseg.journal.rows import Entry
+    from hubseg.probability import MapInPieces, MemberMap, ProbabilityMap
+    from hubseg.project import ReviewProject, RunRecord
+    from hubseg.recipe import Member
+    from hubseg.slide import Slide
+
+__all__ = [
+    "mixture_of",
+    "newest_asked",
+    "newest_in_pieces",
+    "newest_map",
+    "newest_members",
+    "newest_recipe",
+    "newest_run",
+    "record",
+    "recorded",
+    "refuse_partial",
+]
+
+
+def record(
+    project: ReviewProject,
+    run_id: str,
+    slide_id: str,
+    recipe: Recipe,
+    keys: Iterable[tuple[Member, str]],
+    *,
+    slide_digest: str,
+    asked: Iterable[Member] = (),
+) -> None:
+    """Record which members of a run on a slide's pixels are in the project's store.
+
+    Parameters
+    ----------
+    keys
+        Members that were finished, with their keys in the store.
+    asked
+        All members that the run was asked for, where some of them may have failed: a map that is
+        mixed of fewer says so.
+
+    Raises
+    ------
+    OSError
+        When the project cannot be written.
+    """
+    made = {_place(member): key for member, key in keys}
+    places = dict.fromkeys((*map(_place, asked), *made))
+    project.record_run(
+        run_id,
+        slide_id,
+        recipe_digest=recipe.digest,
+        recipe=recipe.to_yaml(),
+        members=["/".join((*map(str, place), made.get(place, ""))) for place in places],
+        slide_digest=slide_digest,
+    )
+
+
+def newest_map(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> ProbabilityMap | None:
+    """Return the map of a slide's newest run that still has members in the store, or None.
+
+    A run on other pixels than the slide's file now holds is passed over.
+
+    Parameters
+    ----------
+    folds
+        Mix only members of these folds; None mixes all. With the one fold that never saw the
+        slide this is its out-of-fold map.
+    until
+        A row of the journal: the map as it was when that row was made. None is now.
+    """
+    newest = newest_in_pieces(project, slide, folds=folds, until=until)
+    return None if newest is None else newest.whole()
+
+
+def newest_in_pieces(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> MapInPieces | None:
+    """Return what :func:`newest_map` does, without holding it whole: a large slide fits too."""
+    newest = newest_members(project, slide, folds=folds, until=until)
+    if newest is None:
+        return None
+    recipe, found, total = newest
+    mixer = Mixer(shape=(slide.height, slide.width), slide_digest=project.digest(slide))
+    for member, made in found:
+        mixer.put(member, made)
+    return mixer.in_pieces(recipe, [member for member, _ in found], total=total)
+
+
+def refuse_partial(probability: ProbabilityMap | MapInPieces, slide: Slide) -> None:
+    """Refuse a map of fewer members than its run was asked for.
+
+    Raises
+    ------
+    ValueError
+        When members are missing: the sentence counts them.
+    """
+    missing = probability.total - probability.done
+    if missing:
+        raise ValueError(
+            f"{missing} of {probability.total} member maps of slide {slide.id} are missing (its "
+            "run failed or was stopped, or kept maps reached their limit): run the ensemble "
+            "again, or take the others alone with --partial."
+        )
+
+
+def newest_members(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> tuple[Recipe, list[tuple[Member, MemberMap]], int] | None:
+    """Return recipe, members and size of the run that :func:`newest_map` mixes, or None.
+
+    Members that a person switched off are not among them, and weights are those a person set,
+    unless `folds` are asked for: then it is about the networks. The size counts the members that
+    the run was asked for, also those that it did not finish or whose map is gone.
+    """
+    newest = _newest(project, slide, until)
+    if newest is None:
+        return None
+    recipe, keys = newest
+    mixture = Mixture() if folds is not None else mixture_of(project, recipe, until=until)
+    recipe = mixture.of(recipe)
+    on = {_place(m): m for m in mixture.members(recipe)}
+    places = [(on.get(_place(m)), key) for m, key in keys]
+    chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
+    stored = [(m, key) for m, key in chosen if key]
+    made = MapStore(project.maps).get_all(key for _, key in stored)
+    found = [(m, one) for (m, _), (_, one) in zip(stored, made, strict=True) if one is not None]
+    return (recipe, found, len(chosen)) if found else None
+
+
+def mixture_of(project: ReviewProject, recipe: Recipe, *, until: Entry | None = None) -> Mixture:
+    """Return which members of a recipe's networks a person mixes, and with which weights.
+
+    Raises
+    ------
+    ValueError
+        When a row of the journal is damaged.
+    """
+    rows = project.entries("", pixels=False)  # of the whole project alone
+    if until is not None:
+        rows = tuple(row for row in rows if row.seq <= until.seq)
+    networks = networks_digest(recipe)
+    chosen = state_from(standing(rows)).mixtures.get(networks)
+    return Mixture.of_older(project.maps, networks) if chosen is None else chosen
+
+
+def newest_run(
+    project: ReviewProject, slide: Slide
+) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
+    """Return recipe, finished members and their keys of a slide's newest run, or None.
+
+    A run on other pixels than the slide's file now holds is passed over, and so is one of which
+    the store has no map at all.
+    """
+    newest = newest_asked(project, slide)
+    if newest is None:
+        return None
+    recipe, keys = newest
+    return recipe, tuple((member, key) for member, key in keys if key)
+
+
+def newest_asked(
+    project: ReviewProject, slide: Slide
+) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
+    """Return what :func:`newest_run` does, with every member that was asked for.
+
+    The key of one that did not finish is "".
+    """
+    return _newest(project, slide, None)
+
+
+def _newest(
+    project: ReviewProject, slide: Slide, until: Entry | None
+) -> tuple[Recipe, tuple[tuple[Member, str], ...]] | None:
+    """Return a slide's newest run with every member it was asked for; no key: it did not finish."""
+    digest, store = project.digest(slide), MapStore(project.maps)
+    for run in reversed(project.runs(slide.id)):
+        if until is not None and run.at > until.at:
+            continue
+        keys = (line.rpartition("/")[2] for line in run.members)
+        if run.slide_digest == digest and any(key and key in store for key in keys):
+            return recorded(run)
+    return None
+
+
+def recorded(run: RunRecord) -> tuple[Recipe, tuple[tuple[Member, str], ...]]:
+    """Return a recorded run's recipe, and every member it was asked for with its map's key.
+
+    The key is "" where the member did not finish.
+    """
+    recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
+    members = {_place(m): m for m in recipe.members()}
+    lines = (line.split("/") for line in run.members)
+    return recipe, tuple(
+        (members[int(resolution), int(entry), int(fold)], key)
+        for resolution, entry, fold, key in lines
+    )
+
+
+def newest_recipe(project: ReviewProject, slide_id: str) -> Recipe | None:
+    """Return the recipe of a slide's newest run, or None."""
+    runs = project.runs(slide_id)
+    return Recipe.from_yaml(runs[-1].recipe, where="The recorded recipe") if runs else None
+
+
+def _place(member: Member) -> tuple[int, int, int]:
+    return member.resolution, member.entry, member.fold

@@ -1,0 +1,172 @@
+"""The queue of a review: what is known of each slide, which need a person, and the worst first.
+
+Responsible for one row per slide, for finding and ordering rows, and for the next doubtful place
+of a slide. Pure: it reads a project and changes nothing. Does not know any view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import cv2
+import numpy as np
+
+from hubseg.cleanup import count_objects
+from hubseg.journal.rows import standing
+from hubseg.journal.slide_state import facts_from, note_from, state_from, verdict_from
+from hubseg.probability.uncertainty import agreement_with_mix
+from hubseg.project import Verdict
+from hubseg.project.derived import derive
+from hubseg.project.runs import newest_members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from hubseg.project import ReviewProject
+    from hubseg.slide import Slide
+
+__all__ = ["Order", "QueueRow", "matching", "next_doubt", "ordered", "row_of"]
+
+Order = Literal["table", "worst", "area", "objects", "verdict"]
+_WAITING: Final = {Verdict.UNSEEN: 0, Verdict.IN_WORK: 0, Verdict.FLAGGED: 1}
+_LOOKS: Final = 12  # a look covers the slide's longer side divided by this, to each side
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """What is known of one slide.
+
+    Attributes
+    ----------
+    id, organ, source, verdict, note
+        As a person reads them; organ and source are "" where they are not known.
+    expected
+        Dice that its mask may be expected to have, from how far the members agree, 0-1; None with
+        fewer than two members.
+    area
+        Share of the slide inside the mask, 0-1; None without map and edits.
+    objects
+        Objects of the mask, or None.
+    """
+
+    id: str
+    organ: str = ""
+    source: str = ""
+    verdict: Verdict = Verdict.UNSEEN
+    note: str = ""
+    expected: float | None = None
+    area: float | None = None
+    objects: int | None = None
+
+
+def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
+    """Return what is known of a slide; takes as long as deriving its mask.
+
+    Raises
+    ------
+    ValueError, OSError
+        When a row is damaged, or the slide's file is not the one that was worked on.
+    """
+    rows = standing(project.entries(slide.id, pixels=False))
+    told = slide.told(**facts_from(rows))
+    threshold = state_from(rows).threshold(told.organ, told.source)
+    newest = newest_members(project, slide)
+    expected = area = objects = None
+    if newest is not None:
+        _, members, _ = newest
+        weights = [member.weight for member, _ in members]
+        expected = agreement_with_mix([made.values for _, made in members], threshold, weights)
+    if newest is not None or any(row.kind == "gesture" for row in rows):
+        mask = derive(project, slide).mask
+        area, objects = float(mask.mean()), count_objects(mask)
+    return QueueRow(
+        id=slide.id,
+        organ=told.organ.value if told.organ else "",
+        source=told.source.value if told.source else "",
+        verdict=verdict_from(rows),
+        note=note_from(rows),
+        expected=expected,
+        area=area,
+        objects=objects,
+    )
+
+
+def matching(
+    rows: Iterable[QueueRow], text: str = "", verdicts: Sequence[Verdict] = ()
+) -> list[QueueRow]:
+    """Return the rows that hold every word of a text, and have one of some verdicts if given.
+
+    A word is looked for in id, organ, source, verdict and note, whatever its case.
+    """
+    words = text.casefold().split()
+
+    def holds(row: QueueRow) -> bool:
+        said = " ".join((row.id, row.organ, row.source, row.verdict.value, row.note)).casefold()
+        return all(word in said for word in words) and (not verdicts or row.verdict in verdicts)
+
+    return [row for row in rows if holds(row)]
+
+
+def ordered(rows: Sequence[QueueRow], by: Order) -> list[QueueRow]:
+    """Return rows in another order.
+
+    Parameters
+    ----------
+    rows
+        In the order of the table.
+    by
+        "worst" brings first what waits for a person and of that the lowest expected Dice, then
+        what is not known, then flagged slides, then the rest; the others are ascending, what is
+        not known last.
+    """
+    unknown = float("inf")
+    keys = {
+        "worst": lambda r: (
+            _WAITING.get(r.verdict, 2),
+            unknown if r.expected is None else r.expected,
+        ),
+        "area": lambda r: (unknown if r.area is None else r.area,),
+        "objects": lambda r: (unknown if r.objects is None else r.objects,),
+        "verdict": lambda r: (list(Verdict).index(r.verdict),),
+    }
+    return list(rows) if by == "table" else sorted(rows, key=keys[by])
+
+
+def next_doubt(
+    disagreement: NDArray[np.float32],
+    shape: tuple[int, int],
+    visited: Sequence[tuple[float, float]] = (),
+) -> tuple[float, float] | None:
+    """Return the middle of the place where members disagree most and nobody has looked yet.
+
+    Parameters
+    ----------
+    disagreement
+        Float32 (h, w) on 0-255, at any resolution.
+    shape
+        (height, width) of the slide, px.
+    visited
+        Places (row, column) that were looked at, px of the slide.
+
+    Returns
+    -------
+    tuple of float or None
+        (row, column) in px of the slide; None where no disagreement is left.
+    """
+    height, width = disagreement.shape
+    look = max(1.0, max(height, width) / _LOOKS)
+    # a place is as doubtful as what is seen around it, not as its one worst pixel
+    seen = cv2.GaussianBlur(disagreement, (0, 0), look / 2, borderType=cv2.BORDER_CONSTANT)
+    scale = shape[0] / height, shape[1] / width
+    y, x = np.ogrid[:height, :width]
+    for row, column in visited:
+        near = np.hypot(y - (row / scale[0] - 0.5), x - (column / scale[1] - 0.5)) <= look
+        seen[near] = 0
+    worst = int(seen.argmax())
+    top, left = divmod(worst, width)
+    if seen[top, left] < 1.0:  # less than one level of 255 is rounding
+        return None
+    return (top + 0.5) * scale[0], (left + 0.5) * scale[1]

@@ -1,0 +1,224 @@
+"""What a training begins with: its folder, who sees what, and where each network starts from.
+
+Responsible for reading what an earlier training left, of this one or of the networks to start
+from, and for one training at a time in a folder. Does not train.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubseg.probability import file_digest
+from hubseg.project.lock import WriteLock
+from hubseg.recipe import find_checkpoints
+from hubseg.training.folds import assign_folds, continue_folds, read_folds, write_folds
+from hubseg.training.overlap import find_overlaps
+from hubseg.training.sources import nobody
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from hubseg.recipe import Member, Recipe
+    from hubseg.recipe.training_plan import TrainingPlan
+    from hubseg.training.folds import Folds
+    from hubseg.training.sources import Label, Watch
+
+__all__ = [
+    "assigned_to",
+    "begun_in",
+    "knows_its_past",
+    "knows_the_tissue",
+    "note_starts",
+    "only_one",
+    "plan_of",
+    "start_of",
+    "started_from",
+]
+
+TABLE = "folds.csv"
+_LOCK = "training.lock"
+_START = "start.json"
+
+
+@contextmanager
+def only_one(out: Path) -> Iterator[None]:
+    """Be the only training that writes into a folder, which is made.
+
+    Raises
+    ------
+    OSError
+        When another one does, or the folder cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    lock = WriteLock(out / _LOCK)
+    if not lock.acquire("a training"):
+        raise BlockingIOError(
+            f"{out} is written by {lock.holder()}: wait until it has saved its state, or train "
+            "into another folder."
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def knows_the_tissue(out: Path, start: Path | None, *, resume: bool) -> bool:
+    """Tell whether networks start from others, and learn as those do that know the tissue.
+
+    A training that goes on keeps to what it was begun with; one that an older version began learns
+    by the recipe's plan whatever it started from.
+    """
+    note = _noted(out) if resume else {}
+    return bool(note.get("steps")) if note.get("from") else start is not None
+
+
+def plan_of(out: Path, recipe: Recipe, start: Path | None, *, resume: bool) -> TrainingPlan:
+    """Return how networks learn: by the recipe's plan, or as those that know the tissue already."""
+    few = knows_the_tissue(out, start, resume=resume)
+    return recipe.training.from_checkpoints() if few else recipe.training
+
+
+def start_of(out: Path, start: Path | None, few: int | None, *, resume: bool) -> Path | None:
+    """Return what a training starts from: what is given, or what it was begun with before.
+
+    Networks that a stopped training had not begun yet start as the others did.
+
+    Parameters
+    ----------
+    few
+        Steps of networks that start from others; None where they learn by the recipe's plan.
+    """
+    note = _noted(out) if resume else {}
+    if start is None and note.get("from"):
+        return Path(note["from"])
+    begun = {} if few is None else {"steps": few}
+    _note(out, {**note, **begun, "from": "" if start is None else str(start.resolve())})
+    return start
+
+
+def knows_its_past(start: Path | None) -> bool:
+    """Tell whether it is known which slides a training's start has seen: none, or by a table."""
+    return start is None or _table_of(start) is not None
+
+
+def note_starts(out: Path, starts: Mapping[str, Path]) -> dict[str, str]:
+    """Note the digest of what networks start from; return those of all networks begun so far."""
+    note = _noted(out)
+    digests = {**note.get("digests", {}), **{n: file_digest(path) for n, path in starts.items()}}
+    _note(out, {**note, "digests": digests})
+    return digests
+
+
+def _noted(out: Path) -> dict[str, Any]:
+    try:
+        note = json.loads((out / _START).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _note(out: Path, note: dict[str, Any]) -> None:
+    (out / _START).write_text(json.dumps(note, indent=1) + "\n", "utf-8")
+
+
+def begun_in(out: Path) -> Path | None:
+    """Return a checkpoint or a state that a training left in a folder."""
+    left = (*out.glob("weights/*.safetensors"), *out.glob("states/*.state"))
+    return min(left, default=None)
+
+
+def started_from(start: Path | None, members: Sequence[Member]) -> dict[str, Path]:
+    """Return the checkpoint each network starts from, by the name of its own; none by default.
+
+    Parameters
+    ----------
+    start
+        One checkpoint for all, or a folder that holds one for each under its own name.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none.
+    """
+    if start is None:
+        return {}
+    if start.is_dir():
+        return find_checkpoints(members, [start])
+    if not start.is_file():
+        raise FileNotFoundError(
+            f"There is no checkpoint {start} to start from: name a file, or a folder with one for "
+            "each of the recipe's networks."
+        )
+    return {member.checkpoint: start for member in members}
+
+
+def assigned_to(
+    out: Path,
+    own: Sequence[Label],
+    others: Sequence[Label],
+    recipe: Recipe,
+    *,
+    start: Path | None,
+    resume: bool,
+    hold_out: int,
+    watch: Watch = nobody,
+) -> Folds:
+    """Decide who sees what in a training into `out`, or read what was decided before.
+
+    A training that goes on keeps to the slides it was begun with; those labelled since are left
+    out. Networks that start from checkpoints of their own keep the folds of the ``folds.csv`` in or
+    above their folder, so that none is judged by what it has seen.
+
+    Raises
+    ------
+    ValueError
+        When the slides are not those of the training to go on with, or cannot be assigned.
+    """
+    path = out / TABLE
+    if resume and path.is_file():
+        before = read_folds(path)
+        missing = sorted(before.known - {label.slide.id for label in own})
+        if not missing:
+            return before
+        if begun_in(out):
+            raise ValueError(
+                f"{out} was trained on {len(before.known)} slides, and {len(missing)} of them are "
+                f"not among these ({', '.join(missing[:3])}): give them too to go on, or train "
+                "into another folder."
+            )
+    slides = [label.slide for label in own]
+    known = {slide.id for slide in slides}
+    more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
+    donors = {label.slide.id: label.donor for label in own}
+    overlaps = [(o.first, o.second) for o in find_overlaps([*slides, *more.values()], watch)]
+    count = len(recipe.folds)
+    table = _table_of(start)
+    if table is None:
+        folds = assign_folds(
+            slides,
+            count,
+            seed=recipe.training.seed,
+            donors=donors,
+            overlaps=overlaps,
+            hold_out=hold_out,
+        )
+    elif hold_out:
+        raise ValueError(
+            f"{table} says already which slides no network has seen: leave --hold-out away."
+        )
+    else:
+        earlier = read_folds(table)
+        folds = continue_folds(earlier, slides, count, donors=donors, overlaps=overlaps)
+    write_folds(path, folds)
+    return folds
+
+
+def _table_of(start: Path | None) -> Path | None:
+    """Return the table of the folds that checkpoints in a folder were trained on."""
+    if start is None or not start.is_dir():
+        return None
+    places = (start / TABLE, start.resolve().parent / TABLE)
+    return next((place for place in places if place.is_file()), None)
