@@ -139,7 +139,7 @@ class Reviewer:
 
     def run(self, recipe: str) -> None:
         """Run a recipe on every slide."""
-        from napari_hubseg.panels.ensemble import EnsembleChoice
+        from napari_hubseg.jobs.choices import EnsembleChoice
 
         ensemble = self.dock.desk.ensemble
         ensemble.choose(recipe)

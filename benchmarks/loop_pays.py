@@ -13,9 +13,9 @@ rest, and four networks are compared on the 15:
                as they are, repaired, or flagged, which leaves the tile out
     all        on all 85 with the truth
 
-A map's doubt is `hubseg.probability.uncertainty.expected_dice`, which needs no truth. Every network has the
-same number of steps and starts from the same weights. What is finished is kept in the folder and
-not done again; `--report` only prints what there is.
+A map's doubt is `hubseg.probability.uncertainty.expected_dice`, which needs no truth. Every
+network has the same number of steps and starts from the same weights. What is finished is kept
+in the folder and not done again; `--report` only prints what there is.
 """
 
 from __future__ import annotations

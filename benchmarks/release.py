@@ -31,10 +31,10 @@ from _release_window import Spent, clocks
 
 from hubseg.cleanup import CleanedMask, count_objects
 from hubseg.edits.override import Edits
+from hubseg.mask.drawing import drawn, edge_width, redrawn
 from hubseg.mask.live import MaskRequest
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from napari_hubseg.canvas.colours import drawn, edge_width, redrawn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,8 +1,8 @@
 """The dock: builds the panels and the desk, connects them, and nothing else.
 
 Responsible for what is where, for keys and for the life of all parts. Does not know what a wish
-means (:mod:`napari_hubseg.desk`), what a panel shows (:mod:`napari_hubseg.presenters.states`) or which wish
-is whose (:mod:`napari_hubseg.presenters`).
+means (:mod:`napari_hubseg.desk`), what a panel shows (:mod:`napari_hubseg.presenters.states`) or
+which wish is whose (:mod:`napari_hubseg.presenters`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QVBoxLayout, QWidget
 
+from hubseg.session.next_step import next_step
 from napari_hubseg import keys as _keys
 from napari_hubseg import presenters as _wiring
-from napari_hubseg._steady import SteadyScroll
 from napari_hubseg.actions import ACTIONS
 from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
@@ -39,8 +39,8 @@ from napari_hubseg.panels.start import StartPanel
 from napari_hubseg.panels.thresholds import ThresholdsPanel
 from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.presenters.others import OFFERS
-from napari_hubseg.presenters.states import next_step
 from napari_hubseg.widgets.controls import ControlRules
+from napari_hubseg.widgets.steady_scroll import SteadyScroll
 from napari_hubseg.widgets.style import Section, style_sheet
 
 if TYPE_CHECKING:

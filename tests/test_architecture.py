@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,107 +28,61 @@ ROOTS = {
 QT = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui", "pyqtgraph", "vispy"}
 NETWORKS = {"torch", "torchvision", "timm", "segmentation_models_pytorch"}
 
-# Module or package -> what it may import from `hubseg`, lazily or not. A package has one row for
-# all its files, which may know each other; only formats do not.
+# Room -> what it may import from `hubseg`, lazily or not. A package has one row for all its files,
+# which may know each other; only formats do not.
 CORE: dict[str, set[str]] = {
     "": set(),
+    # words that everything uses
     "organ": set(),
-    "tta": set(),
-    "wording": set(),
-    "lock": set(),
+    "window": set(),
     "failure": set(),
-    "logs": set(),
-    "outcome": {"failure", "project", "slide"},
-    "lifeline": set(),
-    "journal": set(),
-    "gesture": set(),
-    "edits": {"gesture"},
-    "tools": {"gesture"},
-    "slide": {"organ", "wording"},
+    "process": set(),
+    "outcome": {"failure", "slide"},
+    # what is run, and on what
+    "slide": {"failure", "organ", "window"},
     "thresholds": {"organ"},
     "cleanup": {"organ"},
-    "curves": set(),
-    "components": {"curves"},
-    "uncertainty": set(),
-    "calibration": {"curves", "organ"},
-    "pictures": set(),
-    "thumbnails": {"pictures", "slide"},
-    "figures": {"calibration", "pictures"},
-    "presets": {"calibration", "organ", "thresholds"},
-    "synthetic": {"organ", "formats.rle"},
-    "plan": set(),
-    "step_rate": {"plan", "recipe"},
-    "recipe": {"cleanup", "organ", "plan", "thresholds", "wording"},
-    "bundled": {"recipe"},
-    "doctor": {"bundled", "logs"},
-    "priority": set(),
-    "mask": {"cleanup", "edits"},
-    "accepted": {"cleanup"},
-    "network": {"recipe", "wording"},
+    "recipe": {"cleanup", "failure", "organ", "thresholds"},
+    # how a map is made
+    "network": {"failure", "recipe"},
     "probability": {"failure", "recipe"},
-    "inference": {"slide", "recipe", "network", "tta", "probability"},
+    "inference": {"network", "probability", "recipe", "slide"},
     "engine": {
-        "failure",
-        "logs",
-        "outcome",
-        "inference",
-        "priority",
-        "recipe",
-        "slide",
-        "probability",
+        *{"failure", "inference", "outcome", "probability", "process", "recipe", "slide"},
     },
+    # what a person does with it
+    "edits": {"window"},
+    "tools": {"edits", "window"},
+    "mask": {"cleanup", "edits", "window"},
+    "journal": {"cleanup", "edits", "organ", "probability", "thresholds"},
+    "project": {
+        *{"cleanup", "edits", "journal", "mask", "organ", "outcome", "probability", "recipe"},
+        *{"slide", "thresholds"},
+    },
+    "session": {
+        *{"cleanup", "edits", "journal", "mask", "organ", "probability", "project", "recipe"},
+        *{"slide", "thresholds", "tools"},
+    },
+    # what comes of it
     "formats.rle": set(),
-    "formats": {"slide", "organ", "thresholds", "edits", "formats.rle"},
-    # inference: out-of-fold maps are made the way every map is made
-    "training": {
-        "organ",
-        "slide",
-        "network",
-        "recipe",
-        "plan",
-        "tta",
-        "formats",
-        "inference",
-        "probability",
-        # one training at a time in a folder
-        "lock",
-        # labels come out of projects; thresholds are calibrated on what was judged
-        "project",
-        "derive",
-        "maps",
-        "curves",
-        "calibration",
-        # a slide that cannot be read is left out, and listed
-        "outcome",
-        # how long a step took, for the next training's estimate
-        "step_rate",
+    "formats": {"edits", "formats.rle", "organ", "slide", "thresholds"},
+    "export": {"failure", "formats", "journal", "outcome", "project"},
+    "evaluation": {
+        *{"", "cleanup", "edits", "formats.rle", "journal", "mask", "outcome", "probability"},
+        *{"project", "slide", "thresholds"},
     },
+    # inference: out-of-fold maps are made the way every map is made; project: labels come out of
+    # projects, and one training at a time is on in a folder
+    "training": {
+        *{"formats", "inference", "journal", "mask", "network", "organ", "outcome"},
+        *{"probability", "project", "recipe", "slide", "thresholds"},
+    },
+    "synthetic": {"formats.rle", "organ"},
     "cli": {""},
 }
-REVIEW = {"slide", "organ", "recipe", "probability", "thresholds", "cleanup", "edits"}
-CORE["project"] = {*REVIEW, "accepted", "gesture", "journal", "lock", "thumbnails"}
-CORE["maps"] = {"slide", "recipe", "probability", "project", "journal", "replay"}
-CORE["replay"] = {*REVIEW, "accepted", "gesture", "journal", "project"}
-CORE["session"] = {
-    *{*REVIEW, "accepted", "derive", "gesture", "journal", "project", "mask", "replay", "tools"}
-}
-CORE["derive"] = {*REVIEW, "accepted", "journal", "project", "maps", "mask", "outcome", "replay"}
-CORE["report"] = {
-    "outcome",
-    *{"", "calibration", "cleanup", "curves", "derive", "formats.rle", "maps", "pictures"},
-    *{"project", "slide", "training.metrics", "uncertainty"},
-}
-CORE["judging"] = {
-    *{"calibration", "curves", "derive", "formats.rle", "journal", "maps", "project", "replay"},
-    *{"outcome", "slide"},
-}
-CORE["queue"] = {*CORE["derive"], "derive", "uncertainty"}
-CORE["sharing"] = {*CORE["derive"], "derive"}
-CORE["export"] = {"derive", "failure", "formats", "outcome", "project"}
 NO_NETWORKS = {
-    *("session", "project", "edits", "gesture", "tools", "thresholds", "probability", "formats"),
-    *("curves", "components", "uncertainty", "calibration", "judging", "presets", "report"),
-    *("accepted", "journal", "replay", "mask", "maps", "derive", "export", "failure", "outcome"),
+    *("session", "project", "edits", "tools", "thresholds", "probability", "formats", "journal"),
+    *("mask", "evaluation", "cleanup", "export", "failure", "outcome", "process"),
 }
 
 
@@ -294,13 +249,11 @@ def test_only_the_project_knows_sql(module: Module) -> None:
 
 @each(WINDOW)
 def test_the_window_never_imports_a_network(module: Module) -> None:
-    """Of training only the formulas of its metrics, which need NumPy alone."""
-    networks = ("hubseg.network", "hubseg.inference", "hubseg.training", "hubseg.inference.views")
+    networks = ("hubseg.network", "hubseg.inference", "hubseg.training")
     assert not [
         imported
         for imported in module.imports()
-        if _top(imported) in NETWORKS
-        or (imported.target.startswith(networks) and imported.target != "hubseg.mask.metrics")
+        if _top(imported) in NETWORKS or imported.target.startswith(networks)
     ]
 
 
@@ -309,7 +262,8 @@ def test_a_panel_knows_qt_and_one_submodel(module: Module) -> None:
     asked = {imported.target for imported in module.imports()}
     assert not [name for name in asked if name.split(".")[0] in {"napari", "npe2", "sqlite3"}]
     assert "hubseg.session" not in asked
-    assert not [name for name in asked if name.startswith("napari_hubseg.panels.")]
+    others = [name for name in asked if name.startswith("napari_hubseg.panels.")]
+    assert not [name for name in others if name != f"{module.name}_state"], "of its own alone"
     submodels = {name for name in asked if name.startswith("hubseg.")} - {"hubseg.organ"}
     assert len(submodels) <= 1, f"{module.name} sees {sorted(submodels)}"
 
@@ -326,6 +280,20 @@ def test_a_layer_is_never_found_by_its_name(module: Module) -> None:
         and isinstance(node.slice.value, str)
     ]
     assert not named
+
+
+@pytest.mark.parametrize(
+    ("plan", "rooms", "arrows"),
+    [(structure.whole(), 26, 130), (structure.inside("napari_hubseg"), 16, 40)],
+    ids=["hubseg", "napari_hubseg"],
+)
+def test_the_house_has_few_rooms_and_no_circle(
+    plan: structure.Plan, rooms: int, arrows: int
+) -> None:
+    """Rooms are what lies at a root's top; ``python tests/structure.py`` prints the figures."""
+    assert not plan.circles
+    assert plan.rooms <= rooms
+    assert plan.arrow_count <= arrows
 
 
 # ---- files stay small, names say what they are ------------------------------------------------

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.stack import LayerStack
 
-__all__ = ["Looks"]
+__all__ = ["VIEWS", "Looks"]
+
+VIEWS = ("fill", "outline", "probability")
 
 _OVER = (
     "probability",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from hubseg.mask.drawing import contour
 from hubseg.mask.live import Difference
-from napari_hubseg.canvas.colours import contour
 
 if TYPE_CHECKING:
     import numpy as np

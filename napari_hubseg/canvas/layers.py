@@ -1,9 +1,9 @@
 """The layers of the slide on screen: shows in them what the session holds, and takes strokes.
 
 Responsible for everything that happens to napari layers, together with the stack that makes them
-(:mod:`napari_hubseg.canvas.stack`) and with their looks (:mod:`napari_hubseg.canvas.appearance`). Full-size work
-runs in threads; the GUI thread writes the result in place. Does not know panels, what a threshold
-means, or the disk.
+(:mod:`napari_hubseg.canvas.stack`) and with their looks (:mod:`napari_hubseg.canvas.appearance`).
+Full-size work runs in threads; the GUI thread writes the result in place. Does not know panels,
+what a threshold means, or the disk.
 """
 
 from __future__ import annotations

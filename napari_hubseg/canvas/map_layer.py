@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_hubseg.canvas.colours import burn
+from hubseg.mask.drawing import burn
+from hubseg.window import slices
 from napari_hubseg.canvas.stack import redraw
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Window
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
+    from hubseg.window import Window
     from napari_hubseg.canvas.stack import LayerStack
     from napari_hubseg.jobs.background import Background
 
@@ -97,8 +98,7 @@ class MapDrawing:
     def _burn(self, found: ProbabilityMap, window: Window, into: NDArray[np.float32]) -> None:
         edits = self._session.edits
         if edits is not None:
-            top, left, height, width = window
-            place = slice(top, top + height), slice(left, left + width)
+            place = slices(window)
             burn(found.values[place], edits.override(window), into[place])
 
     def close(self) -> None:

@@ -9,14 +9,14 @@ map, colours or when a layer is visible.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_hubseg.canvas.colours import REACH, drawn, edge_width, hand_of, redrawn
+from hubseg.mask.drawing import REACH, Drawn, drawn, edge_width, hand_of, redrawn
+from hubseg.window import grown
 from napari_hubseg.canvas.stack import redraw
-from napari_hubseg.canvas.strokes import grown, take_stroke
+from napari_hubseg.canvas.strokes import take_stroke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,43 +24,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Edits, Window
+    from hubseg.edits.override import Edits
     from hubseg.session import ReviewSession
-    from napari_hubseg.canvas.colours import Piece
+    from hubseg.window import Window
     from napari_hubseg.canvas.stack import LayerStack
     from napari_hubseg.jobs.background import Background
 
-__all__ = ["Drawn", "MaskDrawing"]
+__all__ = ["MaskDrawing"]
 
 _REMEMBERED = 99  # windows drawn while a mask is compared; after more of them it is compared again
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """What has to be written into the layer so that it shows a mask.
-
-    Attributes
-    ----------
-    mask
-        Bool (H, W), as it was computed.
-    pieces
-        Where, and which values.
-    shown
-        The layer's own array that the mask was compared with; None where the pieces cover it all.
-    written, windows
-        How often all of that array, and how often a window of it, had been written until then.
-    """
-
-    mask: NDArray[np.bool_]
-    pieces: list[Piece]
-    shown: NDArray[np.uint8] | None = None
-    written: int = 0
-    windows: int = 0
-
-    @classmethod
-    def whole(cls, mask: NDArray[np.bool_], values: NDArray[np.uint8]) -> Self:
-        """Take the values of the whole layer, uint8 (H, W)."""
-        return cls(mask, [((slice(None), slice(None)), values)])
 
 
 class MaskDrawing:

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_hubseg.canvas.colours import LINE, LINE_RIM, REACH, drawn, edge_width, hand_of
-from napari_hubseg.canvas.strokes import grown
+from hubseg.mask.drawing import REACH, drawn, edge_width, hand_of
+from hubseg.window import grown, union
+from napari_hubseg.canvas.colours import LINE, LINE_RIM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Edits, Window
+    from hubseg.edits.override import Edits
     from hubseg.tools import Change
+    from hubseg.window import Window
     from napari_hubseg.canvas.stack import LayerStack
 
 __all__ = ["Sketch"]
@@ -103,14 +105,8 @@ class Sketch:
             cv2.polylines(drawn_here, [local], False, 1, across, cv2.LINE_8)
             # the rim of a new piece leaves the line of the one before as it is
             part[(drawn_here > 0) & ((part != LINE) | (value == LINE))] = value
-        self._shown = window if self._shown is None else _both(self._shown, window)
+        self._shown = window if self._shown is None else union(self._shown, window)
         _refresh(layer)
-
-
-def _both(a: Window, b: Window) -> Window:
-    top, left = min(a[0], b[0]), min(a[1], b[1])
-    bottom, right = max(a[0] + a[2], b[0] + b[2]), max(a[1] + a[3], b[1] + b[3])
-    return top, left, bottom - top, right - left
 
 
 def _refresh(layer: Any) -> None:

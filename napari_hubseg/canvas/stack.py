@@ -17,8 +17,8 @@ import numpy as np
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from hubseg.mask.drawing import ABOVE_ALL
 from napari_hubseg.canvas.colours import (
-    ABOVE_ALL,
     REFERENCE,
     RULES,
     STROKE,

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from hubseg.edits.override import ADD, ERASE, KEEP
+from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.tools import Change, object_at
+from hubseg.window import grown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Window
     from hubseg.session import ReviewSession
+    from hubseg.window import Window
 
-__all__ = ["grown", "stroke", "take_stroke"]
+__all__ = ["stroke", "take_stroke"]
 
 _KINDS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
 
@@ -105,14 +106,6 @@ def stroke(
             labels = np.asarray(piece[2])
             done[rows - window[0], columns - window[1]] = np.where(labels != 0, ADD, ERASE)
     return window, done
-
-
-def grown(window: Window, by: int, shape: tuple[int, ...]) -> Window:
-    """Return `window` with `by` px more on every side, as far as the slide goes."""
-    top, left, height, width = window
-    bottom, right = min(top + height + by, shape[0]), min(left + width + by, shape[1])
-    top, left = max(top - by, 0), max(left - by, 0)
-    return (top, left, bottom - top, right - left)
 
 
 def _box(piece: Any) -> tuple[int, int, int, int] | None:

@@ -13,8 +13,8 @@ from psygnal import Signal
 from hubseg.session import ReviewSession
 from napari_hubseg.canvas.brush import BrushSizes
 from napari_hubseg.canvas.comparison import Comparison
+from napari_hubseg.canvas.contours import RulesContour, TruthContour
 from napari_hubseg.canvas.layers import LayerBinding
-from napari_hubseg.canvas.rules_contour import RulesContour
 from napari_hubseg.canvas.seen import Seen
 from napari_hubseg.canvas.tools import ToolHand
 from napari_hubseg.jobs.background import Background
@@ -29,7 +29,7 @@ from napari_hubseg.jobs.older_masks import OlderMasks
 from napari_hubseg.jobs.prefetch import Ahead
 from napari_hubseg.jobs.queue import Queue
 from napari_hubseg.jobs.training import Retraining
-from napari_hubseg.jobs.truth import Truth, TruthContour
+from napari_hubseg.jobs.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,7 +84,7 @@ class DeskCore:
         self.rules = RulesContour(self.session, self.layers, self.background)
         self.contour = TruthContour(self.truth, self.layers, self.background)
         self.comparison = Comparison(self.session, self.layers, self.background)
-        self.files = FileWatch(self.session, self.layers, self.background)
+        self.files = FileWatch(self.session, self.layers.slide_shown, self.background)
         self.hand = ToolHand(self.session, self.layers, viewer, self.background)
         self.brushes = BrushSizes(self.layers, viewer)
         engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}

@@ -13,7 +13,7 @@ from napari_hubseg.desk.core import DeskCore
 from napari_hubseg.desk.offer import Offer
 
 if TYPE_CHECKING:
-    from napari_hubseg.desk.recipe_rules import BroughtRules
+    from napari_hubseg.jobs.recipe_rules import BroughtRules
 
 __all__ = ["Offers"]
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.session.next_step import ready_ids
 from napari_hubseg.desk.core import DeskCore
-from napari_hubseg.presenters.states import ready_ids
 
 if TYPE_CHECKING:
-    from napari_hubseg.panels.export import ExportChoice
-    from napari_hubseg.panels.train_state import TrainChoice
+    from napari_hubseg.jobs.choices import ExportChoice, TrainChoice
 
 __all__ = ["Runs"]
 

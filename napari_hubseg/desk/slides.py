@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from hubseg.mask.drawing import Drawn
 from hubseg.recipe.bundled import sample_table
-from napari_hubseg.canvas.mask_layer import Drawn
 from napari_hubseg.desk.offers import Offers
 from napari_hubseg.jobs.background import sentence
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hubseg.canvas.appearance import VIEWS
 from napari_hubseg.desk.offer import Offer
 from napari_hubseg.desk.slides import Slides
-from napari_hubseg.panels.correct import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

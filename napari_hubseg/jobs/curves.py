@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from hubseg.project import Verdict
-from hubseg.thresholds.curves import Tally, above, histogram
+from hubseg.journal.verdict import Verdict
+from hubseg.thresholds.curves import Curves, Tally, above, histogram
 from hubseg.thresholds.object_counts import objects_curve
-from napari_hubseg.widgets.histogram import Curves
 
 if TYPE_CHECKING:
     import numpy as np

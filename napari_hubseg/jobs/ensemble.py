@@ -16,13 +16,11 @@ from hubseg.engine import local_devices
 from hubseg.project.runs import record
 from hubseg.recipe import Recipe, builtin_names, find_checkpoints, with_scores
 from hubseg.recipe.bundled import weights_for
-from napari_hubseg.desk.recipe_rules import take_up
 from napari_hubseg.jobs.background import sentence
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
+from napari_hubseg.jobs.recipe_rules import take_up
 from napari_hubseg.jobs.runner import Runner
-from napari_hubseg.panels.ensemble import EnsembleChoice, EnsembleState
-from napari_hubseg.presenters.members import members_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
-    from napari_hubseg.panels.members import MembersState
+    from napari_hubseg.jobs.choices import EnsembleChoice
 
 __all__ = ["Ensemble"]
 
@@ -54,6 +52,23 @@ class Ensemble:
         Where stored maps are loaded.
     new_engine
         Makes an engine from a store folder, a device and a scheduler's address.
+
+    Attributes
+    ----------
+    recipes
+        Built-in names and paths to choose from.
+    name, recipe
+        The chosen one of them, and what it says.
+    weights
+        Folders that a person added, where checkpoints are looked for.
+    devices
+        Names of devices to choose from.
+    last
+        What the run on screen said last; None where there is none.
+    message
+        What the run says of itself, or "".
+    unreachable
+        Whether the scheduler did not answer.
     """
 
     changed = Signal()
@@ -77,18 +92,18 @@ class Ensemble:
         self._engine: Any = None
         self._engine_key: tuple[Path, str, str] | None = None
         names = builtin_names()
-        self._names = tuple(sorted(names, key=lambda name: name != "demo"))
-        self._weights: tuple[Path, ...] = ()
-        self._devices = local_devices()
-        self._last: Update | None = None
-        self._message = ""
+        self.recipes = tuple(sorted(names, key=lambda name: name != "demo"))
+        self.weights: tuple[Path, ...] = ()
+        self.devices = local_devices()
+        self.last: Update | None = None
+        self.message = ""
         self._cancelled = False
-        self.recipe = Recipe.load(self._names[0])
+        self.recipe = Recipe.load(self.recipes[0])
         self._running_recipe = self.recipe
-        self._name = self._names[0]
+        self.name = self.recipes[0]
         self._run_project: Path | None = None
         self._run_mixture: Mixture | None = None
-        self._unreachable = False  # whether the scheduler did not answer
+        self.unreachable = False
         self.mixing = Mixing(session, background, self.recipe)
         self.mixing.changed.connect(self.changed.emit)
         self.mixing.failed.connect(self.failed.emit)
@@ -103,44 +118,13 @@ class Ensemble:
         return self._runner.running
 
     @property
-    def name(self) -> str:
-        """Built-in name, or path, of the chosen recipe."""
-        return self._name
+    def loaded(self) -> bool:
+        """Whether a worker holds networks."""
+        return self._engine is not None
 
     @property
-    def devices(self) -> tuple[str, ...]:
-        """Names of devices to choose from."""
-        return self._devices
-
-    def state(self, *, enabled: bool, run_next: bool) -> EnsembleState:
-        """Return what the panel shows."""
-        last = self._last
-        return EnsembleState(
-            recipes=self._names,
-            recipe=self._name,
-            folds=self.recipe.folds,
-            members=len(self.recipe.members()),
-            weights=self._weights,
-            devices=self._devices,
-            enabled=enabled,
-            running=self.running,
-            done=last.done if last else 0,
-            total=last.total if last else 0,
-            seconds_left=last.seconds_left if last else None,
-            message=self._message,
-            run_next=run_next,
-            loaded=self._engine is not None,
-            memory=last.memory if last and self._engine is not None else None,
-            folds_off=self._folds_off(),
-            offer_local=self._unreachable,
-            fit=self.fit.text,
-        )
-
-    def members(self) -> MembersState:
-        """Return what the tree of members shows."""
-        return members_state(self.recipe, self.mixing.mixture, self.mixing.stock)
-
-    def _folds_off(self) -> tuple[int, ...]:
+    def folds_off(self) -> tuple[int, ...]:
+        """The folds of which no member is switched on."""
         on = {member.fold for member in self.mixing.mixture.members(self.recipe)}
         return tuple(fold for fold in self.recipe.folds if fold not in on)
 
@@ -153,26 +137,26 @@ class Ensemble:
         except (OSError, ValueError) as error:
             self.failed.emit(sentence(error))
         else:
-            self._name = name
-            self._names = tuple(dict.fromkeys((*self._names, name)))
-            self._last, self._message = None, ""
+            self.name = name
+            self.recipes = tuple(dict.fromkeys((*self.recipes, name)))
+            self.last, self.message = None, ""
             self.fit.forget()
             self._look_for_files()
         self.changed.emit()
 
     def ask_fit(self, device: str) -> None:
         """Ask whether the chosen networks fit a device; the answer comes with `changed`."""
-        self.fit.ask(self._name, device)
+        self.fit.ask(self.name, device)
 
     def add_weights(self, folder: Path) -> None:
         """Look for checkpoints in `folder` too."""
-        self._weights = (*self._weights, folder)
+        self.weights = (*self.weights, folder)
         self._look_for_files()
         self.changed.emit()
 
     def clear_weights(self) -> None:
         """Forget the folders of checkpoints."""
-        self._weights = ()
+        self.weights = ()
         self._look_for_files()
         self.changed.emit()
 
@@ -187,7 +171,7 @@ class Ensemble:
             self.failed.emit("No fold is chosen: tick at least one.")
             return
         slides = session.slides if choice.all_slides else (session.current,)
-        brought = take_up(session, self.recipe, self._name)
+        brought = take_up(session, self.recipe, self.name)
         if brought is not None:
             self.brought.emit(brought)
         mixture = self.mixing.mixture
@@ -197,13 +181,13 @@ class Ensemble:
             return
         self._run_project, self._run_mixture = session.project.path, mixture
         recipe, folders = self.recipe, self._folders(choice.weights)
-        self._last, self._message = None, "Starting the worker …"
-        self._cancelled = self._unreachable = False
+        self.last, self.message = None, "Starting the worker …"
+        self._cancelled = self.unreachable = False
         self._running_recipe = recipe
         try:
             engine = self._engine_for(session.project.path / "maps", choice)
         except ValueError as error:
-            self._message = ""
+            self.message = ""
             self.failed.emit(sentence(error))
             return
 
@@ -235,12 +219,12 @@ class Ensemble:
 
     def _folders(self, weights: tuple[Path, ...]) -> list[Path]:
         """Return where checkpoints are looked for: what was said, the recipe's place, ours."""
-        file = Path(self._name)
+        file = Path(self.name)
         beside = (file.parent, file.parent / "weights") if file.is_file() else ()
         return list(weights_for(self.recipe, (*weights, *beside)))
 
     def _look_for_files(self) -> None:
-        self.mixing.choose(self.recipe, self._folders(self._weights))
+        self.mixing.choose(self.recipe, self._folders(self.weights))
 
     def _engine_for(self, store: Path, choice: EnsembleChoice) -> Any:
         key = (store, choice.device, choice.scheduler)
@@ -254,7 +238,7 @@ class Ensemble:
         """Stop the run; finished members are kept."""
         if self.running:
             self._cancelled = True
-            self._message = "Stopping …"
+            self.message = "Stopping …"
             self._runner.cancel()
             self.changed.emit()
 
@@ -266,8 +250,8 @@ class Ensemble:
         self.changed.emit()
 
     def _take(self, update: Update) -> None:
-        self._last = update
-        self._message = f"{update.slide_id}: {update.message}" if update.message else ""
+        self.last = update
+        self.message = f"{update.slide_id}: {update.message}" if update.message else ""
         if update.error:
             self.failed.emit(update.error)
         if update.warning:
@@ -303,9 +287,9 @@ class Ensemble:
             self.failed.emit(sentence(error))
 
     def _end(self, said: str) -> None:
-        self._message = "Stopped: finished members are kept." if self._cancelled else ""
+        self.message = "Stopped: finished members are kept." if self._cancelled else ""
         if said and not self._cancelled:
-            self._unreachable = isinstance(self._runner.error, ConnectionError)
+            self.unreachable = isinstance(self._runner.error, ConnectionError)
             self.failed.emit(said)
         self.changed.emit()
 
@@ -313,7 +297,7 @@ class Ensemble:
 
     def _load_map(self, slide: Slide | None) -> None:
         """Show what an earlier run left for a slide, loaded and mixed in a thread."""
-        self._last = None if not self.running else self._last
+        self.last = None if not self.running else self.last
         self.mixing.leave()
         if slide is not None:
             self.mixing.remix(asked=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hubseg.session import ReviewSession
     from napari_hubseg.jobs.background import Background
-    from napari_hubseg.panels.export import ExportChoice
+    from napari_hubseg.jobs.choices import ExportChoice
 
 __all__ = ["Exports"]
 

@@ -17,9 +17,10 @@ from hubseg.slide.thumbnails import thumbnail
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from psygnal import SignalInstance
+
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
-    from napari_hubseg.canvas.layers import LayerBinding
     from napari_hubseg.jobs.background import Background
 
 __all__ = ["FileWatch"]
@@ -44,16 +45,16 @@ class FileWatch:
     failed = Signal(str)  # one sentence
 
     def __init__(
-        self, session: ReviewSession, layers: LayerBinding, background: Background
+        self, session: ReviewSession, slide_shown: SignalInstance, background: Background
     ) -> None:
-        self._session, self._layers, self._background = session, layers, background
+        self._session, self._slide_shown, self._background = session, slide_shown, background
         self._asked = 0
         self.pictures: tuple[Any, Any] = (None, None)
         self.absent = 0
         self.busy = False
         session.slides_changed.connect(self._count)
         session.slide_changed.connect(self._look)
-        layers.slide_shown.connect(self._keep)
+        slide_shown.connect(self._keep)
 
     def _count(self) -> None:
         """Count the files that are not where they were; ids that never had one are not among."""
@@ -138,4 +139,4 @@ class FileWatch:
         self._asked += 1
         self._session.slides_changed.disconnect(self._count)
         self._session.slide_changed.disconnect(self._look)
-        self._layers.slide_shown.disconnect(self._keep)
+        self._slide_shown.disconnect(self._keep)

@@ -19,10 +19,11 @@ from hubseg.mask.metrics import dice
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hubseg.mask.drawing import Drawn
     from hubseg.mask.live import MaskRequest
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
-    from napari_hubseg.canvas.mask_layer import Drawn, MaskDrawing
+    from napari_hubseg.canvas.mask_layer import MaskDrawing
     from napari_hubseg.jobs.background import Background
     from napari_hubseg.jobs.truth import Truth
 

@@ -15,8 +15,8 @@ from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
 from hubseg.project import ReviewProject
 from hubseg.project.runs import mixture_of, newest_asked
 from hubseg.recipe import find_checkpoint
+from hubseg.recipe.stock import Stock
 from napari_hubseg.jobs.background import sentence
-from napari_hubseg.presenters.members import Stock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

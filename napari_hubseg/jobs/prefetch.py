@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hubseg.mask.drawing import drawn, edge_width, hand_of
 from hubseg.slide.pyramid import pixels
-from napari_hubseg.canvas.colours import drawn, edge_width, hand_of
 from napari_hubseg.jobs.background import Background
 
 if TYPE_CHECKING:

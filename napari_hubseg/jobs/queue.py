@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from psygnal import Signal
 
-from hubseg.project import ReviewProject, Verdict
+from hubseg.journal.verdict import Verdict
+from hubseg.project import ReviewProject
 from hubseg.project.summary import Order, QueueRow, matching, ordered, row_of
 from hubseg.slide.thumbnails import kept_thumbnail
 from napari_hubseg.jobs.background import Background

@@ -17,6 +17,7 @@ from hubseg.engine import ClusterTraining, Engine, Training, TrainingOrder, loca
 from hubseg.engine.training_folder import (
     RECIPE,
     Begun,
+    Learning,
     Losses,
     begun,
     concluded,
@@ -26,17 +27,16 @@ from hubseg.engine.training_folder import (
 from napari_hubseg.jobs.background import sentence
 from napari_hubseg.jobs.runner import Runner
 from napari_hubseg.jobs.training_words import about, conclusion, doing, headline, place, resolved
-from napari_hubseg.panels.train_state import TrainChoice, TrainState
-from napari_hubseg.widgets.loss_plot import Learning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.session import ReviewSession
+    from napari_hubseg.jobs.choices import TrainChoice
 
-__all__ = ["Retraining"]
+__all__ = ["NOTHING_OPEN", "Retraining"]
 
-_NOTHING_OPEN = "Open slides and accept some: they are what is learnt from."
+NOTHING_OPEN = "Open slides and accept some: they are what is learnt from."
 TRAINING = "training"  # what `hubseg train` calls its steps in a report of what it does
 _FINISHED = "{} holds a finished training: choose another folder for a new one."
 
@@ -57,6 +57,21 @@ class Retraining:
         Whose project is learnt from.
     new_training
         Makes a training from an order and a scheduler's address.
+
+    Attributes
+    ----------
+    holds
+        What the chosen folder holds of a training: "", "unfinished" or "finished".
+    begun_training
+        The one in that folder that can go on, or None.
+    learning
+        Losses and Dice so far.
+    done, total
+        Steps done and asked for, over all networks.
+    message
+        What the training says of itself, or "".
+    result
+        Recipe file of the training that is done, or None.
     """
 
     changed = Signal()
@@ -75,19 +90,18 @@ class Retraining:
         self._runner.ended.connect(self._end)
         self._training: Any = None  # the one that is on
         self._out: Path | None = None  # the folder that was chosen or is trained into
-        self._found = ""  # what that folder holds: "", "unfinished" or "finished"
-        self._learning = Learning()
+        self.holds = ""
+        self.learning = Learning()
         self._losses: Losses = {}
         self._dice: dict[int, float] = {}
         self._agreement: dict[int, float] = {}
         self._where = ""  # the device, as a person names it
-        self._done = self._total = 0
+        self.done = self.total = 0
         self._began: tuple[float, int] | None = None  # when, and at which step
-        self._message = self._headline = ""
+        self.message = self._headline = ""
         self._stopped = False
-        self._begun: Begun | None = None  # the one that can go on
+        self.begun_training: Begun | None = None
         self.result: Path | None = None
-        """Recipe of the training that is done."""
         session.slides_changed.connect(self._open_project)
 
     @property
@@ -95,41 +109,21 @@ class Retraining:
         """Whether a training is on."""
         return self._runner.running
 
-    def state(
-        self, *, ready: int, recipe: tuple[str, int, int], devices: Any, **known: Any
-    ) -> TrainState:
-        """Return what the panel shows; `recipe` is its name, its folds and its steps.
+    @property
+    def has_project(self) -> bool:
+        """Whether there is anything to learn from."""
+        return self._session.project is not None
 
-        `known` is what else is known of the networks: ``pretrained``, ``own``, ``few_steps``,
-        ``per_fold`` and ``seconds``.
-        """
-        name, folds, steps = self._begun.recipe if self._begun else recipe
-        offered = None if str(self.result) == recipe[0] else self.result  # it is in use
-        has_project = self._session.project is not None
-        return TrainState(
-            recipe=name,
-            folds=folds,
-            steps=steps,
-            folder=self._folder(),
-            ready=ready,
-            devices=devices,
-            enabled=has_project and self._found != "finished",
-            running=self.running,
-            stopping=self.running and self._stopped,
-            done=self._done,
-            total=self._total,
-            message=self._message if has_project else _NOTHING_OPEN,
-            learning=self._learning,
-            resumable=self._found == "unfinished",
-            finished=self._found == "finished",
-            result=offered,
-            begun=self._begun is not None,
-            **known,
-        )
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to save its state and end."""
+        return self.running and self._stopped
 
     # ---- the folder ----------------------------------------------------------------------------
 
-    def _folder(self) -> Path | None:
+    @property
+    def folder(self) -> Path | None:
+        """Where the chosen training is, or would be."""
         project = self._session.project
         if project is None:
             return self._out
@@ -143,37 +137,37 @@ class Retraining:
             self._look()
 
     def _forget(self) -> None:
-        self._learning, self._losses = Learning(), {}
+        self.learning, self._losses = Learning(), {}
         self._dice, self._agreement = {}, {}
 
     def begin_anew(self) -> None:
         """Take a folder that does not exist yet, beside the one that holds a training."""
-        folder = self._folder()
+        folder = self.folder
         if folder is not None:
             self.look_at(next_folder(folder))
 
     def _look(self) -> None:
         """Find what the folder holds, and show it."""
-        folder = self._folder()
-        self._found, self._begun, self._message = "", None, ""
+        folder = self.folder
+        self.holds, self.begun_training, self.message = "", None, ""
         if folder is not None:
-            self._found = held(folder)
-            if self._found == "finished":
+            self.holds = held(folder)
+            if self.holds == "finished":
                 self.result = folder / RECIPE
-                self._message = concluded(folder)
-            elif self._found == "unfinished":
+                self.message = concluded(folder)
+            elif self.holds == "unfinished":
                 self._show_begun(folder)
         self.changed.emit()
 
     def _show_begun(self, folder: Path) -> None:
         try:
-            self._begun = found = begun(folder)
+            self.begun_training = found = begun(folder)
         except (OSError, ValueError) as error:
-            self._message = sentence(error)
+            self.message = sentence(error)
             return
-        self._message = str(found)
+        self.message = str(found)
         self._losses = found.losses
-        self._learning = Learning(members=found.members, steps=found.recipe[2])
+        self.learning = Learning(members=found.members, steps=found.recipe[2])
         self._draw()
 
     def _open_project(self) -> None:
@@ -192,7 +186,7 @@ class Retraining:
         out = Path() if project is None else Path(project.path).parent / choice.out
         kept = held(out)
         if project is None or kept == "finished":
-            self.failed.emit(_NOTHING_OPEN if project is None else _FINISHED.format(out))
+            self.failed.emit(NOTHING_OPEN if project is None else _FINISHED.format(out))
             return
         resume = kept == "unfinished"
         if choice.labels is None and ready < choice.folds and not resume:
@@ -214,11 +208,11 @@ class Retraining:
             device=choice.device,
             resume=resume,
         )
-        if not resume or self._begun is None:
+        if not resume or self.begun_training is None:
             self._forget()
-        self._done = self._total = 0
-        self._began, self.result, self._stopped, self._found = None, None, False, ""
-        self._message = "Starting the training …"
+        self.done = self.total = 0
+        self._began, self.result, self._stopped, self.holds = None, None, False, ""
+        self.message = "Starting the training …"
         self._where = place(resolved(choice.device, local_devices()))
         if choice.scheduler:
             self._where = "the cluster"
@@ -238,7 +232,7 @@ class Retraining:
             self._training.kill()
         else:
             self._stopped = True
-            self._message = "It ends this step and saves …"
+            self.message = "It ends this step and saves …"
             self._runner.cancel()
         self.changed.emit()
 
@@ -246,8 +240,8 @@ class Retraining:
         match report["event"]:
             case "begun":
                 members, steps = report["members"], report["steps"]
-                self._learning = Learning(members=members, steps=steps)
-                self._total = members * steps
+                self.learning = Learning(members=members, steps=steps)
+                self.total = members * steps
             case "doing":
                 self._do(report)
             case "step":
@@ -263,7 +257,7 @@ class Retraining:
                 self.told.emit(report["sentence"])  # a note: the training goes on
             case "done":
                 self.result = Path(report["recipe"])
-                self._message, self._headline = conclusion(report), headline(report)
+                self.message, self._headline = conclusion(report), headline(report)
         self._draw()
         self.changed.emit()
 
@@ -273,12 +267,12 @@ class Retraining:
             self._say(doing(report))
             return
         step, steps = report["done"], report["total"]
-        at = {"number": report["number"], "members": self._learning.members}
+        at = {"number": report["number"], "members": self.learning.members}
         self._count({**at, "step": step, "steps": steps})
         self._say(self._at_step(report["number"], step, steps))
 
     def _at_step(self, number: int, step: int, steps: int) -> str:
-        return f"Network {number} of {self._learning.members}, step {step} of {steps}{self._left()}"
+        return f"Network {number} of {self.learning.members}, step {step} of {steps}{self._left()}"
 
     def _step(self, report: dict[str, Any]) -> None:
         self._count(report)
@@ -289,39 +283,39 @@ class Retraining:
 
     def _say(self, message: str) -> None:
         if not self._stopped:  # else it is said already what it does
-            self._message = message
+            self.message = message
 
     def _count(self, report: dict[str, Any]) -> None:
-        self._total = report["members"] * report["steps"]
-        self._done = (report["number"] - 1) * report["steps"] + report["step"]
-        self._began = self._began or (time.monotonic(), self._done)
+        self.total = report["members"] * report["steps"]
+        self.done = (report["number"] - 1) * report["steps"] + report["step"]
+        self._began = self._began or (time.monotonic(), self.done)
 
     def _left(self) -> str:
         """Say how long it will still take, once there is something to tell it from."""
-        if self._began is None or self._done <= self._began[1]:
+        if self._began is None or self.done <= self._began[1]:
             return ""
-        each = (time.monotonic() - self._began[0]) / (self._done - self._began[1])
-        return f" · {about(each * (self._total - self._done))} left on {self._where}"
+        each = (time.monotonic() - self._began[0]) / (self.done - self._began[1])
+        return f" · {about(each * (self.total - self.done))} left on {self._where}"
 
     def _draw(self) -> None:
-        members = range(1, self._learning.members + 1)
-        self._learning = Learning(
+        members = range(1, self.learning.members + 1)
+        self.learning = Learning(
             losses=tuple(tuple(self._losses.get(number, ())) for number in members),
             dice=tuple(self._dice.get(number) for number in members),
             agreement=tuple(self._agreement.get(number) for number in members),
-            members=self._learning.members,
-            steps=self._learning.steps,
+            members=self.learning.members,
+            steps=self.learning.steps,
         )
 
     def _end(self, said: str) -> None:
         self._training = None
-        message = self._message
+        message = self.message
         self._look()  # it may go on, or it is done
         if self.result is not None:
-            self._message = message
+            self.message = message
             self.told.emit(self._headline)
         elif said and not self._stopped:
-            self._message = said
+            self.message = said
             self.failed.emit(said)
         self.changed.emit()
 

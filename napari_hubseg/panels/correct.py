@@ -25,13 +25,12 @@ from superqt import QLabeledSlider
 from napari_hubseg.toolbox import TOOLBOX, tool_named
 from napari_hubseg.widgets.style import ElidedButton, Hint, button, give_room, make_primary
 
-__all__ = ["VIEWS", "CorrectPanel", "CorrectState"]
+__all__ = ["CorrectPanel", "CorrectState"]
 
 _SIZED = ("brush", "eraser")
 _COLUMNS = 4
 _LEGEND = "Cyan: found by the model. Amber, with a white and a dark line: drawn or kept by a person"
 _ELSEWHERE = "Another layer is chosen: take a tool to work on the mask."
-VIEWS = ("fill", "outline", "probability")
 _LARGEST_BRUSH = 200  # px; larger ones are typed into napari's own control
 
 
@@ -50,7 +49,7 @@ class CorrectState:
     on_screen
         Whether `size` is in px of the screen.
     view
-        One of :data:`VIEWS`.
+        One of ``fill``, ``outline`` and ``probability``.
     has_truth, truth_shown
         Whether there is a truth for the slide, and whether its contour is shown.
     undo_text, redo_text

@@ -23,42 +23,15 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_hubseg.widgets.style import Hint, button, make_primary, recipe_title, refill
+from napari_hubseg.jobs.choices import EnsembleChoice, recipe_title
+from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["EnsembleChoice", "EnsemblePanel", "EnsembleState"]
+__all__ = ["EnsemblePanel", "EnsembleState"]
 
 _FILE = "file…"
-
-
-@dataclass(frozen=True)
-class EnsembleChoice:
-    """What a person wants run.
-
-    Attributes
-    ----------
-    recipe
-        Built-in name, or path of a recipe file.
-    weights
-        Folders with checkpoints; none for a recipe that brings its own.
-    folds
-        Folds to run, or None for all of the recipe's.
-    device
-        "auto", "cpu" or "cuda:N".
-    scheduler
-        Address of a Dask scheduler, or "" for a worker of our own.
-    all_slides
-        Whether every slide of the queue is run, or the one on screen.
-    """
-
-    recipe: str
-    weights: tuple[Path, ...] = ()
-    folds: tuple[int, ...] | None = None
-    device: str = "auto"
-    scheduler: str = ""
-    all_slides: bool = False
 
 
 @dataclass(frozen=True)

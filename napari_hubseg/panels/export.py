@@ -12,34 +12,10 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from hubseg.export import FORMATS
+from napari_hubseg.jobs.choices import ExportChoice
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
-__all__ = ["ExportChoice", "ExportPanel", "ExportState"]
-
-
-@dataclass(frozen=True)
-class ExportChoice:
-    """What a person wants written.
-
-    Attributes
-    ----------
-    format
-        Name of the format, as the command line knows it.
-    all_slides
-        Every slide with a mask that is not rejected, or only the accepted and corrected ones.
-    out
-        File or folder to write.
-    rejected
-        Of all slides also the rejected ones.
-    overwrite
-        Whether to replace what is there.
-    """
-
-    format: str
-    all_slides: bool
-    out: Path
-    rejected: bool = False
-    overwrite: bool = False
+__all__ = ["ExportPanel", "ExportState"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QVBoxLa
 from superqt import QElidingLabel
 
 from hubseg.organ import FACTS, Organ
-from napari_hubseg.widgets.histogram import Curves, Histogram
+from hubseg.thresholds.curves import Curves
+from napari_hubseg.widgets.histogram import Histogram
 from napari_hubseg.widgets.rest import Rest
 from napari_hubseg.widgets.style import Hint, Section, button
 

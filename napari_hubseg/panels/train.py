@@ -20,10 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hubseg.jobs.choices import TrainChoice, recipe_title
 from napari_hubseg.jobs.training_words import estimate, resolved
-from napari_hubseg.panels.train_state import TrainChoice, TrainState
+from napari_hubseg.panels.train_state import TrainState
 from napari_hubseg.widgets.loss_plot import LossPlot
-from napari_hubseg.widgets.style import Hint, button, make_primary, recipe_title, refill
+from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
 __all__ = ["TrainPanel"]
 

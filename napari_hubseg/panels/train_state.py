@@ -1,48 +1,17 @@
-"""What a person wants trained, and what is shown of it: between the train panel and the training.
-
-Responsible for these two values. Knows no widget, no recipe and no folder's content.
-"""
+"""What the train panel shows. Knows no widget, no recipe and no folder's content."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari_hubseg.widgets.loss_plot import Learning
+from hubseg.engine.training_folder import Learning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["TrainChoice", "TrainState"]
-
-
-@dataclass(frozen=True)
-class TrainChoice:
-    """What a person wants trained.
-
-    Attributes
-    ----------
-    labels
-        A table or a pseudo-label set, or None for the accepted masks of the project.
-    out
-        Folder for checkpoints and figures.
-    start
-        Checkpoint that every network starts from, or a folder with one for each; or None.
-    folds, steps, hold_out
-        Numbers of folds, of steps of each network, and of slides that no fold sees.
-    device, scheduler
-        Where it runs, as for an ensemble.
-    """
-
-    labels: Path | None
-    out: Path
-    start: Path | None = None
-    folds: int = 5
-    steps: int = 1000
-    hold_out: int = 0
-    device: str = "auto"
-    scheduler: str = ""
+__all__ = ["TrainState"]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.desk.recipe_rules import steps_on
+from napari_hubseg.jobs.recipe_rules import steps_on
 from napari_hubseg.presenters import states
 from napari_hubseg.presenters.presenter import Wiring, settle_with
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hubseg.panels.ensemble import EnsembleState
 from napari_hubseg.panels.members import MembersPanel
 from napari_hubseg.presenters import dialogs
+from napari_hubseg.presenters.members import members_state
 from napari_hubseg.presenters.presenter import Wiring
 
 if TYPE_CHECKING:
@@ -14,11 +16,43 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
+    from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.panels.ensemble import EnsemblePanel
+    from napari_hubseg.panels.members import MembersState
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["EnsembleWiring"]
+__all__ = ["EnsembleWiring", "ensemble_state", "tree_of"]
+
+
+def ensemble_state(ensemble: Ensemble, *, enabled: bool, run_next: bool) -> EnsembleState:
+    """Return what the panel shows."""
+    last = ensemble.last
+    return EnsembleState(
+        recipes=ensemble.recipes,
+        recipe=ensemble.name,
+        folds=ensemble.recipe.folds,
+        members=len(ensemble.recipe.members()),
+        weights=ensemble.weights,
+        devices=ensemble.devices,
+        enabled=enabled,
+        running=ensemble.running,
+        done=last.done if last else 0,
+        total=last.total if last else 0,
+        seconds_left=last.seconds_left if last else None,
+        message=ensemble.message,
+        run_next=run_next,
+        loaded=ensemble.loaded,
+        memory=last.memory if last and ensemble.loaded else None,
+        folds_off=ensemble.folds_off,
+        offer_local=ensemble.unreachable,
+        fit=ensemble.fit.text,
+    )
+
+
+def tree_of(ensemble: Ensemble) -> MembersState:
+    """Return what the tree of members shows."""
+    return members_state(ensemble.recipe, ensemble.mixing.mixture, ensemble.mixing.stock)
 
 
 class EnsembleWiring(Wiring):
@@ -48,9 +82,9 @@ class EnsembleWiring(Wiring):
     def show(self, step: str) -> None:
         """Show the choice and the run."""
         enabled = self._desk.session.current is not None
-        state = self._desk.ensemble.state(enabled=enabled, run_next=step == "run")
+        state = ensemble_state(self._desk.ensemble, enabled=enabled, run_next=step == "run")
         self._panel.show_state(state)
-        self._members.show_state(self._desk.ensemble.members())
+        self._members.show_state(tree_of(self._desk.ensemble))
         self._section.set_summary(state.summary)
 
     def lead(self, step: str) -> QWidget | None:

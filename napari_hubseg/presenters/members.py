@@ -5,45 +5,17 @@ Responsible for saying of each member whether it is mixed, kept, found or missin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.members import Branch, MembersState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from hubseg.probability import Mixture
     from hubseg.recipe import Member, Recipe, Resolution
+    from hubseg.recipe.stock import Stock
 
-__all__ = ["Stock", "members_state"]
-
-
-@dataclass(frozen=True)
-class Stock:
-    """What there is of a recipe.
-
-    Attributes
-    ----------
-    files
-        Checkpoint → its file or None; None before anybody has looked.
-    folders
-        Where was looked.
-    maps
-        Members of which the slide on screen has a map, as (resolution, entry, fold).
-    """
-
-    files: Mapping[str, Path | None] | None = None
-    folders: Sequence[Path] = ()
-    maps: frozenset[tuple[int, int, int]] = frozenset()
-
-    @property
-    def home(self) -> Path | None:
-        """Folder that holds all the checkpoints; None where there is no one such folder."""
-        homes = {path.parent if path else None for path in (self.files or {}).values()}
-        return homes.pop() if len(homes) == 1 else None
+__all__ = ["members_state"]
 
 
 def members_state(recipe: Recipe, mixture: Mixture, stock: Stock) -> MembersState:

@@ -10,8 +10,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hubseg.journal.verdict import Verdict
 from hubseg.organ import FACTS, Organ
-from hubseg.project import Verdict
+from hubseg.session.next_step import ready_ids
 from napari_hubseg.panels.cleanup import CleanupState
 from napari_hubseg.panels.correct import CorrectState
 from napari_hubseg.panels.export import ExportState
@@ -23,9 +24,9 @@ from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsState
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
+    from hubseg.thresholds.curves import Curves
     from napari_hubseg.desk import Desk, DeskCore
     from napari_hubseg.jobs.mask import Figures
-    from napari_hubseg.widgets.histogram import Curves
 
 __all__ = [
     "cleanup_state",
@@ -33,36 +34,13 @@ __all__ = [
     "export_state",
     "facts_state",
     "files_state",
-    "next_step",
     "queue_state",
-    "ready_ids",
     "start_state",
     "thresholds_state",
 ]
 
-_TO_DO = (Verdict.UNSEEN, Verdict.IN_WORK)
 _CLEARLY = 0.5  # share of the organ head from which it says something
 _OFF = 1.5  # factor between two pixel sizes from which they contradict each other
-_READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
-
-
-def next_step(session: ReviewSession, *, running: bool) -> str:
-    """Return the step to take next: "open", "run", "accept", "export", or "" while one is on."""
-    if session.current is None:
-        return "open"
-    if running:
-        return ""
-    undecided = session.verdict(session.current.id) in _TO_DO
-    if undecided:
-        return "run" if session.probability is None else "accept"
-    if any(session.verdict(slide.id) in _TO_DO for slide in session.slides):
-        return ""
-    return "export" if ready_ids(session) else ""
-
-
-def ready_ids(session: ReviewSession) -> tuple[str, ...]:
-    """Return the ids of the slides that are accepted or corrected."""
-    return tuple(slide.id for slide in session.slides if session.verdict(slide.id) in _READY)
 
 
 def start_state(session: ReviewSession, opening: str) -> StartState:

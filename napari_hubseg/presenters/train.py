@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hubseg.recipe.step_rate import rates
+from hubseg.session.next_step import ready_ids
+from napari_hubseg.jobs.training import NOTHING_OPEN
+from napari_hubseg.panels.train_state import TrainState
 from napari_hubseg.presenters import dialogs
 from napari_hubseg.presenters.presenter import Wiring
-from napari_hubseg.presenters.states import ready_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from napari_hubseg.desk import Desk
+    from napari_hubseg.jobs.training import Retraining
     from napari_hubseg.panels.train import TrainPanel
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["TrainWiring"]
+__all__ = ["TrainWiring", "train_state"]
+
+
+def train_state(
+    retraining: Retraining,
+    *,
+    ready: int,
+    recipe: tuple[str, int, int],
+    devices: tuple[str, ...],
+    **known: Any,
+) -> TrainState:
+    """Return what the panel shows; `recipe` is its name, its folds and its steps.
+
+    `known` is what else is known of the networks: ``pretrained``, ``own``, ``few_steps``,
+    ``per_fold`` and ``seconds``.
+    """
+    begun = retraining.begun_training
+    has_project = retraining.has_project
+    name, folds, steps = begun.recipe if begun else recipe
+    return TrainState(
+        recipe=name,
+        folds=folds,
+        steps=steps,
+        folder=retraining.folder,
+        ready=ready,
+        devices=devices,
+        enabled=has_project and retraining.holds != "finished",
+        running=retraining.running,
+        stopping=retraining.stopping,
+        done=retraining.done,
+        total=retraining.total,
+        message=retraining.message if has_project else NOTHING_OPEN,
+        learning=retraining.learning,
+        resumable=retraining.holds == "unfinished",
+        finished=retraining.holds == "finished",
+        # one that is in use is not offered
+        result=None if str(retraining.result) == recipe[0] else retraining.result,
+        begun=begun is not None,
+        **known,
+    )
 
 
 def all_gpus(devices: Sequence[str]) -> tuple[str, ...]:
@@ -51,7 +93,8 @@ class TrainWiring(Wiring):
         """Show the choice and the training."""
         ensemble = self._desk.ensemble
         plan = ensemble.recipe.training
-        state = self._desk.retraining.state(
+        state = train_state(
+            self._desk.retraining,
             ready=len(ready_ids(self._desk.session)),
             recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
             pretrained=plan.pretrained,

@@ -7,59 +7,20 @@ changes is painted here, so that no layout is made anew under the hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log1p
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from hubseg.thresholds.curves import Curves
 from napari_hubseg.widgets.style import EVERY, HERE, MASK
 
-__all__ = ["Curves", "Histogram"]
+__all__ = ["Histogram"]
 
 _BINS = 256
 _BASELINE = 3.0  # px under the bars, where the line's foot stands
 _PLOT = 80  # px
-
-
-@dataclass(frozen=True)
-class Curves:
-    """What each whole threshold 0-255 gives; a curve that is not known is empty.
-
-    Attributes
-    ----------
-    counts
-        Pixels of each level of the map.
-    area
-        Share of the slide inside, 0-1.
-    objects
-        Objects of the thresholded map, before any cleanup.
-    dice
-        Dice on this slide.
-    every
-        Dice on all slides of this organ and source, as last calibrated.
-    """
-
-    counts: tuple[int, ...] = ()
-    area: tuple[float, ...] = ()
-    objects: tuple[int, ...] = ()
-    dice: tuple[float, ...] = ()
-    every: tuple[float, ...] = ()
-
-    def said(self, threshold: float) -> tuple[tuple[str, str], ...]:
-        """Return (role, text) of what a threshold gives; roles are "", "here" and "every"."""
-        at = int(threshold)  # a map's levels are whole: 89.5 leaves about what 89 does
-        parts = []
-        if self.area:
-            parts.append(("", f"area {100 * self.area[at]:.1f} %"))
-        if self.objects:
-            parts.append(("", f"objects {self.objects[at]}"))
-        if self.dice:
-            parts.append(("here", f"Dice {self.dice[at]:.3f}"))
-        if self.every:
-            parts.append(("every", f"all {self.every[at]:.3f}"))
-        return tuple(parts)
 
 
 class Histogram(QWidget):

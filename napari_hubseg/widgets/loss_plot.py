@@ -5,61 +5,22 @@ Responsible for drawing. Does not know where the figures come from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPainterPath, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from hubseg.engine.training_folder import Learning
 from napari_hubseg.widgets.style import HERE, MASK
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
-__all__ = ["Learning", "LossPlot"]
+__all__ = ["LossPlot"]
 
 _HEIGHT = 84  # px
 _FOOT = 3.0  # px under the curves
-
-
-@dataclass(frozen=True)
-class Learning:
-    """What has been reported of a training.
-
-    Attributes
-    ----------
-    losses
-        One curve per network, in the order they are trained: (step, loss) pairs.
-    dice
-        Mean Dice of each judged fold against true and edited masks of slides that it never saw; in
-        the order of `losses`, None where a network is not judged yet.
-    agreement
-        Likewise with masks that networks made and a person accepted unedited.
-    members, steps
-        Networks, and steps of each.
-    """
-
-    losses: tuple[tuple[tuple[int, float], ...], ...] = ()
-    dice: tuple[float | None, ...] = ()
-    members: int = 0
-    steps: int = 0
-    agreement: tuple[float | None, ...] = ()
-
-    def said(self) -> tuple[tuple[str, str], ...]:
-        """Return (role, text) of what is newest; roles are "loss", "dice" and "agreement"."""
-        parts = []
-        begun = [curve for curve in self.losses if curve]
-        if begun:
-            parts.append(("loss", f"loss {begun[-1][-1][1]:.3f}"))
-        for role, name, values in (
-            ("dice", "Dice", self.dice),
-            ("agreement", "agreement", self.agreement),
-        ):
-            known = [value for value in values if value is not None]
-            if known:
-                parts.append((role, f"{name} {sum(known) / len(known):.3f}, folds: {len(known)}"))
-        return tuple(parts)
 
 
 class LossPlot(QWidget):

@@ -7,7 +7,6 @@ text, sliders) is left to napari's theme, so that the dock follows it.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
@@ -40,7 +39,6 @@ __all__ = [
     "dot",
     "give_room",
     "make_primary",
-    "recipe_title",
     "refill",
     "style_sheet",
 ]
@@ -164,12 +162,6 @@ class ElidedButton(QPushButton):
         room = self.width() - 2 * _PADDING
         middle = Qt.TextElideMode.ElideMiddle
         super().setText(self.fontMetrics().elidedText(self._text, middle, room))
-
-
-def recipe_title(name: str) -> str:
-    """Return what a recipe is called: a file by its name, that of a training by its folder too."""
-    path = Path(name)
-    return f"{path.parent.name}/{path.name}" if path.name == "recipe.yaml" else path.name
 
 
 def give_room(field: QAbstractSpinBox, text: str, *, buttons: int = 0) -> None:

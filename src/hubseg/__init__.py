@@ -4,4 +4,4 @@ The core: no Qt, no napari, and no torch until a network runs. The napari plugin
 (`napari_hubseg`) and the command line (:mod:`hubseg.cli`) are two views of it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

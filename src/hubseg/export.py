@@ -20,8 +20,8 @@ from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_lab
 from hubseg.formats.raster import holds_mask, write_mask_png, write_mask_tiff
 from hubseg.formats.rle import decode, encode
 from hubseg.formats.table import read_submission, write_submission
+from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
-from hubseg.project import Verdict
 from hubseg.project.derived import Derived, derive, older_mask, other_file, verdicts
 
 if TYPE_CHECKING:

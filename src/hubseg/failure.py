@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["EXPECTED", "about", "one_sentence", "system_sentence"]
+__all__ = ["EXPECTED", "about", "one_sentence", "printable", "system_sentence"]
 
 EXPECTED = (ValueError, OSError, RuntimeError, MemoryError, ImportError)
 """What is raised with a sentence for a person; whatever else is raised is a fault of ours."""
@@ -91,3 +91,8 @@ def one_sentence(error: BaseException) -> str:
         return type(error).__name__
     meant = isinstance(error, EXPECTED) and not isinstance(error, KeyError)
     return lines[0] if meant else f"{type(error).__name__}: {lines[0]}"
+
+
+def printable(text: str) -> str:
+    """Return text with a sign in place of each control character: a terminal would obey those."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)

@@ -9,19 +9,33 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hubseg.failure import EXPECTED, one_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from hubseg.project import ReviewProject
     from hubseg.slide import Slide, SlideTable
 
-__all__ = ["Outcome"]
+__all__ = ["Outcome", "Project"]
 
 _log = logging.getLogger(__name__)
+
+
+class Project(Protocol):
+    """What counting has to know of a review project."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What whoever reads it must be told."""
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Id → why that slide has no file."""
+
+    def slides(self) -> Sequence[Slide]:
+        """Return the slides whose files are there."""
 
 
 @dataclass(slots=True)
@@ -88,19 +102,17 @@ class Outcome:
         for slide_id, sentence in notes:
             self.note(slide_id, sentence)
 
-    def take_project(self, *projects: ReviewProject) -> None:
+    def take_project(self, *projects: Project) -> None:
         """Take over what whoever reads these projects must be told: damage, and what is missing."""
         for project in projects:
             for sentence in project.notes:
                 self.note("project", sentence)
 
-    def slides_of(
-        self, project: ReviewProject, chosen: Collection[str] | None = None
-    ) -> list[Slide]:
+    def slides_of(self, project: Project, chosen: Collection[str] | None = None) -> list[Slide]:
         """Return a project's slides, or the chosen ones; those without a file are left out."""
         self.take_project(project)
         there = project.slides()
-        missing: Mapping[str, str] = project.missing
+        missing = project.missing
         known = {slide.id for slide in there}
         for slide_id in missing if chosen is None else chosen:
             if slide_id not in known:

@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 from hubseg.cleanup import CleanedMask, Cleanup, count_objects, runs, shapes, tiles
 from hubseg.cleanup.objects import filled, without_small
 from hubseg.cleanup.runs import Runs
-from hubseg.edits.override import ADD, Edits
+from hubseg.edits.gesture import ADD
+from hubseg.edits.override import Edits
 from hubseg.mask.live import LiveMask, MaskRequest
 
 if TYPE_CHECKING:

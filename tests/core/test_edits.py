@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hubseg.edits.override import ADD, ERASE, KEEP, TILE, Edits, Gesture, Patch
+from hubseg.edits.gesture import ADD, ERASE, KEEP, TILE, Gesture, Patch
+from hubseg.edits.override import Edits
 
 SHAPE = (700, 1100)  # 2 × 3 tiles, the last ones cut by the slide's border
 

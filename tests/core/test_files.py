@@ -14,7 +14,7 @@ import pytest
 import tifffile
 
 from hubseg.cli import main
-from hubseg.edits.override import ADD
+from hubseg.edits.gesture import ADD
 from hubseg.journal.rows import Kind
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from hubseg.edits.override import ADD
+from hubseg.edits.gesture import ADD
 from hubseg.journal.slide_state import READY
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive

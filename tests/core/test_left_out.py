@@ -16,8 +16,9 @@ from stored import HEAD, RECIPE, accept, put_maps, stored_project
 from hubseg.cli import main
 from hubseg.cli._said import Answer
 from hubseg.inference import input_size
+from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
-from hubseg.project import ReviewProject, Verdict
+from hubseg.project import ReviewProject
 from hubseg.recipe import Resolution
 from hubseg.session import ReviewSession
 from hubseg.training.fit import Progress

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hubseg.edits.override import ADD
-from hubseg.project import ReviewProject, Verdict
+from hubseg.edits.gesture import ADD
+from hubseg.journal.verdict import Verdict
+from hubseg.project import ReviewProject
 from hubseg.project.derived import derive, older_mask, verdicts
 from hubseg.project.schema import VERSION
 from hubseg.session import ReviewSession

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hubseg.project import ReviewProject, Verdict
+from hubseg.journal.verdict import Verdict
+from hubseg.project import ReviewProject
 from hubseg.project.derived import derive, older_mask
 from hubseg.project.runs import newest_members
 from hubseg.session import ReviewSession

@@ -19,8 +19,9 @@ import pytest
 import tifffile
 
 from hubseg.journal.rows import Entry, History, Kind, standing
+from hubseg.journal.verdict import Verdict
 from hubseg.organ import DataSource, Organ
-from hubseg.project import ReviewProject, Verdict, restore_project
+from hubseg.project import ReviewProject, restore_project
 from hubseg.project.backups import GENERATIONS, newest_good, rows_in
 from hubseg.project.lock import WriteLock
 from hubseg.project.opening import prepare_project

@@ -10,8 +10,8 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubseg.journal.verdict import Verdict
 from hubseg.probability import MapStore, MemberMap
-from hubseg.project import Verdict
 from hubseg.project.runs import record
 from hubseg.project.summary import Order, QueueRow, matching, next_doubt, ordered, row_of
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution

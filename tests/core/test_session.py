@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubseg.cleanup import Cleanup
-from hubseg.edits.override import ADD, KEEP, Edits
+from hubseg.edits.gesture import ADD, KEEP
+from hubseg.edits.override import Edits
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import ProbabilityMap
 from hubseg.session import ReviewSession, Verdict

@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubseg.cli import main
-from hubseg.edits.override import ADD, ERASE, KEEP, Edits
+from hubseg.edits.gesture import ADD, ERASE, KEEP
+from hubseg.edits.override import Edits
 from hubseg.evaluation.two_copies import compare, difference, take_over
 from hubseg.journal.accepted import PackedMask
 from hubseg.journal.rows import standing
 from hubseg.journal.slide_state import accepted_row
-from hubseg.project import ReviewProject, Verdict
+from hubseg.journal.verdict import Verdict
+from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.session import ReviewSession
 

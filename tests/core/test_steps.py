@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from hubseg.journal.rows import Entry
-from hubseg.project import Verdict
+from hubseg.journal.verdict import Verdict
 from hubseg.session import ReviewSession
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubseg import tools
-from hubseg.edits.override import ADD, ERASE, Edits
+from hubseg.edits.gesture import ADD, ERASE
+from hubseg.edits.override import Edits
 from hubseg.session import ReviewSession
 from hubseg.tools import Change
 

@@ -11,7 +11,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubseg.project import Verdict
+from hubseg.journal.verdict import Verdict
 from hubseg.session import ReviewSession
 from hubseg.session.opening import waiting
 from hubseg.session.stored_edits import Visit

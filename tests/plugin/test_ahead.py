@@ -12,10 +12,10 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 
+from hubseg.mask.drawing import drawn, edge_width, hand_of
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
-from napari_hubseg.canvas.colours import drawn, edge_width, hand_of
 from napari_hubseg.desk import Desk
 
 Wait = Callable[[Callable[[], bool]], None]

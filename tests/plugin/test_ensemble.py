@@ -15,8 +15,9 @@ from hubseg.recipe import Recipe
 from hubseg.recipe.bundled import weights_folder
 from hubseg.session import ReviewSession
 from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.ensemble import Ensemble
-from napari_hubseg.panels.ensemble import EnsembleChoice
+from napari_hubseg.presenters.ensemble import ensemble_state, tree_of
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -36,10 +37,10 @@ def test_a_run_shows_ever_better_maps(
     shown: list[int] = []
     session.probability_changed.connect(lambda found: shown.append(found and found.done))
     ensemble.run(EnsembleChoice("demo"))
-    assert ensemble.state(enabled=True, run_next=False).running
+    assert ensemble_state(ensemble, enabled=True, run_next=False).running
     wait(lambda: not ensemble.running)
     assert shown == [1, 2, 3]
-    state = ensemble.state(enabled=True, run_next=False)
+    state = ensemble_state(ensemble, enabled=True, run_next=False)
     assert (state.running, state.done, state.total) == (False, 3, 3)
     assert engines[0].asked[0]["ids"] == ["one"]
     assert engines[0].store == session.project.path / "maps"
@@ -85,7 +86,7 @@ def test_a_cancelled_run_keeps_what_is_there(
     engines[0].go.clear()
     ensemble.cancel()
     wait(lambda: not ensemble.running)
-    assert ensemble.state(enabled=True, run_next=False).message.startswith("Stopped")
+    assert ensemble_state(ensemble, enabled=True, run_next=False).message.startswith("Stopped")
     assert ensemble.said == []
 
 
@@ -119,7 +120,7 @@ def test_a_bad_recipe_changes_nothing(ensemble: Ensemble, tmp_path: Path) -> Non
 
 def test_another_recipe_brings_its_folds(ensemble: Ensemble) -> None:
     ensemble.choose("hubmap-2022-2nd-place")
-    state = ensemble.state(enabled=True, run_next=False)
+    state = ensemble_state(ensemble, enabled=True, run_next=False)
     assert (state.recipe, state.members) == ("hubmap-2022-2nd-place", 55)
     assert state.folds == (0, 1, 2, 3, 4)
 
@@ -160,15 +161,15 @@ def test_switching_a_fold_off_changes_the_map_without_a_run(
     left = count - len(recipe.resolutions)
     wait(lambda: session.probability.done == left)
     assert session.probability.values.mean() < whole  # fold 4 was the brightest
-    assert ensemble.state(enabled=True, run_next=False).folds_off == (4,)
+    assert ensemble_state(ensemble, enabled=True, run_next=False).folds_off == (4,)
     mixing.weigh((0,), 9.0)
     wait(lambda: not mixing._busy)
-    row = ensemble.members().rows[0]
+    row = tree_of(ensemble).rows[0]
     assert (row.weight, row.on) == (9.0, None)
     assert session.mixture(recipe) == mixing.mixture
     session.undo()
     wait(lambda: not mixing._busy)
-    assert ensemble.members().rows[0].weight == 1.0, "a weight is a step of a person's"
+    assert tree_of(ensemble).rows[0].weight == 1.0, "a weight is a step of a person's"
     session.redo()
     wait(lambda: not mixing._busy)
     mixing.switch((0, 0, 4), True)
@@ -205,8 +206,8 @@ def test_missing_checkpoints_are_seen_before_anything_runs(
 ) -> None:
     ensemble.choose("hubmap-2022-2nd-place")
     ensemble.add_weights(tmp_path)
-    wait(lambda: str(tmp_path) in ensemble.members().files)
-    state = ensemble.members()
+    wait(lambda: str(tmp_path) in tree_of(ensemble).files)
+    state = tree_of(ensemble)
     assert not state.complete
     assert state.files.startswith("55 of 55 checkpoints are missing")
     assert [row.state for row in state.rows] == ["20 missing", "20 missing", "15 missing"]
@@ -214,8 +215,8 @@ def test_missing_checkpoints_are_seen_before_anything_runs(
     (tmp_path / name).touch()
     ensemble.clear_weights()
     ensemble.add_weights(tmp_path)
-    wait(lambda: ensemble.members().files.startswith("54 of 55"))
-    assert ensemble.members().rows[0].rows[0].rows[0].state == "found"
+    wait(lambda: tree_of(ensemble).files.startswith("54 of 55"))
+    assert tree_of(ensemble).rows[0].rows[0].rows[0].state == "found"
     assert ensemble.mixing.stock.home is None
     ensemble.choose("demo")
     wait(lambda: ensemble.mixing.stock.home == weights_folder())
@@ -241,7 +242,7 @@ def test_this_computer_is_offered_where_the_scheduler_does_not_answer(
     if not ensemble.said:  # the first run was quicker than the error
         ensemble.run(EnsembleChoice("demo", scheduler="tcp://gpu:1"))
         wait(lambda: not ensemble.running)
-    assert ensemble.state(enabled=True, run_next=False).offer_local
+    assert ensemble_state(ensemble, enabled=True, run_next=False).offer_local
     ensemble.run(EnsembleChoice("demo"))
-    assert not ensemble.state(enabled=True, run_next=False).offer_local
+    assert not ensemble_state(ensemble, enabled=True, run_next=False).offer_local
     wait(lambda: not ensemble.running)

@@ -15,26 +15,24 @@ import tifffile
 from napari.components import ViewerModel
 
 from hubseg.cleanup import Cleanup
-from hubseg.edits.override import ADD, ERASE
-from hubseg.mask.live import Difference, MaskRequest
-from hubseg.session import ReviewSession
-from hubseg.tools import Change
-from napari_hubseg.canvas import mask_layer as _drawing
-from napari_hubseg.canvas.brush import camera as camera_of
-from napari_hubseg.canvas.colours import (
+from hubseg.edits.gesture import ADD, ERASE
+from hubseg.mask.drawing import (
     ABOVE_ALL,
     BELOW_ALL,
     BY_HAND,
     EDGE,
     HAND_EDGE,
     HAND_RIM,
-    LINE,
-    LINE_RIM,
-    STROKE,
     drawn,
     edge_width,
     hand_of,
 )
+from hubseg.mask.live import Difference, MaskRequest
+from hubseg.session import ReviewSession
+from hubseg.tools import Change
+from napari_hubseg.canvas import mask_layer as _drawing
+from napari_hubseg.canvas.brush import camera as camera_of
+from napari_hubseg.canvas.colours import LINE, LINE_RIM, STROKE
 from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.stack import LayerStack

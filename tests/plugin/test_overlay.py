@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hubseg.cleanup import tiles
-from hubseg.edits.override import ADD, ERASE, KEEP
-from napari_hubseg.canvas.colours import (
+from hubseg.edits.gesture import ADD, ERASE, KEEP
+from hubseg.mask.drawing import (
     ABOVE_ALL,
     BELOW_ALL,
     BY_HAND,
@@ -18,22 +18,24 @@ from napari_hubseg.canvas.colours import (
     HAND_EDGE,
     HAND_RIM,
     INSIDE,
-    LINE,
-    LINE_RIM,
     REACH,
-    REFERENCE,
-    STROKE,
     burn,
-    compare_colours,
-    compare_limits,
     contour,
     drawn,
     edge_width,
+    redrawn,
+)
+from napari_hubseg.canvas.colours import (
+    LINE,
+    LINE_RIM,
+    REFERENCE,
+    STROKE,
+    compare_colours,
+    compare_limits,
     heat,
     limits,
     mask_colours,
     preview,
-    redrawn,
 )
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 24), st.integers(1, 24)))

@@ -13,18 +13,19 @@ from qtpy.QtWidgets import QAbstractButton, QPushButton, QVBoxLayout, QWidget
 from hubseg.cleanup import Cleanup
 from hubseg.export import FORMATS
 from hubseg.organ import DataSource, Organ
+from hubseg.thresholds.curves import Curves
+from napari_hubseg.jobs.choices import EnsembleChoice, ExportChoice
 from napari_hubseg.panels.accepted import AcceptedPanel, AcceptedState
 from napari_hubseg.panels.cleanup import CleanupPanel, CleanupState
 from napari_hubseg.panels.correct import CorrectPanel, CorrectState
-from napari_hubseg.panels.ensemble import EnsembleChoice, EnsemblePanel, EnsembleState
-from napari_hubseg.panels.export import ExportChoice, ExportPanel, ExportState
+from napari_hubseg.panels.ensemble import EnsemblePanel, EnsembleState
+from napari_hubseg.panels.export import ExportPanel, ExportState
 from napari_hubseg.panels.facts import FactsPanel, FactsState
 from napari_hubseg.panels.message import MessageStrip
 from napari_hubseg.panels.overlay import OverlayPanel, OverlayState
 from napari_hubseg.panels.queue import QueuePanel, QueueState
 from napari_hubseg.panels.start import StartPanel, StartState
 from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
-from napari_hubseg.widgets.histogram import Curves
 from napari_hubseg.widgets.style import style_sheet
 
 LEFT = Qt.MouseButton.LeftButton

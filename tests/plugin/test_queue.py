@@ -12,9 +12,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLineEdit
 
+from hubseg.journal.verdict import Verdict
 from hubseg.organ import Organ
 from hubseg.probability import MapStore, MemberMap
-from hubseg.project import Verdict
 from hubseg.project.runs import record
 from hubseg.project.summary import QueueRow
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from hubseg.project import Verdict
+from hubseg.journal.verdict import Verdict
 from napari_hubseg.canvas import layers as _layers
 from napari_hubseg.desk import Desk
 from napari_hubseg.jobs import prefetch as _ahead
-from napari_hubseg.panels.ensemble import EnsembleChoice
+from napari_hubseg.jobs.choices import EnsembleChoice
 
 Wait = Callable[[Callable[[], bool]], None]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from hubseg.project import Verdict
+from hubseg.journal.verdict import Verdict
 from napari_hubseg.dock import HubSegWidget
 
 Wait = Callable[[Callable[[], bool]], None]

@@ -17,13 +17,15 @@ from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 
 from hubseg.engine import TrainingOrder
+from hubseg.engine.training_folder import Learning
 from hubseg.session import ReviewSession
 from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.jobs.choices import TrainChoice
 from napari_hubseg.jobs.training import Retraining
 from napari_hubseg.panels.train import TrainPanel
-from napari_hubseg.panels.train_state import TrainChoice, TrainState
-from napari_hubseg.presenters.train import all_gpus
-from napari_hubseg.widgets.loss_plot import Learning, LossPlot
+from napari_hubseg.panels.train_state import TrainState
+from napari_hubseg.presenters.train import all_gpus, train_state
+from napari_hubseg.widgets.loss_plot import LossPlot
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -125,7 +127,7 @@ def retraining(
 
 
 def shown(retraining: Retraining) -> TrainState:
-    return retraining.state(ready=4, recipe=("demo", 5, 4), devices=("auto", "cpu"))
+    return train_state(retraining, ready=4, recipe=("demo", 5, 4), devices=("auto", "cpu"))
 
 
 def test_losses_and_dice_are_shown_as_they_come_and_the_new_recipe_is_offered(
@@ -144,7 +146,7 @@ def test_losses_and_dice_are_shown_as_they_come_and_the_new_recipe_is_offered(
     made[0].go.set()
     wait(lambda: not retraining.running)
     assert shown(retraining).result == Path("/r/recipe.yaml")
-    used = retraining.state(ready=4, recipe=("/r/recipe.yaml", 2, 4), devices=())
+    used = train_state(retraining, ready=4, recipe=("/r/recipe.yaml", 2, 4), devices=())
     assert used.result is None
     worth = "What these figures are worth stands under Train."
     assert told == [f"Trained. Mean Dice 0.840 against 4 true masks. {worth}"]

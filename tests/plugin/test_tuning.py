@@ -21,6 +21,7 @@ from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from hubseg.thresholds.calibration import ENOUGH
+from hubseg.thresholds.curves import Curves
 from hubseg.thresholds.presets import Preset
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.calibration import Tuning
@@ -31,7 +32,7 @@ from napari_hubseg.panels.calibrate import CalibratePanel, CalibrateState
 from napari_hubseg.panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
 from napari_hubseg.panels.facts import FactsPanel, FactsState
 from napari_hubseg.presenters.states import facts_state
-from napari_hubseg.widgets.histogram import Curves, Histogram
+from napari_hubseg.widgets.histogram import Histogram
 
 SHAPE = (40, 60)
 LEFT = Qt.MouseButton.LeftButton

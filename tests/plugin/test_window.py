@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget, QScrollArea
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.rows import Kind
+from hubseg.journal.verdict import Verdict
 from hubseg.organ import Organ
-from hubseg.project import Verdict
 from napari_hubseg import _commands
 from napari_hubseg import dock as _widget
 from napari_hubseg.actions import ACTIONS

@@ -1,7 +1,8 @@
 """One gesture: what a person changed in the override, what stood there before, and its bytes.
 
 Responsible for a gesture as a value that is checked, compressed and read back without trust.
-Does not know the override it applies to (:mod:`hubseg.edits.override`), its journal, or who made it.
+Does not know the override it applies to (:mod:`hubseg.edits.override`), its journal, or who made
+it.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ADD", "ERASE", "KEEP", "TILE", "Gesture", "Patch", "Window"]
+    from hubseg.window import Window
+
+__all__ = ["ADD", "ERASE", "KEEP", "TILE", "Gesture", "Patch"]
 
 KEEP: Final = 0
 ADD: Final = 1
 ERASE: Final = 2
 TILE: Final = 512
 """Side of the squares that are stored only where something was touched, px."""
-
-Window = tuple[int, int, int, int]
-"""(top, left, height, width) in level-0 px of the slide."""
 
 _MAGIC: Final = b"HSG1"
 _COUNT: Final = struct.Struct("<I")

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.edits.gesture import ADD, ERASE, KEEP, TILE, Gesture, Patch, Window
+from hubseg.edits.gesture import ADD, ERASE, KEEP, TILE, Gesture, Patch
+from hubseg.window import holding, slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["ADD", "ERASE", "KEEP", "TILE", "Edits", "Gesture", "Patch", "Window"]
+    from hubseg.window import Window
+
+__all__ = ["Edits"]
 
 
 class Edits:
@@ -134,7 +137,7 @@ class Edits:
         tile = self._tiles.get(key)
         stands = np.uint8(KEEP) if tile is None else tile[_within(y), _within(x)]
         changed = inside & (wanted != stands)
-        box = _bounding_box(changed)
+        box = holding(changed)
         if box is None:
             return None
         changed = changed[box]
@@ -212,9 +215,9 @@ class Edits:
         ValueError
             When `window` is not inside the slide.
         """
-        top, left, height, width = self._window(window)
-        values = np.zeros((height, width), np.uint8)
-        for part, tile in self._parts(top, left, height, width):
+        window = self._window(window)
+        values = np.zeros(window[2:], np.uint8)
+        for part, tile in self._parts(window):
             values[part] = tile
         return values
 
@@ -237,22 +240,21 @@ class Edits:
         ValueError
             When `window` is not inside the slide or `mask` does not have its shape.
         """
-        top, left, height, width = self._window(window)
-        if mask.shape != (height, width) or mask.dtype != np.bool_:
+        window = self._window(window)
+        if mask.shape != window[2:] or mask.dtype != np.bool_:
             raise ValueError(
-                f"The mask is {mask.dtype} {mask.shape}: give a bool {(height, width)} array."
+                f"The mask is {mask.dtype} {mask.shape}: give a bool {window[2:]} array."
             )
         resolved = mask if in_place else mask.copy()
-        for part, tile in self._parts(top, left, height, width):
+        for part, tile in self._parts(window):
             # mask | KEEP is 0 or 1, | ADD is 1, | ERASE is 2 or 3: only 1 means inside.
             np.equal(resolved[part].view(np.uint8) | tile, 1, out=resolved[part])
         return resolved
 
-    def _parts(
-        self, top: int, left: int, height: int, width: int
-    ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.uint8]]]:
+    def _parts(self, window: Window) -> Iterator[tuple[tuple[slice, slice], NDArray[np.uint8]]]:
         """Yield where each touched tile lies within a window, and its values there."""
-        for key, (y, x) in _tile_cuts(slice(top, top + height), slice(left, left + width)):
+        top, left = window[:2]
+        for key, (y, x) in _tile_cuts(*slices(window)):
             tile = self._tiles.get(key)
             if tile is not None:
                 part = slice(y.start - top, y.stop - top), slice(x.start - left, x.stop - left)
@@ -286,7 +288,7 @@ class Edits:
         patches, empty = [], np.zeros((TILE, TILE), np.uint8)
         for key in sorted(self._tiles.keys() | other._tiles.keys()):
             before, after = self._tiles.get(key, empty), other._tiles.get(key, empty)
-            box = _bounding_box(before != after)
+            box = holding(before != after)
             if box is not None:
                 top, left = key[0] * TILE + box[0].start, key[1] * TILE + box[1].start
                 patches.append(Patch(top, left, before[box].copy(), after[box].copy()))
@@ -338,12 +340,3 @@ def _tile_cuts(
         for column in range(columns.start // TILE, (columns.stop - 1) // TILE + 1):
             x = slice(max(columns.start, column * TILE), min(columns.stop, (column + 1) * TILE))
             yield (row, column), (y, x)
-
-
-def _bounding_box(values: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """Return the smallest cut that holds every True; None when there is none."""
-    rows = np.flatnonzero(values.any(axis=1))
-    if not rows.size:
-        return None
-    columns = np.flatnonzero(values.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -17,7 +17,17 @@ from hubseg.recipe import Recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RECIPE", "Begun", "Losses", "begun", "concluded", "earlier", "held", "next_folder"]
+__all__ = [
+    "RECIPE",
+    "Begun",
+    "Learning",
+    "Losses",
+    "begun",
+    "concluded",
+    "earlier",
+    "held",
+    "next_folder",
+]
 
 RECIPE, _DONE, _START = "recipe.yaml", "provenance.json", "start.json"
 
@@ -120,3 +130,42 @@ def next_folder(folder: Path) -> Path:
     stem = re.sub(r"-\d+$", "", folder.name)
     names = (folder.with_name(f"{stem}-{number}") for number in count(2))
     return next(path for path in names if not path.exists())
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What has been reported of a training.
+
+    Attributes
+    ----------
+    losses
+        One curve per network, in the order they are trained: (step, loss) pairs.
+    dice
+        Mean Dice of each judged fold against true and edited masks of slides that it never saw; in
+        the order of `losses`, None where a network is not judged yet.
+    agreement
+        Likewise with masks that networks made and a person accepted unedited.
+    members, steps
+        Networks, and steps of each.
+    """
+
+    losses: tuple[tuple[tuple[int, float], ...], ...] = ()
+    dice: tuple[float | None, ...] = ()
+    members: int = 0
+    steps: int = 0
+    agreement: tuple[float | None, ...] = ()
+
+    def said(self) -> tuple[tuple[str, str], ...]:
+        """Return (role, text) of what is newest; roles are "loss", "dice" and "agreement"."""
+        parts = []
+        begun = [curve for curve in self.losses if curve]
+        if begun:
+            parts.append(("loss", f"loss {begun[-1][-1][1]:.3f}"))
+        for role, name, values in (
+            ("dice", "Dice", self.dice),
+            ("agreement", "agreement", self.agreement),
+        ):
+            known = [value for value in values if value is not None]
+            if known:
+                parts.append((role, f"{name} {sum(known) / len(known):.3f}, folds: {len(known)}"))
+        return tuple(parts)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from hubseg.formats.rle import decode
 from hubseg.journal.rows import standing
 from hubseg.journal.slide_state import facts_from
+from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
-from hubseg.project import Verdict
 from hubseg.project.derived import derive, verdicts
 from hubseg.project.runs import newest_in_pieces, refuse_partial
 from hubseg.thresholds.calibration import Judged

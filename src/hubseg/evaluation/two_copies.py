@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from hubseg.edits.override import Edits
     from hubseg.journal.accepted import AcceptedMask, PackedMask
     from hubseg.journal.rows import Entry
-    from hubseg.project import ReviewProject, Verdict
+    from hubseg.journal.verdict import Verdict
+    from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
 __all__ = ["Compared", "Side", "compare", "difference", "take_over"]

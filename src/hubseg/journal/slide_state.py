@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
-from hubseg.edits.override import Edits, Gesture
+from hubseg.edits.gesture import Gesture
+from hubseg.edits.override import Edits
 from hubseg.journal.accepted import AcceptedMask
 from hubseg.journal.rows import Entry, Kind
+from hubseg.journal.verdict import Verdict
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import Mixture
-from hubseg.project import Verdict
 from hubseg.thresholds.table import ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.cleanup import CleanedMask, Cleanup
+from hubseg.window import slices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Edits, Window
+    from hubseg.edits.override import Edits
+    from hubseg.window import Window
 
 __all__ = ["Difference", "LiveMask", "MaskRequest"]
 
@@ -213,10 +215,9 @@ class LiveMask:
     def _refresh(self, window: Window) -> None:
         if self._mask is None:
             return
-        top, left, height, width = window
-        cut = slice(top, top + height), slice(left, left + width)
+        cut = slices(window)
         if self._values is None:
-            model = np.zeros((height, width), np.bool_)
+            model = np.zeros(window[2:], np.bool_)
         elif self._cleanup.is_identity:
             model = self._values[cut] > self._threshold
         elif self._cleaned is not None:  # perhaps the last one, while the next is being computed

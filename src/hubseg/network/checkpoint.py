@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hubseg.failure import printable
 from hubseg.network.spelling import find_tensors, strip_prefixes
 from hubseg.recipe.file_format import checkpoint_format, is_zip
 from hubseg.recipe.scores import epoch_of, score_of
-from hubseg.wording import printable
 
 __all__ = ["Checkpoint", "check_checkpoint", "fit", "fitting", "load_into", "read_checkpoint"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from hubseg.wording import printable
+from hubseg.failure import printable
 
 __all__ = ["find_tensors", "strip_prefixes"]
 

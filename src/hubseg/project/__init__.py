@@ -5,7 +5,6 @@ time, rows kept in memory while the disk refuses them. The only package that kno
 know what a row does to a mask (:mod:`hubseg.session`).
 """
 
-from hubseg.journal.verdict import Verdict
 from hubseg.project.adding import Added
 from hubseg.project.folder import SUFFIX
 from hubseg.project.records import ExportRecord, RunRecord
@@ -18,6 +17,5 @@ __all__ = [
     "ExportRecord",
     "ReviewProject",
     "RunRecord",
-    "Verdict",
     "restore_project",
 ]

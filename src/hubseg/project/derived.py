@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.edits.override import TILE
+from hubseg.edits.gesture import TILE
 from hubseg.journal.accepted import AcceptedMask, PackedMask
 from hubseg.journal.rows import Kind, standing
 from hubseg.journal.slide_state import (
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
     from hubseg.edits.override import Edits
     from hubseg.journal.rows import Entry
+    from hubseg.journal.verdict import Verdict
     from hubseg.outcome import Outcome
     from hubseg.probability import MapInPieces
-    from hubseg.project import ReviewProject, Verdict
+    from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
 __all__ = ["Derived", "OlderMask", "derive", "older_mask", "other_file", "verdicts"]

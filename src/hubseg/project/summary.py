@@ -15,8 +15,8 @@ import numpy as np
 from hubseg.cleanup import count_objects
 from hubseg.journal.rows import standing
 from hubseg.journal.slide_state import facts_from, note_from, state_from, verdict_from
+from hubseg.journal.verdict import Verdict
 from hubseg.probability.uncertainty import agreement_with_mix
-from hubseg.project import Verdict
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_members
 

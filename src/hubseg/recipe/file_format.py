@@ -12,7 +12,7 @@ import struct
 import zipfile
 from typing import TYPE_CHECKING, Literal
 
-from hubseg.wording import printable
+from hubseg.failure import printable
 
 if TYPE_CHECKING:
     from pathlib import Path

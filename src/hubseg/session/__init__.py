@@ -7,8 +7,8 @@ Does not know Qt, napari, networks, or how the project stores its rows.
 All methods are called from one thread; only :meth:`MaskRequest.compute` runs elsewhere.
 """
 
+from hubseg.journal.verdict import Verdict
 from hubseg.mask.live import MaskRequest
-from hubseg.project import Verdict
 from hubseg.session.files import ChangedFile, Files
 from hubseg.session.navigation import Turns
 from hubseg.session.rules import Rules

@@ -25,17 +25,19 @@ from hubseg.journal.slide_state import (
     state_from,
     verdict_from,
 )
-from hubseg.project import ReviewProject, Verdict
+from hubseg.journal.verdict import Verdict
 from hubseg.session.standing import StandingMask
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Edits, Gesture
+    from hubseg.edits.gesture import Gesture
+    from hubseg.edits.override import Edits
     from hubseg.journal.accepted import PackedMask
     from hubseg.mask.live import LiveMask
     from hubseg.probability import ProbabilityMap
+    from hubseg.project import ReviewProject
     from hubseg.session.stored_edits import Visit
     from hubseg.slide import Slide
     from hubseg.thresholds.table import ThresholdTable

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from hubseg.project import Verdict
+    from hubseg.journal.verdict import Verdict
     from hubseg.project.files import Recorded
     from hubseg.slide import Slide
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hubseg.project import Verdict
+from hubseg.journal.verdict import Verdict
 from hubseg.session.opening import waiting
 from hubseg.session.slides import Slides
 

@@ -18,7 +18,7 @@ from hubseg.journal.slide_state import (
     state_from,
     verdict_from,
 )
-from hubseg.project import Verdict
+from hubseg.journal.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hubseg.edits.override import Gesture
+from hubseg.edits.gesture import Gesture
 from hubseg.journal.rows import Entry, History, Kind
 from hubseg.journal.slide_state import note_from, verdict_from
 from hubseg.session.masks import Masks

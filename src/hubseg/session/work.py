@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hubseg.edits.override import ADD, ERASE, KEEP
+from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.journal.accepted import AcceptedMask, PackedMask
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import READY, note_from
-from hubseg.project import Verdict
+from hubseg.journal.verdict import Verdict
 from hubseg.session.steps import Steps
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Edits, Gesture
+    from hubseg.edits.gesture import Gesture
+    from hubseg.edits.override import Edits
     from hubseg.project.derived import OlderMask
     from hubseg.slide import Slide
     from hubseg.tools import Change
@@ -222,7 +223,8 @@ class Work(Steps):
         Parameters
         ----------
         found
-            What :func:`hubseg.project.derived.older_mask` found, in any thread; None is nothing to keep.
+            What :func:`hubseg.project.derived.older_mask` found, in any thread; None is nothing
+            to keep.
         """
         if found is None or not self._writable or found.slide_id not in self.unkept:
             return

@@ -1,8 +1,8 @@
 """Slides: RGB pixels read by window, what is known about them, and the tables that list them."""
 
-from hubseg.slide.image import Slide, Window, read_slide
+from hubseg.slide.image import Slide, read_slide
 from hubseg.slide.matching import SUFFIXES
 from hubseg.slide.rows import read_rows
 from hubseg.slide.table import SlideTable
 
-__all__ = ["SUFFIXES", "Slide", "SlideTable", "Window", "read_rows", "read_slide"]
+__all__ = ["SUFFIXES", "Slide", "SlideTable", "read_rows", "read_slide"]

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     from hubseg.organ import DataSource, Organ
     from hubseg.slide.header import Layout
-
-Window = tuple[int, int, int, int]
-"""(top, left, height, width), level-0 px."""
+    from hubseg.window import Window
 
 
 @dataclass(frozen=True)

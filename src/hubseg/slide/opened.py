@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from hubseg.failure import printable
 from hubseg.organ import DataSource, Organ
 from hubseg.slide.ids import distinct_id, nameable, same_text
 from hubseg.slide.image import Slide, read_slide, stem_of
 from hubseg.slide.matching import readable
 from hubseg.slide.pixel_size import PLAUSIBLE_UM
-from hubseg.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

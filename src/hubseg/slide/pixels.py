@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.slide.colours import Values
-    from hubseg.slide.image import Window
+    from hubseg.window import Window
 
 
 class Orientation(NamedTuple):

@@ -12,8 +12,8 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hubseg.failure import printable
 from hubseg.slide.errors import opening
-from hubseg.wording import printable
 
 if TYPE_CHECKING:
     from pathlib import Path

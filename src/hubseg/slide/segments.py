@@ -19,7 +19,7 @@ from hubseg.slide.errors import DAMAGE, damaged
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.slide.image import Window
+    from hubseg.window import Window
 
 
 def segment_size(page: tifffile.TiffPage) -> tuple[int, int]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import tifffile
     from numpy.typing import NDArray
 
-    from hubseg.slide.image import Window
+    from hubseg.window import Window
 
 _WHOLE = 2**24  # px up to which every pixel is looked at
 _SAMPLED = 48  # tiles, strips or rows looked at in a larger image

@@ -1,9 +1,9 @@
 """The threshold that a truth asks for: best value, how sure it is, and what it honestly gives.
 
 Responsible for choosing one whole threshold for the slides of one organ and source, from their
-tallies (:class:`hubseg.thresholds.curves.Tally`), with bootstrap intervals over slides and, where maps are
-out-of-fold, with every slide judged at a value that its own fold had no part in. Does not know
-where maps and truths come from (:mod:`hubseg.evaluation.against_truth`).
+tallies (:class:`hubseg.thresholds.curves.Tally`), with bootstrap intervals over slides and, where
+maps are out-of-fold, with every slide judged at a value that its own fold had no part in. Does not
+know where maps and truths come from (:mod:`hubseg.evaluation.against_truth`).
 """
 
 from __future__ import annotations

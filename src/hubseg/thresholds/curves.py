@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LEVELS", "Tally", "above", "histogram", "levels"]
+__all__ = ["LEVELS", "Curves", "Tally", "above", "histogram", "levels"]
 
 LEVELS = 256
 
@@ -236,3 +236,42 @@ def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.floa
 
 def _size(array: NDArray[Any]) -> str:
     return " × ".join(map(str, array.shape)) + " px"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What each whole threshold 0-255 gives; a curve that is not known is empty.
+
+    Attributes
+    ----------
+    counts
+        Pixels of each level of the map.
+    area
+        Share of the slide inside, 0-1.
+    objects
+        Objects of the thresholded map, before any cleanup.
+    dice
+        Dice on this slide.
+    every
+        Dice on all slides of this organ and source, as last calibrated.
+    """
+
+    counts: tuple[int, ...] = ()
+    area: tuple[float, ...] = ()
+    objects: tuple[int, ...] = ()
+    dice: tuple[float, ...] = ()
+    every: tuple[float, ...] = ()
+
+    def said(self, threshold: float) -> tuple[tuple[str, str], ...]:
+        """Return (role, text) of what a threshold gives; roles are "", "here" and "every"."""
+        at = int(threshold)  # a map's levels are whole: 89.5 leaves about what 89 does
+        parts = []
+        if self.area:
+            parts.append(("", f"area {100 * self.area[at]:.1f} %"))
+        if self.objects:
+            parts.append(("", f"objects {self.objects[at]}"))
+        if self.dice:
+            parts.append(("here", f"Dice {self.dice[at]:.3f}"))
+        if self.every:
+            parts.append(("every", f"all {self.every[at]:.3f}"))
+        return tuple(parts)

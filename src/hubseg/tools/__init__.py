@@ -2,8 +2,8 @@
 
 Responsible for what a click, a drag or an outline means. Each function reads the mask, the
 probability map where it needs one, and a place; it returns a :class:`Change` that may be shown
-before it is done, or None where there is nothing to do. :meth:`hubseg.edits.override.Edits.put` makes it
-one gesture. Does not know slides, the session, or any view.
+before it is done, or None where there is nothing to do. :meth:`hubseg.edits.override.Edits.put`
+makes it one gesture. Does not know slides, the session, or any view.
 
 An object is what hangs together over edges and corners, a hole what hangs together over edges.
 """

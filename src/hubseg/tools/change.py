@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.edits.gesture import ADD, ERASE, Window
+from hubseg.edits.gesture import ADD, ERASE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from hubseg.window import Window
 
 __all__ = ["Change"]
 

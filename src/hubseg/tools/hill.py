@@ -20,6 +20,7 @@ import numpy as np
 
 from hubseg.tools.change import Change
 from hubseg.tools.piece import connected, distance, whole
+from hubseg.window import slices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -264,8 +265,7 @@ def _allowed(area: float) -> float:
 
 
 def _box(region: NDArray[np.bool_]) -> tuple[slice, slice]:
-    top, left, height, width = whole(region, 0, 0).window
-    return slice(top, top + height), slice(left, left + width)
+    return slices(whole(region, 0, 0).window)
 
 
 def level_at(values: NDArray[np.float32], row: int, column: int) -> float:

@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 
 from hubseg.tools.change import Change
-from hubseg.tools.piece import components, distance, grown, object_at, touching
+from hubseg.tools.piece import components, distance, object_at, touching
+from hubseg.window import grown, union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.edits.gesture import Window
     from hubseg.tools.piece import Piece
+    from hubseg.window import Window
 
 __all__ = ["merge", "split"]
 
@@ -160,7 +161,7 @@ def merge(
     one, other = object_at(mask, *first), object_at(mask, *second)
     if one is None or other is None:
         return None
-    window = _both(one.window, other.window)
+    window = union(one.window, other.window)
     a, b = _placed(one, window), _placed(other, window)
     if (a & b).any():
         return None
@@ -175,7 +176,7 @@ def merge(
 
 def _bridged(mask: NDArray[np.bool_], one: Piece, other: Piece, reach: float) -> Change | None:
     """Return both objects and what a disc of radius `reach` px cannot enter between them."""
-    window = grown(_both(one.window, other.window), int(np.ceil(reach)) + 3, mask.shape)
+    window = grown(union(one.window, other.window), int(np.ceil(reach)) + 3, mask.shape)
     a, b = _placed(one, window), _placed(other, window)
     top, left, height, width = window
     others = mask[top : top + height, left : left + width] & ~a & ~b
@@ -188,12 +189,6 @@ def _bridged(mask: NDArray[np.bool_], one: Piece, other: Piece, reach: float) ->
     if label != int(labels[b][0]):
         return None
     return Change.of("merge objects", (top, left), add=labels == label)
-
-
-def _both(a: Window, b: Window) -> Window:
-    top, left = min(a[0], b[0]), min(a[1], b[1])
-    bottom, right = max(a[0] + a[2], b[0] + b[2]), max(a[1] + a[3], b[1] + b[3])
-    return top, left, bottom - top, right - left
 
 
 def _placed(piece: Piece, window: Window) -> NDArray[np.bool_]:

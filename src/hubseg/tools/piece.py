@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from hubseg.window import grown
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.edits.gesture import Window
+    from hubseg.window import Window
 
-__all__ = ["Ground", "Piece", "connected", "grown", "object_at", "whole"]
+__all__ = ["Ground", "Piece", "connected", "object_at", "whole"]
 
 _FIRST_LOOK = 192  # px on each side of a click; doubled while the object goes on
 _APART = 2.0  # px to another object that keep the two from touching, also over a corner
@@ -132,14 +134,6 @@ def whole(inside: NDArray[np.bool_], top: int, left: int) -> Piece:
     height, width = int(rows[-1]) + 1 - y, int(columns[-1]) + 1 - x
     window = (top + y, left + x, height, width)
     return Piece(window, inside[y : y + height, x : x + width])
-
-
-def grown(window: Window, by: int, shape: tuple[int, ...]) -> Window:
-    """Return `window` with `by` px more on every side, as far as the slide goes."""
-    top, left, height, width = window
-    bottom, right = min(top + height + by, shape[0]), min(left + width + by, shape[1])
-    top, left = max(top - by, 0), max(left - by, 0)
-    return top, left, bottom - top, right - left
 
 
 def components(inside: NDArray[np.bool_], connectivity: int = 8) -> NDArray[np.int32]:

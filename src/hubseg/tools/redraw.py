@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from hubseg.tools.change import Change
-from hubseg.tools.piece import components, distance, grown, object_at
+from hubseg.tools.piece import components, distance, object_at
+from hubseg.window import grown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

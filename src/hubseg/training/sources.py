@@ -16,8 +16,9 @@ import numpy as np
 
 from hubseg.formats.pseudo_labels import MANIFEST, PROVENANCE, read_pseudo_labels
 from hubseg.formats.rle import decode, encode
+from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
-from hubseg.project import ReviewProject, Verdict
+from hubseg.project import ReviewProject
 from hubseg.slide import SlideTable
 from hubseg.training.origin import MadeBy, Origin
 

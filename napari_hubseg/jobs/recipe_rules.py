@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_hubseg.widgets.style import recipe_title
+from napari_hubseg.jobs.choices import recipe_title
 
 if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup

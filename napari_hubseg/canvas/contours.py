@@ -1,7 +1,7 @@
-"""What map, threshold and cleanup would give now, drawn over a mask that was accepted before.
+"""Contours over the tissue: of the truth, and of what the rules would give over an accepted mask.
 
-Responsible for that contour: drawn in a thread, again when the rules change, gone with the slide
-or when nothing differs. Does not know how it is asked for.
+Responsible for drawing them in a thread, again when what they show changes, and for taking them
+away with the slide. Does not know how they are asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_hubseg.canvas.colours import contour
+from hubseg.mask.drawing import contour
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.layers import LayerBinding
     from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.truth import Truth
 
-__all__ = ["RulesContour"]
+__all__ = ["RulesContour", "TruthContour"]
 
 
 class RulesContour:
@@ -91,3 +92,64 @@ class RulesContour:
         self._asked += 1
         for signal, slot in self._connections:
             signal.disconnect(slot)
+
+
+class TruthContour:
+    """Shows the truth's contour, on every slide that has one, until it is taken away.
+
+    Attributes
+    ----------
+    shown
+        Whether a person wants to see it.
+    """
+
+    changed = Signal()
+    failed = Signal(str)  # one sentence
+
+    def __init__(self, truth: Truth, layers: LayerBinding, background: Background) -> None:
+        self._truth, self._layers = truth, layers
+        self._background = background
+        self._on_screen = ""  # the slide whose pixels are
+        self._drawn: NDArray[np.bool_] | None = None  # the truth whose contour is in the layer
+        self.shown = False
+        truth.changed.connect(self._follow)
+        layers.slide_shown.connect(self._is_shown)
+
+    def toggle(self) -> None:
+        """Show the contour, or take it away."""
+        self.shown = not self.shown
+        self._draw()
+        self.changed.emit()
+
+    def _follow(self) -> None:
+        """Draw what was read; before that, another slide has been chosen."""
+        if self._truth.mask is None:
+            self._on_screen, self._drawn = "", None
+        self._draw()
+
+    def _is_shown(self, slide_id: str) -> None:
+        self._on_screen = slide_id
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw the contour in a thread, once the slide it belongs to can be seen."""
+        truth = self._truth.mask
+        if truth is None or not self.shown:
+            self._layers.hide_contour("truth")
+            return
+        if not self._on_screen:
+            return
+        if truth is self._drawn and self._layers.reveal_contour("truth"):
+            return
+
+        def show(line: NDArray[np.uint8]) -> None:
+            if truth is self._truth.mask and self.shown and self._on_screen:
+                self._drawn = truth
+                self._layers.show_contour("truth", line)
+
+        self._background.submit(lambda: contour(truth), show, self.failed.emit)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._truth.changed.disconnect(self._follow)
+        self._layers.slide_shown.disconnect(self._is_shown)

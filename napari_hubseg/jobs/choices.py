@@ -1,0 +1,98 @@
+"""What a person has chosen in a panel: the work that is asked for, as frozen values.
+
+Responsible for these values and for what a recipe is called. Does not know panels or the work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["EnsembleChoice", "ExportChoice", "TrainChoice", "recipe_title"]
+
+
+@dataclass(frozen=True)
+class EnsembleChoice:
+    """What a person wants run.
+
+    Attributes
+    ----------
+    recipe
+        Built-in name, or path of a recipe file.
+    weights
+        Folders with checkpoints; none for a recipe that brings its own.
+    folds
+        Folds to run, or None for all of the recipe's.
+    device
+        "auto", "cpu" or "cuda:N".
+    scheduler
+        Address of a Dask scheduler, or "" for a worker of our own.
+    all_slides
+        Whether every slide of the queue is run, or the one on screen.
+    """
+
+    recipe: str
+    weights: tuple[Path, ...] = ()
+    folds: tuple[int, ...] | None = None
+    device: str = "auto"
+    scheduler: str = ""
+    all_slides: bool = False
+
+
+@dataclass(frozen=True)
+class ExportChoice:
+    """What a person wants written.
+
+    Attributes
+    ----------
+    format
+        Name of the format, as the command line knows it.
+    all_slides
+        Every slide with a mask that is not rejected, or only the accepted and corrected ones.
+    out
+        File or folder to write.
+    rejected
+        Of all slides also the rejected ones.
+    overwrite
+        Whether to replace what is there.
+    """
+
+    format: str
+    all_slides: bool
+    out: Path
+    rejected: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class TrainChoice:
+    """What a person wants trained.
+
+    Attributes
+    ----------
+    labels
+        A table or a pseudo-label set, or None for the accepted masks of the project.
+    out
+        Folder for checkpoints and figures.
+    start
+        Checkpoint that every network starts from, or a folder with one for each; or None.
+    folds, steps, hold_out
+        Numbers of folds, of steps of each network, and of slides that no fold sees.
+    device, scheduler
+        Where it runs, as for an ensemble.
+    """
+
+    labels: Path | None
+    out: Path
+    start: Path | None = None
+    folds: int = 5
+    steps: int = 1000
+    hold_out: int = 0
+    device: str = "auto"
+    scheduler: str = ""
+
+
+def recipe_title(name: str) -> str:
+    """Return what a recipe is called: a file by its name, that of a training by its folder too."""
+    path = Path(name)
+    return f"{path.parent.name}/{path.name}" if path.name == "recipe.yaml" else path.name

@@ -1,0 +1,37 @@
+"""The step that a person takes next, and which slides are ready. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.journal.verdict import Verdict
+
+if TYPE_CHECKING:
+    from hubseg.session import ReviewSession
+
+__all__ = ["next_step", "ready_ids"]
+
+
+_TO_DO = (Verdict.UNSEEN, Verdict.IN_WORK)
+
+
+_READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
+
+
+def next_step(session: ReviewSession, *, running: bool) -> str:
+    """Return the step to take next: "open", "run", "accept", "export", or "" while one is on."""
+    if session.current is None:
+        return "open"
+    if running:
+        return ""
+    undecided = session.verdict(session.current.id) in _TO_DO
+    if undecided:
+        return "run" if session.probability is None else "accept"
+    if any(session.verdict(slide.id) in _TO_DO for slide in session.slides):
+        return ""
+    return "export" if ready_ids(session) else ""
+
+
+def ready_ids(session: ReviewSession) -> tuple[str, ...]:
+    """Return the ids of the slides that are accepted or corrected."""
+    return tuple(slide.id for slide in session.slides if session.verdict(slide.id) in _READY)
