@@ -8,7 +8,7 @@ mask is on screen. Does not know how a mask is drawn.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from psygnal import Signal
@@ -17,17 +17,19 @@ from hubseg.cleanup import count_objects
 from hubseg.mask.metrics import dice
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from hubseg.edits.override import Edits
     from hubseg.mask.drawing import Drawn
     from hubseg.mask.live import MaskRequest
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
-    from napari_hubseg.canvas.mask_layer import MaskDrawing
     from napari_hubseg.jobs.background import Background
     from napari_hubseg.jobs.truth import Truth
 
-__all__ = ["Derivation", "Figures"]
+__all__ = ["Derivation", "Drawing", "Figures"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,15 @@ class Figures:
         return "  ·  ".join(parts)
 
 
+class Drawing(Protocol):
+    """Where a mask is drawn: it finds, in a thread, what it has to write."""
+
+    found: Drawn | None
+
+    def finder(self, edits: Edits | None) -> Callable[[NDArray[np.bool_]], Drawn | None]:
+        """Return what finds, for a mask, what has to be written."""
+
+
 class Derivation:
     """Keeps a session's mask up to date, and the figures under the histogram.
 
@@ -88,7 +99,7 @@ class Derivation:
         self._session = session
         self._background = background
         self._truth = truth
-        self.drawing: MaskDrawing | None = None
+        self.drawing: Drawing | None = None
         self.deriving = self._counting = self._to_count = False
         self._foreseen: tuple[MaskRequest, NDArray[np.bool_]] | None = None
         self._changes = 0  # of the mask: figures of an older one are counted again
