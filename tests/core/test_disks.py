@@ -15,8 +15,8 @@ import tifffile
 import torch
 from test_shell import RECIPE, TINY
 
-from hubseg.logs import library_logs, log_folder
 from hubseg.network import build
+from hubseg.process.logs import library_logs, log_folder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and /dev/full are Linux's")
 LARGE, SMALL = 640, 64  # px: the first one's map takes more than a database, the other's less
