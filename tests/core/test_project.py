@@ -316,22 +316,26 @@ class TestOneWriter:
     ) -> None:
         project.close()
         script = (
-            "import sys, time\n"
+            "import sys\n"
             "from hubseg.journal.rows import Kind\n"
             "from hubseg.project import ReviewProject\n"
             "project = ReviewProject.open(sys.argv[1], author='eve')\n"
             "print(project.append(Kind.CLEANUP, {}).seq, flush=True)\n"
-            "time.sleep(60)\n"
+            "sys.stdin.read()\n"
         )
         writer = subprocess.Popen(
-            [sys.executable, "-c", script, str(project.path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, str(project.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        assert writer.stdout is not None
+        assert writer.stdin is not None and writer.stdout is not None
         assert writer.stdout.readline() == "1\n"
         with ReviewProject.open(project.path) as second:
             assert second.writer.startswith("eve on ")
         writer.send_signal(signal.SIGKILL)
         writer.wait()
+        writer.stdin.close()
         writer.stdout.close()
         with ReviewProject.open(project.path) as third:
             assert not third.read_only
