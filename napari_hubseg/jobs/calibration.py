@@ -161,7 +161,7 @@ class Tuning:
 
 def _judged(path: Path) -> Found:
     calibrations, name, digest = [], "", ""
-    with ReviewProject.open(path) as project:
+    with ReviewProject.for_reading(path) as project:
         told = {slide.id: project.truth(slide.id) for slide in project.slides()}
         truth = {slide_id: rle for slide_id, rle in told.items() if rle}
         judgement = judge(project, truth or None)

@@ -18,16 +18,16 @@ from hubseg.probability.uncertainty import (
     confidences,
     expected_dice,
 )
-from hubseg.project import ReviewProject
 from hubseg.project.runs import newest_members
 from hubseg.project.summary import next_doubt
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
@@ -112,7 +112,7 @@ class Doubt:
         mask, found, slide = session.mask, session.probability, session.current
         if mask is None or found is None or slide is None or session.project is None or self.busy:
             return
-        path, threshold = session.project.path, session.threshold
+        reader, threshold = session.project.reader(), session.threshold
         self._asked += 1
         asked, self.busy = self._asked, True
         self.changed.emit()
@@ -131,7 +131,7 @@ class Doubt:
                 self.changed.emit()
 
         self._background.submit(
-            lambda: _judged(path, slide, mask, found.values, threshold), show, failed
+            lambda: _judged(reader, slide, mask, found.values, threshold), show, failed
         )
 
     def close(self) -> None:
@@ -142,13 +142,13 @@ class Doubt:
 
 
 def _judged(
-    path: Path,
+    reader: Callable[[], ReviewProject],
     slide: Slide,
     mask: NDArray[np.bool_],
     values: NDArray[np.float32],
     threshold: float,
 ) -> tuple[tuple[ObjectConfidence, ...], float | None]:
-    with ReviewProject.open(path) as project:
+    with reader() as project:
         newest = newest_members(project, slide)
     found = [] if newest is None else newest[1]
     maps = [made.values for _, made in found]

@@ -30,7 +30,7 @@ def _export(
     """Write an export over a connection of its own: database objects belong to their thread."""
     from hubseg.export import export_project, in_the_way
 
-    with ReviewProject.open(project) as reader:
+    with ReviewProject.for_reading(project) as reader:
         ids = [slide.id for slide in reader.slides()] if slides is None else slides
         there = None if overwrite else in_the_way(out, format, ids)
         if there is not None:

@@ -6,23 +6,24 @@ and for the map that a slide's newest run left. Nothing here runs a network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
-from hubseg.project import ReviewProject
 from hubseg.project.runs import mixture_of, newest_asked
 from hubseg.recipe import find_checkpoint
 from hubseg.recipe.stock import Stock
 from napari_hubseg.jobs.background import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from hubseg.probability import ProbabilityMap
+    from hubseg.project import ReviewProject
     from hubseg.recipe import Member, Recipe
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
@@ -39,6 +40,7 @@ class _Mixed:
     found: ProbabilityMap | None
 
 
+_Reader = Callable[[], "ReviewProject"]
 _Kept = tuple[tuple[str, ...], Mixer] | None  # of which slide and networks, and its maps
 
 
@@ -181,9 +183,9 @@ class Mixing:
             self._again = asked or bool(self._again)
             return
         self._busy = True
-        path, recipe, mixture = project.path, self.recipe, self.mixture
+        reader, recipe, mixture = project.reader(), self.recipe, self.mixture
         self._background.submit(
-            lambda: self._mix(path, slide, recipe, mixture),
+            lambda: self._mix(reader, slide, recipe, mixture),
             lambda mixed: self._show(mixed, asked),
             self._fail,
         )
@@ -193,10 +195,10 @@ class Mixing:
         project, recipe, mixture = self._session.project, self.recipe, self.mixture
         if project is None:
             return None
-        path = project.path
+        reader = project.reader()
 
         def look() -> Foreseen:
-            return Foreseen(slide.id, recipe, mixture, *_mix(path, slide, recipe, mixture, None))
+            return Foreseen(slide.id, recipe, mixture, *_mix(reader, slide, recipe, mixture, None))
 
         return look
 
@@ -221,9 +223,11 @@ class Mixing:
         """Whether what was mixed ahead is what is chosen now."""
         return foreseen.recipe is self.recipe and foreseen.mixture == self.mixture
 
-    def _mix(self, project: Path, slide: Slide, recipe: Recipe, mixture: Mixture) -> _Mixed | None:
+    def _mix(
+        self, reader: _Reader, slide: Slide, recipe: Recipe, mixture: Mixture
+    ) -> _Mixed | None:
         """Mix, in a thread, and keep the maps for the next mix of this slide."""
-        mixed, self._mixer = _mix(project, slide, recipe, mixture, self._mixer)
+        mixed, self._mixer = _mix(reader, slide, recipe, mixture, self._mixer)
         return mixed
 
     def _show(self, mixed: _Mixed | None, asked: bool) -> None:
@@ -254,19 +258,19 @@ class Mixing:
 
 
 def _mix(
-    project: Path, slide: Slide, recipe: Recipe, mixture: Mixture, kept: _Kept
+    reader: _Reader, slide: Slide, recipe: Recipe, mixture: Mixture, kept: _Kept
 ) -> tuple[_Mixed | None, _Kept]:
     """Mix a slide's newest run; rows are read over a connection of its own."""
-    with ReviewProject.open(project) as reader:
-        newest = newest_asked(reader, slide)
-        digest = reader.digest(slide)
-        maps = reader.maps
+    with reader() as project:
+        newest = newest_asked(project, slide)
+        digest = project.digest(slide)
+        maps = project.maps
         if newest is None:
             return None, kept
         ran, keys = newest
         networks = networks_digest(ran)
         if networks != networks_digest(recipe):
-            mixture = mixture_of(reader, ran)
+            mixture = mixture_of(project, ran)
     what = (slide.id, digest, networks)
     if kept is None or kept[0] != what:
         kept = (what, Mixer(shape=(slide.height, slide.width), slide_digest=digest))

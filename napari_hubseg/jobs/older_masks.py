@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from hubseg.project import ReviewProject
 from hubseg.project.derived import older_mask
 from napari_hubseg.jobs.background import Background
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
+    from hubseg.project import ReviewProject
     from hubseg.project.derived import OlderMask
     from hubseg.session import ReviewSession
 
@@ -38,9 +38,9 @@ class OlderMasks:
         self._opened += 1
         project = self._session.project
         if project is not None and not project.read_only:
-            self._go_on(project.path, self._session.unkept, 0)
+            self._go_on(project.reader(), self._session.unkept, 0)
 
-    def _go_on(self, path: Path, ids: tuple[str, ...], kept: int) -> None:
+    def _go_on(self, reader: Callable[[], ReviewProject], ids: tuple[str, ...], kept: int) -> None:
         """Keep the masks of some slides, one after another."""
         if not ids:
             if kept:
@@ -52,14 +52,14 @@ class OlderMasks:
         opened = self._opened
 
         def read() -> OlderMask | None:
-            with ReviewProject.open(path) as reader:
-                slide = next((slide for slide in reader.slides() if slide.id == ids[0]), None)
-                return None if slide is None else older_mask(reader, slide)
+            with reader() as project:
+                slide = next((slide for slide in project.slides() if slide.id == ids[0]), None)
+                return None if slide is None else older_mask(project, slide)
 
         def take(found: OlderMask | None) -> None:
             if opened == self._opened:
                 self._session.keep_older(found)
-                self._go_on(path, ids[1:], kept + (found is not None))
+                self._go_on(reader, ids[1:], kept + (found is not None))
 
         self._background.submit(read, take, lambda _: take(None))
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, get_args
 from psygnal import Signal
 
 from hubseg.journal.verdict import Verdict
-from hubseg.project import ReviewProject
 from hubseg.project.summary import Order, QueueRow, matching, ordered, row_of
 from hubseg.slide.thumbnails import kept_thumbnail
 from napari_hubseg.jobs.background import Background
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
 
@@ -231,12 +231,12 @@ class Queue:
         self._submit(slide_id, lambda slide: kept_thumbnail(slide, _SIDE, folder, keep=keep), show)
 
     def _measure(self, slide_id: str, project: ReviewProject) -> None:
-        path = project.path
+        reader = project.reader()
         self._stale.pop(slide_id)
 
         def work(slide: Slide) -> QueueRow:
-            with ReviewProject.open(path) as reader:
-                return row_of(reader, slide)
+            with reader() as opened:
+                return row_of(opened, slide)
 
         def show(row: QueueRow | None) -> None:
             before = self._known[slide_id]

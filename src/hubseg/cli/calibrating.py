@@ -65,7 +65,7 @@ def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
     draws, outcome = begin_figures(given), answer.outcome
     truth = None if given.truth is None else read_truth(given.truth)
     folds = None if given.folds is None else read_folds(given.folds)
-    with ReviewProject.open(given.project) as project:
+    with ReviewProject.for_reading(given.project) as project:
         if truth is not None:
             truth = truth.apart(project.slides()).of(slide.id for slide in project.slides())
             outcome.take_notes(truth.notes_on(project.slides()))

@@ -33,7 +33,7 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.slide.truth import read_truth
 
     outcome = answer.outcome
-    with ReviewProject.open(given.project) as project:
+    with ReviewProject.for_reading(given.project) as project:
         slides = project.slides()
         truth = read_truth(given.truth).apart(slides).of(slide.id for slide in slides)
         outcome.take_notes(truth.notes_on(project.slides()))

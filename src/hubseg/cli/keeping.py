@@ -51,7 +51,7 @@ def _maps(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.probability import MapStore
     from hubseg.project import ReviewProject
 
-    with ReviewProject.open(given.project) as project:
+    with ReviewProject.for_reading(given.project) as project:
         answer.outcome.take_project(project)
         room = MapStore(project.maps).room
     before = room.usage()

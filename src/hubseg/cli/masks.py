@@ -106,7 +106,7 @@ def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
     from hubseg.thresholds.presets import Preset
 
     preset = Preset.load(path)
-    with ReviewProject.open(project) as opened:
+    with ReviewProject.for_reading(project) as opened:
         recipes = (newest_recipe(opened, slide.id) for slide in opened.slides())
         digest = next((recipe.digest for recipe in recipes if recipe is not None), "")
     for note in filter(None, [*preset.notes, preset.warning(digest)]):
@@ -126,7 +126,7 @@ def _mask(given: argparse.Namespace, answer: Answer) -> None:
     if given.threshold:
         set_thresholds(given.project, given.threshold)
     rows, masks = [], []
-    with ReviewProject.open(given.project) as project:
+    with ReviewProject.for_reading(given.project) as project:
         slides = outcome.slides_of(project)
         with bar(len(slides), "slide") as shown:
             for slide in slides:

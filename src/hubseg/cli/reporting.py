@@ -34,7 +34,7 @@ def _report(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
 
     draws = begin_figures(given)
-    with ReviewProject.open(given.project) as project:
+    with ReviewProject.for_reading(given.project) as project:
         with bar(len(project.slides()), "slide") as shown:
             report = write_report(
                 project,

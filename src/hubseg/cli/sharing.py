@@ -104,7 +104,8 @@ def _compare(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.evaluation.two_copies import compare
     from hubseg.project import ReviewProject
 
-    with ReviewProject.open(given.first) as first, ReviewProject.open(given.second) as second:
+    reading = ReviewProject.for_reading
+    with reading(given.first) as first, reading(given.second) as second:
         answer.outcome.take_project(first, second)
         found = compare(first, second)
     head = ("slide", "Dice", "differing px", "first", "by", "second", "by", "")
@@ -147,7 +148,8 @@ def _merge(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.evaluation.two_copies import take_over
     from hubseg.project import ReviewProject
 
-    with ReviewProject.open(given.project) as project, ReviewProject.open(given.other) as other:
+    reading = ReviewProject.for_reading
+    with ReviewProject.open(given.project) as project, reading(given.other) as other:
         answer.outcome.take_project(other)
         if project.read_only:
             raise PermissionError(project.why_read_only)

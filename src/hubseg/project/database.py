@@ -7,6 +7,7 @@ Does not know what the tables mean.
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hubseg.project.backups import make_backup, newest_good, rows_in
-from hubseg.project.health import check, check_size, is_damage
+from hubseg.project.health import check, check_size, is_damage, schema_of
 from hubseg.project.lock import WriteLock
 from hubseg.project.schema import APPLICATION, SCHEMA, VERSION, migrate
 
@@ -58,28 +59,43 @@ def write_schema(file: Path) -> None:
 class Database:
     """The open file; queries go through `db`, changes through :meth:`transaction`.
 
+    Parameters
+    ----------
+    folder, author
+        The project's folder, and who writes in it.
+    reading
+        Open it for reading alone: the right to write is not asked for, and no byte of the file
+        is changed.
+    check
+        Check the file's integrity. It takes longer the larger the file is; who has it open already
+        knows the answer.
+
     Attributes
     ----------
     folder
         The project's folder.
     read_only
-        True when another opener writes, or the folder cannot be written.
+        True when this was asked for, another opener writes, or the folder cannot be written.
     writer
         Who holds the right to write, in words; "" when this object does or nobody can.
     damage
         One sentence: what is wrong with the file, and which backup is read instead; or "".
     """
 
-    def __init__(self, folder: Path, author: str) -> None:
+    def __init__(
+        self, folder: Path, author: str, *, reading: bool = False, check: bool = True
+    ) -> None:
         self.folder = folder
-        self.read_only = False
+        self.read_only = self._reading = reading
+        self._is_checked = check
         self.writer = ""
         self.damage = ""
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._lock = WriteLock(folder / "review.lock")
         file = folder / FILE
         try:
-            self._take_lock(author)
+            if not reading:
+                self._take_lock(author)
             try:
                 self.db = self._opened(file)
             except sqlite3.DatabaseError as error:
@@ -110,6 +126,8 @@ class Database:
         if self.damage:
             return self.damage
         name = self.folder.name
+        if self._reading:
+            return f"{name} was opened for reading only: open it for writing to change it."
         if self.writer:
             return f"{name} is open for reading only: {self.writer} is writing in it."
         return f"{name} cannot be written where it is: copy it to a folder of your own to go on."
@@ -211,13 +229,13 @@ class Database:
         make_backup(self.folder / FILE)
 
     def _connect(self, file: Path) -> sqlite3.Connection:
-        if self.read_only and not self.writer and self._scratch is None:
+        if self._needs_copy:
             # A WAL database cannot be read where its side files cannot be made: read a copy.
             self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
             for part in self.folder.glob(f"{FILE}*"):
                 shutil.copyfile(part, Path(self._scratch.name) / part.name)
             file = Path(self._scratch.name) / FILE
-        mode = "ro" if self.writer else "rw"
+        mode = "ro" if self.writer or (self._reading and self._scratch is None) else "rw"
         db = sqlite3.connect(
             f"{file.absolute().as_uri()}?mode={mode}",
             uri=True,
@@ -229,8 +247,14 @@ class Database:
         db.execute("PRAGMA foreign_keys=ON")
         return db
 
+    @property
+    def _needs_copy(self) -> bool:
+        if not self.read_only or self.writer or self._scratch is not None:
+            return False
+        return not (self._reading and os.access(self.folder, os.W_OK))
+
     def _check(self, db: sqlite3.Connection, file: Path) -> None:
-        version = check(db, file)
+        version = check(db, file) if self._is_checked else schema_of(db, file)
         if not self.read_only:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")

@@ -15,7 +15,7 @@ from hubseg.project.schema import APPLICATION, VERSION
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check", "check_size", "is_damage", "reader", "why_damaged"]
+__all__ = ["check", "check_size", "is_damage", "reader", "schema_of", "why_damaged"]
 
 # Not the file's fault: no right, in use, no memory, read-only, stopped, the drive, full, no place.
 _NOT_THE_FILE: Final = frozenset(
@@ -52,6 +52,36 @@ def check_size(file: Path) -> None:
         raise sqlite3.DatabaseError("it is empty")
 
 
+def schema_of(db: sqlite3.Connection, file: Path) -> int:
+    """Return the schema version of an open database, which is not checked otherwise.
+
+    Parameters
+    ----------
+    file
+        Where it is, for the sentence.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        When it is empty, or cannot be read.
+    ValueError
+        When it is another program's, or of a newer version.
+    """
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION or version < 1:
+        (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if not tables:
+            raise sqlite3.DatabaseError("it is empty")
+        raise ValueError(f"{file} is no review: choose the folder of a review project.")
+    if version > VERSION:
+        raise ValueError(
+            f"{file.parent} has schema version {version} and this program knows {VERSION}: "
+            "install a newer HubSeg to open it."
+        )
+    return int(version)
+
+
 def check(db: sqlite3.Connection, file: Path, *, thorough: bool = False) -> int:
     """Check an open database; return its schema version.
 
@@ -69,23 +99,12 @@ def check(db: sqlite3.Connection, file: Path, *, thorough: bool = False) -> int:
     ValueError
         When it is another program's, or of a newer version.
     """
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION or version < 1:
-        (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        if not tables:
-            raise sqlite3.DatabaseError("it is empty")
-        raise ValueError(f"{file} is no review: choose the folder of a review project.")
-    if version > VERSION:
-        raise ValueError(
-            f"{file.parent} has schema version {version} and this program knows {VERSION}: "
-            "install a newer HubSeg to open it."
-        )
+    version = schema_of(db, file)
     how = "integrity_check" if thorough else "quick_check"
     problems = [row[0] for row in db.execute(f"PRAGMA {how}(1)")]
     if problems != ["ok"]:
         raise sqlite3.DatabaseError(problems[0])
-    return int(version)
+    return version
 
 
 def why_damaged(file: Path) -> str:

@@ -7,6 +7,7 @@ journal and records. Does not know SQL itself, nor what a row does to a mask.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from hubseg.project.backup_schedule import Keeper
@@ -18,7 +19,7 @@ from hubseg.project.rows import JournalRows
 from hubseg.project.slides import SlideRows, check_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hubseg.journal.accepted import PackedMask
@@ -30,7 +31,7 @@ __all__ = ["ReviewProject"]
 
 
 class ReviewProject:
-    """A folder ``NAME.hubseg`` with ``review.sqlite`` and ``maps/``: :meth:`create`, :meth:`open`.
+    """A folder ``NAME.hubseg``: :meth:`create`, :meth:`open`, :meth:`for_reading`.
 
     It may be handed from one thread to another, but is used by one at a time.
 
@@ -44,9 +45,11 @@ class ReviewProject:
         Those that the work belongs to.
     """
 
-    def __init__(self, path: Path, author: str) -> None:
+    def __init__(
+        self, path: Path, author: str, *, reading: bool = False, check: bool = True
+    ) -> None:
         self.path, self.author = path, author
-        self._database = Database(path, author)
+        self._database = Database(path, author, reading=reading, check=check)
         try:
             self._slides = SlideRows(self._database)
             self.files = SlideFiles(self._database)
@@ -93,10 +96,20 @@ class ReviewProject:
         OSError
             When it does not exist or cannot be read.
         """
-        path = project_path(path)
-        if not cls.exists(path):
-            raise FileNotFoundError(why_absent(path))
-        return cls(path, author or user_name())
+        return cls(_existing(path), author or user_name())
+
+    @classmethod
+    def for_reading(cls, path: Path | str, *, check: bool = True) -> ReviewProject:
+        """Open a project for reading only: nobody is kept from writing in it, now or later.
+
+        Raises as :meth:`open` does. Without `check` the file's integrity is not looked at: who has
+        it open already knows that it is whole.
+        """
+        return cls(_existing(path), user_name(), reading=True, check=check)
+
+    def reader(self) -> Callable[[], ReviewProject]:
+        """Return what opens this project once more for reading only, in any thread."""
+        return partial(self.for_reading, self.path, check=bool(self._database.damage))
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -124,7 +137,7 @@ class ReviewProject:
 
     @property
     def read_only(self) -> bool:
-        """True when another opener writes, or the folder cannot be written."""
+        """True when it was opened so, another opener writes, or the folder cannot be written."""
         return self._database.read_only
 
     @property
@@ -183,12 +196,7 @@ class ReviewProject:
     def check_file(self, slide: Slide) -> tuple[Slide, bool]:
         """Compare a slide's file with the one that was worked on.
 
-        Returns
-        -------
-        Slide
-            The slide as its file is now.
-        bool
-            Whether it is still the same image.
+        Returns the slide as its file is now, and whether it is still the same image.
 
         Raises
         ------
@@ -225,9 +233,9 @@ class ReviewProject:
     ) -> Entry:
         """Add a row, together with rows that still wait, in one transaction.
 
-        When the disk refuses, the row waits in memory and `trouble` says why; the next call,
-        :meth:`flush` and :meth:`close` try again. A row with a mask does not wait: it is on the
-        disk together with its mask, or it was not added.
+        When the disk refuses, the row waits in memory (`unsaved`) and `trouble` says why; the
+        next call, :meth:`flush` and :meth:`close` try again. A row with a mask does not wait: it
+        is on the disk together with its mask, or it was not added.
 
         Parameters
         ----------
@@ -239,11 +247,6 @@ class ReviewProject:
             The row that an undo or redo acts on, or that a mask belongs to.
         mask
             What a verdict stands for.
-
-        Returns
-        -------
-        Entry
-            The row; it is on the disk exactly when `unsaved` is 0.
 
         Raises
         ------
@@ -280,14 +283,9 @@ class ReviewProject:
         self._journal.flush()
 
     def entries(self, slide_id: str | None = None, *, pixels: bool = True) -> tuple[Entry, ...]:
-        """Return rows in order.
+        """Return rows in order: those of a slide and of the whole project, or every row.
 
-        Parameters
-        ----------
-        slide_id
-            Only the rows of this slide and of the whole project; None is every row.
-        pixels
-            Load the bytes of gestures; without, their payload is empty.
+        Without `pixels` the bytes of gestures are not loaded: their payload is empty.
         """
         return self._journal.entries(slide_id, pixels=pixels)
 
@@ -313,13 +311,7 @@ class ReviewProject:
     ) -> None:
         """Record what a run left; again for the same run and slide replaces it.
 
-        Parameters
-        ----------
-        run_id, slide_id, slide_digest
-            Which run, on which slide, and the content of its file.
-        recipe_digest, recipe, members
-            What was run, as digest and YAML, and one text per member asked for
-            (:class:`hubseg.project.records.RunRecord`).
+        :class:`hubseg.project.records.RunRecord` says what each value is.
 
         Raises
         ------
@@ -345,3 +337,10 @@ class ReviewProject:
     def exports(self) -> tuple[ExportRecord, ...]:
         """Return every export, oldest first."""
         return self._records.exports()
+
+
+def _existing(path: Path | str) -> Path:
+    path = project_path(path)
+    if not ReviewProject.exists(path):
+        raise FileNotFoundError(why_absent(path))
+    return path

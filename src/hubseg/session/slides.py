@@ -12,7 +12,6 @@ from hubseg.edits.override import Edits
 from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import facts_from, state_from
 from hubseg.mask.live import LiveMask
-from hubseg.project import ReviewProject
 from hubseg.project.opening import notes_on, prepare_project
 from hubseg.session.core import SessionCore
 from hubseg.session.opening import Opening, Overview, waiting
@@ -20,6 +19,8 @@ from hubseg.session.stored_edits import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from hubseg.project import ReviewProject
 
 __all__ = ["Slides"]
 
@@ -252,11 +253,11 @@ class Slides(SessionCore):
             When there is no such slide.
         """
         self.verdict(slide_id)
-        path, slide = self._open_project().path, self._slides[slide_id]
+        reader, slide = self._open_project().reader(), self._slides[slide_id]
 
         def read() -> Visit:
-            with ReviewProject.open(path) as reader:
-                return Visit.read(reader, slide)
+            with reader() as project:
+                return Visit.read(project, slide)
 
         return read
 

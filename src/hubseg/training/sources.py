@@ -221,7 +221,7 @@ def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> lis
     from hubseg.project.derived import derive, verdicts
 
     found = []
-    with ReviewProject.open(path) as project:
+    with ReviewProject.for_reading(path) as project:
         said = verdicts(project, outcome)
         unseen = {
             name
@@ -277,7 +277,7 @@ def _soft_of_project(path: Path, slide: Slide, fold: int) -> NDArray[np.float32]
     from hubseg.probability import mix
     from hubseg.project.runs import newest_members
 
-    with ReviewProject.open(path) as project:
+    with ReviewProject.for_reading(path, check=False) as project:
         newest = newest_members(project, slide)
         digest = project.digest(slide)
     if newest is None:
