@@ -47,7 +47,8 @@ class Engine:
     precision
         auto, float32, float16 or bfloat16; auto is float16 on CUDA and float32 on a CPU.
     budget
-        Bytes of network parameters each worker keeps loaded.
+        Bytes of network parameters each worker keeps loaded; default: 4 GiB, and on a GPU two
+        fifths of its memory where that is more.
     compiled
         Hand every network to torch.compile: pays off over many slides. Where a network cannot be
         compiled it runs as it is, and the run says so.
@@ -72,7 +73,7 @@ class Engine:
         device: str = "auto",
         scheduler: str | None = None,
         precision: str = "auto",
-        budget: int = 4 << 30,
+        budget: int | None = None,
         compiled: bool = False,
         verbose: bool = False,
         workers: int = 1,

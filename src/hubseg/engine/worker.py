@@ -122,8 +122,8 @@ class Networks:
 
     idempotent = True  # read by Dask: a plugin of this name that is there already stays
 
-    def __init__(self, budget: int, *, compiled: bool = False) -> None:
-        self.budget = budget  # bytes of parameters kept loaded
+    def __init__(self, budget: int | None, *, compiled: bool = False) -> None:
+        self.budget = budget  # bytes of parameters kept loaded; None: what the device allows
         self.compiled = compiled  # whether torch.compile is wanted
         self.stopped: set[str] = set()
         self.place = 0  # which of the workers of its computer it is
@@ -177,6 +177,7 @@ class Networks:
             cancelled=lambda: job.run_id in self.stopped,
             precision=job.precision,
             said=said.append,
+            make_room=self._networks.spare,
         )
 
     def forget(self) -> None:
@@ -281,7 +282,7 @@ async def take_place(places: dict[str, int], dask_worker: Any) -> None:
     dask_worker.plugins[PLUGIN].place = places.get(dask_worker.address, 0)
 
 
-def worker_plugin(budget: int, *, compiled: bool = False) -> Any:
+def worker_plugin(budget: int | None, *, compiled: bool = False) -> Any:
     """Return :class:`Networks` as the Dask worker plugin to register; `budget` in bytes."""
     from distributed import WorkerPlugin
 

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING
 
 from hubseg.inference.loaded_networks import Order, Shelf
 from hubseg.inference.member import open_pixels, predict_member
-from hubseg.probability import MapStore, MemberMap, ProbabilityMap, file_digest, map_key, mix
+from hubseg.probability import Mixer, file_digest, map_key
 from hubseg.recipe import find_checkpoints, with_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from hubseg.probability import MapStore, MemberMap, ProbabilityMap
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
 __all__ = ["predict"]
-
-_BUDGET = 4 << 30  # bytes of networks kept loaded
 
 
 def predict(
@@ -69,18 +68,14 @@ def predict(
         Order(recipe, member, path := files[member.checkpoint], file_digest(path), device)
         for member in recipe.members(folds)
     ]
-    finished: list[tuple[Member, MemberMap]] = []
-    own = Shelf(_BUDGET) if shelf is None else shelf
+    finished: list[Member] = []
+    mixer = Mixer(shape=(slide.height, slide.width), slide_digest=slide.digest)
+    own = Shelf() if shelf is None else shelf
     try:
         for order, made in _members(slide, orders, own, store, precision, cancelled, said):
-            finished.append((order.member, made))
-            yield mix(
-                recipe,
-                finished,
-                shape=(slide.height, slide.width),
-                slide_digest=slide.digest,
-                total=len(orders),
-            )
+            mixer.put(order.member, made)
+            finished.append(order.member)
+            yield mixer.mix(recipe, finished, total=len(orders))
     finally:
         if shelf is None:
             own.clear()
@@ -125,6 +120,7 @@ def _members(
                 cancelled=cancelled,
                 precision=precision,
                 said=said,
+                make_room=shelf.spare,
             )
             if store is not None:
                 store.put(key, made)

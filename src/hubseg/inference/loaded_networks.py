@@ -15,6 +15,7 @@ import torch
 
 from hubseg.inference.device import choose_device
 from hubseg.inference.member import load_member
+from hubseg.inference.passes import is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
 
 __all__ = ["Order", "Shelf"]
+
+_BUDGET = 4 << 30  # bytes of networks kept loaded, where nobody says another
+_SHARE = 0.4  # of a GPU's memory that may hold them, where that is more
+_ACTIVATIONS = 4 << 30  # bytes of a GPU left free when a network is read ahead onto it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +66,18 @@ class Shelf:
     ----------
     budget
         Bytes of tensors kept loaded; the network in use stays even where it alone is larger.
+        Default: 4 GiB, and on a GPU two fifths of its memory where that is more.
     compiled
         Hand every network to torch.compile.
     """
 
-    def __init__(self, budget: int, *, compiled: bool = False) -> None:
+    def __init__(self, budget: int | None = None, *, compiled: bool = False) -> None:
         self.budget = budget
         self.compiled = compiled
         self._loaded: OrderedDict[tuple[object, ...], nn.Module] = OrderedDict()
         self._coming: dict[tuple[object, ...], Future[nn.Module]] = {}
         self._reader: ThreadPoolExecutor | None = None
+        self._streams: dict[torch.device, torch.cuda.Stream] = {}
 
     def __len__(self) -> int:
         return len(self._loaded)
@@ -83,7 +90,8 @@ class Shelf:
     def expect(self, order: Order) -> None:
         """Begin to read a network in a thread, unless it is there or on its way.
 
-        Only one is ever on its way: it waits in the computer's memory, not on the device.
+        Only one is ever on its way. It waits on the device where there is ample room, else in the
+        computer's memory.
         """
         if order.key in self._loaded or self._coming:
             return
@@ -108,8 +116,9 @@ class Shelf:
         if network is None:
             coming = self._coming.pop(order.key, None)
             network = self._read(order) if coming is None else coming.result()
-        self._make_room(_nbytes(network))
-        network = self._placed(network, choose_device(order.device), said)
+        device = choose_device(order.device)
+        self._make_room(_nbytes(network), device)
+        network = self._placed(network, device, said)
         self._loaded[order.key] = network
         return network
 
@@ -122,18 +131,37 @@ class Shelf:
         self._loaded.clear()
         _give_back()
 
-    def _read(self, order: Order) -> nn.Module:
-        return load_member(
-            order.recipe,
-            order.member,
-            order.path,
-            torch.device("cpu"),
-            compiled=self.compiled,
-        )
+    def spare(self) -> bool:
+        """Let go of every network but the one taken last; tell whether there were any."""
+        others = list(self._loaded)[:-1]
+        for key in others:
+            del self._loaded[key]
+        _give_back()
+        return bool(others)
 
-    def _make_room(self, wanted: int) -> None:
-        dropped = False
-        while self._loaded and self.nbytes + wanted > self.budget:
+    def _read(self, order: Order) -> nn.Module:
+        given = order.recipe, order.member, order.path
+        device = choose_device(order.device)
+        if device.type == "cuda" and _is_ample(device, order.path.stat().st_size):
+            try:
+                with torch.cuda.stream(self._beside(device)):
+                    network = load_member(*given, device, compiled=self.compiled)
+                    torch.cuda.current_stream(device).synchronize()
+                    return network
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+        return load_member(*given, torch.device("cpu"), compiled=self.compiled)
+
+    def _beside(self, device: torch.device) -> torch.cuda.Stream:
+        """Return the stream on which networks are read beside the one that runs."""
+        if device not in self._streams:
+            self._streams[device] = torch.cuda.Stream(device)
+        return self._streams[device]
+
+    def _make_room(self, wanted: int, device: torch.device) -> None:
+        budget, dropped = _default(device) if self.budget is None else self.budget, False
+        while self._loaded and self.nbytes + wanted > budget:
             self._loaded.popitem(last=False)
             dropped = True
         if dropped:
@@ -154,6 +182,19 @@ class Shelf:
             if said is not None:
                 said(f"no room for this network on {device}: it runs on the CPU")
             return network.to("cpu")
+
+
+def _default(device: torch.device) -> int:
+    """Return the bytes that networks may take where nobody says how many."""
+    if device.type != "cuda":
+        return _BUDGET
+    return max(_BUDGET, int(_SHARE * torch.cuda.mem_get_info(device)[1]))
+
+
+def _is_ample(device: torch.device, size: int) -> bool:
+    """Tell whether a GPU has room for a file's tensors, twice while they are folded, and for work."""
+    idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + idle > 2 * size + _ACTIVATIONS
 
 
 def _give_back() -> None:

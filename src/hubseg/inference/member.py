@@ -16,15 +16,7 @@ from hubseg.inference.input_image import LARGEST, Scene, see
 from hubseg.inference.passes import Answer, Footing, Passes
 from hubseg.inference.tiling import Tiling
 from hubseg.inference.views import views
-from hubseg.network import (
-    build,
-    check_checkpoint,
-    fold,
-    is_sized,
-    load_into,
-    read_checkpoint,
-    shapes,
-)
+from hubseg.network import check_checkpoint, is_sized, read_checkpoint, ready, shapes
 from hubseg.probability import MemberMap
 
 if TYPE_CHECKING:
@@ -93,10 +85,7 @@ def load_member(
         When the file is refused or does not fit the network.
     """
     size = recipe.resolutions[member.resolution].size or tiling.side
-    sized = size if is_sized(member.network) else None
-    network = build(member.network, size=sized)
-    load_into(network, read_checkpoint(path))
-    network = fold(network.eval().requires_grad_(False), size=sized)
+    network = ready(member.network, read_checkpoint(path), device, size=size)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return cast("nn.Module", torch.compile(network)) if compiled else network
 
@@ -112,6 +101,8 @@ def predict_member(
     precision: str = "auto",
     said: Callable[[str], None] | None = None,
     tiling: Tiling = _TILING,
+    make_room: Callable[[], bool] | None = None,
+    footing: Footing | None = None,
 ) -> MemberMap:
     """Run one member of `recipe` on a slide.
 
@@ -131,6 +122,10 @@ def predict_member(
         Told in a few words when memory runs out and something gives way.
     tiling
         How a slide too large for one pass is covered.
+    make_room
+        Asked, before anything else gives way, to free memory of the device; tells whether it did.
+    footing
+        How to begin; default: all views at once on a GPU, one by one on a CPU, in `precision`.
 
     Raises
     ------
@@ -152,10 +147,13 @@ def predict_member(
         at_least=tiling.side if fixed and resolution.size is None else 0,
     )
     view_set = views(recipe.tta)
-    # several views at once are slower on a CPU: they no longer fit into its caches
-    at_once = len(view_set) if device.type == "cuda" else 1
-    footing = Footing(device, choose_precision(precision, device), at_once)
-    passes = Passes(network, footing, view_set, cancelled=cancelled, said=said)
+    if footing is None:
+        # several views at once are slower on a CPU: they no longer fit into its caches
+        at_once = len(view_set) if device.type == "cuda" else 1
+        footing = Footing(device, choose_precision(precision, device), at_once)
+    passes = Passes(
+        network, footing, view_set, cancelled=cancelled, said=said, make_room=make_room
+    )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     return _put_together(scene, _tiles(scene, passes, None if whole else tiling))
@@ -168,12 +166,13 @@ def _tiles(scene: Scene, passes: Passes, tiling: Tiling | None) -> Iterator[_Til
     """Yield each tile's top and left, its weights (None: all one) and its answer."""
     high, wide = scene.padded
     if tiling is None:
-        yield 0, 0, None, passes.mean(scene.tensor())
+        yield 0, 0, None, passes.mean(scene.tensor(device=passes.footing.device))
         return
     columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
     for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True):
         for left, across in columns:
-            window = scene.tensor(top, left, len(down), len(across))
+            size = len(down), len(across)
+            window = scene.tensor(top, left, *size, device=passes.footing.device)
             yield top, left, np.outer(down, across), passes.mean(window)
 
 

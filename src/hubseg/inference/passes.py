@@ -6,6 +6,7 @@ know slides, tiles or files.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from hubseg.inference.views import View
     from hubseg.network import Prediction
 
-__all__ = ["Answer", "Cancelled", "Footing", "Passes", "stopping"]
+__all__ = ["Answer", "Cancelled", "Footing", "Passes", "is_out_of_memory", "stopping"]
+
+_LOOK_S = 0.001  # how often a run that waits for the GPU asks whether it is to stop
+_Sums = tuple["Tensor", "Tensor | None", "Tensor | None"]
 
 
 class Cancelled(RuntimeError):
@@ -49,11 +53,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """Where and how passes run: the device, the arithmetic, and how many views at once."""
+    """Where and how passes run.
+
+    Attributes
+    ----------
+    device, precision
+        Where, and in which arithmetic.
+    at_once
+        How many views.
+    searched
+        Whether cuDNN tries all its ways the first time it meets a layer's shape: seconds for each
+        network and size, which only many slides give back.
+    """
 
     device: torch.device
     precision: torch.dtype
     at_once: int
+    searched: bool = False
 
     def lower(self) -> tuple[Footing, str]:
         """Return the next footing that needs less memory, and what to say about it.
@@ -78,6 +94,15 @@ class Footing:
             return half, f"out of memory on {where}: half precision"
         slow = Footing(torch.device("cpu"), torch.float32, 1)
         return slow, f"out of memory on {where}: this network runs on the CPU"
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an error says that the device is full: CUDA's libraries say it in other words.
+
+    Their workspaces are not torch's, so that it does not raise its own error for them.
+    """
+    words = ("out of memory", "STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 @contextmanager
@@ -119,6 +144,8 @@ class Passes:
         Asked before each batch of views and before each layer.
     said
         Told in a few words whenever the footing is lowered.
+    make_room
+        Asked to free memory of the device before the footing is lowered; tells whether it did.
     """
 
     def __init__(
@@ -129,12 +156,14 @@ class Passes:
         *,
         cancelled: Callable[[], bool] | None = None,
         said: Callable[[str], None] | None = None,
+        make_room: Callable[[], bool] | None = None,
     ) -> None:
         self.network = network
         self.footing = footing
         self._views = tuple(view_set)
         self._cancelled = cancelled
         self._said = said
+        self._make_room = make_room
 
     def mean(self, image: Tensor) -> Answer:
         """Return the mean over all views of an image float32 (1, 3, h, w).
@@ -146,7 +175,7 @@ class Passes:
         MemoryError
             When not even one view fits on the CPU.
         """
-        told: list[tuple[Tensor, Tensor | None, Tensor | None]] = []
+        told: list[_Sums] = []
         waiting = [
             [view for view in self._views if bool(view.turns % 2) == turned]
             for turned in ((False, True) if image.shape[-1] != image.shape[-2] else ())
@@ -154,21 +183,43 @@ class Passes:
         for group in waiting:
             while group:
                 batch = group[: self.footing.at_once]
-                try:
-                    told.append(self._batch(image, batch))
-                except torch.OutOfMemoryError:
+                made = self._tried(image, batch)
+                if made is None:
                     told = self._lower(told)
                     continue
+                told.append(made)
                 del group[: len(batch)]
+        self._wait()
         return self._mean(told)
 
-    def _batch(
-        self, image: Tensor, batch: Sequence[View]
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the sum over a batch of views, put back in place, and the sums of both heads."""
+    def _tried(self, image: Tensor, batch: Sequence[View]) -> _Sums | None:
+        """Return a batch's sums; None where memory ran out, and then nothing holds on to any."""
+        try:
+            return self._batch(image, batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
+
+    def _ask(self) -> None:
         if self._cancelled is not None and self._cancelled():
             raise Cancelled("The run was stopped.")
-        with torch.inference_mode(), self._arithmetic(), stopping(self.network, self._cancelled):
+
+    def _wait(self) -> None:
+        """Wait until a GPU has done what it was told, and go on asking whether to stop."""
+        if self.footing.device.type != "cuda" or self._cancelled is None:
+            return
+        done = torch.cuda.current_stream(self.footing.device).record_event()
+        while not done.query():
+            self._ask()
+            time.sleep(_LOOK_S)
+
+    def _batch(self, image: Tensor, batch: Sequence[View]) -> _Sums:
+        """Return the sum over a batch of views, put back in place, and the sums of both heads."""
+        self._ask()
+        # a GPU is told of all layers at once, long before it comes to the first
+        by_layer = None if self.footing.device.type == "cuda" else self._cancelled
+        with torch.inference_mode(), self._arithmetic(), stopping(self.network, by_layer):
             here = self._move(image)
             seen = torch.cat([view.forward(here) for view in batch])
             answer: Prediction = self.network(seen.contiguous(memory_format=torch.channels_last))
@@ -183,7 +234,7 @@ class Passes:
                 None if size is None else size.float().sum(),
             )
 
-    def _mean(self, told: Sequence[tuple[Tensor, Tensor | None, Tensor | None]]) -> Answer:
+    def _mean(self, told: Sequence[_Sums]) -> Answer:
         count = len(self._views)
         with torch.inference_mode():
             values = told[0][0]
@@ -200,6 +251,10 @@ class Passes:
     def _lower(self, told: list[Any]) -> list[Any]:
         """Take the next lower footing, say so, and bring along what was computed."""
         before = self.footing.device
+        if before.type == "cuda" and self._make_room is not None and self._make_room():
+            if self._said is not None:
+                self._said("out of memory on the GPU: networks that waited there were let go")
+            return told
         self.footing, said = self.footing.lower()
         if self._said is not None:
             self._said(said)
@@ -215,9 +270,14 @@ class Passes:
 
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
-        """Calculate in the footing's precision; on CUDA let it look for the fastest way once."""
+        """Calculate in the footing's precision, and search as it says."""
         kind, precision = self.footing.device.type, self.footing.precision
         lower = precision != torch.float32
-        fastest = torch.backends.cudnn.flags(benchmark=True) if kind == "cuda" else nullcontext()
-        with fastest, torch.autocast(kind, precision) if lower else nullcontext():
-            yield
+        # cudnn.flags() would switch off whatever it is not told to leave on, cuDNN itself for one
+        before = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = before or self.footing.searched
+        try:
+            with torch.autocast(kind, precision) if lower else nullcontext():
+                yield
+        finally:
+            torch.backends.cudnn.benchmark = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hubseg.network.blueprint import ready
 from hubseg.network.checkpoint import (
     Checkpoint,
     check_checkpoint,
@@ -10,7 +11,7 @@ from hubseg.network.checkpoint import (
     read_checkpoint,
 )
 from hubseg.network.cost import Cost, cost, shapes
-from hubseg.network.families import build, is_sized
+from hubseg.network.families import blank, build, is_sized
 from hubseg.network.folding import fold
 from hubseg.network.unet import Prediction, TimmUnet
 
@@ -19,6 +20,7 @@ __all__ = [
     "Cost",
     "Prediction",
     "TimmUnet",
+    "blank",
     "build",
     "check_checkpoint",
     "cost",
@@ -27,5 +29,6 @@ __all__ = [
     "is_sized",
     "load_into",
     "read_checkpoint",
+    "ready",
     "shapes",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -37,6 +38,10 @@ _SAFE = [
     np.dtype,
     *dict.fromkeys(type(np.dtype(letter)) for letter in _NUMBERS),
 ]
+
+# torch's list of what may be unpickled is the whole process's: a thread that is done with a file
+# would take these off it while another one still reads
+_ALLOWING = threading.Lock()
 
 # What torch.load raises of damaged files, beside the refusal of a pickle that asks for more.
 _DAMAGED = (
@@ -92,6 +97,7 @@ def _read_torch(path: Path) -> object:
     try:
         with (
             path.open("rb") as file,
+            _ALLOWING,
             torch.serialization.safe_globals(_SAFE),
             warnings.catch_warnings(),
         ):
@@ -250,8 +256,15 @@ def fit(
     }
 
 
-def load_into(network: nn.Module, checkpoint: Checkpoint) -> None:
+def load_into(
+    network: nn.Module, checkpoint: Checkpoint, device: torch.device | None = None
+) -> None:
     """Load every tensor of `checkpoint`, or none.
+
+    Parameters
+    ----------
+    device
+        Where the tensors of a network from :func:`hubseg.network.blank` are put; default: the CPU.
 
     Raises
     ------
@@ -259,8 +272,15 @@ def load_into(network: nn.Module, checkpoint: Checkpoint) -> None:
         When keys are missing, unexpected or of another shape, or a tensor holds NaN or infinity;
         the message names them.
     """
-    wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
-    network.load_state_dict(fitting(wanted, checkpoint), strict=True)
+    own = network.state_dict()
+    state = fitting({key: tensor.shape for key, tensor in own.items()}, checkpoint)
+    empty = any(tensor.is_meta for tensor in own.values())
+    if empty:  # copies: a mapped file may change while the network is kept
+        state = {
+            key: tensor.to(device or "cpu", own[key].dtype, copy=True)
+            for key, tensor in state.items()
+        }
+    network.load_state_dict(state, strict=True, assign=empty)
 
 
 def fitting(wanted: Mapping[str, torch.Size], checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from hubseg.network.unet import Prediction, TimmUnet
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import NetworkSpec
 
-__all__ = ["SmpNetwork", "build", "is_sized"]
+__all__ = ["SmpNetwork", "blank", "build", "is_sized"]
 
 # Families whose old names timm resolves without telling that they are made for one image size.
 _SIZED = ("coat", "swin", "vit", "maxvit", "maxxvit", "coatnet", "beit", "deit")
@@ -66,6 +68,50 @@ def build(spec: NetworkSpec, *, size: int | None = None) -> nn.Module:
         When `kind` is ``smp`` and segmentation_models_pytorch is not installed.
     """
     return _smp(spec, size) if spec.kind == "smp" else _timm_unet(spec, size)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Gives tensors that nobody fills yet a shape and no memory, in this thread alone."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = dict(kwargs or {})
+        if func is torch.empty:
+            given["device"] = "meta"
+        return func(*args, **given)
+
+
+def blank(spec: NetworkSpec, *, size: int | None = None) -> nn.Module:
+    """Build the network of `spec` to be loaded at once: its weights have a shape and no memory.
+
+    Drawing random weights takes up to three seconds a network, and a checkpoint replaces them all.
+    What is computed while a network is built, and is in no checkpoint, is there.
+
+    Parameters
+    ----------
+    spec, size
+        As of :func:`build`.
+    """
+    try:
+        with _Unfilled():
+            network = build(spec, size=size)
+    except (NotImplementedError, RuntimeError):  # it looks at values that are not there
+        return _emptied(build(spec, size=size))
+    stored = network.state_dict().keys()
+    left = [tensor for name, tensor in network.named_buffers() if name not in stored]
+    if any(tensor.is_meta for tensor in left):
+        return _emptied(build(spec, size=size))
+    return network
+
+
+def _emptied(network: nn.Module) -> nn.Module:
+    """Leave a network's weights their shape alone."""
+    for module in network.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            empty = torch.empty_like(weight, device="meta")
+            module.register_parameter(name, nn.Parameter(empty, weight.requires_grad))
+    return network
 
 
 def is_sized(spec: NetworkSpec) -> bool:

@@ -8,7 +8,7 @@ devices or precision.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from timm.layers import BatchNormAct2d, Conv2dSame
@@ -18,14 +18,23 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from hubseg.network.unet import TimmUnet, UpConvSilu
 
-__all__ = ["fold", "on_meta"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["fold", "foldable", "on_meta"]
 
 # Exact types: a subclass may change its weight on the way, and then folding would be wrong.
 _CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 _NORMS = (nn.BatchNorm2d, BatchNormAct2d)
 
 
-def fold(network: nn.Module, *, size: int | None = None) -> nn.Module:
+def fold(
+    network: nn.Module,
+    *,
+    size: int | None = None,
+    norms: Mapping[str, str] | None = None,
+    doubling: bool = True,
+) -> nn.Module:
     """Fold what can be folded, in place; returns `network`.
 
     A batch norm in evaluation mode is a factor and a bias per channel: they go into the
@@ -39,15 +48,35 @@ def fold(network: nn.Module, *, size: int | None = None) -> nn.Module:
         In evaluation mode, with its weights.
     size
         Image side in px of networks that are made for one size.
+    norms
+        From :func:`foldable`, of a network of the same structure; default: of this one.
+    doubling
+        Whether convolutions of repeated pixels are folded too.
     """
-    for convolution, (owner, name, norm) in _normed(network, size or 64).items():
-        _fold_norm(convolution, norm)
-        setattr(owner, name, _after(norm))
-    if isinstance(network, TimmUnet):
+    modules = dict(network.named_modules())
+    for convolution, norm in (foldable(network, size=size) if norms is None else norms).items():
+        _fold_norm(modules[convolution], modules[norm])
+        owner, _, name = norm.rpartition(".")
+        setattr(modules[owner], name, _after(modules[norm]))
+    if doubling and isinstance(network, TimmUnet):
         for name, child in list(network.named_children()):
             if isinstance(child, UpConvSilu):
                 setattr(network, name, _Doubling(child))
     return network
+
+
+def foldable(network: nn.Module, *, size: int | None = None) -> dict[str, str]:
+    """Return the names of convolutions whose answer goes into a batch norm alone, and of that.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode; its weights do not matter.
+    size
+        Image side in px of networks that are made for one size.
+    """
+    names = {module: name for name, module in network.named_modules()}
+    return {names[one]: names[norm] for one, norm in _normed(network, size or 64).items()}
 
 
 def on_meta(network: nn.Module, size: int) -> Any:
@@ -59,14 +88,9 @@ def on_meta(network: nn.Module, size: int) -> Any:
         return functional_call(network, shapes, (image,))
 
 
-def _normed(network: nn.Module, size: int) -> dict[nn.Conv2d, tuple[nn.Module, str, nn.Module]]:
+def _normed(network: nn.Module, size: int) -> dict[nn.Module, nn.Module]:
     """Find convolutions whose answer goes into a batch norm and nowhere else."""
-    norms = {
-        child: (owner, name)
-        for owner in network.modules()
-        for name, child in owner.named_children()
-        if type(child) in _NORMS
-    }
+    norms = {module for module in network.modules() if type(module) in _NORMS}
     if not norms:
         return {}
     made: dict[int, tuple[nn.Conv2d, Tensor]] = {}
@@ -92,7 +116,7 @@ def _normed(network: nn.Module, size: int) -> dict[nn.Conv2d, tuple[nn.Module, s
             hook.remove()
     once = Counter([*(convolution for convolution, _ in made.values()), *taken.values()])
     return {
-        convolution: (*norms[norm], norm)
+        convolution: norm
         for key, (convolution, _) in made.items()
         if asked[key] == once[convolution] == 1
         and (norm := taken[key]) in norms
@@ -124,7 +148,9 @@ class _Doubling(nn.Module):
         super().__init__()
         weight = _doubling(plain.layer[0].get_parameter("weight").detach())
         channels_in, channels_out = weight.shape[:2]
-        doubling = nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)
+        doubling = nn.ConvTranspose2d(
+            *(channels_in, channels_out, 4), stride=2, padding=1, device="meta"
+        )
         doubling.weight = nn.Parameter(weight, requires_grad=False)
         doubling.bias = plain.layer[0].get_parameter("bias")
         self.layer = nn.Sequential(doubling, nn.SiLU(inplace=True))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Judge", "Judged"]
 
 JUDGING = "judging slides"
-LOADED = 4 << 30  # bytes of networks kept loaded from one slide to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class Judge:
     ) -> None:
         self.recipe, self.weights, self.store, self.device = recipe, weights, store, device
         self.starts, self.watch = starts or {}, watch
-        self._shelf = Shelf(LOADED)
+        self._shelf = Shelf()
 
     def judge(self, labels: Sequence[Label], fold: int | None) -> Iterator[Judged]:
         """Judge slides by the members of one fold, or by all of them."""

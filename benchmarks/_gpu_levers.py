@@ -1,0 +1,340 @@
+"""What each lever brings to one network's passes, one by one, against ours as it is."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from _gpu_measure import Skipped, apart, in_turns, peak_mib, seconds, spread, tidy
+from _gpu_networks import (
+    checkpoint_of,
+    chosen,
+    plain_load,
+    published_input,
+    recipe_of,
+    size_of,
+    slide_pixels,
+)
+from torch import nn
+
+from hubseg.inference import load_member, normalise, resize_pixels
+from hubseg.inference.passes import stopping
+from hubseg.network import fold, read_checkpoint
+from hubseg.probability import MemberMap, mix
+from hubseg.tta import views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _gpu_measure import Bench
+
+NETWORKS = (
+    ("tf_efficientnet_b7_ns", 768),
+    ("coat_lite_medium", 1024),
+    ("convnext_large_384_in22ft1k", 1024),
+    ("tf_efficientnetv2_l_in21ft1k", 1472),
+    ("tf_efficientnet_b7_ns", 1472),
+)
+COMPILED = (("tf_efficientnet_b7_ns", 768), ("coat_lite_medium", 1024))
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run four views; the defaults are ours.
+
+    Attributes
+    ----------
+    folded
+        all, norms alone (repeated pixels stay), or none.
+    cast
+        Weights of convolutions and matrices are kept in half precision.
+    graphed
+        A CUDA graph is captured and replayed.
+    hooked
+        Layers ask whether to stop.
+    """
+
+    precision: torch.dtype | None = torch.float16
+    at_once: int = 4
+    channels_last: bool = True
+    folded: str = "all"
+    cast: bool = False
+    searched: bool = False
+    graphed: bool = False
+    hooked: bool = False
+    tf32: bool = True
+
+
+OURS = Way()
+WAYS = {
+    "ours": OURS,
+    "one view at a time": replace(OURS, at_once=1),
+    "not channels-last": replace(OURS, channels_last=False),
+    "nothing folded": replace(OURS, folded="none"),
+    "repeated pixels not folded": replace(OURS, folded="norms"),
+    "weights cast ahead": replace(OURS, cast=True),
+    "CUDA graph": replace(OURS, graphed=True),
+    "CUDA graph, weights cast ahead": replace(OURS, graphed=True, cast=True),
+    "layers ask to stop": replace(OURS, hooked=True),
+    "bfloat16": replace(OURS, precision=torch.bfloat16),
+    "float32 with TF32": replace(OURS, precision=None),
+    "float32": replace(OURS, precision=None, tf32=False),
+    "cuDNN searches": replace(OURS, searched=True),
+    "cuDNN searches, weights cast ahead": replace(OURS, searched=True, cast=True),
+    "as published, one view": Way(at_once=1, channels_last=False, folded="none"),
+}
+
+
+def levers_part(bench: Bench) -> dict[str, Any]:
+    recipe, pixels = recipe_of(bench.small), slide_pixels(300 if bench.small else 3000)
+    found: dict[str, Any] = {"networks": [], "around": _around(bench, pixels)}
+    bench.known["partial"] = found
+    for encoder, size in NETWORKS[: 2 if bench.small else None]:
+        if found["networks"] and bench.left < 15:
+            break
+        found["networks"].append(_network(bench, recipe, encoder, size, pixels))
+        tidy(bench.device)
+    return found
+
+
+def compile_part(bench: Bench) -> dict[str, Any]:
+    """Run torch.compile in a process of its own, which is ended when its time is over."""
+    if bench.small:
+        raise Skipped("compiling takes minutes on a CPU")
+    bench.need_gpu("reduce-overhead")
+    found: dict[str, Any] = {}
+    recipe, pixels = recipe_of(bench.small), slide_pixels(3000)
+    for encoder, size in COMPILED:
+        member = chosen(recipe, encoder, size)
+        path = checkpoint_of(bench, recipe, member, pixels)
+        name = f"{encoder} at {size_of(recipe, member)}"
+        command = [sys.executable, str(Path(__file__).with_name("gpu.py")), "--child", "compile"]
+        command += [encoder, str(size), str(path), str(bench.device)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=max(5.0, bench.left / 1.2)
+            )
+        except subprocess.TimeoutExpired as error:
+            found[name] = f"ended after {error.timeout:.0f} s"
+            continue
+        lines = done.stdout.strip().splitlines()
+        good = done.returncode == 0 and lines
+        found[name] = json.loads(lines[-1]) if good else done.stderr.strip()[-600:]
+    return found
+
+
+def compile_child(encoder: str, size: int, path: str, on: str) -> dict[str, Any]:
+    """Compile one network and time its passes."""
+    recipe = recipe_of(False)
+    member, device = chosen(recipe, encoder, size), torch.device(on)
+    network = load_member(recipe, member, Path(path), device)
+    image = published_input(slide_pixels(3000), size).to(device)
+    seen = torch.cat([v.forward(image) for v in views(recipe.tta)])
+    seen = seen.contiguous(memory_format=torch.channels_last)
+    fast = torch.compile(network, mode="reduce-overhead")
+
+    def run(with_what: Any) -> torch.Tensor:
+        with torch.inference_mode(), torch.autocast(device.type, torch.float16):
+            return torch.sigmoid(with_what(seen).logits.float()).mean(0).clone()
+
+    firsts = [seconds(lambda: run(fast), device) for _ in range(3)]
+    plain = [seconds(lambda: run(network), device) for _ in range(9)][2:]
+    return {
+        "first_calls_s": [round(one, 2) for one in firsts],
+        "compiled": spread([seconds(lambda: run(fast), device) for _ in range(7)]),
+        "not_compiled": spread(plain),
+        "maps": apart(run(fast).cpu().numpy(), run(network).cpu().numpy()),
+    }
+
+
+def _network(
+    bench: Bench, recipe: Any, encoder: str, size: int, pixels: np.ndarray
+) -> dict[str, Any]:
+    member = chosen(recipe, encoder, size)
+    path, side = checkpoint_of(bench, recipe, member, pixels), size_of(recipe, member)
+    plain = plain_load(member, side, path, bench.device)
+    image = published_input(pixels, side).to(bench.device)
+    table: dict[str, Any] = {}
+    exact = ours = None
+    for name in ("float32", *(name for name in WAYS if name != "float32")):
+        if bench.left < 0:
+            table[name] = "no time left"
+            continue
+        try:
+            row, values = _way(bench, plain, WAYS[name], image, side)
+        except (RuntimeError, Skipped) as error:
+            table[name] = str(error).strip().splitlines()[0][:200]
+            tidy(bench.device)
+            continue
+        exact = values if name == "float32" else exact
+        if exact is not None:
+            row["to_float32"] = apart(values, exact)
+        ours = row["median_ms"] if name == "ours" else ours
+        if ours:
+            row["times_ours"] = round(row["median_ms"] / ours, 3)
+        table[name] = row
+    return {"encoder": member.network.encoder, "size": side, "ways": table}
+
+
+def _way(
+    bench: Bench, plain: nn.Module, way: Way, image: torch.Tensor, side: int
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Time one way; return it with the mean of the views' maps."""
+    only = way.graphed, way.searched, way.cast, way.precision == torch.bfloat16
+    if not bench.cuda and any(only):
+        raise Skipped(f"needs a GPU, and this is {bench.device}")
+    network = _made(plain, way, side)
+    seen = torch.cat([view.forward(image) for view in views("flip_rot90")])
+    seen = seen.contiguous(memory_format=_format(way))
+    row: dict[str, Any] = {}
+    flags = torch.backends.cudnn
+    before = flags.benchmark, flags.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    flags.benchmark = way.searched
+    flags.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = way.tf32
+    try:
+        work = lambda: _passes(network, seen, way, bench.cuda)  # noqa: E731
+        first = {"first_ms": round(1e3 * seconds(work, bench.device), 1)}
+        if way.graphed:
+            captured: list[Callable[[], torch.Tensor]] = []
+            capture = lambda: captured.append(_graph(network, seen, way))  # noqa: E731
+            first["capture_ms"] = round(1e3 * seconds(capture, bench.device), 1)
+            work = captured[0]
+        row = in_turns(bench, {"one": work}, 2 if bench.small else 7, warm=1)["one"] | first
+        row["peak_mib"] = None if way.graphed else peak_mib(work, bench.device)
+        logits = work()
+        return row, _mean(logits)
+    finally:
+        flags.benchmark, flags.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def _made(plain: nn.Module, way: Way, side: int) -> nn.Module:
+    network: Any = copy.deepcopy(plain)
+    if way.folded != "none":
+        network = fold(network, size=side, doubling=way.folded == "all")
+    network = network.to(memory_format=_format(way))
+    if way.cast and way.precision is not None:
+        for module in network.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+                module.to(way.precision)
+    return network
+
+
+def _format(way: Way) -> torch.memory_format:
+    return torch.channels_last if way.channels_last else torch.contiguous_format
+
+
+def _passes(network: nn.Module, seen: torch.Tensor, way: Way, cuda: bool) -> torch.Tensor:
+    half = way.precision if cuda else None
+    context = torch.autocast("cuda", half) if half is not None else nullcontext()
+    asked = (lambda: False) if way.hooked else None
+    with torch.inference_mode(), context, stopping(network, asked):
+        parts = [network(part).logits for part in seen.split(way.at_once)]
+        return torch.cat(parts).float()
+
+
+def _graph(network: nn.Module, seen: torch.Tensor, way: Way) -> Callable[[], torch.Tensor]:
+    """Capture the passes once; return what replays them."""
+    graph = torch.cuda.CUDAGraph()
+    half = torch.autocast("cuda", way.precision or torch.float16, cache_enabled=False)
+    with torch.no_grad(), half:
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            network(seen)
+        torch.cuda.current_stream().wait_stream(beside)
+        with torch.cuda.graph(graph):
+            logits = network(seen).logits
+
+    def replay() -> torch.Tensor:
+        graph.replay()
+        return logits.float()
+
+    return replay
+
+
+def _mean(logits: torch.Tensor) -> np.ndarray:
+    seen = torch.sigmoid(logits)[:, 0]
+    undone = [v.inverse(one) for v, one in zip(views("flip_rot90"), seen, strict=True)]
+    return torch.stack(undone).mean(0).cpu().numpy()
+
+
+def _around(bench: Bench, pixels: np.ndarray) -> dict[str, Any]:
+    """Time what stands around the passes: input, copies, loading, merging."""
+    recipe = recipe_of(bench.small)
+    member = chosen(recipe, "convnext_large_384_in22ft1k", 768)
+    path = checkpoint_of(bench, recipe, member, pixels)
+    device = bench.device
+    state = read_checkpoint(path).state
+    held = {key: tensor.clone() for key, tensor in state.items()}
+    found: dict[str, Any] = {
+        "input": _input(bench, recipe, pixels),
+        "merging": _merging(bench, recipe, pixels),
+        "weights_mib": round(sum(t.nbytes for t in held.values()) / 2**20),
+    }
+    ways: dict[str, Callable[[], Any]] = {
+        "mapped file to device": lambda: [t.to(device, copy=True) for t in state.values()],
+        "memory to device": lambda: [t.to(device, copy=True) for t in held.values()],
+        "load_member to device": lambda: load_member(recipe, member, path, device),
+        "load_member to CPU, then device": lambda: load_member(
+            recipe, member, path, torch.device("cpu")
+        ).to(device),
+        "as published": lambda: plain_load(member, size_of(recipe, member), path, device),
+    }
+    if bench.cuda:
+        pinned = {key: tensor.pin_memory() for key, tensor in held.items()}
+        ways["pinned memory to device"] = lambda: [
+            t.to(device, non_blocking=True) for t in pinned.values()
+        ]
+        ways["to pinned memory"] = lambda: [t.pin_memory() for t in held.values()]
+    found["loading"] = in_turns(bench, ways, 1 if bench.small else 2)
+    return found
+
+
+def _input(bench: Bench, recipe: Any, pixels: np.ndarray) -> dict[str, Any]:
+    """From the slide's pixels to the network's input, made on the CPU or on the device."""
+    resolution, device = recipe.resolutions[-1], bench.device
+    small = resize_pixels(pixels, resolution)
+    given = recipe.normalize, recipe.channel_order
+    ways: dict[str, Callable[[], Any]] = {
+        "resizing": lambda: resize_pixels(pixels, resolution),
+        "normalised on the CPU, copied": lambda: normalise(small, *given).to(device),
+        "normalised on the device": lambda: normalise(small, *given, device),
+    }
+    if bench.cuda:
+        pinned = torch.from_numpy(small).pin_memory()
+        ways["pixels copied"] = lambda: torch.from_numpy(small).to(device)
+        ways["pinned pixels copied"] = lambda: pinned.to(device, non_blocking=True)
+    equal = bool(torch.equal(normalise(small, *given), normalise(small, *given, device).cpu()))
+    return in_turns(bench, ways, 5) | {"same_bits": equal}
+
+
+def _merging(bench: Bench, recipe: Any, pixels: np.ndarray) -> dict[str, Any]:
+    """Three resolutions to one map at slide size: on the CPU, and on the device."""
+    shape, random = pixels.shape[:2], np.random.default_rng(0)
+    firsts = [m for m in recipe.members([0]) if m.entry == 0]
+    maps = [random.random((size_of(recipe, m) // 2,) * 2, np.float32) for m in firsts]
+    made = [(m, MemberMap(values)) for m, values in zip(firsts, maps, strict=True)]
+    weights = [one.weight for one in recipe.resolutions]
+
+    def ours() -> np.ndarray:
+        return mix(recipe, made, shape=shape, slide_digest="").values
+
+    def there() -> np.ndarray:
+        summed = torch.zeros(shape, dtype=torch.float64, device=bench.device)
+        for values, weight in zip(maps, weights, strict=True):
+            level = torch.from_numpy(values).to(bench.device)[None, None]
+            level = F.interpolate(level, shape, mode="bilinear")[0, 0]
+            summed += (level * 255).trunc().double() * weight
+        return summed.float().cpu().numpy()
+
+    times = in_turns(bench, {"on the CPU": ours, "on the device": there}, 3)
+    return times | {"maps": apart(there(), ours(), 1.0)}
