@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from _gpu_measure import Skipped, apart, seconds, tidy
-from _gpu_networks import checkpoint_of, chosen, recipe_of, slide_pixels
+from _gpu_measure import Skipped, apart, seconds, tidy, wait
+from _gpu_networks import checkpoint_of, chosen, recipe_of, size_of, slide_pixels
 
 from hubseg.inference import Cancelled, Order, Shelf, load_member, predict_member
 from hubseg.inference.passes import Footing
@@ -59,7 +60,7 @@ def ladder_part(bench: Bench) -> dict[str, Any]:
         "weights_mib": round(first / 2**20),
         "rungs": [],
     }
-    for above, below in zip(sizes[:-1], sizes[1:], strict=True):
+    for above, below in itertools.pairwise(sizes):
         tidy(bench.device)
         cap = (above + below) // 2 if below != first else (3 * first + above) // 4
         said: list[str] = []
@@ -112,7 +113,7 @@ def cancel_part(bench: Bench) -> dict[str, Any]:
     """Ask a run to stop in the middle of a pass; how long until it has, and the device is idle."""
     recipe, pixels = recipe_of(bench.small), slide_pixels(300 if bench.small else 3000)
     found: dict[str, Any] = {}
-    for encoder, size in ((B7, 1472), (CONVNEXT, 1024)):
+    for encoder, size in ((B7, 1472), (CONVNEXT, 1024))[: 1 if bench.small else 2]:
         member = chosen(recipe, encoder, size)
         path = checkpoint_of(bench, recipe, member, pixels)
         network = load_member(recipe, member, path, bench.device)
@@ -125,7 +126,7 @@ def cancel_part(bench: Bench) -> dict[str, Any]:
         stopped = [_stop(bench, run, took * share) for share in (0.1, 0.3, 0.5, 0.7)]
         raised = [one[0] for one in stopped if one is not None]
         idle = [one[1] for one in stopped if one is not None]
-        found[f"{member.network.encoder} at {size}"] = {
+        found[f"{member.network.encoder} at {size_of(recipe, member)}"] = {
             "pass_ms": round(1e3 * took, 1),
             "until_stopped_ms": [round(1e3 * one, 1) for one in raised],
             "until_idle_ms": [round(1e3 * one, 1) for one in idle],
@@ -147,7 +148,7 @@ def _stop(bench: Bench, run: Any, after: float) -> tuple[float, float] | None:
         run(asked.is_set)
     except Cancelled:
         raised = time.perf_counter() - when[0]
-        tidy(bench.device)
+        wait(bench.device)
         return raised, time.perf_counter() - when[0]
     finally:
         timer.cancel()
@@ -202,9 +203,7 @@ def _children(bench: Bench, path: Path, count: int, times: int) -> list[dict[str
     return [json.loads(one.strip().splitlines()[-1]) for one in said]
 
 
-def passes_child(
-    path: str, on: str, times: str, small: str, name: str, go: str
-) -> dict[str, Any]:
+def passes_child(path: str, on: str, times: str, small: str, name: str, go: str) -> dict[str, Any]:
     """Run one member many times, once told to begin."""
     recipe, pixels = recipe_of(small == "1"), slide_pixels(300 if small == "1" else 3000)
     member, device = chosen(recipe, B7, 1024), torch.device(on)

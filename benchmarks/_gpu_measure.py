@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import statistics
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 
 class Skipped(Exception):
@@ -108,20 +107,19 @@ def ratio(slow: Mapping[str, float], fast: Mapping[str, float]) -> float:
 
 
 def peak_mib(work: Callable[[], Any], device: torch.device) -> float | None:
-    """Return the most memory that tensors took on the device while `work` ran, MiB."""
+    """Return the most memory that `work` took on the device beside what was there, MiB."""
     if device.type != "cuda":
-        work()
         return None
     tidy(device)
+    before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     work()
     wait(device)
-    return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    return round((torch.cuda.max_memory_allocated(device) - before) / 2**20, 1)
 
 
 def tidy(device: torch.device) -> None:
     """Give back what nobody holds."""
-    gc.collect()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.empty_cache()

@@ -9,6 +9,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_of_weights_and_their_average_the_weights_are_taken_and_it_is_said(
     checkpoint = read_checkpoint(tmp_path / "m_0")
     same(checkpoint.state, state)
     assert any("model_ema" in note for note in checkpoint.notes)
+
+
+def test_files_with_a_score_of_numpys_are_read_by_several_threads_at_once(tmp_path: Path):
+    content = {"state_dict": Network().state_dict(), "best_score": np.float64(0.5)}
+    torch.save(content, tmp_path / "m")
+    with ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(lambda _: read_checkpoint(tmp_path / "m").best_score, range(200)))
+    assert read == [0.5] * 200
 
 
 def test_two_tensors_for_one_name_are_refused(tmp_path: Path):

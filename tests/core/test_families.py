@@ -9,8 +9,19 @@ import pytest
 import torch
 from torch import nn
 
-from hubseg.network import build, cost, fold, is_sized, load_into, read_checkpoint
+from hubseg.network import (
+    blank,
+    build,
+    cost,
+    fold,
+    is_sized,
+    load_into,
+    read_checkpoint,
+    ready,
+)
 from hubseg.recipe import NetworkSpec
+
+CPU = torch.device("cpu")
 
 
 class FamilyContract:
@@ -58,6 +69,27 @@ class FamilyContract:
         load_into(second, read_checkpoint(tmp_path / "m.pth"))
         for key, tensor in network.state_dict().items():
             assert torch.equal(tensor, second.state_dict()[key]), key
+
+    def test_a_copy_of_its_structure_answers_to_the_bit_as_one_built_for_the_file(
+        self, network: nn.Module, image: torch.Tensor, tmp_path: Path
+    ):
+        wanted = fold(copy_of(network, self.spec, self.size), size=self.size)
+        torch.save(network.state_dict(), tmp_path / "m.pth")
+        one, other = (
+            ready(self.spec, read_checkpoint(tmp_path / "m.pth"), CPU, size=self.size)
+            for _ in range(2)
+        )
+        for parameter in other.parameters():
+            parameter.zero_()
+        with torch.inference_mode():
+            for mine, theirs in zip(one(image), wanted(image), strict=True):
+                assert mine is None or torch.equal(mine, theirs)
+        assert not any(p.requires_grad or p.is_meta for p in one.parameters())
+
+    def test_without_weights_it_takes_no_memory_for_them(self):
+        empty = blank(self.spec, size=self.size)
+        real = [p.numel() for p in empty.parameters() if not p.is_meta]
+        assert sum(real) < 0.05 * sum(p.numel() for p in empty.parameters())
 
     def published(self, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Spell the keys as files of this family do."""

@@ -19,15 +19,17 @@ from hubseg.inference import (
     choose_device,
     input_size,
     load_member,
+    normalise,
     predict,
     predict_member,
     resize_pixels,
     see,
 )
+from hubseg.inference.scene import _normalised_there
 from hubseg.network import build
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import MapStore, MemberMap, mix
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.recipe import Entry, NetworkSpec, Normalize, Recipe, Resolution
 from hubseg.slide import Slide, read_slide
 
 ENTRY = Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}")
@@ -160,6 +162,16 @@ def test_channel_order_is_the_recipes():
     bgr = see(pixels, bgr_plan, bgr_plan.resolutions[0]).tensor()
     assert rgb[0, :, 0, 0].tolist() == [1.0, -1.0, -1.0]
     assert bgr[0, :, 0, 0].tolist() == [-1.0, -1.0, 1.0]
+
+
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+def test_pixels_are_normalised_on_a_gpu_to_the_same_bits(order: str):
+    levels = np.arange(256, dtype=np.uint8)
+    pixels = np.stack([levels, levels[::-1], np.roll(levels, 7)], axis=1).reshape(16, 16, 3)
+    given = Normalize(divide=127.0, subtract=1.0), order
+    there = _normalised_there(pixels[::-1], *given, torch.device("cpu"))
+    assert torch.equal(there, normalise(pixels[::-1], *given))
+    assert there.is_contiguous()
 
 
 def test_published_resize_is_plain_bilinear():

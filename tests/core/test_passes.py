@@ -271,6 +271,64 @@ def test_a_gpu_without_room_for_one_view_gives_way_to_the_cpu():
     ]
 
 
+def test_networks_that_only_wait_on_a_gpu_go_before_a_view_does():
+    network, said, waiting = Cramped(1).eval(), [], [2, 1]
+
+    def make_room() -> bool:
+        if waiting:
+            network.room += waiting.pop()
+            return True
+        return False
+
+    more = {"said": said.append, "make_room": make_room}
+    passes = OnPaper(network, Footing(CUDA, torch.float16, 4), views("flip_rot90"), **more)
+    passes._wait = lambda: None  # nothing is on its way on paper
+    assert np.isfinite(passes.mean(torch.rand(1, 3, 32, 32)).values).all()
+    assert network.shown == [4]
+    assert said == ["out of memory on the GPU: networks that waited there were let go"] * 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 MiB",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "GET was unable to find an engine to execute this computation",
+    ],
+)
+def test_every_way_to_say_that_memory_ran_out_is_understood(said: str):
+    class Full(Near):
+        def forward(self, x: torch.Tensor) -> Prediction:
+            if len(x) > 1:
+                raise RuntimeError(said)
+            return super().forward(x)
+
+    network = Full().eval()
+    Passes(network, Footing(CPU, torch.float32, 2), views("flips")).mean(torch.rand(1, 3, 32, 32))
+    assert network.shown == [1, 1, 1, 1]
+
+
+def test_another_fault_of_a_network_is_no_lack_of_memory():
+    class Wrong(Near):
+        def forward(self, x: torch.Tensor) -> Prediction:
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    passes = Passes(Wrong().eval(), Footing(CPU, torch.float32, 2), views("flips"))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        passes.mean(torch.rand(1, 3, 32, 32))
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_cudnn_stays_switched_on_and_searches_when_told_to(searched: bool):
+    footing = Footing(CUDA, torch.float32, 1, searched=searched)
+    before = torch.backends.cudnn.benchmark
+    with Passes(Near(), footing, views("none"))._arithmetic():
+        assert torch.backends.cudnn.enabled
+        assert torch.backends.cudnn.benchmark is searched
+    assert torch.backends.cudnn.benchmark is before
+
+
 def test_a_computer_without_room_says_so_in_one_sentence(pixels: np.ndarray):
     recipe = plan(size=64)
     with pytest.raises(MemoryError, match="use a smaller size") as refused:
@@ -410,6 +468,16 @@ def test_a_damaged_file_read_ahead_is_said_when_its_turn_comes(weights: Path):
     with pytest.raises(ValueError, match="m_1"):
         shelf.take(order(weights, 1))
     shelf.clear()
+
+
+def test_networks_that_wait_are_let_go_when_asked(weights: Path):
+    shelf = Shelf(1 << 30)
+    shelf.take(order(weights, 0))
+    last = shelf.take(order(weights, 1))
+    assert shelf.spare()
+    assert not shelf.spare()
+    assert shelf.take(order(weights, 1)) is last
+    assert len(shelf) == 1
 
 
 def test_a_device_without_room_first_loses_the_others_then_says_so(

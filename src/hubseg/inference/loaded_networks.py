@@ -192,7 +192,7 @@ def _default(device: torch.device) -> int:
 
 
 def _is_ample(device: torch.device, size: int) -> bool:
-    """Tell whether a GPU has room for a file's tensors, twice while they are folded, and for work."""
+    """Tell whether a GPU has room for a file's tensors, doubled while they fold, and for work."""
     idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return torch.cuda.mem_get_info(device)[0] + idle > 2 * size + _ACTIVATIONS
 

@@ -151,9 +151,7 @@ def predict_member(
         # several views at once are slower on a CPU: they no longer fit into its caches
         at_once = len(view_set) if device.type == "cuda" else 1
         footing = Footing(device, choose_precision(precision, device), at_once)
-    passes = Passes(
-        network, footing, view_set, cancelled=cancelled, said=said, make_room=make_room
-    )
+    passes = Passes(network, footing, view_set, cancelled=cancelled, said=said, make_room=make_room)
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     return _put_together(scene, _tiles(scene, passes, None if whole else tiling))

@@ -99,9 +99,9 @@ class Footing:
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Tell whether an error says that the device is full: CUDA's libraries say it in other words.
 
-    Their workspaces are not torch's, so that it does not raise its own error for them.
+    cuDNN, for one, has no way to calculate a layer when there is no room for any way's workspace.
     """
-    words = ("out of memory", "STATUS_ALLOC_FAILED")
+    words = ("out of memory", "STATUS_ALLOC_FAILED", "unable to find an engine")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
