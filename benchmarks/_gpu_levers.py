@@ -28,9 +28,9 @@ from torch import nn
 
 from hubseg.inference import load_member, normalise, resize_pixels
 from hubseg.inference.passes import stopping
+from hubseg.inference.views import views
 from hubseg.network import fold, read_checkpoint
 from hubseg.probability import MemberMap, mix
-from hubseg.tta import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.synthetic.tissue import make_slide
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
+from hubseg.training.distributed import Ranks
 from hubseg.training.loop import Fit, fit
-from hubseg.training.ranks import Ranks
 from hubseg.training.sources import labels_of
 from hubseg.training.state import save_state
 

@@ -25,7 +25,7 @@ from hubseg.inference import (
     resize_pixels,
     see,
 )
-from hubseg.inference.scene import _normalised_there
+from hubseg.inference.input_image import _normalised_there
 from hubseg.network import build
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import MapStore, MemberMap, mix
