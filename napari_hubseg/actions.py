@@ -1,16 +1,42 @@
-"""Everything a person can do in the dock, by name: title, shortcut and what it is for.
+"""Everything a person can do in the dock, by name: title, shortcut, tooltip, tool.
 
-Responsible for the one table that keys, command palette and tooltips are made from. Does not know
-how anything is done. Shortcuts take none of napari's: letters and digits that neither its viewer
-nor its image and labels layers use; F alone is napari's second key for the fill tool (its first is
-4), and is ours on our own mask layer only.
+Responsible for the one table that keys, command palette, manifest, tooltips and toolbox are made
+from. Does not know how anything is done, what a tool does (:mod:`hubseg.tools`) or how a mouse is
+followed (:mod:`napari_hubseg.canvas.tools`). Shortcuts take none of napari's: letters and digits
+that neither its viewer nor its image and labels layers use; F alone is napari's second key for the
+fill tool (its first is 4), and is ours on our own mask layer only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ACTIONS", "Action"]
+__all__ = ["ACTIONS", "TOOLBOX", "Action", "Tool", "key_of", "tip", "tool_named"]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool for the mask.
+
+    Attributes
+    ----------
+    name
+        How code calls it.
+    word
+        What stands on its button.
+    hint
+        How it is used, in one sentence.
+    drags
+        Whether dragging belongs to the tool; with the others it moves the view.
+    napari
+        Whether napari draws with it.
+    """
+
+    name: str
+    word: str
+    hint: str
+    drags: bool = True
+    napari: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,6 +51,10 @@ class Action:
         How the command palette calls it.
     key
         Its shortcut, as napari spells keys.
+    tip
+        What a tooltip says of it; "" is its title.
+    tool
+        The tool that it takes, or None.
     held
         Whether it lasts as long as the key is down; from the palette it is switched on and off.
     gradual
@@ -36,64 +66,231 @@ class Action:
     name: str
     title: str
     key: str
+    tip: str = ""
     on_mask: bool = False
     held: bool = False
     gradual: bool = False
+    tool: Tool | None = None
+
+
+def _take(
+    name: str,
+    word: str,
+    title: str,
+    key: str,
+    hint: str,
+    *,
+    drags: bool = True,
+    napari: bool = False,
+) -> Action:
+    """Return the action that takes a tool."""
+    return Action(f"take_{name}", title, key, hint, tool=Tool(name, word, hint, drags, napari))
 
 
 ACTIONS = (
-    Action("open_folder", "Open folder or project…", "Control-Shift-H"),
-    Action("open_file", "Open table or image…", "Control-Shift-J"),
-    Action("find_files", "Find files that were moved…", "Control-Shift-F"),
-    Action("open_sample", "Open the bundled sample", "Control-Shift-K"),
+    Action(
+        "open_folder",
+        "Open folder or project…",
+        "Control-Shift-H",
+        "Open a folder of images or a .hubseg project",
+    ),
+    Action(
+        "open_file",
+        "Open table or image…",
+        "Control-Shift-J",
+        "Open a competition table (CSV) or one image",
+    ),
+    Action(
+        "find_files", "Find files that were moved…", "Control-Shift-F", "Search a folder for files"
+    ),
+    Action(
+        "open_sample",
+        "Open the bundled sample",
+        "Control-Shift-K",
+        "Open the bundled kidney sample",
+    ),
     Action("next_slide", "Next slide", "N"),
     Action("previous_slide", "Previous slide", "Shift-N"),
     Action("advance", "Next slide that needs me", "J"),
-    Action("search_queue", "Find a slide in the queue", "Shift-F"),
-    Action("worst_first", "Queue: worst first, or table order", "Shift-J"),
-    Action("run_ensemble", "Run ensemble", "Control-Shift-G"),
-    Action("cancel_run", "Cancel the run", "Control-Shift-X"),
-    Action("unload_networks", "Unload networks", "Control-Shift-L"),
-    Action("train", "Train on the accepted slides", "Control-Shift-U"),
-    Action("stop_training", "Stop the training", "Control-Shift-V"),
-    Action("use_trained", "Use the recipe that was trained", "Control-Shift-B"),
+    Action("search_queue", "Find a slide in the queue", "Shift-F", "Words that a row must hold"),
+    Action(
+        "worst_first",
+        "Queue: worst first, or table order",
+        "Shift-J",
+        "In which order slides come up",
+    ),
+    Action("run_ensemble", "Run ensemble", "Control-Shift-G", "Run the ensemble"),
+    Action(
+        "cancel_run", "Cancel the run", "Control-Shift-X", "Stop now; finished members are kept"
+    ),
+    Action(
+        "unload_networks",
+        "Unload networks",
+        "Control-Shift-L",
+        "End the worker and free its memory",
+    ),
+    Action(
+        "train",
+        "Train on the accepted slides",
+        "Control-Shift-U",
+        "Train the recipe's networks on these labels",
+    ),
+    Action(
+        "stop_training", "Stop the training", "Control-Shift-V", "Save and stop; it can go on later"
+    ),
+    Action(
+        "use_trained",
+        "Use the recipe that was trained",
+        "Control-Shift-B",
+        "Choose it under Ensemble, with its networks",
+    ),
     Action("lower_threshold", "Lower the threshold", "Q", gradual=True),
     Action("raise_threshold", "Raise the threshold", "W", gradual=True),
-    Action("reset_threshold", "Reset the threshold", "T"),
-    Action("this_slide_only", "Threshold for this slide only", "I"),
-    Action("calibrate", "Calibrate the threshold", "Shift-T"),
-    Action("open_preset", "Open thresholds…", "Shift-Q"),
-    Action("save_preset", "Save thresholds…", "Shift-W"),
-    Action("list_doubt", "List objects, the least sure first", "Shift-I"),
-    Action("next_doubt", "Next doubtful place", "K"),
+    Action(
+        "reset_threshold",
+        "Reset the threshold",
+        "T",
+        "Back to the recipe's threshold for this organ and source",
+    ),
+    Action(
+        "this_slide_only",
+        "Threshold for this slide only",
+        "I",
+        "Keep the threshold for this slide alone",
+    ),
+    Action(
+        "calibrate",
+        "Calibrate the threshold",
+        "Shift-T",
+        "Find the threshold with the best mean Dice, from truths or accepted masks",
+    ),
+    Action("open_preset", "Open thresholds…", "Shift-Q", "Set thresholds from a file"),
+    Action("save_preset", "Save thresholds…", "Shift-W", "Keep all thresholds in a file"),
+    Action(
+        "list_doubt",
+        "List objects, the least sure first",
+        "Shift-I",
+        "List the objects of the mask, the least sure first",
+    ),
+    Action(
+        "next_doubt",
+        "Next doubtful place",
+        "K",
+        "Show where the members disagree most and you have not looked yet",
+    ),
     Action("next_view", "Next view: fill, outline, probability", "H"),
     Action("toggle_truth", "Show or hide the truth's contour", "U"),
     Action("peek", "Peek under the overlay", "0", held=True),
     Action("fainter", "Overlay: fainter", "8"),
     Action("stronger", "Overlay: stronger", "9"),
     Action("compare", "Compare with this threshold", "Shift-R"),
-    Action("take_move", "Move the view", "G"),
-    Action("take_brush", "Brush: add to the mask", "D"),
-    Action("take_eraser", "Eraser: take from the mask", "S"),
-    Action("take_polygon", "Tool: polygon adds", "Shift-P"),
-    Action("take_polygon_erase", "Tool: polygon erases", "Shift-C"),
-    Action("take_lasso", "Tool: lasso adds", "Shift-L"),
-    Action("take_lasso_erase", "Tool: lasso erases", "Shift-E"),
-    Action("take_redraw", "Tool: redraw", "Shift-O"),
-    Action("take_wand", "Tool: wand", "Shift-U"),
-    Action("take_drop", "Tool: drop", "Shift-D"),
-    Action("take_keep", "Tool: keep", "Shift-K"),
-    Action("take_fill", "Tool: fill holes", "Shift-H"),
-    Action("take_grow", "Tool: grow", "Shift-G"),
-    Action("take_edge", "Tool: edge", "Shift-Y"),
-    Action("take_smooth", "Tool: smooth", "Shift-S"),
-    Action("take_split", "Tool: split", "Shift-X"),
-    Action("take_merge", "Tool: merge", "Shift-M"),
+    _take("move", "move", "Move the view", "G", "Drag to move the view.", drags=False, napari=True),
+    _take("brush", "brush", "Brush: add to the mask", "D", "Drag to add to the mask.", napari=True),
+    _take(
+        "eraser",
+        "eraser",
+        "Eraser: take from the mask",
+        "S",
+        "Drag to take from the mask.",
+        napari=True,
+    ),
+    _take(
+        "polygon",
+        "polygon +",
+        "Tool: polygon adds",
+        "Shift-P",
+        "Click corners; a double click adds it.",
+        napari=True,
+    ),
+    _take(
+        "polygon_erase",
+        "polygon −",
+        "Tool: polygon erases",
+        "Shift-C",
+        "Click corners; a double click takes it away.",
+        napari=True,
+    ),
+    _take("lasso", "lasso +", "Tool: lasso adds", "Shift-L", "Draw around what to add."),
+    _take(
+        "lasso_erase", "lasso −", "Tool: lasso erases", "Shift-E", "Draw around what to take away."
+    ),
+    _take(
+        "redraw",
+        "redraw",
+        "Tool: redraw",
+        "Shift-O",
+        "Draw a line along an outline: it takes its place.",
+    ),
+    _take(
+        "wand",
+        "wand",
+        "Tool: wand",
+        "Shift-U",
+        "Press in its middle; drag up for more, down for less.",
+    ),
+    _take("drop", "drop", "Tool: drop", "Shift-D", "Click or strike through what shall go."),
+    _take("keep", "keep", "Tool: keep", "Shift-K", "Click or strike through what shall stay."),
+    _take(
+        "fill",
+        "fill holes",
+        "Tool: fill holes",
+        "Shift-H",
+        "Click a hole, or an object that has some.",
+        drags=False,
+    ),
+    _take(
+        "grow",
+        "grow",
+        "Tool: grow",
+        "Shift-G",
+        "Press on an object; drag up to grow it, down to shrink it.",
+    ),
+    _take(
+        "edge",
+        "edge",
+        "Tool: edge",
+        "Shift-Y",
+        "Press on an object; drag: only its own threshold moves.",
+    ),
+    _take(
+        "smooth",
+        "smooth",
+        "Tool: smooth",
+        "Shift-S",
+        "Press on an object; drag up for a smoother outline.",
+    ),
+    _take(
+        "split",
+        "split",
+        "Tool: split",
+        "Shift-X",
+        "Press on an object to see the cut; drag up for more parts.",
+    ),
+    _take("merge", "merge", "Tool: merge", "Shift-M", "Press on one object, let go on the other."),
     Action("undo", "Undo", "Control-Z", on_mask=True),
     Action("redo", "Redo", "Control-Shift-Z", on_mask=True),
-    Action("accept", "Accept the slide", "A"),
-    Action("flag", "Flag the slide", "F", on_mask=True),
-    Action("reject", "Reject the slide", "R"),
-    Action("write_note", "Note on the slide", "F2"),
-    Action("export", "Export", "Control-Shift-Y"),
+    Action("accept", "Accept the slide", "A", "Accept this mask"),
+    Action("flag", "Flag the slide", "F", "Flag this slide for later", on_mask=True),
+    Action("reject", "Reject the slide", "R", "Reject this slide"),
+    Action("write_note", "Note on the slide", "F2", "What to remember about this slide"),
+    Action("export", "Export", "Control-Shift-Y", "Write the masks, read them back and compare"),
 )
+
+TOOLBOX = tuple(action.tool for action in ACTIONS if action.tool is not None)
+_NAMED = {action.name: action for action in ACTIONS}
+
+
+def tool_named(name: str) -> Tool | None:
+    """Return a tool by its name, or None."""
+    return next((tool for tool in TOOLBOX if tool.name == name), None)
+
+
+def key_of(name: str) -> str:
+    """Return the shortcut of an action as people read it: "A", "Shift+N", "Ctrl+Shift+H"."""
+    return _NAMED[name].key.replace("Control", "Ctrl").replace("-", "+")
+
+
+def tip(name: str) -> str:
+    """Return what the tooltip of an action says, its shortcut included."""
+    action = _NAMED[name]
+    return f"{action.tip or action.title} ({key_of(name)})"

@@ -7,6 +7,7 @@ which wish is whose (:mod:`napari_hubseg.presenters`).
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,8 @@ class HubSegWidget(QWidget):
         self.desk = Desk(viewer, mask_keys, parts=parts)
         self._wirings = self._wire()
         self._deeds = self._name_deeds()
-        self._named = {action.key: action.name for action in ACTIONS}
+        self._presses = _keys.Presses(self.do, self.desk.hold)
         self._gradual = {action.name for action in ACTIONS if action.gradual}
-        self._held = {action.key: action.name for action in ACTIONS if action.held}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
         self._due.timeout.connect(self.refresh)
@@ -211,10 +211,16 @@ class HubSegWidget(QWidget):
         )
 
     def _name_deeds(self) -> dict[str, Callable[[], object]]:
-        own = {name: deed for wiring in self._wirings for name, deed in wiring.deeds().items()}
+        own: dict[str, Callable[[], object]] = {
+            name: deed for wiring in self._wirings for name, deed in wiring.deeds().items()
+        }
         own["write_note"] = self._write_note
-        names = [action.name for action in ACTIONS]
-        return {name: own.get(name) or getattr(self.desk, name) for name in names}
+        for action in ACTIONS:
+            if action.tool is not None:
+                own[action.name] = partial(self.desk.take_tool, action.tool.name)
+            elif action.name not in own:
+                own[action.name] = getattr(self.desk, action.name)
+        return own
 
     def _write_note(self) -> None:
         """Let the next letters be the slide's note, wherever the keyboard was."""
@@ -240,24 +246,13 @@ class HubSegWidget(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Do what a key stands for, when no child had a use for it."""
-        key = "" if event is None or event.isAutoRepeat() else _keys.spelled(event)
-        if event is None or key not in self._named:
+        if not self._presses.down(event):
             super().keyPressEvent(event)
-            return
-        event.accept()
-        if key in self._held:
-            self.desk.hold(self._held[key], True)
-        else:
-            self.do(self._named[key])
 
     def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
         """End what lasts as long as its key is down."""
-        key = "" if event is None or event.isAutoRepeat() else _keys.spelled(event)
-        if event is None or key not in self._held:
+        if not self._presses.up(event):
             super().keyReleaseEvent(event)
-            return
-        event.accept()
-        self.desk.hold(self._held[key], False)
 
     # ---- showing -------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from qtpy.QtGui import QKeyEvent
 
-__all__ = ["bind", "spelled", "unbind"]
+__all__ = ["Presses", "bind", "spelled", "unbind"]
 
 
 def bind(
@@ -60,6 +60,40 @@ def unbind(viewer: ViewerModel) -> None:
     """Give the keys back."""
     for action in ACTIONS:
         viewer.bind_key(action.key, None)
+
+
+class Presses:
+    """Does what Qt's key presses stand for; see :func:`bind` for what it is given."""
+
+    def __init__(self, do: Callable[[str], object], hold: Callable[[str, bool], object]) -> None:
+        self._do, self._hold = do, hold
+        self._named = {action.key: action.name for action in ACTIONS}
+        self._held = {action.key: action.name for action in ACTIONS if action.held}
+
+    def down(self, event: QKeyEvent | None) -> bool:
+        """Do what a key that goes down stands for; False where it stands for nothing."""
+        name = self._named.get(_key(event))
+        if event is None or name is None:
+            return False
+        event.accept()
+        if name in self._held.values():
+            self._hold(name, True)
+        else:
+            self._do(name)
+        return True
+
+    def up(self, event: QKeyEvent | None) -> bool:
+        """End what lasts as long as its key is down; False where nothing does."""
+        name = self._held.get(_key(event))
+        if event is None or name is None:
+            return False
+        event.accept()
+        self._hold(name, False)
+        return True
+
+
+def _key(event: QKeyEvent | None) -> str:
+    return "" if event is None or event.isAutoRepeat() else spelled(event)
 
 
 def spelled(event: QKeyEvent) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg import tools
-from napari_hubseg.toolbox import tool_named
+from napari_hubseg.actions import tool_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_hubseg.actions import tip
 from napari_hubseg.widgets.style import Hint, button
 
 __all__ = ["CalibratePanel", "CalibrateState"]
@@ -50,18 +51,14 @@ class CalibratePanel(QWidget):
         super().__init__()
         self.go = button(
             "calibrate",
-            "Find the threshold with the best mean Dice, from truths or accepted masks (Shift+T)",
+            tip("calibrate"),
             name="calibrate",
         )
         self.use = button(
             "use", "Set the best threshold for this organ and source", name="use_best"
         )
-        self.load = button(
-            "open preset …", "Set thresholds from a file (Shift+Q)", name="load_preset"
-        )
-        self.save = button(
-            "save preset …", "Keep all thresholds in a file (Shift+W)", name="save_preset"
-        )
+        self.load = button("open preset …", tip("open_preset"), name="load_preset")
+        self.save = button("save preset …", tip("save_preset"), name="save_preset")
         self.said = Hint(name="calibration")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledSlider
 
-from napari_hubseg.toolbox import TOOLBOX, tool_named
+from napari_hubseg.actions import TOOLBOX, key_of, tip, tool_named
 from napari_hubseg.widgets.style import ElidedButton, Hint, button, give_room, make_primary
 
 __all__ = ["CorrectPanel", "CorrectState"]
@@ -99,22 +99,23 @@ class CorrectPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.views = {
-            "fill": button(
-                "fill", f"Show the mask as a tint (H: next view). {_LEGEND}", name="view_fill"
-            ),
-            "outline": button(
-                "outline", f"Show the mask's outline (H). {_LEGEND}", name="view_outline"
-            ),
-            "probability": button(
-                "probability", "Show the probability above the threshold (H)", name="view_map"
-            ),
+        next_view = key_of("next_view")
+        tips = {
+            "fill": f"Show the mask as a tint ({next_view}: next view). {_LEGEND}",
+            "outline": f"Show the mask's outline ({next_view}). {_LEGEND}",
+            "probability": f"Show the probability above the threshold ({next_view})",
         }
-        self.truth = button("truth", "Show or hide the truth's contour (U)", name="view_truth")
+        self.views = {
+            view: button(
+                view, tips[view], name="view_map" if view == "probability" else f"view_{view}"
+            )
+            for view in tips
+        }
+        self.truth = button("truth", tip("toggle_truth"), name="view_truth")
         self.tools = {
             tool.name: button(
                 tool.word,
-                f"{tool.hint} ({tool.key.replace('-', '+')})",
+                tip(f"take_{tool.name}"),
                 name=f"tool_{tool.name}",
                 dense="true",
             )
@@ -165,10 +166,10 @@ class CorrectPanel(QWidget):
 
     def _make_verdicts(self) -> None:
         """Make what a slide is decided with."""
-        self.accept = button("Accept  A", "Accept this mask (A)", name="accept", verdict="accepted")
-        self.flag = button("Flag  F", "Flag this slide for later (F)", name="flag")
+        self.accept = button("Accept  A", tip("accept"), name="accept", verdict="accepted")
+        self.flag = button("Flag  F", tip("flag"), name="flag")
         self.flag.setProperty("verdict", "flagged")
-        self.reject = button("Reject  R", "Reject this slide (R)", name="reject")
+        self.reject = button("Reject  R", tip("reject"), name="reject")
         self.reject.setProperty("verdict", "rejected")
         self.advance = QCheckBox("then go to the next slide that needs me")
         self.advance.setObjectName("advance")
@@ -178,8 +179,8 @@ class CorrectPanel(QWidget):
             verdict.setCheckable(True)
         self.note = QLineEdit()
         self.note.setObjectName("note")
-        self.note.setPlaceholderText("note on this slide (F2)")
-        self.note.setToolTip("What to remember about this slide (F2): Enter keeps it, Esc does not")
+        self.note.setPlaceholderText(f"note on this slide ({key_of('write_note')})")
+        self.note.setToolTip(f"{tip('write_note')}: Enter keeps it, Esc does not")
         self._note = ""
 
     def _lay_out(self) -> None:
@@ -267,8 +268,8 @@ class CorrectPanel(QWidget):
             for widget in (self._names[name], *widgets):
                 widget.setVisible(there)
         for choice, verb, what, keys in (
-            (self.undo, "Undo", state.undo_text, "Ctrl+Z"),
-            (self.redo, "Redo", state.redo_text, "Ctrl+Shift+Z"),
+            (self.undo, "Undo", state.undo_text, key_of("undo")),
+            (self.redo, "Redo", state.redo_text, key_of("redo")),
         ):
             choice.setEnabled(bool(what))
             choice.setText(f"{verb} {what}".strip())

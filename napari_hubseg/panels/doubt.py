@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from napari_hubseg.actions import tip
 from napari_hubseg.widgets.style import Hint, button
 
 __all__ = ["DoubtPanel", "DoubtState", "DoubtfulObject"]
@@ -60,12 +61,12 @@ class DoubtPanel(QWidget):
         super().__init__()
         self.go = button(
             "list objects",
-            "List the objects of the mask, the least sure first (Shift+I)",
+            tip("list_doubt"),
             name="list_doubt",
         )
         self.next = button(
             "next doubtful place",
-            "Show where the members disagree most and you have not looked yet (K)",
+            tip("next_doubt"),
             name="next_doubt",
         )
         self.said = Hint(name="doubt")

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_hubseg.actions import tip
 from napari_hubseg.jobs.choices import EnsembleChoice, recipe_title
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
@@ -120,10 +121,8 @@ class EnsemblePanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.run = button("Run ensemble", "Run the ensemble (Ctrl+Shift+G)", name="run")
-        self.cancel = button(
-            "Cancel", "Stop now; finished members are kept (Ctrl+Shift+X)", name="cancel"
-        )
+        self.run = button("Run ensemble", tip("run_ensemble"), name="run")
+        self.cancel = button("Cancel", tip("cancel_run"), name="cancel")
         self.scope = QComboBox()
         self.scope.setObjectName("scope")
         self.scope.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -155,9 +154,7 @@ class EnsemblePanel(QWidget):
         self.scheduler.setObjectName("scheduler")
         self.scheduler.setPlaceholderText("tcp://… (none: this computer)")
         self.scheduler.setToolTip("Address of a Dask scheduler whose GPUs run the members")
-        self.unload = button(
-            "Unload networks", "End the worker and free its memory (Ctrl+Shift+L)", name="unload"
-        )
+        self.unload = button("Unload networks", tip("unload_networks"), name="unload")
         self.local = button(
             "Use this computer instead", "Forget the scheduler's address and run here", name="local"
         )

@@ -12,6 +12,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from hubseg.export import FORMATS
+from napari_hubseg.actions import tip
 from napari_hubseg.jobs.choices import ExportChoice
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
@@ -66,7 +67,7 @@ class ExportPanel(QWidget):
         self.browse = button("…", "Choose where to write", name="export_browse")
         self.browse.setFixedWidth(34)
         self.go = button("Export", "Write the masks, read them back and compare", name="export")
-        self.go.setToolTip("Write the masks, read them back and compare (Ctrl+Shift+Y)")
+        self.go.setToolTip(tip("export"))
         self.outcome = Hint(name="export_outcome")
         self.outcome.hide()
         self._state = ExportState()

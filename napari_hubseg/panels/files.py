@@ -13,6 +13,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_hubseg.actions import tip
 from napari_hubseg.widgets.style import Hint, button
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class FilesPanel(QFrame):
             "Set the edits of the old file aside: they stay in the project, unused",
             name="files_aside",
         )
-        self.find = button("Find files…", "Search a folder for files (Ctrl+Shift+F)", name="find")
+        self.find = button("Find files…", tip("find_files"), name="find")
         self.pair = QWidget()
         pair = QHBoxLayout(self.pair)
         pair.setContentsMargins(0, 0, 0, 0)

@@ -12,6 +12,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from napari_hubseg.actions import tip
 from napari_hubseg.widgets.style import VERDICT_COLOURS, button, dot
 
 __all__ = ["QueuePanel", "QueueState"]
@@ -51,8 +52,8 @@ class QueuePanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.previous = button("◀", "Previous slide (Shift+N)", name="previous_slide")
-        self.next = button("▶", "Next slide (N)", name="next_slide")
+        self.previous = button("◀", tip("previous_slide"), name="previous_slide")
+        self.next = button("▶", tip("next_slide"), name="next_slide")
         for arrow in (self.previous, self.next):
             arrow.setFixedWidth(34)
         self.jump = QComboBox()

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hubseg.actions import tip
 from napari_hubseg.widgets.queue_model import COLUMNS, NOTE, PICTURE, SLIDE, VERDICT, QueueModel
 from napari_hubseg.widgets.style import Hint
 
@@ -96,7 +97,7 @@ class QueueTablePanel(QWidget):
         super().__init__()
         self.search = _Search()
         self.verdicts = _combo("queue_filter", "Which slides are shown, and come up", _FILTERS)
-        self.orders = _combo("queue_order", "In which order slides come up (Shift+J)", _ORDERS)
+        self.orders = _combo("queue_order", tip("worst_first"), _ORDERS)
         self.model = QueueModel()
         self.table = _Table()
         self.table.setModel(self.model)
@@ -210,7 +211,7 @@ class _Search(QLineEdit):
         self.setProperty("live", True)  # what is typed counts at once: Esc takes nothing back
         self.setPlaceholderText("find: slide, organ, verdict, note")
         self.setToolTip(
-            "Words that a row must hold (Shift+F). ↓ goes into the table, Enter opens the "
+            f"{tip('search_queue')}. ↓ goes into the table, Enter opens the "
             "highlighted slide, Esc goes back to the canvas"
         )
         self.setClearButtonEnabled(True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_hubseg.actions import tip
 from napari_hubseg.widgets.style import Hint, button, make_primary
 
 __all__ = ["StartPanel", "StartState"]
@@ -39,17 +40,15 @@ class StartPanel(QWidget):
         )
         self.folder = button(
             "Open folder…",
-            "Open a folder of images or a .hubseg project (Ctrl+Shift+H)",
+            tip("open_folder"),
             name="open_folder",
         )
         self.file = button(
             "Open table…",
-            "Open a competition table (CSV) or one image (Ctrl+Shift+J)",
+            tip("open_file"),
             name="open_file",
         )
-        self.sample = button(
-            "Open sample", "Open the bundled kidney sample (Ctrl+Shift+K)", name="open_sample"
-        )
+        self.sample = button("Open sample", tip("open_sample"), name="open_sample")
         row = QHBoxLayout()
         row.setSpacing(4)
         for choice in (self.folder, self.file, self.sample):

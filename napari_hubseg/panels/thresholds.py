@@ -14,6 +14,7 @@ from superqt import QElidingLabel
 
 from hubseg.organ import FACTS, Organ
 from hubseg.thresholds.curves import Curves
+from napari_hubseg.actions import tip
 from napari_hubseg.widgets.histogram import Histogram
 from napari_hubseg.widgets.rest import Rest
 from napari_hubseg.widgets.style import Hint, Section, button
@@ -174,12 +175,10 @@ class ThresholdsPanel(QWidget):
         self.main = ThresholdSlider(
             "current", "Threshold: a pixel is inside where its value is greater (Q lower, W higher)"
         )
-        self.reset = button(
-            "reset", "Back to the recipe's threshold for this organ and source (T)", name="reset"
-        )
+        self.reset = button("reset", tip("reset_threshold"), name="reset")
         self.only = button(
             "this slide only",
-            "Keep the threshold for this slide alone (I)",
+            tip("this_slide_only"),
             name="this_slide_only",
             tool="true",
         )

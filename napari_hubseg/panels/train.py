@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hubseg.actions import key_of, tip
 from napari_hubseg.jobs.choices import TrainChoice, recipe_title
 from napari_hubseg.jobs.training_words import estimate, resolved
 from napari_hubseg.panels.train_state import TrainState
@@ -30,8 +31,10 @@ __all__ = ["TrainPanel"]
 
 PROJECT, TABLE = "project", "table"
 RANDOM, OWN, CHOSEN, FILE, FOLDER = "random", "own", "chosen", "file", "folder"
-_STOP = "Save and stop; it can go on later (Ctrl+Shift+V)"
-_STOP_NOW = "Do not wait: what was learnt since the state before is lost (Ctrl+Shift+V)"
+_STOP = tip("stop_training")
+_STOP_NOW = (
+    f"Do not wait: what was learnt since the state before is lost ({key_of('stop_training')})"
+)
 
 
 class TrainPanel(QWidget):
@@ -49,16 +52,14 @@ class TrainPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.go = button(
-            "Train", "Train the recipe's networks on these labels (Ctrl+Shift+U)", name="train"
-        )
+        self.go = button("Train", tip("train"), name="train")
         self.anew = button(
             "New training", "Choose a new folder for another training", name="train_anew"
         )
         self.stop = button("Stop", "", name="stop_training")
         self.use = button(
             "Use the new recipe",
-            "Choose it under Ensemble, with its networks (Ctrl+Shift+B)",
+            tip("use_trained"),
             name="use_trained",
         )
         self.progress = QProgressBar()

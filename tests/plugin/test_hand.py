@@ -12,10 +12,10 @@ import tifffile
 from napari.utils._proxies import PublicOnlyProxy
 
 from hubseg.probability import ProbabilityMap
+from napari_hubseg.actions import TOOLBOX, key_of
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.demo.screen import Hand, rest, wait_for
 from napari_hubseg.dock import HubSegWidget
-from napari_hubseg.toolbox import TOOLBOX
 
 SHAPE = (300, 400)
 LEFT, RIGHT, SPECK = (150.0, 110.0), (150.0, 250.0), (40.0, 340.0)
@@ -257,7 +257,7 @@ def test_a_bucket_is_one_gesture_over_the_whole_slide(bench: Bench) -> None:
 
 def test_every_tool_has_a_button_a_key_and_a_sentence(bench: Bench) -> None:
     for tool in TOOLBOX:
-        bench.mouse.press(tool.key.replace("Shift-", "shift+").lower())
+        bench.mouse.press(key_of(f"take_{tool.name}").lower())
         bench.settle()
         assert bench.dock.desk.hand.tool == tool.name
         assert bench.dock.correct.tools[tool.name].isChecked()

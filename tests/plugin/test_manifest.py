@@ -41,10 +41,29 @@ def test_the_root_manifest_is_the_packages(repository: Path) -> None:
 
 def test_every_action_is_a_command_of_the_palette(manifest: PluginManifest) -> None:
     commands = {c.id: (c.title, c.python_name) for c in manifest.contributions.commands}
+    remedy = "scripts/manifest writes them anew"
+    named = [c for c, (_, function) in commands.items() if "._commands:" in function]
+    assert named == [f"napari-hubseg.{action.name}" for action in ACTIONS], remedy
     for action in ACTIONS:
         title, function = commands[f"napari-hubseg.{action.name}"]
-        assert title == action.title
+        assert title == action.title, remedy
         assert function == f"napari_hubseg._commands:{action.name}"
+
+
+def test_a_command_that_is_no_action_is_refused_by_name() -> None:
+    with pytest.raises(AttributeError, match="no command 'dance'"):
+        _commands.dance  # noqa: B018
+
+
+def test_no_shortcut_is_typed_by_hand(repository: Path) -> None:
+    """Tooltips take it from the table."""
+    spelled = re.compile(r"\((?:Ctrl\+|Shift\+)*[A-Z0-9]\d?\)[\"'.]")
+    typed = {
+        path.name: found
+        for path in (repository / "napari_hubseg").rglob("*.py")
+        if (found := spelled.findall(path.read_text(encoding="utf-8")))
+    }
+    assert typed in ({}, {"screen.py": ["(0)."]}), "use napari_hubseg.actions.tip"
 
 
 def test_no_shortcut_is_taken_from_napari() -> None:
