@@ -100,6 +100,7 @@ class HubSegWidget(QWidget):
         self._canvas.drawn.connect(self.desk.frame)
         self.session.slide_changed.connect(self._leave_note)
         _keys.bind(viewer, self.do, self.desk.hold)
+        self._typing = _wiring.letters(self, self.desk, self._controls, self.step)
         self._watch = WindowWatch(self)
         self._watch.asked.connect(self.desk.background.hold)
         self._watch.stayed.connect(self.desk.background.release)
@@ -217,7 +218,7 @@ class HubSegWidget(QWidget):
         own["write_note"] = self._write_note
         for action in ACTIONS:
             if action.tool is not None:
-                own[action.name] = partial(self.desk.take_tool, action.tool.name)
+                own[action.name] = partial(self.desk.take_by_key, action.tool.name)
             elif action.name not in own:
                 own[action.name] = getattr(self.desk, action.name)
         return own
@@ -289,7 +290,8 @@ class HubSegWidget(QWidget):
 
     def _complain(self, sentence: str) -> None:
         self.message.say(sentence, error=True)
-        show_error(sentence)
+        if not self.isVisible():  # napari's own message is for whoever does not see the dock
+            show_error(sentence)
 
     def _tell(self, sentence: str) -> None:
         self.message.say(sentence, error=False)
@@ -312,6 +314,8 @@ class HubSegWidget(QWidget):
     def _look(self) -> None:
         self._watch.look()
         self._canvas.look()
+        for widget in (self._canvas.widget, self.window(), self):
+            self._typing.watch(widget)
         self.desk.seen.frames = self._canvas.there
 
     def showEvent(self, event: Any) -> None:

@@ -20,6 +20,7 @@ from napari_hubseg.canvas.colours import STROKE
 from napari_hubseg.canvas.foreign_layers import OtherLayers
 from napari_hubseg.canvas.map_layer import MapDrawing
 from napari_hubseg.canvas.mask_layer import MaskDrawing
+from napari_hubseg.canvas.modes import MODES, tool_of
 from napari_hubseg.canvas.notice import Notice
 from napari_hubseg.canvas.seen import Sight
 from napari_hubseg.canvas.sketch import Sketch
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LayerBinding"]
 
-_TOOLS = {"pan_zoom": "move", "paint": "brush", "erase": "eraser", "polygon": "polygon"}
-_MODES = {**{tool: mode for mode, tool in _TOOLS.items()}, "polygon_erase": "polygon"}
-
 
 class LayerBinding:
     """Keeps a viewer's layers in step with a session.
@@ -57,11 +55,12 @@ class LayerBinding:
     background
         Where pixels are read and overlays computed.
     keys
-        napari key → function, bound on the mask layer, where they come before napari's own.
+        napari key → function, bound on the mask layer before napari's own.
     """
 
     tool_changed = Signal()
     slide_shown = Signal(str)  # id, once its pixels are on screen
+    blank = Signal(str)  # why nothing is: it stands on the canvas
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
 
@@ -124,8 +123,7 @@ class LayerBinding:
         mask = self._stack.get("mask")
         if mask is None:
             return "move"
-        tool = _TOOLS.get(str(mask.mode), "")
-        return "polygon_erase" if tool == "polygon" and mask.selected_label == 0 else tool
+        return tool_of(str(mask.mode), erases=mask.selected_label == 0)
 
     @property
     def brush_size(self) -> int:
@@ -151,12 +149,11 @@ class LayerBinding:
             mask.visible = True
         if tool in ("brush", "polygon", "polygon_erase"):
             mask.selected_label = 0 if tool == "polygon_erase" else STROKE
-        mask.mode = _MODES[tool]
+        mask.mode = MODES[tool]
 
     def set_brush_size(self, size: int) -> None:
         """Set the diameter of brush and eraser, px."""
-        mask = self._stack.get("mask")
-        if mask is not None:
+        if (mask := self._stack.get("mask")) is not None:
             mask.brush_size = size
 
     def set_view(self, view: str) -> None:
@@ -186,12 +183,11 @@ class LayerBinding:
 
     def hide_contour(self, name: str) -> None:
         """Take a contour away."""
-        layer = self._stack.get(name)
-        if layer is not None:
+        if (layer := self._stack.get(name)) is not None:
             layer.visible = False
 
     def look_at(self, row: float, column: float) -> None:
-        """Bring a place into the middle, and near enough that a quarter of the slide fills it."""
+        """Bring a place into the middle, near enough that a quarter of the slide fills it."""
         if self.looks.shown:
             seen = camera(self._viewer)
             seen.zoom = max(seen.zoom, 4 * self._whole)
@@ -212,6 +208,9 @@ class LayerBinding:
                 if name != "probability":  # that one is shown where the view asks for it
                     self._hidden.append(layer)
         if slide is None:
+            return
+        if self._session.unopened:
+            self._show_nothing(self._session.unopened)
             return
 
         def read() -> tuple[Any, str]:
@@ -238,7 +237,7 @@ class LayerBinding:
         if layer is not None and layer.visible:
             layer.visible, self._blank = False, layer
         self._notice.say(said)
-        self.failed.emit(said)
+        self.blank.emit(said)
 
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
@@ -299,10 +298,10 @@ class LayerBinding:
         """Listen to a new mask layer, and bind its keys."""
         self.drawing.equip(mask)
         self.looks.follow(mask)
-        mask.events.mode.connect(self._tell_tool)
-        mask.events.brush_size.connect(self._tell_tool)
-        for key, function in self._keys.items():
-            mask.bind_key(key, lambda _, function=function: _quietly(function), overwrite=True)
+        for fact in (mask.events.mode, mask.events.brush_size, mask.events.selected_label):
+            fact.connect(self._tell_tool)
+        for key, do in self._keys.items():
+            mask.bind_key(key, lambda _, do=do: _quietly(do), overwrite=True)
 
     # ---- what the ensemble found ---------------------------------------------------------------
 
@@ -330,14 +329,14 @@ class LayerBinding:
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self.others.close()
-        self._notice.say("")
+        self._notice.close()
         self.drawing.close()
         self._map.close()
         mask = self._stack.get("mask")
         if mask is not None:
             self.looks.let_go(mask)
-            mask.events.mode.disconnect(self._tell_tool)
-            mask.events.brush_size.disconnect(self._tell_tool)
+            for fact in (mask.events.mode, mask.events.brush_size, mask.events.selected_label):
+                fact.disconnect(self._tell_tool)
             for key in self._keys:
                 mask.bind_key(key, None)
             mask.mode = "pan_zoom"  # napari's circle for a brush outlives the layer

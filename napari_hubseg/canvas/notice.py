@@ -1,11 +1,12 @@
 """A sentence on napari's canvas, where a slide should be.
 
-Responsible for napari's text overlay, which gets back what a person had in it. Does not know why
-there is something to say.
+Responsible for napari's text overlay, which gets back what a person had in it, and for lines that
+fit the canvas as it is. Does not know why there is something to say.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Notice"]
 
-_LINE = 60  # letters
-_PT = 14  # size of the letters
+_PT = 12  # size of the letters
+_LETTER = 0.85  # width of one on average, times its size, px: generous, nothing may be cut
+_MARGIN = 40  # px of the canvas beside the words
+_SHORTEST, _LONGEST = 20, 80  # letters of a line
+_PLACE = "top_left"  # napari's own messages come at the bottom right
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines between words, and long paths between folders."""
+
+    def _split(self, text: str) -> list[str]:
+        return [part for part in re.split(r"(\s+|[^\s/\\]*[/\\]+)", text) if part]
 
 
 def _overlay(viewer: ViewerModel) -> Any:
@@ -35,16 +46,40 @@ class Notice:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._overlay = _overlay(viewer)
+        self._canvas = getattr(viewer, "canvas", None)
         self._before: dict[str, Any] = {}
         self.said = ""
+        if self._canvas is not None:
+            self._canvas.events.size.connect(self._fit)
 
     def say(self, sentence: str) -> None:
         """Show a sentence; "" takes it away and shows again what was there before."""
         if sentence == self.said:
             return
-        wanted = {"text": textwrap.fill(sentence, _LINE), "font_size": _PT, "visible": True}
+        wanted = {
+            "text": self._lines(sentence),
+            "font_size": _PT,
+            "position": _PLACE,
+            "visible": True,
+        }
         if not self.said:
             self._before = {name: getattr(self._overlay, name) for name in wanted}
         self.said = sentence
         for name, value in (wanted if sentence else self._before).items():
             setattr(self._overlay, name, value)
+
+    def _fit(self) -> None:
+        """Break the lines anew for a canvas of another size."""
+        if self.said:
+            self._overlay.text = self._lines(self.said)
+
+    def _lines(self, sentence: str) -> str:
+        width = 800 if self._canvas is None else int(self._canvas.size[-1])
+        letters = int((width - _MARGIN) / (_LETTER * _PT))
+        return _Wrapper(min(max(letters, _SHORTEST), _LONGEST)).fill(sentence)
+
+    def close(self) -> None:
+        """Say nothing, and follow the canvas no more."""
+        self.say("")
+        if self._canvas is not None:
+            self._canvas.events.size.disconnect(self._fit)

@@ -37,6 +37,12 @@ class Canvas(QObject):
         self._found: Callable[[], Any] = lambda: None  # weak: a closed window must go
 
     @property
+    def widget(self) -> QWidget | None:
+        """The canvas, if there is one."""
+        found: QWidget | None = self._found()
+        return found
+
+    @property
     def there(self) -> bool:
         """Whether there is a canvas; without one nothing is ever drawn."""
         return self._found() is not None

@@ -135,14 +135,15 @@ class DeskCore:
         ):
             fact.connect(self._tell)
         for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
-            part.failed.connect(self.failed.emit)
-        self.retraining.failed.connect(self.failed.emit)
+            part.failed.connect(self._fail)
+        self.retraining.failed.connect(self._fail)
         self.retraining.told.connect(self.told.emit)
         watches = (self.curves, self.tuning, self.doubt, self.truth, self.contour, self.comparison)
         for measured in watches:
-            measured.failed.connect(self.failed.emit)
+            measured.failed.connect(self._fail)
+        self.layers.blank.connect(self._stand_blank)
         self.files.told.connect(self.told.emit)
-        self.files.failed.connect(self.failed.emit)
+        self.files.failed.connect(self._fail)
         self.tuning.told.connect(self.told.emit)
         self.doubt.told.connect(self.told.emit)
         self.older.told.connect(self.told.emit)
@@ -156,6 +157,16 @@ class DeskCore:
         self.exports.finished.connect(self.told.emit)
 
     def _tell(self) -> None:
+        self.changed.emit()
+
+    def _fail(self, sentence: str) -> None:
+        """Say what went wrong, once: not what stands on the canvas already."""
+        if sentence != self.layers.sight.trouble:
+            self.failed.emit(sentence)
+
+    def _stand_blank(self, sentence: str) -> None:
+        """Say on the canvas alone why a slide is not there."""
+        self.unsaid.emit(sentence)
         self.changed.emit()
 
     @property

@@ -6,10 +6,12 @@ does where it is a step of a slide that has left the screen. Does not know where
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hubseg.journal.rows import Entry, Kind
 from napari_hubseg.desk.core import DeskCore
+from napari_hubseg.desk.letters import Letters
 from napari_hubseg.desk.offer import Offer
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Offers"]
 
+_NAMED = 3  # steps
 _SAID = (Kind.VERDICT, Kind.THRESHOLD)  # steps that are said: the picture alone may not show them
 
 
@@ -25,6 +28,8 @@ class Offers(DeskCore):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         self._offer: Offer | None = None
+        self._of_letters: Offer | None = None  # what was said of letters that are text
+        self.letters = Letters()
         super().__init__(*given, **named)
 
     def _connect(self) -> None:
@@ -81,6 +86,7 @@ class Offers(DeskCore):
 
     def _say_step(self, row: Entry) -> None:
         """Say what was done just now, with the way back."""
+        self.letters.note(row)
         if not row.is_step:
             return
         if row.kind in _SAID:
@@ -94,6 +100,30 @@ class Offers(DeskCore):
             self.offer(Offer(said, "Undo", self.session.undo, step=row))
         else:
             self._withdraw_step()
+
+    def say(self, sentence: str) -> None:
+        """Say what a key did that is no step of the journal."""
+        self.offer(Offer(sentence, "", lambda: None))
+
+    def say_letters(self) -> None:
+        """Say that letters are text now, and what they did before, with the way back."""
+        done = self.letters.done
+        said = (
+            f"“{self.letters.stray.removeprefix('Shift-')}” is no command, so this looks like "
+            "text: letters do nothing until Esc or a click. F2 writes a note."
+        )
+        if done:
+            last, names = done[-1], ", ".join(row.label for row in done[: -_NAMED - 1 : -1])
+            back = partial(self._take_back, last)
+            self.offer(Offer(f"{said} Before, they did: {names}.", "Undo", back, step=last))
+        else:
+            self.say(said)
+        self._of_letters = self._offer
+
+    def letters_again(self) -> None:
+        """Say no more that letters are text."""
+        if self._offer is not None and self._offer is self._of_letters:
+            self.drop_offer()
 
     def _is_here(self, row: Entry) -> bool:
         here = self.session.current

@@ -109,17 +109,20 @@ class Slides(Offers):
             self.session.finish()
 
     def _visit(self, ids: Sequence[str]) -> None:
-        """Show the first of some slides that can be opened; many gestures are read in a thread."""
+        """Show the first of some slides that can be opened; many gestures are read in a thread.
+
+        Where none can, the last one's trouble is shown on an empty canvas.
+        """
         self.settling.emit()
         self.going = ""  # of two wishes the last one counts
         for place, slide_id in enumerate(ids):
             if not self.session.is_quick(slide_id):
                 self._read_first(slide_id, ids[place:])
                 return
-            if self._show(slide_id):
+            if self._show(slide_id, last=place == len(ids) - 1):
                 return
 
-    def _show(self, slide_id: str) -> bool:
+    def _show(self, slide_id: str, *, last: bool) -> bool:
         """Show a slide, with what was prepared of it."""
         current = self.session.current
         one = None
@@ -131,7 +134,7 @@ class Slides(Offers):
             self.derivation.foresee(one.request, one.mask)
             if one.values is not None:
                 self.layers.drawing.foresee(Drawn.whole(one.mask, one.values))
-        shown = self.session.go_to(slide_id)
+        shown = self.session.go_to(slide_id, anyway=last)
         self.ensemble.mixing.show_foreseen()
         return shown
 
@@ -145,7 +148,7 @@ class Slides(Offers):
                 return
             self.going = ""
             self.session.take_visit(visit)
-            if not self._show(slide_id):
+            if not self._show(slide_id, last=not ids[1:]):
                 self._visit(ids[1:])
             self.changed.emit()
 
@@ -155,6 +158,7 @@ class Slides(Offers):
     def worst_first(self) -> None:
         """Let the slides with the lowest expected Dice come up first; again: the table's order."""
         self.queue.order_by("table" if self.queue.order == "worst" else "worst")
+        self.say(f"Queue: {'worst first' if self.queue.order == 'worst' else 'in table order'}.")
 
     def note_on(self, slide_id: str, note: str) -> None:
         """Note something about any slide."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg import tools
-from napari_hubseg.desk.core import DeskCore
+from napari_hubseg.desk.offers import Offers
+from napari_hubseg.actions import tool_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +23,24 @@ if TYPE_CHECKING:
 __all__ = ["Tools"]
 
 
-class Tools(DeskCore):
+class Tools(Offers):
     """Take a tool; drop or fill what is small."""
 
     def take_tool(self, name: str) -> None:
         """Take a tool of the toolbox."""
         self.hand.take(name)
         self.changed.emit()
+
+    def take_by_key(self, name: str) -> None:
+        """Take a tool, and say so to whoever looks at the canvas."""
+        self.take_tool(name)
+        self.say_tool()
+
+    def say_tool(self) -> None:
+        """Say which tool is in hand, for whoever has taken it with a key."""
+        tool = tool_named(self.hand.tool)
+        if tool is not None:
+            self.say(f"Tool: {tool.word}. {tool.hint}")
 
     def drop_small(self, under: int) -> None:
         """Drop every object of the slide with fewer than `under` px, as one gesture."""

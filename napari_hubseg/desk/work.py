@@ -26,6 +26,7 @@ class Work(Slides):
     def next_view(self) -> None:
         """Show the mask in the next way: fill, outline, probability."""
         self.layers.set_view(VIEWS[(VIEWS.index(self.layers.looks.view) + 1) % len(VIEWS)])
+        self.say(f"Shown: {self.layers.looks.view}.")
 
     def peek(self) -> None:
         """Show the tissue without anything over it, or all of it again."""
@@ -38,11 +39,16 @@ class Work(Slides):
 
     def fainter(self) -> None:
         """Lay mask and map more faintly over the tissue."""
-        self.layers.looks.set_opacity(self.layers.looks.opacity - _OPACITY_STEP)
+        self._fade(-_OPACITY_STEP)
 
     def stronger(self) -> None:
         """Lay mask and map more strongly over the tissue."""
-        self.layers.looks.set_opacity(self.layers.looks.opacity + _OPACITY_STEP)
+        self._fade(_OPACITY_STEP)
+
+    def _fade(self, by: float) -> None:
+        looks = self.layers.looks
+        looks.set_opacity(looks.opacity + by)
+        self.say(f"Overlay: {100 * looks.opacity:.0f} %.")
 
     def compare(self) -> None:
         """Keep the threshold on screen as the reference for others, or stop comparing."""

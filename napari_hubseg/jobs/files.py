@@ -81,7 +81,7 @@ class FileWatch:
         self._background.submit(
             lambda: (sight(path, found.before.digest), thumbnail(found.now, SIDE)),
             show,
-            self.failed.emit,
+            lambda _: None,  # what cannot be read is said where the slide should be
         )
 
     def _keep(self, _: str) -> None:
@@ -100,8 +100,11 @@ class FileWatch:
         project = self._session.project
         if project is None or self.busy:
             return
-        changed = self._session.changed_file
-        wanted = [*project.files.absent(), *([] if changed is None else [changed.before])]
+        here = self._session.current
+        lost = here is not None and (self._session.refused or bool(self._layers.sight.trouble))
+        wanted = {file.id: file for file in project.files.absent()}
+        if here is not None and lost:
+            wanted[here.id] = project.files.of(here.id)
         taken = project.files.present()
         self.busy = True
         self.changed.emit()
@@ -132,7 +135,8 @@ class FileWatch:
             self.changed.emit()
             self.failed.emit(said)
 
-        self._background.submit(lambda: look_for(wanted, folder, taken=taken), take, failed)
+        files = tuple(wanted.values())
+        self._background.submit(lambda: look_for(files, folder, taken=taken), take, failed)
 
     def close(self) -> None:
         """Stop listening."""

@@ -173,7 +173,7 @@ class Mixing:
             members than what is shown already.
         """
         slide, project = self._session.current, self._session.project
-        if slide is None or project is None:
+        if slide is None or project is None or self._session.unopened:
             return
         foreseen, self._foreseen = self._foreseen, None
         if foreseen is not None and not asked and not self._busy and self._holds(foreseen):

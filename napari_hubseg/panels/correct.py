@@ -58,6 +58,8 @@ class CorrectState:
         What was said about the slide, as text.
     enabled
         False when no slide is open.
+    decidable
+        Whether a verdict can be given: the slide is there, and it is the one that was worked on.
     accept_next
         Whether accepting is the step to take next.
     note
@@ -75,6 +77,7 @@ class CorrectState:
     redo_text: str = ""
     verdict: str = "unseen"
     enabled: bool = False
+    decidable: bool = True
     accept_next: bool = False
     note: str = ""
 
@@ -286,7 +289,7 @@ class CorrectPanel(QWidget):
         for widget in (*self.views.values(), *self.tools.values(), self.size, *buckets):
             widget.setEnabled(state.enabled)
         for verdict in (self.accept, self.flag, self.reject):
-            verdict.setEnabled(state.enabled)
+            verdict.setEnabled(state.enabled and state.decidable)
 
 
 def _row(*widgets: QWidget, stretch: tuple[int, ...] = ()) -> QHBoxLayout:

@@ -43,6 +43,8 @@ class FilesState:
         Whether the edits can be kept: both files are of the same size.
     absent
         How many slides' files are not where they were.
+    lost
+        Whether the slide on screen cannot be opened.
     busy
         Whether a folder is being searched.
     """
@@ -54,6 +56,7 @@ class FilesState:
     pictures: tuple[Any, Any] = field(default=(None, None))
     fits: bool = True
     absent: int = 0
+    lost: bool = False
     busy: bool = False
 
 
@@ -114,10 +117,10 @@ class FilesPanel(QFrame):
         self.keep.setEnabled(state.fits and not state.busy)
         self.aside.setVisible(state.changed)
         self.aside.setEnabled(not state.busy)
-        wanted = "Find the old file…" if state.changed else "Find files…"
+        wanted = "Find the old file…" if state.changed or state.lost else "Find files…"
         self.find.setText("searching…" if state.busy else wanted)
         self.find.setEnabled(not state.busy)
-        self.setVisible(state.changed or state.absent > 0)
+        self.setVisible(state.changed or state.lost or state.absent > 0)
 
 
 class _Picture(QLabel):

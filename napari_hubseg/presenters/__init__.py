@@ -15,6 +15,7 @@ from napari_hubseg.presenters.ensemble import EnsembleWiring
 from napari_hubseg.presenters.export import ExportWiring
 from napari_hubseg.presenters.facts import FactsWiring
 from napari_hubseg.presenters.files import FilesWiring
+from napari_hubseg.presenters.letters import letters
 from napari_hubseg.presenters.others import OthersWiring
 from napari_hubseg.presenters.overlay import OverlayWiring
 from napari_hubseg.presenters.presenter import Wiring
@@ -42,4 +43,5 @@ __all__ = [
     "ThresholdsWiring",
     "TrainWiring",
     "Wiring",
+    "letters",
 ]

@@ -66,7 +66,12 @@ def queue_state(session: ReviewSession) -> QueueState:
 def files_state(desk: DeskCore) -> FilesState:
     """Return what the files panel asks, or nothing."""
     found = desk.session.changed_file
-    absent = desk.files.absent
+    absent, here = desk.files.absent, desk.session.current
+    if here is not None and desk.layers.sight.trouble:
+        stands = desk.session.verdict(here.id)
+        kept = "" if stands is Verdict.UNSEEN else f" What was done on it ({stands}) is kept."
+        said = f"Slide {here.id} cannot be shown, so nothing can be decided on it.{kept}"
+        return FilesState(said=said, lost=True, absent=absent, busy=desk.files.busy)
     if found is None:
         lost = f"{absent} slides are not shown: their files are not where they were."
         if absent == 1:
@@ -158,6 +163,7 @@ def correct_state(desk: Desk, step: str) -> CorrectState:
     """Return what the correction panel shows."""
     session, slide = desk.session, desk.session.current
     elsewhere = desk.step_elsewhere
+    open_ = slide is not None and not session.refused and not desk.layers.sight.trouble
     return CorrectState(
         tool=desk.hand.tool if desk.layers.at_hand else "",
         elsewhere=not desk.layers.at_hand,
@@ -168,10 +174,11 @@ def correct_state(desk: Desk, step: str) -> CorrectState:
         truth_shown=desk.contour.shown,
         undo_text=_undone(session) if elsewhere is None else elsewhere.label,
         redo_text=_step(session.redo_text) if session.can_redo else "",
-        verdict=session.verdict(slide.id).value if slide is not None else Verdict.UNSEEN.value,
+        verdict=session.verdict(slide.id).value if slide and open_ else Verdict.UNSEEN.value,
         note=session.note_on(slide.id) if slide is not None else "",
         enabled=slide is not None,
-        accept_next=step == "accept",
+        decidable=open_,
+        accept_next=step == "accept" and open_,
     )
 
 

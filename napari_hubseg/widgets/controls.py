@@ -41,9 +41,12 @@ class ControlRules(QObject):
     ----------
     left
         Signal: a person is done with a field; the keyboard belongs to the canvas again.
+    pressed
+        Signal: the mouse was pressed somewhere in it.
     """
 
     left = Signal()
+    pressed = Signal(object)  # the widget
 
     def __init__(self, root: QWidget) -> None:
         super().__init__(root)
@@ -69,6 +72,7 @@ class ControlRules(QObject):
                 self._adopt(child)
         elif kind in _PRESSES:
             self._clicked = self._control(watched)
+            self.pressed.emit(watched)
         elif kind == QEvent.Type.Leave:
             if watched is self._clicked:
                 self._clicked = None

@@ -17,6 +17,7 @@ from napari_hubseg.desk import Desk
 from napari_hubseg.panels.files import FilesPanel, FilesState
 from napari_hubseg.presenters import dialogs, states
 from napari_hubseg.presenters.files import FilesWiring
+from napari_hubseg.presenters.states import correct_state
 
 SHAPE = (96, 128)
 SQUARE = np.ones((10, 10), np.bool_)
@@ -27,7 +28,8 @@ class Scene:
 
     def __init__(self, table: Path, wait: Callable[[Callable[[], bool]], None]) -> None:
         self.folder, self._wait = table.parent / "train_images", wait
-        self.desk = Desk(ViewerModel(), {}, session=ReviewSession(author="ann"))
+        self.viewer = ViewerModel()
+        self.desk = Desk(self.viewer, {}, session=ReviewSession(author="ann"))
         self.told: list[str] = []
         self.failed: list[str] = []
         self.desk.told.connect(self.told.append)
@@ -138,6 +140,53 @@ def test_the_old_file_is_found_by_its_content(
     assert changed.session.current.path.name == "old.tiff"
     assert not changed.asks
     assert changed.session.mask[:10, :10].all()
+
+
+@pytest.mark.parametrize("cut", [4000, 10])  # pixels that end too early; no header
+def test_a_file_that_cannot_be_opened_is_looked_for_and_never_asked_about(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    shutil.copy(scene.folder / "one.tiff", scene.folder.parent / "old.tiff")
+    whole = (scene.folder / "one.tiff").read_bytes()
+    (scene.folder / "one.tiff").write_bytes(whole[:cut])
+    scene.go_to("one")
+    text = scene.desk.layers._notice._overlay
+    assert scene.session.current.id == "one"
+    assert max(map(len, text.text.splitlines())) * 12 * 0.62 < 600, "as wide as the canvas"
+    assert text.visible
+    assert "one.tiff" in text.text
+    assert [layer.name for layer in scene.viewer.layers if layer.visible] == []
+    assert not scene.failed, "it is said on the canvas, once"
+    assert scene.asks
+    assert "same tissue" not in scene.panel.said.text()
+    assert "(corrected) is kept" in scene.panel.said.text()
+    offered = [one for one in (scene.panel.keep, scene.panel.aside) if not one.isHidden()]
+    assert not offered
+    state = correct_state(scene.desk, "accept")
+    assert (state.verdict, state.decidable, state.accept_next) == ("unseen", False, False)
+    scene.desk.accept()
+    assert scene.session.verdict("one") is Verdict.CORRECTED
+    monkeypatch.setattr(dialogs, "folder", lambda *_: scene.folder.parent)
+    scene.panel.find.click()
+    scene.settle()
+    assert scene.session.current.path.name == "old.tiff"
+    assert not scene.asks
+    assert correct_state(scene.desk, "").verdict == "corrected"
+    assert not text.visible
+
+
+def test_a_file_that_went_away_while_its_slide_was_open_leaves_no_picture(scene: Scene) -> None:
+    (scene.folder / "two.tiff").unlink()
+    scene.go_to("three")
+    scene.desk.previous_slide()
+    scene.settle()
+    assert scene.session.current.id == "two"
+    assert scene.desk.layers._notice.said
+    assert [layer.name for layer in scene.viewer.layers if layer.visible] == []
+    scene.desk.next_slide()
+    scene.settle()
+    assert scene.session.current.id == "three"
+    assert not scene.desk.layers._notice.said
 
 
 def test_a_folder_that_is_gone_is_said(changed: Scene) -> None:

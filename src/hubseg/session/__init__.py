@@ -42,6 +42,8 @@ class ReviewSession(Files, Turns, Rules, Work):
         Ids that a filter leaves out: the next slide is none of them.
     unkept
         Ids of slides that an older version accepted without keeping their mask.
+    unopened
+        Why the current slide's file cannot be opened; "" where it can.
     undo_budget
         How far undo reaches back, bytes of compressed changes; restarts make no difference.
     """

@@ -103,7 +103,7 @@ class SessionCore:
         self._edits: Edits | None = None
         self._live: LiveMask | None = None
         self._probability: ProbabilityMap | None = None
-        self._refusal = ""
+        self._refusal = self.unopened = ""
         self._standing = StandingMask()
         self.looked_at = ""  # the step of the cleanup that the mask ends with; "" is its last
 

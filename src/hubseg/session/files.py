@@ -60,7 +60,7 @@ class Files(Slides):
     @property
     def changed_file(self) -> ChangedFile | None:
         """What a person is asked about the current slide; None when its file is the right one."""
-        if self._current is None or not self._refusal:
+        if self._current is None or not self._refusal or self.unopened:
             return None
         rows = standing(self._open_project().entries(self._current.id, pixels=False))
         own = [row for row in rows if row.slide_id == self._current.id]

@@ -24,6 +24,8 @@ def next_step(session: ReviewSession, *, running: bool) -> str:
         return "open"
     if running:
         return ""
+    if session.refused:
+        return ""
     undecided = session.verdict(session.current.id) in _TO_DO
     if undecided:
         return "run" if session.probability is None else "accept"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubseg.edits.override import Edits
+from hubseg.failure import one_sentence
 from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import facts_from, state_from
 from hubseg.mask.live import LiveMask
@@ -163,11 +164,22 @@ class Slides(SessionCore):
         self._report()
         return not self.project.unsaved
 
-    def go_to(self, slide_id: str) -> bool:
+    @property
+    def refused(self) -> bool:
+        """Whether nothing may be done to the current slide: its file is another one, or broken."""
+        return bool(self._refusal)
+
+    def go_to(self, slide_id: str, *, anyway: bool = False) -> bool:
         """Show another slide; False when its file cannot be opened or its rows are damaged.
 
         Where its file is not the one that was worked on, it is shown without that work, nothing can
         be changed, and :attr:`changed_file` tells what a person is to decide.
+
+        Parameters
+        ----------
+        anyway
+            Also go to a slide that cannot be opened: :attr:`unopened` tells why, and nothing can be
+            changed there. Else all stays as it is, and `failed` tells it.
 
         Raises
         ------
@@ -176,7 +188,7 @@ class Slides(SessionCore):
         """
         self.verdict(slide_id)
         project = self._open_project()
-        if self._current is not None and self._current.id == slide_id:
+        if self._current is not None and self._current.id == slide_id and not self.unopened:
             return True
         try:
             untold, same = project.check_file(self._untold[slide_id])
@@ -192,7 +204,10 @@ class Slides(SessionCore):
             shape = slide.height, slide.width
             edits = self._edits_of(slide, history.done) if fits else Edits(shape)
         except (OSError, ValueError) as error:
-            self.failed.emit(str(error))
+            if anyway:
+                self._stand_before(slide_id, one_sentence(error))
+            else:
+                self.failed.emit(one_sentence(error))
             return False
         self._leave()
         self._untold[slide_id], self._slides[slide_id] = untold, slide
@@ -210,6 +225,20 @@ class Slides(SessionCore):
         self._announce()
         return True
 
+    def _stand_before(self, slide_id: str, why: str) -> None:
+        """Be at a slide that cannot be opened, with nothing of it and nothing of another one."""
+        slide = self._slides[slide_id]
+        self._leave()
+        self._current, self._edits = slide, Edits((slide.height, slide.width))
+        self._live = LiveMask(self._edits)
+        self.unopened = why
+        self._refusal = f"Nothing can be done on slide {slide_id}: it cannot be opened. {why}"
+        self._history = History(self._open_project().entries("", pixels=False))
+        self._state = state_from(self._history.done)
+        self._derive()
+        self._stand_by_mask()
+        self._announce()
+
     def _may_change(self) -> bool:
         """Whether something may be done here; a file that was replaced meanwhile is shown first."""
         if not super()._may_change():
@@ -219,9 +248,7 @@ class Slides(SessionCore):
             return True
         self._kept.pop(here.id, None)
         self._leave()
-        shown = self.go_to(here.id)
-        if not shown:
-            self._announce()
+        shown = self.go_to(here.id, anyway=True)
         self.failed.emit(
             f"The file of slide {here.id} was replaced while it was open, so nothing was done: "
             f"{'it is shown as it is now' if shown else 'put the old one back'}."

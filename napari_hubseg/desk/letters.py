@@ -1,0 +1,74 @@
+"""Letters on the canvas: commands, or a text that somebody types where it is not expected.
+
+Responsible for telling the two apart without a clock: a letter that means nothing here ends the
+commands, and no letter does anything until the person has made another gesture. Remembers what
+letters did until then. Does not know Qt, or what a command does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from napari_hubseg.actions import ACTIONS
+
+if TYPE_CHECKING:
+    from hubseg.journal.rows import Entry
+
+__all__ = ["Letters"]
+
+# Keys of napari's labels layer that the mask can bear: tools, and others. The rest changes the
+# label, locks it, picks it or moves the layer, and means nothing on the mask.
+_NAPARIS_TOOLS = frozenset("12346EPZ")
+_NAPARIS = {"V", "Shift-V", "[", "]", "Space"}
+_REMEMBERED = 20  # steps
+
+
+class Letters:
+    """Heeds one letter after another.
+
+    Attributes
+    ----------
+    stray
+        The letter that meant nothing, since when letters are text; "" while they are commands.
+    done
+        What letters did since the last other gesture, oldest first.
+    """
+
+    def __init__(self) -> None:
+        ours = {action.key for action in ACTIONS if not action.key.startswith(("Control", "F2"))}
+        self._known = ours | _NAPARIS_TOOLS | _NAPARIS
+        self.stray = ""
+        self.done: list[Entry] = []
+        self._lettered = False  # the last gesture was a letter
+
+    def heed(self, key: str) -> Literal["command", "tool", "stray", "text"]:
+        """Return what a letter is, given those before.
+
+        Parameters
+        ----------
+        key
+            As napari spells it: "A", "Shift-N", "Space".
+
+        Returns
+        -------
+        str
+            "command" goes its way, and so does "tool", which takes one of napari's; "stray" is the
+            first that means nothing, "text" each after it.
+        """
+        if self.stray:
+            return "text"
+        if key in self._known:
+            self._lettered = True
+            return "tool" if key in _NAPARIS_TOOLS else "command"
+        self.stray = key
+        return "stray"
+
+    def note(self, step: Entry) -> None:
+        """Note what was done just now; it was a letter's doing if that was the last gesture."""
+        self.done = [row for row in self.done if row.seq != step.target]
+        if self._lettered and step.is_step and step.target is None:
+            self.done = [*self.done, step][-_REMEMBERED:]
+
+    def rest(self) -> None:
+        """Note another gesture: letters are commands again, and what they did is meant."""
+        self.stray, self.done, self._lettered = "", [], False
