@@ -95,15 +95,20 @@ class FileWatch:
                 lambda: keep_sight(path, slide), lambda _: None, lambda _: None
             )  # what cannot be read has been told by whoever wanted to show it
 
-    def find(self, folder: Path) -> None:
-        """Look below a folder for every file that is not where it was, or not as it was."""
+    def find(self, folder: Path, *, lost: bool = False) -> None:
+        """Look below a folder for every file that is not where it was, or not as it was.
+
+        Parameters
+        ----------
+        lost
+            Whether the file of the current slide cannot be shown: it is looked for too.
+        """
         project = self._session.project
         if project is None or self.busy:
             return
         here = self._session.current
-        lost = here is not None and (self._session.refused or bool(self._layers.sight.trouble))
         wanted = {file.id: file for file in project.files.absent()}
-        if here is not None and lost:
+        if here is not None and (lost or self._session.refused):
             wanted[here.id] = project.files.of(here.id)
         taken = project.files.present()
         self.busy = True

@@ -37,4 +37,4 @@ class FilesWiring(Wiring):
     def _find(self) -> None:
         folder = dialogs.folder(self._panel, "Search this folder, and all below, for files")
         if folder is not None:
-            self._desk.files.find(folder)
+            self._desk.files.find(folder, lost=bool(self._desk.layers.sight.trouble))

@@ -9,9 +9,9 @@ from napari_hubseg.widgets.typed_text import Typing
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-    from napari_hubseg.widgets.controls import ControlRules
     from napari_hubseg.desk import Desk
     from napari_hubseg.panels.message import MessageStrip
+    from napari_hubseg.widgets.controls import ControlRules
 
 __all__ = ["letters"]
 
