@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg import tools
-from napari_hubseg.desk.offers import Offers
 from napari_hubseg.actions import tool_named
+from napari_hubseg.desk.offers import Offers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
