@@ -96,12 +96,16 @@ WAYS = {
 
 def levers_part(bench: Bench) -> dict[str, Any]:
     recipe, pixels = recipe_of(bench.small), slide_pixels(300 if bench.small else 3000)
-    found: dict[str, Any] = {"networks": [], "around": _around(bench, pixels)}
+    found: dict[str, Any] = {"networks": [], "failed": {}}
     bench.known["partial"] = found
+    found["around"] = _around(bench, pixels)
     for encoder, size in NETWORKS[: 1 if bench.small else None]:
         if found["networks"] and bench.left < 15:
             break
-        found["networks"].append(_network(bench, recipe, encoder, size, pixels))
+        try:
+            found["networks"].append(_network(bench, recipe, encoder, size, pixels))
+        except Exception as error:
+            found["failed"][f"{encoder} at {size}"] = f"{type(error).__name__}: {str(error)[:500]}"
         tidy(bench.device)
     return found
 
@@ -171,8 +175,8 @@ def _network(
             continue
         try:
             row, values = _way(bench, plain, WAYS[name], image, side)
-        except (RuntimeError, Skipped) as error:
-            table[name] = str(error).strip().splitlines()[0][:200]
+        except Exception as error:  # whatever it is: the other ways are worth their time
+            table[name] = " ".join(str(error).split())[:200] or type(error).__name__
             tidy(bench.device)
             continue
         exact = values if name == "float32" else exact

@@ -59,16 +59,22 @@ def recipe_part(bench: Bench) -> dict[str, Any]:
     recipe = recipe_of(bench.small)
     pixels = slide_pixels(SIDE // 10 if bench.small else SIDE)
     whole, entries = Whole(), []
+    failed: dict[str, str] = {}
     for member in recipe.members([0]):
         if entries and bench.left < 25 * (not bench.small):
             break  # what follows needs the rest
-        entries.append(_entry(bench, recipe, member, pixels, whole))
-        bench.known["partial"] = {"entries": entries}
+        try:
+            entries.append(_entry(bench, recipe, member, pixels, whole))
+        except Exception as error:  # whatever it is: the other entries are worth their time
+            name = f"{member.network.encoder} at {size_of(recipe, member)}"
+            failed[name] = f"{type(error).__name__}: {str(error)[:500]}"
+        bench.known["partial"] = {"entries": entries, "failed": failed}
         tidy(bench.device)
     found: dict[str, Any] = {
         "slide_px": pixels.shape[0],
         "entries": entries,
         "entries_left_out": len(recipe.members([0])) - len(entries),
+        "failed": failed,
     }
     found["whole"] = _whole(bench, recipe, pixels, whole)
     bench.known["partial"] = found

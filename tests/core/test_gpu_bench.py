@@ -60,6 +60,7 @@ def test_each_part_gives_figures_or_says_why_not(report: dict[str, Any]):
 @pytest.mark.slow
 def test_ours_and_the_published_loop_give_one_map(report: dict[str, Any]):
     recipe = report["parts"]["recipe"]["figures"]
+    assert recipe["failed"] == {}
     assert len(recipe["entries"]) == 11
     for entry in recipe["entries"]:
         assert entry["maps"]["ours_to_plain"]["largest_levels"] < 1, entry
