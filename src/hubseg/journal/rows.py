@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 __all__ = ["Entry", "History", "Kind", "standing"]
@@ -66,6 +67,7 @@ class Entry:
     payload: bytes
     target: int | None = None
     size: int = field(default=0, compare=False)
+    _facts: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def is_step(self) -> bool:
@@ -79,14 +81,19 @@ class Entry:
         return self.kind is not Kind.MASK
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """The JSON payload.
+    def facts(self) -> Mapping[str, Any]:
+        """The JSON payload, parsed once; not to be written.
 
         Raises
         ------
         ValueError
             When the payload is no JSON object.
         """
+        if self._facts is None:
+            object.__setattr__(self, "_facts", self._parsed())
+        return MappingProxyType(self._facts or {})
+
+    def _parsed(self) -> dict[str, Any]:
         try:
             facts = json.loads(self.payload)
         except ValueError:
