@@ -84,17 +84,19 @@ def without_window(path: Path, rounds: int) -> None:
     plan, edits = found.cleanup.in_px(found.slide.um_per_px), Edits(found.mask.shape)
     print(f"cleanup {found.cleanup.model_dump(exclude_defaults=True)}, {values.shape}")
     first = MaskRequest(values, found.threshold, plan, edits)
-    shown, earlier = drawn(first.compute(), width), first._cleaned[0]
+    answer = first.compute()
+    shown, earlier = drawn(answer.mask, width), answer.cleaned
     spent: dict[str, list[Spent]] = {"before": [], "now": []}
     for threshold in thresholds(found.threshold, rounds):
         request = MaskRequest(values, threshold, plan, edits, earlier=earlier)
         begun = clocks()
-        mask = request.compute()
+        answer = request.compute()
+        mask = answer.mask
         for cut, piece in redrawn(mask, shown, width):
             shown[cut] = piece
         count = count_objects(mask)
         spent["now"].append(since(begun))
-        earlier = request._cleaned[0]
+        earlier = answer.cleaned
         begun = clocks()
         whole = compute_before(request)
         everything = drawn(whole, width)

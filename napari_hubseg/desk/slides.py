@@ -130,10 +130,10 @@ class Slides(Offers):
             one = self.ahead.take(slide_id)
         self.layers.foreseen = one
         self.ensemble.mixing.foresee(None if one is None else one.mixed)
-        if one is not None and one.request is not None and one.mask is not None:
-            self.derivation.foresee(one.request, one.mask)
+        if one is not None and one.request is not None and one.answer is not None:
+            self.derivation.foresee(one.request, one.answer)
             if one.values is not None:
-                self.layers.drawing.foresee(Drawn.whole(one.mask, one.values))
+                self.layers.drawing.foresee(Drawn.whole(one.answer.mask, one.values))
         shown = self.session.go_to(slide_id, anyway=last)
         self.ensemble.mixing.show_foreseen()
         return shown

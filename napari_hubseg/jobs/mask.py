@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hubseg.edits.override import Edits
     from hubseg.mask.drawing import Drawn
-    from hubseg.mask.live import MaskRequest
+    from hubseg.mask.live import MaskAnswer, MaskRequest
     from hubseg.probability import ProbabilityMap
     from hubseg.session import ReviewSession
     from napari_hubseg.jobs.background import Background
@@ -101,7 +101,7 @@ class Derivation:
         self._truth = truth
         self.drawing: Drawing | None = None
         self.deriving = self._counting = self._to_count = False
-        self._foreseen: tuple[MaskRequest, NDArray[np.bool_]] | None = None
+        self._foreseen: tuple[MaskRequest, MaskAnswer] | None = None
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
         self.figures = Figures()
@@ -132,18 +132,18 @@ class Derivation:
         self.deriving, drawing = True, self.drawing
         find = None if drawing is None else drawing.finder(request.edits)
 
-        def work() -> tuple[NDArray[np.bool_], Drawn | None]:
-            mask = request.compute()
-            return mask, None if find is None else find(mask)
+        def work() -> tuple[MaskAnswer, Drawn | None]:
+            answer = request.compute()
+            return answer, None if find is None else find(answer.mask)
 
-        def take(answer: tuple[NDArray[np.bool_], Drawn | None]) -> None:
+        def take(made: tuple[MaskAnswer, Drawn | None]) -> None:
             self.deriving = False
-            mask, found = answer
+            answer, found = made
             if drawing is None:
-                self._session.take_mask(request, mask)
+                self._session.take_mask(request, answer)
             else:
                 drawing.found = found
-                self._session.take_mask(request, mask)
+                self._session.take_mask(request, answer)
                 drawing.found = None
             self.derive()
 
@@ -153,15 +153,15 @@ class Derivation:
 
         self._background.submit(work, take, failed)
 
-    def foresee(self, request: MaskRequest, mask: NDArray[np.bool_]) -> None:
+    def foresee(self, request: MaskRequest, answer: MaskAnswer) -> None:
         """Have the mask ready that a slide will be derived to, if nothing changes until then."""
-        self._foreseen = (request, mask)
+        self._foreseen = (request, answer)
 
     def _take_foreseen(self, request: MaskRequest) -> bool:
         foreseen, self._foreseen = self._foreseen, None
         if foreseen is None or not request.answered_by(foreseen[0]):
             return False
-        return self._session.take_mask(request.taking(foreseen[0]), foreseen[1])
+        return self._session.take_mask(request, foreseen[1])
 
     def _forget(self, _: object) -> None:
         self._changes += 1

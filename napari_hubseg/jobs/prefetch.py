@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.mask.live import MaskRequest
+    from hubseg.mask.live import MaskAnswer, MaskRequest
     from hubseg.session import ReviewSession
     from hubseg.session.stored_edits import Visit
     from hubseg.slide import Slide
@@ -43,9 +43,9 @@ class Prepared:
         What napari shows of it.
     mixed
         Its map, if it has one.
-    request, mask, values
-        What the mask is derived from, the mask, bool (H, W), and what is drawn of it, uint8 (H, W);
-        None until there are any.
+    request, answer, values
+        What the mask is derived from, the mask, and what is drawn of it, uint8 (H, W); None until
+        there are any.
     """
 
     slide: Slide
@@ -53,7 +53,7 @@ class Prepared:
     pixels: Any
     mixed: Foreseen | None
     request: MaskRequest | None = None
-    mask: NDArray[np.bool_] | None = None
+    answer: MaskAnswer | None = None
     values: NDArray[np.uint8] | None = None
 
     def holds(self, slide: Slide) -> bool:
@@ -158,7 +158,7 @@ class Ahead:
         """
         if one.mixed is None or one.mixed.found is None:
             return True
-        return one.mask is not None and one.request is not None and self._still(one)
+        return one.answer is not None and one.request is not None and self._still(one)
 
     def _still(self, one: Prepared) -> bool:
         asked = self._asked(one)
@@ -199,12 +199,13 @@ class Ahead:
             self._look()
             return
 
-        def work() -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
-            mask = request.compute()
-            return mask, drawn(mask, edge_width(mask.shape), hand_of(request.edits))
+        def work() -> tuple[MaskAnswer, NDArray[np.uint8]]:
+            answer = request.compute()
+            mask = answer.mask
+            return answer, drawn(mask, edge_width(mask.shape), hand_of(request.edits))
 
-        def take(answer: tuple[NDArray[np.bool_], NDArray[np.uint8]]) -> None:
-            one.request, (one.mask, one.values) = request, answer
+        def take(made: tuple[MaskAnswer, NDArray[np.uint8]]) -> None:
+            one.request, (one.answer, one.values) = request, made
 
         self._submit(one.slide.id, work, take)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -171,11 +172,35 @@ def test_a_request_carries_the_last_cleaned_mask_and_answers_the_same_without_it
     live.derive_from(values, 90, plan)
     request = live.request()
     assert request.earlier is not None
-    mask = request.compute()
-    assert np.array_equal(mask, replace(request, earlier=None, _cleaned=[]).compute())
+    answer = request.compute()
+    assert np.array_equal(answer.mask, replace(request, earlier=None).compute().mask)
     edits.paint(np.ones((3, 3), np.bool_), top=0, left=0, value=ADD)
     live.touch((0, 0, 3, 3))
     assert not request.earlier.mask[:2].any(), "a stroke is never written into what was cleaned"
-    live.take(request, mask)
-    whole = MaskRequest(values, 90, plan, edits.copy()).compute()
+    live.take(request, answer)
+    whole = MaskRequest(values, 90, plan, edits.copy()).compute().mask
     assert np.array_equal(live.mask, whole)
+
+
+def test_a_request_is_not_written_by_the_thread_that_computes_it() -> None:
+    """Two threads may compute one request; a stroke goes into the answer that was taken alone."""
+    values = np.full((20, 20), 100, np.float32)
+    values[2:9, 2:9] = 200
+    edits = Edits((20, 20))
+    live = LiveMask(edits)
+    live.derive_from(values, 127, Cleanup(min_area=10))
+    request = live.request()
+    before = [getattr(request, one.name) for one in fields(request)]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: request.compute(), range(2))
+    assert all(a is getattr(request, b.name) for a, b in zip(before, fields(request), strict=True))
+    assert not any(isinstance(one, list | dict | set) for one in before), "nothing to write into"
+    live.take(request, first)
+    edits.paint(np.ones((3, 3), np.bool_), top=15, left=15, value=ADD)
+    live.touch((15, 15, 3, 3))
+    assert live.mask[16, 16]
+    assert not second.mask[16, 16]
+    assert not first.cleaned.mask[16, 16]
+    for cleaned in (first.cleaned, second.cleaned):
+        with pytest.raises(ValueError, match="read-only"):
+            cleaned.mask[0, 0] = True

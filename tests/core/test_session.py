@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from hubseg.cleanup import Cleanup
 from hubseg.edits.gesture import ADD, KEEP
 from hubseg.edits.override import Edits
+from hubseg.mask.live import MaskAnswer
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import ProbabilityMap
 from hubseg.session import ReviewSession, Verdict
@@ -585,7 +586,7 @@ class TestMask:
         session.set_cleanup(cleanup)
         session.show(probability(session))
         before = session.mask_request()
-        answer: list[np.ndarray] = []
+        answer: list[MaskAnswer] = []
         thread = threading.Thread(target=lambda: answer.append(before.compute()))
         thread.start()
         session.paint(square(), top=3, left=4, add=True)
@@ -593,7 +594,7 @@ class TestMask:
         session.undo()
         thread.join()
         assert session.take_mask(before, answer[0])
-        assert np.array_equal(session.mask, session.mask_request().compute())
+        assert np.array_equal(session.mask, session.mask_request().compute().mask)
 
     @pytest.mark.parametrize("cleanup", [Cleanup(), Cleanup(min_area=5, fill_holes=5)])
     def test_strokes_and_undo_change_just_their_window_at_once(
@@ -610,7 +611,7 @@ class TestMask:
         session.paint(square(5), top=5, left=0, add=None)
         assert heard.of("mask_changed") == [(3, 0, 10, 6)] * 3 + [(5, 0, 5, 5)]
         assert not session.mask_is_stale
-        assert np.array_equal(session.mask, session.mask_request().compute())
+        assert np.array_equal(session.mask, session.mask_request().compute().mask)
 
     def test_painting_needs_no_map(self, session: ReviewSession) -> None:
         session.paint(square(), top=3, left=4, add=True)
@@ -623,7 +624,7 @@ class TestMask:
 
     def test_a_mask_of_another_shape_is_refused(self, session: ReviewSession) -> None:
         with pytest.raises(ValueError, match="give a bool"):
-            session.take_mask(session.mask_request(), np.zeros((2, 2), np.bool_))
+            session.take_mask(session.mask_request(), MaskAnswer(np.zeros((2, 2), np.bool_)))
 
     def test_nothing_changes_when_nothing_was_painted(self, session: ReviewSession) -> None:
         session.paint(square(), add=True)
@@ -639,10 +640,10 @@ class TestMask:
         session.paint(square(), top=3, left=4, add=True)
         session.set_threshold(44, scope="slide")
         shown, mask = session.probability, session.mask_now().copy()
-        assert np.array_equal(session.request_for("a", shown).compute(), mask)
+        assert np.array_equal(session.request_for("a", shown).compute().mask, mask)
         session.go_to("c")
-        assert np.array_equal(session.request_for("a", shown).compute(), mask)
-        assert session.request_for("a", None).compute().sum() == 100
+        assert np.array_equal(session.request_for("a", shown).compute().mask, mask)
+        assert session.request_for("a", None).compute().mask.sum() == 100
         assert session.current.id == "c"
         with pytest.raises(ValueError, match="not the one that was worked on"):
             session.request_for("b", shown)

@@ -83,7 +83,7 @@ def bench(table: Path, wait: Wait, qapp: Any) -> Iterator[Bench]:
 def right(bench: Bench) -> None:
     """What is on screen is what the session says, computed anew."""
     session = bench.session
-    mask = session.mask_request().compute()
+    mask = session.mask_request().compute().mask
     assert np.array_equal(session.mask, mask)
     assert np.array_equal(bench.layer("slide").data, session.current.read())
     shown = drawn(mask, edge_width(mask.shape), hand_of(session.edits))
@@ -173,7 +173,7 @@ def test_a_map_that_another_program_made_is_found_all_the_same(bench: Bench) -> 
     bench.prepare("two")
     one = bench.desk.ahead.take("two")
     bench.desk.ahead._ready["two"] = replace(
-        one, mixed=replace(one.mixed, mixed=None), request=None, mask=None, values=None
+        one, mixed=replace(one.mixed, mixed=None), request=None, answer=None, values=None
     )
     bench.desk.next_slide()
     assert bench.session.probability is None

@@ -7,7 +7,7 @@ window while a person paints. Does not know slides, the journal or any view.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,31 @@ if TYPE_CHECKING:
     from hubseg.edits.override import Edits
     from hubseg.window import Window
 
-__all__ = ["Difference", "LiveMask", "MaskRequest"]
+__all__ = ["Difference", "LiveMask", "MaskAnswer", "MaskRequest"]
 
 _STAMPS = count(1)  # never the same twice in a process: an answer fits one slide only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MaskAnswer:
+    """What a request was answered with.
+
+    Attributes
+    ----------
+    mask
+        Bool (H, W). It is handed over: :meth:`LiveMask.take` keeps it and writes strokes into it,
+        so that whoever computed it only looks at it from then on.
+    cleaned
+        The mask before the override, never written; None where there is no map.
+    """
+
+    mask: NDArray[np.bool_]
+    cleaned: CleanedMask | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MaskRequest:
-    """All that a mask is derived from, frozen.
+    """All that a mask is derived from, frozen: nothing of it is written, in no thread.
 
     Attributes
     ----------
@@ -56,7 +73,6 @@ class MaskRequest:
     stamp: int = 0
     strokes: int = 0
     earlier: CleanedMask | None = field(default=None, repr=False)
-    _cleaned: list[CleanedMask] = field(default_factory=list, repr=False)
 
     def answered_by(self, other: MaskRequest) -> bool:
         """Whether the mask that was computed for another request is this one's too."""
@@ -66,17 +82,13 @@ class MaskRequest:
             and self.edits == other.edits
         )
 
-    def taking(self, other: MaskRequest) -> MaskRequest:
-        """Return this request with what :meth:`compute` kept of another that answers it."""
-        return replace(self, _cleaned=list(other._cleaned))
-
-    def compute(self) -> NDArray[np.bool_]:
-        """Return the mask, bool (H, W), the caller's own; may run in any thread."""
+    def compute(self) -> MaskAnswer:
+        """Return the mask, the caller's own; may run in any thread."""
         if self.values is None:
-            return self.edits.resolve(np.zeros(self.edits.shape, np.bool_), in_place=True)
+            nothing = np.zeros(self.edits.shape, np.bool_)
+            return MaskAnswer(self.edits.resolve(nothing, in_place=True))
         cleaned = CleanedMask.of(self.values > self.threshold, self.cleanup, self.earlier)
-        self._cleaned[:] = [cleaned]  # painting needs it window by window, and the next mask too
-        return self.edits.resolve(cleaned.mask)
+        return MaskAnswer(self.edits.resolve(cleaned.mask), cleaned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +195,7 @@ class LiveMask:
             self._cleaned,
         )
 
-    def take(self, request: MaskRequest, mask: NDArray[np.bool_]) -> bool:
+    def take(self, request: MaskRequest, answer: MaskAnswer) -> bool:
         """Take the answer to a request; False when it is stale and was dropped.
 
         Strokes made since the request are put over it.
@@ -191,8 +203,9 @@ class LiveMask:
         Raises
         ------
         ValueError
-            When `mask` is not bool of the slide's shape.
+            When its mask is not bool of the slide's shape.
         """
+        mask = answer.mask
         if mask.shape != self._edits.shape or mask.dtype != np.bool_:
             raise ValueError(
                 f"The mask is {mask.dtype} {mask.shape}: give a bool {self._edits.shape} array."
@@ -200,7 +213,8 @@ class LiveMask:
         if request.stamp != self._stamp:
             return False
         self._mask = mask if mask.flags.writeable else mask.copy()
-        self._cleaned = request._cleaned[0] if request._cleaned else None
+        # painting needs it window by window, and the next mask too
+        self._cleaned = answer.cleaned
         self._taken = self._stamp
         for window in self._strokes[request.strokes :]:
             self._refresh(window)

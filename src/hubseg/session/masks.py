@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal.rows import standing
 from hubseg.journal.slide_state import READY, state_from
-from hubseg.mask.live import MaskRequest
+from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.session.core import SessionCore
 
 if TYPE_CHECKING:
@@ -129,13 +129,13 @@ class Masks(SessionCore):
             raise ValueError("No slide is open: open one first.")
         return self._live.request()
 
-    def take_mask(self, request: MaskRequest, mask: NDArray[np.bool_]) -> bool:
+    def take_mask(self, request: MaskRequest, answer: MaskAnswer) -> bool:
         """Take what the rules give, with the strokes made since; False when it came too late.
 
         It is :attr:`mask` from now on, unless that is an accepted one: then :attr:`departure` is
         how far it is from that.
         """
-        if self._live is None or not self._live.take(request, mask):
+        if self._live is None or not self._live.take(request, answer):
             return False
         if self.accepted is None:
             self.mask_changed.emit(None)
@@ -155,7 +155,7 @@ class Masks(SessionCore):
         if self.mask_is_stale:
             self.take_mask(request, request.compute())
         mask = self.mask
-        return request.compute() if mask is None else mask
+        return request.compute().mask if mask is None else mask
 
     def request_for(self, slide_id: str, probability: ProbabilityMap | None) -> MaskRequest:
         """Return what the mask of any slide is derived from, without going there.

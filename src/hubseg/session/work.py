@@ -128,7 +128,7 @@ class Work(Steps):
             self.take_mask(request, request.compute())
             rules = self.mask_by_rules
         if rules is None:
-            rules = self.mask_request().compute()
+            rules = self.mask_request().compute().mask
         apart = rules ^ accepted
         return apart if apart.any() else None
 
