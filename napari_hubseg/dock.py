@@ -328,7 +328,8 @@ class HubSegWidget(QWidget):
         """Open what the dock before had open in this window."""
         kept = self._watch.take()
         if kept is not None and self.session.project is None and not self.desk.opening:
-            project, slide_id = kept
+            project, slide_id, view = kept
+            self.desk.take_view(view)
             self.desk.open_path(Path(project), at=slide_id)
 
     def closeEvent(self, event: Any) -> None:
@@ -343,5 +344,6 @@ class HubSegWidget(QWidget):
         _keys.unbind(self._viewer)
         project, slide = self.session.project, self.session.current
         if project is not None:
-            self._watch.keep((str(project.path), "" if slide is None else slide.id))
+            here = "" if slide is None else slide.id
+            self._watch.keep((str(project.path), here, self.desk.view))
         self.desk.close(leave_layers=self._watch.closing)

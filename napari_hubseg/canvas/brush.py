@@ -62,6 +62,17 @@ class BrushSizes:
         self._fit()
         self.changed.emit()
 
+    @property
+    def kept(self) -> tuple[bool, dict[str, int]]:
+        """What another dock in the same window goes on with: whether on screen, and the sizes."""
+        return self.on_screen, dict(self._sizes)
+
+    def go_on(self, kept: tuple[bool, dict[str, int]]) -> None:
+        """Go on with what a dock before had."""
+        self.on_screen, self._sizes = kept[0], dict(kept[1])
+        self._fit()
+        self.changed.emit()
+
     def use_screen(self, on: bool) -> None:
         """Measure in px of the screen, or of the slide; the brush on screen stays as it is."""
         if on == self.on_screen:

@@ -142,6 +142,7 @@ class DeskCore:
         for measured in watches:
             measured.failed.connect(self._fail)
         self.layers.blank.connect(self._stand_blank)
+        self.ensemble.mixing.unsaid.connect(self.unsaid.emit)
         self.files.told.connect(self.told.emit)
         self.files.failed.connect(self._fail)
         self.tuning.told.connect(self.told.emit)

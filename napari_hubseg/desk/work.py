@@ -5,14 +5,14 @@ Responsible for tools, undo, and for what follows from a verdict. Does not know 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hubseg.canvas.appearance import VIEWS
 from napari_hubseg.desk.offer import Offer
 from napari_hubseg.desk.slides import Slides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Work"]
 
@@ -27,6 +27,26 @@ class Work(Slides):
         """Show the mask in the next way: fill, outline, probability."""
         self.layers.set_view(VIEWS[(VIEWS.index(self.layers.looks.view) + 1) % len(VIEWS)])
         self.say(f"Shown: {self.layers.looks.view}.")
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """How a person looks at slides here, for the next dock in the same window."""
+        looks = self.layers.looks
+        return {
+            "view": looks.view,
+            "opacity": looks.opacity,
+            "brushes": self.brushes.kept,
+            "advances": self.advances,
+            "split_by": self.hand.split_by,
+        }
+
+    def take_view(self, view: Mapping[str, Any]) -> None:
+        """Go on with how a person has looked at slides in the dock before."""
+        self.layers.set_view(view["view"])
+        self.layers.looks.set_opacity(view["opacity"])
+        self.brushes.go_on(view["brushes"])
+        self.advances, self.hand.split_by = view["advances"], view["split_by"]
+        self.changed.emit()
 
     def peek(self) -> None:
         """Show the tissue without anything over it, or all of it again."""

@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from hubseg.evaluation.against_truth import judge
 from hubseg.project import ReviewProject
-from hubseg.project.runs import newest_recipe
+from hubseg.project.runs import OR_ALONE, newest_recipe
 from hubseg.thresholds.calibration import Calibration, by_kind, calibrate
 from hubseg.thresholds.presets import Preset
 from napari_hubseg.jobs.background import sentence
@@ -169,7 +169,8 @@ def _judged(path: Path) -> Found:
             recipe = newest_recipe(project, one.slide_id)
             if recipe is not None:
                 name, digest = recipe.name, recipe.digest
-    refused = [f"{slide_id}: {why}" for slide_id, why in judgement.failed.items()]
+    failed = judgement.failed.items()
+    refused = [f"{slide_id}: {why.replace(OR_ALONE, '')}" for slide_id, why in failed]
     for kind in by_kind(judgement.judged).values():
         try:
             calibrations.append(calibrate(kind))

@@ -55,6 +55,8 @@ class ExportChoice:
         Of all slides also the rejected ones.
     overwrite
         Whether to replace what is there.
+    partial
+        Whether to take maps that lack members of their run.
     """
 
     format: str
@@ -62,6 +64,7 @@ class ExportChoice:
     out: Path
     rejected: bool = False
     overwrite: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)

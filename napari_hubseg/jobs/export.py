@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.project import ReviewProject
+from hubseg.project.runs import OR_ALONE
 from napari_hubseg.jobs.background import sentence
 
 if TYPE_CHECKING:
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Exports"]
 
+_TICK = ", or tick “incomplete maps too” under Export"
+
 
 def _export(
-    project: Path, out: Path, format: str, slides: Sequence[str] | None, overwrite: bool
+    project: Path,
+    out: Path,
+    format: str,
+    slides: Sequence[str] | None,
+    overwrite: bool,
+    partial: bool,
 ) -> Any:  # ExportReport, or the Path that is there already
     """Write an export over a connection of its own: database objects belong to their thread."""
     from hubseg.export import export_project, in_the_way
@@ -35,7 +43,9 @@ def _export(
         there = None if overwrite else in_the_way(out, format, ids)
         if there is not None:
             return there
-        return export_project(reader, out, format=format, slides=slides, overwrite=overwrite)
+        return export_project(
+            reader, out, format=format, slides=slides, overwrite=overwrite, partial=partial
+        )
 
 
 class Exports:
@@ -49,7 +59,8 @@ class Exports:
         Where it is written.
     write
         Called with project folder, target, format, slide ids (None for all that are not
-        rejected), and whether to replace what is there; returns a report, or what is in the way.
+        rejected), whether to replace what is there, and whether to take maps that lack members;
+        returns a report, or what is in the way.
     """
 
     changed = Signal()
@@ -61,7 +72,7 @@ class Exports:
         self,
         session: ReviewSession,
         background: Background,
-        write: Callable[[Path, Path, str, Sequence[str] | None, bool], Any] = _export,
+        write: Callable[[Path, Path, str, Sequence[str] | None, bool, bool], Any] = _export,
     ) -> None:
         self._session = session
         self._background = background
@@ -91,7 +102,7 @@ class Exports:
                 self.in_the_way.emit(report)
             else:
                 self._record(choice, report)
-                self.finished.emit(str(report))
+                self.finished.emit(str(report).replace(OR_ALONE, _TICK))
             self.changed.emit()
 
         def failed(said: str) -> None:
@@ -100,9 +111,11 @@ class Exports:
             self.changed.emit()
 
         self._background.submit(
-            lambda: self._write(path, choice.out, choice.format, slides, choice.overwrite),
+            lambda: self._write(
+                path, choice.out, choice.format, slides, choice.overwrite, choice.partial
+            ),
             done,
-            failed,
+            lambda said: failed(said.replace(OR_ALONE, _TICK)),
         )
 
     def _chosen(self, choice: ExportChoice, ready: tuple[str, ...]) -> tuple[str, ...] | None:

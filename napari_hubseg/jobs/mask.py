@@ -8,6 +8,7 @@ mask is on screen. Does not know how a mask is drawn.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -45,7 +46,8 @@ class Figures:
     objects
         Objects of the mask, connected over edges and corners, or None.
     dice
-        Dice of the mask and the truth, 0-1, or None where there is no truth.
+        Dice of the mask and the truth, 0-1; None where there is no truth, NaN where there is no
+        mask yet: no map, and nothing is drawn.
     members
         Members mixed into the map, and members it is to have, while some are missing; or None.
     """
@@ -66,7 +68,7 @@ class Figures:
         """Return what else there is to say."""
         parts = []
         if self.dice is not None:
-            parts.append(f"mask Dice {self.dice:.3f}")
+            parts.append("mask Dice –" if isnan(self.dice) else f"mask Dice {self.dice:.3f}")
         if self.members is not None:
             parts.append("map of {} of {} members".format(*self.members))
         if self.disagreement is not None:
@@ -224,6 +226,8 @@ def _figures(
     disagreement = known[1]
     area = np.count_nonzero(mask) / mask.size
     agreed = None if truth is None or truth.shape != mask.shape else dice(mask, truth)
+    if agreed is not None and found is None and not area:
+        agreed = nan
     partial = found is not None and found.done < found.total
     members = (found.done, found.total) if found is not None and partial else None
     return Figures(disagreement, area, count_objects(mask), agreed, members), known

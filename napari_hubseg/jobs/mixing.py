@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Foreseen", "Mixing"]
 
 
+_NOTHING = "None of the members that are switched on has a map yet: run the ensemble."
+
+
 @dataclass(frozen=True)
 class _Mixed:
     slide_id: str
@@ -73,6 +76,7 @@ class Mixing:
 
     changed = Signal()
     failed = Signal(str)  # one sentence
+    unsaid = Signal(str)  # a sentence that does not hold any more
 
     def __init__(self, session: ReviewSession, background: Background, recipe: Recipe) -> None:
         self._session = session
@@ -82,7 +86,7 @@ class Mixing:
         self.stock = Stock()
         self._mixer: _Kept = None
         self._foreseen: Foreseen | None = None
-        self._busy = False
+        self._busy = self._nothing = False  # whether it was said that there is nothing to mix
         self._again: bool | None = None  # whether a mix is asked for, and a person asked for it
         session.mixture_changed.connect(self._follow)
 
@@ -158,9 +162,16 @@ class Mixing:
         current = self._session.current
         if current is not None and current.id == slide_id:
             self.stock = replace(self.stock, maps=frozenset(map(_place, members)))
+            self._tell_nothing(False)
+
+    @property
+    def reading(self) -> bool:
+        """Whether maps are being read and mixed, and none is on screen yet."""
+        return self._busy and self._session.probability is None
 
     def leave(self) -> None:
         """Forget the maps of the slide that was on screen."""
+        self._tell_nothing(False)
         self.stock = replace(self.stock, maps=frozenset())
 
     def remix(self, *, asked: bool = True) -> None:
@@ -238,13 +249,20 @@ class Mixing:
                 if mixed.networks == networks_digest(self.recipe):
                     self.stock = replace(self.stock, maps=self.stock.maps | mixed.maps)
                 shown = session.probability
+                self._tell_nothing(mixed.found is None and asked)
                 if mixed.found is not None and self._again is None:
                     if asked or shown is None or shown.done < mixed.found.done:
                         session.show(mixed.found)
-                elif mixed.found is None and asked:
-                    self.failed.emit("None of the members that are switched on has a map yet.")
         self.changed.emit()
         self._next()
+
+    def _tell_nothing(self, nothing: bool) -> None:
+        """Say that there is nothing to mix: once, and until it is no longer so."""
+        if nothing and not self._nothing:
+            self.failed.emit(_NOTHING)
+        elif self._nothing and not nothing:
+            self.unsaid.emit(_NOTHING)
+        self._nothing = nothing
 
     def _fail(self, said: str) -> None:
         self._busy = False

@@ -32,12 +32,15 @@ class BroughtRules:
         Before and after; None where it stays.
     others
         How many other kinds of slides get another threshold.
+    um_per_px
+        Of the slide on screen, µm/px, or None.
     """
 
     recipe: str
     threshold: tuple[float, float] | None
     cleanup: tuple[Cleanup, Cleanup] | None
     others: int
+    um_per_px: float | None = None
 
     @property
     def sentence(self) -> str:
@@ -46,7 +49,7 @@ class BroughtRules:
         if self.threshold is not None:
             parts.append("the threshold {:g} → {:g}".format(*self.threshold))
         if self.cleanup is not None:
-            after = ", ".join(steps_on(self.cleanup[1])) or "none"
+            after = ", ".join(steps_on(self.cleanup[1], self.um_per_px)) or "none"
             parts.append(f"the cleanup ({after})")
         if self.others:
             parts.append(
@@ -87,11 +90,33 @@ def take_up(session: ReviewSession, recipe: Recipe, name: str) -> BroughtRules |
         (threshold, session.threshold) if moved else None,
         (cleanup, session.cleanup) if tidied else None,
         len(other),
+        None if here is None else here.um_per_px,
     )
 
 
-def steps_on(cleanup: Cleanup) -> list[str]:
-    """Return the steps of a cleanup that do something, in a person's words."""
+def steps_on(cleanup: Cleanup, um_per_px: float | None = None) -> list[str]:
+    """Return the steps of a cleanup that do something, in a person's words and with their units.
+
+    Parameters
+    ----------
+    um_per_px
+        Pixel size of the slide, µm/px: areas in px are said in µm² too.
+    """
     fields = type(cleanup).model_fields
     on = {name: getattr(cleanup, name) for name in cleanup.STEPS if getattr(cleanup, name)}
-    return [f"{(fields[name].title or name).lower()} {value:g}" for name, value in on.items()]
+    return [
+        f"{(fields[name].title or name).lower()} {value:g} {_unit(cleanup, name, um_per_px)}"
+        for name, value in on.items()
+    ]
+
+
+def _unit(cleanup: Cleanup, name: str, um_per_px: float | None) -> str:
+    if name == "split":
+        return "%"
+    if name not in cleanup.AREAS:
+        return cleanup.unit
+    if cleanup.unit == "µm":
+        return "µm²"
+    if um_per_px is None:
+        return "px"
+    return f"px ({getattr(cleanup, name) * um_per_px**2:.0f} µm²)"

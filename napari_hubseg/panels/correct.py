@@ -64,6 +64,10 @@ class CorrectState:
         Whether accepting is the step to take next.
     note
         What was noted about the slide.
+    advances
+        Whether a verdict leads to the next slide.
+    split_by
+        Where the tool split cuts: "distance" or "probability".
     """
 
     tool: str = "move"
@@ -80,6 +84,8 @@ class CorrectState:
     decidable: bool = True
     accept_next: bool = False
     note: str = ""
+    advances: bool = True
+    split_by: str = "distance"
 
 
 class CorrectPanel(QWidget):
@@ -259,6 +265,9 @@ class CorrectPanel(QWidget):
         self.truth.setChecked(state.truth_shown)
         for name, choice in self.tools.items():
             choice.setChecked(state.tool == name)
+        with QSignalBlocker(self.advance):
+            self.advance.setChecked(state.advances)
+        self.split_by.setCurrentIndex(self.split_by.findData(state.split_by))
         with QSignalBlocker(self.size), QSignalBlocker(self.on_screen):
             self.size.setValue(min(state.size, _LARGEST_BRUSH))
             self.on_screen.setChecked(state.on_screen)

@@ -99,11 +99,12 @@ class EnsembleState:
     @property
     def summary(self) -> str:
         """The run in a few words, for the folded panel's header."""
+        counted = f"{self.done} of {self.total or '…'} network{'s' * (self.total != 1)}"
         if not self.running:
-            return f"{self.done} / {self.total} done" if self.total else recipe_title(self.recipe)
+            return counted if self.total else recipe_title(self.recipe)
         if self.seconds_left is None:
-            return f"{self.done} / {self.total or '…'}"
-        return f"{self.done} / {self.total} · ETA {_duration(self.seconds_left)}"
+            return counted
+        return f"{counted} · ETA {_duration(self.seconds_left)}"
 
 
 class EnsemblePanel(QWidget):

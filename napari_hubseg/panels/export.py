@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from hubseg.export import FORMATS
 from napari_hubseg.actions import tip
@@ -68,13 +68,20 @@ class ExportPanel(QWidget):
         self.browse.setFixedWidth(34)
         self.go = button("Export", "Write the masks, read them back and compare", name="export")
         self.go.setToolTip(tip("export"))
+        self.partial = QCheckBox("incomplete maps too")
+        self.partial.setObjectName("export_partial")
+        self.partial.setToolTip(
+            "Also write slides whose map lacks members of its run: failed, stopped, or deleted "
+            "since. What leaves says which"
+        )
         self.outcome = Hint(name="export_outcome")
         self.outcome.hide()
         self._state = ExportState()
         self._own_target = False
         self._replaces = False  # whether a person was asked, and the next click means yes
         self._lay_out()
-        for changed in (self.format.activated, self.slides.activated, self.target.textEdited):
+        changes = (self.format.activated, self.slides.activated, self.target.textEdited)
+        for changed in (*changes, self.partial.toggled):
             changed.connect(self._ask_again)
         self.format.activated.connect(self._suggest)
         self.target.textEdited.connect(self._take_over)
@@ -93,6 +100,7 @@ class ExportPanel(QWidget):
         for widget in (self.format, self.slides):
             layout.addWidget(widget)
         layout.addLayout(where)
+        layout.addWidget(self.partial)
         layout.addWidget(self.go)
         layout.addWidget(self.outcome)
 
@@ -104,6 +112,7 @@ class ExportPanel(QWidget):
             out=Path(self.target.text()),
             rejected=self.slides.currentData() == "rejected",
             overwrite=self._replaces,
+            partial=self.partial.isChecked(),
         )
 
     def set_target(self, path: Path) -> None:

@@ -52,6 +52,8 @@ class ThresholdsState:
         One line of other figures of the mask: Dice, disagreement.
     enabled
         False when no slide is open.
+    reading
+        Whether a map is being read.
     """
 
     value: float = 127.0
@@ -63,6 +65,7 @@ class ThresholdsState:
     size: tuple[str, ...] = ()
     figures: str = ""
     enabled: bool = False
+    reading: bool = False
 
 
 class _Number(QDoubleSpinBox):
@@ -250,7 +253,7 @@ class ThresholdsPanel(QWidget):
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
         self.name.setText(_kind(state))
-        self.histogram.set_curves(state.curves)
+        self.histogram.set_curves(state.curves, reading=state.reading)
         self.histogram.set_mask(state.value, state.size)
         if not self.busy:
             self.main.set_value(state.value)

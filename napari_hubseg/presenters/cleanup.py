@@ -30,6 +30,7 @@ class CleanupWiring(Wiring):
         """Show what is tidied up, also while the section is folded."""
         session = self._desk.session
         self._panel.show_state(states.cleanup_state(session))
-        on = steps_on(session.cleanup) if session.current is not None else []
+        here = session.current
+        on = [] if here is None else steps_on(session.cleanup, here.um_per_px)
         self._section.set_badge(f"on: {len(on)} step{'s' * (len(on) > 1)}" if on else "")
         self._section.header.setToolTip(f"Cleanup: {', '.join(on) or 'nothing is tidied up'}")

@@ -178,6 +178,8 @@ def correct_state(desk: Desk, step: str) -> CorrectState:
         note=session.note_on(slide.id) if slide is not None else "",
         enabled=slide is not None,
         decidable=open_,
+        advances=desk.advances,
+        split_by=desk.hand.split_by,
         accept_next=step == "accept" and open_,
     )
 

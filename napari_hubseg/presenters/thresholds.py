@@ -43,7 +43,8 @@ class ThresholdsWiring(Wiring):
         own = None if slide is None else desk.tuning.calibration(slide.organ, slide.source)
         curves = replace(desk.curves.curves, every=() if own is None else own.curve)
         figures = desk.derivation.figures
-        self._panel.show_state(states.thresholds_state(desk.session, figures, curves))
+        state = states.thresholds_state(desk.session, figures, curves)
+        self._panel.show_state(replace(state, reading=desk.ensemble.mixing.reading))
 
     def _nudge(self, by: float) -> None:
         if self._desk.session.current is not None:

@@ -19,6 +19,8 @@ from napari_hubseg.widgets.style import EVERY, HERE, MASK
 __all__ = ["Histogram"]
 
 _BINS = 256
+_NO_MAP = "no probability map yet: run the ensemble"
+_READING = "reading the probability map …"
 _BASELINE = 3.0  # px under the bars, where the line's foot stands
 _PLOT = 80  # px
 
@@ -46,6 +48,7 @@ class Histogram(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.SplitHCursor)
         self._heights: tuple[float, ...] = ()
+        self.nothing = _NO_MAP  # what is said where there are no counts
         self._curves = Curves()
         self._threshold = 127.0
         self._of_mask: tuple[float, tuple[str, ...]] = (-1.0, ())  # a threshold, and what it gave
@@ -60,9 +63,11 @@ class Histogram(QWidget):
         """What is drawn."""
         return self._curves
 
-    def set_curves(self, curves: Curves) -> None:
-        """Show counts and curves; without counts, that there is no map."""
+    def set_curves(self, curves: Curves, *, reading: bool = False) -> None:
+        """Show counts and curves; without counts, that there is no map, or that one is read."""
+        self.nothing = _READING if reading else _NO_MAP
         if curves == self._curves:
+            self.update()
             return
         logs = [log1p(count) for count in curves.counts]
         top = max(logs, default=0.0) or 1.0
@@ -149,7 +154,7 @@ class Histogram(QWidget):
             painter.drawText(
                 self.rect(),
                 Qt.AlignmentFlag.AlignCenter,
-                "no probability map yet: run the ensemble",
+                self.nothing,
             )
         self._draw_said(painter, text)
         painter.end()

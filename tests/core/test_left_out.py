@@ -11,16 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from stored import HEAD, RECIPE, accept, put_maps, stored_project
 
 from hubseg.cli import main
 from hubseg.cli._said import Answer
+from hubseg.engine import Update
 from hubseg.inference import input_size
 from hubseg.journal.verdict import Verdict
+from hubseg.network import build
 from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
-from hubseg.recipe import Resolution
+from hubseg.recipe import Recipe, Resolution
 from hubseg.session import ReviewSession
+from hubseg.slide import Slide
 from hubseg.training.fit import Progress
 from hubseg.training.sources import Label
 
@@ -46,6 +50,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = stored_project(folder, SLIDES)
     accept(project, SLIDES)
     (folder / "recipe.yaml").write_text(TINY)
+    for member in Recipe.load(folder / "recipe.yaml").members():
+        torch.manual_seed(member.fold)
+        torch.save({"state_dict": build(member.network).state_dict()}, folder / member.checkpoint)
     return folder
 
 
@@ -105,6 +112,49 @@ def member_missing(folder: Path) -> None:
         put_maps(project, "b", (0, 2), run="later")
 
 
+def wild_pixel_size(folder: Path) -> None:
+    """A pixel size that no microscope has, where the recipe needs one."""
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("scale: 0.5", "um_per_px: 0.8"))
+    table = folder / "train.csv"
+    head, *rows = table.read_text().splitlines()
+    rows[1] = rows[1].replace(",0.4,", ",500,")
+    table.write_text("\n".join([head, *rows]) + "\n")
+
+
+class FailsOnce:
+    """An engine whose second member cannot be computed on slide b; maps come from nowhere."""
+
+    def __init__(self, store: Path, **_: object) -> None:
+        self.store = store
+
+    def run(self, slides: Sequence[Slide], recipe: Recipe, *_: object, **__: object) -> FailsOnce:
+        self.id, self.recipe, self.computed = "later", recipe, 0
+        self.slides, self.members = tuple(slides), recipe.members()
+        return self
+
+    def __iter__(self) -> Iterator[Update]:
+        for slide in self.slides:
+            made = [m for m in self.members if not (slide.id == "b" and m.fold == 1)]
+            yield Update(
+                run_id=self.id,
+                slide_id=slide.id,
+                slide_digest=slide.digest,
+                recipe_digest=self.recipe.digest,
+                done=len(made),
+                total=len(self.members),
+                probability=None,
+                message="",
+                finished=True,
+                keys=tuple((member, f"{slide.id}{member.fold}") for member in made),
+                asked=self.members,
+                error="" if len(made) == len(self.members) else "b: the disk is full.",
+            )
+
+    def unload(self) -> None:
+        pass
+
+
 FAST = ("--device", "cpu", "--folds", "0")
 COMMANDS = {
     "mask": ["mask", "PROJECT"],
@@ -113,15 +163,21 @@ COMMANDS = {
     "evaluate": ["evaluate", "PROJECT", "--truth", "TABLE"],
     "calibrate": ["calibrate", "PROJECT", "--truth", "TABLE"],
     "train": ["train", "PROJECT", "--recipe", "RECIPE", "--out", "OUT", *FAST],
+    "predict": [
+        *("predict", "TABLE", "--recipe", "RECIPE", "--weights", "FOLDER", "--project", "NEW"),
+        *("--device", "cpu"),
+    ],
     "train table": ["train", "TABLE", "--recipe", "RECIPE", "--out", "OUT", *FAST],
 }
 IN_TABLES = {"evaluate", "calibrate"}
+READS_A_TABLE = {"train table", "predict"}
 CASES = [
     *((command, gone) for command in COMMANDS),
     *((command, damaged) for command in COMMANDS),
     *((command, damaged_row) for command in ("mask", "export", "report", "train")),
     *((command, bad_row) for command in ("evaluate", "calibrate", "train table")),
-    *((command, member_missing) for command in COMMANDS if not command.startswith("train")),
+    ("predict", wild_pixel_size),
+    *((name, member_missing) for name in COMMANDS if name not in {"train", *READS_A_TABLE}),
 ]
 
 
@@ -134,6 +190,8 @@ def run(
         "RECIPE": folder / "recipe.yaml",
         "OUT": folder / "out",
         "OUT.html": folder / "out.html",
+        "FOLDER": folder,
+        "NEW": folder / "new.hubseg",
     }
     code = main([*(str(places.get(word, word)) for word in COMMANDS[command]), "--json"])
     told = capsys.readouterr()
@@ -155,7 +213,18 @@ def test_a_slide_that_cannot_be_taken_is_listed_and_the_others_are_done(
     assert "error" not in answer
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train table"])
+def test_a_member_that_fails_on_one_slide_is_listed_and_the_others_are_done(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubseg.engine.Engine", FailsOnce)
+    code, answer, said = run(folder, "predict", capsys)
+    assert code == 3, said
+    assert (list(answer["left_out"]), answer["slides"]) == (["b"], len(SLIDES) - 1)
+    assert "hubseg predict: b: " in said
+    assert "the disk is full" in said
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in READS_A_TABLE])
 def test_when_every_file_is_gone_that_is_what_is_said(
     folder: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,9 +67,10 @@ def test_the_loop_open_run_tune_correct_accept_export(
     dock.sections["export"].expand()
     qtbot.mouseClick(dock.export.go, LEFT)
     settle(dock, wait)
-    project, out, kind, slides, overwrite = written[0]
+    project, out, kind, slides, overwrite, partial = written[0]
     assert (project, kind, slides) == (session.project.path, "kaggle-rle", ("one",))
     assert not overwrite
+    assert not partial
     assert out == project.parent / "submission.csv"
     assert "read back and compared" in dock.export.outcome.text()
     assert [record.path for record in session.project.exports()] == [str(out)]
@@ -347,6 +348,11 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     opened.do("take_brush")
     layer = opened.desk.layers.mask_layer
     layer.paint((20, 20), 3)
+    opened.desk.layers.set_view("outline")
+    opened.do("fainter")
+    opened.desk.brushes.set_size(33)
+    opened.correct.advance.setChecked(False)
+    before = opened.desk.view
     opened.parent().destroyOnClose()  # the x of its title
     assert not viewer.layers, "no layer that looks like ours and takes strokes"
     opened.deleteLater()
@@ -358,6 +364,10 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     assert again.session.project.path == project
     assert again.session.current.id == "three"
     assert again.session.mask[20, 20]
+    assert again.desk.view == before, "and is looked at as it was"
+    assert (again.desk.layers.looks.view, again.desk.advances) == ("outline", False)
+    assert again.desk.layers.mask_layer.opacity == pytest.approx(0.9)
+    assert not again.correct.advance.isChecked()
     assert [each.name for each in viewer.layers] == ["slide", "probability", "disagreement", "mask"]
     viewer.window.remove_dock_widget(again)
     again.session.close()

@@ -65,7 +65,7 @@ class Cleanup(BaseModel):
     STEPS: ClassVar[tuple[str, ...]] = (
         *("close", "open", "fill_holes", "smooth", "grow", "split", "min_area"),
     )
-    _AREAS: ClassVar[tuple[str, ...]] = ("fill_holes", "min_area")
+    AREAS: ClassVar[tuple[str, ...]] = ("fill_holes", "min_area")
 
     @property
     def is_identity(self) -> bool:
@@ -98,7 +98,7 @@ class Cleanup(BaseModel):
             )
         sizes = {step: getattr(self, step) / um_per_px for step in ("close", "open", "smooth")}
         sizes["grow"] = self.grow / um_per_px
-        sizes |= {step: getattr(self, step) / um_per_px**2 for step in self._AREAS}
+        sizes |= {step: getattr(self, step) / um_per_px**2 for step in self.AREAS}
         return Cleanup.model_construct(**{**sizes, "split": self.split, "unit": "px"})
 
     def up_to(self, step: str) -> Cleanup:

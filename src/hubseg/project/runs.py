@@ -6,7 +6,7 @@ Does not know how a run is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hubseg.journal.rows import standing
 from hubseg.journal.slide_state import state_from
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
 
 __all__ = [
+    "OR_ALONE",
     "mixture_of",
     "newest_asked",
     "newest_in_pieces",
@@ -34,6 +35,9 @@ __all__ = [
     "recorded",
     "refuse_partial",
 ]
+
+OR_ALONE: Final = ", or take the others alone with --partial"
+"""What a sentence about a partial map ends with, for whoever has no command line to change."""
 
 
 def record(
@@ -127,7 +131,7 @@ def refuse_partial(probability: ProbabilityMap | MapInPieces, slide: Slide) -> N
         raise ValueError(
             f"{missing} of {probability.total} member maps of slide {slide.id} are missing (its "
             "run failed or was stopped, or kept maps reached their limit): run the ensemble "
-            "again, or take the others alone with --partial."
+            f"again{OR_ALONE}."
         )
 
 

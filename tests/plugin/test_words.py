@@ -1,0 +1,144 @@
+"""What the dock says: once, as long as it is true, with units, and about what the dock can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stored import RECIPE, accept, put_maps, stored_project
+
+from hubseg.cleanup import Cleanup
+from hubseg.journal.verdict import Verdict
+from hubseg.session import ReviewSession
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.choices import ExportChoice
+from napari_hubseg.jobs.export import Exports
+from napari_hubseg.jobs.mask import Derivation
+from napari_hubseg.jobs.mixing import Mixing
+from napari_hubseg.jobs.recipe_rules import steps_on
+from napari_hubseg.jobs.truth import Truth
+from napari_hubseg.panels.ensemble import EnsembleState
+from napari_hubseg.panels.export import ExportPanel
+from napari_hubseg.widgets.histogram import Histogram
+
+Wait = Callable[[Callable[[], Any]], None]
+
+
+def test_that_nothing_is_there_to_mix_is_said_once_and_taken_back(
+    tmp_path: Path, background: Background, wait: Wait
+) -> None:
+    session = ReviewSession(author="ann")
+    session.open(stored_project(tmp_path))
+    put_maps(session.project, "b", (0,), run="later")
+    session.go_to("b")
+    mixing = Mixing(session, background, RECIPE)
+    said: list[str] = []
+    unsaid: list[str] = []
+    mixing.failed.connect(said.append)
+    mixing.unsaid.connect(unsaid.append)
+    mixing.remix(asked=False)
+    wait(lambda: session.probability is not None)
+    for fold in (0, 1, 2):
+        mixing.switch_fold(fold, False)
+        wait(lambda: not mixing._busy)
+    assert len(said) == 1
+    assert said[0].startswith("None of the members")
+    assert unsaid == []
+    for _ in range(3):
+        session.undo()
+        wait(lambda: not mixing._busy)
+    assert unsaid == said
+    session.close()
+
+
+def test_a_map_that_is_being_read_is_not_one_that_is_missing(
+    tmp_path: Path, background: Background, wait: Wait, qtbot: Any
+) -> None:
+    session = ReviewSession(author="ann")
+    session.open(stored_project(tmp_path))
+    mixing = Mixing(session, background, RECIPE)
+    assert not mixing.reading
+    mixing.remix(asked=False)
+    assert mixing.reading
+    wait(lambda: not mixing._busy)
+    assert not mixing.reading
+    histogram = Histogram()
+    qtbot.addWidget(histogram)
+    assert "no probability map yet" in histogram.nothing
+    histogram.set_curves(histogram.curves, reading=True)
+    assert histogram.nothing.startswith("reading")
+    session.close()
+
+
+def test_there_is_no_dice_before_there_is_a_mask(
+    tmp_path: Path, background: Background, wait: Wait
+) -> None:
+    session = ReviewSession(author="ann")
+    project = stored_project(tmp_path)
+    truth = Truth(session, background)
+    derivation = Derivation(session, background, truth)
+    session.open(project)
+    wait(lambda: truth.mask is not None and not derivation.busy)
+    assert "mask Dice –" in str(derivation.figures)
+    session.paint(np.ones((5, 5), np.bool_), add=True)
+    wait(lambda: not derivation.busy)
+    assert "mask Dice 0." in str(derivation.figures)
+    derivation.close()
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "running", "said"),
+    [
+        (1, 1, False, "1 of 1 network"),
+        (5, 5, False, "5 of 5 networks"),
+        (2, 5, True, "2 of 5 networks"),
+        (0, 0, True, "0 of … networks"),
+    ],
+)
+def test_networks_are_counted_as_networks(done: int, total: int, running: bool, said: str) -> None:
+    assert EnsembleState(done=done, total=total, running=running).summary == said
+
+
+def test_a_cleanup_is_said_with_its_units() -> None:
+    plan = Cleanup(smooth=4, split=20, min_area=4000)
+    assert steps_on(plan, 0.5) == [
+        "smooth 4 px",
+        "split at waists 20 %",
+        "drop objects under 4000 px (1000 µm²)",
+    ]
+    assert steps_on(plan)[-1] == "drop objects under 4000 px"
+    in_um = Cleanup(grow=-2, min_area=100, unit="µm")
+    assert steps_on(in_um, 0.5) == ["grow, shrink -2 µm", "drop objects under 100 µm²"]
+
+
+def test_the_dock_says_how_to_take_incomplete_maps_and_takes_them(
+    tmp_path: Path, background: Background, wait: Wait, qtbot: Any
+) -> None:
+    project = stored_project(tmp_path)
+    accept(project, ["a"])
+    session = ReviewSession(author="ann")
+    session.open(project)
+    session.go_to("b")
+    put_maps(session.project, "b", (0, 2), run="later")
+    exports = Exports(session, background)
+    said: list[str] = []
+    exports.finished.connect(said.append)
+    panel = ExportPanel()
+    qtbot.addWidget(panel)
+    for wanted in (False, True):
+        panel.partial.setChecked(wanted)
+        choice = ExportChoice(
+            "png", True, tmp_path / f"out{wanted}", partial=panel.choice().partial
+        )
+        exports.start(choice, ("a",))
+        wait(lambda: not exports.busy)
+    assert "--partial" not in said[0]
+    assert "tick “incomplete maps too” under Export" in said[0]
+    assert said[0].startswith("2 slides")
+    assert said[1].startswith("3 slides")
+    assert session.verdict("a") is Verdict.ACCEPTED
+    session.close()
