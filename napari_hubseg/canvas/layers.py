@@ -242,6 +242,7 @@ class LayerBinding:
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
         shape = (slide.height, slide.width)
+        self._hidden += self._stack.reveal()  # first: an opacity that it sets is no person's
         self.looks.shown = True
         self._stack.put("slide", read)
         if self._blank is not None:  # the slide before could not be shown
@@ -251,7 +252,6 @@ class LayerBinding:
             self._stack.put(name, np.zeros(size, kind))
         self._stack.empty_contours(shape)
         self._place()
-        self._hidden += self._stack.reveal()
         self._viewer.reset_view()
         self._whole = float(camera(self._viewer).zoom)
         self.looks.dress()
