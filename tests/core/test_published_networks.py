@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from hubseg.inference import load_member, predict_member, see
-from hubseg.network import build, cost, load_into, read_checkpoint
+from hubseg.network import Prediction, build, cost, load_into, read_checkpoint
 from hubseg.probability import mix
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import read_slide
@@ -95,15 +96,23 @@ def test_full_size_coat_gives_the_published_pixels(coat: Path, shared_data: Path
     network = load_member(recipe, member, coat / member.checkpoint, torch.device("cpu"))
     slide = read_slide(golden / "images" / "107.tiff")
     pixels = slide.read()
-    with torch.inference_mode():
-        answer = network(see(pixels, recipe, recipe.resolutions[0]).tensor())
+    answers: list[Prediction] = []
+    shown: list[torch.Tensor] = []
+
+    def keep(_: nn.Module, given: tuple[torch.Tensor], answer: Prediction) -> None:
+        shown.append(given[0])
+        answers.append(answer)
+
+    network.register_forward_hook(keep)
+    made = predict_member(network, pixels, recipe, member)
+    assert torch.equal(shown[0], see(pixels, recipe, recipe.resolutions[0]).tensor())
+    answer = answers[0]  # of the view as it is
     wanted = torch.from_numpy(np.load(golden / "coat_seeded" / "107_768_view0_logits.npy"))
     torch.testing.assert_close(answer.logits.sigmoid(), wanted.sigmoid(), rtol=0, atol=1e-4)
     heads = json.loads((golden / "coat_seeded" / "heads.json").read_text())["view0"]
     organ = answer.organ.softmax(1)[0].tolist()
     assert organ == pytest.approx(heads["organ_softmax"], abs=1e-4)
     assert float(answer.pixel_size) == pytest.approx(heads["pixel"], abs=1e-4)
-    made = predict_member(network, pixels, recipe, member)
     levels = mix(recipe, [(member, made)], shape=(slide.height, slide.width), slide_digest="")
     image = cv2.imread(str(golden / "coat_seeded" / "107_768_4views.png"), 0)
     step = np.abs(np.rint(levels.values) - image)

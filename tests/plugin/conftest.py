@@ -79,6 +79,15 @@ def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> PatientBot:
     return PatientBot(request)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _imported_once() -> None:
+    """Keep what napari imports out of every search for leaks: three in each test of a window."""
+    import napari.viewer  # noqa: F401  which imports the rest of napari
+
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(qapp: QApplication) -> Iterator[None]:
     """Fail a test that leaves a window or a thread."""
