@@ -179,6 +179,7 @@ ACTIONS = (
         "Show where the members disagree most and you have not looked yet",
     ),
     Action("next_view", "Next view: fill, outline, probability", "H"),
+    Action("invert_view", "Tint what is outside the mask", "Shift-B"),
     Action("toggle_truth", "Show or hide the truth's contour", "U"),
     Action("peek", "Peek under the overlay", "0", held=True),
     Action("fainter", "Overlay: fainter", "8"),

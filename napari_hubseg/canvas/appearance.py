@@ -66,6 +66,8 @@ class Looks:
         Threshold (0-255) the one on screen is compared with, or None.
     outlined
         Whether the mask is an outline whatever the view: another one is drawn beside it.
+    outside
+        Whether the tint lies around the mask instead of in it.
     shown
         Whether the pixels on screen are those of the current slide.
     """
@@ -78,7 +80,7 @@ class Looks:
         self._hand_on = False  # a hand is on a threshold
         self._under_hand = 0.0  # that threshold
         self._writing = False  # an opacity: it is ours, not a person's
-        self._previewing = self.shown = self.peeking = self.outlined = False
+        self._previewing = self.shown = self.peeking = self.outlined = self.outside = False
         self._before: list[tuple[Any, float]] = []  # opacities, while a person peeks
         self.view = "fill"
         self.opacity = 1.0
@@ -122,6 +124,12 @@ class Looks:
     def set_view(self, view: str) -> None:
         """Show the mask as "fill" or "outline", or the "probability" above the threshold."""
         self.view = view
+        self.dress()
+        self.changed.emit()
+
+    def invert(self) -> None:
+        """Tint what lies outside the mask, or again what lies inside."""
+        self.outside = not self.outside
         self.dress()
         self.changed.emit()
 
@@ -192,7 +200,7 @@ class Looks:
         if mask is None:
             return
         against = self.outlined or self.reference is not None  # then the map tints what is inside
-        colours = mask_colours("outline" if against else self.view)
+        colours = mask_colours("outline" if against else self.view, outside=self.outside)
         if mask.colormap.name != colours.name:
             mask.colormap = colours
 

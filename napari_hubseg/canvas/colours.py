@@ -112,18 +112,18 @@ def heat() -> Colormap:
     )
 
 
-def mask_colours(view: str) -> Any:
+def mask_colours(view: str, *, outside: bool = False) -> Any:
     """Return the colours of the mask: tint and edge, edge alone, or nothing.
 
-    A line in the making is seen in each of them.
+    A line in the making is seen in each of them. With `outside` the tint lies around the mask.
     """
-    tint = _TINT if view == "fill" else 0.0
+    tint = _TINT if view == "fill" and not outside else 0.0
     edge = 0.0 if view == "probability" else 1.0
     return DirectLabelColormap(
-        name=f"hubseg-{view}",
+        name=f"hubseg-{view}{'-outside' * outside}",
         color_dict={
             None: (*_RGB, 0.6),  # a stroke under the hand, with whatever label it is made
-            0: (0.0, 0.0, 0.0, 0.0),
+            0: (*_RGB, _TINT if outside else 0.0),
             INSIDE: (*_RGB, tint),
             EDGE: (*_RGB, edge),
             BY_HAND: (*_HAND_RGB, tint),

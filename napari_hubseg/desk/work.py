@@ -48,6 +48,10 @@ class Work(Slides):
         self.advances, self.hand.split_by = view["advances"], view["split_by"]
         self.changed.emit()
 
+    def invert_view(self) -> None:
+        """Tint what lies outside the mask, or again what lies inside."""
+        self.layers.looks.invert()
+
     def peek(self) -> None:
         """Show the tissue without anything over it, or all of it again."""
         self.layers.looks.peek(not self.layers.looks.peeking)

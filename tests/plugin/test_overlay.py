@@ -188,6 +188,14 @@ def test_what_a_person_drew_has_an_outline_that_the_models_has_not(
     assert contrast(rim, model, sight) >= 3
 
 
+@pytest.mark.parametrize("view", ["fill", "outline", "probability"])
+def test_the_tint_can_lie_around_the_mask(view: str) -> None:
+    inside, outside = (mask_colours(view, outside=way).color_dict for way in (False, True))
+    assert inside[0][3] == 0 and outside[0][3] > 0
+    assert outside[INSIDE][3] == outside[BY_HAND][3] == 0
+    assert np.array_equal(inside[EDGE], outside[EDGE])
+
+
 def test_strokes_are_above_or_below_every_threshold() -> None:
     values = np.array([[0, 100, 255]], np.float32)
     override = np.array([[ADD, KEEP, ERASE]], np.uint8)
