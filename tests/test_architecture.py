@@ -7,6 +7,7 @@ purpose, with what it may know; a module nobody has placed fails.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -294,6 +295,19 @@ def test_the_house_has_few_rooms_and_no_circle(
     assert not plan.circles
     assert plan.rooms <= rooms
     assert plan.arrow_count <= arrows
+
+
+def test_the_page_on_architecture_names_every_room_and_only_what_there_is() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = set(structure.whole().arrows) | set(structure.inside("napari_hubseg").arrows)
+    named = set(re.findall(r"`([a-z_]+)(?:\.py)?`", page))
+    called_by_napari = {"_commands", "_reader", "_sample_data", "_writer", "keys", "life"}
+    assert rooms - called_by_napari - {"napari_hubseg"} <= named
+    files = re.findall(r"`((?:src/hubseg|napari_hubseg|tests|scripts|benchmarks)/[\w/.]+)`", page)
+    assert files
+    invented = ("NAME",)
+    wrong = [name for name in files if not (REPOSITORY / name).exists()]
+    assert not [name for name in wrong if not any(word in name for word in invented)]
 
 
 # ---- files stay small, names say what they are ------------------------------------------------
