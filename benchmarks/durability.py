@@ -29,8 +29,8 @@ import tifffile
 from _paired import machine
 
 from hubseg import tools
-from hubseg.journal.rows import Kind, standing
-from hubseg.journal.slide_state import edits_from
+from hubseg.journal.rows import Kind
+from hubseg.journal.slide_state import SlideState
 from hubseg.probability import ProbabilityMap
 from hubseg.project import ReviewProject
 from hubseg.session import ReviewSession
@@ -76,8 +76,8 @@ def wrong_with(folder: Path, reported: list[list[str]]) -> list[str]:
             if int(seq) not in stored or stored[int(seq)].kind != kind:
                 wrong.append(f"row {seq} ({kind}) was reported saved and is not there")
         for slide in project.slides():
-            rows = standing(project.entries(slide.id))
-            edits_from(rows, (slide.height, slide.width), project.payload)  # raises when damaged
+            state = SlideState.read(project, slide.id)
+            state.edits((slide.height, slide.width), project.payload)  # raises when damaged
         for entry in stored.values():  # every mask that was ever accepted is there, and whole
             facts = entry.facts.get("accepted") if entry.kind is Kind.VERDICT else None
             if facts is not None:

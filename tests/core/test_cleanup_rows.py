@@ -14,7 +14,7 @@ import tifffile
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.rows import Entry, Kind
-from hubseg.journal.slide_state import state_from
+from hubseg.journal.slide_state import SlideState
 from hubseg.organ import Organ
 from hubseg.probability import ProbabilityMap
 from hubseg.project.derived import derive
@@ -53,13 +53,13 @@ def show(session: ReviewSession) -> None:
 
 
 def test_a_cleanup_holds_for_one_organ_and_a_recipes_for_the_others() -> None:
-    state = state_from(
+    state = SlideState(
         [
             row(1, {"scope": "default", "after": {"lung": {"min_area": 9}}}),
             row(2, {"organ": "kidney", "after": {"min_area": 5}}),
             row(3, {"organ": None, "after": {"fill_holes": 2}}),
         ]
-    )
+    ).rules
     assert state.cleanup(Organ.KIDNEY) == Cleanup(min_area=5)
     assert state.cleanup(Organ.LUNG) == Cleanup(min_area=9)
     assert state.cleanup(Organ.SPLEEN) == Cleanup()
@@ -67,19 +67,19 @@ def test_a_cleanup_holds_for_one_organ_and_a_recipes_for_the_others() -> None:
 
 
 def test_an_older_row_without_an_organ_still_means_all_of_them() -> None:
-    state = state_from(
+    state = SlideState(
         [
             row(1, {"organ": "kidney", "after": {"min_area": 5}}),
             row(2, {"after": {"min_area": 7, "fill_holes": 0}}),
         ]
-    )
+    ).rules
     assert {state.cleanup(organ) for organ in (*Organ, None)} == {Cleanup(min_area=7)}
 
 
 @pytest.mark.parametrize("facts", [{"organ": "liver", "after": {}}, {"after": {"polish": 1}}])
 def test_a_damaged_row_is_said_by_its_number(facts: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Row 3 of the journal"):
-        state_from([row(3, facts)])
+        _ = SlideState([row(3, facts)]).rules
 
 
 def test_slides_of_another_organ_keep_their_own_cleanup(session: ReviewSession) -> None:

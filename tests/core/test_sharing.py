@@ -17,8 +17,7 @@ from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.edits.override import Edits
 from hubseg.evaluation.two_copies import compare, difference, take_over
 from hubseg.journal.accepted import PackedMask
-from hubseg.journal.rows import standing
-from hubseg.journal.slide_state import accepted_row
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
@@ -152,7 +151,7 @@ class TestBothAccepted:
         with ReviewProject.open(both[0]) as ann:
             slide = ann.slides()[2]
             derived = derive(ann, slide)
-            stands = accepted_row(standing(ann.entries("c", pixels=False)))
+            stands = SlideState.read(ann, "c").stands
         assert np.array_equal(derived.mask, square(side))
         assert derived.verdict is Verdict.CORRECTED
         assert stands is not None

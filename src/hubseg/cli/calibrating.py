@@ -139,10 +139,9 @@ def _draw(
 
 
 def _thresholds_now(project: ReviewProject) -> ThresholdTable:
-    from hubseg.journal.rows import standing
-    from hubseg.journal.slide_state import state_from
+    from hubseg.journal.slide_state import SlideState
 
-    return state_from(standing(project.entries("", pixels=False))).thresholds
+    return SlideState.read(project, "").rules.thresholds
 
 
 def _recipe(project: ReviewProject, judgement: Judgement) -> tuple[str, str]:

@@ -198,10 +198,10 @@ def _as_they_are(project: ReviewProject, added: Sequence[Added], outcome: Outcom
 
 def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
     """Put the recipe's thresholds and cleanups below a person's own, as the window does."""
-    from hubseg.journal.rows import Kind, standing
-    from hubseg.journal.slide_state import default_cleanups_payload, defaults_payload, state_from
+    from hubseg.journal.rows import Kind
+    from hubseg.journal.slide_state import SlideState, default_cleanups_payload, defaults_payload
 
-    state = state_from(standing(project.entries(pixels=False)))
+    state = SlideState.read(project, "").rules
     if state.default_cleanups != recipe.cleanup:
         payload = default_cleanups_payload(state.default_cleanups, recipe.cleanup)
         project.append(Kind.CLEANUP, payload, label="default cleanup")

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hubseg.formats.rle import decode
-from hubseg.journal.rows import standing
-from hubseg.journal.slide_state import facts_from
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
 from hubseg.project.derived import derive, verdicts
@@ -86,8 +85,7 @@ def judge(
     for slide in outcome.slides_of(project, chosen):
         fold = None if folds is None else folds[slide.id]
         with outcome.attempt(slide.id):
-            rows = standing(project.entries(slide.id, pixels=False))
-            told = slide.told(**facts_from(rows))
+            told = slide.told(**SlideState.read(project, slide.id).facts)
             found.judged.append(_judged(project, told, truth, fold, partial))
             if ready.get(slide.id) is Verdict.ACCEPTED:
                 found.as_they_were.append(slide.id)

@@ -13,25 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from hubseg.journal.rows import Kind, standing
-from hubseg.journal.slide_state import (
-    READY,
-    accepted_row,
-    edits_from,
-    note_from,
-    state_from,
-    verdict_from,
-)
+from hubseg.journal.slide_state import READY, SlideState
 from hubseg.project.derived import derive, older_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
     from hubseg.edits.override import Edits
     from hubseg.journal.accepted import AcceptedMask, PackedMask
-    from hubseg.journal.rows import Entry
     from hubseg.journal.verdict import Verdict
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
@@ -132,11 +123,10 @@ def _compared(
 def _side(project: ReviewProject, slide: Slide | None) -> Side | None:
     if slide is None:
         return None
-    rows = standing(project.entries(slide.id, pixels=False))
-    own = [row for row in rows if row.slide_id == slide.id and row.kind in _WORK]
+    state = SlideState.read(project, slide.id)
+    own = [row for row in state.rows if row.slide_id == slide.id and row.kind in _WORK]
     authors = tuple(dict.fromkeys(row.author for row in own))
-    gestures = sum(row.kind is Kind.GESTURE for row in own)
-    return Side(verdict_from(rows), note_from(rows), authors, gestures)
+    return Side(state.verdict, state.note, authors, len(state.gestures))
 
 
 def _masks(
@@ -253,16 +243,16 @@ class _Said:
     @classmethod
     def of(cls, project: ReviewProject, slide: Slide) -> Self:
         entries = project.entries(slide.id, pixels=False)
-        rows = standing(entries)
-        own = [row for row in rows if row.slide_id == slide.id]
-        accepted, mask = _accepted(project, slide, rows)
+        state = SlideState(standing(entries))
+        own = [row for row in state.rows if row.slide_id == slide.id]
+        accepted, mask = _accepted(project, slide, state)
         return cls(
             rows=frozenset((row.seq, row.at) for row in entries if row.slide_id == slide.id),
             by=", ".join(dict.fromkeys(row.author for row in own if row.kind in _WORK)),
-            edits=edits_from(rows, (slide.height, slide.width), project.payload),
-            threshold=state_from(rows).slide_threshold,
-            note=note_from(rows),
-            verdict=verdict_from(rows),
+            edits=state.edits((slide.height, slide.width), project.payload),
+            threshold=state.rules.slide_threshold,
+            note=state.note,
+            verdict=state.verdict,
             accepted=accepted,
             mask=mask,
         )
@@ -287,10 +277,10 @@ class _Said:
 
 
 def _accepted(
-    project: ReviewProject, slide: Slide, rows: Sequence[Entry]
+    project: ReviewProject, slide: Slide, state: SlideState
 ) -> tuple[AcceptedMask | None, PackedMask | None]:
     """Return the mask that a person accepted, kept or as the journal says it stood; or None."""
-    stands = accepted_row(rows)
+    stands = state.stands
     if stands is None:
         return None, None
     if stands.accepted is not None:

@@ -1,19 +1,20 @@
-"""What the standing rows of a journal amount to: thresholds, cleanup, facts, verdict, edits.
+"""How a slide stands after the rows of its journal: thresholds, cleanup, facts, verdict, edits.
 
-Responsible for the meaning of each kind of row; pure functions, nothing is kept. Does not know
+Responsible for the meaning of each kind of row, and for going through the rows once. Does not know
 where rows come from or who looks at the result.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.edits.gesture import Gesture
 from hubseg.edits.override import Edits
 from hubseg.journal.accepted import AcceptedMask
-from hubseg.journal.rows import Entry, Kind
+from hubseg.journal.rows import Entry, Kind, standing
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import Mixture
@@ -25,18 +26,14 @@ if TYPE_CHECKING:
 __all__ = [
     "READY",
     "ReviewState",
+    "SlideState",
     "Standing",
-    "accepted_row",
     "default_cleanups_payload",
     "defaults_payload",
-    "edits_from",
-    "facts_from",
     "mixture_payload",
-    "note_from",
     "parsed_facts",
-    "state_from",
-    "verdict_from",
 ]
+
 
 READY: Final = (Verdict.ACCEPTED, Verdict.CORRECTED)
 """Verdicts by which a person stands behind a mask."""
@@ -45,7 +42,7 @@ _REOPENED = (Verdict.UNSEEN, Verdict.ACCEPTED, Verdict.CORRECTED)
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """What holds for one slide, edits aside.
+    """The rules that hold for one slide.
 
     Attributes
     ----------
@@ -84,22 +81,170 @@ class ReviewState:
         return self.thresholds.value(organ, source)
 
 
-def state_from(rows: Iterable[Entry]) -> ReviewState:
-    """Return what the standing rows of a slide and of the project amount to.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A verdict that stands for a mask.
 
-    Raises
-    ------
-    ValueError
-        When a row is damaged.
+    Attributes
+    ----------
+    row
+        Of the journal.
+    accepted
+        The mask; None where an older version gave the verdict and nobody has kept its mask since.
     """
+
+    row: Entry
+    accepted: AcceptedMask | None
+
+
+class _Journal(Protocol):
+    def entries(self, slide_id: str | None = ..., *, pixels: bool = ...) -> Sequence[Entry]: ...
+
+
+class SlideState:
+    """How one slide stands: its rows are gone through once, and each answer is found once.
+
+    What nobody asks for is not read, so that a damaged row is told where it matters.
+
+    Parameters
+    ----------
+    rows
+        Standing rows of the slide and of the whole project, oldest first.
+    """
+
+    def __init__(self, rows: Iterable[Entry]) -> None:
+        self.rows = tuple(rows)
+        self._of: dict[Kind, list[Entry]] = {}
+        self._worked = False  # since the newest verdict
+        for row in self.rows:
+            self._of.setdefault(row.kind, []).append(row)
+            if row.kind is Kind.VERDICT:
+                self._worked = False
+            elif row.kind is Kind.GESTURE or (row.kind is Kind.THRESHOLD and row.slide_id):
+                self._worked = True
+
+    @classmethod
+    def read(cls, journal: _Journal, slide_id: str, *, until: Entry | None = None) -> Self:
+        """Read it from a project.
+
+        Parameters
+        ----------
+        journal
+            The project.
+        slide_id
+            Whose; "" is the project as a whole.
+        until
+            A row: how the slide stood when it was made. None is now.
+
+        Raises
+        ------
+        OSError
+            When the project cannot be read.
+        """
+        rows = journal.entries(slide_id, pixels=False)
+        return cls(standing(row for row in rows if until is None or row.seq <= until.seq))
+
+    @cached_property
+    def rules(self) -> ReviewState:
+        """Thresholds, cleanup and mixtures; ValueError when a row is damaged."""
+        kinds = (Kind.THRESHOLD, Kind.CLEANUP, Kind.MIXTURE)
+        return _rules(row for kind in kinds for row in self._of.get(kind, ()))
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What a person told of the slide, as keywords of :meth:`hubseg.slide.Slide.told`.
+
+        ValueError when a row is damaged.
+        """
+        facts: dict[str, Any] = {}
+        for row in self._of.get(Kind.FACTS, ()):
+            try:
+                facts |= parsed_facts(row.facts["after"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise _damaged(row) from error
+        return facts
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The newest one, or "in work" where the slide was worked on since.
+
+        A flag or a rejection stays until a person takes it back. ValueError when the row is
+        damaged.
+        """
+        given = self._of.get(Kind.VERDICT)
+        if not given:
+            return Verdict.IN_WORK if self._worked else Verdict.UNSEEN
+        try:
+            verdict = Verdict(given[-1].facts["after"])
+        except (ValueError, KeyError) as error:
+            raise _damaged(given[-1]) from error
+        return Verdict.IN_WORK if self._worked and verdict in _REOPENED else verdict
+
+    @cached_property
+    def stands(self) -> Standing | None:
+        """The verdict by which a person stands behind the slide's mask, or None.
+
+        That is the newest one, if it accepts and nothing was done to the slide since. ValueError
+        when a row is damaged.
+        """
+        if self.verdict not in READY:
+            return None
+        row = self._of[Kind.VERDICT][-1]
+        later = [one for one in self._of.get(Kind.MASK, ()) if one.target == row.seq]
+        facts = (later[-1] if later else row).facts.get("accepted")
+        try:
+            return Standing(row, None if facts is None else AcceptedMask.from_facts(facts))
+        except ValueError as error:
+            raise _damaged(row) from error
+
+    @cached_property
+    def note(self) -> str:
+        """What was noted last; "" when nothing was. ValueError when the row is damaged."""
+        notes = self._of.get(Kind.NOTE)
+        if not notes:
+            return ""
+        note = notes[-1].facts.get("after")
+        if not isinstance(note, str):
+            raise _damaged(notes[-1])
+        return note
+
+    @property
+    def gestures(self) -> tuple[int, ...]:
+        """The numbers of the gestures that stand, oldest first."""
+        return tuple(row.seq for row in self._of.get(Kind.GESTURE, ()))
+
+    def edits(self, shape: tuple[int, int], payload: Callable[[int], bytes]) -> Edits:
+        """Return the slide's edits: some 60-150 ms for 1,200 gestures.
+
+        Parameters
+        ----------
+        shape
+            (height, width) of the slide, px.
+        payload
+            Gives the bytes of a row by its number, where a row comes without them.
+
+        Raises
+        ------
+        ValueError
+            When a gesture is damaged or does not fit.
+        """
+        edits = Edits(shape)
+        for row in self._of.get(Kind.GESTURE, ()):
+            try:
+                edits.apply(Gesture.from_bytes(row.payload or payload(row.seq)))
+            except ValueError as error:
+                raise _damaged(row) from error
+        return edits
+
+
+def _rules(rows: Iterable[Entry]) -> ReviewState:
+    """Return what rows about thresholds, cleanup and mixtures amount to."""
     defaults = ThresholdTable.published()
     own: dict[tuple[Organ, DataSource], float] = {}
     slide_threshold: float | None = None
     cleanup = _Cleanups()
     mixtures: dict[str, Mixture] = {}
     for row in rows:
-        if row.kind not in (Kind.THRESHOLD, Kind.CLEANUP, Kind.MIXTURE):
-            continue
         after = row.facts.get("after")
         scope = row.facts.get("scope")
         try:
@@ -157,25 +302,6 @@ class _Cleanups:
         return {organ: plan for organ, plan in (held | self._own).items() if plan != Cleanup()}
 
 
-def facts_from(rows: Iterable[Entry]) -> dict[str, Any]:
-    """Return what a person told about a slide, as keywords of :meth:`hubseg.slide.Slide.told`.
-
-    Raises
-    ------
-    ValueError
-        When a row is damaged.
-    """
-    facts: dict[str, Any] = {}
-    for row in rows:
-        if row.kind is not Kind.FACTS:
-            continue
-        try:
-            facts |= parsed_facts(row.facts["after"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise _damaged(row) from error
-    return facts
-
-
 def parsed_facts(told: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts about a slide in their own types.
 
@@ -190,112 +316,6 @@ def parsed_facts(told: Mapping[str, Any]) -> dict[str, Any]:
         "um_per_px": float,
     }
     return {name: read[name](value) for name, value in told.items()}
-
-
-def verdict_from(rows: Sequence[Entry]) -> Verdict:
-    """Return a slide's verdict: the newest one, or "in work" when it was worked on since.
-
-    A flag or a rejection stays until a person takes it back.
-
-    Raises
-    ------
-    ValueError
-        When a row is damaged.
-    """
-    worked = False
-    for row in reversed(rows):
-        if row.kind is Kind.VERDICT:
-            try:
-                verdict = Verdict(row.facts["after"])
-            except (ValueError, KeyError) as error:
-                raise _damaged(row) from error
-            return Verdict.IN_WORK if worked and verdict in _REOPENED else verdict
-        own_threshold = row.kind is Kind.THRESHOLD and row.slide_id is not None
-        worked = worked or own_threshold or row.kind is Kind.GESTURE
-    return Verdict.IN_WORK if worked else Verdict.UNSEEN
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A verdict that stands for a mask.
-
-    Attributes
-    ----------
-    row
-        Of the journal.
-    accepted
-        The mask; None where an older version gave the verdict and nobody has kept its mask since.
-    """
-
-    row: Entry
-    accepted: AcceptedMask | None
-
-
-def accepted_row(rows: Sequence[Entry]) -> Standing | None:
-    """Return the verdict by which a person stands behind a slide's mask, or None.
-
-    That is the newest verdict, if it accepts and nothing was done to the slide since.
-
-    Raises
-    ------
-    ValueError
-        When a row is damaged.
-    """
-    if verdict_from(rows) not in READY:
-        return None
-    row = next(row for row in reversed(rows) if row.kind is Kind.VERDICT)
-    later = [r for r in rows if r.kind is Kind.MASK and r.target == row.seq]
-    facts = (later[-1] if later else row).facts.get("accepted")
-    try:
-        return Standing(row, None if facts is None else AcceptedMask.from_facts(facts))
-    except ValueError as error:
-        raise _damaged(row) from error
-
-
-def note_from(rows: Sequence[Entry]) -> str:
-    """Return what was noted about a slide last; "" when nothing was.
-
-    Raises
-    ------
-    ValueError
-        When a row is damaged.
-    """
-    for row in reversed(rows):
-        if row.kind is Kind.NOTE:
-            note = row.facts.get("after")
-            if not isinstance(note, str):
-                raise _damaged(row)
-            return note
-    return ""
-
-
-def edits_from(
-    rows: Iterable[Entry], shape: tuple[int, int], payload: Callable[[int], bytes]
-) -> Edits:
-    """Return a slide's edits from its standing gestures.
-
-    Parameters
-    ----------
-    rows
-        Standing rows of the slide, oldest first.
-    shape
-        (height, width) of the slide, px.
-    payload
-        Gives the bytes of a row by its number, where a row comes without them.
-
-    Raises
-    ------
-    ValueError
-        When a gesture is damaged or does not fit.
-    """
-    edits = Edits(shape)
-    for row in rows:
-        if row.kind is Kind.GESTURE:
-            try:
-                edits.apply(Gesture.from_bytes(row.payload or payload(row.seq)))
-            except ValueError as error:
-                raise _damaged(row) from error
-    return edits
 
 
 def defaults_payload(before: ThresholdTable, after: ThresholdTable) -> dict[str, Any]:

@@ -16,19 +16,12 @@ import numpy as np
 
 from hubseg.edits.gesture import TILE
 from hubseg.journal.accepted import AcceptedMask, PackedMask
-from hubseg.journal.rows import Kind, standing
-from hubseg.journal.slide_state import (
-    Standing,
-    accepted_row,
-    edits_from,
-    facts_from,
-    state_from,
-    verdict_from,
-)
+from hubseg.journal.rows import Kind
+from hubseg.journal.slide_state import SlideState
 from hubseg.project.runs import newest_in_pieces, refuse_partial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -106,18 +99,16 @@ def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> De
         When the slide's file cannot be read.
     """
     now, same = project.check_file(slide)
-    entries = project.entries(slide.id, pixels=False)
-    rows = standing(entries)
-    if not same and any(row.slide_id == slide.id for row in rows):
+    state = SlideState.read(project, slide.id)
+    if not same and any(row.slide_id == slide.id for row in state.rows):
         raise other_file(slide)
-    now = now.told(**facts_from(rows))
-    stands = accepted_row(rows)
+    now, stands = now.told(**state.facts), state.stands
     if stands is None:
-        return _by_rules(project, now, rows, partial=partial)
+        return _by_rules(project, now, state, partial=partial)
     if stands.accepted is None:
-        then = _as_it_stood(project, now, entries, stands, partial=partial)
-        return replace(then, verdict=verdict_from(rows))
-    return _accepted(project, now, rows, stands.row, stands.accepted)
+        then = _as_it_stood(project, now, stands.row, partial=partial)
+        return replace(then, verdict=state.verdict)
+    return _accepted(project, now, state, stands.row, stands.accepted)
 
 
 def other_file(slide: Slide) -> ValueError:
@@ -132,20 +123,20 @@ def other_file(slide: Slide) -> ValueError:
 def _by_rules(
     project: ReviewProject,
     slide: Slide,
-    rows: Sequence[Entry],
+    state: SlideState,
     *,
     until: Entry | None = None,
     partial: bool,
 ) -> Derived:
-    """Derive the mask from map, threshold, cleanup and edits, as rows say."""
-    edits = edits_from(rows, (slide.height, slide.width), project.payload)
+    """Derive the mask from map, threshold, cleanup and edits, as the journal says."""
+    edits = state.edits((slide.height, slide.width), project.payload)
     probability = newest_in_pieces(project, slide, until=until)
     if probability is None and edits.is_empty and until is None:
         raise ValueError(f"Slide {slide.id} has no map and no edits yet: run the ensemble on it.")
     if probability is not None and not partial:
         refuse_partial(probability, slide)
-    state = state_from(rows)
-    threshold, cleanup = state.threshold(slide.organ, slide.source), state.cleanup(slide.organ)
+    rules = state.rules
+    threshold, cleanup = rules.threshold(slide.organ, slide.source), rules.cleanup(slide.organ)
     plan = cleanup.in_px(slide.um_per_px)  # where it cannot be had, the mask is not the whole one
     if probability is None:
         mask = np.zeros(edits.shape, np.bool_)
@@ -157,7 +148,7 @@ def _by_rules(
         mask=edits.resolve(mask, in_place=True),
         threshold=threshold,
         cleanup=cleanup,
-        verdict=verdict_from(rows),
+        verdict=state.verdict,
         corrected=_decided(edits),
         recipe_digest=None if probability is None else probability.recipe_digest,
         members=None if probability is None else (probability.done, probability.total),
@@ -173,28 +164,20 @@ def _decided(edits: Edits) -> int:
     return sum(int(np.count_nonzero(edits.override(band))) for band in bands)
 
 
-def _as_it_stood(
-    project: ReviewProject,
-    slide: Slide,
-    entries: Sequence[Entry],
-    stands: Standing,
-    *,
-    partial: bool,
-) -> Derived:
+def _as_it_stood(project: ReviewProject, slide: Slide, row: Entry, *, partial: bool) -> Derived:
     """Derive the mask of a verdict that an older version gave, from what held when it was given.
 
     Where there was neither a map nor an edit, nothing was marked.
     """
-    row = stands.row
-    rows = standing(entry for entry in entries if entry.seq <= row.seq)
-    then = _by_rules(project, slide.told(**facts_from(rows)), rows, until=row, partial=partial)
+    state = SlideState.read(project, slide.id, until=row)
+    then = _by_rules(project, slide.told(**state.facts), state, until=row, partial=partial)
     return replace(then, slide=slide)
 
 
 def _accepted(
     project: ReviewProject,
     slide: Slide,
-    rows: Sequence[Entry],
+    state: SlideState,
     row: Entry,
     accepted: AcceptedMask,
 ) -> Derived:
@@ -216,8 +199,8 @@ def _accepted(
         mask=mask,
         threshold=accepted.threshold,
         cleanup=accepted.cleanup,
-        verdict=verdict_from(rows),
-        corrected=_decided(edits_from(rows, mask.shape, project.payload)),
+        verdict=state.verdict,
+        corrected=_decided(state.edits(mask.shape, project.payload)),
         recipe_digest=accepted.recipe_digest or None,
         members=accepted.members if accepted.recipe_digest else None,
         read_map=read_map,
@@ -271,7 +254,7 @@ def older_mask(project: ReviewProject, slide: Slide) -> OlderMask | None:
     OSError
         When the slide's file cannot be read.
     """
-    stands = accepted_row(standing(project.entries(slide.id, pixels=False)))
+    stands = SlideState.read(project, slide.id).stands
     if stands is None or stands.accepted is not None:
         return None
     derived = derive(project, slide)
@@ -303,6 +286,5 @@ def verdicts(project: ReviewProject, outcome: Outcome | None = None) -> dict[str
     found: dict[str, Verdict] = {}
     for slide_id in (*(slide.id for slide in project.slides()), *project.missing):
         with nullcontext() if outcome is None else outcome.attempt(slide_id, last=False):
-            rows = standing(project.entries(slide_id, pixels=False))
-            found[slide_id] = verdict_from(rows)
+            found[slide_id] = SlideState.read(project, slide_id).verdict
     return found

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hubseg.journal.rows import standing
-from hubseg.journal.slide_state import state_from
+from hubseg.journal.slide_state import SlideState
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
 from hubseg.recipe import Recipe
 
@@ -171,11 +170,8 @@ def mixture_of(project: ReviewProject, recipe: Recipe, *, until: Entry | None = 
     ValueError
         When a row of the journal is damaged.
     """
-    rows = project.entries("", pixels=False)  # of the whole project alone
-    if until is not None:
-        rows = tuple(row for row in rows if row.seq <= until.seq)
     networks = networks_digest(recipe)
-    chosen = state_from(standing(rows)).mixtures.get(networks)
+    chosen = SlideState.read(project, "", until=until).rules.mixtures.get(networks)
     return Mixture.of_older(project.maps, networks) if chosen is None else chosen
 
 

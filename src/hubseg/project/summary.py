@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 
 from hubseg.cleanup import count_objects
-from hubseg.journal.rows import standing
-from hubseg.journal.slide_state import facts_from, note_from, state_from, verdict_from
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.probability.uncertainty import agreement_with_mix
 from hubseg.project.derived import derive
@@ -70,24 +69,24 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
     ValueError, OSError
         When a row is damaged, or the slide's file is not the one that was worked on.
     """
-    rows = standing(project.entries(slide.id, pixels=False))
-    told = slide.told(**facts_from(rows))
-    threshold = state_from(rows).threshold(told.organ, told.source)
+    state = SlideState.read(project, slide.id)
+    told = slide.told(**state.facts)
+    threshold = state.rules.threshold(told.organ, told.source)
     newest = newest_members(project, slide)
     expected = area = objects = None
     if newest is not None:
         _, members, _ = newest
         weights = [member.weight for member, _ in members]
         expected = agreement_with_mix([made.values for _, made in members], threshold, weights)
-    if newest is not None or any(row.kind == "gesture" for row in rows):
+    if newest is not None or state.gestures:
         mask = derive(project, slide).mask
         area, objects = float(mask.mean()), count_objects(mask)
     return QueueRow(
         id=slide.id,
         organ=told.organ.value if told.organ else "",
         source=told.source.value if told.source else "",
-        verdict=verdict_from(rows),
-        note=note_from(rows),
+        verdict=state.verdict,
+        note=state.note,
         expected=expected,
         area=area,
         objects=objects,

@@ -16,15 +16,7 @@ from psygnal import Signal
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.rows import Entry, History, Kind
-from hubseg.journal.slide_state import (
-    ReviewState,
-    accepted_row,
-    edits_from,
-    facts_from,
-    note_from,
-    state_from,
-    verdict_from,
-)
+from hubseg.journal.slide_state import ReviewState, SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.session.standing import StandingMask
 
@@ -241,25 +233,26 @@ class SessionCore:
 
     def _follow(self, gesture: Gesture | None = None) -> None:
         """Bring everything in step with the journal and say what changed."""
+        state = SlideState(self._history.done)
         if gesture is None:
-            self._follow_rows()
+            self._follow_rows(state)
         elif self._live is not None:
             self._live.touch(gesture.window)
-        other = self._stand_by_mask()
+        other = self._stand_by_mask(state)
         if gesture is not None and not (other and self._standing.mask is not None):
             self.mask_changed.emit(gesture.window)
         elif other:
             self.mask_changed.emit(None)
         if self._current is not None and not self._refusal:
-            self._set_known_verdict(self._current.id, verdict_from(self._history.done))
-            self._set_known_note(self._current.id, note_from(self._history.done))
+            self._set_known_verdict(self._current.id, state.verdict)
+            self._set_known_note(self._current.id, state.note)
         self.history_changed.emit()
         self._report()
 
-    def _stand_by_mask(self) -> bool:
+    def _stand_by_mask(self, state: SlideState) -> bool:
         """Take the mask that the standing verdict accepted, or none; whether it is another."""
         here = self._current is not None and not self._refusal
-        stands = accepted_row(self._history.done) if here else None
+        stands = state.stands if here else None
         changed = self._standing.follow(stands, self._open_project())
         self._depart()
         return changed
@@ -268,12 +261,12 @@ class SessionCore:
         if self._standing.depart(None if self._probability is None else self.mask_by_rules):
             self.rules_changed.emit()
 
-    def _follow_rows(self) -> None:
+    def _follow_rows(self, state: SlideState) -> None:
         before, threshold, slide = self._state, self.threshold, self._current
         cleanup = self.cleanup
-        self._state = state_from(self._history.done)
+        self._state = state.rules
         if slide is not None:
-            told = self._untold[slide.id].told(**facts_from(self._history.done))
+            told = self._untold[slide.id].told(**state.facts)
             if told != slide:
                 self._current = self._slides[slide.id] = told
         self._derive()
@@ -332,15 +325,15 @@ class SessionCore:
             except OSError:
                 pass
 
-    def _edits_of(self, slide: Slide, rows: list[Entry]) -> Edits:
+    def _edits_of(self, slide: Slide, state: SlideState) -> Edits:
         if self._current is not None and self._current.id == slide.id and self._edits is not None:
             return self._edits
         kept = self._kept.pop(slide.id, None)
         visit = self._visits.pop(slide.id, None)
-        if kept is None and visit is not None and visit.fits(slide, rows):
+        if kept is None and visit is not None and visit.fits(slide, state):
             kept = visit.edits
         if kept is None:
-            kept = edits_from(rows, (slide.height, slide.width), self._open_project().payload)
+            kept = state.edits((slide.height, slide.width), self._open_project().payload)
         self._kept[slide.id] = kept
         while len(self._kept) > _KEPT_EDITS:
             self._kept.popitem(last=False)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hubseg.journal.rows import Kind, standing
-from hubseg.journal.slide_state import accepted_row, verdict_from
+from hubseg.journal.rows import Kind
+from hubseg.journal.slide_state import SlideState
 from hubseg.session.slides import Slides
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ class Files(Slides):
         """What a person is asked about the current slide; None when its file is the right one."""
         if self._current is None or not self._refusal or self.unopened:
             return None
-        rows = standing(self._open_project().entries(self._current.id, pixels=False))
-        own = [row for row in rows if row.slide_id == self._current.id]
+        state = SlideState.read(self._open_project(), self._current.id)
+        own = [row for row in state.rows if row.slide_id == self._current.id]
         last = own[-1] if own else None
         return ChangedFile(
             before=self._open_project().files.of(self._current.id),
             now=self._current,
-            gestures=sum(row.kind is Kind.GESTURE for row in own),
-            verdict=verdict_from(rows),
+            gestures=len(state.gestures),
+            verdict=state.verdict,
             author="" if last is None else last.author,
             at=None if last is None else last.at,
         )
@@ -117,13 +117,13 @@ class Files(Slides):
         self._kept.pop(slide.id, None)
         self._leave()
         self.go_to(slide.id)
-        self._set_known_verdict(slide.id, verdict_from(self._history.done))
+        self._set_known_verdict(slide.id, SlideState(self._history.done).verdict)
         self._report()
 
     def _accept_for(self, slide: Slide) -> None:
         """Let a mask that was accepted on the file before stand for this one, if a verdict does."""
         project = self._open_project()
-        stands = accepted_row(standing(project.entries(slide.id, pixels=False)))
+        stands = SlideState.read(project, slide.id).stands
         if stands is not None and stands.accepted is not None:
             accepted = replace(stands.accepted, slide_digest=slide.digest)
             project.append(

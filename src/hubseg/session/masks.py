@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubseg.journal.rows import standing
-from hubseg.journal.slide_state import READY, state_from
+from hubseg.journal.slide_state import READY, SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.session.core import SessionCore
 
@@ -176,11 +175,10 @@ class Masks(SessionCore):
                 f"The file of slide {slide_id} is not the one that was worked on: say "
                 "whether it is the same tissue, or put the old file back."
             )
-        rows = standing(project.entries(slide_id, pixels=False))
-        state = state_from(rows)
+        state = SlideState.read(project, slide_id)
         return MaskRequest(
             None if probability is None else probability.values,
-            state.threshold(slide.organ, slide.source),
-            state.cleanup(slide.organ).in_px(slide.um_per_px),
-            self._edits_of(slide, rows).copy(),
+            state.rules.threshold(slide.organ, slide.source),
+            state.rules.cleanup(slide.organ).in_px(slide.um_per_px),
+            self._edits_of(slide, state).copy(),
         )

@@ -10,18 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubseg.journal.rows import Entry, History, standing
-from hubseg.journal.slide_state import (
-    ReviewState,
-    accepted_row,
-    facts_from,
-    note_from,
-    state_from,
-    verdict_from,
-)
+from hubseg.journal.slide_state import ReviewState, SlideState
 from hubseg.journal.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from hubseg.project import ReviewProject
@@ -57,7 +50,7 @@ class Overview:
         id → verdict, and what was noted; "" where nothing was.
     unkept
         Slides that an older version accepted without keeping their mask.
-    history, state
+    history, rules
         What holds for the project as a whole.
     last_saved
         When its newest row was made, UTC.
@@ -69,7 +62,7 @@ class Overview:
     notes: dict[str, str]
     unkept: tuple[str, ...]
     history: History
-    state: ReviewState
+    rules: ReviewState
     last_saved: datetime | None
 
     @classmethod
@@ -88,22 +81,22 @@ class Overview:
         for row in standing(entries):
             rows.setdefault(row.slide_id, []).append(row)
         untold = {slide.id: slide for slide in project.slides()}
+        states = {i: SlideState(rows.get(i, ())) for i in untold}
         history = History(row for row in entries if row.slide_id is None)
         return cls(
             untold=untold,
-            slides={i: s.told(**facts_from(rows.get(i, ()))) for i, s in untold.items()},
-            verdicts={i: verdict_from(rows.get(i, ())) for i in untold},
-            notes={i: note_from(rows.get(i, ())) for i in untold},
-            unkept=tuple(i for i in untold if _is_unkept(rows.get(i, ()))),
+            slides={i: slide.told(**states[i].facts) for i, slide in untold.items()},
+            verdicts={i: state.verdict for i, state in states.items()},
+            notes={i: state.note for i, state in states.items()},
+            unkept=tuple(i for i, state in states.items() if _is_unkept(state)),
             history=history,
-            state=state_from(history.done),
+            rules=SlideState(history.done).rules,
             last_saved=entries[-1].at if entries else None,
         )
 
 
-def _is_unkept(rows: Sequence[Entry]) -> bool:
-    stands = accepted_row(rows)
-    return stands is not None and stands.accepted is None
+def _is_unkept(state: SlideState) -> bool:
+    return state.stands is not None and state.stands.accepted is None
 
 
 @dataclass(frozen=True, slots=True)

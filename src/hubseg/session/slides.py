@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hubseg.edits.override import Edits
 from hubseg.failure import one_sentence
 from hubseg.journal.rows import History, Kind
-from hubseg.journal.slide_state import facts_from, state_from
+from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import LiveMask
 from hubseg.project.opening import notes_on, prepare_project
 from hubseg.session.core import SessionCore
@@ -113,7 +113,7 @@ class Slides(SessionCore):
         self._verdicts, self._notes = overview.verdicts, overview.notes
         self.unkept = overview.unkept
         self.last_saved = overview.last_saved
-        self._history, self._state = overview.history, overview.state
+        self._history, self._state = overview.history, overview.rules
         self.take_visit(opening.visit)
         self._announce(without_slide=True)
         for note in notes:
@@ -193,16 +193,17 @@ class Slides(SessionCore):
         try:
             untold, same = project.check_file(self._untold[slide_id])
             history = History(project.entries(slide_id, pixels=False))
-            slide = untold.told(**facts_from(history.done))
+            state = SlideState(history.done)
+            slide = untold.told(**state.facts)
             if untold is self._untold[slide_id] and slide == self._slides[slide_id]:
                 slide = self._slides[slide_id]  # keeps what views found out about its file
-            state = state_from(history.done)
+            rules = state.rules
             if not same:
                 self._kept.pop(slide_id, None)
             known = any(row.slide_id == slide_id for row in (*history.done, *history.undone))
             fits = same or not known
             shape = slide.height, slide.width
-            edits = self._edits_of(slide, history.done) if fits else Edits(shape)
+            edits = self._edits_of(slide, state) if fits else Edits(shape)
         except (OSError, ValueError) as error:
             if anyway:
                 self._stand_before(slide_id, one_sentence(error))
@@ -212,14 +213,14 @@ class Slides(SessionCore):
         self._leave()
         self._untold[slide_id], self._slides[slide_id] = untold, slide
         self._current, self._edits, self._live = slide, edits, LiveMask(edits)
-        self._history, self._state = history, state
+        self._history, self._state = history, rules
         if not fits:
             self._refuse(slide_id)
         elif not same:
             self._record_file()
         self._derive()
         try:
-            self._stand_by_mask()
+            self._stand_by_mask(state)
         except (OSError, ValueError) as error:
             self.failed.emit(str(error))
         self._announce()
@@ -234,9 +235,10 @@ class Slides(SessionCore):
         self.unopened = why
         self._refusal = f"Nothing can be done on slide {slide_id}: it cannot be opened. {why}"
         self._history = History(self._open_project().entries("", pixels=False))
-        self._state = state_from(self._history.done)
+        state = SlideState(self._history.done)
+        self._state = state.rules
         self._derive()
-        self._stand_by_mask()
+        self._stand_by_mask(state)
         self._announce()
 
     def _may_change(self) -> bool:

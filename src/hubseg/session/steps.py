@@ -10,7 +10,7 @@ from typing import Literal
 
 from hubseg.edits.gesture import Gesture
 from hubseg.journal.rows import Entry, History, Kind
-from hubseg.journal.slide_state import note_from, verdict_from
+from hubseg.journal.slide_state import SlideState
 from hubseg.session.masks import Masks
 
 __all__ = ["Steps"]
@@ -87,8 +87,9 @@ class Steps(Masks):
         if slide_id is not None:
             self._kept.pop(slide_id, None)
             self._visits.pop(slide_id, None)
-            self._set_known_verdict(slide_id, verdict_from(history.done))
-            self._set_known_note(slide_id, note_from(history.done))
+            state = SlideState(history.done)
+            self._set_known_verdict(slide_id, state.verdict)
+            self._set_known_note(slide_id, state.note)
         self._report()
 
     def redo(self) -> None:

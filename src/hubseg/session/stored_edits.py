@@ -9,14 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from hubseg.journal.rows import Kind, standing
-from hubseg.journal.slide_state import edits_from
+from hubseg.journal.slide_state import SlideState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hubseg.edits.override import Edits
-    from hubseg.journal.rows import Entry
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
@@ -50,15 +46,11 @@ class Visit:
         ValueError
             When a gesture is damaged or does not fit.
         """
-        rows = standing(project.entries(slide.id, pixels=False))
-        edits = edits_from(rows, (slide.height, slide.width), project.payload)
-        return cls(slide.id, edits, _gestures(rows))
+        state = SlideState.read(project, slide.id)
+        edits = state.edits((slide.height, slide.width), project.payload)
+        return cls(slide.id, edits, state.gestures)
 
-    def fits(self, slide: Slide, rows: Iterable[Entry]) -> bool:
+    def fits(self, slide: Slide, state: SlideState) -> bool:
         """Whether this is what the slide's standing rows amount to now."""
         shape = (slide.height, slide.width)
-        return self.edits.shape == shape and self.gestures == _gestures(rows)
-
-
-def _gestures(rows: Iterable[Entry]) -> tuple[int, ...]:
-    return tuple(row.seq for row in rows if row.kind is Kind.GESTURE)
+        return self.edits.shape == shape and self.gestures == state.gestures

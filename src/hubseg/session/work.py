@@ -13,7 +13,7 @@ import numpy as np
 from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.journal.accepted import AcceptedMask, PackedMask
 from hubseg.journal.rows import Kind
-from hubseg.journal.slide_state import READY, note_from
+from hubseg.journal.slide_state import READY, SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.session.steps import Steps
 
@@ -245,7 +245,7 @@ class Work(Steps):
     @property
     def note(self) -> str:
         """What was noted about the current slide."""
-        return note_from(self._history.done) if self._current is not None else ""
+        return SlideState(self._history.done).note if self._current is not None else ""
 
     def set_note(self, note: str, slide_id: str | None = None) -> None:
         """Note something about a slide; one row, which undo takes back where it was made.
