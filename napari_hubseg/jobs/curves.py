@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from hubseg.journal.verdict import Verdict
 from hubseg.thresholds.curves import Curves, Tally, above, histogram
 from hubseg.thresholds.object_counts import objects_curve
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.truth import Truth
 
 __all__ = ["CurveWatch"]
-
-_READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
 
 
 class CurveWatch:
@@ -63,7 +60,7 @@ class CurveWatch:
         slide = self._session.current
         if slide is None or self._table.known:
             return self._table.mask
-        ready = self._session.verdict(slide.id) in _READY
+        ready = self._session.verdict(slide.id).stands
         return self._session.mask if ready and not self._session.mask_is_stale else None
 
     def _ask(self, _: object = None) -> None:

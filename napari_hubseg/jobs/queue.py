@@ -30,7 +30,7 @@ __all__ = ["ORDERS", "WAITING", "Queue"]
 
 ORDERS: tuple[Order, ...] = get_args(Order)
 WAITING = "waiting"  # the filter that shows what needs a person
-_NEED_A_PERSON = (Verdict.UNSEEN, Verdict.IN_WORK, Verdict.FLAGGED)
+_NEED_A_PERSON = tuple(verdict for verdict in Verdict if verdict.needs_person)
 _MEASURED_ORDERS = ("worst", "area", "objects")
 _SIDE = 96  # px of a thumbnail: sharp at 200 %
 _REST = 1200  # ms without a change after which a slide is measured again
@@ -107,7 +107,7 @@ class Queue:
     @property
     def to_do(self) -> int:
         """How many of the rows shown need a person."""
-        return sum(row.verdict in _NEED_A_PERSON for row in self.rows)
+        return sum(row.verdict.needs_person for row in self.rows)
 
     @property
     def unmeasured(self) -> int:

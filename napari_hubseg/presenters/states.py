@@ -79,7 +79,7 @@ def files_state(desk: DeskCore) -> FilesState:
         return FilesState(said=lost, absent=absent, busy=desk.files.busy)
     height, width = found.before.shape
     done = [f"{found.gestures} edit{'s' if found.gestures > 1 else ''}"] if found.gestures else []
-    if found.verdict not in (Verdict.UNSEEN, Verdict.IN_WORK):
+    if not found.verdict.is_open:
         done.insert(0, found.verdict.value)
     times = ", ".join(done) or "something noted"
     when = "" if found.at is None else f", {found.at.astimezone():%d %b %Y}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import DataSource, Organ
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -118,3 +121,17 @@ def test_an_older_verdict_stands_for_the_mask_that_was_kept_since() -> None:
     ]
     assert SlideState(rows[:1]).stands.accepted is None
     assert SlideState(rows).stands.accepted.digest == "m"
+
+
+def test_every_verdict_says_who_has_to_do_with_it() -> None:
+    """And nothing else says it: a verdict that is added is thought of once."""
+    assert {one for one in Verdict if one.stands} == {Verdict.ACCEPTED, Verdict.CORRECTED}
+    assert {one for one in Verdict if one.is_open} == {Verdict.UNSEEN, Verdict.IN_WORK}
+    needed = {Verdict.UNSEEN, Verdict.IN_WORK, Verdict.FLAGGED}
+    assert {one for one in Verdict if one.needs_person} == needed
+    for root in ("src/hubseg", "napari_hubseg"):
+        for file in (REPOSITORY / root).rglob("*.py"):
+            if file.name != "verdict.py":
+                text = file.read_text("utf-8")
+                listed = re.search(r"Verdict\.[A-Z_]+,\s*Verdict\.", text)
+                assert listed is None, f"{file} lists verdicts: ask the verdict"

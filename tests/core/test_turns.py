@@ -11,6 +11,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.session import ReviewSession
 from hubseg.session.opening import waiting
@@ -151,7 +152,7 @@ class TestVisits:
             session.undo()
         visit = Visit.read(session.project, session.current)
         assert visit.edits == session.edits
-        assert visit.fits(session.current, session._history.done)
+        assert visit.fits(session.current, SlideState(session._history.done))
         session.close(discard=True)
 
     def test_going_there_takes_what_was_read(self, session: ReviewSession) -> None:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to", "set_thresholds"]
 
-READY = ("accepted", "corrected")
-
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the commands to the parser."""
@@ -151,7 +149,7 @@ def _chosen(given: argparse.Namespace, project: ReviewProject, outcome: Outcome)
     if not (given.all or given.only_accepted):
         return None
     said = verdicts(project, outcome)
-    ready = [name for name, verdict in said.items() if given.all or verdict.value in READY]
+    ready = [name for name, verdict in said.items() if given.all or verdict.stands]
     if not ready:
         raise ValueError("No slide is accepted yet: accept one, or leave out --only-accepted.")
     return ready

@@ -96,7 +96,7 @@ def judge(
 def _ready(project: ReviewProject, outcome: Outcome) -> dict[str, Verdict]:
     """Return the verdicts of the slides that a person stands behind, by id."""
     said = verdicts(project, outcome)
-    return {name: v for name, v in said.items() if v in (Verdict.ACCEPTED, Verdict.CORRECTED)}
+    return {name: v for name, v in said.items() if v.stands}
 
 
 def _judged(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from hubseg.journal.rows import Kind, standing
-from hubseg.journal.slide_state import READY, SlideState
+from hubseg.journal.slide_state import SlideState
 from hubseg.project.derived import derive, older_mask
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Compared:
     def both_accepted(self) -> bool:
         """Whether people stand behind two masks of it that differ."""
         sides = (self.first, self.second)
-        return bool(self.differing) and all(side and side.verdict in READY for side in sides)
+        return bool(self.differing) and all(side and side.verdict.stands for side in sides)
 
 
 def compare(first: ReviewProject, second: ReviewProject) -> list[Compared]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.edits.gesture import Gesture
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = [
-    "READY",
     "ReviewState",
     "SlideState",
     "Standing",
@@ -33,11 +32,6 @@ __all__ = [
     "mixture_payload",
     "parsed_facts",
 ]
-
-
-READY: Final = (Verdict.ACCEPTED, Verdict.CORRECTED)
-"""Verdicts by which a person stands behind a mask."""
-_REOPENED = (Verdict.UNSEEN, Verdict.ACCEPTED, Verdict.CORRECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +172,8 @@ class SlideState:
             verdict = Verdict(given[-1].facts["after"])
         except (ValueError, KeyError) as error:
             raise _damaged(given[-1]) from error
-        return Verdict.IN_WORK if self._worked and verdict in _REOPENED else verdict
+        opened_again = self._worked and (verdict.stands or verdict is Verdict.UNSEEN)
+        return Verdict.IN_WORK if opened_again else verdict
 
     @cached_property
     def stands(self) -> Standing | None:
@@ -187,7 +182,7 @@ class SlideState:
         That is the newest one, if it accepts and nothing was done to the slide since. ValueError
         when a row is damaged.
         """
-        if self.verdict not in READY:
+        if not self.verdict.stands:
             return None
         row = self._of[Kind.VERDICT][-1]
         later = [one for one in self._of.get(Kind.MASK, ()) if one.target == row.seq]

@@ -16,3 +16,18 @@ class Verdict(StrEnum):
     CORRECTED = "corrected"
     FLAGGED = "flagged"
     REJECTED = "rejected"
+
+    @property
+    def stands(self) -> bool:
+        """Whether a person stands behind the slide's mask."""
+        return self in (Verdict.ACCEPTED, Verdict.CORRECTED)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing was decided yet."""
+        return self in (Verdict.UNSEEN, Verdict.IN_WORK)
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether a person is to look at the slide: nothing was decided, or it was flagged."""
+        return self.is_open or self is Verdict.FLAGGED

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Order", "QueueRow", "matching", "next_doubt", "ordered", "row_of"]
 
 Order = Literal["table", "worst", "area", "objects", "verdict"]
-_WAITING: Final = {Verdict.UNSEEN: 0, Verdict.IN_WORK: 0, Verdict.FLAGGED: 1}
 _LOOKS: Final = 12  # a look covers the slide's longer side divided by this, to each side
 
 
@@ -124,7 +123,7 @@ def ordered(rows: Sequence[QueueRow], by: Order) -> list[QueueRow]:
     unknown = float("inf")
     keys = {
         "worst": lambda r: (
-            _WAITING.get(r.verdict, 2),
+            0 if r.verdict.is_open else 1 if r.verdict.needs_person else 2,
             unknown if r.expected is None else r.expected,
         ),
         "area": lambda r: (unknown if r.area is None else r.area,),

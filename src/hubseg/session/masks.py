@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubseg.journal.slide_state import READY, SlideState
+from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.session.core import SessionCore
 
@@ -72,7 +72,7 @@ class Masks(SessionCore):
         if here is None or self._probability is not None or not self._nothing_drawn:
             return False
         try:
-            return self.verdict(here.id) not in READY and not self._was_run(here)
+            return not self.verdict(here.id).stands and not self._was_run(here)
         except OSError:  # said when it is accepted
             return False
 

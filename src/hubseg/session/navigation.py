@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hubseg.journal.verdict import Verdict
 from hubseg.session.opening import waiting
 from hubseg.session.slides import Slides
 
@@ -80,7 +79,7 @@ class Turns(Slides):
         here = self._current
         if self.hidden and waiting(set(self._slides) - {here and here.id}, self._verdicts):
             said = "All slides that the queue shows are done: others wait behind its filter."
-        elif here and self.verdict(here.id) in (Verdict.UNSEEN, Verdict.IN_WORK):
+        elif here and self.verdict(here.id).is_open:
             said = "All other slides are done: only this one is left."
         else:
             said = "All slides are done."

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubseg.journal.verdict import Verdict
-
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
 
 __all__ = ["next_step", "ready_ids"]
-
-
-_TO_DO = (Verdict.UNSEEN, Verdict.IN_WORK)
-
-
-_READY = (Verdict.ACCEPTED, Verdict.CORRECTED)
 
 
 def next_step(session: ReviewSession, *, running: bool) -> str:
@@ -26,14 +18,13 @@ def next_step(session: ReviewSession, *, running: bool) -> str:
         return ""
     if session.refused:
         return ""
-    undecided = session.verdict(session.current.id) in _TO_DO
-    if undecided:
+    if session.verdict(session.current.id).is_open:
         return "run" if session.probability is None else "accept"
-    if any(session.verdict(slide.id) in _TO_DO for slide in session.slides):
+    if any(session.verdict(slide.id).is_open for slide in session.slides):
         return ""
     return "export" if ready_ids(session) else ""
 
 
 def ready_ids(session: ReviewSession) -> tuple[str, ...]:
     """Return the ids of the slides that are accepted or corrected."""
-    return tuple(slide.id for slide in session.slides if session.verdict(slide.id) in _READY)
+    return tuple(slide.id for slide in session.slides if session.verdict(slide.id).stands)

@@ -24,18 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Opening", "Overview", "waiting"]
 
-_LEFT_TO_DO = ((Verdict.UNSEEN, Verdict.IN_WORK), (Verdict.FLAGGED,))
-
 
 def waiting(ids: Iterable[str], verdicts: Mapping[str, Verdict]) -> list[str]:
     """Return the slides that need a person: not decided first, then flagged, else in order."""
-    ids = list(ids)
-    return [
-        slide_id
-        for wanted in _LEFT_TO_DO
-        for slide_id in ids
-        if verdicts.get(slide_id, Verdict.UNSEEN) in wanted
-    ]
+    found = {slide_id: verdicts.get(slide_id, Verdict.UNSEEN) for slide_id in ids}
+    needed = [slide_id for slide_id, verdict in found.items() if verdict.needs_person]
+    return sorted(needed, key=lambda slide_id: not found[slide_id].is_open)
 
 
 @dataclass(frozen=True, slots=True)

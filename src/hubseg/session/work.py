@@ -13,7 +13,7 @@ import numpy as np
 from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.journal.accepted import AcceptedMask, PackedMask
 from hubseg.journal.rows import Kind
-from hubseg.journal.slide_state import READY, SlideState
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.session.steps import Steps
 
@@ -149,7 +149,7 @@ class Work(Steps):
         here = self._current
         if here is None or not self._may_change() or verdict is self.verdict(here.id):
             return
-        if verdict not in READY:
+        if not verdict.stands:
             self._give(verdict, None, f"{verdict} slide {here.id}")
         elif self.looked_at:
             self.look_after("")
