@@ -97,7 +97,8 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def engine(cluster: Cluster, tmp_path: Path) -> Iterator[Engine]:
+def engine(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setattr("hubseg.engine.cluster._ANSWER_S", PATIENCE_S)  # a busy one is not absent
     engine = Engine(tmp_path / "maps", scheduler=cluster.address)
     yield engine
     engine.unload()

@@ -28,6 +28,7 @@ ENTRY = Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}")
 RECIPE = Recipe(name="t", folds=(0, 1, 2), resolutions=(Resolution(scale=0.5, members=(ENTRY,)),))
 
 pytestmark = pytest.mark.slow
+PATIENCE_S = 800  # until pytest ends the test
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +291,7 @@ def test_somebody_elses_cluster_is_used_and_left_as_it_was(
 ):
     from distributed import Client, SubprocessCluster
 
+    monkeypatch.setattr("hubseg.engine.cluster._ANSWER_S", PATIENCE_S)
     with SubprocessCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None, worker_kwargs={"memory_limit": 0}
     ) as cluster:
