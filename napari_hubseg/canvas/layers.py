@@ -77,6 +77,7 @@ class LayerBinding:
         self._keys = keys
         self._stack = LayerStack(viewer, self._equip)
         self._stack.lost.connect(self._ask_back)
+        self._stack.shifted.connect(self.told.emit)
         self._asked_back = False
         self.others = OtherLayers(viewer, self._stack, background)
         self.looks = Looks(session, self._stack)
@@ -93,7 +94,7 @@ class LayerBinding:
         self._hidden: list[Any] = []
         self._notice = Notice(viewer)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
-        self.sight = Sight(self._stack, self.drawing, self._notice, self.others)
+        self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.looks)
         self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._connections = (
             (session.slide_changed, self._ask_pixels),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Notice"]
 
 _PT = 12  # size of the letters
-_LETTER = 0.85  # width of one on average, times its size, px: generous, nothing may be cut
+_LETTER = 1.15  # width of one on average, times its size, px: generous, nothing may be cut
 _MARGIN = 40  # px of the canvas beside the words
 _SHORTEST, _LONGEST = 20, 80  # letters of a line
 _PLACE = "top_left"  # napari's own messages come at the bottom right

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
+    from napari_hubseg.canvas.appearance import Looks
     from napari_hubseg.canvas.foreign_layers import OtherLayers
     from napari_hubseg.canvas.mask_layer import MaskDrawing
     from napari_hubseg.canvas.notice import Notice
@@ -17,15 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Seen", "Sight"]
 
+_FAINTEST = 0.05  # opacity of a mask that can still be seen
+
 
 class Sight:
     """What the layers hold that a frame would show."""
 
     def __init__(
-        self, stack: LayerStack, drawing: MaskDrawing, notice: Notice, others: OtherLayers
+        self,
+        stack: LayerStack,
+        drawing: MaskDrawing,
+        notice: Notice,
+        others: OtherLayers,
+        looks: Looks,
     ) -> None:
         self._stack, self._drawing, self._notice = stack, drawing, notice
-        self._others = others
+        self._others, self._looks = others, looks
 
     @property
     def trouble(self) -> str:
@@ -40,7 +48,19 @@ class Sight:
     @property
     def newest_mask(self) -> object:
         """What tells the newest mask from others, if it can be seen; else None."""
-        return self._drawing.newest if self._is_visible("mask") else None
+        return None if self._veiled or not self._is_visible("mask") else self._drawing.newest
+
+    @property
+    def _veiled(self) -> str:
+        """Why not all of the mask can be seen although its layer is visible, or ""."""
+        mask = self._stack.get("mask")
+        if mask is None:
+            return ""
+        if self._looks.opacity < _FAINTEST:
+            return "The overlay is too faint to be seen: make it stronger (9), then decide."
+        if mask.show_selected_label:
+            return "The layer mask shows one label alone: untick “show selected”, then decide."
+        return ""
 
     @property
     def hidden(self) -> str:
@@ -49,7 +69,7 @@ class Sight:
             return f"The layer {self._others.hiding} hides the slide: hide it, then decide."
         names = ("slide", "mask") if self._drawing.slide else ()
         hidden = next((name for name in names if not self._is_visible(name)), "")
-        return f"The layer {hidden} is hidden: show it, then decide." if hidden else ""
+        return f"The layer {hidden} is hidden: show it, then decide." if hidden else self._veiled
 
     def _is_visible(self, name: str) -> bool:
         layer = self._stack.get(name)
@@ -93,7 +113,7 @@ class Seen:
         if slide is None:
             return ""
         if self._sight.trouble:
-            return f"No verdict on slide {slide.id}: it cannot be shown. {self._sight.trouble}"
+            return f"No verdict on slide {slide.id}: it cannot be shown."
         if not self.frames:
             self.frame()
         if self._picture != slide.id:

@@ -27,6 +27,7 @@ from napari_hubseg.canvas.colours import (
     mask_colours,
     preview,
 )
+from napari_hubseg.canvas.in_place import hold_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,7 @@ class LayerStack:
     """
 
     lost = Signal()  # one of them was deleted
+    shifted = Signal(str)  # why one of them was not moved
 
     def __init__(self, viewer: ViewerModel, made: Callable[[Any], None]) -> None:
         self._viewer = viewer
@@ -285,6 +287,7 @@ class LayerStack:
 
     def _make(self, name: str, data: Any) -> Any:
         layer = self._make_unlocked(name, data)
+        hold_in_place(layer, self.shifted.emit)
         if hasattr(layer, "locked"):  # from napari 0.7.1 on
             layer.locked = True
         return layer

@@ -1,8 +1,9 @@
 """Letters on the canvas: commands, or a text that somebody types where it is not expected.
 
 Responsible for telling the two apart without a clock: a letter that means nothing here ends the
-commands, and no letter does anything until the person has made another gesture. Remembers what
-letters did until then. Does not know Qt, or what a command does.
+commands, as does one after a blank that no mouse has moved the view with; then no letter does
+anything until the person has made another gesture. Remembers what letters did until then. Does not
+know Qt, or what a command does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class Letters:
     Attributes
     ----------
     stray
-        The letter that meant nothing, since when letters are text; "" while they are commands.
+        What meant nothing, since when letters are text; "" while they are commands.
+    last
+        Whether the last gesture was a letter.
     done
         What letters did since the last other gesture, oldest first.
     """
@@ -39,7 +42,7 @@ class Letters:
         self._known = ours | _NAPARIS_TOOLS | _NAPARIS
         self.stray = ""
         self.done: list[Entry] = []
-        self._lettered = False  # the last gesture was a letter
+        self.last = self._blank = False  # a blank
 
     def heed(self, key: str) -> Literal["command", "tool", "stray", "text"]:
         """Return what a letter is, given those before.
@@ -57,18 +60,23 @@ class Letters:
         """
         if self.stray:
             return "text"
+        if self._blank and key != "Space":
+            self.stray = "a blank among letters"
+            return "stray"
+        self._blank = key == "Space"
         if key in self._known:
-            self._lettered = True
+            self.last = True
             return "tool" if key in _NAPARIS_TOOLS else "command"
-        self.stray = key
+        self.stray = f"“{key.removeprefix('Shift-')}”"
         return "stray"
 
     def note(self, step: Entry) -> None:
         """Note what was done just now; it was a letter's doing if that was the last gesture."""
         self.done = [row for row in self.done if row.seq != step.target]
-        if self._lettered and step.is_step and step.target is None:
+        if self.last and step.is_step and step.target is None:
             self.done = [*self.done, step][-_REMEMBERED:]
 
     def rest(self) -> None:
         """Note another gesture: letters are commands again, and what they did is meant."""
-        self.stray, self.done, self._lettered = "", [], False
+        self.stray, self.done = "", []
+        self.last = self._blank = False

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from hubseg.journal.rows import Entry
 
-__all__ = ["Offer"]
+__all__ = ["Offer", "step_words"]
+
+
+def step_words(label: str) -> str:
+    """Return a journal's label in a person's words."""
+    return f"{label} stroke" if label in ("brush", "eraser") else label
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hubseg.journal.rows import Entry, Kind
+from hubseg.journal.slide_state import READY
 from napari_hubseg.desk.core import DeskCore
 from napari_hubseg.desk.letters import Letters
-from napari_hubseg.desk.offer import Offer
+from napari_hubseg.desk.offer import Offer, step_words
 
 if TYPE_CHECKING:
     from napari_hubseg.jobs.recipe_rules import BroughtRules
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Offers"]
 
 _NAMED = 3  # steps
-_SAID = (Kind.VERDICT, Kind.THRESHOLD)  # steps that are said: the picture alone may not show them
 
 
 class Offers(DeskCore):
@@ -67,7 +67,7 @@ class Offers(DeskCore):
     def step_elsewhere(self) -> Entry | None:
         """What undo takes back on a slide that has left the screen since, or None."""
         here, step = self.session.current, None if self._offer is None else self._offer.step
-        if step is None or step.kind not in _SAID or here is None:
+        if step is None or step.kind in (Kind.UNDO, Kind.REDO) or here is None:
             return None
         return None if step.slide_id in (None, here.id) else step
 
@@ -89,14 +89,19 @@ class Offers(DeskCore):
         self.letters.note(row)
         if not row.is_step:
             return
-        if row.kind in _SAID:
-            self.offer(Offer(_sentence(row), "Undo", lambda: self._take_back(row), step=row))
+        reopened = self._reopens(row)
+        by_key = row.kind is Kind.THRESHOLD and self.letters.last
+        if row.kind is Kind.VERDICT or by_key or reopened:
+            said = _sentence(row)
+            if reopened:
+                said += f" Slide {row.slide_id} was accepted and is open again."
+            self.offer(Offer(said, "Undo", lambda: self._take_back(row), step=row))
         elif row.kind is Kind.UNDO:
             redo = self.session.redo if self._is_here(row) else None
-            said = f"Undid: {row.label.removeprefix('undo ')}."
+            said = f"Undid: {step_words(row.label.removeprefix('undo '))}."
             self.offer(Offer(said, "Redo" if redo else "", redo or (lambda: None), step=row))
         elif row.kind is Kind.REDO:
-            said = f"Did again: {row.label.removeprefix('redo ')}."
+            said = f"Did again: {step_words(row.label.removeprefix('redo '))}."
             self.offer(Offer(said, "Undo", self.session.undo, step=row))
         else:
             self._withdraw_step()
@@ -108,9 +113,10 @@ class Offers(DeskCore):
     def say_letters(self) -> None:
         """Say that letters are text now, and what they did before, with the way back."""
         done = self.letters.done
+        stray = self.letters.stray
         said = (
-            f"“{self.letters.stray.removeprefix('Shift-')}” is no command, so this looks like "
-            "text: letters do nothing until Esc or a click. F2 writes a note."
+            f"{stray[:1].upper()}{stray[1:]} is no command, so this looks like text: letters do "
+            "nothing until Esc or a click. F2 writes a note."
         )
         if done:
             last, names = done[-1], ", ".join(row.label for row in done[: -_NAMED - 1 : -1])
@@ -124,6 +130,11 @@ class Offers(DeskCore):
         """Say no more that letters are text."""
         if self._offer is not None and self._offer is self._of_letters:
             self.drop_offer()
+
+    def _reopens(self, row: Entry) -> bool:
+        """Whether a step, just written, opens a slide that has been accepted until now."""
+        touches = row.kind in (Kind.GESTURE, Kind.THRESHOLD) and row.slide_id is not None
+        return touches and self.session.verdict(str(row.slide_id)) in READY
 
     def _is_here(self, row: Entry) -> bool:
         here = self.session.current
@@ -142,7 +153,7 @@ class Offers(DeskCore):
 
 def _sentence(step: Entry) -> str:
     """Return what a person did, as a sentence."""
-    words = step.label
+    words = step_words(step.label)
     if step.kind is Kind.VERDICT and step.slide_id is not None:
         said, _, more = words.partition(f" slide {step.slide_id}")
         words = f"slide {step.slide_id} {said}{more}"

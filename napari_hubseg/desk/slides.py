@@ -26,6 +26,12 @@ __all__ = ["Slides"]
 class Slides(Offers):
     """Open, go to a slide, say what it is."""
 
+    _finished = ""  # what was said when no other slide needed a person
+
+    def _connect(self) -> None:
+        super()._connect()
+        self.session.verdict_changed.connect(self._unfinish)
+
     def open_path(self, path: Path, *, project: Path | None = None, at: str = "") -> None:
         """Open a folder, table, image or project: read in a thread, entered when that is done.
 
@@ -106,7 +112,13 @@ class Slides(Offers):
         if waiting:
             self._visit(waiting)
         else:
-            self.session.finish()
+            self._finished = self.session.finish()
+
+    def _unfinish(self, _: str) -> None:
+        """Say no more that all is done, once another verdict stands."""
+        finished, self._finished = self._finished, ""
+        if finished:
+            self.unsaid.emit(finished)
 
     def _visit(self, ids: Sequence[str]) -> None:
         """Show the first of some slides that can be opened; many gestures are read in a thread.

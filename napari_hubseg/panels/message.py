@@ -15,6 +15,8 @@ from napari_hubseg.widgets.style import Hint, button
 
 __all__ = ["MessageStrip"]
 
+_SHORT = 6  # letters of a word that stands beside the sentence; others stand below it
+
 
 class MessageStrip(QFrame):
     """A sentence on a coloured ground; hidden when there is none.
@@ -40,13 +42,13 @@ class MessageStrip(QFrame):
         self.dismiss.clicked.connect(self.dismissed)
         self.action = button("", "Do this", name="act")
         self.action.clicked.connect(self.acted)
-        words = QVBoxLayout()
-        words.addWidget(self.sentence)
-        words.addWidget(self.action, 0, Qt.AlignmentFlag.AlignLeft)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 6, 4, 6)
-        row.addLayout(words, 1)
-        row.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        self._words = QVBoxLayout()
+        self._words.addWidget(self.sentence)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(8, 6, 4, 6)
+        self._row.addLayout(self._words, 1)
+        self._row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
+        self._row.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
     def say(self, sentence: str, *, error: bool, action: str = "") -> None:
@@ -58,6 +60,10 @@ class MessageStrip(QFrame):
         self.sentence.setText(sentence)
         self.action.setText(action)
         self.action.setVisible(bool(action))
+        if len(action) > _SHORT:
+            self._words.addWidget(self.action, 0, Qt.AlignmentFlag.AlignLeft)
+        else:
+            self._row.insertWidget(1, self.action, 0, Qt.AlignmentFlag.AlignTop)
         self.setVisible(bool(sentence))
 
     def unsay(self, sentence: str) -> None:

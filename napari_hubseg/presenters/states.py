@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import FACTS, Organ
 from hubseg.session.next_step import ready_ids
+from napari_hubseg.desk.offer import step_words
 from napari_hubseg.panels.cleanup import CleanupState
 from napari_hubseg.panels.correct import CorrectState
 from napari_hubseg.panels.export import ExportState
@@ -190,9 +191,7 @@ def _undone(session: ReviewSession) -> str:
 
 def _step(label: str) -> str:
     """Return a journal's label in words that a button has room for."""
-    if label in ("brush", "eraser"):
-        return f"{label} stroke"
-    return re.sub(r"^threshold \S+/\S+ ", "threshold ", label)
+    return re.sub(r"^threshold \S+/\S+ ", "threshold ", step_words(label))
 
 
 def cleanup_state(session: ReviewSession) -> CleanupState:

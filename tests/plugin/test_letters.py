@@ -54,6 +54,14 @@ class TestLetters:
         letters.rest()
         assert letters.heed("A") == "command"
 
+    def test_a_blank_moves_the_view_or_is_text(self) -> None:
+        letters = Letters()
+        heard = [letters.heed(one) for one in ("Space", "Space")]  # held
+        letters.rest()  # the mouse has moved the view
+        heard += [letters.heed(one) for one in ("A", "Space", "A", "Space")]
+        assert heard == ["command"] * 4 + ["stray", "text"]
+        assert letters.stray == "a blank among letters"
+
 
 def test_a_typed_sentence_ends_with_its_first_stray_letter_and_says_what_letters_did(
     mapped: HubSegWidget, qtbot: Any, wait: Wait

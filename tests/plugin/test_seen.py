@@ -146,6 +146,29 @@ class TestNoVerdictOnTheUnseen:
         mapped.desk.accept()
         assert mapped.verdict() is Verdict.ACCEPTED
 
+    @pytest.mark.parametrize("how", ["faint", "one label"])
+    def test_a_mask_that_is_not_seen_whole_is_not_accepted(self, mapped: Bench, how: str) -> None:
+        if how == "faint":
+            mapped.desk.layers.looks.set_opacity(0.0)
+        else:
+            mapped.layer("mask").show_selected_label = True
+        mapped.look()
+        mapped.desk.accept()
+        assert mapped.verdict() is Verdict.UNSEEN
+        assert "then decide" in mapped.said[-1]
+        mapped.desk.layers.looks.set_opacity(0.4)
+        mapped.layer("mask").show_selected_label = False
+        mapped.look()
+        mapped.desk.accept()
+        assert mapped.verdict() is Verdict.ACCEPTED
+
+    @pytest.mark.parametrize("name", ["slide", "mask"])
+    def test_no_layer_of_ours_is_moved_away_from_the_others(self, mapped: Bench, name: str) -> None:
+        layer = mapped.layer(name)
+        layer.affine = [[1, 0, 5], [0, 1, 7], [0, 0, 1]]  # what napari's transform tool does
+        assert np.array_equal(layer.affine.affine_matrix, np.eye(3))
+        assert "stay where the slide is" in mapped.said[-1]
+
     @pytest.mark.parametrize("name", ["slide", "mask"])
     def test_a_layer_that_a_person_has_hidden_is_not_seen(self, mapped: Bench, name: str) -> None:
         mapped.layer(name).visible = False
@@ -293,6 +316,5 @@ class TestWhatARecipeBrings:
         assert bench.session.threshold == 90
         bench.settle()
         ensemble.run(EnsembleChoice("demo"))
-        said = bench.offers[-1].sentence
-        assert said.startswith("Threshold kidney/Hubmap 127 → 90"), "a person's own, said once"
+        assert bench.offers[-1] is None, "what is a person's own is not said again"
         bench.settle()

@@ -151,3 +151,42 @@ def test_nothing_under_the_pointer_moves_when_something_is_said(
         opened.step.say("", error=False)
         wait(lambda: opened._scroll.y() == 0)
         assert opened.correct.accept.mapToGlobal(QPoint(0, 0)) == before
+
+
+@pytest.mark.parametrize("how", ["stroke", "key"])
+def test_what_opens_an_accepted_slide_again_says_so(
+    opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any, how: str
+) -> None:
+    opened.session.show(make_map(opened.session))
+    opened.desk.advances = False
+    see(opened, wait)
+    opened.do("accept")
+    if how == "stroke":
+        opened.session.paint(np.ones((9, 9), np.bool_), add=True)
+        begin = "Brush stroke."
+    else:
+        qtbot.keyClick(opened.window(), "I")
+        begin = "Threshold of this slide 90."
+    settle(opened, wait)
+    assert opened.session.verdict("one") is Verdict.IN_WORK
+    assert said(opened) == f"{begin} Slide one was accepted and is open again."
+    qtbot.mouseClick(opened.step.action, LEFT)
+    settle(opened, wait)
+    assert opened.session.verdict("one") is Verdict.ACCEPTED
+
+
+def test_that_all_is_done_is_said_until_it_is_not(opened: HubSegWidget, wait: Wait) -> None:
+    for _ in opened.session.slides:
+        see(opened, wait)
+        opened.do("flag")
+    settle(opened, wait)
+    opened.desk.advances = True
+    for _ in opened.session.slides:
+        see(opened, wait)
+        opened.do("reject")
+    settle(opened, wait)
+    assert opened.message.sentence.text() == "All slides are done."
+    assert opened.message.isVisible()
+    opened.do("undo")
+    settle(opened, wait)
+    assert not opened.message.isVisible()

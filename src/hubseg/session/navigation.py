@@ -74,8 +74,8 @@ class Turns(Slides):
         self.finish()
         return False
 
-    def finish(self) -> None:
-        """Say that no other slide needs a person."""
+    def finish(self) -> str:
+        """Say that no other slide needs a person; return what was said."""
         here = self._current
         if self.hidden and waiting(set(self._slides) - {here and here.id}, self._verdicts):
             said = "All slides that the queue shows are done: others wait behind its filter."
@@ -84,6 +84,7 @@ class Turns(Slides):
         else:
             said = "All slides are done."
         self.told.emit(said)
+        return said
 
     def _shown(self) -> str:
         return " that the queue shows" if self.hidden else ""
