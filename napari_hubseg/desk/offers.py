@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hubseg.journal.rows import Entry, Kind
-from hubseg.journal.slide_state import READY
 from napari_hubseg.desk.core import DeskCore
 from napari_hubseg.desk.letters import Letters
 from napari_hubseg.desk.offer import Offer, step_words
@@ -134,7 +133,7 @@ class Offers(DeskCore):
     def _reopens(self, row: Entry) -> bool:
         """Whether a step, just written, opens a slide that has been accepted until now."""
         touches = row.kind in (Kind.GESTURE, Kind.THRESHOLD) and row.slide_id is not None
-        return touches and self.session.verdict(str(row.slide_id)) in READY
+        return touches and self.session.verdict(str(row.slide_id)).stands
 
     def _is_here(self, row: Entry) -> bool:
         here = self.session.current
