@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from hubseg.mask.drawing import contour
 from hubseg.mask.live import Difference
+from napari_hubseg.jobs.latest import Latest, listening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,18 +44,16 @@ class Comparison:
     ) -> None:
         self._session = session
         self._layers = layers
-        self._background = background
+        self._drawing = Latest(background, self.failed.emit)
+        self._measuring = Latest(background, self.failed.emit)
         self._reference: NDArray[np.bool_] | None = None
-        self._asked = 0  # differences asked for; an older answer is dropped
-        self._measuring = False
+        self._moved = False  # the mask, while it was compared
         self.threshold: float | None = None
         self.difference: Difference | None = None
-        self._connections = (
+        self._stop = listening(
             (session.slide_changed, self._end),
             (session.mask_changed, self._measure),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
 
     def toggle(self) -> None:
         """Keep the mask on screen as the reference, or stop comparing."""
@@ -66,19 +65,17 @@ class Comparison:
     def _begin(self, reference: NDArray[np.bool_]) -> None:
         self._reference, self.threshold = reference, self._session.threshold
         self._layers.looks.compare(self.threshold)
-
-        def show(line: NDArray[np.uint8]) -> None:
-            if reference is self._reference:
-                self._layers.show_contour("reference", line)
-
-        self._background.submit(lambda: contour(reference), show, self.failed.emit)
+        self._drawing.ask(
+            lambda: contour(reference), lambda line: self._layers.show_contour("reference", line)
+        )
         self._measure()
         self.changed.emit()
 
     def _end(self, _: object = None) -> None:
         if self.threshold is None:
             return
-        self._asked += 1
+        self._drawing.drop()
+        self._measuring.drop()
         self._reference = self.threshold = self.difference = None
         self._layers.looks.compare(None)
         self._layers.hide_contour("reference")
@@ -86,29 +83,22 @@ class Comparison:
 
     def _measure(self, _: object = None) -> None:
         """Compare in a thread; again if the mask changes meanwhile."""
-        self._asked += 1
         mask, reference = self._session.mask, self._reference
-        if mask is None or reference is None or self._measuring:
+        self._moved = self._measuring.busy
+        if mask is None or reference is None or self._moved:
             return
-        self._measuring = True
-        asked = self._asked
 
         def show(found: Difference) -> None:
-            self._measuring = False
-            if asked != self._asked:
+            if self._moved:
                 self._measure()
                 return
             self.difference = found
             self.changed.emit()
 
-        def failed(said: str) -> None:
-            self._measuring = False
-            self.failed.emit(said)
-
-        self._background.submit(lambda: Difference.between(mask, reference), show, failed)
+        self._measuring.ask(lambda: Difference.between(mask, reference), show)
 
     def close(self) -> None:
         """Stop listening."""
-        self._asked += 1
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._drawing.drop()
+        self._measuring.drop()
+        self._stop()

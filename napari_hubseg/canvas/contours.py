@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from hubseg.mask.drawing import contour
+from napari_hubseg.jobs.latest import Latest, listening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,16 +40,14 @@ class RulesContour:
     def __init__(
         self, session: ReviewSession, layers: LayerBinding, background: Background
     ) -> None:
-        self._session, self._layers, self._background = session, layers, background
-        self._asked = 0  # contours asked for; an older answer is dropped
+        self._session, self._layers = session, layers
+        self._drawing = Latest(background, self.failed.emit)
         self.shown = False
-        self._connections = (
+        self._stop = listening(
             (session.slide_changed, self._end),
             (session.verdict_changed, self._follow),
             (session.rules_changed, self._follow),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
 
     def toggle(self) -> None:
         """Show the contour, or take it away."""
@@ -70,17 +69,13 @@ class RulesContour:
         mask = self._session.mask_by_rules
         if mask is None:
             return
-        self._asked += 1
-        asked, drawn = self._asked, mask.copy()
-
-        def show(line: NDArray[np.uint8]) -> None:
-            if asked == self._asked:
-                self._layers.show_contour("rules", line)
-
-        self._background.submit(lambda: contour(drawn), show, self.failed.emit)
+        drawn = mask.copy()
+        self._drawing.ask(
+            lambda: contour(drawn), lambda line: self._layers.show_contour("rules", line)
+        )
 
     def _end(self, _: object = None) -> None:
-        self._asked += 1
+        self._drawing.drop()
         if self.shown:
             self.shown = False
             self._layers.looks.outline(False)
@@ -89,9 +84,8 @@ class RulesContour:
 
     def close(self) -> None:
         """Stop listening."""
-        self._asked += 1
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._drawing.drop()
+        self._stop()
 
 
 class TruthContour:

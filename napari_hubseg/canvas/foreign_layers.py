@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels, Surface
 from psygnal import Signal
 
+from napari_hubseg.jobs.latest import listening
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -43,14 +45,12 @@ class OtherLayers:
         self._viewer, self._stack, self._background = viewer, stack, background
         self._watched: list[Any] = []
         layers = viewer.layers
-        self._connections = (
+        self._stop = listening(
             (layers.events.inserted, self._watch),
             (layers.events.removed, self._watch),
             (layers.events.reordered, self._tell),
             (layers.selection.events.active, self._tell),
         )
-        for event, slot in self._connections:
-            event.connect(slot)
         self._watch()
 
     @property
@@ -119,8 +119,7 @@ class OtherLayers:
 
     def close(self) -> None:
         """Let go of the viewer."""
-        for event, slot in self._connections:
-            event.disconnect(slot)
+        self._stop()
         for layer in self._watched:
             layer.events.visible.disconnect(self._tell)
         self._watched = []

@@ -25,6 +25,7 @@ from napari_hubseg.canvas.notice import Notice
 from napari_hubseg.canvas.seen import Sight
 from napari_hubseg.canvas.sketch import Sketch
 from napari_hubseg.canvas.stack import LayerStack
+from napari_hubseg.jobs.latest import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,13 +97,11 @@ class LayerBinding:
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.looks)
         self.foreseen: Prepared | None = None  # of the slide that comes up next
-        self._connections = (
+        self._stop = listening(
             (session.slide_changed, self._ask_pixels),
             (session.facts_changed, self._place),
             (session.probability_changed, self._ask_overlay),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._stack.warm_up()
 
     # ---- tools and views -----------------------------------------------------------------------
@@ -327,8 +326,7 @@ class LayerBinding:
         """
         self._asked += 1
         self.looks.shown = False
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._stop()
         self.others.close()
         self._notice.close()
         self.drawing.close()

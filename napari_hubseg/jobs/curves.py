@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from hubseg.thresholds.curves import Curves, Tally, above, histogram
 from hubseg.thresholds.object_counts import objects_curve
+from napari_hubseg.jobs.latest import Latest, listening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,20 +36,17 @@ class CurveWatch:
     def __init__(self, session: ReviewSession, background: Background, truth: Truth) -> None:
         self._session = session
         self._table = truth
-        self._background = background
-        self._asked = 0
+        self._latest = Latest(background, self.failed.emit)
         self.curves = Curves()
-        self._connections = (
+        self._stop = listening(
             (session.slide_changed, self._forget),
             (session.probability_changed, self._ask),
             (session.verdict_changed, self._ask),
             (truth.changed, self._ask),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
 
     def _forget(self, _: object) -> None:
-        self._asked += 1
+        self._latest.drop()
         self._set(Curves())
 
     def _set(self, curves: Curves) -> None:
@@ -66,34 +64,25 @@ class CurveWatch:
     def _ask(self, _: object = None) -> None:
         """Count in a thread: first what is quick, then the objects of a map that is finished."""
         found = self._session.probability
-        self._asked += 1
-        asked = self._asked
         if found is None:
-            self._set(Curves())
+            self._forget(None)
             return
         truth = self._truth()
 
         def show(curves: Curves) -> None:
-            if asked == self._asked:
-                self._set(replace(curves, objects=()))
-                if found.done >= found.total:  # while members come in there is a new map soon
-                    self._background.submit(lambda: objects_curve(found.values), add, failed)
+            self._set(replace(curves, objects=()))
+            if found.done >= found.total:  # while members come in there is a new map soon
+                self._latest.ask(lambda: objects_curve(found.values), add)
 
         def add(objects: NDArray[np.int64]) -> None:
-            if asked == self._asked:
-                self._set(replace(self.curves, objects=tuple(objects.tolist())))
+            self._set(replace(self.curves, objects=tuple(objects.tolist())))
 
-        def failed(said: str) -> None:
-            if asked == self._asked:
-                self.failed.emit(said)
-
-        self._background.submit(lambda: _counted(found, truth), show, failed)
+        self._latest.ask(lambda: _counted(found, truth), show)
 
     def close(self) -> None:
         """Stop listening."""
-        self._asked += 1
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._latest.drop()
+        self._stop()
 
 
 def _counted(found: ProbabilityMap, truth: NDArray[np.bool_] | None) -> Curves:

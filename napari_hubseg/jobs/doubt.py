@@ -20,6 +20,7 @@ from hubseg.probability.uncertainty import (
 )
 from hubseg.project.runs import newest_members
 from hubseg.project.summary import next_doubt
+from napari_hubseg.jobs.latest import Latest, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,25 +48,28 @@ class Doubt:
     def __init__(self, session: ReviewSession, background: Background) -> None:
         self._session = session
         self._background = background
-        self._asked = 0
+        self._judging = Latest(background, self._not_judged)
         self._places: dict[str, list[tuple[float, float]]] = {}  # looked at, by slide
         self._searching = False
-        self.busy = False
         self.objects: tuple[ObjectConfidence, ...] | None = None
         self.expected: float | None = None
         self.agreement: float | None = None
-        self._connections = (
+        self._stop = listening(
             (session.slides_changed, self._forget_places),
             (session.slide_changed, self._forget),
             (session.mask_changed, self._forget),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
+
+    @property
+    def busy(self) -> bool:
+        """Whether objects are being judged."""
+        return self._judging.busy
 
     def _forget(self, _: object) -> None:
-        self._asked += 1
-        if self.objects is not None or self.busy:
-            self.busy, self.objects, self.expected, self.agreement = False, None, None, None
+        shown = self.objects is not None or self.busy
+        self._judging.drop()
+        self.objects = self.expected = self.agreement = None
+        if shown:
             self.changed.emit()
 
     def _forget_places(self) -> None:
@@ -113,32 +117,23 @@ class Doubt:
         if mask is None or found is None or slide is None or session.project is None or self.busy:
             return
         reader, threshold = session.project.reader(), session.threshold
-        self._asked += 1
-        asked, self.busy = self._asked, True
-        self.changed.emit()
 
         def show(answer: tuple[tuple[ObjectConfidence, ...], float | None]) -> None:
-            if asked == self._asked:
-                self.busy = False
-                self.objects, self.agreement = answer
-                self.expected = expected_dice(found.values, threshold)
-                self.changed.emit()
+            self.objects, self.agreement = answer
+            self.expected = expected_dice(found.values, threshold)
+            self.changed.emit()
 
-        def failed(said: str) -> None:
-            if asked == self._asked:
-                self.busy = False
-                self.failed.emit(said)
-                self.changed.emit()
+        self._judging.ask(lambda: _judged(reader, slide, mask, found.values, threshold), show)
+        self.changed.emit()
 
-        self._background.submit(
-            lambda: _judged(reader, slide, mask, found.values, threshold), show, failed
-        )
+    def _not_judged(self, said: str) -> None:
+        self.failed.emit(said)
+        self.changed.emit()
 
     def close(self) -> None:
         """Stop listening."""
-        self._asked += 1
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._judging.drop()
+        self._stop()
 
 
 def _judged(

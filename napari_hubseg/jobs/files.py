@@ -13,6 +13,7 @@ from psygnal import Signal
 from hubseg.project.files import look_for
 from hubseg.project.snapshots import SIDE, keep_sight, sight
 from hubseg.slide.thumbnails import thumbnail
+from napari_hubseg.jobs.latest import Latest, listening
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,14 +48,17 @@ class FileWatch:
     def __init__(
         self, session: ReviewSession, slide_shown: SignalInstance, background: Background
     ) -> None:
-        self._session, self._slide_shown, self._background = session, slide_shown, background
-        self._asked = 0
+        self._session, self._background = session, background
+        # what cannot be read is said where the slide should be
+        self._looking = Latest(background, lambda _: None)
         self.pictures: tuple[Any, Any] = (None, None)
         self.absent = 0
         self.busy = False
-        session.slides_changed.connect(self._count)
-        session.slide_changed.connect(self._look)
-        slide_shown.connect(self._keep)
+        self._stop = listening(
+            (session.slides_changed, self._count),
+            (session.slide_changed, self._look),
+            (slide_shown, self._keep),
+        )
 
     def _count(self) -> None:
         """Count the files that are not where they were; ids that never had one are not among."""
@@ -65,8 +69,8 @@ class FileWatch:
 
     def _look(self, _: Slide | None) -> None:
         """Get the pictures of a changed file."""
-        self._asked += 1
-        asked, self.pictures = self._asked, (None, None)
+        self._looking.drop()
+        self.pictures = (None, None)
         found, project = self._session.changed_file, self._session.project
         self.changed.emit()
         if found is None or project is None:
@@ -74,14 +78,11 @@ class FileWatch:
         path = project.path
 
         def show(pictures: tuple[Any, Any]) -> None:
-            if asked == self._asked:
-                self.pictures = pictures
-                self.changed.emit()
+            self.pictures = pictures
+            self.changed.emit()
 
-        self._background.submit(
-            lambda: (sight(path, found.before.digest), thumbnail(found.now, SIDE)),
-            show,
-            lambda _: None,  # what cannot be read is said where the slide should be
+        self._looking.ask(
+            lambda: (sight(path, found.before.digest), thumbnail(found.now, SIDE)), show
         )
 
     def _keep(self, _: str) -> None:
@@ -145,7 +146,5 @@ class FileWatch:
 
     def close(self) -> None:
         """Stop listening."""
-        self._asked += 1
-        self._session.slides_changed.disconnect(self._count)
-        self._session.slide_changed.disconnect(self._look)
-        self._slide_shown.disconnect(self._keep)
+        self._looking.drop()
+        self._stop()

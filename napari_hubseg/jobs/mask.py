@@ -16,6 +16,7 @@ from psygnal import Signal
 
 from hubseg.cleanup import count_objects
 from hubseg.mask.metrics import dice
+from napari_hubseg.jobs.latest import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +108,7 @@ class Derivation:
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
         self.figures = Figures()
-        self._connections = (
+        self._stop = listening(
             (session.slide_changed, self._forget),
             (session.probability_changed, self._derive_again),
             (session.facts_changed, self.derive),
@@ -116,8 +117,6 @@ class Derivation:
             (session.mask_changed, self._count_again),
             (truth.changed, self._count_again),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
 
     @property
     def busy(self) -> bool:
@@ -206,8 +205,7 @@ class Derivation:
 
     def close(self) -> None:
         """Stop listening."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._stop()
 
 
 def _figures(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hubseg.mask.drawing import drawn, edge_width, hand_of
 from hubseg.slide.pyramid import pixels
 from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.latest import listening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ class Ahead:
         self._busy: object = None
         self._closed = False
         self._rest = self._background.timer(_REST, self._go_on)
-        self._connections: tuple[tuple[Any, Any], ...] = (
+        self._stop = listening(
             (session.slides_changed, self._begin),
             (session.slide_changed, self._look),
             (session.verdict_changed, self._look),
@@ -96,8 +97,6 @@ class Ahead:
             (session.cleanup_changed, self._look),
             (mixing.changed, self._look),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
 
     @property
     def ready(self) -> tuple[str, ...]:
@@ -229,7 +228,6 @@ class Ahead:
     def close(self) -> None:
         """Stop listening, and wait for what is being read."""
         self._closed = True
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._stop()
         self._background.close()
         self._ready.clear()

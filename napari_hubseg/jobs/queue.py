@@ -15,6 +15,7 @@ from hubseg.journal.verdict import Verdict
 from hubseg.project.summary import Order, QueueRow, matching, ordered, row_of
 from hubseg.slide.thumbnails import kept_thumbnail
 from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.latest import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ class Queue:
         self._background = Background(threads=1)  # the window's own threads stay free
         self._closed = False
         self._rest = self._background.timer(_REST, self._go_on)
-        self._connections: tuple[tuple[Any, Any], ...] = (
+        self._stop = listening(
             (session.slides_changed, self._begin),
             (session.facts_changed, self._note_current),
             (session.verdict_changed, self._note),
@@ -70,8 +71,6 @@ class Queue:
             (session.cleanup_changed, self._compare_rules),
             (session.slide_changed, self._compare_rules),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self.text = self.verdict = ""
         self.order: Order = "table"
         self.watched = False
@@ -256,7 +255,6 @@ class Queue:
 
     def close(self) -> None:
         """Stop listening, and wait for what is being read."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        self._stop()
         self._closed = True
         self._background.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from hubseg.formats.rle import decode
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,16 +40,15 @@ class Truth:
 
     def __init__(self, session: ReviewSession, background: Background) -> None:
         self._session = session
-        self._background = background
-        self._asked = 0
+        self._reading = Latest(background, self.failed.emit)
         self.known = False
         self.mask: NDArray[np.bool_] | None = None
         session.slide_changed.connect(self._read)
         self._read(session.current)
 
     def _read(self, slide: Slide | None) -> None:
-        self._asked += 1
-        asked, project = self._asked, self._session.project
+        self._reading.drop()
+        project = self._session.project
         text = None if slide is None or project is None else project.truth(slide.id)
         self.known, self.mask = bool(text), None
         self.changed.emit()
@@ -57,17 +57,12 @@ class Truth:
         shape = slide.height, slide.width
 
         def take(mask: NDArray[np.bool_]) -> None:
-            if asked == self._asked:
-                self.mask = mask
-                self.changed.emit()
+            self.mask = mask
+            self.changed.emit()
 
-        def failed(said: str) -> None:
-            if asked == self._asked:
-                self.failed.emit(said)
-
-        self._background.submit(lambda: decode(text, shape), take, failed)
+        self._reading.ask(lambda: decode(text, shape), take)
 
     def close(self) -> None:
         """Stop listening."""
-        self._asked += 1
+        self._reading.drop()
         self._session.slide_changed.disconnect(self._read)
