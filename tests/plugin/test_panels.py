@@ -514,7 +514,7 @@ def test_all_folds_ticked_means_all_the_recipe_has(qtbot: Any) -> None:
 
 def test_a_run_shows_its_progress_and_can_be_cancelled(qtbot: Any) -> None:
     panel = ensemble(qtbot, running=True, done=23, total=55, seconds_left=72.0)
-    assert panel.progress.text() == "23 / 55 · ETA 1 min 12 s"
+    assert panel.progress.text() == "23 of 55 networks · ETA 1 min 12 s"
     assert not panel.run.isEnabled()
     with qtbot.waitSignal(panel.cancel_requested):
         qtbot.mouseClick(panel.cancel, LEFT)
