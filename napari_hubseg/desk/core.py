@@ -153,7 +153,6 @@ class DeskCore:
         self.ensemble.mapped.connect(self.ahead.drop)
         self.queue.changed.connect(self.ahead.look)
         session.told.connect(self.told.emit)
-        self.hand.told.connect(self.told.emit)
         self.layers.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
 

@@ -28,6 +28,7 @@ class Offers(DeskCore):
     def __init__(self, *given: Any, **named: Any) -> None:
         self._offer: Offer | None = None
         self._of_letters: Offer | None = None  # what was said of letters that are text
+        self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
         super().__init__(*given, **named)
 
@@ -37,7 +38,20 @@ class Offers(DeskCore):
         self.session.history_changed.connect(self._withdraw)
         self.session.slides_changed.connect(self._withdraw_step)
         self.session.recorded.connect(self._say_step)
+        self.hand.told.connect(self._say_here)
+        self.session.slide_changed.connect(self._unsay_here)
+        self.session.recorded.connect(self._unsay_here)
         self.ensemble.brought.connect(self._announce)
+
+    def _say_here(self, sentence: str) -> None:
+        """Say what a tool found, until something is done or another slide is shown."""
+        self._here = sentence
+        self.told.emit(sentence)
+
+    def _unsay_here(self, _: object = None) -> None:
+        if self._here:
+            self.unsaid.emit(self._here)
+            self._here = ""
 
     def offer(self, offer: Offer) -> None:
         """Say something that a person may do something about."""

@@ -31,6 +31,7 @@ class Slides(Offers):
     def _connect(self) -> None:
         super()._connect()
         self.session.verdict_changed.connect(self._unfinish)
+        self.session.slide_changed.connect(self._unfinish)
 
     def open_path(self, path: Path, *, project: Path | None = None, at: str = "") -> None:
         """Open a folder, table, image or project: read in a thread, entered when that is done.
@@ -114,8 +115,8 @@ class Slides(Offers):
         else:
             self._finished = self.session.finish()
 
-    def _unfinish(self, _: str) -> None:
-        """Say no more that all is done, once another verdict stands."""
+    def _unfinish(self, _: object) -> None:
+        """Say no more that all is done, once another verdict stands or a slide is looked at."""
         finished, self._finished = self._finished, ""
         if finished:
             self.unsaid.emit(finished)

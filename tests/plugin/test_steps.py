@@ -190,3 +190,14 @@ def test_that_all_is_done_is_said_until_it_is_not(opened: HubSegWidget, wait: Wa
     opened.do("undo")
     settle(opened, wait)
     assert not opened.message.isVisible()
+
+
+def test_what_a_tool_found_is_said_until_something_else_is_done(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    settle(opened, wait)
+    opened.desk.hand.told.emit("There is no object under the pointer.")
+    assert opened.message.isVisible()
+    opened.do("next_slide")
+    settle(opened, wait)
+    assert not opened.message.isVisible()
