@@ -114,13 +114,12 @@ class Mixing:
     def switch(self, place: tuple[int, ...], on: bool) -> None:
         """Switch a size, a network or one member on or off."""
         what = ("size", "network", "member")[len(place) - 1]
-        self.switch_all(
-            (p for p in map(_place, self.recipe.members()) if p[: len(place)] == place), on, what
-        )
+        places = (one.place for one in self.recipe.members())
+        self.switch_all((p for p in places if p[: len(place)] == place), on, what)
 
     def switch_fold(self, fold: int, on: bool) -> None:
         """Switch a fold of every network on or off."""
-        places = (p for p in map(_place, self.recipe.members()) if p[2] == fold)
+        places = (one.place for one in self.recipe.members() if one.fold == fold)
         self.switch_all(places, on, f"fold {fold}")
 
     def switch_all(
@@ -161,7 +160,7 @@ class Mixing:
         """Note that a run has put maps of a slide into the store."""
         current = self._session.current
         if current is not None and current.id == slide_id:
-            self.stock = replace(self.stock, maps=frozenset(map(_place, members)))
+            self.stock = replace(self.stock, maps=frozenset(one.place for one in members))
             self._tell_nothing(False)
 
     @property
@@ -298,13 +297,9 @@ def _mix(
     for (member, _), (_, one) in zip(wanted, made, strict=True):
         if one is not None:
             mixer.put(member, one)
-    there = frozenset(_place(member) for member, key in keys if key)
-    asked = frozenset(_place(member) for member, _ in keys)
-    members = [m for m in mixture.members(ran) if _place(m) in asked]
+    there = frozenset(member.place for member, key in keys if key)
+    asked = frozenset(member.place for member, _ in keys)
+    members = [m for m in mixture.members(ran) if m.place in asked]
     mixed = any(member in mixer for member in members)
     found = mixer.mix(mixture.of(ran), members) if mixed else None
     return _Mixed(slide.id, networks, there, found), kept
-
-
-def _place(member: Member) -> tuple[int, int, int]:
-    return member.resolution, member.entry, member.fold

@@ -42,7 +42,7 @@ def _size(resolution: Resolution) -> str:
 
 
 def _fold(member: Member, mixture: Mixture, stock: Stock) -> Branch:
-    place = (member.resolution, member.entry, member.fold)
+    place = member.place
     path = None if stock.files is None else stock.files.get(member.checkpoint)
     missing = stock.files is not None and path is None
     on = place not in mixture.off

@@ -24,7 +24,7 @@ def test_nothing_chosen_is_the_recipes_own_mix():
 
 
 def test_members_are_switched_off_and_on_again():
-    places = [(m.resolution, m.entry, m.fold) for m in RECIPE.members() if m.fold == 3]
+    places = [m.place for m in RECIPE.members() if m.fold == 3]
     fewer = Mixture().switched(places, on=False)
     assert {m.fold for m in fewer.members(RECIPE)} == {0, 1, 2, 4}
     assert len(fewer.members(RECIPE)) == 44

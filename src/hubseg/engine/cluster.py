@@ -140,10 +140,10 @@ class Engine:
         chosen = recipe.members(folds) if members is None else tuple(members)
         files = find_checkpoints(chosen, weights)
         if recipe.needs_scores:
-            places = {(m.resolution, m.entry, m.fold) for m in chosen}
+            places = {m.place for m in chosen}
             recipe = with_scores(recipe, files)
             weighed = recipe.members()
-            chosen = tuple(m for m in weighed if (m.resolution, m.entry, m.fold) in places)
+            chosen = tuple(m for m in weighed if m.place in places)
         return Run(self, tuple(slides), recipe, chosen, files, watched=watched)
 
     def client(self) -> Any:

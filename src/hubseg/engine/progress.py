@@ -101,8 +101,7 @@ class Progress:
     @property
     def keys(self) -> tuple[tuple[Member, str], ...]:
         """Finished members with their keys, in the recipe's order."""
-        places = ((m, (m.resolution, m.entry, m.fold)) for m in self._members)
-        return tuple((m, self._keys[place]) for m, place in places if place in self._keys)
+        return tuple((m, self._keys[m.place]) for m in self._members if m.place in self._keys)
 
     def put(
         self, member: Member, key: str, made: MemberMap, store: MapStore, *, watched: bool
@@ -113,7 +112,7 @@ class Progress:
             self._mixer.put(member, made)
         else:
             self._mixer = None
-        self._keys[member.resolution, member.entry, member.fold] = key
+        self._keys[member.place] = key
 
     def mix(self) -> ProbabilityMap | None:
         """Mix what is in, for somebody who watches; None when the last mix is too recent.

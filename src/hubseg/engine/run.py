@@ -154,8 +154,7 @@ class Run:
                     if isinstance(asked, Update):
                         yield asked
                     else:
-                        member = asked[1].member
-                        place = (member.resolution, member.entry, member.fold)
+                        place = asked[1].member.place
                         wanted.setdefault(place, []).append(asked)
             for place in sorted(wanted):
                 yield from wanted[place]

@@ -58,11 +58,11 @@ class Mixer:
         self._enlarged: dict[int, tuple[_Moments, NDArray[np.float32]]] = {}
 
     def __contains__(self, member: Member) -> bool:
-        return _place(member) in self._maps
+        return member.place in self._maps
 
     def put(self, member: Member, made: MemberMap) -> None:
         """Take the map of a member; a second one takes the first one's place."""
-        self._maps[_place(member)] = made
+        self._maps[member.place] = made
         self._summed.pop(member.resolution, None)
 
     def mix(
@@ -110,7 +110,7 @@ class Mixer:
         for member in there:
             groups.setdefault(member.resolution, []).append(member)
         moments = {index: self._moments(index, groups[index]) for index in sorted(groups)}
-        maps = [self._maps[_place(member)] for member in there]
+        maps = [self._maps[member.place] for member in there]
         return moments, MapFacts(
             disagreement=_disagreement(recipe, moments) if len(there) > 1 else None,
             slide_digest=self.slide_digest,
@@ -122,10 +122,10 @@ class Mixer:
         )
 
     def _moments(self, index: int, members: Sequence[Member]) -> _Moments:
-        asked = tuple((_place(member), member.weight) for member in members)
+        asked = tuple((member.place, member.weight) for member in members)
         kept = self._summed.get(index)
         if kept is None or kept[0] != asked:
-            maps = [(m.weight, self._maps[_place(m)].values) for m in members]
+            maps = [(m.weight, self._maps[m.place].values) for m in members]
             kept = self._summed[index] = (asked, _sum(maps))
         return kept[1]
 
@@ -183,10 +183,6 @@ def mix(
         mixer.put(member, made)
         members.append(member)
     return mixer.mix(recipe, members, total=len(recipe.members()) if total is None else total)
-
-
-def _place(member: Member) -> tuple[int, int, int]:
-    return member.resolution, member.entry, member.fold
 
 
 def _sum(maps: Sequence[tuple[float, NDArray[np.float32]]]) -> _Moments:

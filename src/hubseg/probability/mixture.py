@@ -61,7 +61,7 @@ class Mixture:
     def members(self, recipe: Recipe, folds: Sequence[int] | None = None) -> tuple[Member, ...]:
         """Return the recipe's members that are mixed, with the changed weights, in order."""
         members = self.of(recipe).members(folds)
-        return tuple(m for m in members if (m.resolution, m.entry, m.fold) not in self.off)
+        return tuple(m for m in members if m.place not in self.off)
 
     def switched(self, places: Iterable[tuple[int, int, int]], *, on: bool) -> Mixture:
         """Return the choice with some members switched on or off."""

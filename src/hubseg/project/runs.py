@@ -64,8 +64,8 @@ def record(
     OSError
         When the project cannot be written.
     """
-    made = {_place(member): key for member, key in keys}
-    places = dict.fromkeys((*map(_place, asked), *made))
+    made = {member.place: key for member, key in keys}
+    places = dict.fromkeys((*(one.place for one in asked), *made))
     project.record_run(
         run_id,
         slide_id,
@@ -153,8 +153,8 @@ def newest_members(
     recipe, keys = newest
     mixture = Mixture() if folds is not None else mixture_of(project, recipe, until=until)
     recipe = mixture.of(recipe)
-    on = {_place(m): m for m in mixture.members(recipe)}
-    places = [(on.get(_place(m)), key) for m, key in keys]
+    on = {m.place: m for m in mixture.members(recipe)}
+    places = [(on.get(m.place), key) for m, key in keys]
     chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
     stored = [(m, key) for m, key in chosen if key]
     made = MapStore(project.maps).get_all(key for _, key in stored)
@@ -220,7 +220,7 @@ def recorded(run: RunRecord) -> tuple[Recipe, tuple[tuple[Member, str], ...]]:
     The key is "" where the member did not finish.
     """
     recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
-    members = {_place(m): m for m in recipe.members()}
+    members = {m.place: m for m in recipe.members()}
     lines = (line.split("/") for line in run.members)
     return recipe, tuple(
         (members[int(resolution), int(entry), int(fold)], key)
@@ -232,7 +232,3 @@ def newest_recipe(project: ReviewProject, slide_id: str) -> Recipe | None:
     """Return the recipe of a slide's newest run, or None."""
     runs = project.runs(slide_id)
     return Recipe.from_yaml(runs[-1].recipe, where="The recorded recipe") if runs else None
-
-
-def _place(member: Member) -> tuple[int, int, int]:
-    return member.resolution, member.entry, member.fold

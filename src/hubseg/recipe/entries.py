@@ -164,6 +164,11 @@ class Member:
     weight: float
 
     @property
+    def place(self) -> tuple[int, int, int]:
+        """Where it stands in the recipe: resolution, entry and fold; the same in every mixture."""
+        return self.resolution, self.entry, self.fold
+
+    @property
     def name(self) -> str:
         """Name to show a person: the checkpoint's file name."""
         return self.checkpoint
