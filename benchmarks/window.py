@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from hubseg.engine import Update
-from hubseg.probability import MapStore, MemberMap, mix
+from hubseg.probability import MapStore, MemberMap
 from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.recipe.bundled import sample_table
@@ -73,26 +73,22 @@ class PlayedBack:
 
     def __iter__(self) -> Iterator[Update]:
         for slide in self._slides:
-            made: list[Any] = []
+            keys: list[Any] = []
             for number, member in enumerate(self._recipe.members(), 1):
                 if self._stopped.wait(self._pace):
                     return
-                made.append((member, MemberMap(played_back(number))))
-                found = mix(
-                    self._recipe,
-                    made,
-                    shape=(slide.height, slide.width),
-                    slide_digest=slide.digest,
-                    total=MEMBERS,
-                )
+                keys.append((member, f"{slide.id}{number:02d}aa"))
                 yield Update(
                     run_id="played back",
                     slide_id=slide.id,
                     slide_digest=slide.digest,
-                    recipe_digest=self._recipe.digest,
+                    recipe=self._recipe,
                     done=number,
                     total=MEMBERS,
-                    probability=found,
+                    computed=True,
+                    came=(member, MemberMap(played_back(number))),
+                    keys=tuple(keys),
+                    asked=self._recipe.members(),
                     message=f"member {number}",
                     finished=number == MEMBERS,
                 )

@@ -7,14 +7,15 @@ in processes of their own: nothing here imports torch. Does not know the panel.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from hubseg.engine import local_devices
-from hubseg.project.runs import record
-from hubseg.recipe import Recipe, builtin_names, find_checkpoints, with_scores
+from hubseg.project.runs import record_update
+from hubseg.recipe import Recipe, builtin_names
 from hubseg.recipe.bundled import weights_for
 from napari_hubseg.jobs.background import sentence
 from napari_hubseg.jobs.memory_check import Fit
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.engine import Update
-    from hubseg.probability import Mixture
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
@@ -99,10 +99,8 @@ class Ensemble:
         self.message = ""
         self._cancelled = False
         self.recipe = Recipe.load(self.recipes[0])
-        self._running_recipe = self.recipe
         self.name = self.recipes[0]
         self._run_project: Path | None = None
-        self._run_mixture: Mixture | None = None
         self.unreachable = False
         self.mixing = Mixing(session, background, self.recipe)
         self.mixing.changed.connect(self.changed.emit)
@@ -174,37 +172,24 @@ class Ensemble:
         brought = take_up(session, self.recipe, self.name)
         if brought is not None:
             self.brought.emit(brought)
-        mixture = self.mixing.mixture
-        members = mixture.members(self.recipe, choice.folds)
+        members = self.mixing.mixture.members(self.recipe, choice.folds)
         if not members:
             self.failed.emit("No member is switched on: tick at least one.")
             return
-        self._run_project, self._run_mixture = session.project.path, mixture
+        self._run_project = session.project.path
+        slides = self._current_first(slides)
         recipe, folders = self.recipe, self._folders(choice.weights)
         self.last, self.message = None, "Starting the worker …"
         self._cancelled = self.unreachable = False
-        self._running_recipe = recipe
         try:
             engine = self._engine_for(session.project.path / "maps", choice)
         except ValueError as error:
             self.message = ""
             self.failed.emit(sentence(error))
             return
-
-        def prepare() -> Any:
-            if recipe.needs_scores:
-                files = find_checkpoints(members, folders)
-                self._running_recipe = with_scores(recipe, files)
-            return engine.run(
-                self._current_first(slides),
-                mixture.of(self._running_recipe),
-                folders,
-                choice.folds,
-                members=members,
-                watched=self._is_watched,
-            )
-
-        self._runner.start(prepare)
+        self._runner.start(
+            lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
+        )
         self.changed.emit()
 
     def _current_first(self, slides: tuple[Slide, ...]) -> tuple[Slide, ...]:
@@ -212,10 +197,6 @@ class Ensemble:
         current = self._session.current
         first = tuple(slide for slide in slides if current and slide.id == current.id)
         return first + tuple(slide for slide in slides if slide not in first)
-
-    def _is_watched(self, slide_id: str) -> bool:
-        current = self._session.current
-        return current is not None and current.id == slide_id
 
     def _folders(self, weights: tuple[Path, ...]) -> list[Path]:
         """Return where checkpoints are looked for: what was said, the recipe's place, ours."""
@@ -250,7 +231,7 @@ class Ensemble:
         self.changed.emit()
 
     def _take(self, update: Update) -> None:
-        self.last = update
+        self.last = replace(update, came=None)
         self.message = f"{update.slide_id}: {update.message}" if update.message else ""
         if update.error:
             self.failed.emit(update.error)
@@ -259,30 +240,17 @@ class Ensemble:
         self._record(update)
         if update.finished:
             self.mapped.emit(update.slide_id)
-        if update.slide_digest and update.keys:
-            self.mixing.note(update.slide_id, (member for member, _ in update.keys))
-        if self.mixing.mixture != self._run_mixture:
-            self.mixing.remix()  # something was switched since: the run does not know
-        elif update.probability is not None:
-            self._session.show(update.probability)
+        project = self._session.project
+        if project is not None and project.path == self._run_project:
+            self.mixing.take(update)  # else its maps are in the store of another project
         self.changed.emit()
 
     def _record(self, update: Update) -> None:
         project = self._session.project
-        if project is None or project.read_only or not update.keys:
+        if project is None or project.read_only or project.path != self._run_project:
             return
-        if project.path != self._run_project:
-            return  # its maps are in the store of the project it was started in
         try:
-            record(
-                project,
-                update.run_id,
-                update.slide_id,
-                self._running_recipe,
-                update.keys,
-                slide_digest=update.slide_digest,
-                asked=update.asked,
-            )
+            record_update(project, update)
         except OSError as error:
             self.failed.emit(sentence(error))
 

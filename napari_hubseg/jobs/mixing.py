@@ -1,33 +1,34 @@
-"""What is mixed on screen: a change of members or weights remixes from the store, in a thread.
+"""What is mixed on screen: the one place where the window mixes maps, in a thread.
 
 Responsible for a person's choice of members and weights, for looking which checkpoints are there,
-and for the map that a slide's newest run left. Nothing here runs a network.
+and for the map of the slide on screen: of its newest run, and of one that goes on, member by
+member. Nothing here runs a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
 
-from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
-from hubseg.project.runs import mixture_of, newest_asked
+from hubseg.probability import Mixture, networks_digest
 from hubseg.recipe import find_checkpoint
 from hubseg.recipe.stock import Stock
 from napari_hubseg.jobs.background import sentence
+from napari_hubseg.jobs.slide_mix import Order, Ran
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from hubseg.engine import Update
     from hubseg.probability import ProbabilityMap
-    from hubseg.project import ReviewProject
-    from hubseg.recipe import Member, Recipe
+    from hubseg.recipe import Recipe
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.slide_mix import KeptMaps, MixedSlide
 
 __all__ = ["Foreseen", "Mixing"]
 
@@ -35,16 +36,8 @@ __all__ = ["Foreseen", "Mixing"]
 _NOTHING = "None of the members that are switched on has a map yet: run the ensemble."
 
 
-@dataclass(frozen=True)
-class _Mixed:
-    slide_id: str
-    networks: str
-    maps: frozenset[tuple[int, int, int]]
-    found: ProbabilityMap | None
-
-
-_Reader = Callable[[], "ReviewProject"]
-_Kept = tuple[tuple[str, ...], Mixer] | None  # of which slide and networks, and its maps
+# why something is mixed: a person asked, a run has made something, or a slide came on screen
+_Why = Literal["asked", "run", "look"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +47,8 @@ class Foreseen:
     slide_id: str
     recipe: Recipe
     mixture: Mixture
-    mixed: _Mixed | None
-    kept: _Kept
+    mixed: MixedSlide | None
+    kept: KeptMaps | None
 
     @property
     def found(self) -> ProbabilityMap | None:
@@ -84,10 +77,11 @@ class Mixing:
         self.recipe = recipe
         self.mixture = Mixture()
         self.stock = Stock()
-        self._mixer: _Kept = None
+        self._kept: KeptMaps | None = None
+        self._ran: Ran | None = None  # of the slide on screen
         self._foreseen: Foreseen | None = None
         self._busy = self._nothing = False  # whether it was said that there is nothing to mix
-        self._again: bool | None = None  # whether a mix is asked for, and a person asked for it
+        self._again: _Why | None = None  # another mix is wanted
         session.mixture_changed.connect(self._follow)
 
     # ---- the choice ----------------------------------------------------------------------------
@@ -156,12 +150,26 @@ class Mixing:
 
     # ---- the map -------------------------------------------------------------------------------
 
-    def note(self, slide_id: str, members: Iterable[Member]) -> None:
-        """Note that a run has put maps of a slide into the store."""
+    def take(self, update: Update) -> None:
+        """Mix what a run has made of the slide on screen, with one member more each time."""
         current = self._session.current
-        if current is not None and current.id == slide_id:
-            self.stock = replace(self.stock, maps=frozenset(one.place for one in members))
-            self._tell_nothing(False)
+        if current is None or current.id != update.slide_id or not update.keys:
+            return
+        made = {member.place: key for member, key in update.keys}
+        self.stock = replace(self.stock, maps=frozenset(made))
+        self._tell_nothing(False)
+        came = () if self._ran is None else self._ran.came
+        if update.came is not None:
+            member, found = update.came
+            came = (*came, (member, made[member.place], found))
+        keys = tuple((member, made.get(member.place, "")) for member in update.asked)
+        self._ran = Ran(update.slide_digest, update.recipe, keys, came)
+        self._remix("run")
+
+    @property
+    def busy(self) -> bool:
+        """Whether maps are being mixed."""
+        return self._busy
 
     @property
     def reading(self) -> bool:
@@ -171,7 +179,7 @@ class Mixing:
     def leave(self) -> None:
         """Forget the maps of the slide that was on screen."""
         self._tell_nothing(False)
-        self.stock = replace(self.stock, maps=frozenset())
+        self.stock, self._ran = replace(self.stock, maps=frozenset()), None
 
     def remix(self, *, asked: bool = True) -> None:
         """Show what is mixed now.
@@ -182,35 +190,38 @@ class Mixing:
             Whether a person asked for another mix; else it is shown only where it knows more
             members than what is shown already.
         """
+        self._remix("asked" if asked else "look")
+
+    def _remix(self, why: _Why) -> None:
         slide, project = self._session.current, self._session.project
         if slide is None or project is None or self._session.unopened:
             return
         foreseen, self._foreseen = self._foreseen, None
-        if foreseen is not None and not asked and not self._busy and self._holds(foreseen):
+        if foreseen is not None and why == "look" and not self._busy and self._holds(foreseen):
             self._foreseen = foreseen  # shown when everybody has heard of the slide
             return
         if self._busy:
-            self._again = asked or bool(self._again)
+            known = {why, self._again}
+            self._again = "asked" if "asked" in known else "run" if "run" in known else "look"
             return
         self._busy = True
-        reader, recipe, mixture = project.reader(), self.recipe, self.mixture
-        self._background.submit(
-            lambda: self._mix(reader, slide, recipe, mixture),
-            lambda mixed: self._show(mixed, asked),
-            self._fail,
-        )
+        order = Order(project.reader(), slide, self.recipe, self.mixture, self._kept, self._ran)
+        if self._ran is not None:  # the mix has them now
+            self._ran = replace(self._ran, came=())
+
+        def show(answer: tuple[MixedSlide | None, KeptMaps | None]) -> None:
+            mixed, self._kept = answer
+            self._show(mixed, why)
+
+        self._background.submit(order.mix, show, self._fail)
 
     def look_ahead(self, slide: Slide) -> Callable[[], Foreseen] | None:
         """Return what mixes the map of another slide, in a thread; None without a project."""
         project, recipe, mixture = self._session.project, self.recipe, self.mixture
         if project is None:
             return None
-        reader = project.reader()
-
-        def look() -> Foreseen:
-            return Foreseen(slide.id, recipe, mixture, *_mix(reader, slide, recipe, mixture, None))
-
-        return look
+        order = Order(project.reader(), slide, recipe, mixture)
+        return lambda: Foreseen(slide.id, recipe, mixture, *order.mix())
 
     def foresee(self, foreseen: Foreseen | None) -> None:
         """Have a map ready for the slide that comes up next."""
@@ -220,8 +231,8 @@ class Mixing:
         """Show the map that was ready, if it is of the slide on screen and of what is chosen."""
         foreseen, self._foreseen = self._foreseen, None
         if foreseen is not None and self._holds(foreseen):
-            self._mixer = foreseen.kept
-            self._show(foreseen.mixed, asked=False)
+            self._kept = foreseen.kept
+            self._show(foreseen.mixed, "look")
 
     def _holds(self, foreseen: Foreseen) -> bool:
         current = self._session.current
@@ -233,14 +244,7 @@ class Mixing:
         """Whether what was mixed ahead is what is chosen now."""
         return foreseen.recipe is self.recipe and foreseen.mixture == self.mixture
 
-    def _mix(
-        self, reader: _Reader, slide: Slide, recipe: Recipe, mixture: Mixture
-    ) -> _Mixed | None:
-        """Mix, in a thread, and keep the maps for the next mix of this slide."""
-        mixed, self._mixer = _mix(reader, slide, recipe, mixture, self._mixer)
-        return mixed
-
-    def _show(self, mixed: _Mixed | None, asked: bool) -> None:
+    def _show(self, mixed: MixedSlide | None, why: _Why) -> None:
         self._busy = False
         session = self._session
         if mixed is not None and session.current is not None:
@@ -248,9 +252,9 @@ class Mixing:
                 if mixed.networks == networks_digest(self.recipe):
                     self.stock = replace(self.stock, maps=self.stock.maps | mixed.maps)
                 shown = session.probability
-                self._tell_nothing(mixed.found is None and asked)
-                if mixed.found is not None and self._again is None:
-                    if asked or shown is None or shown.done < mixed.found.done:
+                self._tell_nothing(mixed.found is None and why == "asked")
+                if mixed.found is not None and self._again != "asked":
+                    if why != "look" or shown is None or shown.done < mixed.found.done:
                         session.show(mixed.found)
         self.changed.emit()
         self._next()
@@ -271,35 +275,4 @@ class Mixing:
     def _next(self) -> None:
         again, self._again = self._again, None
         if again is not None:
-            self.remix(asked=again)
-
-
-def _mix(
-    reader: _Reader, slide: Slide, recipe: Recipe, mixture: Mixture, kept: _Kept
-) -> tuple[_Mixed | None, _Kept]:
-    """Mix a slide's newest run; rows are read over a connection of its own."""
-    with reader() as project:
-        newest = newest_asked(project, slide)
-        digest = project.digest(slide)
-        maps = project.maps
-        if newest is None:
-            return None, kept
-        ran, keys = newest
-        networks = networks_digest(ran)
-        if networks != networks_digest(recipe):
-            mixture = mixture_of(project, ran)
-    what = (slide.id, digest, networks)
-    if kept is None or kept[0] != what:
-        kept = (what, Mixer(shape=(slide.height, slide.width), slide_digest=digest))
-    mixer = kept[1]
-    wanted = [(member, key) for member, key in keys if key and member not in mixer]
-    made = MapStore(maps).get_all(key for _, key in wanted)
-    for (member, _), (_, one) in zip(wanted, made, strict=True):
-        if one is not None:
-            mixer.put(member, one)
-    there = frozenset(member.place for member, key in keys if key)
-    asked = frozenset(member.place for member, _ in keys)
-    members = [m for m in mixture.members(ran) if m.place in asked]
-    mixed = any(member in mixer for member in members)
-    found = mixer.mix(mixture.of(ran), members) if mixed else None
-    return _Mixed(slide.id, networks, there, found), kept
+            self._remix(again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,7 +22,7 @@ import torch
 from hubseg.engine import Engine, Run, Update, cluster
 from hubseg.inference import predict
 from hubseg.network import build
-from hubseg.probability import MapStore
+from hubseg.probability import MapStore, Mixer, ProbabilityMap
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import Slide, read_slide
 
@@ -54,6 +56,15 @@ def slide(folder: Path, name: str = "one") -> Slide:
     return read_slide(folder / f"{name}.png")
 
 
+def mixed(updates: Sequence[Update], slide: Slide) -> ProbabilityMap:
+    """Mix what a run has brought of a slide, as whoever shows it does."""
+    mixer = Mixer(shape=(slide.height, slide.width), slide_digest=slide.digest)
+    for update in updates:
+        if update.slide_id == slide.id and update.came is not None:
+            mixer.put(*update.came)
+    return mixer.mix(updates[-1].recipe, updates[-1].asked)
+
+
 def test_every_member_gives_a_better_map_and_it_is_the_map_of_predict(engine: Engine, folder: Path):
     run = engine.run([slide(folder)], RECIPE, [folder])
     updates = list(run)
@@ -67,8 +78,7 @@ def test_every_member_gives_a_better_map_and_it_is_the_map_of_predict(engine: En
     assert updates[-1].seconds_left == 0
     assert all(u.message.endswith("on cpu") for u in updates)  # whoever asked for it is told
     *_, wanted = predict(slide(folder), RECIPE, [folder], device="cpu")
-    assert updates[-1].probability is not None
-    np.testing.assert_allclose(updates[-1].probability.values, wanted.values, atol=1e-3)
+    np.testing.assert_allclose(mixed(updates, slide(folder)).values, wanted.values, atol=1e-3)
 
 
 def test_where_torch_cannot_compile_the_network_runs_as_it_is_and_that_is_said(
@@ -78,14 +88,13 @@ def test_where_torch_cannot_compile_the_network_runs_as_it_is_and_that_is_said(
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
     engine = Engine(tmp_path / "maps", device="cpu", compiled=True)
     try:
-        *_, last = engine.run([slide(folder)], RECIPE, [folder], folds=(0,))
+        updates = list(engine.run([slide(folder)], RECIPE, [folder], folds=(0,)))
     finally:
         engine.unload()
-    assert last.done == last.total == 1
-    assert "not compiled" in last.message
+    assert updates[-1].done == updates[-1].total == 1
+    assert "not compiled" in updates[-1].message
     *_, wanted = predict(slide(folder), RECIPE, [folder], device="cpu", folds=(0,))
-    assert last.probability is not None
-    np.testing.assert_allclose(last.probability.values, wanted.values, atol=1e-3)
+    np.testing.assert_allclose(mixed(updates, slide(folder)).values, wanted.values, atol=1e-3)
 
 
 def test_stored_members_are_not_computed_again(engine: Engine, folder: Path):
@@ -202,32 +211,33 @@ def members_filed(folder: Path) -> int:
 
 
 def test_two_workers_give_the_bits_of_one(engine: Engine, folder: Path):
-    *_, one = engine.run([slide(folder)], RECIPE, [folder])
+    one = mixed(list(engine.run([slide(folder)], RECIPE, [folder])), slide(folder))
     two = Engine(folder / "two", device="cpu", workers=2)
     try:
         run = two.run([slide(folder)], RECIPE, [folder])
-        *_, last = run
+        other = mixed(list(run), slide(folder))
         assert len(two.client().nthreads()) == 2
     finally:
         two.unload()
     assert run.computed == 3
-    np.testing.assert_array_equal(last.probability.values, one.probability.values)
-    np.testing.assert_array_equal(last.probability.disagreement, one.probability.disagreement)
+    np.testing.assert_array_equal(other.values, one.values)
+    np.testing.assert_array_equal(other.disagreement, one.disagreement)
 
 
-def test_few_tasks_are_in_flight_and_no_map_is_held_of_a_slide_nobody_watches(
-    engine: Engine, folder: Path
-):
+def test_few_tasks_are_in_flight_and_no_map_is_held_once_it_was_told(engine: Engine, folder: Path):
     recipe = RECIPE.model_copy(update={"tta": "flips"})
     slides = [slide(folder, name) for name in ("one", "four")]
-    run = engine.run(slides, recipe, [folder], watched=lambda slide_id: slide_id == "four")
-    most, shown = 0, set()
+    run = engine.run(slides, recipe, [folder])
+    most, maps = 0, []
     for update in run:
         most = max(most, len(run._flying))
-        shown |= {update.slide_id} if update.probability is not None else set()
-    assert run.computed == 6
+        assert update.came is not None
+        maps.append(weakref.ref(update.came[1].values))
+    del update
+    gc.collect()
+    assert run.computed == len(maps) == 6
     assert most <= 2  # one runs, the next reads its checkpoint
-    assert shown == {"four"}
+    assert [one() for one in maps] == [None] * 6
 
 
 CLIENT = """

@@ -22,7 +22,7 @@ from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from hubseg.engine import Update
-from hubseg.probability import ProbabilityMap
+from hubseg.probability import MemberMap, ProbabilityMap
 from hubseg.session import ReviewSession
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.jobs.background import Background
@@ -176,10 +176,12 @@ def make_map() -> Callable[..., ProbabilityMap]:
 
 @dataclass
 class FakeRun:
-    """A run that gives one better map per member, when it is let."""
+    """A run of three members, which gives one after the other, when it is let."""
 
     engine: FakeEngine
     slides: Any
+    recipe: Any
+    members: Any
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def __iter__(self) -> Iterator[Update]:
@@ -194,16 +196,18 @@ class FakeRun:
                 time.sleep(0.001)
 
     def update(self, slide: Any, done: int) -> Update:
-        values = ramp() * (done / 3)
-        found = ProbabilityMap(values, None, slide.digest, "made up", done, 3)
+        member = self.members[done - 1]
         return Update(
             run_id="run",
             slide_id=slide.id,
             slide_digest=slide.digest,
-            recipe_digest="made up",
+            recipe=self.recipe,
             done=done,
             total=3,
-            probability=found,
+            computed=True,
+            came=(member, MemberMap(ramp() / np.float32(255))),
+            keys=tuple((one, f"{slide.id}{one.fold}aa") for one in self.members[:done]),
+            asked=self.members,
             message=f"member {done}",
             seconds_left=3.0 - done,
             finished=done == 3,
@@ -234,7 +238,8 @@ class FakeEngine:
     ) -> FakeRun:
         asked = {"ids": [s.id for s in slides], "recipe": recipe.name, "weights": list(weights)}
         self.asked.append({**asked, **more, "folds": folds})
-        return FakeRun(self, slides)
+        chosen = more.get("members") or recipe.members(folds)
+        return FakeRun(self, slides, recipe, tuple(chosen)[:3])
 
     def unload(self) -> None:
         self.unloaded = True
@@ -244,6 +249,19 @@ class FakeEngine:
 def engines() -> list[FakeEngine]:
     """Every engine that was made, in order."""
     return []
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Lets one member of a run come in at each release; the first may."""
+    may, update = threading.Semaphore(1), FakeRun.update
+
+    def when_let(run: FakeRun, slide: Any, done: int) -> Update:
+        may.acquire(timeout=PATIENCE_S)
+        return update(run, slide, done)
+
+    monkeypatch.setattr(FakeRun, "update", when_let)
+    return may
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,14 @@ from hubseg.session import ReviewSession
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.ensemble import Ensemble
+from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.presenters.ensemble import ensemble_state, tree_of
+
+
+def ramp() -> Any:
+    """Probability that grows from 0 at the left to 254 at the right."""
+    return np.broadcast_to(np.linspace(0, 254, 128, dtype=np.float32), (96, 128))
+
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -32,14 +40,22 @@ def ensemble(session: ReviewSession, background: Background, new_engine: Any) ->
 
 
 def test_a_run_shows_ever_better_maps(
-    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+    session: ReviewSession,
+    ensemble: Ensemble,
+    engines: list[Any],
+    by_hand: threading.Semaphore,
+    wait: Wait,
 ) -> None:
     shown: list[int] = []
     session.probability_changed.connect(lambda found: shown.append(found and found.done))
     ensemble.run(EnsembleChoice("demo"))
     assert ensemble_state(ensemble, enabled=True, run_next=False).running
+    for better in ([1], [1, 2], [1, 2, 3]):
+        wait(lambda better=better: shown == better)
+        by_hand.release()
     wait(lambda: not ensemble.running)
     assert shown == [1, 2, 3]
+    assert np.allclose(session.probability.values, ramp(), atol=1e-3)
     state = ensemble_state(ensemble, enabled=True, run_next=False)
     assert (state.running, state.done, state.total) == (False, 3, 3)
     assert engines[0].asked[0]["ids"] == ["one"]
@@ -51,9 +67,96 @@ def test_all_slides_run_and_only_the_one_on_screen_is_shown(
 ) -> None:
     ensemble.run(EnsembleChoice("demo", all_slides=True))
     session.go_to("three")
-    wait(lambda: not ensemble.running)
+    wait(lambda: not ensemble.running and not ensemble.mixing.busy)
     assert engines[0].asked[0]["ids"] == ["one", "two", "three"]
     assert session.probability.slide_digest == session.current.digest
+
+
+def test_a_run_is_mixed_by_what_is_switched_on_now(
+    session: ReviewSession, ensemble: Ensemble, by_hand: threading.Semaphore, wait: Wait
+) -> None:
+    ensemble.run(EnsembleChoice("demo"))
+    wait(lambda: session.probability is not None)
+    ensemble.mixing.switch_fold(0, False)  # the one that is in
+    by_hand.release(2)
+    wait(lambda: not ensemble.running and not ensemble.mixing.busy)
+    assert (session.probability.done, session.probability.total) == (2, 2)
+    assert ensemble.said == [
+        "None of the members that are switched on has a map yet: run the ensemble."
+    ]
+
+
+def test_a_run_in_a_project_that_somebody_else_writes_in_is_shown_all_the_same(
+    session: ReviewSession, background: Background, new_engine: Any, wait: Wait
+) -> None:
+    """Nothing of it can be recorded there: it is mixed from what the run has brought."""
+    second = ReviewSession(author="second")
+    second.open(session.project.path)
+    assert second.project.read_only
+    ensemble = Ensemble(second, background, new_engine)
+    ensemble.run(EnsembleChoice("demo"))
+    wait(lambda: not ensemble.running and not ensemble.mixing.busy)
+    assert second.probability.done == 3
+    assert second.project.runs() == ()
+    ensemble.close()
+    second.close()
+
+
+def test_a_run_again_with_other_checkpoints_is_not_mixed_from_the_maps_before(
+    session: ReviewSession, ensemble: Ensemble, wait: Wait
+) -> None:
+    kept_maps(session, ensemble.recipe)
+    ensemble.mixing.remix(asked=False)
+    wait(lambda: session.probability is not None)
+    ensemble.run(EnsembleChoice("demo"))
+    wait(lambda: not ensemble.running and not ensemble.mixing.busy)
+    assert session.probability.done == 3
+    assert np.allclose(session.probability.values, ramp(), atol=1e-3)
+
+
+def test_nothing_of_the_session_is_touched_outside_its_thread(
+    session: ReviewSession, ensemble: Ensemble, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session promises one thread; an ensemble is the window's and keeps to it too."""
+    elsewhere: list[str] = []
+    window = threading.current_thread()
+
+    def watched(kind: type) -> None:
+        get, put = kind.__getattribute__, kind.__setattr__
+
+        def read(self: Any, name: str) -> Any:
+            if threading.current_thread() is not window:
+                elsewhere.append(f"{kind.__name__}.{name} was read")
+            return get(self, name)
+
+        def write(self: Any, name: str, value: Any) -> None:
+            if threading.current_thread() is not window:
+                elsewhere.append(f"{kind.__name__}.{name} was written")
+            put(self, name, value)
+
+        monkeypatch.setattr(kind, "__getattribute__", read)
+        monkeypatch.setattr(kind, "__setattr__", write)
+
+    for kind in (ReviewSession, Ensemble, Mixing):
+        watched(kind)
+    ensemble.recipe = ensemble.recipe.model_copy(
+        update={
+            "resolutions": tuple(
+                one.model_copy(
+                    update={
+                        "members": tuple(
+                            entry.model_copy(update={"weight": "best_score"})
+                            for entry in one.members
+                        )
+                    }
+                )
+                for one in ensemble.recipe.resolutions
+            )
+        }
+    )
+    ensemble.run(EnsembleChoice("demo", all_slides=True))
+    wait(lambda: not ensemble.running and not ensemble.mixing.busy)
+    assert elsewhere == []
 
 
 def test_the_choice_reaches_the_engine(

@@ -19,7 +19,7 @@ from hubseg.probability import MapStore
 from hubseg.recipe import find_checkpoints, with_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hubseg.engine.checking import Checked
@@ -117,7 +117,6 @@ class Engine:
         folds: Sequence[int] | None = None,
         *,
         members: Sequence[Member] | None = None,
-        watched: Callable[[str], bool] = lambda slide_id: True,
     ) -> Run:
         """Prepare a run; iterate it to make it go.
 
@@ -127,8 +126,6 @@ class Engine:
             Folds to run; None runs all of the recipe's.
         members
             Members of the recipe to run, in its order; None runs all of the folds'.
-        watched
-            Whether somebody looks at the slide of an id: maps of others are filed and not mixed.
 
         Raises
         ------
@@ -144,7 +141,7 @@ class Engine:
             recipe = with_scores(recipe, files)
             weighed = recipe.members()
             chosen = tuple(m for m in weighed if m.place in places)
-        return Run(self, tuple(slides), recipe, chosen, files, watched=watched)
+        return Run(self, tuple(slides), recipe, chosen, files)
 
     def client(self) -> Any:
         """Return a connected Dask client, starting workers when there are none.

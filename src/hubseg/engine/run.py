@@ -22,7 +22,7 @@ from hubseg.outcome import Outcome
 from hubseg.probability import MapStore, MemberMap, file_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
     from hubseg.engine.checking import Checked
@@ -72,8 +72,6 @@ class Run:
         recipe: Recipe,
         members: tuple[Member, ...],
         files: dict[str, Path],
-        *,
-        watched: Callable[[str], bool] = lambda slide_id: True,
     ) -> None:
         self.id = uuid.uuid4().hex
         self.slides = slides
@@ -82,7 +80,6 @@ class Run:
         self.computed = 0
         self._engine = engine
         self._files = files
-        self._watched = watched
         self._cancelled = threading.Event()
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._flying: dict[Any, tuple[Progress, Job]] = {}
@@ -161,7 +158,7 @@ class Run:
 
     def _open_slide(self, slide: Slide) -> Iterator[Update | tuple[Progress, Job]]:
         """Yield an update for each stored member of a slide, and a job for each other one."""
-        progress = Progress(slide, "", self.recipe, self.members)
+        progress = Progress(slide, "", self.members)
         self._open = [*(one for one in self._open if not one.finished), progress]
         outcome, jobs = Outcome(), list[Job]()
         with outcome.attempt(slide.id):
@@ -293,32 +290,22 @@ class Run:
             yield self._failed(progress, outcome.left_out[progress.slide.id])
             return
         self.computed += 1
-        yield self._in(progress, job, made.map, made.where, memory=made.memory)
+        yield self._in(progress, job, made.map, made.where, computed=True, memory=made.memory)
 
     def _in(
         self, progress: Progress, job: Job, made: MemberMap, where: str, **facts: Any
     ) -> Update:
-        watched = self._watched(progress.slide.id)
-        outcome, probability = Outcome(), None
-        with outcome.attempt(progress.slide.id):
-            progress.put(job.member, job.key, made, self._engine.store, watched=watched)
-            probability = progress.mix() if watched else None
-        if outcome.left_out:
-            return self._failed(progress, outcome.left_out[progress.slide.id])
-        update = self._update(
+        progress.put(job.member, job.key)
+        return self._update(
             progress,
-            probability=probability,
+            came=(job.member, made),
             message=f"{job.member.name} {where}",
             finished=progress.finished,
             **facts,
         )
-        if progress.finished:
-            progress.forget()
-        return update
 
     def _failed(self, progress: Progress, why: str) -> Update:
         progress.failed = True
-        progress.forget()
         theirs = [future for future, (other, _) in self._flying.items() if other is progress]
         self._let_go(theirs)
         return self._update(progress, error=why, finished=True)
@@ -332,7 +319,7 @@ class Run:
             run_id=self.id,
             slide_id=progress.slide.id,
             slide_digest=progress.digest,
-            recipe_digest=self.recipe.digest,
+            recipe=self.recipe,
             done=progress.done,
             total=len(self.members),
             keys=progress.keys,

@@ -6,7 +6,7 @@ Does not know how a run is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hubseg.journal.slide_state import SlideState
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
@@ -31,6 +31,7 @@ __all__ = [
     "newest_recipe",
     "newest_run",
     "record",
+    "record_update",
     "recorded",
     "refuse_partial",
 ]
@@ -74,6 +75,49 @@ def record(
         members=["/".join((*map(str, place), made.get(place, ""))) for place in places],
         slide_digest=slide_digest,
     )
+
+
+class _Update(Protocol):
+    """What a run says (:class:`hubseg.engine.Update`)."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def slide_id(self) -> str: ...
+    @property
+    def slide_digest(self) -> str: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def keys(self) -> tuple[tuple[Member, str], ...]: ...
+    @property
+    def asked(self) -> tuple[Member, ...]: ...
+    @property
+    def computed(self) -> bool: ...
+    @property
+    def finished(self) -> bool: ...
+
+
+def record_update(project: ReviewProject, update: _Update) -> None:
+    """Record what a run has finished by now, so that one that is killed leaves each member.
+
+    Of members that the store had all along, only the last is worth a row.
+
+    Raises
+    ------
+    OSError
+        When the project cannot be written.
+    """
+    if update.keys and (update.computed or update.finished):
+        record(
+            project,
+            update.run_id,
+            update.slide_id,
+            update.recipe,
+            update.keys,
+            slide_digest=update.slide_digest,
+            asked=update.asked,
+        )
 
 
 def newest_map(

@@ -1,0 +1,157 @@
+"""One slide's map, mixed in any thread from what a run has made of it and what is stored.
+
+Responsible for which members are mixed and for keeping their maps until the next mix of the same
+slide. Does not know who asks or what is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
+from hubseg.project.runs import mixture_of, newest_asked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hubseg.probability import MemberMap, ProbabilityMap
+    from hubseg.project import ReviewProject
+    from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+
+__all__ = ["KeptMaps", "MixedSlide", "Order", "Ran"]
+
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What a run that goes on has made of a slide: newer than what the project has recorded.
+
+    Attributes
+    ----------
+    slide_digest, recipe
+        Of which pixels, with which recipe.
+    keys
+        Every member that the run was asked for; "" where it is not finished.
+    came
+        Finished members that no mix has taken yet, with key and map.
+    """
+
+    slide_digest: str
+    recipe: Recipe
+    keys: tuple[tuple[Member, str], ...]
+    came: tuple[tuple[Member, str, MemberMap], ...] = ()
+
+
+@dataclass(eq=False)
+class KeptMaps:
+    """The maps of one slide's members: used by one thread at a time.
+
+    Attributes
+    ----------
+    of
+        Which slide, pixels and networks.
+    keys
+        The key of each map that is held.
+    """
+
+    of: tuple[str, ...]
+    mixer: Mixer
+    keys: dict[Place, str] = field(default_factory=dict)
+
+    def put(self, member: Member, key: str, made: MemberMap) -> None:
+        """Hold a map."""
+        self.mixer.put(member, made)
+        self.keys[member.place] = key
+
+
+@dataclass(frozen=True, eq=False)
+class MixedSlide:
+    """What was mixed of a slide.
+
+    Attributes
+    ----------
+    slide_id, networks
+        Of which slide, with which networks (:func:`hubseg.probability.networks_digest`).
+    maps
+        Places of the members that have a map.
+    found
+        The map; None where no member that is switched on has one.
+    """
+
+    slide_id: str
+    networks: str
+    maps: frozenset[Place]
+    found: ProbabilityMap | None
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A wish for a mix: of a slide, by the choice that holds.
+
+    Attributes
+    ----------
+    reader
+        Opens the project for reading: rows are read over a connection of its own.
+    recipe, mixture
+        The recipe chosen, and which of its members are mixed, with which weights; of a map that
+        other networks made, what was chosen for those holds.
+    kept
+        Maps that an earlier mix has read, if any.
+    ran
+        What a run has made of the slide by now, if one is on.
+    """
+
+    reader: Callable[[], ReviewProject]
+    slide: Slide
+    recipe: Recipe
+    mixture: Mixture
+    kept: KeptMaps | None = None
+    ran: Ran | None = None
+
+    def mix(self) -> tuple[MixedSlide | None, KeptMaps | None]:
+        """Mix the slide's newest run; also return the maps, for the next mix."""
+        slide, ran, mixture = self.slide, self.ran, self.mixture
+        with self.reader() as project:
+            digest = project.digest(slide)
+            if ran is not None and ran.slide_digest != digest:
+                ran = None
+            newest = newest_asked(project, slide) if ran is None else (ran.recipe, ran.keys)
+            if newest is None:
+                return None, self.kept
+            recipe, keys = newest
+            networks = networks_digest(recipe)
+            if networks != networks_digest(self.recipe):
+                mixture = mixture_of(project, recipe)
+            store = MapStore(project.maps)
+        kept = self.kept
+        if kept is None or kept.of != (slide.id, digest, networks):
+            mixer = Mixer(shape=(slide.height, slide.width), slide_digest=digest)
+            kept = KeptMaps((slide.id, digest, networks), mixer)
+        for member, key, made in () if ran is None else ran.came:
+            kept.put(member, key, made)
+        wanted = [(m, key) for m, key in keys if key and kept.keys.get(m.place) != key]
+        stored = store.get_all(key for _, key in wanted)
+        for (member, key), (_, one) in zip(wanted, stored, strict=True):
+            if one is not None:
+                kept.put(member, key, one)
+        return MixedSlide(
+            slide.id,
+            networks,
+            frozenset(member.place for member, key in keys if key),
+            _mixed(kept, mixture, recipe, keys),
+        ), kept
+
+
+def _mixed(
+    kept: KeptMaps, mixture: Mixture, recipe: Recipe, keys: tuple[tuple[Member, str], ...]
+) -> ProbabilityMap | None:
+    """Mix the members that are switched on, of those that the run was asked for."""
+    asked = {member.place: key for member, key in keys}
+    members = [m for m in mixture.members(recipe) if m.place in asked]
+    there = [m for m in members if asked[m.place] and m in kept.mixer]
+    if not there:
+        return None
+    return kept.mixer.mix(mixture.of(recipe), there, total=len(members))
