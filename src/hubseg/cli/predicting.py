@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,6 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
                 recipe,
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
-                watched=lambda slide_id: False,
             )
             adopt_thresholds(project, recipe)
             _follow(run, project, answer)
@@ -211,7 +211,7 @@ def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
 
 
 def _follow(run: Run, project: ReviewProject, answer: Answer) -> None:
-    from hubseg.project.runs import record
+    from hubseg.project.runs import record_update
 
     outcome = answer.outcome
     done: dict[str, int] = {}
@@ -224,16 +224,9 @@ def _follow(run: Run, project: ReviewProject, answer: Answer) -> None:
             done[update.slide_id] = update.done
             if update.error:
                 outcome.leave_out(update.slide_id, update.error)
-            if not update.finished:
-                continue
-            with outcome.attempt(update.slide_id, last=not update.error):
-                if update.keys:
-                    record(
-                        project,
-                        run.id,
-                        update.slide_id,
-                        run.recipe,
-                        update.keys,
-                        slide_digest=update.slide_digest,
-                        asked=update.asked,
-                    )
+            if update.finished:
+                with outcome.attempt(update.slide_id, last=not update.error):
+                    record_update(project, update)
+            else:
+                with suppress(OSError):  # said with the last one, should it still be so
+                    record_update(project, update)
