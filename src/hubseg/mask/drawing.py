@@ -77,10 +77,12 @@ def drawn(
     edged: NDArray[np.uint8] = (values << 1) - inner  # 2 - 0 along the edge, 2 - 1 inside
     if by_hand is None or not by_hand.any():
         return edged
-    ours = (by_hand & mask).view(np.uint8)
-    edged += ours << 1
-    rim = (inner - cv2.erode(inner, square)) & ours
-    edged += rim << 1
+    for cut in windows_of(differing(by_hand, np.zeros(by_hand.shape, np.bool_))):
+        seen = _grown(cut, width, mask.shape)
+        inside = inner[seen]
+        rim = (inside - cv2.erode(inside, square))[_within(cut, seen)]
+        ours = (by_hand[cut] & mask[cut]).view(np.uint8)
+        edged[cut] += (ours + (rim & ours)) << 1
     return edged
 
 
@@ -123,11 +125,10 @@ def redrawn(
     stale = differing(mask, shown != 0)
     top = int(shown.max()) if shown.size else 0
     if top > EDGE or by_hand is not None:
-        nothing = np.zeros(shown.shape, np.bool_)
-        ours = nothing if by_hand is None else by_hand & mask
-        stale |= differing(ours, (shown > EDGE) & (shown <= _LAST))
+        ours = np.zeros(shown.shape, np.bool_) if by_hand is None else by_hand & mask
+        stale |= differing(ours, shown > EDGE)
     if top > _LAST:
-        stale |= differing(shown > _LAST, nothing)
+        stale |= differing(shown > _LAST, np.zeros(shown.shape, np.bool_))
     pieces = []
     for cut in windows_of(stale):
         written, seen = (_grown(cut, by * REACH * width, mask.shape) for by in (1, 2))
