@@ -103,7 +103,7 @@ class Derivation:
         self._background = background
         self._truth = truth
         self.drawing: Drawing | None = None
-        self.deriving = self._counting = self._to_count = False
+        self.deriving = self._counting = self._taking = False
         self._foreseen: tuple[MaskRequest, MaskAnswer] | None = None
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
@@ -121,7 +121,7 @@ class Derivation:
     @property
     def busy(self) -> bool:
         """Whether a mask or its figures are being computed."""
-        return self.deriving or self._counting or self._to_count
+        return self.deriving or self._counting
 
     def derive(self) -> None:
         """Compute the mask in a thread if it is stale; a stale answer is asked for again."""
@@ -139,13 +139,7 @@ class Derivation:
 
         def take(made: tuple[MaskAnswer, Drawn | None]) -> None:
             self.deriving = False
-            answer, found = made
-            if drawing is None:
-                self._session.take_mask(request, answer)
-            else:
-                drawing.found = found
-                self._session.take_mask(request, answer)
-                drawing.found = None
+            self._take(request, *made)
             self.derive()
 
         def failed(said: str) -> None:
@@ -153,6 +147,18 @@ class Derivation:
             self.failed.emit(said)
 
         self._background.submit(work, take, failed)
+
+    def _take(self, request: MaskRequest, answer: MaskAnswer, found: Drawn | None) -> None:
+        """Give a mask to the session, which draws it, and count it after that."""
+        changes, self._taking = self._changes, True
+        if self.drawing is not None:
+            self.drawing.found = found
+        self._session.take_mask(request, answer)
+        if self.drawing is not None:
+            self.drawing.found = None
+        self._taking = False
+        if changes != self._changes:
+            self._count()
 
     def foresee(self, request: MaskRequest, answer: MaskAnswer) -> None:
         """Have the mask ready that a slide will be derived to, if nothing changes until then."""
@@ -174,14 +180,11 @@ class Derivation:
         self.derive()
 
     def _count_again(self, _: object = None) -> None:
-        """Count when the mask has been drawn: what a person waits for comes first."""
         self._changes += 1
-        if not self._to_count:
-            self._to_count = True
-            self._background.later(self._count)
+        if not self._taking:
+            self._count()
 
     def _count(self) -> None:
-        self._to_count = False
         mask, found, changes = self._session.mask, self._session.probability, self._changes
         if mask is None or self._counting:
             return
