@@ -12,13 +12,24 @@ import hashlib
 import os
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QTimer
 
-from napari_hubseg.demo.screen import rest, virtual_screen, wait_for
-
 Spent = tuple[float, float]
+
+
+def either(now: str, before: str) -> Any:
+    """Import a module by its name, or by the one that it had in earlier trees."""
+    try:
+        return import_module(now)
+    except ModuleNotFoundError:
+        return import_module(before)
+
+
+screen = either("napari_hubseg.demo.screen", "napari_hubseg._screen")
 
 
 def clocks() -> Spent:
@@ -30,16 +41,14 @@ def serve(path: Path) -> None:
     """Open a project, say that its map is there, and answer thresholds until there are no more."""
     import napari
 
-    from napari_hubseg.dock import HubSegWidget
-
     viewer = napari.Viewer(title="HubSeg")
-    dock = HubSegWidget(viewer)
+    dock = either("napari_hubseg.dock", "napari_hubseg._widget").HubSegWidget(viewer)
     viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
     viewer.window._qt_window.setGeometry(0, 0, 1600, 1000)
     viewer.window._qt_window.show()
     session, desk = dock.session, dock.desk
     dock.open_path(path)
-    wait_for("The map", lambda: session.probability is not None, 300)
+    screen.wait_for("The map", lambda: session.probability is not None, 300)
     in_layer: list[Spent] = []
     on_screen: list[Spent] = []
 
@@ -52,13 +61,13 @@ def serve(path: Path) -> None:
     canvas.events.draw.connect(painted, position="last")
     print("ready", session.threshold, flush=True)
     for line in sys.stdin:
-        wait_for("Rest", lambda: not session.mask_is_stale and not desk.busy, 300)
-        rest(300)
+        screen.wait_for("Rest", lambda: not session.mask_is_stale and not desk.busy, 300)
+        screen.rest(300)
         in_layer.clear()
         on_screen.clear()
         begun = clocks()
         desk.set_threshold(float(line))
-        wait_for("The mask", lambda: not session.mask_is_stale and bool(on_screen), 60)
+        screen.wait_for("The mask", lambda: not session.mask_is_stale and bool(on_screen), 60)
         ends = in_layer[0], on_screen[0]
         spent = [end[kind] - begun[kind] for end in ends for kind in (0, 1)]
         print(
@@ -69,5 +78,5 @@ def serve(path: Path) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
-    with virtual_screen():
+    with screen.virtual_screen():
         serve(Path(sys.argv[1]))

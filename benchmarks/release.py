@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 from _release_window import Spent, clocks
 
-from hubseg.cleanup import CleanedMask, count_objects
+from hubseg.cleanup import count_objects
 from hubseg.edits.override import Edits
 from hubseg.mask.drawing import drawn, edge_width, redrawn
 from hubseg.mask.live import MaskRequest
@@ -47,7 +47,6 @@ def compute_before(request: MaskRequest) -> NDArray[np.bool_]:
     kept = stats[:, cv2.CC_STAT_AREA] >= request.cleanup.min_area
     kept[0] = False
     cleaned = np.take(kept, labels)
-    request._cleaned[:] = [CleanedMask(cleaned)]
     return request.edits.resolve(cleaned)
 
 
