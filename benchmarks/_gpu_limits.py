@@ -85,7 +85,10 @@ def _idle(bench: Bench, need: int, whole: int) -> dict[str, Any]:
     recipe, pixels = recipe_of(bench.small), slide_pixels(3000)
     shelf, said = Shelf(1 << 40), []
     orders = [
-        Order(recipe, member, checkpoint_of(bench, recipe, member, pixels), name, str(bench.device))
+        Order(
+            *(recipe, member, checkpoint_of(bench, recipe, member, pixels), name),
+            *(str(bench.device), "float32"),
+        )
         for member, name in ((chosen(recipe, CONVNEXT, 768), "a"), (chosen(recipe, B7, 1024), "b"))
     ]
     tidy(bench.device)
@@ -116,7 +119,7 @@ def cancel_part(bench: Bench) -> dict[str, Any]:
     for encoder, size in ((B7, 1472), (CONVNEXT, 1024))[: 1 if bench.small else 2]:
         member = chosen(recipe, encoder, size)
         path = checkpoint_of(bench, recipe, member, pixels)
-        network = load_member(recipe, member, path, bench.device)
+        network = load_member(recipe, member, path, bench.device, precision="auto")
 
         def run(asked: Any = None, network: Any = network, member: Any = member) -> None:
             predict_member(network, pixels, recipe, member, cancelled=asked)
@@ -207,7 +210,7 @@ def passes_child(path: str, on: str, times: str, small: str, name: str, go: str)
     """Run one member many times, once told to begin."""
     recipe, pixels = recipe_of(small == "1"), slide_pixels(300 if small == "1" else 3000)
     member, device = chosen(recipe, B7, 1024), torch.device(on)
-    network = load_member(recipe, member, Path(path), device)
+    network = load_member(recipe, member, Path(path), device, precision="auto")
     made = predict_member(network, pixels, recipe, member)
     Path(name).with_suffix(".ready").touch()
     while not Path(go).exists():

@@ -50,8 +50,11 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (400, 500, 3), np.uint8)
 
 
-def network_on(device: torch.device, weights: Path, fold: int = 0) -> torch.nn.Module:
-    return load_member(RECIPE, RECIPE.members()[fold], weights / f"m_{fold}", device)
+def network_on(
+    device: torch.device, weights: Path, fold: int = 0, precision: str = "float32"
+) -> torch.nn.Module:
+    member = RECIPE.members()[fold]
+    return load_member(RECIPE, member, weights / f"m_{fold}", device, precision=precision)
 
 
 def values(device: torch.device, weights: Path, pixels: np.ndarray, precision: str) -> np.ndarray:
@@ -90,13 +93,46 @@ def test_a_network_is_read_ahead_onto_the_device_beside_one_that_runs(
     first = shelf.take(orders[0])
     shelf.expect(orders[1])
     predict_member(first, pixels, RECIPE, RECIPE.members()[0])
-    coming = shelf._coming[orders[1].key].result()
+    staged = shelf._coming[orders[1].key].result()
+    assert staged.held.is_cuda
+    assert staged.held.cpu().numpy().tobytes() == (weights / "m_1").read_bytes()
+    coming = shelf.take(orders[1])
     assert all(parameter.is_cuda for parameter in coming.parameters())
-    assert shelf.take(orders[1]) is coming
     beside = predict_member(coming, pixels, RECIPE, RECIPE.members()[1]).values
-    alone = predict_member(network_on(CUDA, weights, 1), pixels, RECIPE, RECIPE.members()[1])
+    alone = predict_member(
+        *(network_on(CUDA, weights, 1, "auto"), pixels, RECIPE, RECIPE.members()[1])
+    )
     np.testing.assert_array_equal(beside, alone.values)
     shelf.clear()
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_loaded_through_its_bytes_a_network_has_the_weights_of_its_file(
+    weights: Path, precision: str
+):
+    there = network_on(CUDA, weights, precision=precision)
+    here = network_on(CPU, weights)
+    wanted = dict(here.state_dict())
+    for name, tensor in there.state_dict().items():
+        cast = wanted[name].to(tensor.dtype)
+        torch.testing.assert_close(tensor.cpu(), cast, rtol=2e-3, atol=1e-6)
+    kept = sum(one.nbytes for one in there.state_dict().values())
+    owned = {one.untyped_storage().data_ptr(): one for one in there.state_dict().values()}
+    assert sum(one.untyped_storage().nbytes() for one in owned.values()) <= kept
+
+
+def test_an_image_that_has_no_room_on_the_gpu_is_seen_by_the_cpu(weights: Path, pixels: np.ndarray):
+    network, said = network_on(CUDA, weights), []
+    wanted = values(CPU, weights, pixels, "float32")
+    torch.cuda.empty_cache()
+    whole = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(torch.cuda.memory_allocated() / whole)
+    try:
+        made = predict_member(network, pixels, RECIPE, RECIPE.members()[0], said=said.append)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert said[-1] == "out of memory on the GPU: this network runs on the CPU"
+    np.testing.assert_allclose(made.values, wanted, atol=1e-5)
 
 
 def test_a_device_without_room_gives_way_step_by_step_to_the_cpu(weights: Path, pixels: np.ndarray):

@@ -28,7 +28,7 @@ from hubseg.inference import (
 from hubseg.inference.passes import Footing, Passes
 from hubseg.inference.resample import Resampled
 from hubseg.inference.views import views
-from hubseg.network import Prediction, build
+from hubseg.network import Prediction, build, cast_weights
 from hubseg.recipe import Entry, Member, NetworkSpec, Recipe, Resolution
 from hubseg.slide import Slide, read_slide
 
@@ -271,6 +271,31 @@ def test_a_gpu_without_room_for_one_view_gives_way_to_the_cpu():
     ]
 
 
+def test_an_image_without_room_on_the_gpu_is_made_on_the_cpu_and_that_is_said():
+    """The weights may leave no room for the image itself."""
+    said: list[str] = []
+    passes = OnPaper(
+        Near().eval(), Footing(CUDA, torch.float16, 2), views("flips"), said=said.append
+    )
+
+    def make(device: torch.device) -> torch.Tensor:
+        if device.type == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return torch.rand(1, 3, 32, 32)
+
+    assert np.isfinite(passes.mean(passes.placed(make)).values).all()
+    assert passes.footing.device == CPU
+    assert said[-1] == "out of memory on the GPU: this network runs on the CPU"
+
+
+def test_weights_that_were_cast_for_a_gpu_are_whole_again_on_the_cpu():
+    network = Near().eval()
+    cast_weights(network, torch.float16)
+    passes = OnPaper(network, Footing(CUDA, torch.float16, 1), views("none"))
+    passes._lower([])
+    assert {one.dtype for one in network.parameters()} == {torch.float32}
+
+
 def test_networks_that_only_wait_on_a_gpu_go_before_a_view_does():
     network, said, waiting = Cramped(1).eval(), [], [2, 1]
 
@@ -503,6 +528,6 @@ def test_a_device_without_room_first_loses_the_others_then_says_so(
 
 def test_networks_are_compiled_when_asked(weights: Path, monkeypatch: pytest.MonkeyPatch):
     asked: list[nn.Module] = []
-    monkeypatch.setattr(torch, "compile", lambda network: asked.append(network) or network)
+    monkeypatch.setattr(torch, "compile", lambda network, **_: asked.append(network) or network)
     Shelf(1 << 30, compiled=True).take(order(weights, 0))
     assert len(asked) == 1

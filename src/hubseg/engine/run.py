@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 import uuid
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +20,7 @@ from hubseg.engine.progress import Progress, Update
 from hubseg.engine.worker import Job, Made, Refused, ask_to_stop, run_member
 from hubseg.failure import EXPECTED
 from hubseg.outcome import Outcome
-from hubseg.probability import MapStore, MemberMap, file_digest
+from hubseg.probability import MapStore, MemberMap, file_digest, file_digests
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -143,6 +144,8 @@ class Run:
 
     def _jobs(self) -> Iterator[Update | tuple[Progress, Job]]:
         """Yield jobs in order, and what the store already has when a slide's turn comes."""
+        with suppress(OSError):  # one by one they are asked for again, and then it is said
+            file_digests({self._files[member.checkpoint] for member in self.members})
         rest = iter(self.slides)
         for count in (1, *[_TOGETHER] * len(self.slides)):
             wanted: dict[tuple[int, int, int], list[tuple[Progress, Job]]] = {}

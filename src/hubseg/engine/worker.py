@@ -145,7 +145,8 @@ class Networks:
         if job.run_id in self.stopped:
             raise Cancelled("The run was stopped.")
         device = self._device_of(job)
-        order = Order(job.recipe, job.member, job.checkpoint, job.checkpoint_digest, device)
+        given = job.recipe, job.member, job.checkpoint, job.checkpoint_digest
+        order = Order(*given, device, job.precision)
         said = [_said(job.device, device)]
         with self._door:
             self._networks.expect(order)

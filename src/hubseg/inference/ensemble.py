@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.inference.loaded_networks import Order, Shelf
 from hubseg.inference.member import open_pixels, predict_member
-from hubseg.probability import Mixer, file_digest, map_key
+from hubseg.probability import Mixer, file_digests, map_key
 from hubseg.recipe import find_checkpoints, with_scores
 
 if TYPE_CHECKING:
@@ -64,9 +64,11 @@ def predict(
     """
     files = find_checkpoints(recipe.members(folds), weights)
     recipe = with_scores(recipe, files)
+    members = recipe.members(folds)
+    digests = file_digests(files[member.checkpoint] for member in members)
     orders = [
-        Order(recipe, member, path := files[member.checkpoint], file_digest(path), device)
-        for member in recipe.members(folds)
+        Order(recipe, member, path := files[member.checkpoint], digests[path], device, precision)
+        for member in members
     ]
     finished: list[Member] = []
     mixer = Mixer(shape=(slide.height, slide.width), slide_digest=slide.digest)

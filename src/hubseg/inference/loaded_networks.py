@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from hubseg.inference.device import choose_device
 from hubseg.inference.member import load_member
 from hubseg.inference.passes import is_out_of_memory
+from hubseg.inference.staging import Staged, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from torch import nn
+    from torch import Tensor
 
     from hubseg.recipe import Member, Recipe
 
@@ -44,6 +46,8 @@ class Order:
         Of the file's bytes: another file under the same name is another network.
     device
         auto, cpu, cuda or cuda:N.
+    precision
+        The arithmetic asked for: auto, float32, float16 or bfloat16.
     """
 
     recipe: Recipe
@@ -51,12 +55,13 @@ class Order:
     path: Path
     digest: str
     device: str = "auto"
+    precision: str = "auto"
 
     @property
-    def key(self) -> tuple[str, str, int | None, str]:
+    def key(self) -> tuple[str, str, str, int | None, str]:
         """What tells networks apart: two sizes of one file may share one, unless it is sized."""
         size = self.recipe.resolutions[self.member.resolution].size
-        return self.digest, self.device, size, self.member.network.model_dump_json()
+        return self.digest, self.device, self.precision, size, self.member.network.model_dump_json()
 
 
 class Shelf:
@@ -75,7 +80,7 @@ class Shelf:
         self.budget = budget
         self.compiled = compiled
         self._loaded: OrderedDict[tuple[object, ...], nn.Module] = OrderedDict()
-        self._coming: dict[tuple[object, ...], Future[nn.Module]] = {}
+        self._coming: dict[tuple[object, ...], Future[nn.Module | Staged]] = {}
         self._reader: ThreadPoolExecutor | None = None
         self._streams: dict[torch.device, torch.cuda.Stream] = {}
 
@@ -90,14 +95,17 @@ class Shelf:
     def expect(self, order: Order) -> None:
         """Begin to read a network in a thread, unless it is there or on its way.
 
-        Only one is ever on its way. It waits on the device where there is ample room, else in the
-        computer's memory.
+        Only one is ever on its way. For a GPU its bytes alone are read, onto the device where there
+        is ample room: a thread that builds a network holds up the one that tells the GPU of its
+        layers, and costs more than it saves.
         """
         if order.key in self._loaded or self._coming:
             return
         if self._reader is None:
             self._reader = ThreadPoolExecutor(1, thread_name_prefix="hubseg-checkpoint")
-        self._coming[order.key] = self._reader.submit(self._read, order)
+        on_cpu = choose_device(order.device).type == "cpu"
+        work = self._read if on_cpu else self._ahead
+        self._coming[order.key] = self._reader.submit(work, order)
 
     def take(self, order: Order, *, said: Callable[[str], None] | None = None) -> nn.Module:
         """Return a network on its device, reading it if need be.
@@ -115,7 +123,7 @@ class Shelf:
         network = self._loaded.pop(order.key, None)
         if network is None:
             coming = self._coming.pop(order.key, None)
-            network = self._read(order) if coming is None else coming.result()
+            network = self._built(order, None if coming is None else coming.result())
         device = choose_device(order.device)
         self._make_room(_nbytes(network), device)
         network = self._placed(network, device, said)
@@ -139,19 +147,45 @@ class Shelf:
         _give_back()
         return bool(others)
 
-    def _read(self, order: Order) -> nn.Module:
-        given = order.recipe, order.member, order.path
+    def _built(self, order: Order, coming: nn.Module | Staged | None) -> nn.Module:
+        """Return a network from what was read ahead of it; what is not there is read now."""
+        if isinstance(coming, nn.Module):
+            return coming
+        staged = self._staged(order) if coming is None else coming
+        if staged is None or not staged.is_of(order.path):
+            return self._read(order)
         device = choose_device(order.device)
-        if device.type == "cuda" and _is_ample(device, order.path.stat().st_size):
-            try:
-                with torch.cuda.stream(self._beside(device)):
-                    network = load_member(*given, device, compiled=self.compiled)
-                    torch.cuda.current_stream(device).synchronize()
-                    return network
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-        return load_member(*given, torch.device("cpu"), compiled=self.compiled)
+        held = staged.held
+        # it was made on the stream beside: freed, it must not be written to before we are done
+        held.record_stream(torch.cuda.current_stream(device))
+        try:
+            return self._load(order, device, held=held)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        del staged, held
+        return self._read(order)
+
+    def _ahead(self, order: Order) -> nn.Module | Staged:
+        return self._staged(order) or self._read(order)
+
+    def _read(self, order: Order) -> nn.Module:
+        return self._load(order, torch.device("cpu"))
+
+    def _load(self, order: Order, device: torch.device, **more: Tensor) -> nn.Module:
+        given = order.recipe, order.member, order.path, device
+        more_said: Any = {"precision": order.precision, **more}
+        return load_member(*given, compiled=self.compiled, **more_said)
+
+    def _staged(self, order: Order) -> Staged | None:
+        """Return a file's bytes on a GPU; None where there is no GPU, or no ample room on it."""
+        device = choose_device(order.device)
+        if device.type != "cuda" or not _is_ample(device, order.path.stat().st_size):
+            return None
+        try:
+            return stage(order.path, device, self._beside(device))
+        except torch.OutOfMemoryError:
+            return None
 
     def _beside(self, device: torch.device) -> torch.cuda.Stream:
         """Return the stream on which networks are read beside the one that runs."""

@@ -6,7 +6,8 @@ networks stay loaded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -14,9 +15,18 @@ import torch
 from hubseg.inference.device import choose_precision
 from hubseg.inference.input_image import LARGEST, Scene, see
 from hubseg.inference.passes import Answer, Footing, Passes
+from hubseg.inference.staging import stage
 from hubseg.inference.tiling import Tiling
 from hubseg.inference.views import views
-from hubseg.network import check_checkpoint, is_sized, read_checkpoint, ready, shapes
+from hubseg.network import (
+    cast_weights,
+    check_checkpoint,
+    is_sized,
+    read_checkpoint,
+    ready,
+    shapes,
+    take_from,
+)
 from hubseg.probability import MemberMap
 
 if TYPE_CHECKING:
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["check_member", "load_member", "open_pixels", "predict_member"]
 
 _TILING = Tiling()
+_COMPILED = 64  # structures and sizes that are compiled in one process
 
 
 def open_pixels(slide: Slide) -> NDArray[np.uint8] | Slide:
@@ -71,13 +82,22 @@ def load_member(
     *,
     tiling: Tiling = _TILING,
     compiled: bool = False,
+    held: Tensor | None = None,
+    precision: str = "float32",
 ) -> nn.Module:
     """Build a member's network on `device` with the weights of the file `path`.
 
     Parameters
     ----------
+    held
+        The file's bytes where they were read already (:func:`hubseg.inference.staging.stage`);
+        they are let go.
+    precision
+        The arithmetic it will run in, as of :func:`predict_member`. For float16 on a GPU its
+        weights are cast once and not at every pass; it then runs in no other arithmetic there.
     compiled
-        Hand the network to torch.compile: its first pass takes minutes and needs a C++ compiler.
+        Hand the network to torch.compile: its first pass takes minutes and needs a C++ compiler;
+        files of one structure share what was compiled.
 
     Raises
     ------
@@ -85,9 +105,37 @@ def load_member(
         When the file is refused or does not fit the network.
     """
     size = recipe.resolutions[member.resolution].size or tiling.side
-    network = ready(member.network, read_checkpoint(path), device, size=size)
+    held = _bytes_on(device, path) if held is None else held
+    network = ready(member.network, read_checkpoint(path, held), device, size=size)
+    if device.type == "cuda" and choose_precision(precision, device) == torch.float16:
+        cast_weights(network, torch.float16)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return cast("nn.Module", torch.compile(network)) if compiled else network
+    if held is not None:
+        take_from(network, held)
+    return _compiled(network) if compiled else network
+
+
+def _bytes_on(device: torch.device, path: Path) -> Tensor | None:
+    """Return a file's bytes on a GPU; None on a CPU, or where the GPU has no room for them."""
+    if device.type != "cuda":
+        return None
+    try:
+        return stage(path, device).held
+    except torch.OutOfMemoryError:
+        return None
+
+
+def _compiled(network: nn.Module) -> nn.Module:
+    """Hand a network to torch.compile, which compiles once for all files of one structure.
+
+    Its weights are inputs of the compiled code. Each size has code of its own, which is faster than
+    code for all sizes; torch gives up after eight, fewer than a recipe has.
+    """
+    import torch._dynamo
+
+    limits: Any = torch._dynamo.config
+    limits.recompile_limit = max(limits.recompile_limit, _COMPILED)
+    return cast("nn.Module", torch.compile(network, dynamic=False))
 
 
 def predict_member(
@@ -164,14 +212,15 @@ def _tiles(scene: Scene, passes: Passes, tiling: Tiling | None) -> Iterator[_Til
     """Yield each tile's top and left, its weights (None: all one) and its answer."""
     high, wide = scene.padded
     if tiling is None:
-        yield 0, 0, None, passes.mean(scene.tensor(device=passes.footing.device))
+        yield 0, 0, None, passes.mean(passes.placed(lambda device: scene.tensor(device=device)))
         return
     columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
     for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True):
         for left, across in columns:
             size = len(down), len(across)
-            window = scene.tensor(top, left, *size, device=passes.footing.device)
-            yield top, left, np.outer(down, across), passes.mean(window)
+            window = partial(scene.tensor, top, left, *size)
+            image = passes.placed(lambda device, window=window: window(device=device))
+            yield top, left, np.outer(down, across), passes.mean(image)
 
 
 def _put_together(scene: Scene, tiles: Iterator[_Tile]) -> MemberMap:

@@ -192,6 +192,28 @@ class Passes:
         self._wait()
         return self._mean(told)
 
+    def placed(self, make: Callable[[torch.device], Tensor]) -> Tensor:
+        """Return an image that is made on the footing's device, lowered where it has no room.
+
+        Raises
+        ------
+        MemoryError
+            When it does not even fit on the CPU.
+        """
+        while True:
+            made = self._made(make)
+            if made is not None:
+                return made
+            self._lower([])
+
+    def _made(self, make: Callable[[torch.device], Tensor]) -> Tensor | None:
+        try:
+            return make(self.footing.device)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
+
     def _tried(self, image: Tensor, batch: Sequence[View]) -> _Sums | None:
         """Return a batch's sums; None where memory ran out, and then nothing holds on to any."""
         try:
@@ -259,7 +281,7 @@ class Passes:
         if self._said is not None:
             self._said(said)
         if self.footing.device != before:
-            self.network = self._move(self.network)
+            self.network = self._move(self.network).float()  # of a GPU it may be cast to half
             told = [tuple(None if t is None else self._move(t) for t in part) for part in told]
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

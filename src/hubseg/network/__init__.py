@@ -13,6 +13,7 @@ from hubseg.network.checkpoint import (
 from hubseg.network.cost import Cost, cost, shapes
 from hubseg.network.families import blank, build, is_sized
 from hubseg.network.folding import fold
+from hubseg.network.placing import cast_weights, take_from
 from hubseg.network.unet import Prediction, TimmUnet
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "TimmUnet",
     "blank",
     "build",
+    "cast_weights",
     "check_checkpoint",
     "cost",
     "fit",
@@ -31,4 +33,5 @@ __all__ = [
     "read_checkpoint",
     "ready",
     "shapes",
+    "take_from",
 ]

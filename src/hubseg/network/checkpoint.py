@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from hubseg.failure import printable
 from hubseg.network.spelling import find_tensors, strip_prefixes
+from hubseg.network.stored_tensors import content_of
 from hubseg.recipe.file_format import checkpoint_format, is_zip
 from hubseg.recipe.scores import epoch_of, score_of
 
@@ -73,11 +74,17 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, held: Tensor | None = None) -> Checkpoint:
     """Read a checkpoint of torch or safetensors; its content tells which, and not its name.
 
     Only tensors, plain containers and NumPy's scalars are unpickled; a file that asks for anything
     else is refused before anything in it runs.
+
+    Parameters
+    ----------
+    held
+        The file's bytes, uint8 (n,), where they were read already: its tensors are views of them
+        where its layout allows, and stay on that device.
 
     Raises
     ------
@@ -87,11 +94,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
         When the file is damaged, is no checkpoint, or asks for code to be run.
     """
     path = Path(path)
-    read = _read_safetensors if checkpoint_format(path) == "safetensors" else _read_torch
-    return _checkpoint(path, read(path))
+    if checkpoint_format(path) == "safetensors":
+        return _checkpoint(path, _read_safetensors(path))
+    return _checkpoint(path, _read_torch(path, held))
 
 
-def _read_torch(path: Path) -> object:
+def _read_torch(path: Path, held: Tensor | None) -> object:
+    if held is not None and (found := content_of(path, held)) is not None:
+        return found
     # mapped, tensors are read where they are needed, once; torch.load goes by the ending of a path
     mapped = is_zip(path) and path.suffix != ".safetensors"
     try:
@@ -193,6 +203,8 @@ def _look_at_numbers(checkpoint: Checkpoint) -> None:
     ValueError
         When a tensor holds one; the first is named, with its count.
     """
+    if _are_finite_on_device(list(checkpoint.state.values())):
+        return
     for name, tensor in checkpoint.state.items():
         if not tensor.is_floating_point() or tensor.numel() == 0:
             continue
@@ -206,6 +218,15 @@ def _look_at_numbers(checkpoint: Checkpoint) -> None:
                 f"Checkpoint {checkpoint.path} holds {what} in {name} ({wrong} of "
                 f"{tensor.numel()} values): its training went wrong, take an earlier one."
             )
+
+
+def _are_finite_on_device(tensors: list[Tensor]) -> bool:
+    """Tell whether all are on a GPU and surely finite: the answer of each would be waited for."""
+    looked_at = [one for one in tensors if one.is_floating_point() and one.numel()]
+    if not looked_at or not all(one.is_cuda for one in looked_at):
+        return False
+    norms = [one.float() for one in torch._foreach_norm(looked_at)]
+    return bool(torch.isfinite(torch.stack(norms)).all())
 
 
 def _respelled(state: Mapping[str, Tensor], change: Callable[[str], str]) -> dict[str, Tensor]:
@@ -244,6 +265,8 @@ def fit(
         _model_in,
         lambda key: f"network.{key}",
     )
+    if checkpoint.state.keys() == wanted.keys():
+        spellings = spellings[:1]
     state = max(
         (_respelled(checkpoint.state, spelling) for spelling in spellings),
         key=lambda spelled: len(wanted.keys() & spelled.keys()),

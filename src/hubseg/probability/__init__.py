@@ -7,7 +7,8 @@ torch: whoever has the member maps can mix them. Does not know how a member map 
 
 from __future__ import annotations
 
-from hubseg.probability.keys import file_digest, map_key
+from hubseg.probability.digests import file_digest, file_digests
+from hubseg.probability.keys import map_key
 from hubseg.probability.mixing import Mixer, mix
 from hubseg.probability.mixture import Mixture, networks_digest
 from hubseg.probability.pieces import MapInPieces
@@ -22,6 +23,7 @@ __all__ = [
     "Mixture",
     "ProbabilityMap",
     "file_digest",
+    "file_digests",
     "map_key",
     "mix",
     "networks_digest",

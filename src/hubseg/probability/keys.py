@@ -1,4 +1,4 @@
-"""Digests: of a file's bytes, and of all that decides a member map's values.
+"""Keys: a digest of all that decides a member map's values.
 
 Responsible for naming content by content. Does not know where maps are kept.
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hubseg.recipe import Member, Recipe
 
-__all__ = ["file_digest", "map_key"]
+__all__ = ["map_key"]
 
 
 def map_key(
@@ -46,18 +43,3 @@ def map_key(
         content["precision"] = precision
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-@lru_cache(maxsize=256)
-def _digest_of(path: str, size: int, modified: int) -> str:
-    content = hashlib.blake2b(digest_size=16)
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            content.update(block)
-    return content.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Return the hex digest of a file's bytes; remembered until the file changes."""
-    stat = path.stat()
-    return _digest_of(str(path), stat.st_size, stat.st_mtime_ns)
