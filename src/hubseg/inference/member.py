@@ -212,15 +212,18 @@ def _tiles(scene: Scene, passes: Passes, tiling: Tiling | None) -> Iterator[_Til
     """Yield each tile's top and left, its weights (None: all one) and its answer."""
     high, wide = scene.padded
     if tiling is None:
-        yield 0, 0, None, passes.mean(passes.placed(lambda device: scene.tensor(device=device)))
+        yield 0, 0, None, passes.mean(passes.placed(partial(_image, scene, ())))
         return
     columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
     for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True):
         for left, across in columns:
             size = len(down), len(across)
-            window = partial(scene.tensor, top, left, *size)
-            image = passes.placed(lambda device, window=window: window(device=device))
-            yield top, left, np.outer(down, across), passes.mean(image)
+            window = passes.placed(partial(_image, scene, (top, left, *size)))
+            yield top, left, np.outer(down, across), passes.mean(window)
+
+
+def _image(scene: Scene, window: tuple[int, ...], device: torch.device) -> Tensor:
+    return scene.tensor(*window, device=device)
 
 
 def _put_together(scene: Scene, tiles: Iterator[_Tile]) -> MemberMap:

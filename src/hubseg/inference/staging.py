@@ -77,7 +77,7 @@ def stage(path: Path, device: torch.device, stream: torch.cuda.Stream | None = N
 def _piece(path: Path, held: Tensor, start: int, stream: torch.cuda.Stream | None) -> None:
     into = held[start : start + _PIECE]
     piece = torch.empty(len(into), dtype=torch.uint8, pin_memory=held.is_cuda)
-    left = memoryview(piece.numpy())
+    left: Any = memoryview(piece.numpy().data)
     with path.open("rb", buffering=0) as file:
         file.seek(start)
         while left:
