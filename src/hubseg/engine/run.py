@@ -10,7 +10,6 @@ import queue
 import threading
 import time
 import uuid
-from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +19,7 @@ from hubseg.engine.progress import Progress, Update
 from hubseg.engine.worker import Job, Made, Refused, ask_to_stop, run_member
 from hubseg.failure import EXPECTED
 from hubseg.outcome import Outcome
-from hubseg.probability import MapStore, MemberMap, file_digest, file_digests
+from hubseg.probability import MapStore, MemberMap, digest_ahead, file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -144,8 +143,7 @@ class Run:
 
     def _jobs(self) -> Iterator[Update | tuple[Progress, Job]]:
         """Yield jobs in order, and what the store already has when a slide's turn comes."""
-        with suppress(OSError):  # one by one they are asked for again, and then it is said
-            file_digests({self._files[member.checkpoint] for member in self.members})
+        digest_ahead({self._files[member.checkpoint] for member in self.members})
         rest = iter(self.slides)
         for count in (1, *[_TOGETHER] * len(self.slides)):
             wanted: dict[tuple[int, int, int], list[tuple[Progress, Job]]] = {}
@@ -181,8 +179,7 @@ class Run:
                 yield self._in(progress, job, made, "from the store")
 
     def _job(self, slide: Slide, digest: str, member: Member) -> Job:
-        path = self._files[member.checkpoint]
-        engine = self._engine
+        path, engine = self._files[member.checkpoint], self._engine
         return Job(
             run_id=self.id,
             slide=slide,

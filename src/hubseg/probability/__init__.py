@@ -7,7 +7,7 @@ torch: whoever has the member maps can mix them. Does not know how a member map 
 
 from __future__ import annotations
 
-from hubseg.probability.digests import file_digest, file_digests
+from hubseg.probability.digests import digest_ahead, file_digest, file_digests
 from hubseg.probability.keys import map_key
 from hubseg.probability.mixing import Mixer, mix
 from hubseg.probability.mixture import Mixture, networks_digest
@@ -22,6 +22,7 @@ __all__ = [
     "Mixer",
     "Mixture",
     "ProbabilityMap",
+    "digest_ahead",
     "file_digest",
     "file_digests",
     "map_key",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["file_digest", "file_digests"]
+__all__ = ["digest_ahead", "file_digest", "file_digests"]
 
 _WORTH = 16 << 20  # bytes from which a digest is remembered on disk: 30 ms of reading
 _MOST = 2000  # digests remembered there, the newest
@@ -70,6 +70,12 @@ def file_digests(paths: Iterable[Path]) -> dict[Path, str]:
     digests = {path: one for path, one in found.items() if one is not None}
     _known.update({str(path): (stamps[path], one) for path, one in digests.items()})
     return digests
+
+
+def digest_ahead(paths: Iterable[Path]) -> None:
+    """Read many files at once, so that each one's digest is known when it is asked for."""
+    with suppress(OSError):  # it is said of the file when it is asked for by itself
+        file_digests(paths)
 
 
 def _stamp(path: Path) -> _Stamp:
