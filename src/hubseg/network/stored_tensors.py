@@ -63,7 +63,7 @@ def content_of(path: Path, held: Tensor) -> object | None:
     try:
         with path.open("rb") as file:
             records, content = _records(file)
-        if len(held) != path.stat().st_size:
+        if len(held) != path.stat().st_size or held.storage_offset():
             return None
         found: object = _Plain(content, records, held).load()
         return found
