@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from _gpu_measure import Skipped, apart, in_turns, peak_mib, seconds, spread, tidy
+from _gpu_measure import Skipped, apart, in_turns, peak_mib, seconds, spread, tidy, wait
 from _gpu_networks import (
     checkpoint_of,
     chosen,
@@ -228,7 +228,29 @@ def _network(
         if ours:
             row["times_ours"] = round(row["median_ms"] / ours, 3)
         table[name] = row
-    return {"encoder": member.network.encoder, "size": side, "ways": table}
+    kernels = _kernels(bench, _made(plain, replace(OURS, cast=True), side), image)
+    return {"encoder": member.network.encoder, "size": side, "ways": table, "kernels": kernels}
+
+
+def _kernels(bench: Bench, network: nn.Module, image: torch.Tensor) -> Any:
+    """Return where the device's time goes in one batch of views: ms and count by kernel."""
+    from torch.profiler import ProfilerActivity, profile
+
+    if not bench.cuda or bench.left < 3:
+        return "no GPU" if not bench.cuda else "no time left"
+    seen = torch.cat([view.forward(image) for view in views("flip_rot90")])
+    seen = seen.contiguous(memory_format=torch.channels_last)
+    try:
+        _passes(network, seen, OURS, bench.cuda)
+        with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+            _passes(network, seen, OURS, bench.cuda)
+            wait(bench.device)
+        rows = sorted(profiled.key_averages(), key=lambda row: -row.self_device_time_total)
+        whole = sum(row.self_device_time_total for row in rows)
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:200]}"
+    most = [[row.key[:90], row.count, round(row.self_device_time_total / 1e3, 3)] for row in rows]
+    return {"whole_ms": round(whole / 1e3, 3), "most": most[:12]}
 
 
 def _way(
@@ -253,6 +275,7 @@ def _way(
             captured: list[Callable[[], torch.Tensor]] = []
             capture = lambda: captured.append(_graph(network, seen, way))  # noqa: E731
             first["capture_ms"] = round(1e3 * seconds(capture, bench.device), 1)
+            first["next_folds_weights_ms"] = _copied_in(bench, network)
             work = captured[0]
         row = in_turns(bench, {"one": work}, 2 if bench.small else 7, warm=1)["one"] | first
         row["peak_mib"] = None if way.graphed else peak_mib(work, bench.device)
@@ -305,6 +328,14 @@ def _graph(network: nn.Module, seen: torch.Tensor, way: Way) -> Callable[[], tor
         return logits.float()
 
     return replay
+
+
+def _copied_in(bench: Bench, network: nn.Module) -> float:
+    """Return the ms of copying another fold's weights to where a captured graph reads them."""
+    here = [one.detach() for one in network.parameters()]
+    other = [one.clone() for one in here]
+    times = [seconds(lambda: torch._foreach_copy_(here, other), bench.device) for _ in range(3)]
+    return round(1e3 * min(times), 3)
 
 
 def _mean(logits: torch.Tensor) -> np.ndarray:
