@@ -328,7 +328,7 @@ class LayerBinding:
         self.looks.shown = False
         self._stop()
         self.others.close()
-        self._notice.close()
+        self._notice.close(leave=leave)
         self.drawing.close()
         self._map.close()
         mask = self._stack.get("mask")

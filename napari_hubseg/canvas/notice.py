@@ -78,8 +78,9 @@ class Notice:
         letters = int((width - _MARGIN) / (_LETTER * _PT))
         return _Wrapper(min(max(letters, _SHORTEST), _LONGEST)).fill(sentence)
 
-    def close(self) -> None:
-        """Say nothing, and follow the canvas no more."""
-        self.say("")
+    def close(self, *, leave: bool = False) -> None:
+        """Say nothing, and follow the canvas no more; `leave` what stands there to its window."""
+        if not leave:
+            self.say("")
         if self._canvas is not None:
             self._canvas.events.size.disconnect(self._fit)

@@ -375,6 +375,18 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     drained()
 
 
+def test_a_window_closes_quietly_while_an_error_stands_on_its_canvas(
+    opened: HubSegWidget, table: Path, wait: Wait
+) -> None:
+    file = table.parent / "train_images" / "two.tiff"
+    file.write_bytes(file.read_bytes()[:10])
+    opened.do("next_slide")
+    settle(opened, wait)
+    assert opened.desk.layers.sight.trouble
+    opened._viewer.close()
+    assert opened.session.project is None
+
+
 def test_closing_the_window_while_everything_runs_leaves_nothing(
     dock: HubSegWidget, table: Path, wait: Wait, engines: list[Any]
 ) -> None:
