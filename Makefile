@@ -77,6 +77,8 @@ lint: $(VENV)/.test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@scripts/timed 'lint' $(BIN)/mypy
+	@$(BIN)/python scripts/requirements > $(VENV)/requirements.txt
+	@$(BIN)/deptry --requirements-files $(VENV)/requirements.txt src napari_hubseg
 
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix .

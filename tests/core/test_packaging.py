@@ -167,6 +167,16 @@ def test_no_qt_binding_is_forced(told: Message) -> None:
     assert {"pyqt5", "pyqt6", "pyside6", "test"} <= set(told.get_all("Provides-Extra", []))
 
 
+def test_what_deptry_is_told_is_what_is_installed(told: Message, repository: Path) -> None:
+    """``make lint`` compares every import with it: scikit-image was imported, and not required."""
+    script = repository / "scripts" / "requirements"
+    shown = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    listed = {Requirement(line).name.lower() for line in shown.stdout.splitlines()}
+    hard = [Requirement(line) for line in told.get_all("Requires-Dist", [])]
+    assert {each.name.lower() for each in hard if each.marker is None} <= listed
+    assert "scikit-image" in listed
+
+
 def test_no_copyleft_is_forced(told: Message) -> None:
     requirements = [Requirement(line) for line in told.get_all("Requires-Dist", [])]
     for name in [each.name for each in requirements if each.marker is None]:
