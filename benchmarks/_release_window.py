@@ -44,8 +44,8 @@ def serve(path: Path) -> None:
     viewer = napari.Viewer(title="HubSeg")
     dock = either("napari_hubseg.dock", "napari_hubseg._widget").HubSegWidget(viewer)
     viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
-    viewer.window._qt_window.setGeometry(0, 0, 1600, 1000)
-    viewer.window._qt_window.show()
+    dock.window().setGeometry(0, 0, 1600, 1000)
+    dock.window().show()
     session, desk = dock.session, dock.desk
     dock.open_path(path)
     screen.wait_for("The map", lambda: session.probability is not None, 300)

@@ -201,7 +201,7 @@ def window(out: Path) -> None:
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
     with nullcontext() if has_display() else virtual_screen(1600, 1000):
         viewer, dock = open_window()
-        shown = viewer.window._qt_window
+        shown = dock.window()
         shown.setGeometry(0, 0, 1600, 1000)
         shown.show()
         rest(500)

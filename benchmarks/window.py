@@ -130,7 +130,7 @@ class Window:
         self.session, self.desk = self.dock.session, self.dock.desk
         self.shown: list[str] = []
         self.desk.layers.slide_shown.connect(self.shown.append)
-        window = self.viewer.window._qt_window
+        window = self.dock.window()
         window.setGeometry(0, 0, 1600, 1000)
         window.show()
         rest(1500)

@@ -76,10 +76,10 @@ class HubSegWidget(QWidget):
         super().__init__()
         self.setObjectName("HubSeg")
         self._viewer = viewer
-        self._canvas = Canvas(self)
+        self.canvas = Canvas(self)
         self._build()
         self._controls = ControlRules(self)
-        self._controls.left.connect(self._canvas.focus)
+        self._controls.left.connect(self.canvas.focus)
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
         self._wirings = self._wire()
@@ -97,7 +97,7 @@ class HubSegWidget(QWidget):
         self.step.acted.connect(self.desk.take_offer)
         self.step.dismissed.connect(self.desk.drop_offer)
         self.desk.unsaid.connect(self.message.unsay)
-        self._canvas.drawn.connect(self.desk.frame)
+        self.canvas.drawn.connect(self.desk.frame)
         self.session.slide_changed.connect(self._leave_note)
         _keys.bind(viewer, self.do, self.desk.hold)
         self._typing = _wiring.letters(self, self.desk, self._controls, self.step)
@@ -195,7 +195,7 @@ class HubSegWidget(QWidget):
             _wiring.OthersWiring(self.others, desk),
             _wiring.QueueWiring(self.queue, desk, do),
             _wiring.QueueTableWiring(
-                self.queue_table, sections["queue"], desk, do, self._canvas.focus
+                self.queue_table, sections["queue"], desk, do, self.canvas.focus
             ),
             _wiring.FilesWiring(self.files, desk, do),
             _wiring.AcceptedWiring(self.accepted, desk, do),
@@ -240,7 +240,7 @@ class HubSegWidget(QWidget):
     def _leave_note(self) -> None:
         """Give the keyboard back with the slide whose note was being written."""
         if self.correct.note.hasFocus():
-            self._canvas.focus()
+            self.canvas.focus()
 
     def _doing(self, name: str) -> Callable[[], None]:
         return lambda: self.do(name)
@@ -313,10 +313,10 @@ class HubSegWidget(QWidget):
 
     def _look(self) -> None:
         self._watch.look()
-        self._canvas.look()
-        for widget in (self._canvas.widget, self.window(), self):
+        self.canvas.look()
+        for widget in (self.canvas.widget, self.window(), self):
             self._typing.watch(widget)
-        self.desk.seen.frames = self._canvas.there
+        self.desk.seen.frames = self.canvas.there
 
     def showEvent(self, event: Any) -> None:
         """Watch the window the dock is in, and go on with what the dock before had open."""

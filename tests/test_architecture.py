@@ -421,3 +421,10 @@ def test_nothing_points_outside_the_project() -> None:
         text = content.decode("utf-8", errors="replace")
         wrong += [f"{name}: {place}" for place in elsewhere if place in text]
     assert not wrong
+
+
+@each(WINDOW)
+def test_the_window_asks_nothing_private_of_napari(module: Module) -> None:
+    """The canvas and the window are found as Qt's, from the dock (napari_hubseg.canvas.view)."""
+    found = re.search(r"\._qt_(viewer|window)\b", module.path.read_text("utf-8"))
+    assert found is None, f"{module.path.name} uses napari's private {found and found[0]}"

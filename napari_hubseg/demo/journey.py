@@ -100,7 +100,7 @@ class _Journey:
         self.summary = Summary()
         self._on_screen = ""
         dock.desk.layers.slide_shown.connect(self._note_shown)
-        window = viewer.window._qt_window
+        window = dock.window()
         window.setGeometry(0, 0, 1600, 1000)
         window.show()
         rest(500)
@@ -303,7 +303,9 @@ class _Journey:
         layer = self.viewer.layers.selection.active  # the tool in hand works on the mask
         world = layer.data_to_world((row, column))
         camera = self.viewer.camera
-        canvas = self.viewer.window._qt_viewer.canvas.native
+        canvas = self.dock.canvas.widget
+        if canvas is None:
+            raise RuntimeError("The window has no canvas: open the dock in a viewer with one.")
         y = (world[-2] - camera.center[-2]) * camera.zoom + canvas.height() / 2
         x = (world[-1] - camera.center[-1]) * camera.zoom + canvas.width() / 2
         return self.hand.place(canvas, x / canvas.width(), y / canvas.height())

@@ -57,7 +57,7 @@ class Bench:
         """Return the screen px of a px of the slide, or some px above it."""
         layer = self.dock.desk.layers.mask_layer
         world = layer.data_to_world(place)
-        canvas = self.viewer.window._qt_viewer.canvas.native
+        canvas = self.dock.canvas.widget
         y = (world[-2] - self.camera.center[-2]) * self.camera.zoom + canvas.height() / 2
         x = (world[-1] - self.camera.center[-1]) * self.camera.zoom + canvas.width() / 2
         left, top = self.mouse.place(canvas, x / canvas.width(), y / canvas.height())
@@ -193,7 +193,7 @@ def test_dragging_with_a_click_tool_moves_the_view_and_changes_nothing(bench: Be
 def test_space_moves_the_view_while_a_tool_is_in_hand(bench: Bench) -> None:
     bench.take("lasso")
     rows, centre = len(bench.session.project.entries()), bench.camera.center[-1]
-    canvas = bench.viewer.window._qt_viewer.canvas.native
+    canvas = bench.dock.canvas.widget
     canvas.setFocus()
     bench.mouse._do("keydown", "space")
     bench.drag(bench.at(LEFT), bench.at((150, 180)), bench.at((150, 200)))

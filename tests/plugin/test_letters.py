@@ -66,7 +66,7 @@ class TestLetters:
 def test_a_typed_sentence_ends_with_its_first_stray_letter_and_says_what_letters_did(
     mapped: HubSegWidget, qtbot: Any, wait: Wait
 ) -> None:
-    canvas = mapped._canvas.widget
+    canvas = mapped.canvas.widget
     qtbot.keyClicks(canvas, "f")
     qtbot.keyClicks(canvas, "clear")  # r would reject
     settle(mapped, wait)
@@ -84,7 +84,7 @@ def test_a_typed_sentence_ends_with_its_first_stray_letter_and_says_what_letters
 def test_another_gesture_makes_letters_commands_again(
     mapped: HubSegWidget, qtbot: Any, wait: Wait, how: str
 ) -> None:
-    canvas = mapped._canvas.widget
+    canvas = mapped.canvas.widget
     qtbot.keyClicks(canvas, "cf")
     assert mapped.session.verdict("one") is Verdict.UNSEEN
     if how == "escape":
@@ -102,7 +102,7 @@ def test_another_gesture_makes_letters_commands_again(
 def test_letters_that_are_kept_reach_nobody_wherever_the_keyboard_is(
     mapped: HubSegWidget, qtbot: Any, wait: Wait
 ) -> None:
-    for place in (mapped._canvas.widget, mapped.window(), mapped._scroll):
+    for place in (mapped.canvas.widget, mapped.window(), mapped._scroll):
         qtbot.keyClicks(place, "xfar")
         assert mapped.session.verdict("one") is Verdict.UNSEEN
         qtbot.keyClick(place, Qt.Key.Key_Escape)
@@ -115,16 +115,16 @@ def test_what_letters_of_napari_would_do_to_the_mask_is_not_done(
     mapped.do("take_brush")
     before = mask.selected_label, mask.mode, mask.preserve_labels
     for letter in "xmbl57=-":
-        qtbot.keyClicks(mapped._canvas.widget, letter)
+        qtbot.keyClicks(mapped.canvas.widget, letter)
         assert (mask.selected_label, mask.mode, mask.preserve_labels) == before
-        qtbot.keyClick(mapped._canvas.widget, Qt.Key.Key_Escape)
+        qtbot.keyClick(mapped.canvas.widget, Qt.Key.Key_Escape)
 
 
 def test_a_layer_of_a_persons_own_has_its_own_letters(
     mapped: HubSegWidget, qtbot: Any, wait: Wait
 ) -> None:
     mapped._viewer.add_points([[3, 3]], name="mine")
-    qtbot.keyClicks(mapped._canvas.widget, "cx")
+    qtbot.keyClicks(mapped.canvas.widget, "cx")
     assert "looks like text" not in said(mapped)
     settle(mapped, wait)
 
@@ -141,7 +141,7 @@ def test_a_layer_of_a_persons_own_has_its_own_letters(
 def test_a_key_that_changes_what_is_in_hand_or_seen_says_so(
     mapped: HubSegWidget, qtbot: Any, wait: Wait, keys: str, word: str
 ) -> None:
-    qtbot.keyClicks(mapped._canvas.widget, keys)
+    qtbot.keyClicks(mapped.canvas.widget, keys)
     wait(lambda: said(mapped) == word)
     settle(mapped, wait)
 
