@@ -25,6 +25,17 @@ def camera(viewer: ViewerModel) -> Any:
     return viewer.camera if scene is None else scene.camera
 
 
+def _without_box(viewer: ViewerModel) -> None:
+    """Draw napari's circle for a brush without the box behind it.
+
+    From 0.9 on it has one, of no size; drawn after its layer has gone it ended the process (Mesa).
+    """
+    overlays = getattr(getattr(viewer, "canvas", None), "overlays", None)
+    circle = None if overlays is None else overlays.get("_brush_circle")
+    if circle is not None:
+        circle.box = False
+
+
 class BrushSizes:
     """The sizes of brush and eraser.
 
@@ -38,6 +49,7 @@ class BrushSizes:
 
     def __init__(self, layers: LayerBinding, viewer: ViewerModel) -> None:
         self._layers, self._camera = layers, camera(viewer)
+        _without_box(viewer)
         self._sizes = {"brush": 20, "eraser": 20}
         self._setting = False
         self._tool = ""

@@ -375,6 +375,16 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     drained()
 
 
+def test_the_circle_of_a_brush_has_no_box_that_is_drawn_after_its_layer(
+    opened: HubSegWidget,
+) -> None:
+    canvas = getattr(opened._viewer, "canvas", None)
+    circle = None if canvas is None else canvas.overlays.get("_brush_circle")
+    if circle is None:
+        pytest.skip("this napari draws its brush in another way")
+    assert not circle.box
+
+
 def test_a_window_closes_quietly_while_an_error_stands_on_its_canvas(
     opened: HubSegWidget, table: Path, wait: Wait
 ) -> None:
