@@ -99,6 +99,8 @@ class _Journey:
         self.session = dock.session
         self.summary = Summary()
         self._on_screen = ""
+        self._said: list[str] = []
+        dock.desk.failed.connect(self._said.append)
         dock.desk.layers.slide_shown.connect(self._note_shown)
         window = dock.window()
         window.setGeometry(0, 0, 1600, 1000)
@@ -128,7 +130,16 @@ class _Journey:
         stalls.start()
         begun = time.monotonic()
         self._click(self.dock.ensemble.run)
-        wait_for("A first map", lambda: self.session.probability is not None)
+        wait_for("The start of the run", lambda: ensemble.running or ensemble.last is not None)
+        wait_for(
+            "A first map",
+            # a run that has ended without one says why
+            lambda: self.session.probability is not None or not self.dock.busy,
+        )
+        if self.session.probability is None:
+            raise RuntimeError(
+                f"The run ended without a map: {self._said[-1:] or 'nobody said why'}."
+            )
         with stalls.paused():
             self._show("the_map_sharpens")
         wait_for("The end of the run", lambda: not ensemble.running)
