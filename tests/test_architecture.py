@@ -41,7 +41,7 @@ CORE: dict[str, set[str]] = {
     "outcome": {"failure", "slide"},
     # what is run, and on what
     "slide": {"failure", "organ", "window"},
-    "thresholds": {"organ"},
+    "thresholds": {"failure", "organ"},
     "cleanup": {"organ"},
     "recipe": {"cleanup", "failure", "organ", "thresholds"},
     # how a map is made

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from hubseg.failure import one_sentence
 from hubseg.mask.drawing import Drawn
 from hubseg.recipe.bundled import sample_table
 from napari_hubseg.desk.offers import Offers
-from napari_hubseg.jobs.background import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Slides(Offers):
         try:
             self.session.enter(opening)
         except (OSError, ValueError) as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
         else:
             if any(slide.id == at for slide in self.session.slides):
                 self._visit([at])
@@ -73,7 +73,7 @@ class Slides(Offers):
         try:
             table = sample_table()
         except FileNotFoundError as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
         else:
             self.open_path(table)
 
@@ -188,5 +188,5 @@ class Slides(Offers):
         try:
             self.session.tell(organ=organ, source=source, um_per_px=um_per_px or None)
         except ValueError as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
         self.changed.emit()

@@ -21,14 +21,9 @@ from hubseg.process.priority import SERVES, give_way
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Background", "sentence", "stand_back"]
+__all__ = ["Background", "stand_back"]
 
 _Answer = TypeVar("_Answer")
-
-
-def sentence(error: BaseException) -> str:
-    """Return what an error says in one line, with file and remedy where the system refused."""
-    return one_sentence(error)
 
 
 def stand_back() -> None:
@@ -116,7 +111,7 @@ class Background(QObject):
         if error is None:
             then(done.result())
         else:
-            failed(sentence(error))
+            failed(one_sentence(error))
 
     def hold(self) -> None:
         """Keep answers back until :meth:`release`."""

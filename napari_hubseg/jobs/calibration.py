@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from hubseg.evaluation.against_truth import judge
+from hubseg.failure import one_sentence
 from hubseg.project import ReviewProject
 from hubseg.project.runs import OR_ALONE, newest_recipe
 from hubseg.thresholds.calibration import Calibration, by_kind, calibrate
 from hubseg.thresholds.presets import Preset
-from napari_hubseg.jobs.background import sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +133,7 @@ class Tuning:
         try:
             path.write_text(preset.to_yaml(), "utf-8")
         except OSError as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
         else:
             self.told.emit(f"The thresholds are in {path.name}.")
 
@@ -142,7 +142,7 @@ class Tuning:
         try:
             preset = Preset.load(path)
         except (OSError, ValueError) as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
             return
         for (organ, source), value in preset.table.values.items():
             self._session.set_threshold(value, organ=organ, source=source, scope="table")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.engine import local_devices
+from hubseg.failure import one_sentence
 from hubseg.project.runs import record_update
 from hubseg.recipe import Recipe, builtin_names
 from hubseg.recipe.bundled import weights_for
-from napari_hubseg.jobs.background import sentence
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
@@ -133,7 +133,7 @@ class Ensemble:
         try:
             self.recipe = Recipe.load(name)
         except (OSError, ValueError) as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
         else:
             self.name = name
             self.recipes = tuple(dict.fromkeys((*self.recipes, name)))
@@ -185,7 +185,7 @@ class Ensemble:
             engine = self._engine_for(session.project.path / "maps", choice)
         except ValueError as error:
             self.message = ""
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
             return
         self._runner.start(
             lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
@@ -252,7 +252,7 @@ class Ensemble:
         try:
             record_update(project, update)
         except OSError as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
 
     def _end(self, said: str) -> None:
         self.message = "Stopped: finished members are kept." if self._cancelled else ""

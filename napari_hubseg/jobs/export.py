@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from hubseg.failure import one_sentence
 from hubseg.project import ReviewProject
 from hubseg.project.runs import OR_ALONE
-from napari_hubseg.jobs.background import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,4 +130,4 @@ class Exports:
         try:
             project.record_export(choice.out, format=choice.format, digest=report.digest)
         except OSError as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))

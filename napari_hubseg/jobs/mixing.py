@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
 
+from hubseg.failure import one_sentence
 from hubseg.probability import Mixture, networks_digest
 from hubseg.recipe import find_checkpoint
 from hubseg.recipe.stock import Stock
-from napari_hubseg.jobs.background import sentence
 from napari_hubseg.jobs.slide_mix import Order, Ran
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Mixing:
         try:
             self._take(self.mixture.weighed(place, weight), f"weight {weight:g}")
         except ValueError as error:
-            self.failed.emit(sentence(error))
+            self.failed.emit(one_sentence(error))
 
     def _take(self, mixture: Mixture, label: str) -> None:
         project = self._session.project

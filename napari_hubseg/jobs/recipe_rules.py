@@ -75,8 +75,7 @@ class BroughtRules:
 def take_up(session: ReviewSession, recipe: Recipe, name: str) -> BroughtRules | None:
     """Put a recipe's thresholds and cleanups below a person's own; None where all stays."""
     threshold, cleanup, table = session.threshold, session.cleanup, session.thresholds
-    session.set_default_thresholds(recipe.thresholds)
-    session.set_default_cleanups(recipe.cleanup)
+    session.adopt(recipe)
     after, here = session.thresholds.values, session.current
     other = [kind for kind, value in after.items() if table.values.get(kind) != value]
     moved = threshold != session.threshold

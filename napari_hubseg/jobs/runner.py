@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_hubseg.jobs.background import sentence, stand_back
+from hubseg.failure import one_sentence
+from napari_hubseg.jobs.background import stand_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ class Runner(QObject):
             return
         self._stop = self._run = None
         error = self.error = None if done.cancelled() else done.exception()
-        self.ended.emit("" if error is None else sentence(error))
+        self.ended.emit("" if error is None else one_sentence(error))
 
     def close(self) -> None:
         """Cancel, and wait for the thread to end."""

@@ -24,7 +24,7 @@ from hubseg.engine.training_folder import (
     held,
     next_folder,
 )
-from napari_hubseg.jobs.background import sentence
+from hubseg.failure import one_sentence
 from napari_hubseg.jobs.runner import Runner
 from napari_hubseg.jobs.training_words import about, conclusion, doing, headline, place, resolved
 
@@ -163,7 +163,7 @@ class Retraining:
         try:
             self.begun_training = found = begun(folder)
         except (OSError, ValueError) as error:
-            self.message = sentence(error)
+            self.message = one_sentence(error)
             return
         self.message = str(found)
         self._losses = found.losses

@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["EXPECTED", "about", "one_sentence", "printable", "system_sentence"]
+__all__ = ["EXPECTED", "about", "one_sentence", "printable", "system_sentence", "yaml_or_refusal"]
 
 EXPECTED = (ValueError, OSError, RuntimeError, MemoryError, ImportError)
 """What is raised with a sentence for a person; whatever else is raised is a fault of ours."""
@@ -91,6 +91,24 @@ def one_sentence(error: BaseException) -> str:
         return type(error).__name__
     meant = isinstance(error, EXPECTED) and not isinstance(error, KeyError)
     return lines[0] if meant else f"{type(error).__name__}: {lines[0]}"
+
+
+def yaml_or_refusal(text: str, where: str) -> Any:
+    """Return what a YAML text says; `where` names it in the refusal.
+
+    Raises
+    ------
+    ValueError
+        When it is not YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{where} is not YAML{line}: correct it there.") from error
 
 
 def printable(text: str) -> str:

@@ -292,9 +292,8 @@ def step(session: ReviewSession, kind: str, value: Any) -> None:
         case "run":
             run_again(session, "a", value)
         case "recipe":
-            session.set_default_thresholds(
-                ThresholdTable.from_mapping({"Hubmap": {"kidney": value}})
-            )
+            table = ThresholdTable.from_mapping({"Hubmap": {"kidney": value}})
+            session.adopt(RECIPE.model_copy(update={"thresholds": table}))
         case "cleanup":
             session.set_cleanup(Cleanup(min_area=value))
         case "members":

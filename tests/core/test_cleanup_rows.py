@@ -18,6 +18,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.organ import Organ
 from hubseg.probability import ProbabilityMap
 from hubseg.project.derived import derive
+from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 
 SHAPE = (60, 80)
@@ -88,7 +89,8 @@ def test_slides_of_another_organ_keep_their_own_cleanup(session: ReviewSession) 
     assert session.cleanup == Cleanup(min_area=100)
     assert session.go_to("c")
     assert session.cleanup == Cleanup()
-    session.set_default_cleanups({Organ.LUNG: Cleanup(smooth=2), Organ.KIDNEY: Cleanup(grow=1)})
+    cleanups = {Organ.LUNG: Cleanup(smooth=2), Organ.KIDNEY: Cleanup(grow=1)}
+    session.adopt(Recipe.load("demo").model_copy(update={"cleanup": cleanups}))
     assert session.cleanup == Cleanup(smooth=2)
     assert session.go_to("a")
     assert session.cleanup == Cleanup(min_area=100)

@@ -26,6 +26,7 @@ from hubseg.edits.override import Edits
 from hubseg.mask.live import MaskAnswer
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import ProbabilityMap
+from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession, Verdict
 from hubseg.thresholds.table import ThresholdTable
 
@@ -351,7 +352,7 @@ class TestSaving:
         assert second.paint(square(), top=20, add=True) is None
         second.set_threshold(1)
         second.set_cleanup(Cleanup(min_area=9))
-        second.set_default_thresholds(ThresholdTable())
+        second.adopt(Recipe.load("demo").model_copy(update={"thresholds": ThresholdTable()}))
         second.tell(organ="lung")
         second.accept()
         second.undo()
@@ -697,8 +698,12 @@ class TestThresholds:
 
     def test_a_recipes_defaults_lie_below_a_persons_values(self, session: ReviewSession) -> None:
         session.set_threshold(77)
-        recipe = ThresholdTable.from_mapping({"Hubmap": {"kidney": 140}, "HPA": {"lung": 12}})
-        session.set_default_thresholds(recipe)
+        table = ThresholdTable.from_mapping({"Hubmap": {"kidney": 140}, "HPA": {"lung": 12}})
+        recipe = Recipe.load("demo").model_copy(update={"thresholds": table})
+        session.adopt(recipe)
+        rows = len(session.project.entries())
+        session.adopt(recipe)
+        assert len(session.project.entries()) == rows, "what holds already is no row"
         assert session.threshold == 77
         assert session.thresholds.value(Organ.LUNG, DataSource.HPA) == 12
         session.reset_threshold()

@@ -132,7 +132,7 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
             )
-            adopt_thresholds(project, recipe)
+            _adopt(project, recipe)
             _follow(run, project, answer)
         finally:
             engine.unload()
@@ -196,18 +196,13 @@ def _as_they_are(project: ReviewProject, added: Sequence[Added], outcome: Outcom
     return present
 
 
-def adopt_thresholds(project: ReviewProject, recipe: Recipe) -> None:
+def _adopt(project: ReviewProject, recipe: Recipe) -> None:
     """Put the recipe's thresholds and cleanups below a person's own, as the window does."""
-    from hubseg.journal.rows import Kind
-    from hubseg.journal.slide_state import SlideState, default_cleanups_payload, defaults_payload
+    from hubseg.journal.slide_state import SlideState
 
     state = SlideState.read(project, "").rules
-    if state.default_cleanups != recipe.cleanup:
-        payload = default_cleanups_payload(state.default_cleanups, recipe.cleanup)
-        project.append(Kind.CLEANUP, payload, label="default cleanup")
-    if state.defaults != recipe.thresholds:
-        payload = defaults_payload(state.defaults, recipe.thresholds)
-        project.append(Kind.THRESHOLD, payload, label="default thresholds")
+    for kind, payload, label in state.adopting(recipe.thresholds, recipe.cleanup):
+        project.append(kind, payload, label=label)
 
 
 def _follow(run: Run, project: ReviewProject, answer: Answer) -> None:

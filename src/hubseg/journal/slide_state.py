@@ -27,8 +27,6 @@ __all__ = [
     "ReviewState",
     "SlideState",
     "Standing",
-    "default_cleanups_payload",
-    "defaults_payload",
     "mixture_payload",
     "parsed_facts",
 ]
@@ -73,6 +71,22 @@ class ReviewState:
         if self.slide_threshold is not None:
             return self.slide_threshold
         return self.thresholds.value(organ, source)
+
+    def adopting(
+        self, thresholds: ThresholdTable, cleanups: Mapping[Organ, Cleanup]
+    ) -> list[tuple[Kind, dict[str, Any], str]]:
+        """Return the rows, with their labels, that put a recipe's own below a person's."""
+        rows: list[tuple[Kind, dict[str, Any], str]] = []
+        if thresholds != self.defaults:
+            change = {"before": self.defaults.to_mapping(), "after": thresholds.to_mapping()}
+            rows.append((Kind.THRESHOLD, {"scope": "default", **change}, "default thresholds"))
+        if dict(cleanups) != dict(self.default_cleanups):
+            change = {
+                "before": cleanups_to(self.default_cleanups),
+                "after": cleanups_to(cleanups),
+            }
+            rows.append((Kind.CLEANUP, {"scope": "default", **change}, "default cleanup"))
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,18 +325,6 @@ def parsed_facts(told: Mapping[str, Any]) -> dict[str, Any]:
         "um_per_px": float,
     }
     return {name: read[name](value) for name, value in told.items()}
-
-
-def defaults_payload(before: ThresholdTable, after: ThresholdTable) -> dict[str, Any]:
-    """Return the row that puts a recipe's thresholds below a person's own values."""
-    return {"scope": "default", "before": before.to_mapping(), "after": after.to_mapping()}
-
-
-def default_cleanups_payload(
-    before: Mapping[Organ, Cleanup], after: Mapping[Organ, Cleanup]
-) -> dict[str, Any]:
-    """Return the row that puts a recipe's cleanups below a person's own."""
-    return {"scope": "default", "before": cleanups_to(before), "after": cleanups_to(after)}
 
 
 def mixture_payload(networks: str, before: Mixture, after: Mixture) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import yaml
 from pydantic import Field, PlainSerializer, ValidationError, field_validator
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
+from hubseg.failure import yaml_or_refusal
 from hubseg.organ import Organ  # noqa: TC001 - pydantic reads it
 from hubseg.recipe.entries import Member, Normalize, Plan, Resolution
 from hubseg.recipe.training_plan import TrainingPlan
@@ -136,12 +137,7 @@ class Recipe(Plan):
         ValueError
             When it is not YAML or not a recipe; one sentence names the key and the place.
         """
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f" at line {mark.line + 1}" if mark else ""
-            raise ValueError(f"{where} is not YAML{line}: correct it there.") from error
+        content = yaml_or_refusal(text, where)
         if not isinstance(content, dict):
             raise ValueError(f"{where} holds no recipe: it must be a table of keys and values.")
         try:

@@ -8,20 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from hubseg.journal.rows import Kind
-from hubseg.journal.slide_state import (
-    default_cleanups_payload,
-    defaults_payload,
-    mixture_payload,
-    parsed_facts,
-)
+from hubseg.journal.slide_state import mixture_payload, parsed_facts
 from hubseg.probability import Mixture, networks_digest
 from hubseg.session.core import SessionCore
 from hubseg.slide.pixel_size import check_plausible
-from hubseg.thresholds.table import ThresholdTable, checked_threshold
+from hubseg.thresholds.table import checked_threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hubseg.cleanup import Cleanup
     from hubseg.organ import DataSource, Organ
     from hubseg.recipe import Recipe
@@ -138,12 +131,13 @@ class Rules(SessionCore):
         self._keep(Kind.THRESHOLD, payload, self._current.id, label)
         self._follow()
 
-    def set_default_thresholds(self, table: ThresholdTable) -> None:
-        """Put a recipe's thresholds below a person's own values."""
-        if table == self._state.defaults or not self._may_change():
+    def adopt(self, recipe: Recipe) -> None:
+        """Put a recipe's thresholds and cleanups below a person's own."""
+        rows = self._state.adopting(recipe.thresholds, recipe.cleanup)
+        if not rows or not self._may_change():
             return
-        payload = defaults_payload(self._state.defaults, table)
-        self._keep(Kind.THRESHOLD, payload, None, "default thresholds")
+        for kind, payload, label in rows:
+            self._keep(kind, payload, None, label)
         self._follow()
 
     def set_cleanup(self, cleanup: Cleanup) -> None:
@@ -158,15 +152,6 @@ class Rules(SessionCore):
             "after": cleanup.model_dump(),
         }
         self._keep(Kind.CLEANUP, payload, None, f"cleanup {organ}" if organ else "cleanup")
-        self._follow()
-
-    def set_default_cleanups(self, cleanups: Mapping[Organ, Cleanup]) -> None:
-        """Put a recipe's cleanups below a person's own."""
-        before = self._state.default_cleanups
-        if dict(cleanups) == dict(before) or not self._may_change():
-            return
-        payload = default_cleanups_payload(before, cleanups)
-        self._keep(Kind.CLEANUP, payload, None, "default cleanup")
         self._follow()
 
     def mixture(self, recipe: Recipe) -> Mixture:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from hubseg.failure import yaml_or_refusal
 from hubseg.organ import DataSource, Organ
 from hubseg.thresholds.table import ThresholdTable, checked_threshold
 
@@ -98,12 +99,7 @@ class Preset:
         ValueError
             When it is no YAML table, holds no thresholds, or a threshold is not on 0-255.
         """
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f" at line {mark.line + 1}" if mark else ""
-            raise ValueError(f"{where} is not YAML{line}: correct it there.") from error
+        content = yaml_or_refusal(text, where)
         rows = content.get("thresholds") if isinstance(content, Mapping) else None
         if not isinstance(content, Mapping) or not isinstance(rows, Mapping):
             raise ValueError(f"{where} holds no thresholds: write them as source, organ: value.")
