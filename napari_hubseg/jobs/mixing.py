@@ -16,6 +16,7 @@ from hubseg.failure import one_sentence
 from hubseg.probability import Mixture, networks_digest
 from hubseg.recipe import find_checkpoint
 from hubseg.recipe.stock import Stock
+from napari_hubseg.jobs.latest import Latest
 from napari_hubseg.jobs.slide_mix import Order, Ran
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Mixing:
         self.recipe = recipe
         self.mixture = Mixture()
         self.stock = Stock()
+        self._files = Latest(background, self.failed.emit)
         self._kept: KeptMaps | None = None
         self._ran: Ran | None = None  # of the slide on screen
         self._foreseen: Foreseen | None = None
@@ -95,15 +97,10 @@ class Mixing:
         names = tuple(dict.fromkeys(member.checkpoint for member in recipe.members()))
 
         def found(files: dict[str, Path | None]) -> None:
-            if self.recipe is recipe:
-                self.stock = replace(self.stock, files=files, folders=tuple(folders))
-                self.changed.emit()
+            self.stock = replace(self.stock, files=files, folders=tuple(folders))
+            self.changed.emit()
 
-        self._background.submit(
-            lambda: {name: find_checkpoint(name, folders) for name in names},
-            found,
-            self.failed.emit,
-        )
+        self._files.ask(lambda: {name: find_checkpoint(name, folders) for name in names}, found)
 
     def switch(self, place: tuple[int, ...], on: bool) -> None:
         """Switch a size, a network or one member on or off."""

@@ -15,6 +15,7 @@ from hubseg.project.runs import record
 from hubseg.recipe import Recipe
 from hubseg.recipe.bundled import weights_folder
 from hubseg.session import ReviewSession
+from napari_hubseg.jobs import mixing
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.ensemble import Ensemble
@@ -323,6 +324,30 @@ def test_missing_checkpoints_are_seen_before_anything_runs(
     assert ensemble.mixing.stock.home is None
     ensemble.choose("demo")
     wait(lambda: ensemble.mixing.stock.home == weights_folder())
+
+
+def test_an_answer_about_folders_that_were_left_since_is_not_shown(
+    ensemble: Ensemble, tmp_path: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads look: what was asked first may be answered last."""
+    go_on, left, looked = threading.Event(), tmp_path / "left", threading.Event()
+    look = mixing.find_checkpoint
+
+    def slow(name: str, folders: Any) -> Any:
+        if left in folders:
+            go_on.wait(600)
+            looked.set()
+        return look(name, folders)
+
+    monkeypatch.setattr(mixing, "find_checkpoint", slow)
+    ensemble.add_weights(left)
+    ensemble.clear_weights()
+    ensemble.add_weights(tmp_path)
+    wait(lambda: tmp_path in ensemble.mixing.stock.folders)
+    go_on.set()
+    wait(looked.is_set)
+    wait(lambda: ensemble._background.waiting == 0)
+    assert left not in ensemble.mixing.stock.folders
 
 
 def test_what_is_switched_off_is_not_run(
