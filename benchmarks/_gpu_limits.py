@@ -15,8 +15,8 @@ import torch
 from _gpu_measure import Skipped, apart, seconds, tidy, wait
 from _gpu_networks import checkpoint_of, chosen, recipe_of, size_of, slide_pixels
 
-from hubseg.inference import Cancelled, Order, Shelf, load_member, predict_member
-from hubseg.inference.passes import Footing
+from hubseg.inference import Cancelled, LoadedNetworks, Order, load_member, predict_member
+from hubseg.inference.passes import ExecutionPlan
 
 if TYPE_CHECKING:
     from _gpu_measure import Bench
@@ -37,7 +37,7 @@ def ladder_part(bench: Bench) -> dict[str, Any]:
 
     def run(precision: torch.dtype, at_once: int = 4, **more: Any) -> MemberMap:
         network.to(bench.device)
-        footing = Footing(bench.device, precision, at_once)
+        footing = ExecutionPlan(bench.device, precision, at_once)
         return predict_member(network, pixels, recipe, member, footing=footing, **more)
 
     def reserved(precision: torch.dtype, at_once: int) -> int:
@@ -83,7 +83,7 @@ def ladder_part(bench: Bench) -> dict[str, Any]:
 def _idle(bench: Bench, need: int, whole: int) -> dict[str, Any]:
     """Networks that only wait on the device go before a view does."""
     recipe, pixels = recipe_of(bench.small), slide_pixels(3000)
-    shelf, said = Shelf(1 << 40), []
+    shelf, said = LoadedNetworks(1 << 40), []
     orders = [
         Order(
             *(recipe, member, checkpoint_of(bench, recipe, member, pixels), name),
@@ -98,7 +98,7 @@ def _idle(bench: Bench, need: int, whole: int) -> dict[str, Any]:
     try:
         del networks[0]
         member = orders[1].member
-        footing = Footing(bench.device, torch.float32, 4)
+        footing = ExecutionPlan(bench.device, torch.float32, 4)
         predict_member(
             *(networks[0], pixels, recipe, member),
             footing=footing,

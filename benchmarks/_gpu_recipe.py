@@ -21,7 +21,7 @@ from _gpu_networks import (
     slide_pixels,
 )
 
-from hubseg.inference import Shelf, load_member, predict, predict_member
+from hubseg.inference import LoadedNetworks, load_member, predict, predict_member
 from hubseg.inference.staging import stage
 from hubseg.network import cost, is_sized
 from hubseg.probability import file_digests, mix
@@ -248,7 +248,7 @@ def _whole(bench: Bench, recipe: Recipe, pixels: np.ndarray, whole: Whole) -> di
     }
 
 
-class NothingAhead(Shelf):
+class NothingAhead(LoadedNetworks):
     """Reads each network when its turn comes."""
 
     def expect(self, order: Order) -> None:
@@ -271,7 +271,7 @@ def _streamed(bench: Bench, recipe: Recipe, pixels: np.ndarray) -> dict[str, Any
         "slide_digest_s": round(seconds(lambda: slide.digest, bench.device), 3),
     }
 
-    def run(shelf: Shelf) -> tuple[float, float]:
+    def run(shelf: LoadedNetworks) -> tuple[float, float]:
         began, first = time.perf_counter(), 0.0
         for number, _ in enumerate(
             predict(slide, recipe, weights, folds=[0], device=str(bench.device), shelf=shelf)
@@ -279,7 +279,7 @@ def _streamed(bench: Bench, recipe: Recipe, pixels: np.ndarray) -> dict[str, Any
             first = time.perf_counter() - began if number == 0 else first
         return time.perf_counter() - began, first
 
-    kept = Shelf()
+    kept = LoadedNetworks()
     for name, shelf in (("ahead", kept), ("kept_loaded", kept), ("not_ahead", NothingAhead())):
         if name == "not_ahead":
             kept.clear()

@@ -17,7 +17,7 @@ from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.synthetic.tissue import make_slide
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
-from hubseg.training.distributed import Ranks
+from hubseg.training.distributed import ProcessGroup
 from hubseg.training.loop import Fit, fit
 from hubseg.training.sources import labels_of
 from hubseg.training.state import save_state
@@ -112,7 +112,7 @@ def _crops(bench: Bench, recipe: Recipe, labels: list[Label]) -> Crops:
 
 
 def _job(bench: Bench, recipe: Recipe) -> Fit:
-    return Fit(recipe.members([0])[0], recipe, Ranks.alone(bench.device))
+    return Fit(recipe.members([0])[0], recipe, ProcessGroup.alone(bench.device))
 
 
 def _steps(

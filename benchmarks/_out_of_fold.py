@@ -107,7 +107,7 @@ def _run(recipe: Recipe, member: Member, path: Path, slide: Slide) -> NDArray[np
     import torch
 
     from hubseg.inference import load_member, see
-    from hubseg.inference.passes import Footing, Passes
+    from hubseg.inference.passes import ExecutionPlan, Passes
     from hubseg.inference.views import views
 
     device = torch.device("cpu")
@@ -115,7 +115,7 @@ def _run(recipe: Recipe, member: Member, path: Path, slide: Slide) -> NDArray[np
     scene = see(slide.read(), recipe, recipe.resolutions[member.resolution], slide.um_per_px)
     image, maps = scene.tensor(), []
     for view in views(recipe.tta):
-        answer = Passes(network, Footing(device, torch.float32, 1), [view]).mean(image)
+        answer = Passes(network, ExecutionPlan(device, torch.float32, 1), [view]).mean(image)
         step = scene.padded[0] // answer.values.shape[0]
         maps.append(answer.values[: scene.valid[0] // step, : scene.valid[1] // step])
     return np.round(np.stack(maps) * 65535).astype(np.uint16)

@@ -34,7 +34,7 @@ import torch
 from _hand import Reviewer
 
 from hubseg.formats.rle import encode
-from hubseg.inference import Shelf, predict
+from hubseg.inference import LoadedNetworks, predict
 from hubseg.mask.metrics import dice
 from hubseg.probability import MapStore
 from hubseg.probability.uncertainty import expected_dice
@@ -121,7 +121,7 @@ class Trial:
 
     # ---- what a network says of a tile ---------------------------------------------------------
 
-    def values(self, arm: str, label: Label, shelf: Shelf | None = None) -> np.ndarray:
+    def values(self, arm: str, label: Label, shelf: LoadedNetworks | None = None) -> np.ndarray:
         """Return a network's map of a tile, float32 on 0-255; computed once."""
         weights = [self.folder / arm]
         *_, made = predict(
@@ -140,7 +140,7 @@ class Trial:
         return kept(path, lambda: dict(self._doubts()))
 
     def _doubts(self) -> list[tuple[str, dict[str, float]]]:
-        shelf, found = Shelf(1 << 30), []
+        shelf, found = LoadedNetworks(1 << 30), []
         for label in self.own("rest"):
             values, threshold = self.values("labelled", label, shelf), self.threshold(label)
             expected = expected_dice(values, threshold)

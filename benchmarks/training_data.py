@@ -26,7 +26,7 @@ from hubseg.recipe import Recipe
 from hubseg.synthetic.samples import kidneys, write_samples
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
-from hubseg.training.distributed import Ranks
+from hubseg.training.distributed import ProcessGroup
 from hubseg.training.loop import Fit, fit
 from hubseg.training.sources import Label, labels_of
 
@@ -118,7 +118,7 @@ def waiting(recipe: Recipe, own: list[Label], folder: Path, steps: int, device: 
         seed=2,
         on_device=on.type == "cuda",
     )
-    reports = fit(Fit(recipe.members()[0], recipe, Ranks.alone(on)), crops, folder / "state")
+    reports = fit(Fit(recipe.members()[0], recipe, ProcessGroup.alone(on)), crops, folder / "state")
     return next(reports).waiting
 
 

@@ -183,10 +183,10 @@ class Window:
         layers, mask = self.desk.layers, self.viewer.layers[-1]
         for value in np.linspace(90, 160, 60):
             begun = time.perf_counter()
-            layers.looks.preview(float(value))
+            layers.appearance.preview(float(value))
             ticks.append(1e3 * (time.perf_counter() - begun))
             rest(15)
-        layers.looks.rest()
+        layers.appearance.rest()
         layers.take_tool("brush")
         for number in range(40):
             begun = time.perf_counter()
@@ -220,12 +220,12 @@ class Window:
                 store.put(key, MemberMap(played_back(100 * place + number)))
                 keys.append((member, key))
             record(project, "stored", slide.id, recipe, keys, slide_digest=slide.digest)
-            self.desk.ahead.drop(slide.id)
+            self.desk.prefetch.drop(slide.id)
 
     def next_prepared(self) -> None:
         """Time from the wish for the next slide, which has been prepared, to its mask on screen."""
         goal = self.session.neighbour(1)
-        wait_for("The next slide", lambda: goal in self.desk.ahead.ready, 120)
+        wait_for("The next slide", lambda: goal in self.desk.prefetch.ready, 120)
         self.settle()
         rest(500)
         drawn: list[float] = []
@@ -250,7 +250,7 @@ class Window:
     def forget(self, slide_id: str) -> None:
         """Have a slide's edits no longer in memory, as after eight other edited slides."""
         rest(1500)  # what is prepared is prepared
-        self.desk.ahead.take(slide_id)
+        self.desk.prefetch.take(slide_id)
         self.session._kept.pop(slide_id, None)
         self.session._visits.pop(slide_id, None)
 

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QVBoxLayout, QWidget
 
 from hubseg.session.next_step import next_step
 from napari_hubseg import keys as _keys
-from napari_hubseg import presenters as _wiring
+from napari_hubseg import presenters
 from napari_hubseg.actions import ACTIONS
 from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
@@ -82,8 +82,8 @@ class HubSegWidget(QWidget):
         self._controls.left.connect(self.canvas.focus)
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
-        self._wirings = self._wire()
-        self._deeds = self._name_deeds()
+        self._presenters = self._wire()
+        self._callbacks = self._name_callbacks()
         self._presses = _keys.Presses(self.do, self.desk.hold)
         self._gradual = {action.name for action in ACTIONS if action.gradual}
         self._due = QTimer(self)  # many facts, one look
@@ -100,7 +100,7 @@ class HubSegWidget(QWidget):
         self.canvas.drawn.connect(self.desk.frame)
         self.session.slide_changed.connect(self._leave_note)
         _keys.bind(viewer, self.do, self.desk.hold)
-        self._typing = _wiring.letters(self, self.desk, self._controls, self.step)
+        self._typing = presenters.letters(self, self.desk, self._controls, self.step)
         self._watch = WindowWatch(self)
         self._watch.asked.connect(self.desk.background.hold)
         self._watch.stayed.connect(self.desk.background.release)
@@ -135,7 +135,7 @@ class HubSegWidget(QWidget):
         """Do one of :data:`napari_hubseg.actions.ACTIONS`, as its key or button would."""
         if name not in self._gradual:
             self.desk.settling.emit()
-        self._deeds[name]()
+        self._callbacks[name]()
 
     # ---- building ------------------------------------------------------------------------------
 
@@ -188,32 +188,34 @@ class HubSegWidget(QWidget):
         self.setMinimumWidth(max(_WIDTH, content.minimumSizeHint().width() + extent))
         self.setStyleSheet(style_sheet())
 
-    def _wire(self) -> tuple[_wiring.Wiring, ...]:
+    def _wire(self) -> tuple[presenters.Presenter, ...]:
         desk, do, sections = self.desk, self._doing, self.sections
         return (
-            _wiring.StartWiring(self.start, desk, do),
-            _wiring.OthersWiring(self.others, desk),
-            _wiring.QueueWiring(self.queue, desk, do),
-            _wiring.QueueTableWiring(
+            presenters.StartPresenter(self.start, desk, do),
+            presenters.OthersPresenter(self.others, desk),
+            presenters.QueuePresenter(self.queue, desk, do),
+            presenters.QueueTablePresenter(
                 self.queue_table, sections["queue"], desk, do, self.canvas.focus
             ),
-            _wiring.FilesWiring(self.files, desk, do),
-            _wiring.AcceptedWiring(self.accepted, desk, do),
-            _wiring.FactsWiring(self.facts, desk, do),
-            _wiring.ThresholdsWiring(self.thresholds, desk, do),
-            _wiring.OverlayWiring(self.overlay, desk, do),
-            _wiring.CorrectWiring(self.correct, desk, do),
-            _wiring.EnsembleWiring(self.ensemble, sections["ensemble"], desk, do),
-            _wiring.CalibrateWiring(self.calibrate, sections["calibrate"], desk, do),
-            _wiring.DoubtWiring(self.doubt, sections["doubt"], desk, do),
-            _wiring.CleanupWiring(self.cleanup, sections["cleanup"], desk, do),
-            _wiring.ExportWiring(self.export, sections["export"], desk, do),
-            _wiring.TrainWiring(self.train, sections["train"], desk, do),
+            presenters.FilesPresenter(self.files, desk, do),
+            presenters.AcceptedPresenter(self.accepted, desk, do),
+            presenters.FactsPresenter(self.facts, desk, do),
+            presenters.ThresholdsPresenter(self.thresholds, desk, do),
+            presenters.OverlayPresenter(self.overlay, desk, do),
+            presenters.CorrectPresenter(self.correct, desk, do),
+            presenters.EnsemblePresenter(self.ensemble, sections["ensemble"], desk, do),
+            presenters.CalibratePresenter(self.calibrate, sections["calibrate"], desk, do),
+            presenters.DoubtPresenter(self.doubt, sections["doubt"], desk, do),
+            presenters.CleanupPresenter(self.cleanup, sections["cleanup"], desk, do),
+            presenters.ExportPresenter(self.export, sections["export"], desk, do),
+            presenters.TrainPresenter(self.train, sections["train"], desk, do),
         )
 
-    def _name_deeds(self) -> dict[str, Callable[[], object]]:
+    def _name_callbacks(self) -> dict[str, Callable[[], object]]:
         own: dict[str, Callable[[], object]] = {
-            name: deed for wiring in self._wirings for name, deed in wiring.deeds().items()
+            name: done
+            for presenter in self._presenters
+            for name, done in presenter.callbacks().items()
         }
         own["write_note"] = self._write_note
         for action in ACTIONS:
@@ -267,11 +269,11 @@ class HubSegWidget(QWidget):
     def refresh(self) -> None:
         """Show what holds now, in every panel."""
         step = next_step(self.session, running=self.desk.ensemble.running)
-        for wiring in self._wirings:
+        for wiring in self._presenters:
             wiring.show(step)
         if step != self._next:
             self._next = step
-            self._target = next(filter(None, (w.lead(step) for w in self._wirings)), None)
+            self._target = next(filter(None, (w.lead(step) for w in self._presenters)), None)
             QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
 
     def _reveal(self) -> None:

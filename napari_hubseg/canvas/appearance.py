@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.stack import LayerStack
 
-__all__ = ["VIEWS", "Looks"]
+__all__ = ["VIEWS", "Appearance"]
 
 VIEWS = ("fill", "outline", "probability")
 
@@ -44,7 +44,7 @@ _OURS = (
 )  # what the overlay's opacity is about
 
 
-class Looks:
+class Appearance:
     """Dresses the layers.
 
     Parameters
@@ -97,7 +97,7 @@ class Looks:
         self._show_threshold(layer, threshold)
         if not self._previewing:
             self._previewing = True
-            self.dress()
+            self.apply()
 
     def rest(self) -> None:
         """Say that the hand rests: the preview ends when the mask has been drawn again.
@@ -112,7 +112,7 @@ class Looks:
         """Show the newest mask and threshold, unless a hand is still on a threshold."""
         if not self._hand_on:
             self._previewing = False
-            self.dress()
+            self.apply()
 
     def forget(self) -> None:
         """Forget hand and reference: another slide comes."""
@@ -124,19 +124,19 @@ class Looks:
     def set_view(self, view: str) -> None:
         """Show the mask as "fill" or "outline", or the "probability" above the threshold."""
         self.view = view
-        self.dress()
+        self.apply()
         self.changed.emit()
 
     def invert(self) -> None:
         """Tint what lies outside the mask, or again what lies inside."""
         self.outside = not self.outside
-        self.dress()
+        self.apply()
         self.changed.emit()
 
     def set_opacity(self, opacity: float) -> None:
         """Set the opacity (0-1) of what lies over the tissue."""
         self.opacity = min(1.0, max(0.0, opacity))
-        self.dress()
+        self.apply()
         self.changed.emit()
 
     def follow(self, mask: Any) -> None:
@@ -165,25 +165,25 @@ class Looks:
             for layer, opacity in self._before:
                 self._set_opacity(layer, opacity)
             self._before = []
-            self.dress()  # what changed meanwhile
+            self.apply()  # what changed meanwhile
         self.changed.emit()
 
     def outline(self, on: bool) -> None:
         """Show the mask as an outline, or as the view asks."""
         self.outlined = on
-        self.dress()
+        self.apply()
 
     def compare(self, reference: float | None) -> None:
         """Show the threshold on screen against another one (0-255); None ends that."""
         self.reference = reference
-        self.dress()
+        self.apply()
         self.changed.emit()
 
     # ---- the layers ----------------------------------------------------------------------------
 
-    def dress(self) -> None:
+    def apply(self) -> None:
         """Show and hide layers as view and preview ask, and give them their colours."""
-        self._dress_mask()
+        self._apply_mask()
         layer = self._stack.get("probability")
         if layer is not None:
             asked = self._previewing or self.view == "probability" or self.reference is not None
@@ -195,7 +195,7 @@ class Looks:
                 layer.visible = visible
         self._fade()
 
-    def _dress_mask(self) -> None:
+    def _apply_mask(self) -> None:
         mask = self._stack.get("mask")
         if mask is None:
             return

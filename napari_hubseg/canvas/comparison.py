@@ -64,7 +64,7 @@ class Comparison:
 
     def _begin(self, reference: NDArray[np.bool_]) -> None:
         self._reference, self.threshold = reference, self._session.threshold
-        self._layers.looks.compare(self.threshold)
+        self._layers.appearance.compare(self.threshold)
         self._drawing.ask(
             lambda: contour(reference), lambda line: self._layers.show_contour("reference", line)
         )
@@ -77,7 +77,7 @@ class Comparison:
         self._drawing.drop()
         self._measuring.drop()
         self._reference = self.threshold = self.difference = None
-        self._layers.looks.compare(None)
+        self._layers.appearance.compare(None)
         self._layers.hide_contour("reference")
         self.changed.emit()
 

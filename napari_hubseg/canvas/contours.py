@@ -55,7 +55,7 @@ class RulesContour:
             self._end()
         elif self._session.departure:
             self.shown = True
-            self._layers.looks.outline(True)
+            self._layers.appearance.outline(True)
             self._draw()
             self.changed.emit()
 
@@ -78,7 +78,7 @@ class RulesContour:
         self._drawing.drop()
         if self.shown:
             self.shown = False
-            self._layers.looks.outline(False)
+            self._layers.appearance.outline(False)
             self._layers.hide_contour("rules")
             self.changed.emit()
 

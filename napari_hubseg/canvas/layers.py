@@ -14,7 +14,7 @@ import numpy as np
 from psygnal import Signal
 
 from hubseg.slide.pyramid import pixels
-from napari_hubseg.canvas.appearance import Looks
+from napari_hubseg.canvas.appearance import Appearance
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.canvas.colours import STROKE
 from napari_hubseg.canvas.foreign_layers import OtherLayers
@@ -81,11 +81,11 @@ class LayerBinding:
         self._stack.shifted.connect(self.told.emit)
         self._asked_back = False
         self.others = OtherLayers(viewer, self._stack, background)
-        self.looks = Looks(session, self._stack)
+        self.appearance = Appearance(session, self._stack)
         self.drawing = MaskDrawing(session, self._stack, background)
         self.sketch = Sketch(self._stack, self.drawing.draw)
         self.mask_drawn = self.drawing.finished
-        self.drawing.finished.connect(self.looks.end_preview)
+        self.drawing.finished.connect(self.appearance.end_preview)
         self.drawing.failed.connect(self.failed.emit)
         self._map = MapDrawing(session, self._stack, background)
         self._map.finished.connect(self._map_is_there)
@@ -95,7 +95,7 @@ class LayerBinding:
         self._hidden: list[Any] = []
         self._notice = Notice(viewer)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
-        self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.looks)
+        self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._stop = listening(
             (session.slide_changed, self._ask_pixels),
@@ -159,7 +159,7 @@ class LayerBinding:
     def set_view(self, view: str) -> None:
         """Show the mask as "fill" or "outline", or the "probability" above the threshold."""
         self._put_back()
-        self.looks.set_view(view)
+        self.appearance.set_view(view)
 
     def visit(self, row: int, column: int) -> None:
         """Bring a place of the slide, in px, into the middle of the view."""
@@ -178,7 +178,7 @@ class LayerBinding:
         layer = self._stack.get(name)
         if layer is not None:
             layer.visible = True
-            self.looks.dress()
+            self.appearance.apply()
         return layer is not None
 
     def hide_contour(self, name: str) -> None:
@@ -188,7 +188,7 @@ class LayerBinding:
 
     def look_at(self, row: float, column: float) -> None:
         """Bring a place into the middle, near enough that a quarter of the slide fills it."""
-        if self.looks.shown:
+        if self.appearance.shown:
             seen = camera(self._viewer)
             seen.zoom = max(seen.zoom, 4 * self._whole)
             self.visit(round(row), round(column))
@@ -198,7 +198,7 @@ class LayerBinding:
     def _ask_pixels(self, slide: Slide | None) -> None:
         self._asked += 1
         asked = self._asked
-        self.looks.forget()
+        self.appearance.forget()
         self._notice.say("")
         self.drawing.slide = self._map.slide = ""
         for name in ("probability", "disagreement", "mask"):
@@ -243,7 +243,7 @@ class LayerBinding:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
         shape = (slide.height, slide.width)
         self._hidden += self._stack.reveal()  # first: an opacity that it sets is no person's
-        self.looks.shown = True
+        self.appearance.shown = True
         self._stack.put("slide", read)
         if self._blank is not None:  # the slide before could not be shown
             self._blank.visible, self._blank = True, None
@@ -254,7 +254,7 @@ class LayerBinding:
         self._place()
         self._viewer.reset_view()
         self._whole = float(camera(self._viewer).zoom)
-        self.looks.dress()
+        self.appearance.apply()
         asked = self._asked
         self._background.later(lambda: self._show_mask(slide) if asked == self._asked else None)
 
@@ -291,13 +291,13 @@ class LayerBinding:
     def _place(self) -> None:
         """Give all layers the slide's pixel size."""
         slide = self._session.current
-        if slide is not None and self.looks.shown:
+        if slide is not None and self.appearance.shown:
             self._stack.place((slide.height, slide.width), slide.um_per_px, slide.stretch)
 
     def _equip(self, mask: Any) -> None:
         """Listen to a new mask layer, and bind its keys."""
         self.drawing.equip(mask)
-        self.looks.follow(mask)
+        self.appearance.follow(mask)
         for fact in (mask.events.mode, mask.events.brush_size, mask.events.selected_label):
             fact.connect(self._tell_tool)
         for key, do in self._keys.items():
@@ -308,12 +308,12 @@ class LayerBinding:
     def _ask_overlay(self, found: ProbabilityMap | None) -> None:
         if found is not None:
             self._map.draw()
-        elif self.looks.shown:
-            self.looks.dress()
+        elif self.appearance.shown:
+            self.appearance.apply()
 
     def _map_is_there(self) -> None:
         self._place()
-        self.looks.dress()
+        self.appearance.apply()
 
     def _tell_tool(self) -> None:
         self.tool_changed.emit()
@@ -325,7 +325,7 @@ class LayerBinding:
         that closes itself.
         """
         self._asked += 1
-        self.looks.shown = False
+        self.appearance.shown = False
         self._stop()
         self.others.close()
         self._notice.close(leave=leave)
@@ -333,7 +333,7 @@ class LayerBinding:
         self._map.close()
         mask = self._stack.get("mask")
         if mask is not None:
-            self.looks.let_go(mask)
+            self.appearance.let_go(mask)
             for fact in (mask.events.mode, mask.events.brush_size, mask.events.selected_label):
                 fact.disconnect(self._tell_tool)
             for key in self._keys:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
-    from napari_hubseg.canvas.appearance import Looks
+    from napari_hubseg.canvas.appearance import Appearance
     from napari_hubseg.canvas.foreign_layers import OtherLayers
     from napari_hubseg.canvas.mask_layer import MaskDrawing
     from napari_hubseg.canvas.notice import Notice
@@ -30,7 +30,7 @@ class Sight:
         drawing: MaskDrawing,
         notice: Notice,
         others: OtherLayers,
-        looks: Looks,
+        looks: Appearance,
     ) -> None:
         self._stack, self._drawing, self._notice = stack, drawing, notice
         self._others, self._looks = others, looks

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_hubseg.canvas.layers import LayerBinding
     from napari_hubseg.jobs.background import Background
 
-__all__ = ["ToolHand"]
+__all__ = ["MaskTools"]
 
 _LINES = ("lasso", "lasso_erase", "redraw")
 _STILL = 4  # screen px: less is no drag
@@ -70,7 +70,7 @@ class _Press:
         return _NOTHING.get(self.tool, known)
 
 
-class ToolHand:
+class MaskTools:
     """Takes tools and uses them.
 
     Parameters
@@ -288,7 +288,7 @@ def _work(
             return tools.split(mask, values, row, column, by="probability", parts=parts)
         return tools.split(mask, values, row, column, by="distance", parts=parts)
 
-    deeds: dict[str, Callable[[], Change | None]] = {
+    callbacks: dict[str, Callable[[], Change | None]] = {
         "lasso": lambda: tools.outlined(path, mask.shape, add=True, kind="lasso"),
         "lasso_erase": lambda: tools.outlined(path, mask.shape, add=False, kind="lasso, erasing"),
         "redraw": lambda: tools.redraw(mask, path),
@@ -302,4 +302,4 @@ def _work(
         "split": split,
         "merge": lambda: tools.merge(mask, (row, column), (last[0], last[1])),
     }
-    return deeds[press.tool]
+    return callbacks[press.tool]

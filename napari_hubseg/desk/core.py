@@ -16,9 +16,9 @@ from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.contours import RulesContour, TruthContour
 from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.seen import Seen
-from napari_hubseg.canvas.tools import ToolHand
+from napari_hubseg.canvas.tools import MaskTools
 from napari_hubseg.jobs.background import Background
-from napari_hubseg.jobs.calibration import Tuning
+from napari_hubseg.jobs.calibration import CalibrationJob
 from napari_hubseg.jobs.curves import CurveWatch
 from napari_hubseg.jobs.doubt import Doubt
 from napari_hubseg.jobs.ensemble import Ensemble
@@ -26,7 +26,7 @@ from napari_hubseg.jobs.export import Exports
 from napari_hubseg.jobs.files import FileWatch
 from napari_hubseg.jobs.mask import Derivation
 from napari_hubseg.jobs.older_masks import OlderMasks
-from napari_hubseg.jobs.prefetch import Ahead
+from napari_hubseg.jobs.prefetch import Prefetch
 from napari_hubseg.jobs.queue import Queue
 from napari_hubseg.jobs.training import Retraining
 from napari_hubseg.jobs.truth import Truth
@@ -74,7 +74,7 @@ class DeskCore:
         self.truth = Truth(self.session, self.background)
         self.derivation = Derivation(self.session, self.background, self.truth)
         self.curves = CurveWatch(self.session, self.background, self.truth)
-        self.tuning = Tuning(self.session, self.background)
+        self.calibration = CalibrationJob(self.session, self.background)
         self.doubt = Doubt(self.session, self.background)
         self.queue = Queue(self.session)
         self.older = OlderMasks(self.session)
@@ -85,12 +85,12 @@ class DeskCore:
         self.contour = TruthContour(self.truth, self.layers, self.background)
         self.comparison = Comparison(self.session, self.layers, self.background)
         self.files = FileWatch(self.session, self.layers.slide_shown, self.background)
-        self.hand = ToolHand(self.session, self.layers, viewer, self.background)
+        self.mask_tools = MaskTools(self.session, self.layers, viewer, self.background)
         self.brushes = BrushSizes(self.layers, viewer)
         engine = {"new_engine": parts["new_engine"]} if "new_engine" in parts else {}
         writer = {"write": parts["write"]} if "write" in parts else {}
         self.ensemble = Ensemble(self.session, self.background, **engine)
-        self.ahead = Ahead(self.session, self.ensemble.mixing)
+        self.prefetch = Prefetch(self.session, self.ensemble.mixing)
         self.exports = Exports(self.session, self.background, **writer)
         learner = {"new_training": parts["new_training"]} if "new_training" in parts else {}
         self.retraining = Retraining(self.session, **learner)
@@ -119,15 +119,15 @@ class DeskCore:
             self.files.changed,
             self.contour.changed,
             self.curves.changed,
-            self.tuning.changed,
+            self.calibration.changed,
             self.doubt.changed,
             self.queue.changed,
             self.layers.tool_changed,
-            self.layers.looks.changed,
+            self.layers.appearance.changed,
             self.layers.others.changed,
             self.comparison.changed,
             self.rules.changed,
-            self.hand.changed,
+            self.mask_tools.changed,
             self.brushes.changed,
             self.ensemble.changed,
             self.exports.changed,
@@ -138,20 +138,27 @@ class DeskCore:
             part.failed.connect(self._fail)
         self.retraining.failed.connect(self._fail)
         self.retraining.told.connect(self.told.emit)
-        watches = (self.curves, self.tuning, self.doubt, self.truth, self.contour, self.comparison)
+        watches = (
+            self.curves,
+            self.calibration,
+            self.doubt,
+            self.truth,
+            self.contour,
+            self.comparison,
+        )
         for measured in watches:
             measured.failed.connect(self._fail)
         self.layers.blank.connect(self._stand_blank)
         self.ensemble.mixing.unsaid.connect(self.unsaid.emit)
         self.files.told.connect(self.told.emit)
         self.files.failed.connect(self._fail)
-        self.tuning.told.connect(self.told.emit)
+        self.calibration.told.connect(self.told.emit)
         self.doubt.told.connect(self.told.emit)
         self.older.told.connect(self.told.emit)
         self.doubt.found.connect(self.layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
-        self.ensemble.mapped.connect(self.ahead.drop)
-        self.queue.changed.connect(self.ahead.look)
+        self.ensemble.mapped.connect(self.prefetch.drop)
+        self.queue.changed.connect(self.prefetch.look)
         session.told.connect(self.told.emit)
         self.layers.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
@@ -177,7 +184,7 @@ class DeskCore:
             or self.going
             or self.background.waiting
             or self.derivation.busy
-            or self.hand.busy
+            or self.mask_tools.busy
             or self.ensemble.running
             or self.exports.busy
             or self.retraining.running
@@ -205,13 +212,13 @@ class DeskCore:
         self.rules.close()
         self.contour.close()
         self.files.close()
-        watches = (self.derivation, self.curves, self.tuning, self.doubt, self.truth)
+        watches = (self.derivation, self.curves, self.calibration, self.doubt, self.truth)
         for measured in (*watches, self.comparison):
             measured.close()
         self.queue.close()
         self.older.close()
-        self.ahead.close()
-        self.hand.close()
+        self.prefetch.close()
+        self.mask_tools.close()
         self.brushes.close()
         self.layers.close(leave=leave_layers)
         self.session.close()

@@ -38,7 +38,7 @@ class Offers(DeskCore):
         self.session.history_changed.connect(self._withdraw)
         self.session.slides_changed.connect(self._withdraw_step)
         self.session.recorded.connect(self._say_step)
-        self.hand.told.connect(self._say_here)
+        self.mask_tools.told.connect(self._say_here)
         self.session.slide_changed.connect(self._unsay_here)
         self.session.recorded.connect(self._unsay_here)
         self.ensemble.brought.connect(self._announce)

@@ -25,7 +25,7 @@ class Rules(DeskCore):
             return
         own = self.session.slide_threshold is not None
         self.session.set_threshold(value, scope="slide" if own else "table")
-        self.layers.looks.rest()
+        self.layers.appearance.rest()
         self.changed.emit()
 
     def set_organ_threshold(self, organ: Organ, value: float) -> None:
@@ -56,9 +56,9 @@ class Rules(DeskCore):
             self.session.set_cleanup(cleanup)
             self.changed.emit()
 
-    def look_after(self, step: str) -> None:
+    def preview_step(self, step: str) -> None:
         """Show the mask as it is after a step of the cleanup; "" shows it after all."""
         if self.session.current is not None:
-            self.session.look_after(step)
+            self.session.preview_step(step)
             self.derivation.derive()
             self.changed.emit()

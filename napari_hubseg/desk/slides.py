@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hubseg.organ import DataSource, Organ
     from hubseg.session.opening import Opening
-    from hubseg.session.stored_edits import Visit
+    from hubseg.session.stored_edits import StoredEdits
 
 __all__ = ["Slides"]
 
@@ -140,7 +140,7 @@ class Slides(Offers):
         current = self.session.current
         one = None
         if current is None or current.id != slide_id:
-            one = self.ahead.take(slide_id)
+            one = self.prefetch.take(slide_id)
         self.layers.foreseen = one
         self.ensemble.mixing.foresee(None if one is None else one.mixed)
         if one is not None and one.request is not None and one.answer is not None:
@@ -156,7 +156,7 @@ class Slides(Offers):
         project = self.session.project
         self.changed.emit()
 
-        def go(visit: Visit | None) -> None:
+        def go(visit: StoredEdits | None) -> None:
             if self.going != slide_id or self.session.project is not project:
                 return
             self.going = ""

@@ -28,7 +28,7 @@ class Tools(Offers):
 
     def take_tool(self, name: str) -> None:
         """Take a tool of the toolbox."""
-        self.hand.take(name)
+        self.mask_tools.take(name)
         self.changed.emit()
 
     def take_by_key(self, name: str) -> None:
@@ -38,7 +38,7 @@ class Tools(Offers):
 
     def say_tool(self) -> None:
         """Say which tool is in hand, for whoever has taken it with a key."""
-        tool = tool_named(self.hand.tool)
+        tool = tool_named(self.mask_tools.tool)
         if tool is not None:
             self.say(f"Tool: {tool.word}. {tool.hint}")
 

@@ -25,41 +25,41 @@ class Work(Slides):
 
     def next_view(self) -> None:
         """Show the mask in the next way: fill, outline, probability."""
-        self.layers.set_view(VIEWS[(VIEWS.index(self.layers.looks.view) + 1) % len(VIEWS)])
-        self.say(f"Shown: {self.layers.looks.view}.")
+        self.layers.set_view(VIEWS[(VIEWS.index(self.layers.appearance.view) + 1) % len(VIEWS)])
+        self.say(f"Shown: {self.layers.appearance.view}.")
 
     @property
     def view(self) -> dict[str, Any]:
         """How a person looks at slides here, for the next dock in the same window."""
-        looks = self.layers.looks
+        looks = self.layers.appearance
         return {
             "view": looks.view,
             "opacity": looks.opacity,
             "brushes": self.brushes.kept,
             "advances": self.advances,
-            "split_by": self.hand.split_by,
+            "split_by": self.mask_tools.split_by,
         }
 
     def take_view(self, view: Mapping[str, Any]) -> None:
         """Go on with how a person has looked at slides in the dock before."""
         self.layers.set_view(view["view"])
-        self.layers.looks.set_opacity(view["opacity"])
+        self.layers.appearance.set_opacity(view["opacity"])
         self.brushes.go_on(view["brushes"])
-        self.advances, self.hand.split_by = view["advances"], view["split_by"]
+        self.advances, self.mask_tools.split_by = view["advances"], view["split_by"]
         self.changed.emit()
 
     def invert_view(self) -> None:
         """Tint what lies outside the mask, or again what lies inside."""
-        self.layers.looks.invert()
+        self.layers.appearance.invert()
 
     def peek(self) -> None:
         """Show the tissue without anything over it, or all of it again."""
-        self.layers.looks.peek(not self.layers.looks.peeking)
+        self.layers.appearance.peek(not self.layers.appearance.peeking)
 
     def hold(self, name: str, down: bool) -> None:
         """Begin or end an action that lasts as long as its key is down."""
         if name == "peek":
-            self.layers.looks.peek(down)
+            self.layers.appearance.peek(down)
 
     def fainter(self) -> None:
         """Lay mask and map more faintly over the tissue."""
@@ -70,7 +70,7 @@ class Work(Slides):
         self._fade(_OPACITY_STEP)
 
     def _fade(self, by: float) -> None:
-        looks = self.layers.looks
+        looks = self.layers.appearance
         looks.set_opacity(looks.opacity + by)
         self.say(f"Overlay: {100 * looks.opacity:.0f} %.")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from napari_hubseg.jobs.background import Background
 
-__all__ = ["Found", "Tuning"]
+__all__ = ["CalibrationJob", "Found"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Found:
         One per organ and source with enough slides.
     refused
         One sentence per kind that has not, and per slide that could not be judged.
-    as_they_were
+    accepted_unedited
         How many truths are masks that were accepted without a correction.
     recipe, recipe_digest
         What most of the maps were made with.
@@ -46,12 +46,12 @@ class Found:
 
     calibrations: tuple[Calibration, ...]
     refused: tuple[str, ...]
-    as_they_were: int
+    accepted_unedited: int
     recipe: str
     recipe_digest: str
 
 
-class Tuning:
+class CalibrationJob:
     """Calibrates, sets what was found, and reads and writes presets."""
 
     changed = Signal()
@@ -176,4 +176,6 @@ def _judged(path: Path) -> Found:
             calibrations.append(calibrate(kind))
         except ValueError as error:
             refused.append(str(error))
-    return Found(tuple(calibrations), tuple(refused), len(judgement.as_they_were), name, digest)
+    return Found(
+        tuple(calibrations), tuple(refused), len(judgement.accepted_unedited), name, digest
+    )

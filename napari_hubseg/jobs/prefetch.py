@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from hubseg.mask.live import MaskAnswer, MaskRequest
     from hubseg.session import ReviewSession
-    from hubseg.session.stored_edits import Visit
+    from hubseg.session.stored_edits import StoredEdits
     from hubseg.slide import Slide
     from napari_hubseg.jobs.mixing import Foreseen, Mixing
 
-__all__ = ["Ahead", "Prepared"]
+__all__ = ["Prefetch", "Prepared"]
 
 _REST = 400  # ms: who only passes by several slides needs none of them prepared
 _LARGEST = 64_000_000  # px of a slide up to which its map and mask are prepared too
@@ -70,7 +70,7 @@ def _stamp(slide: Slide) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-class Ahead:
+class Prefetch:
     """Keeps the next slides ready.
 
     Parameters
@@ -177,13 +177,13 @@ class Ahead:
         small = slide.height * slide.width <= _LARGEST
         mix = self._mixing.look_ahead(slide) if small else None
 
-        def work() -> tuple[Prepared, Visit]:
+        def work() -> tuple[Prepared, StoredEdits]:
             stamp = _stamp(slide)
             visit, seen = read_visit(), pixels(slide)
             slide.digest  # noqa: B018  kept by the slide: nobody waits for it later
             return Prepared(slide, stamp, seen, None if mix is None else mix()), visit
 
-        def take(answer: tuple[Prepared, Visit]) -> None:
+        def take(answer: tuple[Prepared, StoredEdits]) -> None:
             one, visit = answer
             if self._session.current is None or self._session.current.id != slide.id:
                 self._session.take_visit(visit)

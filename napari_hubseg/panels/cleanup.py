@@ -36,7 +36,7 @@ class CleanupState:
         The plan that holds.
     organ
         Whose it is, as text; "" when the slide's organ is not known.
-    looked_at
+    previewed_step
         The step that the mask on screen ends with; "" is the whole plan.
     enabled
         False when no project is open.
@@ -44,7 +44,7 @@ class CleanupState:
 
     cleanup: Cleanup = field(default_factory=Cleanup)
     organ: str = ""
-    looked_at: str = ""
+    previewed_step: str = ""
     enabled: bool = False
 
 
@@ -122,7 +122,7 @@ class CleanupPanel(QWidget):
                 with widget.changed.blocked():
                     widget.value = getattr(state.cleanup, name)
         for name, look in self.looks.items():
-            look.setChecked(name == state.looked_at)
+            look.setChecked(name == state.previewed_step)
             look.setEnabled(bool(getattr(state.cleanup, name)))
         whose = f"every {state.organ} slide" if state.organ else "every slide without an organ"
         areas = "px" if state.cleanup.unit == "px" else "µm²"

@@ -6,42 +6,42 @@ module here and a line in :mod:`napari_hubseg.dock`. Does not know the other pan
 
 from __future__ import annotations
 
-from napari_hubseg.presenters.accepted import AcceptedWiring
-from napari_hubseg.presenters.calibrate import CalibrateWiring
-from napari_hubseg.presenters.cleanup import CleanupWiring
-from napari_hubseg.presenters.correct import CorrectWiring
-from napari_hubseg.presenters.doubt import DoubtWiring
-from napari_hubseg.presenters.ensemble import EnsembleWiring
-from napari_hubseg.presenters.export import ExportWiring
-from napari_hubseg.presenters.facts import FactsWiring
-from napari_hubseg.presenters.files import FilesWiring
+from napari_hubseg.presenters.accepted import AcceptedPresenter
+from napari_hubseg.presenters.calibrate import CalibratePresenter
+from napari_hubseg.presenters.cleanup import CleanupPresenter
+from napari_hubseg.presenters.correct import CorrectPresenter
+from napari_hubseg.presenters.doubt import DoubtPresenter
+from napari_hubseg.presenters.ensemble import EnsemblePresenter
+from napari_hubseg.presenters.export import ExportPresenter
+from napari_hubseg.presenters.facts import FactsPresenter
+from napari_hubseg.presenters.files import FilesPresenter
 from napari_hubseg.presenters.letters import letters
-from napari_hubseg.presenters.others import OthersWiring
-from napari_hubseg.presenters.overlay import OverlayWiring
-from napari_hubseg.presenters.presenter import Wiring
-from napari_hubseg.presenters.queue import QueueWiring
-from napari_hubseg.presenters.queue_table import QueueTableWiring
-from napari_hubseg.presenters.start import StartWiring
-from napari_hubseg.presenters.thresholds import ThresholdsWiring
-from napari_hubseg.presenters.train import TrainWiring
+from napari_hubseg.presenters.others import OthersPresenter
+from napari_hubseg.presenters.overlay import OverlayPresenter
+from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.queue import QueuePresenter
+from napari_hubseg.presenters.queue_table import QueueTablePresenter
+from napari_hubseg.presenters.start import StartPresenter
+from napari_hubseg.presenters.thresholds import ThresholdsPresenter
+from napari_hubseg.presenters.train import TrainPresenter
 
 __all__ = [
-    "AcceptedWiring",
-    "CalibrateWiring",
-    "CleanupWiring",
-    "CorrectWiring",
-    "DoubtWiring",
-    "EnsembleWiring",
-    "ExportWiring",
-    "FactsWiring",
-    "FilesWiring",
-    "OthersWiring",
-    "OverlayWiring",
-    "QueueTableWiring",
-    "QueueWiring",
-    "StartWiring",
-    "ThresholdsWiring",
-    "TrainWiring",
-    "Wiring",
+    "AcceptedPresenter",
+    "CalibratePresenter",
+    "CleanupPresenter",
+    "CorrectPresenter",
+    "DoubtPresenter",
+    "EnsemblePresenter",
+    "ExportPresenter",
+    "FactsPresenter",
+    "FilesPresenter",
+    "OthersPresenter",
+    "OverlayPresenter",
+    "Presenter",
+    "QueuePresenter",
+    "QueueTablePresenter",
+    "StartPresenter",
+    "ThresholdsPresenter",
+    "TrainPresenter",
     "letters",
 ]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.accepted import AcceptedState
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
     from napari_hubseg.panels.accepted import AcceptedPanel
     from napari_hubseg.presenters.presenter import Do
 
-__all__ = ["AcceptedWiring"]
+__all__ = ["AcceptedPresenter"]
 
 
-class AcceptedWiring(Wiring):
+class AcceptedPresenter(Presenter):
     """Connects the panel of an accepted slide."""
 
     def __init__(self, panel: AcceptedPanel, desk: Desk, do: Do) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog
 
 from napari_hubseg.panels.calibrate import CalibrateState
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["CalibrateWiring"]
+__all__ = ["CalibratePresenter"]
 
 _KINDS = "Presets (*.yaml *.yml)"
 
 
-class CalibrateWiring(Wiring):
+class CalibratePresenter(Presenter):
     """Connects the calibration panel."""
 
     def __init__(self, panel: CalibratePanel, section: Section, desk: Desk, do: Do) -> None:
         self._panel, self._section, self._desk = panel, section, desk
         panel.calibrate_requested.connect(do("calibrate"))
-        panel.use_requested.connect(desk.tuning.use)
+        panel.use_requested.connect(desk.calibration.use)
         panel.load_requested.connect(do("open_preset"))
         panel.save_requested.connect(do("save_preset"))
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {
-            "calibrate": self._desk.tuning.calibrate,
+            "calibrate": self._desk.calibration.calibrate,
             "open_preset": self._open,
             "save_preset": self._save,
         }
 
     def show(self, step: str) -> None:
         """Show what was found for the slide's organ and source."""
-        slide, tuning = self._desk.session.current, self._desk.tuning
+        slide, tuning = self._desk.session.current, self._desk.calibration
         own = None if slide is None else tuning.calibration(slide.organ, slide.source)
         self._panel.show_state(
             CalibrateState(
@@ -60,14 +60,14 @@ class CalibrateWiring(Wiring):
     def _open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self._panel, "Open a preset", filter=_KINDS)
         if path:
-            self._desk.tuning.load(Path(path))
+            self._desk.calibration.load(Path(path))
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
             self._panel, "Save thresholds", "thresholds.yaml", _KINDS
         )
         if path:
-            self._desk.tuning.save(Path(path))
+            self._desk.calibration.save(Path(path))
 
 
 def _sentences(own: Calibration | None, found: Found) -> str:
@@ -80,8 +80,10 @@ def _sentences(own: Calibration | None, found: Found) -> str:
         f", mean Dice {own.dice:.3f} ({below:.3f}-{above:.3f}).",
         "Networks that were trained on these slides make it look too good.",
     ]
-    if found.as_they_were:
-        parts.append(f"{found.as_they_were} masks were accepted as they were: they speak for it.")
+    if found.accepted_unedited:
+        parts.append(
+            f"{found.accepted_unedited} masks were accepted as they were: they speak for it."
+        )
     if found.refused:
         parts.append(f"Left out: {found.refused[0]}")
     return " ".join(parts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_hubseg.jobs.recipe_rules import steps_on
 from napari_hubseg.presenters import states
-from napari_hubseg.presenters.presenter import Wiring, settle_with
+from napari_hubseg.presenters.presenter import Presenter, settle_with
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["CleanupWiring"]
+__all__ = ["CleanupPresenter"]
 
 
-class CleanupWiring(Wiring):
+class CleanupPresenter(Presenter):
     """Connects the cleanup panel."""
 
     def __init__(self, panel: CleanupPanel, section: Section, desk: Desk, do: Do) -> None:
         self._panel, self._section, self._desk = panel, section, desk
         panel.cleanup_requested.connect(desk.set_cleanup)
-        panel.look_requested.connect(desk.look_after)
+        panel.look_requested.connect(desk.preview_step)
         settle_with(panel, desk)
 
     def show(self, step: str) -> None:

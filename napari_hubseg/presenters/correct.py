@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.presenters import states
-from napari_hubseg.presenters.presenter import Wiring, settle_with
+from napari_hubseg.presenters.presenter import Presenter, settle_with
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from napari_hubseg.panels.correct import CorrectPanel
     from napari_hubseg.presenters.presenter import Do
 
-__all__ = ["CorrectWiring"]
+__all__ = ["CorrectPresenter"]
 
 
-class CorrectWiring(Wiring):
+class CorrectPresenter(Presenter):
     """Connects the correction panel."""
 
     def __init__(self, panel: CorrectPanel, desk: Desk, do: Do) -> None:
@@ -35,7 +35,7 @@ class CorrectWiring(Wiring):
         panel.tool_requested.connect(desk.take_tool)
         panel.size_requested.connect(desk.brushes.set_size)
         panel.on_screen_requested.connect(desk.brushes.use_screen)
-        panel.split_requested.connect(lambda by: setattr(desk.hand, "split_by", by))
+        panel.split_requested.connect(lambda by: setattr(desk.mask_tools, "split_by", by))
         panel.drop_small_requested.connect(desk.drop_small)
         panel.fill_small_requested.connect(desk.fill_small)
         panel.view_requested.connect(desk.layers.set_view)

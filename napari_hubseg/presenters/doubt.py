@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.doubt import DoubtfulObject, DoubtState
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["DoubtWiring"]
+__all__ = ["DoubtPresenter"]
 
 
-class DoubtWiring(Wiring):
+class DoubtPresenter(Presenter):
     """Connects the doubt panel."""
 
     def __init__(self, panel: DoubtPanel, section: Section, desk: Desk, do: Do) -> None:
@@ -29,7 +29,7 @@ class DoubtWiring(Wiring):
         panel.next_requested.connect(do("next_doubt"))
         panel.visit_requested.connect(desk.layers.visit)
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"list_doubt": self._list}
 

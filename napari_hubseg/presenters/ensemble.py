@@ -8,7 +8,7 @@ from napari_hubseg.panels.ensemble import EnsembleState
 from napari_hubseg.panels.members import MembersPanel
 from napari_hubseg.presenters import dialogs
 from napari_hubseg.presenters.members import members_state
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["EnsembleWiring", "ensemble_state", "tree_of"]
+__all__ = ["EnsemblePresenter", "ensemble_state", "tree_of"]
 
 
 def ensemble_state(ensemble: Ensemble, *, enabled: bool, run_next: bool) -> EnsembleState:
@@ -55,7 +55,7 @@ def tree_of(ensemble: Ensemble) -> MembersState:
     return members_state(ensemble.recipe, ensemble.mixing.mixture, ensemble.mixing.stock)
 
 
-class EnsembleWiring(Wiring):
+class EnsemblePresenter(Presenter):
     """Connects the ensemble panel and its section."""
 
     def __init__(self, panel: EnsemblePanel, section: Section, desk: Desk, do: Do) -> None:
@@ -75,7 +75,7 @@ class EnsembleWiring(Wiring):
         self._members.weight_requested.connect(ensemble.mixing.weigh)
         panel.add(self._members)
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"run_ensemble": lambda: self._desk.ensemble.run(self._panel.choice())}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.export import FORMATS
 from napari_hubseg.presenters import dialogs, states
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["ExportWiring"]
+__all__ = ["ExportPresenter"]
 
 
-class ExportWiring(Wiring):
+class ExportPresenter(Presenter):
     """Connects the export panel and its section."""
 
     def __init__(self, panel: ExportPanel, section: Section, desk: Desk, do: Do) -> None:
@@ -31,7 +31,7 @@ class ExportWiring(Wiring):
         desk.exports.finished.connect(panel.say)
         desk.exports.in_the_way.connect(panel.ask_to_replace)
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"export": lambda: self._desk.export(self._panel.choice())}
 

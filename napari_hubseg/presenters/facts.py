@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.presenters import states
-from napari_hubseg.presenters.presenter import Wiring, settle_with
+from napari_hubseg.presenters.presenter import Presenter, settle_with
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
     from napari_hubseg.panels.facts import FactsPanel
     from napari_hubseg.presenters.presenter import Do
 
-__all__ = ["FactsWiring"]
+__all__ = ["FactsPresenter"]
 
 
-class FactsWiring(Wiring):
+class FactsPresenter(Presenter):
     """Connects the facts row."""
 
     def __init__(self, panel: FactsPanel, desk: Desk, do: Do) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.presenters import dialogs, states
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from napari_hubseg.panels.files import FilesPanel
     from napari_hubseg.presenters.presenter import Do
 
-__all__ = ["FilesWiring"]
+__all__ = ["FilesPresenter"]
 
 
-class FilesWiring(Wiring):
+class FilesPresenter(Presenter):
     """Connects the files panel."""
 
     def __init__(self, panel: FilesPanel, desk: Desk, do: Do) -> None:
@@ -26,7 +26,7 @@ class FilesWiring(Wiring):
         panel.aside_requested.connect(desk.session.set_edits_aside)
         panel.find_requested.connect(do("find_files"))
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"find_files": self._find}
 

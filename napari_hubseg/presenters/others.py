@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.notice import Notice
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
     from napari_hubseg.panels.notice import NoticePanel
 
-__all__ = ["OFFERS", "OthersWiring", "notice_of"]
+__all__ = ["OFFERS", "OthersPresenter", "notice_of"]
 
 OFFERS = {
     "hide": ("Hide", "Hide every layer that lies over the slide and is not HubSeg's"),
@@ -20,7 +20,7 @@ OFFERS = {
 }
 
 
-class OthersWiring(Wiring):
+class OthersPresenter(Presenter):
     """Connects the notice about other layers."""
 
     def __init__(self, panel: NoticePanel, desk: Desk) -> None:

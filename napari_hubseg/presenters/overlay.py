@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.overlay import OverlayState
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from napari_hubseg.canvas.comparison import Comparison
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from napari_hubseg.panels.overlay import OverlayPanel
     from napari_hubseg.presenters.presenter import Do
 
-__all__ = ["OverlayWiring"]
+__all__ = ["OverlayPresenter"]
 
 
-class OverlayWiring(Wiring):
+class OverlayPresenter(Presenter):
     """Connects the overlay panel."""
 
     def __init__(self, panel: OverlayPanel, desk: Desk, do: Do) -> None:
         self._panel, self._desk = panel, desk
-        panel.opacity_requested.connect(desk.layers.looks.set_opacity)
-        panel.peek_requested.connect(desk.layers.looks.peek)
+        panel.opacity_requested.connect(desk.layers.appearance.set_opacity)
+        panel.peek_requested.connect(desk.layers.appearance.peek)
         panel.compare_requested.connect(do("compare"))
 
     def show(self, step: str) -> None:
         """Show the opacity, and how the mask differs from the reference."""
-        desk, looks = self._desk, self._desk.layers.looks
+        desk, looks = self._desk, self._desk.layers.appearance
         self._panel.show_state(
             OverlayState(
                 opacity=looks.opacity,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Do = Callable[[str], Callable[[], None]]
     """Name of an action → a function that does it, looked up when it is called."""
 
-__all__ = ["Wiring", "settle_with"]
+__all__ = ["Presenter", "settle_with"]
 
 
 class _Settling(Protocol):
@@ -31,10 +31,10 @@ def settle_with(panel: _Settling, desk: Desk) -> None:
     desk.session.slide_changed.connect(lambda _: panel.drop())
 
 
-class Wiring(ABC):
+class Presenter(ABC):
     """One panel at the desk."""
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return name of an action → what does it, where the desk alone cannot.
 
         That is where a file dialog comes first, or where a choice stands in the panel. All other

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.presenters import states
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
     from napari_hubseg.panels.queue import QueuePanel
     from napari_hubseg.presenters.presenter import Do
 
-__all__ = ["QueueWiring"]
+__all__ = ["QueuePresenter"]
 
 
-class QueueWiring(Wiring):
+class QueuePresenter(Presenter):
     """Connects the queue strip."""
 
     def __init__(self, panel: QueuePanel, desk: Desk, do: Do) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.queue_table import QueueTableState
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["QueueTableWiring"]
+__all__ = ["QueueTablePresenter"]
 
 _NAMES = {"table": "", "worst": "worst first", "area": "by area", "objects": "by objects"}
 
 
-class QueueTableWiring(Wiring):
+class QueueTablePresenter(Presenter):
     """Connects the queue's table.
 
     Parameters
@@ -50,7 +50,7 @@ class QueueTableWiring(Wiring):
         section.header.toggled.connect(queue.watch)
         queue.pictured.connect(panel.show_picture)
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"search_queue": self._search}
 

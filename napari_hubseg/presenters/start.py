@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.presenters import dialogs, states
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from napari_hubseg.panels.start import StartPanel
     from napari_hubseg.presenters.presenter import Do
 
-__all__ = ["StartWiring"]
+__all__ = ["StartPresenter"]
 
 
-class StartWiring(Wiring):
+class StartPresenter(Presenter):
     """Connects the start panel."""
 
     def __init__(self, panel: StartPanel, desk: Desk, do: Do) -> None:
@@ -28,7 +28,7 @@ class StartWiring(Wiring):
         panel.file_requested.connect(do("open_file"))
         panel.sample_requested.connect(do("open_sample"))
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"open_folder": self._open_folder, "open_file": self._open_file}
 

@@ -166,11 +166,11 @@ def correct_state(desk: Desk, step: str) -> CorrectState:
     elsewhere = desk.step_elsewhere
     open_ = slide is not None and not session.refused and not desk.layers.sight.trouble
     return CorrectState(
-        tool=desk.hand.tool if desk.layers.at_hand else "",
+        tool=desk.mask_tools.tool if desk.layers.at_hand else "",
         elsewhere=not desk.layers.at_hand,
         size=desk.brushes.size,
         on_screen=desk.brushes.on_screen,
-        view=desk.layers.looks.view,
+        view=desk.layers.appearance.view,
         has_truth=desk.truth.known,
         truth_shown=desk.contour.shown,
         undo_text=_undone(session) if elsewhere is None else elsewhere.label,
@@ -180,7 +180,7 @@ def correct_state(desk: Desk, step: str) -> CorrectState:
         enabled=slide is not None,
         decidable=open_,
         advances=desk.advances,
-        split_by=desk.hand.split_by,
+        split_by=desk.mask_tools.split_by,
         accept_next=step == "accept" and open_,
     )
 
@@ -200,7 +200,7 @@ def cleanup_state(session: ReviewSession) -> CleanupState:
     return CleanupState(
         cleanup=session.cleanup,
         organ=FACTS[slide.organ].label if slide is not None and slide.organ else "",
-        looked_at=session.looked_at,
+        previewed_step=session.previewed_step,
         enabled=session.project is not None,
     )
 

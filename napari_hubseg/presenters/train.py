@@ -9,7 +9,7 @@ from hubseg.session.next_step import ready_ids
 from napari_hubseg.jobs.training import NOTHING_OPEN
 from napari_hubseg.panels.train_state import TrainState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.presenter import Wiring
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_hubseg.presenters.presenter import Do
     from napari_hubseg.widgets.style import Section
 
-__all__ = ["TrainWiring", "train_state"]
+__all__ = ["TrainPresenter", "train_state"]
 
 
 def train_state(
@@ -68,7 +68,7 @@ def all_gpus(devices: Sequence[str]) -> tuple[str, ...]:
     return (",".join(gpus),) if len(gpus) > 1 else ()
 
 
-class TrainWiring(Wiring):
+class TrainPresenter(Presenter):
     """Connects the train panel and its section."""
 
     def __init__(self, panel: TrainPanel, section: Section, desk: Desk, do: Do) -> None:
@@ -85,7 +85,7 @@ class TrainWiring(Wiring):
         panel.start_folder_requested.connect(self._choose_start_folder)
         panel.out_requested.connect(self._choose_out)
 
-    def deeds(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"train": lambda: self._desk.train(self._panel.choice())}
 

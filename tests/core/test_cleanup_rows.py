@@ -138,13 +138,13 @@ def test_each_step_can_be_looked_at_and_nothing_is_kept_of_the_look(session: Rev
     show(session)
     session.set_cleanup(Cleanup(grow=1, min_area=100))
     whole = session.mask_now().copy()
-    session.look_after("grow")
+    session.preview_step("grow")
     assert session.mask_now().sum() > whole.sum()
     assert session.cleanup == Cleanup(grow=1, min_area=100)
-    session.look_after("")
+    session.preview_step("")
     assert np.array_equal(session.mask_now(), whole)
-    session.look_after("grow")
+    session.preview_step("grow")
     assert session.go_to("b")
-    assert session.looked_at == ""
+    assert session.previewed_step == ""
     with pytest.raises(ValueError, match="There is no step"):
-        session.look_after("polish")
+        session.preview_step("polish")

@@ -11,14 +11,14 @@ import torch
 
 from hubseg.inference import (
     Cancelled,
+    LoadedNetworks,
     Order,
-    Shelf,
     load_member,
     normalise,
     predict,
     predict_member,
 )
-from hubseg.inference.passes import Footing
+from hubseg.inference.passes import ExecutionPlan
 from hubseg.network import build
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import read_slide
@@ -77,7 +77,7 @@ def test_the_map_is_that_of_the_cpu(weights: Path, pixels: np.ndarray, precision
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])
 def test_views_at_once_give_what_one_by_one_gives(weights: Path, pixels: np.ndarray, at_once: int):
-    network, footing = network_on(CUDA, weights), Footing(CUDA, torch.float32, at_once)
+    network, footing = network_on(CUDA, weights), ExecutionPlan(CUDA, torch.float32, at_once)
     made = predict_member(network, pixels, RECIPE, RECIPE.members()[0], footing=footing)
     np.testing.assert_allclose(made.values, values(CUDA, weights, pixels, "float32"), atol=0.004)
 
@@ -85,7 +85,7 @@ def test_views_at_once_give_what_one_by_one_gives(weights: Path, pixels: np.ndar
 def test_a_network_is_read_ahead_onto_the_device_beside_one_that_runs(
     weights: Path, pixels: np.ndarray
 ):
-    shelf = Shelf()
+    shelf = LoadedNetworks()
     orders = [
         Order(RECIPE, member, weights / member.checkpoint, member.checkpoint, "cuda")
         for member in RECIPE.members()

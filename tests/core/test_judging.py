@@ -116,7 +116,7 @@ def test_accepted_masks_are_truths_and_those_without_a_correction_are_counted(
     with ReviewProject.open(project) as opened:
         found = judge(opened)
     assert [j.slide_id for j in found.judged] == list(IDS[:3])
-    assert found.as_they_were == list(IDS[1:3])
+    assert found.accepted_unedited == list(IDS[1:3])
     assert found.judged[1].tally.dice()[90] == 1.0  # the threshold it was accepted with
 
 

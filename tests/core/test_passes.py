@@ -17,15 +17,15 @@ from torch import nn
 
 from hubseg.inference import (
     Cancelled,
+    LoadedNetworks,
     Order,
-    Shelf,
     Tiling,
     choose_precision,
     load_member,
     predict_member,
     see,
 )
-from hubseg.inference.passes import Footing, Passes
+from hubseg.inference.passes import ExecutionPlan, Passes
 from hubseg.inference.resample import Resampled
 from hubseg.inference.views import views
 from hubseg.network import Prediction, build, cast_weights
@@ -188,7 +188,9 @@ def test_a_slide_is_read_in_strips_and_from_the_level_that_suffices(
 def test_views_at_once_give_what_one_by_one_gives(tta: str, shape: tuple[int, int]):
     image = torch.rand(1, 3, *shape)
     made = [
-        Passes(Near().eval(), Footing(CPU, torch.float32, count), views(tta)).mean(image).values
+        Passes(Near().eval(), ExecutionPlan(CPU, torch.float32, count), views(tta))
+        .mean(image)
+        .values
         for count in (1, 3, 8)
     ]
     np.testing.assert_allclose(made[1], made[0], atol=1e-6)
@@ -210,10 +212,12 @@ class Cramped(Near):
 
 def test_out_of_memory_takes_fewer_views_at_once_says_so_and_loses_none():
     network, said = Cramped(2).eval(), []
-    passes = Passes(network, Footing(CPU, torch.float32, 8), views("d4"), said=said.append)
+    passes = Passes(network, ExecutionPlan(CPU, torch.float32, 8), views("d4"), said=said.append)
     image = torch.rand(1, 3, 64, 64)
     made = passes.mean(image).values
-    wanted = Passes(Near().eval(), Footing(CPU, torch.float32, 1), views("d4")).mean(image).values
+    wanted = (
+        Passes(Near().eval(), ExecutionPlan(CPU, torch.float32, 1), views("d4")).mean(image).values
+    )
     np.testing.assert_allclose(made, wanted, atol=1e-6)
     assert network.shown == [2, 2, 2, 2]
     assert said == [
@@ -224,7 +228,7 @@ def test_out_of_memory_takes_fewer_views_at_once_says_so_and_loses_none():
 
 
 def test_the_way_down_is_views_then_half_precision_then_the_cpu_each_said():
-    footing, said = Footing(CUDA, torch.float32, 4), []
+    footing, said = ExecutionPlan(CUDA, torch.float32, 4), []
     while footing.device.type == "cuda":
         footing, words = footing.lower()
         said.append((words.partition(": ")[2], footing.precision, footing.at_once))
@@ -260,7 +264,7 @@ def test_a_gpu_without_room_for_one_view_gives_way_to_the_cpu():
 
     said: list[str] = []
     network = Full().eval()
-    start = Footing(CUDA, torch.float16, 2)
+    start = ExecutionPlan(CUDA, torch.float16, 2)
     passes = OnPaper(network, start, views("flips"), said=said.append)
     assert np.isfinite(passes.mean(torch.rand(1, 3, 32, 32)).values).all()
     assert network.shown == [1, 1, 1, 1]
@@ -275,7 +279,7 @@ def test_an_image_without_room_on_the_gpu_is_made_on_the_cpu_and_that_is_said():
     """The weights may leave no room for the image itself."""
     said: list[str] = []
     passes = OnPaper(
-        Near().eval(), Footing(CUDA, torch.float16, 2), views("flips"), said=said.append
+        Near().eval(), ExecutionPlan(CUDA, torch.float16, 2), views("flips"), said=said.append
     )
 
     def make(device: torch.device) -> torch.Tensor:
@@ -291,7 +295,7 @@ def test_an_image_without_room_on_the_gpu_is_made_on_the_cpu_and_that_is_said():
 def test_weights_that_were_cast_for_a_gpu_are_whole_again_on_the_cpu():
     network = Near().eval()
     cast_weights(network, torch.float16)
-    passes = OnPaper(network, Footing(CUDA, torch.float16, 1), views("none"))
+    passes = OnPaper(network, ExecutionPlan(CUDA, torch.float16, 1), views("none"))
     passes._lower([])
     assert {one.dtype for one in network.parameters()} == {torch.float32}
 
@@ -306,7 +310,7 @@ def test_networks_that_only_wait_on_a_gpu_go_before_a_view_does():
         return False
 
     more = {"said": said.append, "make_room": make_room}
-    passes = OnPaper(network, Footing(CUDA, torch.float16, 4), views("flip_rot90"), **more)
+    passes = OnPaper(network, ExecutionPlan(CUDA, torch.float16, 4), views("flip_rot90"), **more)
     passes._wait = lambda: None  # nothing is on its way on paper
     assert np.isfinite(passes.mean(torch.rand(1, 3, 32, 32)).values).all()
     assert network.shown == [4]
@@ -330,7 +334,9 @@ def test_every_way_to_say_that_memory_ran_out_is_understood(said: str):
             return super().forward(x)
 
     network = Full().eval()
-    Passes(network, Footing(CPU, torch.float32, 2), views("flips")).mean(torch.rand(1, 3, 32, 32))
+    Passes(network, ExecutionPlan(CPU, torch.float32, 2), views("flips")).mean(
+        torch.rand(1, 3, 32, 32)
+    )
     assert network.shown == [1, 1, 1, 1]
 
 
@@ -339,14 +345,14 @@ def test_another_fault_of_a_network_is_no_lack_of_memory():
         def forward(self, x: torch.Tensor) -> Prediction:
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    passes = Passes(Wrong().eval(), Footing(CPU, torch.float32, 2), views("flips"))
+    passes = Passes(Wrong().eval(), ExecutionPlan(CPU, torch.float32, 2), views("flips"))
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         passes.mean(torch.rand(1, 3, 32, 32))
 
 
 @pytest.mark.parametrize("searched", [False, True])
 def test_cudnn_stays_switched_on_and_searches_when_told_to(searched: bool):
-    footing = Footing(CUDA, torch.float32, 1, searched=searched)
+    footing = ExecutionPlan(CUDA, torch.float32, 1, searched=searched)
     before = torch.backends.cudnn.benchmark
     with Passes(Near(), footing, views("none"))._arithmetic():
         assert torch.backends.cudnn.enabled
@@ -370,7 +376,9 @@ def test_a_pass_stops_between_two_layers():
         asked += 1
         return asked > 12
 
-    passes = Passes(network, Footing(CPU, torch.float32, 1), views("none"), cancelled=cancelled)
+    passes = Passes(
+        network, ExecutionPlan(CPU, torch.float32, 1), views("none"), cancelled=cancelled
+    )
     with pytest.raises(Cancelled):
         passes.mean(torch.rand(1, 3, 64, 64))
     assert asked == 13
@@ -457,7 +465,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_network_is_read_once_while_it_fits_the_budget(weights: Path, reads: list[str]):
-    shelf = Shelf(1 << 30)
+    shelf = LoadedNetworks(1 << 30)
     first = shelf.take(order(weights, 0))
     shelf.take(order(weights, 1))
     assert shelf.take(order(weights, 0)) is first
@@ -468,7 +476,7 @@ def test_a_network_is_read_once_while_it_fits_the_budget(weights: Path, reads: l
 
 
 def test_the_least_recently_used_goes_first(weights: Path, reads: list[str]):
-    shelf = Shelf(1)
+    shelf = LoadedNetworks(1)
     shelf.take(order(weights, 0))
     shelf.take(order(weights, 1))
     assert len(shelf) == 1
@@ -477,7 +485,7 @@ def test_the_least_recently_used_goes_first(weights: Path, reads: list[str]):
 
 
 def test_the_next_checkpoint_is_read_meanwhile(weights: Path, reads: list[str]):
-    shelf = Shelf(1 << 30)
+    shelf = LoadedNetworks(1 << 30)
     shelf.take(order(weights, 0))
     shelf.expect(order(weights, 1))
     shelf.take(order(weights, 1))
@@ -487,7 +495,7 @@ def test_the_next_checkpoint_is_read_meanwhile(weights: Path, reads: list[str]):
 
 
 def test_a_damaged_file_read_ahead_is_said_when_its_turn_comes(weights: Path):
-    shelf = Shelf(1 << 30)
+    shelf = LoadedNetworks(1 << 30)
     (weights / "m_1").write_bytes(b"nothing")
     shelf.expect(order(weights, 1))
     with pytest.raises(ValueError, match="m_1"):
@@ -496,7 +504,7 @@ def test_a_damaged_file_read_ahead_is_said_when_its_turn_comes(weights: Path):
 
 
 def test_networks_that_wait_are_let_go_when_asked(weights: Path):
-    shelf = Shelf(1 << 30)
+    shelf = LoadedNetworks(1 << 30)
     shelf.take(order(weights, 0))
     last = shelf.take(order(weights, 1))
     assert shelf.spare()
@@ -508,7 +516,7 @@ def test_networks_that_wait_are_let_go_when_asked(weights: Path):
 def test_a_device_without_room_first_loses_the_others_then_says_so(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    shelf, said = Shelf(1 << 30), []
+    shelf, said = LoadedNetworks(1 << 30), []
     shelf.take(order(weights, 0))
     to = nn.Module.to
 
@@ -529,5 +537,5 @@ def test_a_device_without_room_first_loses_the_others_then_says_so(
 def test_networks_are_compiled_when_asked(weights: Path, monkeypatch: pytest.MonkeyPatch):
     asked: list[nn.Module] = []
     monkeypatch.setattr(torch, "compile", lambda network, **_: asked.append(network) or network)
-    Shelf(1 << 30, compiled=True).take(order(weights, 0))
+    LoadedNetworks(1 << 30, compiled=True).take(order(weights, 0))
     assert len(asked) == 1

@@ -17,7 +17,7 @@ from hubseg.network import build, read_checkpoint
 from hubseg.recipe import Entry, NetworkSpec, Resolution
 from hubseg.recipe.training_plan import LossPlan, TrainingPlan
 from hubseg.training.deep_supervision import DecoderLevels
-from hubseg.training.distributed import Ranks
+from hubseg.training.distributed import ProcessGroup
 from hubseg.training.fit import train
 from hubseg.training.loop import Fit, load_pretrained
 from hubseg.training.schedule import Schedule, encoder_parameters, make_optimizer, rate
@@ -82,7 +82,7 @@ def test_an_unknown_optimiser_is_refused_with_names():
 def test_a_frozen_encoder_stays_as_it_was(tmp_path: Path, change: dict, learns: bool):
     plan = PLAN.model_copy(update={"training": PLAN.training.model_copy(update=change)})
     member = plan.members([0])[0]
-    fresh = Fit(member, plan, Ranks.alone(torch.device("cpu"))).network
+    fresh = Fit(member, plan, ProcessGroup.alone(torch.device("cpu"))).network
     before = {key: value.clone() for key, value in fresh.state_dict().items()}
     list(train(labels_of(write_table(tmp_path)), plan, tmp_path / "run", folds=[0], device="cpu"))
     after = read_checkpoint(tmp_path / "run" / "weights" / "m_0.safetensors").state

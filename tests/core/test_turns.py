@@ -15,7 +15,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.session import ReviewSession
 from hubseg.session.opening import waiting
-from hubseg.session.stored_edits import Visit
+from hubseg.session.stored_edits import StoredEdits
 
 SHAPE = (60, 80)
 
@@ -150,7 +150,7 @@ class TestVisits:
         paint(session, count)
         for _ in range(undone):
             session.undo()
-        visit = Visit.read(session.project, session.current)
+        visit = StoredEdits.read(session.project, session.current)
         assert visit.edits == session.edits
         assert visit.fits(session.current, SlideState(session._history.done))
         session.close(discard=True)

@@ -43,7 +43,7 @@ class Bench:
         self.settle()
         for slide in self.session.slides:
             self.put_map(slide.id, 0.0)
-            self.desk.ahead.drop(slide.id)
+            self.desk.prefetch.drop(slide.id)
         self.session.go_to("three")
         self.session.go_to("one")
         self.settle()
@@ -67,7 +67,7 @@ class Bench:
         self.wait(lambda: not self.desk.busy)
 
     def prepare(self, slide_id: str) -> None:
-        self.wait(lambda: slide_id in self.desk.ahead.ready)
+        self.wait(lambda: slide_id in self.desk.prefetch.ready)
 
     def layer(self, name: str) -> Any:
         return next(layer for layer in self.viewer.layers if layer.name == name)
@@ -105,7 +105,7 @@ def test_map_and_mask_of_a_prepared_slide_are_there_at_once(bench: Bench) -> Non
 def test_where_accept_leads_is_prepared_in_the_order_that_was_chosen(bench: Bench) -> None:
     bench.desk.queue.search("three")
     bench.prepare("three")
-    assert bench.desk.ahead.ready == ("three",)
+    assert bench.desk.prefetch.ready == ("three",)
     bench.desk.queue.search("")
     bench.prepare("two")
 
@@ -139,7 +139,7 @@ def test_a_threshold_moved_since_is_the_one_that_holds(bench: Bench) -> None:
 def test_after_a_threshold_the_mask_is_prepared_again(bench: Bench) -> None:
     bench.prepare("two")
     bench.desk.set_threshold(bench.session.threshold + 40)
-    assert "two" not in bench.desk.ahead.ready
+    assert "two" not in bench.desk.prefetch.ready
     bench.prepare("two")
     bench.desk.next_slide()
     assert not bench.session.mask_is_stale
@@ -163,7 +163,7 @@ def test_a_newer_map_takes_the_place_of_the_one_prepared(bench: Bench) -> None:
     bench.prepare("two")
     bench.put_map("two", 0.1)
     bench.desk.ensemble.mapped.emit("two")
-    assert "two" not in bench.desk.ahead.ready
+    assert "two" not in bench.desk.prefetch.ready
     bench.prepare("two")
     bench.desk.next_slide()
     assert bench.session.probability.values.max() == pytest.approx(255.0, abs=0.5)
@@ -171,8 +171,8 @@ def test_a_newer_map_takes_the_place_of_the_one_prepared(bench: Bench) -> None:
 
 def test_a_map_that_another_program_made_is_found_all_the_same(bench: Bench) -> None:
     bench.prepare("two")
-    one = bench.desk.ahead.take("two")
-    bench.desk.ahead._ready["two"] = replace(
+    one = bench.desk.prefetch.take("two")
+    bench.desk.prefetch._ready["two"] = replace(
         one, mixed=replace(one.mixed, mixed=None), request=None, answer=None, values=None
     )
     bench.desk.next_slide()
@@ -193,7 +193,7 @@ def test_another_choice_of_networks_is_mixed_again(bench: Bench) -> None:
 
 def test_a_slide_that_cannot_be_read_holds_nothing_up(bench: Bench) -> None:
     bench.prepare("two")
-    bench.desk.ahead.drop("two")
+    bench.desk.prefetch.drop("two")
     next(slide for slide in bench.session.slides if slide.id == "two").path.write_bytes(b"II*\0")
     bench.desk.next_slide()
     bench.settle()

@@ -16,7 +16,7 @@ from hubseg.session import ReviewSession, Verdict
 from napari_hubseg.desk import Desk
 from napari_hubseg.panels.files import FilesPanel, FilesState
 from napari_hubseg.presenters import dialogs, states
-from napari_hubseg.presenters.files import FilesWiring
+from napari_hubseg.presenters.files import FilesPresenter
 from napari_hubseg.presenters.states import correct_state
 
 SHAPE = (96, 128)
@@ -35,13 +35,13 @@ class Scene:
         self.desk.told.connect(self.told.append)
         self.desk.failed.connect(self.failed.append)
         self.panel = FilesPanel()
-        self.wiring = FilesWiring(self.panel, self.desk, lambda name: lambda: self.do(name))
+        self.wiring = FilesPresenter(self.panel, self.desk, lambda name: lambda: self.do(name))
         self.desk.changed.connect(lambda: self.wiring.show(""))
         self.desk.open_path(table)
         self.settle()
 
     def do(self, name: str) -> None:
-        self.wiring.deeds()[name]()
+        self.wiring.callbacks()[name]()
 
     def settle(self) -> None:
         self._wait(lambda: not self.desk.busy)

@@ -66,7 +66,7 @@ class Bench:
     def take(self, name: str) -> None:
         self.mouse.click(self.mouse.place(self.dock.correct.tools[name]))
         self.settle()
-        assert self.dock.desk.hand.tool == name
+        assert self.dock.desk.mask_tools.tool == name
 
     def drag(self, *places: tuple[int, int]) -> None:
         self.mouse.drag(places)
@@ -201,7 +201,7 @@ def test_space_moves_the_view_while_a_tool_is_in_hand(bench: Bench) -> None:
     bench.settle()
     assert len(bench.session.project.entries()) == rows, "no lasso was drawn"
     assert abs(bench.camera.center[-1] - centre) > 20
-    assert bench.dock.desk.hand.tool == "lasso", "it is still in hand"
+    assert bench.dock.desk.mask_tools.tool == "lasso", "it is still in hand"
     corners = [(130, 130), (130, 230), (165, 230), (165, 130), (130, 130)]
     bench.drag(*(bench.at(p) for p in corners))
     assert len(bench.session.project.entries()) == rows + 1, "and draws again"
@@ -259,7 +259,7 @@ def test_every_tool_has_a_button_a_key_and_a_sentence(bench: Bench) -> None:
     for tool in TOOLBOX:
         bench.mouse.press(key_of(f"take_{tool.name}").lower())
         bench.settle()
-        assert bench.dock.desk.hand.tool == tool.name
+        assert bench.dock.desk.mask_tools.tool == tool.name
         assert bench.dock.correct.tools[tool.name].isChecked()
         assert bench.dock.correct.hint.text() == tool.hint
 

@@ -387,7 +387,7 @@ def test_dragging_changes_what_is_drawn_and_no_array(mapped: Scene) -> None:
     probability = mapped.layer("probability")
     arrays = (probability.data, mapped.mask.data, mapped.mask.data.copy())
     for threshold in (100.0, 150.0, 200.0):
-        mapped.layers.looks.preview(threshold)
+        mapped.layers.appearance.preview(threshold)
         assert probability.contrast_limits[0] == threshold
     assert probability.visible
     assert (probability.data is arrays[0], mapped.mask.data is arrays[1]) == (True, True)
@@ -416,10 +416,10 @@ def large(table: Path, scene: Scene, make_map: Callable[..., Any]) -> Scene:
 def test_a_step_of_the_hand_allocates_no_array_of_the_slides_size(large: Scene, view: str) -> None:
     """From one threshold to the next the GPU is told two numbers: at low ones and at high ones."""
     if view == "compare":
-        large.layers.looks.compare(100.0)
+        large.layers.appearance.compare(100.0)
     else:
         large.layers.set_view(view)
-    large.layers.looks.preview(90.0)  # the first step shows the layer
+    large.layers.appearance.preview(90.0)  # the first step shows the layer
     told: list[str] = []
     for layer in large.viewer.layers:
         layer.events.connect(lambda event: told.append(event.type))
@@ -429,7 +429,7 @@ def test_a_step_of_the_hand_allocates_no_array_of_the_slides_size(large: Scene, 
         for threshold in (0.0, 1.0, 15.0, 63.0, 64.0, 127.0, 128.0, 254.0, 255.0):
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
-            large.layers.looks.preview(threshold)
+            large.layers.appearance.preview(threshold)
             heaviest = max(heaviest, tracemalloc.get_traced_memory()[1] - before)
     finally:
         tracemalloc.stop()
@@ -438,9 +438,9 @@ def test_a_step_of_the_hand_allocates_no_array_of_the_slides_size(large: Scene, 
 
 
 def test_the_mask_takes_over_when_the_hand_rests(mapped: Scene) -> None:
-    mapped.layers.looks.preview(200.0)
+    mapped.layers.appearance.preview(200.0)
     mapped.session.set_threshold(200.0)
-    mapped.layers.looks.rest()
+    mapped.layers.appearance.rest()
     mapped.settle()
     assert not mapped.layer("probability").visible
     assert mapped.mask.opacity == 1
@@ -448,10 +448,10 @@ def test_the_mask_takes_over_when_the_hand_rests(mapped: Scene) -> None:
 
 
 def test_a_hand_that_comes_back_to_where_it_was_ends_the_preview_too(mapped: Scene) -> None:
-    mapped.layers.looks.preview(200.0)
-    mapped.layers.looks.preview(90.0)
+    mapped.layers.appearance.preview(200.0)
+    mapped.layers.appearance.preview(90.0)
     mapped.session.set_threshold(90.0)
-    mapped.layers.looks.rest()
+    mapped.layers.appearance.rest()
     mapped.settle()
     assert not mapped.layer("probability").visible
     assert mapped.mask.opacity == 1
@@ -460,7 +460,7 @@ def test_a_hand_that_comes_back_to_where_it_was_ends_the_preview_too(mapped: Sce
 def test_a_better_map_does_not_end_the_preview_under_the_hand(
     mapped: Scene, make_map: Callable[..., Any]
 ) -> None:
-    mapped.layers.looks.preview(200.0)
+    mapped.layers.appearance.preview(200.0)
     mapped.session.show(make_map(mapped.session))
     mapped.settle()
     assert mapped.layer("probability").visible
@@ -521,35 +521,35 @@ def test_a_map_of_another_slide_is_not_shown(mapped: Scene, make_map: Callable[.
 
 def test_peeking_shows_the_bare_tissue_and_then_all_as_it_was(mapped: Scene) -> None:
     mapped.layer("disagreement").visible = True
-    mapped.layers.looks.set_opacity(0.7)
+    mapped.layers.appearance.set_opacity(0.7)
     before = {layer.name: layer.opacity for layer in mapped.viewer.layers}
     assert before == {"slide": 1.0, "probability": 0.7, "disagreement": 0.6, "mask": 0.7}
-    mapped.layers.looks.peek(True)
+    mapped.layers.appearance.peek(True)
     seen = [layer.name for layer in mapped.viewer.layers if layer.opacity]
     assert seen == ["slide"]
     mapped.session.set_threshold(200)  # a mask that comes meanwhile does not end it
     mapped.settle()
     assert mapped.mask.opacity == 0
-    mapped.layers.looks.peek(False)
+    mapped.layers.appearance.peek(False)
     assert {layer.name: layer.opacity for layer in mapped.viewer.layers} == before
 
 
 def test_who_peeks_while_dragging_sees_the_preview_again(mapped: Scene) -> None:
-    mapped.layers.looks.preview(150.0)
-    mapped.layers.looks.peek(True)
-    mapped.layers.looks.preview(160.0)
+    mapped.layers.appearance.preview(150.0)
+    mapped.layers.appearance.peek(True)
+    mapped.layers.appearance.preview(160.0)
     assert mapped.layer("probability").opacity == 0
-    mapped.layers.looks.peek(False)
+    mapped.layers.appearance.peek(False)
     assert (mapped.layer("probability").opacity, mapped.mask.opacity) == (1, 0)
     mapped.session.set_threshold(160.0)
-    mapped.layers.looks.rest()
+    mapped.layers.appearance.rest()
     mapped.settle()
     assert mapped.mask.opacity == 1
 
 
 def test_naparis_own_opacity_of_the_mask_is_the_overlays(mapped: Scene) -> None:
     mapped.mask.opacity = 0.4
-    assert mapped.layers.looks.opacity == 0.4
+    assert mapped.layers.appearance.opacity == 0.4
     assert mapped.layer("probability").opacity == 0.4
     mapped.go_to("two")
     assert mapped.mask.opacity == 0.4
@@ -570,14 +570,14 @@ def test_a_reference_stays_while_the_threshold_moves(mapped: Scene, comparison: 
     line = mapped.layer("reference").data.copy()
     assert np.array_equal(line == 1, drawn(kept, edge_width(kept.shape)) == EDGE)
     assert comparison.difference == Difference(0, 0, 1)
-    mapped.layers.looks.preview(150.0)
+    mapped.layers.appearance.preview(150.0)
     assert mapped.layer("probability").contrast_limits[0] == 90.0
     assert mapped.layer("probability").colormap.name == "hubseg-less"
-    mapped.layers.looks.preview(30.0)
+    mapped.layers.appearance.preview(30.0)
     assert mapped.layer("probability").contrast_limits[0] == 30.0
     assert mapped.layer("probability").colormap.name == "hubseg-more"
     mapped.session.set_threshold(30.0)
-    mapped.layers.looks.rest()
+    mapped.layers.appearance.rest()
     mapped.settle()
     found = comparison.difference
     assert found is not None
@@ -592,7 +592,7 @@ def test_a_reference_stays_while_the_threshold_moves(mapped: Scene, comparison: 
 def test_a_threshold_that_no_hand_has_moved_is_shown_too(mapped: Scene, view: str) -> None:
     """Undo, a reset and a preset set one without a preview."""
     if view == "compare":
-        mapped.layers.looks.compare(90.0)
+        mapped.layers.appearance.compare(90.0)
     else:
         mapped.layers.set_view(view)
     mapped.session.set_threshold(30.0)

@@ -149,4 +149,4 @@ def test_a_key_that_changes_what_is_in_hand_or_seen_says_so(
 def test_a_brush_with_the_label_of_nothing_is_called_an_eraser(mapped: HubSegWidget) -> None:
     mapped.do("take_brush")
     mapped.desk.layers.mask_layer.selected_label = 0  # napari's own field
-    assert mapped.desk.hand.tool == "eraser"
+    assert mapped.desk.mask_tools.tool == "eraser"

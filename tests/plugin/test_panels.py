@@ -563,7 +563,7 @@ def test_cleanup_numbers_its_steps_and_lets_each_be_looked_at(qtbot: Any) -> Non
     with qtbot.waitSignal(panel.look_requested) as asked:
         qtbot.mouseClick(panel.looks["grow"], LEFT)
     assert asked.args == ["grow"]
-    panel.show_state(CleanupState(plan, looked_at="grow", enabled=True))
+    panel.show_state(CleanupState(plan, previewed_step="grow", enabled=True))
     assert panel.looks["grow"].isChecked()
     with qtbot.waitSignal(panel.look_requested) as asked:
         qtbot.mouseClick(panel.looks["grow"], LEFT)

@@ -149,14 +149,14 @@ class TestNoVerdictOnTheUnseen:
     @pytest.mark.parametrize("how", ["faint", "one label"])
     def test_a_mask_that_is_not_seen_whole_is_not_accepted(self, mapped: Bench, how: str) -> None:
         if how == "faint":
-            mapped.desk.layers.looks.set_opacity(0.0)
+            mapped.desk.layers.appearance.set_opacity(0.0)
         else:
             mapped.layer("mask").show_selected_label = True
         mapped.look()
         mapped.desk.accept()
         assert mapped.verdict() is Verdict.UNSEEN
         assert "then decide" in mapped.said[-1]
-        mapped.desk.layers.looks.set_opacity(0.4)
+        mapped.desk.layers.appearance.set_opacity(0.4)
         mapped.layer("mask").show_selected_label = False
         mapped.look()
         mapped.desk.accept()
@@ -226,7 +226,7 @@ class TestASlideThatCannotBeShown:
         monkeypatch.setattr(_layers, "pixels", pixels)
         monkeypatch.setattr(_ahead, "pixels", pixels)
         bench.look()
-        bench.desk.ahead.take("two")
+        bench.desk.prefetch.take("two")
         bench.desk.go_to("two")
         bench.look()
         text = bench.viewer.canvas.overlays.text
@@ -258,7 +258,7 @@ class TestAnAcceptedMask:
     ) -> None:
         before = accepted.session.mask.copy()
         drawn = accepted.layer("mask").data.copy()
-        looks = accepted.desk.layers.looks
+        looks = accepted.desk.layers.appearance
         looks.preview(200)
         accepted.desk.set_threshold(200)
         accepted.look()
@@ -278,7 +278,7 @@ class TestAnAcceptedMask:
         accepted.desk.rules.toggle()
         accepted.look()
         assert accepted.layer("rules").visible
-        assert accepted.desk.layers.looks.outlined
+        assert accepted.desk.layers.appearance.outlined
         assert accepted.layer("rules").data.any()
         accepted.desk.accept_anew()
         accepted.look()

@@ -196,7 +196,7 @@ def test_what_a_tool_found_is_said_until_something_else_is_done(
     opened: HubSegWidget, wait: Wait
 ) -> None:
     settle(opened, wait)
-    opened.desk.hand.told.emit("There is no object under the pointer.")
+    opened.desk.mask_tools.told.emit("There is no object under the pointer.")
     assert opened.message.isVisible()
     opened.do("next_slide")
     settle(opened, wait)

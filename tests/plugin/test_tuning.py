@@ -24,7 +24,7 @@ from hubseg.thresholds.calibration import ENOUGH
 from hubseg.thresholds.curves import Curves
 from hubseg.thresholds.presets import Preset
 from napari_hubseg.jobs.background import Background
-from napari_hubseg.jobs.calibration import Tuning
+from napari_hubseg.jobs.calibration import CalibrationJob
 from napari_hubseg.jobs.curves import CurveWatch
 from napari_hubseg.jobs.doubt import Doubt
 from napari_hubseg.jobs.truth import Truth
@@ -134,7 +134,7 @@ def test_an_accepted_mask_is_a_truth_for_the_curve(
 def test_calibrating_finds_the_value_the_truths_were_drawn_with_and_uses_it(
     reviewed: ReviewSession, background: Background, at_work: Callable[[], None]
 ) -> None:
-    tuning = Tuning(reviewed, background)
+    tuning = CalibrationJob(reviewed, background)
     tuning.calibrate()
     assert tuning.busy
     at_work()
@@ -154,7 +154,7 @@ def test_calibrating_finds_the_value_the_truths_were_drawn_with_and_uses_it(
 def test_too_few_truths_are_said(
     session: ReviewSession, background: Background, at_work: Callable[[], None]
 ) -> None:
-    tuning = Tuning(session, background)
+    tuning = CalibrationJob(session, background)
     said: list[str] = []
     tuning.failed.connect(said.append)
     tuning.calibrate()
@@ -167,7 +167,7 @@ def test_too_few_truths_are_said(
 def test_a_preset_is_saved_and_set_again_elsewhere(
     reviewed: ReviewSession, background: Background, at_work: Callable[[], None], tmp_path: Path
 ) -> None:
-    tuning = Tuning(reviewed, background)
+    tuning = CalibrationJob(reviewed, background)
     tuning.calibrate()
     at_work()
     tuning.use()

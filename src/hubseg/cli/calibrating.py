@@ -195,9 +195,9 @@ def _remarks(judgement: Judgement, out_of_fold: bool) -> Sequence[str]:
             "These maps are mixed from every fold: where the networks were trained on these "
             "slides, the figures are too good. --folds judges each slide by those that were not."
         )
-    if judgement.as_they_were:
+    if judgement.accepted_unedited:
         lines.append(
-            f"{len(judgement.as_they_were)} of {len(judgement.judged)} masks were accepted as "
+            f"{len(judgement.accepted_unedited)} of {len(judgement.judged)} masks were accepted as "
             "they were: they speak for the threshold they were made with."
         )
     return ["", *lines] if lines else lines

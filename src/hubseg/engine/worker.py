@@ -131,10 +131,10 @@ class Networks:
 
     def setup(self, worker: Any) -> None:
         """Give way to the window and its threads: the worker has a lower priority."""
-        from hubseg.inference import Shelf
+        from hubseg.inference import LoadedNetworks
 
         del worker
-        self._networks = Shelf(self.budget, compiled=self.compiled)
+        self._networks = LoadedNetworks(self.budget, compiled=self.compiled)
         self._door, self._device = threading.Lock(), threading.Lock()
         give_way(COMPUTES)
 

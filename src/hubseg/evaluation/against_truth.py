@@ -41,14 +41,14 @@ class Judgement:
         Slides with their tallies.
     failed
         One sentence per slide that has a truth but could not be judged.
-    as_they_were
+    accepted_unedited
         Ids of slides whose truth is a mask that was accepted without a correction: it was made by
         a threshold and speaks for it.
     """
 
     judged: list[Judged] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
-    as_they_were: list[str] = field(default_factory=list)
+    accepted_unedited: list[str] = field(default_factory=list)
 
 
 def judge(
@@ -88,7 +88,7 @@ def judge(
             told = slide.told(**SlideState.read(project, slide.id).facts)
             found.judged.append(_judged(project, told, truth, fold, partial))
             if ready.get(slide.id) is Verdict.ACCEPTED:
-                found.as_they_were.append(slide.id)
+                found.accepted_unedited.append(slide.id)
         on_slide()
     return found
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from hubseg.inference.device import choose_device, choose_devices, choose_precision
 from hubseg.inference.ensemble import predict
-from hubseg.inference.input_image import Scene, input_size, normalise, resize_pixels, see
-from hubseg.inference.loaded_networks import Order, Shelf
+from hubseg.inference.input_image import InputImage, input_size, normalise, resize_pixels, see
+from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import check_member, load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
 from hubseg.inference.tiling import Tiling
 
 __all__ = [
     "Cancelled",
+    "InputImage",
+    "LoadedNetworks",
     "Order",
-    "Scene",
-    "Shelf",
     "Tiling",
     "check_member",
     "choose_device",

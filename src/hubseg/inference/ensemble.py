@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubseg.inference.loaded_networks import Order, Shelf
+from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import open_pixels, predict_member
 from hubseg.probability import Mixer, file_digests, map_key
 from hubseg.recipe import find_checkpoints, with_scores
@@ -34,7 +34,7 @@ def predict(
     device: str = "auto",
     precision: str = "auto",
     store: MapStore | None = None,
-    shelf: Shelf | None = None,
+    shelf: LoadedNetworks | None = None,
     cancelled: Callable[[], bool] | None = None,
     said: Callable[[str], None] | None = None,
 ) -> Iterator[ProbabilityMap]:
@@ -72,7 +72,7 @@ def predict(
     ]
     finished: list[Member] = []
     mixer = Mixer(shape=(slide.height, slide.width), slide_digest=slide.digest)
-    own = Shelf() if shelf is None else shelf
+    own = LoadedNetworks() if shelf is None else shelf
     try:
         for order, made in _members(slide, orders, own, store, precision, cancelled, said):
             mixer.put(order.member, made)
@@ -86,7 +86,7 @@ def predict(
 def _members(
     slide: Slide,
     orders: Sequence[Order],
-    shelf: Shelf,
+    shelf: LoadedNetworks,
     store: MapStore | None,
     precision: str,
     cancelled: Callable[[], bool] | None,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Normalize, Recipe, Resolution
     from hubseg.slide import Slide
 
-__all__ = ["LARGEST", "Scene", "input_size", "normalise", "resize_pixels", "see"]
+__all__ = ["LARGEST", "InputImage", "input_size", "normalise", "resize_pixels", "see"]
 
 _MOST_ENLARGED = 4.0  # as of a resolution's scale; beyond, a small slide only
 LARGEST = 1 << 27  # px: a slide larger than this is never held in memory at once (384 MiB)
@@ -35,7 +35,7 @@ _Window = Callable[[int, int, int, int], "NDArray[np.uint8]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class InputImage:
     """A slide as a network sees it.
 
     Attributes
@@ -82,7 +82,7 @@ def see(
     um_per_px: float | None = None,
     *,
     at_least: int = 0,
-) -> Scene:
+) -> InputImage:
     """Prepare a slide for one resolution of a recipe.
 
     Parameters
@@ -106,7 +106,7 @@ def see(
     else:
         shrinks = resolution.size is None and height < known[0]
         read = Resampled(pixels, height, width, shrinks).read
-    return Scene(
+    return InputImage(
         valid=(height, width),
         padded=(max(at_least, _rounded_up(height)), max(at_least, _rounded_up(width))),
         scale=(known[0] / height, known[1] / width),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Member, Recipe
 
-__all__ = ["Order", "Shelf"]
+__all__ = ["LoadedNetworks", "Order"]
 
 _BUDGET = 4 << 30  # bytes of networks kept loaded, where nobody says another
 _SHARE = 0.4  # of a GPU's memory that may hold them, where that is more
@@ -64,7 +64,7 @@ class Order:
         return self.digest, self.device, self.precision, size, self.member.network.model_dump_json()
 
 
-class Shelf:
+class LoadedNetworks:
     """Loaded networks within a budget. For one thread at a time, beside its own reading thread.
 
     Parameters

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from hubseg.inference.device import choose_precision
-from hubseg.inference.input_image import LARGEST, Scene, see
-from hubseg.inference.passes import Answer, Footing, Passes
+from hubseg.inference.input_image import LARGEST, InputImage, see
+from hubseg.inference.passes import Answer, ExecutionPlan, Passes
 from hubseg.inference.staging import stage
 from hubseg.inference.tiling import Tiling
 from hubseg.inference.views import views
@@ -150,7 +150,7 @@ def predict_member(
     said: Callable[[str], None] | None = None,
     tiling: Tiling = _TILING,
     make_room: Callable[[], bool] | None = None,
-    footing: Footing | None = None,
+    footing: ExecutionPlan | None = None,
 ) -> MemberMap:
     """Run one member of `recipe` on a slide.
 
@@ -198,7 +198,7 @@ def predict_member(
     if footing is None:
         # several views at once are slower on a CPU: they no longer fit into its caches
         at_once = len(view_set) if device.type == "cuda" else 1
-        footing = Footing(device, choose_precision(precision, device), at_once)
+        footing = ExecutionPlan(device, choose_precision(precision, device), at_once)
     passes = Passes(network, footing, view_set, cancelled=cancelled, said=said, make_room=make_room)
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
@@ -208,7 +208,7 @@ def predict_member(
 _Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]
 
 
-def _tiles(scene: Scene, passes: Passes, tiling: Tiling | None) -> Iterator[_Tile]:
+def _tiles(scene: InputImage, passes: Passes, tiling: Tiling | None) -> Iterator[_Tile]:
     """Yield each tile's top and left, its weights (None: all one) and its answer."""
     high, wide = scene.padded
     if tiling is None:
@@ -222,11 +222,11 @@ def _tiles(scene: Scene, passes: Passes, tiling: Tiling | None) -> Iterator[_Til
             yield top, left, np.outer(down, across), passes.mean(window)
 
 
-def _image(scene: Scene, window: tuple[int, ...], device: torch.device) -> Tensor:
+def _image(scene: InputImage, window: tuple[int, ...], device: torch.device) -> Tensor:
     return scene.tensor(*window, device=device)
 
 
-def _put_together(scene: Scene, tiles: Iterator[_Tile]) -> MemberMap:
+def _put_together(scene: InputImage, tiles: Iterator[_Tile]) -> MemberMap:
     """Add up weighted tiles at the network's output resolution, and average what its heads say."""
     values: NDArray[np.float32] | None = None
     organ, pixel_size = [], []

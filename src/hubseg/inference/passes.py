@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hubseg.inference.views import View
     from hubseg.network import Prediction
 
-__all__ = ["Answer", "Cancelled", "Footing", "Passes", "is_out_of_memory", "stopping"]
+__all__ = ["Answer", "Cancelled", "ExecutionPlan", "Passes", "is_out_of_memory", "stopping"]
 
 _LOOK_S = 0.001  # how often a run that waits for the GPU asks whether it is to stop
 _Sums = tuple["Tensor", "Tensor | None", "Tensor | None"]
@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Footing:
+class ExecutionPlan:
     """Where and how passes run.
 
     Attributes
@@ -71,7 +71,7 @@ class Footing:
     at_once: int
     searched: bool = False
 
-    def lower(self) -> tuple[Footing, str]:
+    def lower(self) -> tuple[ExecutionPlan, str]:
         """Return the next footing that needs less memory, and what to say about it.
 
         Raises
@@ -92,7 +92,7 @@ class Footing:
         if self.precision == torch.float32:
             half = replace(self, precision=torch.float16)
             return half, f"out of memory on {where}: half precision"
-        slow = Footing(torch.device("cpu"), torch.float32, 1)
+        slow = ExecutionPlan(torch.device("cpu"), torch.float32, 1)
         return slow, f"out of memory on {where}: this network runs on the CPU"
 
 
@@ -151,7 +151,7 @@ class Passes:
     def __init__(
         self,
         network: nn.Module,
-        footing: Footing,
+        footing: ExecutionPlan,
         view_set: Sequence[View],
         *,
         cancelled: Callable[[], bool] | None = None,

@@ -222,10 +222,10 @@ def _look_at_numbers(checkpoint: Checkpoint) -> None:
 
 def _are_finite_on_device(tensors: list[Tensor]) -> bool:
     """Tell whether all are on a GPU and surely finite: the answer of each would be waited for."""
-    looked_at = [one for one in tensors if one.is_floating_point() and one.numel()]
-    if not looked_at or not all(one.is_cuda for one in looked_at):
+    previewed_step = [one for one in tensors if one.is_floating_point() and one.numel()]
+    if not previewed_step or not all(one.is_cuda for one in previewed_step):
         return False
-    norms = [one.float() for one in torch._foreach_norm(looked_at)]
+    norms = [one.float() for one in torch._foreach_norm(previewed_step)]
     return bool(torch.isfinite(torch.stack(norms)).all())
 
 

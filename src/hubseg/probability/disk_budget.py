@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEFAULT_LIMIT", "Room"]
+__all__ = ["DEFAULT_LIMIT", "DiskBudget"]
 
 DEFAULT_LIMIT = 50 * 10**9  # bytes: about a thousand slides of the published recipe
 _FILE = "store.json"
@@ -33,7 +33,7 @@ class _Stored:
     used: float
 
 
-class Room:
+class DiskBudget:
     """The limit of a folder of maps, kept in the folder, and who has to leave when it is reached.
 
     A map's time of modification is the time it was last used. Files that are not maps, folders

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubseg.failure import about
-from hubseg.probability.disk_budget import Room
+from hubseg.probability.disk_budget import DiskBudget
 from hubseg.probability.values import MemberMap
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class MapStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self.room = Room(self.folder)
+        self.room = DiskBudget(self.folder)
 
     def __contains__(self, key: str) -> bool:
         return self._path(key).is_file() or self._old_path(key).is_file()

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hubseg.project.database import Database
 
-__all__ = ["Keeper"]
+__all__ = ["BackupSchedule"]
 
 _EVERY: Final = 300.0  # s, while somebody works
 _AT_LEAST: Final = 20  # rows: for fewer it waits until the project is closed
 
 
-class Keeper:
+class BackupSchedule:
     """Backs up one database.
 
     Attributes

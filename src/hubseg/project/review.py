@@ -10,7 +10,7 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from hubseg.project.backup_schedule import Keeper
+from hubseg.project.backup_schedule import BackupSchedule
 from hubseg.project.database import FILE, Database
 from hubseg.project.files import SlideFiles
 from hubseg.project.folder import make_folder, project_path, user_name, why_absent
@@ -55,7 +55,7 @@ class ReviewProject:
             self.files = SlideFiles(self._database)
             self._journal = JournalRows(self._database, author)
             self._records = RecordRows(self._database, author)
-            self._keeper = Keeper(self._database)
+            self._keeper = BackupSchedule(self._database)
         except BaseException:
             self._database.close()
             raise

@@ -10,7 +10,7 @@ All methods are called from one thread; only :meth:`MaskRequest.compute` runs el
 from hubseg.journal.verdict import Verdict
 from hubseg.mask.live import MaskRequest
 from hubseg.session.files import ChangedFile, Files
-from hubseg.session.navigation import Turns
+from hubseg.session.navigation import Navigation
 from hubseg.session.rules import Rules
 from hubseg.session.standing import Departure
 from hubseg.session.work import Work
@@ -18,7 +18,7 @@ from hubseg.session.work import Work
 __all__ = ["ChangedFile", "Departure", "MaskRequest", "ReviewSession", "Verdict"]
 
 
-class ReviewSession(Files, Turns, Rules, Work):
+class ReviewSession(Files, Navigation, Rules, Work):
     """What is being reviewed, and everything a person does to it.
 
     What a person does in a slide never raises because of the disk or a second writer: `failed`

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hubseg.mask.live import LiveMask
     from hubseg.probability import ProbabilityMap
     from hubseg.project import ReviewProject
-    from hubseg.session.stored_edits import Visit
+    from hubseg.session.stored_edits import StoredEdits
     from hubseg.slide import Slide
     from hubseg.thresholds.table import ThresholdTable
 
@@ -85,7 +85,7 @@ class SessionCore:
         self._notes: dict[str, str] = {}
         self.unkept: tuple[str, ...] = ()
         self._kept: OrderedDict[str, Edits] = OrderedDict()
-        self._visits: OrderedDict[str, Visit] = OrderedDict()
+        self._visits: OrderedDict[str, StoredEdits] = OrderedDict()
         self._leave()
         self._history = History()
         self._state = ReviewState()
@@ -97,7 +97,7 @@ class SessionCore:
         self._probability: ProbabilityMap | None = None
         self._refusal = self.unopened = ""
         self._standing = StandingMask()
-        self.looked_at = ""  # the step of the cleanup that the mask ends with; "" is its last
+        self.previewed_step = ""  # the step of the cleanup that the mask ends with; "" is its last
 
     @property
     def slides(self) -> tuple[Slide, ...]:
@@ -288,7 +288,7 @@ class SessionCore:
 
     def _cleanup_in_px(self) -> Cleanup:
         """Return the cleanup in px of the slide; none, and say why, where they are not known."""
-        plan = self.cleanup.up_to(self.looked_at) if self.looked_at else self.cleanup
+        plan = self.cleanup.up_to(self.previewed_step) if self.previewed_step else self.cleanup
         try:
             return plan.in_px(None if self._current is None else self._current.um_per_px)
         except ValueError as error:

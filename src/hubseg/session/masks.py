@@ -101,7 +101,7 @@ class Masks(SessionCore):
         self.probability_changed.emit(probability)
         return True
 
-    def look_after(self, step: str) -> None:
+    def preview_step(self, step: str) -> None:
         """Let :attr:`mask` end with a step of the cleanup, to look at; "" ends that.
 
         It ends by itself with the slide. What is kept and exported always has every step.
@@ -113,7 +113,7 @@ class Masks(SessionCore):
         """
         if step:
             self.cleanup.up_to(step)
-        self.looked_at = step
+        self.previewed_step = step
         self._derive()
 
     def mask_request(self) -> MaskRequest:

@@ -10,10 +10,10 @@ from typing import Literal
 from hubseg.session.opening import waiting
 from hubseg.session.slides import Slides
 
-__all__ = ["Turns"]
+__all__ = ["Navigation"]
 
 
-class Turns(Slides):
+class Navigation(Slides):
     """Go to the next slide, and to the next that needs a person."""
 
     def in_order(self) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hubseg.project import ReviewProject
     from hubseg.project.opening import Prepared
-    from hubseg.session.stored_edits import Visit
+    from hubseg.session.stored_edits import StoredEdits
     from hubseg.slide import Slide
 
 __all__ = ["Opening", "Overview", "waiting"]
@@ -112,7 +112,7 @@ class Opening:
     prepared: Prepared
     overview: Overview | None
     before: ReviewProject | None
-    visit: Visit | None = None
+    visit: StoredEdits | None = None
 
     def close(self) -> None:
         """Give it up."""

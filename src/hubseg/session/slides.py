@@ -16,7 +16,7 @@ from hubseg.mask.live import LiveMask
 from hubseg.project.opening import notes_on, prepare_project
 from hubseg.session.core import SessionCore
 from hubseg.session.opening import Opening, Overview, waiting
-from hubseg.session.stored_edits import Visit
+from hubseg.session.stored_edits import StoredEdits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -271,7 +271,7 @@ class Slides(SessionCore):
         rows = self._open_project().entries(slide_id, pixels=False)
         return sum(row.kind is Kind.GESTURE for row in rows) <= _QUICK
 
-    def read_visit(self, slide_id: str) -> Callable[[], Visit]:
+    def read_visit(self, slide_id: str) -> Callable[[], StoredEdits]:
         """Return what reads a slide's edits in another thread; its answer is for `take_visit`.
 
         The function raises ValueError when a row is damaged, OSError when the disk cannot be read.
@@ -284,13 +284,13 @@ class Slides(SessionCore):
         self.verdict(slide_id)
         reader, slide = self._open_project().reader(), self._slides[slide_id]
 
-        def read() -> Visit:
+        def read() -> StoredEdits:
             with reader() as project:
-                return Visit.read(project, slide)
+                return StoredEdits.read(project, slide)
 
         return read
 
-    def take_visit(self, visit: Visit | None) -> None:
+    def take_visit(self, visit: StoredEdits | None) -> None:
         """Keep edits for the next :meth:`go_to`, which takes them if they still hold."""
         if visit is None or visit.slide_id not in self._slides:
             return
@@ -308,11 +308,11 @@ class Slides(SessionCore):
         self._history = History(self._open_project().entries("", pixels=False))
 
 
-def _first_visit(project: ReviewProject, overview: Overview) -> Visit | None:
+def _first_visit(project: ReviewProject, overview: Overview) -> StoredEdits | None:
     """Return the edits of the slide that will be shown; a damaged row is told when it is shown."""
     for slide_id in waiting(overview.slides, overview.verdicts)[:1]:
         try:
-            return Visit.read(project, overview.slides[slide_id])
+            return StoredEdits.read(project, overview.slides[slide_id])
         except ValueError:
             pass
     return None

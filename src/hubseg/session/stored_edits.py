@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
-__all__ = ["Visit"]
+__all__ = ["StoredEdits"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Visit:
+class StoredEdits:
     """A slide's edits, and the rows they were made from.
 
     Attributes

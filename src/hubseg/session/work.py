@@ -151,8 +151,8 @@ class Work(Steps):
             return
         if not verdict.stands:
             self._give(verdict, None, f"{verdict} slide {here.id}")
-        elif self.looked_at:
-            self.look_after("")
+        elif self.previewed_step:
+            self.preview_step("")
             self.failed.emit("The mask was shown before its last steps: look at all of it first.")
         elif self._probability is None and not as_empty and (why := self._why_unseen(here)):
             self.failed.emit(why)

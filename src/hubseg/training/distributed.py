@@ -26,14 +26,14 @@ from torch.multiprocessing.spawn import ProcessContext, ProcessException, spawn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Ranks", "together"]
+__all__ = ["ProcessGroup", "together"]
 
 _END_S = 30.0  # how long the other processes may take to end after the last step, or after a fault
 _LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Ranks:
+class ProcessGroup:
     """One of the processes that train a network.
 
     Attributes
@@ -54,7 +54,7 @@ class Ranks:
     others: ProcessContext | None = None
 
     @classmethod
-    def alone(cls, device: torch.device) -> Ranks:
+    def alone(cls, device: torch.device) -> ProcessGroup:
         """Return the only process."""
         return cls(0, 1, device)
 
@@ -111,7 +111,7 @@ class Ranks:
 @contextmanager
 def together(
     work: Callable[..., None], given: tuple[Any, ...], devices: Sequence[torch.device]
-) -> Iterator[Ranks]:
+) -> Iterator[ProcessGroup]:
     """Be the first of as many processes as there are devices; the others call `work`.
 
     The others end with this one, however it ends, and take no signal of the terminal: only this
@@ -129,7 +129,7 @@ def together(
         When another process ended before its time: which one, and what it said last.
     """
     if len(devices) == 1:
-        yield Ranks.alone(devices[0])
+        yield ProcessGroup.alone(devices[0])
         return
     with tempfile.TemporaryDirectory(prefix="hubseg-") as folder:
         others = spawn(
@@ -205,7 +205,7 @@ def _end_with_parent() -> None:
 @contextmanager
 def _joined(
     rank: int, devices: Sequence[torch.device], folder: str, others: ProcessContext | None = None
-) -> Iterator[Ranks]:
+) -> Iterator[ProcessGroup]:
     """Join the other processes of this computer."""
     device = devices[rank]
     if device.type == "cuda":
@@ -216,6 +216,6 @@ def _joined(
     meet = (Path(folder) / "meet").as_uri()
     dist.init_process_group(backend, init_method=meet, rank=rank, world_size=len(devices))
     try:
-        yield Ranks(rank, len(devices), device, others)
+        yield ProcessGroup(rank, len(devices), device, others)
     finally:
         dist.destroy_process_group()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe, Resolution
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.training.crops import Batch, Crops
-    from hubseg.training.distributed import Ranks
+    from hubseg.training.distributed import ProcessGroup
     from hubseg.training.sources import Watch
 
 __all__ = ["Report", "fit", "member_seed", "resolutions_of"]
@@ -96,7 +96,7 @@ class Fit:
     """
 
     def __init__(
-        self, member: Member, recipe: Recipe, ranks: Ranks, start: Path | None = None
+        self, member: Member, recipe: Recipe, ranks: ProcessGroup, start: Path | None = None
     ) -> None:
         self.member, self.recipe, self.plan, self.ranks = member, recipe, recipe.training, ranks
         self.device = device = ranks.device

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from hubseg.recipe import Member, Recipe
-    from hubseg.training.distributed import Ranks
+    from hubseg.training.distributed import ProcessGroup
     from hubseg.training.loop import Report
     from hubseg.training.sources import Label, Watch
 
@@ -79,20 +79,20 @@ def training(
         yield network, fit(network, _crops(job, ranks), job.saved, stopped, watch)
 
 
-def _help(ranks: Ranks, job: Job) -> None:
+def _help(ranks: ProcessGroup, job: Job) -> None:
     """Train along with the process that reports."""
     for _ in fit(_network(job, ranks), _crops(job, ranks), None):
         pass
 
 
-def _network(job: Job, ranks: Ranks) -> Fit:
+def _network(job: Job, ranks: ProcessGroup) -> Fit:
     network = Fit(job.member, job.recipe, ranks, job.start)
     if job.resume and job.saved.is_file():
         network.restore(job.saved)
     return network
 
 
-def _crops(job: Job, ranks: Ranks) -> Crops:
+def _crops(job: Job, ranks: ProcessGroup) -> Crops:
     return Crops(
         job.labels,
         job.recipe,

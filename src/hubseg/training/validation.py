@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hubseg.inference import Shelf, predict
+from hubseg.inference import LoadedNetworks, predict
 from hubseg.mask.metrics import dice, iou
 from hubseg.thresholds.curves import Tally
 from hubseg.training.origin import Origin
@@ -99,7 +99,7 @@ class Judge:
     ) -> None:
         self.recipe, self.weights, self.store, self.device = recipe, weights, store, device
         self.starts, self.watch = starts or {}, watch
-        self._shelf = Shelf()
+        self._shelf = LoadedNetworks()
 
     def judge(self, labels: Sequence[Label], fold: int | None) -> Iterator[Judged]:
         """Judge slides by the members of one fold, or by all of them."""
