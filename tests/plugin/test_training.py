@@ -530,7 +530,7 @@ def test_accepted_slides_become_a_recipe_that_the_window_runs(
     dock.refresh()
     dock.ensemble.device.setCurrentText("cpu")
     dock.do("run_ensemble")
-    qtbot.waitUntil(lambda: not ensemble.running)
+    qtbot.waitUntil(lambda: not dock.busy)
     found = dock.session.probability
     assert found is not None and (found.done, found.total) == (2, 2), dock.message.sentence.text()
     assert "torch" not in sys.modules
