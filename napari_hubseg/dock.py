@@ -212,12 +212,9 @@ class HubSegWidget(QWidget):
         )
 
     def _name_callbacks(self) -> dict[str, Callable[[], object]]:
-        own: dict[str, Callable[[], object]] = {
-            name: done
-            for presenter in self._presenters
-            for name, done in presenter.callbacks().items()
-        }
-        own["write_note"] = self._write_note
+        own: dict[str, Callable[[], object]] = {"write_note": self._write_note}
+        for presenter in self._presenters:
+            own |= presenter.callbacks()
         for action in ACTIONS:
             if action.tool is not None:
                 own[action.name] = partial(self.desk.take_by_key, action.tool.name)

@@ -134,34 +134,21 @@ class DeskCore:
             self.retraining.changed,
         ):
             fact.connect(self._tell)
-        for part in (session, self.derivation, self.layers, self.ensemble, self.exports):
+        working = (self.derivation, self.layers, self.ensemble, self.exports, self.retraining)
+        measured = (self.curves, self.calibration, self.doubt, self.truth, self.files)
+        for part in (session, *working, *measured, self.contour, self.comparison):
             part.failed.connect(self._fail)
-        self.retraining.failed.connect(self._fail)
-        self.retraining.told.connect(self.told.emit)
-        watches = (
-            self.curves,
-            self.calibration,
-            self.doubt,
-            self.truth,
-            self.contour,
-            self.comparison,
-        )
-        for measured in watches:
-            measured.failed.connect(self._fail)
-        self.layers.blank.connect(self._stand_blank)
-        self.ensemble.mixing.unsaid.connect(self.unsaid.emit)
-        self.files.told.connect(self.told.emit)
-        self.files.failed.connect(self._fail)
-        self.calibration.told.connect(self.told.emit)
+        for teller in (session, self.layers, self.retraining, self.files, self.calibration):
+            teller.told.connect(self.told.emit)
         self.doubt.told.connect(self.told.emit)
         self.older.told.connect(self.told.emit)
+        self.exports.finished.connect(self.told.emit)
+        self.layers.blank.connect(self._stand_blank)
+        self.ensemble.mixing.unsaid.connect(self.unsaid.emit)
         self.doubt.found.connect(self.layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
         self.ensemble.mapped.connect(self.prefetch.drop)
         self.queue.changed.connect(self.prefetch.look)
-        session.told.connect(self.told.emit)
-        self.layers.told.connect(self.told.emit)
-        self.exports.finished.connect(self.told.emit)
 
     def _tell(self) -> None:
         self.changed.emit()
