@@ -26,7 +26,7 @@ from _paired import machine
 from hubseg.inference import choose_precision, load_member, predict_member, see
 from hubseg.inference.views import views
 from hubseg.network import build, cost, load_into, read_checkpoint
-from hubseg.network.folding import fold
+from hubseg.network.fused_layers import fold
 from hubseg.probability import mix
 from hubseg.recipe import Entry, Member, NetworkSpec, Recipe, Resolution
 from hubseg.slide import read_slide

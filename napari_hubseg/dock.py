@@ -21,7 +21,6 @@ from napari_hubseg import presenters
 from napari_hubseg.actions import ACTIONS
 from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
-from napari_hubseg.life import WindowWatch
 from napari_hubseg.panels.accepted import AcceptedPanel
 from napari_hubseg.panels.calibrate import CalibratePanel
 from napari_hubseg.panels.cleanup import CleanupPanel
@@ -39,10 +38,11 @@ from napari_hubseg.panels.queue_table import QueueTablePanel
 from napari_hubseg.panels.start import StartPanel
 from napari_hubseg.panels.thresholds import ThresholdsPanel
 from napari_hubseg.panels.train import TrainPanel
-from napari_hubseg.presenters.others import OFFERS
+from napari_hubseg.presenters.foreign_layers import OFFERS
 from napari_hubseg.widgets.controls import ControlRules
 from napari_hubseg.widgets.steady_scroll import SteadyScroll
 from napari_hubseg.widgets.style import Section, style_sheet
+from napari_hubseg.window_lifetime import WindowWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -301,7 +301,14 @@ def test_the_page_on_architecture_names_every_room_and_only_what_there_is() -> N
     page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = set(structure.whole().arrows) | set(structure.inside("napari_hubseg").arrows)
     named = set(re.findall(r"`([a-z_]+)(?:\.py)?`", page))
-    called_by_napari = {"_commands", "_reader", "_sample_data", "_writer", "keys", "life"}
+    called_by_napari = {
+        "_commands",
+        "_reader",
+        "_sample_data",
+        "_writer",
+        "keys",
+        "window_lifetime",
+    }
     assert rooms - called_by_napari - {"napari_hubseg"} <= named
     files = re.findall(r"`((?:src/hubseg|napari_hubseg|tests|scripts|benchmarks)/[\w/.]+)`", page)
     assert files

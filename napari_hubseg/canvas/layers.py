@@ -22,8 +22,8 @@ from napari_hubseg.canvas.map_layer import MapDrawing
 from napari_hubseg.canvas.mask_layer import MaskDrawing
 from napari_hubseg.canvas.modes import MODES, tool_of
 from napari_hubseg.canvas.notice import Notice
-from napari_hubseg.canvas.seen import Sight
 from napari_hubseg.canvas.sketch import Sketch
+from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.jobs.latest import listening
 

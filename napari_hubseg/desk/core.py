@@ -15,7 +15,7 @@ from napari_hubseg.canvas.brush import BrushSizes
 from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.contours import RulesContour, TruthContour
 from napari_hubseg.canvas.layers import LayerBinding
-from napari_hubseg.canvas.seen import Seen
+from napari_hubseg.canvas.slide_seen import Seen
 from napari_hubseg.canvas.tools import MaskTools
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.calibration import CalibrationJob

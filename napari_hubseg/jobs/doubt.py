@@ -18,8 +18,8 @@ from hubseg.probability.uncertainty import (
     confidences,
     expected_dice,
 )
+from hubseg.project.queue_rows import next_doubt
 from hubseg.project.runs import newest_members
-from hubseg.project.summary import next_doubt
 from napari_hubseg.jobs.latest import Latest, listening
 
 if TYPE_CHECKING:

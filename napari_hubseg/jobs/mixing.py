@@ -15,7 +15,7 @@ from psygnal import Signal
 from hubseg.failure import one_sentence
 from hubseg.probability import Mixture, networks_digest
 from hubseg.recipe import find_checkpoint
-from hubseg.recipe.stock import Stock
+from hubseg.recipe.availability import Availability
 from napari_hubseg.jobs.latest import Latest
 from napari_hubseg.jobs.slide_mix import Order, Ran
 
@@ -77,7 +77,7 @@ class Mixing:
         self._background = background
         self.recipe = recipe
         self.mixture = Mixture()
-        self.stock = Stock()
+        self.stock = Availability()
         self._files = Latest(background, self.failed.emit)
         self._kept: KeptMaps | None = None
         self._ran: Ran | None = None  # of the slide on screen
@@ -91,7 +91,7 @@ class Mixing:
     def choose(self, recipe: Recipe, folders: Sequence[Path]) -> None:
         """Take up a recipe, with what was chosen for its networks, and look for its files."""
         if networks_digest(recipe) != networks_digest(self.recipe):
-            self.stock = Stock()
+            self.stock = Availability()
         self.recipe = recipe
         self.mixture = self._session.mixture(recipe)
         names = tuple(dict.fromkeys(member.checkpoint for member in recipe.members()))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from psygnal import Signal
 
 from hubseg.journal.verdict import Verdict
-from hubseg.project.summary import Order, QueueRow, matching, ordered, row_of
+from hubseg.project.queue_rows import Order, QueueRow, matching, ordered, row_of
 from hubseg.slide.thumbnails import kept_thumbnail
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.latest import listening

@@ -15,7 +15,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from hubseg.cleanup import Cleanup
-from napari_hubseg.widgets.rest import Rest
+from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.style import Hint, button
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class CleanupPanel(QWidget):
             form.addRow(f"{number}  {info.title or name}", row)
         self.hint = Hint(name="cleanup_hint")
         form.addRow(self.hint)
-        self._rest = Rest(self, *(field.native for field in self.fields.values()))
+        self._rest = Debounce(self, *(field.native for field in self.fields.values()))
         self._rest.rested.connect(self.cleanup_requested)
         self.settle, self.drop = self._rest.settle, self._rest.drop
         self.show_state(self._state)

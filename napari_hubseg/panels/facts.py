@@ -13,7 +13,7 @@ from qtpy.QtCore import QLocale, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from hubseg.organ import FACTS, DataSource, Organ
-from napari_hubseg.widgets.rest import Rest
+from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.style import Hint, give_room, refill
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class FactsPanel(QWidget):
         self.source.activated.connect(
             lambda index: self.source_requested.emit(self.source.itemData(index))
         )
-        self._rest = Rest(self, self.um_per_px)
+        self._rest = Debounce(self, self.um_per_px)
         self._rest.rested.connect(self.um_per_px_requested.emit)
         self.settle, self.drop = self._rest.settle, self._rest.drop
         self.um_per_px.valueChanged.connect(self._rest.keep)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QModelIndex
     from qtpy.QtGui import QKeyEvent
 
-    from hubseg.project.summary import QueueRow
+    from hubseg.project.queue_rows import QueueRow
 
 __all__ = ["QueueTablePanel", "QueueTableState"]
 

@@ -15,8 +15,8 @@ from superqt import QElidingLabel
 from hubseg.organ import FACTS, Organ
 from hubseg.thresholds.curves import Curves
 from napari_hubseg.actions import tip
+from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.histogram import Histogram
-from napari_hubseg.widgets.rest import Rest
 from napari_hubseg.widgets.style import Hint, Section, button
 
 __all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
@@ -109,7 +109,7 @@ class ThresholdSlider(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.slider, 1)
         row.addWidget(self.number)
-        self._rest = Rest(self, self.slider, self.number)
+        self._rest = Debounce(self, self.slider, self.number)
         self._rest.rested.connect(self.settled.emit)
         self.slider.valueChanged.connect(self._slide)
         self.slider.sliderReleased.connect(self._rest.settle)

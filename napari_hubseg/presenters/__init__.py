@@ -15,8 +15,8 @@ from napari_hubseg.presenters.ensemble import EnsemblePresenter
 from napari_hubseg.presenters.export import ExportPresenter
 from napari_hubseg.presenters.facts import FactsPresenter
 from napari_hubseg.presenters.files import FilesPresenter
+from napari_hubseg.presenters.foreign_layers import OthersPresenter
 from napari_hubseg.presenters.letters import letters
-from napari_hubseg.presenters.others import OthersPresenter
 from napari_hubseg.presenters.overlay import OverlayPresenter
 from napari_hubseg.presenters.presenter import Presenter
 from napari_hubseg.presenters.queue import QueuePresenter

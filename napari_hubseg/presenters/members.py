@@ -13,12 +13,12 @@ from napari_hubseg.panels.members import Branch, MembersState
 if TYPE_CHECKING:
     from hubseg.probability import Mixture
     from hubseg.recipe import Member, Recipe, Resolution
-    from hubseg.recipe.stock import Stock
+    from hubseg.recipe.availability import Availability
 
 __all__ = ["members_state"]
 
 
-def members_state(recipe: Recipe, mixture: Mixture, stock: Stock) -> MembersState:
+def members_state(recipe: Recipe, mixture: Mixture, stock: Availability) -> MembersState:
     """Return the tree of a recipe's members."""
     changed = mixture.of(recipe)
     rows = []
@@ -41,7 +41,7 @@ def _size(resolution: Resolution) -> str:
     return f"× {resolution.scale:g}" if resolution.scale else f"{resolution.um_per_px:g} µm/px"
 
 
-def _fold(member: Member, mixture: Mixture, stock: Stock) -> Branch:
+def _fold(member: Member, mixture: Mixture, stock: Availability) -> Branch:
     place = member.place
     path = None if stock.files is None else stock.files.get(member.checkpoint)
     missing = stock.files is not None and path is None
@@ -84,7 +84,7 @@ def _above(
     )
 
 
-def _files(stock: Stock) -> tuple[str, bool]:
+def _files(stock: Availability) -> tuple[str, bool]:
     """Return one sentence about checkpoints, and whether all are there."""
     if stock.files is None:
         return "", True

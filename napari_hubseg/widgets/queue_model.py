@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.project.summary import QueueRow
+    from hubseg.project.queue_rows import QueueRow
 
 __all__ = ["COLUMNS", "NOTE", "PICTURE", "SLIDE", "VERDICT", "QueueModel"]
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hubseg.cleanup import CleanedMask, Cleanup, count_objects, runs, shapes, tiles
+from hubseg.cleanup import CleanedMask, Cleanup, count_objects, shapes, tiles
+from hubseg.cleanup import row_runs as runs
 from hubseg.cleanup.objects import filled, without_small
-from hubseg.cleanup.runs import Runs
+from hubseg.cleanup.row_runs import Runs
 from hubseg.edits.gesture import ADD
 from hubseg.edits.override import Edits
 from hubseg.mask.live import LiveMask, MaskRequest

@@ -272,3 +272,11 @@ def test_a_recipe_carries_cleanups_that_do_not_change_its_maps() -> None:
     assert Recipe.from_yaml(tidy.to_yaml()) == tidy
     with pytest.raises(ValueError, match="unknown step"):
         Recipe.from_yaml(text.replace("min_area", "polish"))
+
+
+def test_no_step_is_lost_when_a_plan_in_um_becomes_one_in_px() -> None:
+    plan = Cleanup(**dict.fromkeys(Cleanup.STEPS, 8.0), unit="µm")
+    made = plan.in_px(0.5)
+    scaled = dict.fromkeys(Cleanup.LENGTHS, 16.0) | dict.fromkeys(Cleanup.AREAS, 32.0)
+    assert made == Cleanup.model_construct(**{**dict.fromkeys(Cleanup.STEPS, 8.0), **scaled})
+    assert {*Cleanup.LENGTHS, *Cleanup.AREAS} <= {*Cleanup.STEPS}

@@ -88,3 +88,8 @@ def test_when_all_are_rejected_that_is_what_is_said(
     session.close()
     assert export(project, "png") == 1
     assert "all are rejected" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_the_reference_names_every_format(repository: Path) -> None:
+    page = (repository / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert all(name in page.replace("\\", "") for name in FORMATS)

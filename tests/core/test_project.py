@@ -23,9 +23,9 @@ from hubseg.journal.verdict import Verdict
 from hubseg.organ import DataSource, Organ
 from hubseg.project import ReviewProject, restore_project
 from hubseg.project.backups import GENERATIONS, newest_good, rows_in
+from hubseg.project.default_location import beside, is_kept_clean, of_person
 from hubseg.project.lock import WriteLock
 from hubseg.project.opening import prepare_project
-from hubseg.project.place import beside, is_kept_clean, of_person
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hubseg.journal.verdict import Verdict
 from hubseg.probability import MapStore, MemberMap
+from hubseg.project.queue_rows import Order, QueueRow, matching, next_doubt, ordered, row_of
 from hubseg.project.runs import record
-from hubseg.project.summary import Order, QueueRow, matching, next_doubt, ordered, row_of
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 

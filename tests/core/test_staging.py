@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from hubseg.inference import load_member
 from hubseg.inference.staging import stage
 from hubseg.network import build, fold, read_checkpoint
-from hubseg.network.folding import foldable
+from hubseg.network.fused_layers import foldable
 from hubseg.network.stored_tensors import content_of
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 

@@ -16,7 +16,7 @@ from hubseg.session import ReviewSession
 from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.panels.notice import Notice, NoticePanel
-from napari_hubseg.presenters.others import OFFERS, notice_of
+from napari_hubseg.presenters.foreign_layers import OFFERS, notice_of
 
 Wait = Callable[[Callable[[], bool]], None]
 OURS = ["slide", "probability", "disagreement", "mask"]

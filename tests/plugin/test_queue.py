@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QApplication, QLineEdit
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import Organ
 from hubseg.probability import MapStore, MemberMap
+from hubseg.project.queue_rows import QueueRow
 from hubseg.project.runs import record
-from hubseg.project.summary import QueueRow
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from napari_hubseg.jobs.background import Background

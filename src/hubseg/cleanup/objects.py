@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hubseg.cleanup.runs import Runs
+from hubseg.cleanup.row_runs import Runs
 
 if TYPE_CHECKING:
     import numpy as np

@@ -66,11 +66,13 @@ class Cleanup(BaseModel):
         *("close", "open", "fill_holes", "smooth", "grow", "split", "min_area"),
     )
     AREAS: ClassVar[tuple[str, ...]] = ("fill_holes", "min_area")
+    LENGTHS: ClassVar[tuple[str, ...]] = ("close", "open", "smooth", "grow")
 
     @property
     def is_identity(self) -> bool:
         """Whether :meth:`apply` changes nothing."""
-        return not any(getattr(self, step) for step in self.STEPS[:-1]) and self.min_area <= (
+        others = (step for step in self.STEPS if step != "min_area")
+        return not any(getattr(self, step) for step in others) and self.min_area <= (
             1 if self.unit == "px" else 0
         )
 
@@ -96,10 +98,9 @@ class Cleanup(BaseModel):
                 "The cleanup is in µm and the slide's pixel size is not known: enter it beside "
                 "the slide's organ, or give the cleanup in px."
             )
-        sizes = {step: getattr(self, step) / um_per_px for step in ("close", "open", "smooth")}
-        sizes["grow"] = self.grow / um_per_px
+        sizes = {step: getattr(self, step) / um_per_px for step in self.LENGTHS}
         sizes |= {step: getattr(self, step) / um_per_px**2 for step in self.AREAS}
-        return Cleanup.model_construct(**{**sizes, "split": self.split, "unit": "px"})
+        return self.model_copy(update={**sizes, "unit": "px"})  # the others have no unit
 
     def up_to(self, step: str) -> Cleanup:
         """Return the plan without what comes after `step`, to look at what each step does.

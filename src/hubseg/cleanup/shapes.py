@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from hubseg.cleanup.runs import Runs
+from hubseg.cleanup.row_runs import Runs
 from hubseg.cleanup.tiles import tile_by_tile
 
 if TYPE_CHECKING:

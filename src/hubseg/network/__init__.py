@@ -12,8 +12,8 @@ from hubseg.network.checkpoint import (
 )
 from hubseg.network.cost import Cost, cost, shapes
 from hubseg.network.families import blank, build, is_sized
-from hubseg.network.folding import fold
-from hubseg.network.placing import cast_weights, take_from
+from hubseg.network.fused_layers import fold
+from hubseg.network.tensor_memory import cast_weights, take_from
 from hubseg.network.unet import Prediction, TimmUnet
 
 __all__ = [

@@ -19,7 +19,7 @@ from torch import nn
 
 from hubseg.network.checkpoint import fitting, load_into
 from hubseg.network.families import blank, is_sized
-from hubseg.network.folding import fold, foldable
+from hubseg.network.fused_layers import fold, foldable
 from hubseg.recipe import NetworkSpec
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from hubseg.network.families import build, is_sized
-from hubseg.network.folding import on_meta
+from hubseg.network.fused_layers import on_meta
 
 if TYPE_CHECKING:
     from hubseg.recipe import NetworkSpec

@@ -1,7 +1,7 @@
 """From what a person points at to an open project.
 
 Responsible for finding or making the project of a folder, table or image. Does not know where a
-project is expected (:mod:`hubseg.project.place`) or what is done with it.
+project is expected (:mod:`hubseg.project.default_location`) or what is done with it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hubseg.project.default_location import beside, is_kept_clean, of_person
 from hubseg.project.folder import SUFFIX
-from hubseg.project.place import beside, is_kept_clean, of_person
 from hubseg.project.review import ReviewProject
 from hubseg.slide import SlideTable
 
@@ -56,7 +56,7 @@ def prepare_project(
     path
         Folder, CSV, image, or a project itself.
     target
-        Where the project is or shall be; default: see :mod:`hubseg.project.place`.
+        Where the project is or shall be; default: see :mod:`hubseg.project.default_location`.
     images
         Folder of a table's images.
     author

@@ -10,7 +10,6 @@ An object is what hangs together over edges and corners, a hole what hangs toget
 
 from hubseg.tools.bucket import drop_small, fill_small
 from hubseg.tools.change import Change
-from hubseg.tools.hill import Hill, hill_at
 from hubseg.tools.outline import outlined, painted
 from hubseg.tools.parts import merge, split
 from hubseg.tools.piece import Piece, object_at
@@ -18,6 +17,7 @@ from hubseg.tools.redraw import redraw
 from hubseg.tools.reshape import drop, fill_holes, grow, keep, local_threshold, smooth
 from hubseg.tools.several import along
 from hubseg.tools.wand import wand, wand_erasing
+from hubseg.tools.wand_region import Hill, hill_at
 
 __all__ = [
     "Change",

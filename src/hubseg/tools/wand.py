@@ -1,7 +1,7 @@
 """The wand: what the map shows around a click is added, or taken away.
 
 Responsible for a change out of a click. Does not know where a hill of the map ends
-(:mod:`hubseg.tools.hill`), nor thresholds.
+(:mod:`hubseg.tools.wand_region`), nor thresholds.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg.tools.change import Change
-from hubseg.tools.hill import hill_at, level_at
 from hubseg.tools.piece import connected, object_at, whole
+from hubseg.tools.wand_region import hill_at, level_at
 
 if TYPE_CHECKING:
     import numpy as np

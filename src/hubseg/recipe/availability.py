@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Stock"]
+__all__ = ["Availability"]
 
 
 @dataclass(frozen=True)
-class Stock:
+class Availability:
     """What there is of a recipe.
 
     Attributes

@@ -14,12 +14,12 @@ from qtpy.QtWidgets import QAbstractSpinBox
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["REST_MS", "Rest"]
+__all__ = ["REST_MS", "Debounce"]
 
 REST_MS = 500  # keys and clicks on arrows that follow each other faster are one change
 
 
-class Rest(QObject):
+class Debounce(QObject):
     """Keeps the newest value until the control is let go, is left, or has not moved for a while.
 
     Parameters
