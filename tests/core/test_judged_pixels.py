@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 )
 
 from hubseg.edits.gesture import ADD
-from hubseg.journal.slide_state import READY
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.files import look_for
@@ -165,7 +164,7 @@ class Files(RuleBasedStateMachine):
         if self.session.paint(marks(shown), add=True) is None:
             return
         self.session.accept(as_empty=True)
-        if self.session.verdict(slide.id) in READY:
+        if self.session.verdict(slide.id).stands:
             self.judged.add(shown)
 
     @precondition(lambda self: self.session.current is not None)
@@ -193,7 +192,7 @@ class Files(RuleBasedStateMachine):
                 except ValueError:  # nothing was done, or a person is to be asked
                     continue
                 assert not (derived.mask & ~marks(tissue)).any(), "a mask on another tissue"
-                assert derived.verdict not in READY or tissue in self.judged
+                assert not derived.verdict.stands or tissue in self.judged
 
     @invariant()
     def what_is_drawn_on_screen_is_of_the_tissue_on_screen(self) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QTimer
 
-from napari_hubseg.jobs.background import Background, sentence
+from hubseg.failure import one_sentence
+from napari_hubseg.jobs.background import Background
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -68,7 +69,7 @@ def test_a_failure_comes_home_as_one_sentence(background: Background, wait: Wait
     ],
 )
 def test_an_error_is_said_in_a_sentence(error: Exception, said: str) -> None:
-    assert sentence(error) == said
+    assert one_sentence(error) == said
 
 
 def test_answers_are_held_back_and_let_go_in_order(background: Background, wait: Wait) -> None:
