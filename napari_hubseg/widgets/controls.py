@@ -1,20 +1,24 @@
-"""How every control of the dock behaves, whatever panel it is in: the wheel, Enter and Esc.
+"""How every control of the dock behaves, whatever panel it is in: the wheel, Enter, Esc and clicks.
 
-Responsible for three rules that no panel has to know. The wheel over a control that was not clicked
+Responsible for four rules that no panel has to know. The wheel over a control that was not clicked
 scrolls the dock and changes nothing, and over a closed list it never chooses: whoever has chosen
 there scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes back what
-was typed into it. Controls that are made later obey too. Does not know what a control is for.
+was typed into it. A button that has come to lie where something else was pressed just now ignores
+the next press there: it is for what the button covers. Controls that are made later obey too. Does not know what a control is for.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
+from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QDoubleSpinBox,
     QLineEdit,
@@ -24,7 +28,7 @@ from qtpy.QtWidgets import (
 )
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QKeyEvent, QMouseEvent
 
 __all__ = ["ControlRules"]
 
@@ -32,6 +36,7 @@ _VALUES = (QComboBox, QAbstractSpinBox, QAbstractSlider)  # what a wheel would c
 _FIELDS = (*_VALUES, QLineEdit)  # what takes keys
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _PRESSES = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
+_COMES_AND_GOES = (QEvent.Type.Enter, QEvent.Type.Leave)
 
 
 class ControlRules(QObject):
@@ -52,6 +57,7 @@ class ControlRules(QObject):
         super().__init__(root)
         self._root = root
         self._clicked: QWidget | None = None  # the control that the wheel may change
+        self._last = _Press()
         self._before: tuple[Any, Any] = (None, None)  # the field a person came to, what it held
         self._adopt(root)
 
@@ -71,10 +77,15 @@ class ControlRules(QObject):
             if isinstance(child, QWidget):
                 self._adopt(child)
         elif kind in _PRESSES:
+            if self._last.was_for_another(watched, event):
+                return True
             self._clicked = self._control(watched)
             self.pressed.emit(watched)
-        elif kind == QEvent.Type.Leave:
-            if watched is self._clicked:
+        elif kind == QEvent.Type.MouseButtonRelease:
+            self._last.let_go(event)
+        elif kind in _COMES_AND_GOES:
+            self._last.look()
+            if kind == QEvent.Type.Leave and watched is self._clicked:
                 self._clicked = None
         elif kind == QEvent.Type.Wheel:
             if self._is_value(watched) and not self._may_turn(watched):
@@ -137,6 +148,41 @@ class ControlRules(QObject):
             counted = known and field.keyboardTracking()  # each letter that was typed did
             field.setValue(before if counted else field.value())
         return True
+
+
+class _Press:
+    """The last press: where it ended, and on what, as long as the pointer rests there."""
+
+    def __init__(self) -> None:
+        self._on: QWidget | None = None
+        self._at: QPoint | None = None
+
+    def was_for_another(self, widget: QWidget, event: QMouseEvent) -> bool:
+        """Note a press; True where it is for what a button covers since the last one."""
+        at = _place(event)
+        button = isinstance(widget, QAbstractButton)
+        on = widget if button else QApplication.widgetAt(at)
+        covers = button and self._is_near(at) and on is not self._on
+        self._on, self._at = on, at
+        return covers
+
+    def let_go(self, event: QMouseEvent) -> None:
+        """Note where the pointer was let go: a drag ends elsewhere."""
+        self._at = _place(event)
+
+    def look(self) -> None:
+        """Forget it once the pointer has been moved away."""
+        if not self._is_near(QCursor.pos()):
+            self._at = None
+
+    def _is_near(self, at: QPoint) -> bool:
+        reach = QApplication.startDragDistance()
+        return self._at is not None and (at - self._at).manhattanLength() < reach
+
+
+def _place(event: QMouseEvent) -> QPoint:
+    """Return where a mouse event is on the screen."""
+    return event.globalPosition().toPoint()
 
 
 def _held(field: QWidget) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtGui import QCursor, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QLineEdit,
     QOpenGLWidget,
+    QPushButton,
     QScrollBar,
     QSlider,
     QSpinBox,
@@ -249,3 +250,46 @@ class TestAControl:
                 qtbot.keyClick(field, key)
                 assert (read(field) == before) is (key == Qt.Key.Key_Escape)
         qtbot.waitUntil(lambda: len(box.left) == 4)
+
+
+class TestAButtonThatCoversWhatWasPressed:
+    """A notice that opens at the pointer must not take the next press: it was for the slider."""
+
+    @pytest.fixture
+    def pressed(self, box: QWidget) -> list[int]:
+        """What the button was pressed for: it opened over a slider that has just been clicked."""
+        box.layout().setContentsMargins(0, 0, 0, 0)
+        slider = put(box, QSlider(Qt.Orientation.Horizontal))
+        slider.setMinimumSize(200, 60)
+        put(box, slider)
+        cover = QPushButton("Accept anew", box)
+        cover.setGeometry(slider.geometry())
+        cover.hide()
+        presses: list[int] = []
+        cover.clicked.connect(lambda: presses.append(1))
+        QCursor.setPos(slider.mapToGlobal(slider.rect().center()))
+        click(slider)
+        cover.show()
+        cover.raise_()
+        QApplication.processEvents()
+        return presses
+
+    def test_the_next_press_there_does_nothing_and_the_one_after_counts(
+        self, box: QWidget, pressed: list[int]
+    ) -> None:
+        cover = box.findChild(QPushButton)
+        click(cover)
+        assert pressed == []
+        click(cover)
+        assert pressed == [1]
+        click(cover)
+        assert pressed == [1, 1]
+
+    def test_it_counts_once_the_pointer_has_been_elsewhere(
+        self, box: QWidget, pressed: list[int]
+    ) -> None:
+        cover = box.findChild(QPushButton)
+        QCursor.setPos(cover.mapToGlobal(QPoint(1, 1)))
+        QApplication.sendEvent(cover, QEvent(QEvent.Type.Leave))
+        click(cover)
+        assert pressed == [1]
