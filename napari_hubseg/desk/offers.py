@@ -120,8 +120,12 @@ class Offers(DeskCore):
             self._withdraw_step()
 
     def say(self, sentence: str) -> None:
-        """Say what a key did that is no step of the journal."""
-        self.offer(Offer(sentence, "", lambda: None))
+        """Say what a key did that is no step of the journal; what can be done only here stays."""
+        standing = self._offer
+        if standing is not None and standing.label and standing.step is None:
+            self._say_here(sentence)
+        else:
+            self.offer(Offer(sentence, "", lambda: None))
 
     def say_letters(self) -> None:
         """Say that letters are text now, and what they did before, with the way back."""

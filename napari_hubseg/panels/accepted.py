@@ -75,7 +75,7 @@ class AcceptedPanel(QFrame):
     def show_state(self, state: AcceptedState) -> None:
         """Show `state`; emits nothing."""
         self.said.setText(
-            f"The rules have changed since this was accepted: {state.more:,} px more, "
+            f"What the rules give has changed since this was accepted: {state.more:,} px more, "
             f"{state.less:,} px less."
         )
         self.compare.setChecked(state.comparing)

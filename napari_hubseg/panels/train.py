@@ -155,9 +155,8 @@ class TrainPanel(QWidget):
 
     def set_start(self, path: Path | None) -> None:
         """Start from a checkpoint; None: from random weights."""
-        self._kind, self._chosen = (RANDOM if path is None else CHOSEN), path
+        self._start_from((RANDOM if path is None else CHOSEN), path)
         self._show_start()
-        self._set_steps()
 
     def set_out(self, path: Path) -> None:
         """Write to `path` from now on."""
@@ -205,10 +204,20 @@ class TrainPanel(QWidget):
         """Return what the networks start from: None for random weights."""
         return {OWN: self._state.own, CHOSEN: self._chosen}.get(self._kind)
 
+    def _start_from(self, kind: str, path: Path | None) -> None:
+        """Start from something else; steps that a person asked for stay."""
+        untouched = self.steps.value() == self._usual_steps()
+        self._kind, self._chosen = kind, path
+        if untouched:
+            self._set_steps()
+
     def _set_steps(self) -> None:
-        """Ask for as many steps as the recipe does: few where networks know the tissue already."""
+        self.steps.setValue(self._usual_steps())
+
+    def _usual_steps(self) -> int:
+        """Return the steps a recipe asks for: few where networks know the tissue already."""
         few = self._start_path() is not None and not self._state.begun
-        self.steps.setValue(self._state.few_steps if few else self._state.steps)
+        return self._state.few_steps if few else self._state.steps
 
     def _show_estimate(self) -> None:
         state = self._state
@@ -254,8 +263,7 @@ class TrainPanel(QWidget):
     def _choose_start(self, index: int) -> None:
         kind = self.start.itemData(index)
         if kind in (RANDOM, OWN) and kind != self._kind:
-            self._kind, self._chosen = str(kind), None
-            self._set_steps()
+            self._start_from(str(kind), None)
         self._show_start()
         if kind == FILE:
             self.start_requested.emit()

@@ -75,12 +75,12 @@ CASES: list[tuple[Measured, str, list[str]]] = [
         "Mean Dice 0.800 against 1 mask that a person edited, on slides that the networks judging "
         "them never saw; agreement 0.980 with 1 mask that networks made and a person accepted "
         "unedited.",
-        ["Not every slide was edited", "edited in 1.0% of their marked pixels only"],
+        ["Not every mask here was edited", "edited in 1.0% of their marked pixels only"],
     ),
     (
         Measured.of([Slide(UNEDITED, 0.984, None, True)] * 3),
         "No Dice: agreement 0.984 with 3 masks that networks made and a person accepted unedited.",
-        ["No slide was edited or has a true mask", "3 unedited masks were made by the very"],
+        ["No mask here was edited or is a true one", "3 unedited masks were made by the very"],
     ),
     (
         Measured.of([Slide(TRUE)], unknown_past=True),
@@ -248,7 +248,7 @@ def test_a_person_reads_sentences_and_warnings(tmp_path: Path, capsys: pytest.Ca
     assert main([*asked, "--device", "cpu", "--steps", "1"]) == 0
     told = capsys.readouterr()
     assert "No Dice: agreement 0." in told.out and "unedited" in told.out
-    assert "No slide was edited or has a true mask" in told.err
+    assert "No mask here was edited or is a true one" in told.err
 
 
 # ---- networks that start from others -----------------------------------------------------------

@@ -104,6 +104,17 @@ def test_the_end_is_told_and_that_a_filter_hides_what_is_left(session: ReviewSes
     assert said == ["All slides that the queue shows are done: others wait behind its filter."]
 
 
+def test_a_flagged_slide_is_not_done_when_it_is_the_last(session: ReviewSession) -> None:
+    said: list[str] = []
+    for slide in session.slides:
+        session.go_to(slide.id)
+        session.accept(as_empty=True)
+    session.told.connect(said.append)
+    session.flag()
+    assert not session.advance()
+    assert said == ["All other slides are done: only this one is left."]
+
+
 class TestNotes:
     def test_another_slide_gets_a_note_without_going_there(self, session: ReviewSession) -> None:
         heard: list[str] = []

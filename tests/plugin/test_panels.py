@@ -352,7 +352,7 @@ def test_an_accepted_slide_says_how_far_the_rules_are_and_offers_two_things(qtbo
     panel.show_state(AcceptedState(more=12, less=3456))
     assert panel.isVisible()
     assert panel.said.text() == (
-        "The rules have changed since this was accepted: 12 px more, 3,456 px less."
+        "What the rules give has changed since this was accepted: 12 px more, 3,456 px less."
     )
     with qtbot.waitSignal(panel.compare_requested):
         qtbot.mouseClick(panel.compare, LEFT)

@@ -312,6 +312,8 @@ class TestWhatARecipeBrings:
         assert bench.session.threshold == 127
         assert "the threshold 90 → 127" in bench.offers[-1].sentence
         assert bench.offers[-1].label == "Keep 90"
+        bench.desk.take_by_key("eraser")
+        assert bench.offers[-1].label == "Keep 90", "a key that takes a tool must not answer it"
         bench.desk.take_offer()
         assert bench.session.threshold == 90
         bench.settle()

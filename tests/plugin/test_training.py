@@ -397,6 +397,17 @@ def test_the_start_can_be_the_ensemble_that_is_chosen(qtbot: Any) -> None:
     assert (panel.choice().start, panel.choice().steps) == (Path("/w/demo"), 300)
 
 
+def test_steps_that_were_typed_stay_when_the_start_is_chosen(qtbot: Any) -> None:
+    panel = TrainPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(TrainState(own=Path("/w/demo"), steps=3300))
+    panel.steps.setValue(2)
+    panel.start.activated.emit(panel.start.findText("random weights"))
+    assert (panel.choice().start, panel.choice().steps) == (None, 2)
+    panel.set_start(Path("/w/one.pth"))
+    assert (panel.choice().start, panel.choice().steps) == (Path("/w/one.pth"), 2)
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [

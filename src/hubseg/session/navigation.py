@@ -79,7 +79,7 @@ class Navigation(Slides):
         here = self._current
         if self.hidden and waiting(set(self._slides) - {here and here.id}, self._verdicts):
             said = "All slides that the queue shows are done: others wait behind its filter."
-        elif here and self.verdict(here.id).is_open:
+        elif here and self.verdict(here.id).needs_person:
             said = "All other slides are done: only this one is left."
         else:
             said = "All slides are done."

@@ -106,9 +106,9 @@ class Measured:
         if self.agreement is not None:
             all_ = self.dice is None
             said.append(
-                f"{'No slide' if all_ else 'Not every slide'} was edited or has a true mask: "
+                f"{'No mask' if all_ else 'Not every mask'} here was edited or is a true one: "
                 "agreement with masks that networks made says how alike the networks are, not how "
-                "good. Correct slides, or add a table with true masks, to know."
+                "good. Correct slides, or learn from a table with true masks, to know."
             )
         if self.same_networks:
             masks = "mask was" if self.same_networks == 1 else "masks were"
