@@ -274,8 +274,8 @@ class HubSegWidget(QWidget):
             QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
 
     def _reveal(self) -> None:
-        """Bring the button of a new step into view."""
-        if self._target is not None:
+        """Bring the button of a new step into view, unless the pointer is where that scrolls."""
+        if self._target is not None and not self._scroll.underMouse():
             self._scroll.ensureWidgetVisible(self._target)
 
     def _follow(self, section: Section) -> Callable[[], None]:

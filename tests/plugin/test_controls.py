@@ -293,3 +293,18 @@ class TestAButtonThatCoversWhatWasPressed:
         QApplication.sendEvent(cover, QEvent(QEvent.Type.Leave))
         click(cover)
         assert pressed == [1]
+
+
+def test_the_button_of_a_new_step_is_not_brought_under_the_pointer(opened: HubSegWidget) -> None:
+    bar = opened._scroll.verticalScrollBar()
+    assert bar is not None
+    opened.sections["export"].expand()
+    QApplication.processEvents()
+    opened._target = opened.export.go
+    bar.setValue(0)
+    opened._scroll.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, True)
+    opened._reveal()
+    assert bar.value() == 0
+    opened._scroll.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
+    opened._reveal()
+    assert bar.value() > 0
