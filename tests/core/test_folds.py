@@ -108,7 +108,7 @@ def test_new_slides_fill_the_smallest_fold_and_a_fold_less_is_said():
     folds = continue_folds(before, chosen, 2, overlaps=[("s3", "s2"), ("s4", "s0"), ("s4", "s2")])
     assert folds.of == {"s0": 0, "s1": 0, "s2": 1, "s3": 1} and folds.unjudged == {"s4"}
     assert continue_folds(before, chosen, 2).of["s3"] == 1
-    with pytest.raises(ValueError, match="in 2 folds, and the recipe has 1"):
+    with pytest.raises(ValueError, match="in 2 folds, and you ask for 1"):
         continue_folds(before, chosen, 1)
 
 

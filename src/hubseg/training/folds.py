@@ -164,8 +164,8 @@ def continue_folds(
     of = {name: before.of[name] for name in ids if name in before.of}
     if (most := max(of.values(), default=-1) + 1) > count:
         raise ValueError(
-            f"The networks to start from have seen these slides in {most} folds, and {count} are "
-            f"asked for: give as many folds, or start from random weights."
+            f"The networks to start from have seen these slides in {most} folds, and you "
+            f"ask for {count}: give as many folds, or start from random weights."
         )
     held, unjudged = before.held_out & strata.keys(), before.unjudged & strata.keys()
     free = []
