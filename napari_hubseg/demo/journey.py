@@ -19,7 +19,7 @@ from hubseg.formats.rle import decode
 from hubseg.formats.table import read_submission
 from hubseg.mask.metrics import dice
 from napari_hubseg.canvas.brush import camera
-from napari_hubseg.demo.screen import Hand, picture, rest, wait_for
+from napari_hubseg.demo.screen import Hand, persist, picture, rest, wait_for
 from napari_hubseg.demo.stalls import Stalls
 from napari_hubseg.demo.start import open_window
 
@@ -129,8 +129,11 @@ class _Journey:
         stalls = Stalls()
         stalls.start()
         begun = time.monotonic()
-        self._click(self.dock.ensemble.run)
-        wait_for("The start of the run", lambda: ensemble.running or ensemble.last is not None)
+        persist(
+            lambda: self._click(self.dock.ensemble.run),
+            "The start of the run",
+            lambda: ensemble.running or ensemble.last is not None,
+        )
         wait_for(
             "A first map",
             # a run that has ended without one says why

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEventLoop, QPoint, QTimer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["Hand", "has_display", "picture", "rest", "virtual_screen", "wait_for"]
+__all__ = ["Hand", "has_display", "persist", "picture", "rest", "virtual_screen", "wait_for"]
 
 
 def has_display() -> bool:
@@ -92,6 +92,23 @@ def wait_for(what: str, there: Callable[[], bool], seconds: float = 600.0) -> No
             return
         rest(20)
     raise TimeoutError(f"{what} did not happen within {seconds:.0f} s.")
+
+
+def persist(do: Callable[[], object], what: str, there: Callable[[], bool]) -> None:
+    """Do something, as a person would, until it took: a busy window may still be moving.
+
+    Raises
+    ------
+    TimeoutError
+        As :func:`wait_for`.
+    """
+    for _ in range(4):
+        do()
+        with suppress(TimeoutError):
+            wait_for(what, there, 30.0)
+            return
+    do()
+    wait_for(what, there)
 
 
 def picture(path: Path) -> None:
