@@ -95,6 +95,13 @@ def test_one_byte_of_another_encoding_costs_nothing_but_a_word(tmp_path):
     assert found.notes["train.csv"] == "Line 3 is no UTF-8 and was read as Windows-1252."
 
 
+def test_a_cell_that_swallowed_others_is_quoted_in_part(tmp_path):
+    long = "32 44 " * 400
+    content = f"id,organ,data_source,pixel_size\na,{long},{long},{long}\n".encode()
+    said = table(tmp_path, content, "a.tiff").notes["a"]
+    assert said.count("…") == 3 and len(said) < 600
+
+
 def test_an_id_in_latin_1_means_the_file_of_that_name(tmp_path):
     found = table(tmp_path, b"id,organ\nni\xe8re,kidney\n", "nière.tiff")
     assert [(s.id, s.organ) for s in found.slides] == [("nière", Organ.KIDNEY)]

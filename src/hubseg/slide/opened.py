@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BLANK = {"", "nan", "none", "null", "na", "n/a"}
 """What programs write for an empty cell, in small letters."""
 
+_LONGEST = 48  # characters of a cell
+
 
 class OpenedRows:
     """Slides, truth, missing and notes as rows are opened one by one."""
@@ -112,7 +114,7 @@ class OpenedRows:
         self.notes.setdefault(slide_id, []).append(printable(sentence))
 
     def _parsed(self, row: Mapping[str, str], column: str, parse: Any) -> Any:
-        text = row.get(column, "")
+        text = _quoted(row.get(column, ""))
         if text.lower() in BLANK:
             return None
         try:
@@ -123,12 +125,18 @@ class OpenedRows:
 
     def _compare_size(self, row: Mapping[str, str], slide: Slide) -> None:
         told = row.get("img_height", ""), row.get("img_width", "")
+        height, width = map(_quoted, told)
         if all(told) and tuple(map(number_in, told)) != (slide.height, slide.width):
             self._note(
                 slide.id,
-                f"The table says {told[0]} x {told[1]} px, {slide.path.name} has {slide.height} x "
+                f"The table says {height} x {width} px, {slide.path.name} has {slide.height} x "
                 f"{slide.width}: its mask fits only if the table is of this image.",
             )
+
+
+def _quoted(cell: str) -> str:
+    """Return a cell as a sentence may quote it: no organ, source or number is this long."""
+    return cell if len(cell) <= _LONGEST else f"{cell[:_LONGEST]}…"
 
 
 def _check_name(path: Path) -> None:
