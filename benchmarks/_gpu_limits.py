@@ -27,7 +27,7 @@ B7, CONVNEXT = "tf_efficientnet_b7_ns", "convnext_large_384_in22ft1k"
 
 
 def ladder_part(bench: Bench) -> dict[str, Any]:
-    """Cap the memory below what each footing needs; say what gave way, and compare the maps."""
+    """Cap the memory below what each execution needs; say what gave way, and compare the maps."""
     bench.need_gpu("a memory cap")
     recipe, pixels = recipe_of(bench.small), slide_pixels(3000)
     member = chosen(recipe, B7, 1024)
@@ -37,8 +37,8 @@ def ladder_part(bench: Bench) -> dict[str, Any]:
 
     def run(precision: torch.dtype, at_once: int = 4, **more: Any) -> MemberMap:
         network.to(bench.device)
-        footing = ExecutionPlan(bench.device, precision, at_once)
-        return predict_member(network, pixels, recipe, member, footing=footing, **more)
+        execution = ExecutionPlan(bench.device, precision, at_once)
+        return predict_member(network, pixels, recipe, member, execution=execution, **more)
 
     def reserved(precision: torch.dtype, at_once: int) -> int:
         tidy(bench.device)
@@ -98,10 +98,10 @@ def _idle(bench: Bench, need: int, whole: int) -> dict[str, Any]:
     try:
         del networks[0]
         member = orders[1].member
-        footing = ExecutionPlan(bench.device, torch.float32, 4)
+        execution = ExecutionPlan(bench.device, torch.float32, 4)
         predict_member(
             *(networks[0], pixels, recipe, member),
-            footing=footing,
+            execution=execution,
             said=said.append,
             make_room=shelf.spare,
         )

@@ -77,8 +77,8 @@ def test_the_map_is_that_of_the_cpu(weights: Path, pixels: np.ndarray, precision
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])
 def test_views_at_once_give_what_one_by_one_gives(weights: Path, pixels: np.ndarray, at_once: int):
-    network, footing = network_on(CUDA, weights), ExecutionPlan(CUDA, torch.float32, at_once)
-    made = predict_member(network, pixels, RECIPE, RECIPE.members()[0], footing=footing)
+    network, execution = network_on(CUDA, weights), ExecutionPlan(CUDA, torch.float32, at_once)
+    made = predict_member(network, pixels, RECIPE, RECIPE.members()[0], execution=execution)
     np.testing.assert_allclose(made.values, values(CUDA, weights, pixels, "float32"), atol=0.004)
 
 

@@ -224,14 +224,14 @@ def test_out_of_memory_takes_fewer_views_at_once_says_so_and_loses_none():
         "out of memory on the computer: 4 views at once",
         "out of memory on the computer: 2 views at once",
     ]
-    assert passes.footing.at_once == 2  # and stays there for the next tile
+    assert passes.execution.at_once == 2  # and stays there for the next tile
 
 
 def test_the_way_down_is_views_then_half_precision_then_the_cpu_each_said():
-    footing, said = ExecutionPlan(CUDA, torch.float32, 4), []
-    while footing.device.type == "cuda":
-        footing, words = footing.lower()
-        said.append((words.partition(": ")[2], footing.precision, footing.at_once))
+    execution, said = ExecutionPlan(CUDA, torch.float32, 4), []
+    while execution.device.type == "cuda":
+        execution, words = execution.lower()
+        said.append((words.partition(": ")[2], execution.precision, execution.at_once))
     assert said == [
         ("2 views at once", torch.float32, 2),
         ("one view at once", torch.float32, 1),
@@ -239,7 +239,7 @@ def test_the_way_down_is_views_then_half_precision_then_the_cpu_each_said():
         ("this network runs on the CPU", torch.float32, 1),
     ]
     with pytest.raises(MemoryError, match="not enough memory for one view"):
-        footing.lower()
+        execution.lower()
 
 
 class OnPaper(Passes):
@@ -258,7 +258,7 @@ class OnPaper(Passes):
 def test_a_gpu_without_room_for_one_view_gives_way_to_the_cpu():
     class Full(Near):
         def forward(self, x: torch.Tensor) -> Prediction:
-            if passes.footing.device.type == "cuda":
+            if passes.execution.device.type == "cuda":
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             return super().forward(x)
 
@@ -288,7 +288,7 @@ def test_an_image_without_room_on_the_gpu_is_made_on_the_cpu_and_that_is_said():
         return torch.rand(1, 3, 32, 32)
 
     assert np.isfinite(passes.mean(passes.placed(make)).values).all()
-    assert passes.footing.device == CPU
+    assert passes.execution.device == CPU
     assert said[-1] == "out of memory on the GPU: this network runs on the CPU"
 
 
@@ -352,9 +352,9 @@ def test_another_fault_of_a_network_is_no_lack_of_memory():
 
 @pytest.mark.parametrize("searched", [False, True])
 def test_cudnn_stays_switched_on_and_searches_when_told_to(searched: bool):
-    footing = ExecutionPlan(CUDA, torch.float32, 1, searched=searched)
+    execution = ExecutionPlan(CUDA, torch.float32, 1, searched=searched)
     before = torch.backends.cudnn.benchmark
-    with Passes(Near(), footing, views("none"))._arithmetic():
+    with Passes(Near(), execution, views("none"))._arithmetic():
         assert torch.backends.cudnn.enabled
         assert torch.backends.cudnn.benchmark is searched
     assert torch.backends.cudnn.benchmark is before

@@ -150,7 +150,7 @@ def predict_member(
     said: Callable[[str], None] | None = None,
     tiling: Tiling = _TILING,
     make_room: Callable[[], bool] | None = None,
-    footing: ExecutionPlan | None = None,
+    execution: ExecutionPlan | None = None,
 ) -> MemberMap:
     """Run one member of `recipe` on a slide.
 
@@ -163,7 +163,7 @@ def predict_member(
     um_per_px
         The slide's pixel size, µm/px, where it is known.
     cancelled
-        Asked before each view and each layer.
+        Asked before each view, and while one is computed: between layers, or as a GPU works.
     precision
         auto, float32, float16 or bfloat16; auto is float16 on CUDA and float32 on a CPU.
     said
@@ -172,7 +172,7 @@ def predict_member(
         How a slide too large for one pass is covered.
     make_room
         Asked, before anything else gives way, to free memory of the device; tells whether it did.
-    footing
+    execution
         How to begin; default: all views at once on a GPU, one by one on a CPU, in `precision`.
 
     Raises
@@ -195,11 +195,13 @@ def predict_member(
         at_least=tiling.side if fixed and resolution.size is None else 0,
     )
     view_set = views(recipe.tta)
-    if footing is None:
+    if execution is None:
         # several views at once are slower on a CPU: they no longer fit into its caches
         at_once = len(view_set) if device.type == "cuda" else 1
-        footing = ExecutionPlan(device, choose_precision(precision, device), at_once)
-    passes = Passes(network, footing, view_set, cancelled=cancelled, said=said, make_room=make_room)
+        execution = ExecutionPlan(device, choose_precision(precision, device), at_once)
+    passes = Passes(
+        network, execution, view_set, cancelled=cancelled, said=said, make_room=make_room
+    )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     return _put_together(scene, _tiles(scene, passes, None if whole else tiling))

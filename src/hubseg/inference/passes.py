@@ -72,7 +72,7 @@ class ExecutionPlan:
     searched: bool = False
 
     def lower(self) -> tuple[ExecutionPlan, str]:
-        """Return the next footing that needs less memory, and what to say about it.
+        """Return the next execution that needs less memory, and what to say about it.
 
         Raises
         ------
@@ -135,23 +135,23 @@ class Passes:
     Parameters
     ----------
     network
-        In evaluation mode, on the footing's device.
-    footing
+        In evaluation mode, on the execution's device.
+    execution
         Where to begin; memory running out lowers it, and it stays low.
     view_set
         Views to average.
     cancelled
         Asked before each batch of views and before each layer.
     said
-        Told in a few words whenever the footing is lowered.
+        Told in a few words whenever the execution is lowered.
     make_room
-        Asked to free memory of the device before the footing is lowered; tells whether it did.
+        Asked to free memory of the device before the execution is lowered; tells whether it did.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        footing: ExecutionPlan,
+        execution: ExecutionPlan,
         view_set: Sequence[View],
         *,
         cancelled: Callable[[], bool] | None = None,
@@ -159,7 +159,7 @@ class Passes:
         make_room: Callable[[], bool] | None = None,
     ) -> None:
         self.network = network
-        self.footing = footing
+        self.execution = execution
         self._views = tuple(view_set)
         self._cancelled = cancelled
         self._said = said
@@ -182,7 +182,7 @@ class Passes:
         ] or [list(self._views)]
         for group in waiting:
             while group:
-                batch = group[: self.footing.at_once]
+                batch = group[: self.execution.at_once]
                 made = self._tried(image, batch)
                 if made is None:
                     told = self._lower(told)
@@ -193,7 +193,7 @@ class Passes:
         return self._mean(told)
 
     def placed(self, make: Callable[[torch.device], Tensor]) -> Tensor:
-        """Return an image that is made on the footing's device, lowered where it has no room.
+        """Return an image that is made on the execution's device, lowered where it has no room.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class Passes:
 
     def _made(self, make: Callable[[torch.device], Tensor]) -> Tensor | None:
         try:
-            return make(self.footing.device)
+            return make(self.execution.device)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -229,9 +229,9 @@ class Passes:
 
     def _wait(self) -> None:
         """Wait until a GPU has done what it was told, and go on asking whether to stop."""
-        if self.footing.device.type != "cuda" or self._cancelled is None:
+        if self.execution.device.type != "cuda" or self._cancelled is None:
             return
-        done = torch.cuda.current_stream(self.footing.device).record_event()
+        done = torch.cuda.current_stream(self.execution.device).record_event()
         while not done.query():
             self._ask()
             time.sleep(_LOOK_S)
@@ -240,7 +240,7 @@ class Passes:
         """Return the sum over a batch of views, put back in place, and the sums of both heads."""
         self._ask()
         # a GPU is told of all layers at once, long before it comes to the first
-        by_layer = None if self.footing.device.type == "cuda" else self._cancelled
+        by_layer = None if self.execution.device.type == "cuda" else self._cancelled
         with torch.inference_mode(), self._arithmetic(), stopping(self.network, by_layer):
             here = self._move(image)
             seen = torch.cat([view.forward(here) for view in batch])
@@ -271,16 +271,16 @@ class Passes:
             )
 
     def _lower(self, told: list[Any]) -> list[Any]:
-        """Take the next lower footing, say so, and bring along what was computed."""
-        before = self.footing.device
+        """Take the next lower execution, say so, and bring along what was computed."""
+        before = self.execution.device
         if before.type == "cuda" and self._make_room is not None and self._make_room():
             if self._said is not None:
                 self._said("out of memory on the GPU: networks that waited there were let go")
             return told
-        self.footing, said = self.footing.lower()
+        self.execution, said = self.execution.lower()
         if self._said is not None:
             self._said(said)
-        if self.footing.device != before:
+        if self.execution.device != before:
             self.network = self._move(self.network).float()  # of a GPU it may be cast to half
             told = [tuple(None if t is None else self._move(t) for t in part) for part in told]
         if torch.cuda.is_available():
@@ -288,16 +288,16 @@ class Passes:
         return told
 
     def _move(self, thing: Any) -> Any:
-        return thing.to(self.footing.device)
+        return thing.to(self.execution.device)
 
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
-        """Calculate in the footing's precision, and search as it says."""
-        kind, precision = self.footing.device.type, self.footing.precision
+        """Calculate in the execution's precision, and search as it says."""
+        kind, precision = self.execution.device.type, self.execution.precision
         lower = precision != torch.float32
         # cudnn.flags() would switch off whatever it is not told to leave on, cuDNN itself for one
         before = torch.backends.cudnn.benchmark
-        torch.backends.cudnn.benchmark = before or self.footing.searched
+        torch.backends.cudnn.benchmark = before or self.execution.searched
         try:
             with torch.autocast(kind, precision) if lower else nullcontext():
                 yield
