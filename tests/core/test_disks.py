@@ -43,10 +43,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def predict(
     folder: Path, *slides: str, project: Path, most: int = -1, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Predict where no file can grow beyond `most` bytes, which the system refuses like a disk."""
+    """Predict where no file can grow beyond `most` bytes, which the system refuses like a disk.
+
+    The limit ends with the command: what measures coverage writes a file of its own afterwards.
+    """
     code = (
-        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}));"
-        "import sys; from hubseg.cli import main; sys.exit(main(sys.argv[1:]))"
+        "import resource, sys; from hubseg.cli import main; of = resource.RLIMIT_FSIZE;"
+        f"before = resource.getrlimit(of); resource.setrlimit(of, ({most}, before[1]));"
+        "ended = main(sys.argv[1:]); resource.setrlimit(of, before); sys.exit(ended)"
     )
     command = [sys.executable, "-c", code, "predict", *slides, "--recipe", "r.yaml", "--json"]
     command += ["--weights", "weights", "--device", "cpu", "--project", str(project)]
