@@ -251,8 +251,7 @@ class Window:
         """Have a slide's edits no longer in memory, as after eight other edited slides."""
         rest(1500)  # what is prepared is prepared
         self.desk.prefetch.take(slide_id)
-        self.session._kept.pop(slide_id, None)
-        self.session._visits.pop(slide_id, None)
+        self.session.review.kept_edits.forget(slide_id)
 
     def paint_much(self) -> None:
         """Make the gestures of a long day on the slide on screen."""

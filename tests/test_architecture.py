@@ -242,6 +242,36 @@ def test_what_keeps_peoples_work_never_imports_torch_not_even_lazily(module: Mod
     assert not [imported for imported in module.imports() if _top(imported) in NETWORKS]
 
 
+PARTS = [module for module in MODULES if module.name.startswith("hubseg.session")]
+
+
+@each(PARTS)
+def test_parts_are_held_and_know_each_other_by_public_names(module: Module) -> None:
+    """No mixins on one private namespace: what a part needs of another, that one states."""
+    reached = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and re.match("_[^_]", node.attr)
+        and ast.unparse(node.value) not in ("self", "cls")
+    ]
+    assert not reached
+    parts = {
+        node.name
+        for part in PARTS
+        for node in ast.walk(part.tree)
+        if isinstance(node, ast.ClassDef) and not node.name.endswith("Signals")
+    }
+    classes = [node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    inherited = [
+        f"{node.name}({ast.unparse(base)})"
+        for node in classes
+        for base in node.bases
+        if ast.unparse(base) in parts
+    ]
+    assert not inherited
+
+
 @each(OURS)
 def test_only_the_project_knows_sql(module: Module) -> None:
     if _package(module.short) != "project":

@@ -38,7 +38,7 @@ class OlderMasks:
         self._opened += 1
         project = self._session.project
         if project is not None and not project.read_only:
-            self._go_on(project.reader(), self._session.unkept, 0)
+            self._go_on(project.reader(), self._session.catalogue.unkept, 0)
 
     def _go_on(self, reader: Callable[[], ReviewProject], ids: tuple[str, ...], kept: int) -> None:
         """Keep the masks of some slides, one after another."""

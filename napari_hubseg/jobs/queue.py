@@ -158,8 +158,9 @@ class Queue:
         )
         in_order = ordered(rows, self.order)
         self.rows = tuple(matching(in_order, self.text, verdicts))
-        self._session.order = () if self.order == "table" else tuple(r.id for r in in_order)
-        self._session.hidden = frozenset(self._known) - {row.id for row in self.rows}
+        catalogue = self._session.catalogue
+        catalogue.order = () if self.order == "table" else tuple(r.id for r in in_order)
+        catalogue.hidden = frozenset(self._known) - {row.id for row in self.rows}
         self.changed.emit()
 
     # ---- what is measured ----------------------------------------------------------------------

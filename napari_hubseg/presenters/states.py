@@ -53,7 +53,7 @@ def queue_state(session: ReviewSession) -> QueueState:
     """Return what the queue strip shows."""
     current = session.current
     here = current.id if current is not None else ""
-    ids = tuple(i for i in session.in_order() if i == here or i not in session.hidden)
+    ids = tuple(i for i in session.in_order() if i == here or i not in session.catalogue.hidden)
     saved, project = session.last_saved, session.project
     return QueueState(
         ids=ids,

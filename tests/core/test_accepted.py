@@ -364,12 +364,12 @@ class TestOlderProjects:
     def test_a_window_keeps_it_when_the_project_is_opened(self, folder: Path) -> None:
         seen = self.decide(folder)
         with opened(folder) as session:
-            assert session.unkept == ("a",)
+            assert session.catalogue.unkept == ("a",)
             with ReviewProject.open(folder / "p.hubseg") as reader:
                 found = older_mask(reader, reader.slides()[0])
             session.go_to("a")
             session.keep_older(found)
-            assert session.unkept == ()
+            assert session.catalogue.unkept == ()
             assert np.array_equal(session.mask, seen)
             assert session.accepted is not None
 

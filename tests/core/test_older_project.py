@@ -60,7 +60,7 @@ def test_it_is_all_there(older: Path) -> None:
             "d": Verdict.ACCEPTED,
         }
         assert session.note_on("b") == "torn"
-        assert session.unkept == ("a", "b", "d")
+        assert session.catalogue.unkept == ("a", "b", "d")
         session.go_to("c")
         assert session.threshold == 210
         assert session.cleanup.min_area == 30
@@ -79,7 +79,7 @@ def test_the_masks_are_kept_as_they_were_seen(older: Path) -> None:
             if found is not None:
                 found.keep(project)
     with opened(older) as session:
-        assert session.unkept == ()
+        assert session.catalogue.unkept == ()
         for slide_id in "abd":
             session.go_to(slide_id)
             assert np.array_equal(session.mask, seen(older, slide_id))

@@ -131,7 +131,7 @@ def test_a_note_is_one_row_and_can_be_undone(session: ReviewSession) -> None:
 
 
 def test_accepting_goes_on_to_the_worst_that_is_left(session: ReviewSession) -> None:
-    session.order = ("c", "a", "b")
+    session.catalogue.order = ("c", "a", "b")
     seen = []
     session.go_to("b")
     for _ in range(3):

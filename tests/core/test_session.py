@@ -875,7 +875,7 @@ class TestUndo:
         assert "damaged" in heard.of("failed")[0]
         assert not session.edits.is_empty
         session.go_to("b")
-        session._kept.clear()
+        session.review.kept_edits.clear()
         assert session.go_to("a") is False
         assert "Row 1" in heard.of("failed")[1]
         assert session.current.id == "b"
@@ -923,7 +923,7 @@ class TestUndoBudget:
         rows = session.project.entries("a")
         sizes = [row.size for row in rows]
         masks = [session.edits.override().copy()]
-        session.undo_budget = sum(sizes[-3:])  # the last three of eight
+        session.steps.undo_budget = sum(sizes[-3:])  # the last three of eight
         told: list[str] = []
         session.told.connect(told.append)
         for _ in range(3):
@@ -946,7 +946,7 @@ class TestUndoBudget:
         self, session: ReviewSession
     ) -> None:
         paint_noise(session, 0)
-        session.undo_budget = 1
+        session.steps.undo_budget = 1
         session.undo()
         assert not session.can_undo
         session.redo()
@@ -1021,7 +1021,7 @@ class TestChangedFile:
 def test_edits_of_many_slides_are_rebuilt_from_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubseg.session.core._KEPT_EDITS", 2)
+    monkeypatch.setattr("hubseg.session.stored_edits._KEPT", 2)
     for number in range(5):
         write_slide(tmp_path / f"{number}.tiff", number)
     session = ReviewSession()
@@ -1029,7 +1029,7 @@ def test_edits_of_many_slides_are_rebuilt_from_the_journal(
     for number in range(5):
         session.go_to(str(number))
         session.paint(square(), top=number, add=True)
-    assert len(session._kept) == 2
+    assert len(session.review.kept_edits) == 2
     for number in range(5):
         expected = Edits(SHAPE)
         expected.paint(square(), top=number, value=ADD)

@@ -64,7 +64,7 @@ def test_who_accepts_comes_through_all_that_is_shown_in_its_order(
     session: ReviewSession, order: str, hidden: str, start: str, seen: str
 ) -> None:
     session.go_to(start)
-    session.order, session.hidden = tuple(order), frozenset(hidden)
+    session.catalogue.order, session.catalogue.hidden = tuple(order), frozenset(hidden)
     came = [start]
     session.accept(as_empty=True)
     while session.advance():
@@ -78,7 +78,7 @@ def test_next_and_previous_follow_the_order_and_pass_over_what_is_hidden(
 ) -> None:
     said: list[str] = []
     session.told.connect(said.append)
-    session.order, session.hidden = tuple("dbca"), frozenset("b")
+    session.catalogue.order, session.catalogue.hidden = tuple("dbca"), frozenset("b")
     session.go_to("d")
     assert session.next_slide()
     assert session.current.id == "c"
@@ -89,7 +89,7 @@ def test_next_and_previous_follow_the_order_and_pass_over_what_is_hidden(
 
 
 def test_skipping_without_a_verdict_comes_round_to_every_slide(session: ReviewSession) -> None:
-    session.order = tuple("cabd")
+    session.catalogue.order = tuple("cabd")
     session.go_to("c")
     came = [session.advance() and session.current.id for _ in range(4)]
     assert came == ["a", "b", "d", "c"]
@@ -98,7 +98,7 @@ def test_skipping_without_a_verdict_comes_round_to_every_slide(session: ReviewSe
 def test_the_end_is_told_and_that_a_filter_hides_what_is_left(session: ReviewSession) -> None:
     said: list[str] = []
     session.told.connect(said.append)
-    session.hidden = frozenset("bcd")
+    session.catalogue.hidden = frozenset("bcd")
     session.accept(as_empty=True)
     assert not session.advance()
     assert said == ["All slides that the queue shows are done: others wait behind its filter."]
@@ -163,14 +163,14 @@ class TestVisits:
             session.undo()
         visit = StoredEdits.read(session.project, session.current)
         assert visit.edits == session.edits
-        assert visit.fits(session.current, SlideState(session._history.done))
+        assert visit.fits(session.current, SlideState(session.review.history.done))
         session.close(discard=True)
 
     def test_going_there_takes_what_was_read(self, session: ReviewSession) -> None:
         paint(session, 200)
         drawn = session.edits
         session.go_to("b")
-        session._kept.clear()
+        session.review.kept_edits.clear()
         assert not session.is_quick("a")
         visit = session.read_visit("a")()
         session.take_visit(visit)
@@ -187,7 +187,7 @@ class TestVisits:
         paint(session, 5)
         drawn = session.edits
         session.go_to("b")
-        session._kept.clear()
+        session.review.kept_edits.clear()
         session.take_visit(visit)
         session.go_to("a")
         assert session.edits is not visit.edits
@@ -196,7 +196,7 @@ class TestVisits:
     def test_few_gestures_are_read_at_once(self, session: ReviewSession) -> None:
         paint(session, 5)
         session.go_to("b")
-        session._kept.clear()
+        session.review.kept_edits.clear()
         assert session.is_quick("a")
 
     def test_opening_a_project_reads_the_edits_of_its_first_slide_elsewhere(

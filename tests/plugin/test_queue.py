@@ -250,7 +250,7 @@ class TestRows:
         self, queue: Queue, session: ReviewSession
     ) -> None:
         queue.search("unseen")
-        assert session.hidden == frozenset()
+        assert session.catalogue.hidden == frozenset()
         queue.search("three")
         assert (ids(queue), session.neighbour(1)) == (["three"], "three")
         queue.search("")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
-from hubseg.session.slides import Slides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
     from hubseg.journal.verdict import Verdict
     from hubseg.project.files import Recorded
+    from hubseg.session.review import Review
+    from hubseg.session.slides import Slides
     from hubseg.slide import Slide
 
 __all__ = ["ChangedFile", "Files"]
@@ -54,20 +55,33 @@ class ChangedFile:
         return self.before.shape == (self.now.height, self.now.width)
 
 
-class Files(Slides):
-    """Decide about a changed file; take files that were moved."""
+class Files:
+    """Decide about a changed file; take files that were moved.
+
+    Parameters
+    ----------
+    review
+        What is on screen.
+    slides
+        Show it again afterwards.
+    """
+
+    def __init__(self, review: Review, slides: Slides) -> None:
+        self._review, self._slides = review, slides
+        self._failed = review.signals.failed
 
     @property
     def changed_file(self) -> ChangedFile | None:
         """What a person is asked about the current slide; None when its file is the right one."""
-        if self._current is None or not self._refusal or self.unopened:
+        here, project = self._review.current, self._review.open_project
+        if here is None or not self._review.refusal or self._review.unopened:
             return None
-        state = SlideState.read(self._open_project(), self._current.id)
-        own = [row for row in state.rows if row.slide_id == self._current.id]
+        state = SlideState.read(project(), here.id)
+        own = [row for row in state.rows if row.slide_id == here.id]
         last = own[-1] if own else None
         return ChangedFile(
-            before=self._open_project().files.of(self._current.id),
-            now=self._current,
+            before=project().files.of(here.id),
+            now=here,
             gestures=len(state.gestures),
             verdict=state.verdict,
             author="" if last is None else last.author,
@@ -82,7 +96,7 @@ class Files(Slides):
         changed = self.changed_file
         if changed is not None and not changed.fits:
             height, width = changed.before.shape
-            self.failed.emit(
+            self._failed.emit(
                 f"The edits are of {height} × {width} px and the file is {changed.now.height} × "
                 f"{changed.now.width} px: put the old file back, or set the edits aside."
             )
@@ -96,33 +110,31 @@ class Files(Slides):
             self._decide(changed, "set aside", "edits set aside for another file")
 
     def _decide(self, changed: ChangedFile, edits: str, label: str) -> None:
-        project = self._open_project()
+        review, project = self._review, self._review.open_project()
         if project.read_only:
-            self.failed.emit(project.why_read_only)
+            self._failed.emit(project.why_read_only)
             return
         slide = changed.now
         try:
             after = slide.digest
         except OSError as error:  # it went away while the person was asked
-            self.failed.emit(str(error))
+            self._failed.emit(str(error))
             return
         payload = {"before": changed.before.digest, "after": after, "edits": edits}
         # the row first: without it, a record of the new file would show the edits on it
         project.append(Kind.FILE, payload, slide_id=slide.id, label=label)
         if project.unsaved:
-            self._report()
+            review.report()
             return
         self._accept_for(slide)
-        self._record_file()
-        self._kept.pop(slide.id, None)
-        self._leave()
-        self.go_to(slide.id)
-        self._set_known_verdict(slide.id, SlideState(self._history.done).verdict)
-        self._report()
+        review.record_file()
+        self._slides.show_again(slide.id)
+        review.catalogue.know(slide.id, SlideState(review.history.done))
+        review.report()
 
     def _accept_for(self, slide: Slide) -> None:
         """Let a mask that was accepted on the file before stand for this one, if a verdict does."""
-        project = self._open_project()
+        project = self._review.open_project()
         stands = SlideState.read(project, slide.id).stands
         if stands is not None and stands.accepted is not None:
             accepted = replace(stands.accepted, slide_digest=slide.digest)
@@ -142,6 +154,6 @@ class Files(Slides):
         ValueError, OSError
             When one cannot be opened or the project cannot be written.
         """
-        project = self._open_project()
+        project = self._review.open_project()
         project.files.move(files)
-        self.open(project.path)
+        self._slides.open(project.path)

@@ -10,95 +10,69 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
-from hubseg.session.core import SessionCore
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.journal.accepted import AcceptedMask
     from hubseg.probability import ProbabilityMap
-    from hubseg.session.standing import Departure
+    from hubseg.session.review import Review
     from hubseg.slide import Slide
 
 __all__ = ["Masks"]
 
 
-class Masks(SessionCore):
+class Masks:
     """Show a map, derive a mask."""
+
+    def __init__(self, review: Review) -> None:
+        self._review, self._signals = review, review.signals
 
     @property
     def mask_is_stale(self) -> bool:
-        """Whether what the rules give waits to be computed.
+        """Whether what the rules give waits to be computed."""
+        return self._review.live is not None and self._review.live.is_stale
 
-        See :meth:`mask_request` and :meth:`take_mask`; of an accepted slide :attr:`mask` stays.
-        """
-        return self._live is not None and self._live.is_stale
-
-    @property
-    def accepted(self) -> AcceptedMask | None:
-        """What :attr:`mask` was made of when a person accepted it; None where nobody stands by it.
-
-        None too for a verdict that an older version gave, until its mask is kept
-        (:func:`hubseg.project.derived.keep_older_masks`).
-        """
-        return self._standing.accepted
-
-    @property
-    def departure(self) -> Departure | None:
-        """How far what the rules give now is from the accepted mask of the current slide.
-
-        None where no mask is accepted, where there is no map to give one, or until it was computed
-        (:meth:`take_mask`).
-        """
-        return self._standing.departure
-
-    @property
-    def _nothing_drawn(self) -> bool:
-        return self._edits is None or self._edits.is_empty
-
-    def _was_run(self, slide: Slide) -> bool:
-        project = self._open_project()
+    def was_run(self, slide: Slide) -> bool:
+        """Whether the ensemble has run on a slide's pixels; OSError when they cannot be read."""
+        project = self._review.open_project()
         digest = project.digest(slide)
         return any(run.slide_digest == digest for run in project.runs(slide.id))
 
     @property
     def nothing_to_accept(self) -> bool:
-        """Whether the current slide has no map and nothing is drawn on it, and nobody accepted it.
-
-        Then :meth:`accept` asks for `as_empty`.
-        """
-        here = self._current
-        if here is None or self._probability is not None or not self._nothing_drawn:
+        """Whether the current slide has no map, nothing drawn on it, and nobody accepted it."""
+        review, here = self._review, self._review.current
+        if here is None or review.probability is not None or not review.nothing_drawn:
             return False
         try:
-            return not self.verdict(here.id).stands and not self._was_run(here)
+            return not review.catalogue.verdict(here.id).stands and not self.was_run(here)
         except OSError:  # said when it is accepted
             return False
 
     def show(self, probability: ProbabilityMap) -> bool:
         """Show a map; False, and nothing shown, when it is not of the current slide."""
-        slide = self._current
-        if self.project is None or slide is None:
+        review, slide = self._review, self._review.current
+        if review.project is None or slide is None:
             return False
         try:
-            if probability.slide_digest != self.project.digest(slide):
+            if probability.slide_digest != review.project.digest(slide):
                 return False
         except OSError as error:
-            self.failed.emit(str(error))
+            self._signals.failed.emit(str(error))
             return False
         if probability.values.shape != (slide.height, slide.width):
-            self.failed.emit(
+            self._signals.failed.emit(
                 f"The map is {probability.values.shape} and slide {slide.id} "
                 f"{(slide.height, slide.width)} px: run the ensemble again."
             )
             return False
-        if not self._refusal:
-            self._record_file()
-        self._probability = probability
-        self._derive()
-        self._depart()
-        self.probability_changed.emit(probability)
+        if not review.refusal:
+            review.record_file()
+        review.probability = probability
+        review.derive()
+        review.depart()
+        self._signals.probability_changed.emit(probability)
         return True
 
     def preview_step(self, step: str) -> None:
@@ -112,9 +86,9 @@ class Masks(SessionCore):
             When there is no such step.
         """
         if step:
-            self.cleanup.up_to(step)
-        self.previewed_step = step
-        self._derive()
+            self._review.cleanup.up_to(step)
+        self._review.previewed_step = step
+        self._review.derive()
 
     def mask_request(self) -> MaskRequest:
         """Return all that the current mask is derived from, to compute it in another thread.
@@ -124,9 +98,10 @@ class Masks(SessionCore):
         ValueError
             When no slide is shown.
         """
-        if self._live is None:
+        live = self._review.live
+        if live is None:
             raise ValueError("No slide is open: open one first.")
-        return self._live.request()
+        return live.request()
 
     def take_mask(self, request: MaskRequest, answer: MaskAnswer) -> bool:
         """Take what the rules give, with the strokes made since; False when it came too late.
@@ -134,12 +109,13 @@ class Masks(SessionCore):
         It is :attr:`mask` from now on, unless that is an accepted one: then :attr:`departure` is
         how far it is from that.
         """
-        if self._live is None or not self._live.take(request, answer):
+        live = self._review.live
+        if live is None or not live.take(request, answer):
             return False
-        if self.accepted is None:
-            self.mask_changed.emit(None)
+        if self._review.standing.accepted is None:
+            self._signals.mask_changed.emit(None)
         else:
-            self._depart()
+            self._review.depart()
         return True
 
     def mask_now(self) -> NDArray[np.bool_]:
@@ -153,7 +129,7 @@ class Masks(SessionCore):
         request = self.mask_request()
         if self.mask_is_stale:
             self.take_mask(request, request.compute())
-        mask = self.mask
+        mask = self._review.mask
         return request.compute().mask if mask is None else mask
 
     def request_for(self, slide_id: str, probability: ProbabilityMap | None) -> MaskRequest:
@@ -166,9 +142,8 @@ class Masks(SessionCore):
         OSError
             When the slide's file cannot be read.
         """
-        self.verdict(slide_id)
-        project = self._open_project()
-        slide, same = project.check_file(self._slides[slide_id])
+        found, project = self._review.catalogue.slide(slide_id), self._review.open_project()
+        slide, same = project.check_file(found)
         fits = probability is None or probability.slide_digest == project.digest(slide)
         if not same or not fits:
             raise ValueError(
@@ -180,5 +155,5 @@ class Masks(SessionCore):
             None if probability is None else probability.values,
             state.rules.threshold(slide.organ, slide.source),
             state.rules.cleanup(slide.organ).in_px(slide.um_per_px),
-            self._edits_of(slide, state).copy(),
+            self._review.edits_of(slide, state).copy(),
         )

@@ -5,25 +5,38 @@ Responsible for changing these, each change one row of the journal. Does not kno
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import mixture_payload, parsed_facts
 from hubseg.probability import Mixture, networks_digest
-from hubseg.session.core import SessionCore
 from hubseg.slide.pixel_size import check_plausible
 from hubseg.thresholds.table import checked_threshold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hubseg.cleanup import Cleanup
     from hubseg.organ import DataSource, Organ
     from hubseg.recipe import Recipe
+    from hubseg.session.review import Review
 
 __all__ = ["Rules"]
 
 
-class Rules(SessionCore):
-    """Tell facts, set thresholds and cleanup."""
+class Rules:
+    """Tell facts, set thresholds and cleanup.
+
+    Parameters
+    ----------
+    review
+        What they hold for.
+    may_change
+        Asked before anything is written; says why when it is not.
+    """
+
+    def __init__(self, review: Review, may_change: Callable[[], bool]) -> None:
+        self._review, self._may_change = review, may_change
 
     def tell(
         self,
@@ -43,14 +56,12 @@ class Rules(SessionCore):
             check_plausible(um_per_px)
         facts = {"organ": organ, "source": source, "um_per_px": um_per_px}
         known = parsed_facts({k: value for k, value in facts.items() if value is not None})
-        if self._current is None or not known or not self._may_change():
+        here = self._review.current
+        if here is None or not known or not self._may_change() or here.told(**known) == here:
             return
-        if self._current.told(**known) == self._current:
-            return
-        before = {name: getattr(self._current, name) for name in known}
+        before = {name: getattr(here, name) for name in known}
         label = ", ".join(f"{name.replace('um_per_px', 'µm/px')} {v}" for name, v in known.items())
-        self._keep(Kind.FACTS, {"before": before, "after": known}, self._current.id, label)
-        self._follow()
+        self._write(Kind.FACTS, {"before": before, "after": known}, here.id, label)
 
     def set_threshold(
         self,
@@ -78,7 +89,7 @@ class Rules(SessionCore):
             When `value` is not a number on 0-255.
         """
         value = checked_threshold(value)
-        slide = self._current
+        slide = self._review.current
         if not self._may_change():
             return
         if slide is not None:
@@ -89,7 +100,7 @@ class Rules(SessionCore):
         if slide is None:
             raise ValueError("There is no slide to set a threshold for: give organ and source.")
         if scope == "table":
-            self.told.emit(
+            self._review.signals.told.emit(
                 f"The organ or source of {slide.id} is not known, so its threshold is set for "
                 "this slide only: choose both to set it for all of their kind."
             )
@@ -97,20 +108,25 @@ class Rules(SessionCore):
 
     def reset_threshold(self) -> None:
         """Take back the slide's own threshold; without one, the table's value to its default."""
-        slide = self._current
+        slide = self._review.current
         if slide is None or not self._may_change():
             return
-        if self._state.slide_threshold is not None:
+        if self._review.rules.slide_threshold is not None:
             self._set_slide_threshold(None)
         elif slide.organ is not None and slide.source is not None:
             self._set_cell(slide.organ, slide.source, None)
 
+    def _write(self, kind: Kind, payload: dict[str, Any], slide_id: str | None, label: str) -> None:
+        self._review.keep(kind, payload, slide_id, label)
+        self._review.follow()
+
     def _set_cell(self, organ: Organ, source: DataSource, value: float | None) -> None:
-        own = (organ, source) in self._state.own
-        before = self._state.thresholds.value(organ, source)
+        rules = self._review.rules
+        own = (organ, source) in rules.own
+        before = rules.thresholds.value(organ, source)
         if (value is None and not own) or before == value:
             return
-        after = self._state.defaults.value(organ, source) if value is None else value
+        after = rules.defaults.value(organ, source) if value is None else value
         payload = {
             "scope": "table",
             "organ": organ,
@@ -119,48 +135,40 @@ class Rules(SessionCore):
             "after": value,
         }
         label = f"threshold {organ}/{source} {before:g} → {after:g}"
-        self._keep(Kind.THRESHOLD, payload, None, label)
-        self._follow()
+        self._write(Kind.THRESHOLD, payload, None, label)
 
     def _set_slide_threshold(self, value: float | None) -> None:
-        before = self._state.slide_threshold
-        if self._current is None or before == value:
+        here, before = self._review.current, self._review.rules.slide_threshold
+        if here is None or before == value:
             return
         payload = {"scope": "slide", "before": before, "after": value}
         label = "threshold of this slide " + ("reset" if value is None else f"{value:g}")
-        self._keep(Kind.THRESHOLD, payload, self._current.id, label)
-        self._follow()
+        self._write(Kind.THRESHOLD, payload, here.id, label)
 
     def adopt(self, recipe: Recipe) -> None:
         """Put a recipe's thresholds and cleanups below a person's own."""
-        rows = self._state.adopting(recipe.thresholds, recipe.cleanup)
+        rows = self._review.rules.adopting(recipe.thresholds, recipe.cleanup)
         if not rows or not self._may_change():
             return
         for kind, payload, label in rows:
-            self._keep(kind, payload, None, label)
-        self._follow()
+            self._write(kind, payload, None, label)
 
     def set_cleanup(self, cleanup: Cleanup) -> None:
         """Set what is tidied up in every slide of the current one's organ; edits stay."""
-        before = self.cleanup
+        before = self._review.cleanup
         if cleanup == before or not self._may_change():
             return
-        organ = None if self._current is None else self._current.organ
-        payload = {
-            "organ": organ,
-            "before": before.model_dump(),
-            "after": cleanup.model_dump(),
-        }
-        self._keep(Kind.CLEANUP, payload, None, f"cleanup {organ}" if organ else "cleanup")
-        self._follow()
+        organ = None if self._review.current is None else self._review.current.organ
+        payload = {"organ": organ, "before": before.model_dump(), "after": cleanup.model_dump()}
+        self._write(Kind.CLEANUP, payload, None, f"cleanup {organ}" if organ else "cleanup")
 
     def mixture(self, recipe: Recipe) -> Mixture:
         """Return which members of a recipe's networks are mixed, and with which weights."""
         networks = networks_digest(recipe)
-        chosen = self._state.mixtures.get(networks)
-        if chosen is not None or self.project is None:
+        chosen, project = self._review.rules.mixtures.get(networks), self._review.project
+        if chosen is not None or project is None:
             return chosen or Mixture()
-        return Mixture.of_older(self.project.maps, networks)
+        return Mixture.of_older(project.maps, networks)
 
     def set_mixture(self, recipe: Recipe, mixture: Mixture, label: str = "members mixed") -> None:
         """Set which members of a recipe's networks are mixed in every slide, and their weights.
@@ -178,5 +186,4 @@ class Rules(SessionCore):
         if mixture == before or not self._may_change():
             return
         payload = mixture_payload(networks_digest(recipe), before, mixture)
-        self._keep(Kind.MIXTURE, payload, None, label)
-        self._follow()
+        self._write(Kind.MIXTURE, payload, None, label)

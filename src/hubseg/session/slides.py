@@ -5,6 +5,7 @@ Responsible for which project is open and which slide is shown. Does not know wh
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,7 @@ from hubseg.edits.override import Edits
 from hubseg.failure import one_sentence
 from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
-from hubseg.mask.live import LiveMask
 from hubseg.project.opening import notes_on, prepare_project
-from hubseg.session.core import SessionCore
 from hubseg.session.opening import Opening, Overview, waiting
 from hubseg.session.stored_edits import StoredEdits
 
@@ -22,15 +21,44 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.project import ReviewProject
+    from hubseg.session.review import Review
+    from hubseg.slide import Slide
 
 __all__ = ["Slides"]
 
 _QUICK = 150  # gestures that are read while a person waits: some 15 ms
-_VISITS = 3  # slides whose edits wait for a visit
 
 
-class Slides(SessionCore):
-    """Open, close, go to a slide."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What lies behind a slide: its file, its rows, and the edits that belong to both.
+
+    `same` is whether the file is the one that was recorded, `fits` whether the edits are for it.
+    """
+
+    untold: Slide
+    slide: Slide
+    history: History
+    state: SlideState
+    edits: Edits
+    same: bool
+    fits: bool
+
+
+class Slides:
+    """Open, close, go to a slide.
+
+    Parameters
+    ----------
+    review
+        What is opened, and where somebody goes.
+    author
+        Who reviews; None is the user of the machine.
+    """
+
+    def __init__(self, review: Review, author: str | None) -> None:
+        self._review, self._author = review, author
+        self._catalogue, self._signals = review.catalogue, review.signals
 
     def open(
         self, path: Path | str, *, project: Path | str | None = None, images: Path | None = None
@@ -71,7 +99,7 @@ class Slides(SessionCore):
         ValueError, OSError
             As :meth:`open`.
         """
-        now = self.project
+        now = self._review.project
         prepared = prepare_project(
             Path(path),
             None if project is None else Path(project),
@@ -107,26 +135,20 @@ class Slides(SessionCore):
             raise OSError(
                 "The work before is not saved yet: free some space, then open the other again."
             )
-        self._forget()
-        self.project = project
-        self._untold, self._slides = overview.untold, overview.slides
-        self._verdicts, self._notes = overview.verdicts, overview.notes
-        self.unkept = overview.unkept
-        self.last_saved = overview.last_saved
-        self._history, self._state = overview.history, overview.rules
+        self._review.enter(project, overview)
         self.take_visit(opening.visit)
-        self._announce(without_slide=True)
+        self._review.announce(without_slide=True)
         for note in notes:
-            self.told.emit(note)
-        to_do = waiting(self._slides, self._verdicts)
-        for slide_id in dict.fromkeys([*to_do, *self._slides]):
+            self._signals.told.emit(note)
+        for slide_id in dict.fromkeys([*self._catalogue.to_do(None), *self._catalogue.slides]):
             if self.go_to(slide_id):
                 break
 
     def _same_project(self, opening: Opening) -> ReviewProject:
-        if self.project is None or self.project is not opening.before:
+        project = self._review.project
+        if project is None or project is not opening.before:
             raise ValueError("The project was closed in the meantime: open it again.")
-        return self.project
+        return project
 
     def close(self, *, discard: bool = False) -> bool:
         """Save what waits and close the project.
@@ -141,33 +163,28 @@ class Slides(SessionCore):
         bool
             False when changes still wait for the disk: `failed` says why, all stays open.
         """
-        if self.project is None:
+        if self._review.project is None:
             return True
         try:
-            self.project.close(discard=discard)
+            self._review.project.close(discard=discard)
         except OSError as error:
-            self.failed.emit(str(error))
+            self._signals.failed.emit(str(error))
             return False
-        self.project = None
-        self._forget()
-        self._announce(without_slide=True)
+        self._review.end()
+        self._review.announce(without_slide=True)
         return True
 
     def save(self) -> bool:
         """Write changes that wait for the disk; False when it still refuses."""
-        if self.project is None or not self.project.unsaved:
+        project = self._review.project
+        if project is None or not project.unsaved:
             return True
         try:
-            self.project.flush()
+            project.flush()
         except OSError:
             pass
-        self._report()
-        return not self.project.unsaved
-
-    @property
-    def refused(self) -> bool:
-        """Whether nothing may be done to the current slide: its file is another one, or broken."""
-        return bool(self._refusal)
+        self._review.report()
+        return not project.unsaved
 
     def go_to(self, slide_id: str, *, anyway: bool = False) -> bool:
         """Show another slide; False when its file cannot be opened or its rows are damaged.
@@ -186,72 +203,84 @@ class Slides(SessionCore):
         ValueError
             When there is no such slide.
         """
-        self.verdict(slide_id)
-        project = self._open_project()
-        if self._current is not None and self._current.id == slide_id and not self.unopened:
+        review, slide = self._review, self._catalogue.slide(slide_id)
+        if review.current is not None and review.current.id == slide_id and not review.unopened:
             return True
         try:
-            untold, same = project.check_file(self._untold[slide_id])
-            history = History(project.entries(slide_id, pixels=False))
-            state = SlideState(history.done)
-            slide = untold.told(**state.facts)
-            if untold is self._untold[slide_id] and slide == self._slides[slide_id]:
-                slide = self._slides[slide_id]  # keeps what views found out about its file
-            rules = state.rules
-            if not same:
-                self._kept.pop(slide_id, None)
-            known = any(row.slide_id == slide_id for row in (*history.done, *history.undone))
-            fits = same or not known
-            shape = slide.height, slide.width
-            edits = self._edits_of(slide, state) if fits else Edits(shape)
+            found = self._look(slide)
         except (OSError, ValueError) as error:
             if anyway:
-                self._stand_before(slide_id, one_sentence(error))
+                self._stand_before(slide, one_sentence(error))
             else:
-                self.failed.emit(one_sentence(error))
+                self._signals.failed.emit(one_sentence(error))
             return False
-        self._leave()
-        self._untold[slide_id], self._slides[slide_id] = untold, slide
-        self._current, self._edits, self._live = slide, edits, LiveMask(edits)
-        self._history, self._state = history, rules
-        if not fits:
-            self._refuse(slide_id)
-        elif not same:
-            self._record_file()
-        self._derive()
+        self._catalogue.untold[slide_id] = found.untold
+        self._catalogue.slides[slide_id] = found.slide
+        review.arrive(found.slide, found.edits, found.history, found.state.rules)
+        if not found.fits:
+            review.refuse(
+                f"The file of slide {slide_id} is not the one that was worked on, so what was done "
+                "is kept but not shown: say whether it is the same tissue, or put the old file "
+                "back."
+            )
+        elif not found.same:
+            review.record_file()
+        review.derive()
         try:
-            self._stand_by_mask(state)
+            review.stand_by_mask(found.state)
         except (OSError, ValueError) as error:
-            self.failed.emit(str(error))
-        self._announce()
+            self._signals.failed.emit(str(error))
+        review.announce()
         return True
 
-    def _stand_before(self, slide_id: str, why: str) -> None:
-        """Be at a slide that cannot be opened, with nothing of it and nothing of another one."""
-        slide = self._slides[slide_id]
-        self._leave()
-        self._current, self._edits = slide, Edits((slide.height, slide.width))
-        self._live = LiveMask(self._edits)
-        self.unopened = why
-        self._refusal = f"Nothing can be done on slide {slide_id}: it cannot be opened. {why}"
-        self._history = History(self._open_project().entries("", pixels=False))
-        state = SlideState(self._history.done)
-        self._state = state.rules
-        self._derive()
-        self._stand_by_mask(state)
-        self._announce()
+    def _look(self, before: Slide) -> _Found:
+        """Look at a slide's file and rows; what is on screen stays."""
+        review, project = self._review, self._review.open_project()
+        untold, same = project.check_file(self._catalogue.untold[before.id])
+        history = History(project.entries(before.id, pixels=False))
+        state = SlideState(history.done)
+        slide = untold.told(**state.facts)
+        if untold is self._catalogue.untold[before.id] and slide == before:
+            slide = before  # keeps what views found out about its file
+        state.rules  # noqa: B018  a damaged row is told before anything is left
+        if not same:
+            review.kept_edits.forget(before.id)
+        worked_on = any(row.slide_id == before.id for row in (*history.done, *history.undone))
+        fits = same or not worked_on
+        edits = review.edits_of(slide, state) if fits else _no_edits(slide)
+        return _Found(untold, slide, history, state, edits, same, fits)
 
-    def _may_change(self) -> bool:
+    def show_again(self, slide_id: str, *, anyway: bool = False) -> bool:
+        """Go to the slide on screen as its file is now; as :meth:`go_to` otherwise."""
+        self._review.kept_edits.forget(slide_id)
+        self._review.leave()
+        return self.go_to(slide_id, anyway=anyway)
+
+    def _stand_before(self, slide: Slide, why: str) -> None:
+        """Be at a slide that cannot be opened, with nothing of it and nothing of another one."""
+        review = self._review
+        history = History(review.open_project().entries("", pixels=False))
+        state = SlideState(history.done)
+        review.arrive(slide, _no_edits(slide), history, state.rules)
+        review.refuse(
+            f"Nothing can be done on slide {slide.id}: it cannot be opened. {why}", unopened=why
+        )
+        review.derive()
+        review.stand_by_mask(state)
+        review.announce()
+
+    def may_change(self) -> bool:
         """Whether something may be done here; a file that was replaced meanwhile is shown first."""
-        if not super()._may_change():
+        review, project = self._review, self._review.open_project()
+        why = project.why_read_only or review.refusal
+        if why:
+            self._signals.failed.emit(why)
             return False
-        here = self._current
-        if here is None or self._open_project().is_as_opened(here):
+        here = review.current
+        if here is None or project.is_as_opened(here):
             return True
-        self._kept.pop(here.id, None)
-        self._leave()
-        shown = self.go_to(here.id, anyway=True)
-        self.failed.emit(
+        shown = self.show_again(here.id, anyway=True)
+        self._signals.failed.emit(
             f"The file of slide {here.id} was replaced while it was open, so nothing was done: "
             f"{'it is shown as it is now' if shown else 'put the old one back'}."
         )
@@ -265,10 +294,9 @@ class Slides(SessionCore):
         ValueError
             When there is no such slide.
         """
-        self.verdict(slide_id)
-        if slide_id in self._kept or slide_id in self._visits:
+        if self._catalogue.slide(slide_id).id in self._review.kept_edits:
             return True
-        rows = self._open_project().entries(slide_id, pixels=False)
+        rows = self._review.open_project().entries(slide_id, pixels=False)
         return sum(row.kind is Kind.GESTURE for row in rows) <= _QUICK
 
     def read_visit(self, slide_id: str) -> Callable[[], StoredEdits]:
@@ -281,8 +309,7 @@ class Slides(SessionCore):
         ValueError
             When there is no such slide.
         """
-        self.verdict(slide_id)
-        reader, slide = self._open_project().reader(), self._slides[slide_id]
+        slide, reader = self._catalogue.slide(slide_id), self._review.open_project().reader()
 
         def read() -> StoredEdits:
             with reader() as project:
@@ -292,20 +319,12 @@ class Slides(SessionCore):
 
     def take_visit(self, visit: StoredEdits | None) -> None:
         """Keep edits for the next :meth:`go_to`, which takes them if they still hold."""
-        if visit is None or visit.slide_id not in self._slides:
-            return
-        self._visits[visit.slide_id] = visit
-        self._visits.move_to_end(visit.slide_id)
-        while len(self._visits) > _VISITS:
-            self._visits.popitem(last=False)
+        if visit is not None and visit.slide_id in self._catalogue.slides:
+            self._review.kept_edits.take(visit)
 
-    def _refuse(self, slide_id: str) -> None:
-        """Keep a person's work from pixels that it does not belong to."""
-        self._refusal = (
-            f"The file of slide {slide_id} is not the one that was worked on, so what was done is "
-            "kept but not shown: say whether it is the same tissue, or put the old file back."
-        )
-        self._history = History(self._open_project().entries("", pixels=False))
+
+def _no_edits(slide: Slide) -> Edits:
+    return Edits((slide.height, slide.width))
 
 
 def _first_visit(project: ReviewProject, overview: Overview) -> StoredEdits | None:

@@ -6,47 +6,76 @@ for.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hubseg.edits.gesture import Gesture
 from hubseg.journal.rows import Entry, History, Kind
 from hubseg.journal.slide_state import SlideState
-from hubseg.session.masks import Masks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hubseg.session.review import Review
 
 __all__ = ["Steps"]
 
+_UNDO = 256 << 20  # bytes of changes that undo walks back over; a stroke is some hundred
 
-class Steps(Masks):
-    """Undo and redo."""
+
+class Steps:
+    """Undo and redo.
+
+    Parameters
+    ----------
+    review
+        Whose journal is walked.
+    may_change
+        Asked before anything is written; says why when it is not.
+
+    Attributes
+    ----------
+    undo_budget
+        How far undo reaches back, bytes of compressed changes; restarts make no difference.
+    """
+
+    def __init__(self, review: Review, may_change: Callable[[], bool]) -> None:
+        self._review, self._may_change = review, may_change
+        self._signals = review.signals
+        self.undo_budget = _UNDO
 
     @property
     def can_undo(self) -> bool:
         """Whether something here can be undone."""
-        return self._writable and self._history.undoable(self.undo_budget) is not None
+        return self._review.writable and self._undoable is not None
 
     @property
     def can_redo(self) -> bool:
         """Whether something here can be redone."""
-        return self._writable and bool(self._history.undone)
+        return self._review.writable and bool(self._review.history.undone)
 
     @property
     def undo_text(self) -> str:
         """What undo would undo, in a person's words; "" when nothing."""
-        entry = self._history.undoable(self.undo_budget)
+        entry = self._undoable
         return entry.label if entry is not None else ""
 
     @property
     def redo_text(self) -> str:
         """What redo would redo, in a person's words; "" when nothing."""
-        return self._history.undone[-1].label if self._history.undone else ""
+        undone = self._review.history.undone
+        return undone[-1].label if undone else ""
+
+    @property
+    def _undoable(self) -> Entry | None:
+        return self._review.history.undoable(self.undo_budget)
 
     def undo(self) -> None:
         """Undo the newest thing done to this slide or to the whole project."""
-        entry = self._history.undoable(self.undo_budget)
+        entry = self._undoable
         if entry is not None:
             self._walk(Kind.UNDO, entry)
-        elif self._history.last_step is not None:
-            self.told.emit(
+        elif self._review.history.last_step is not None:
+            self._signals.told.emit(
                 f"Undo reaches back {self.undo_budget / 2**20:.0f} MiB of changes and is at its "
                 "end: what is older stays."
             )
@@ -60,12 +89,13 @@ class Steps(Masks):
             False when it is not the newest step there any more, or nothing may be written: then
             `failed` says why.
         """
-        project, slide_id = self._open_project(), step.slide_id
-        here = self._current is not None and slide_id in (None, self._current.id)
-        history = self._history if here else History(project.entries(slide_id or "", pixels=False))
+        review, slide_id = self._review, step.slide_id
+        project = review.open_project()
+        here = review.current is not None and slide_id in (None, review.current.id)
+        history = review.history if here else History(project.entries(slide_id or "", pixels=False))
         last = history.last_step
         if last is None or last.seq != step.seq:
-            self.failed.emit(
+            self._signals.failed.emit(
                 f"Something was done since, so this stays: {step.label}. "
                 "Go to its slide and undo what is newer first."
             )
@@ -73,41 +103,39 @@ class Steps(Masks):
         if here:
             self._walk(Kind.UNDO, last)
         elif project.why_read_only:
-            self.failed.emit(project.why_read_only)
+            self._signals.failed.emit(project.why_read_only)
         else:
             label = f"{Kind.UNDO} {step.label}"
             entry = project.append(Kind.UNDO, {}, slide_id=slide_id, label=label, target=step.seq)
             history.record(entry)
-            self.recorded.emit(entry)
+            self._signals.recorded.emit(entry)
             self._follow_elsewhere(slide_id, history)
         return not any(row.seq == step.seq for row in history.done)
 
     def _follow_elsewhere(self, slide_id: str | None, history: History) -> None:
         """Bring what is known of a slide that is not on screen in step with its journal."""
         if slide_id is not None:
-            self._kept.pop(slide_id, None)
-            self._visits.pop(slide_id, None)
-            state = SlideState(history.done)
-            self._set_known_verdict(slide_id, state.verdict)
-            self._set_known_note(slide_id, state.note)
-        self._report()
+            self._review.kept_edits.forget(slide_id)
+            self._review.catalogue.know(slide_id, SlideState(history.done))
+        self._review.report()
 
     def redo(self) -> None:
         """Redo what was undone last."""
-        if self._history.undone:
-            self._walk(Kind.REDO, self._history.undone[-1])
+        undone = self._review.history.undone
+        if undone:
+            self._walk(Kind.REDO, undone[-1])
 
     def _walk(self, kind: Literal[Kind.UNDO, Kind.REDO], target: Entry) -> None:
         if not self._may_change():
             return
-        gesture = None
-        if target.kind is Kind.GESTURE and self._edits is not None:
+        review, gesture = self._review, None
+        if target.kind is Kind.GESTURE and review.edits is not None:
             try:
-                gesture = Gesture.from_bytes(self._open_project().payload(target.seq))
-                step = self._edits.revert if kind is Kind.UNDO else self._edits.apply
+                gesture = Gesture.from_bytes(review.open_project().payload(target.seq))
+                step = review.edits.revert if kind is Kind.UNDO else review.edits.apply
                 step(gesture)
             except ValueError as error:
-                self.failed.emit(str(error))
+                self._signals.failed.emit(str(error))
                 return
-        self._keep(kind, {}, target.slide_id, f"{kind} {target.label}", target.seq)
-        self._follow(gesture)
+        review.keep(kind, {}, target.slide_id, f"{kind} {target.label}", target.seq)
+        review.follow(gesture)

@@ -1,0 +1,279 @@
+"""The state of a review, and how it stays in step with its journal.
+
+Responsible for what is open and on screen, for committing a row before anything follows from it,
+and for bringing everything in step afterwards. Does not know what a person may do: the parts of
+this package, which are given the review, do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hubseg.cleanup import Cleanup
+from hubseg.journal.rows import History, Kind
+from hubseg.journal.slide_state import ReviewState, SlideState
+from hubseg.mask.live import LiveMask
+from hubseg.session.catalogue import Catalogue
+from hubseg.session.standing import StandingMask
+from hubseg.session.stored_edits import KeptEdits
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.edits.gesture import Gesture
+    from hubseg.edits.override import Edits
+    from hubseg.journal.accepted import PackedMask
+    from hubseg.probability import ProbabilityMap
+    from hubseg.project import ReviewProject
+    from hubseg.session.opening import Overview
+    from hubseg.session.signals import SessionSignals
+    from hubseg.slide import Slide
+
+__all__ = ["Review"]
+
+
+class Review:
+    """An open project and the slide on screen.
+
+    Parts read its attributes; they are changed by its methods alone, but for those named below.
+
+    Attributes
+    ----------
+    project
+        The open project, or None.
+    catalogue, kept_edits
+        What is known of every slide, and the edits that are in memory.
+    last_saved
+        When a change last reached the disk, UTC.
+    current, edits, live, standing
+        The slide on screen, its override, its mask by the rules and its accepted mask.
+    probability, previewed_step
+        The map on screen, and the step of the cleanup that the mask ends with ("" is its last);
+        whoever sets one of them calls :meth:`derive`.
+    refusal, unopened
+        Why nothing may be done to the slide, and why its file cannot be opened; "" where it can.
+    history, rules
+        The rows that undo walks here, and what they amount to.
+    """
+
+    def __init__(self, signals: SessionSignals) -> None:
+        self.signals = signals
+        self.project: ReviewProject | None = None
+        self.last_saved: datetime | None = None
+        self.catalogue = Catalogue(signals)
+        self.kept_edits = KeptEdits()
+        self._forget()
+
+    # ------------------------------------------------------------------ what is open
+
+    def enter(self, project: ReviewProject, overview: Overview) -> None:
+        """Take up a project, at none of its slides."""
+        self._forget()
+        self.project, self.last_saved = project, overview.last_saved
+        self.catalogue.fill(overview)
+        self.history, self.rules = overview.history, overview.rules
+
+    def end(self) -> None:
+        """Let go of the project, which is closed."""
+        self.project = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.catalogue.clear()
+        self.kept_edits.clear()
+        self.leave()
+        self.history = History()
+        self.rules = ReviewState()
+
+    def leave(self) -> None:
+        """Be at no slide."""
+        self.current: Slide | None = None
+        self.edits: Edits | None = None
+        self.live: LiveMask | None = None
+        self.probability: ProbabilityMap | None = None
+        self.refusal = self.unopened = self.previewed_step = ""
+        self.standing = StandingMask()
+
+    def arrive(self, slide: Slide, edits: Edits, history: History, rules: ReviewState) -> None:
+        """Be at a slide, with these edits and rows; nothing is derived or said yet."""
+        self.leave()
+        self.current, self.edits, self.live = slide, edits, LiveMask(edits)
+        self.history, self.rules = history, rules
+
+    def refuse(self, why: str, *, unopened: str = "") -> None:
+        """Keep a person's work from the slide on screen; only the project's rows are undone."""
+        self.refusal, self.unopened = why, unopened
+        self.history = History(self.open_project().entries("", pixels=False))
+
+    @property
+    def writable(self) -> bool:
+        """Whether a project is open and may be changed."""
+        return self.project is not None and not self.project.read_only
+
+    def open_project(self) -> ReviewProject:
+        """Return the open project; ValueError when there is none."""
+        if self.project is None:
+            raise ValueError("No project is open: open slides first.")
+        return self.project
+
+    def announce(self, *, without_slide: bool = False) -> None:
+        """Say that another slide, or another project, is on screen."""
+        signals = self.signals
+        if without_slide:
+            signals.slides_changed.emit()
+            signals.cleanup_changed.emit()
+        signals.slide_changed.emit(self.current)
+        signals.probability_changed.emit(None)
+        signals.thresholds_changed.emit()
+        signals.history_changed.emit()
+        signals.mask_changed.emit(None)
+
+    # ------------------------------------------------------------------ what holds
+
+    @property
+    def threshold(self) -> float:
+        """The threshold that holds for the current slide, 0-255."""
+        here = self.current
+        if here is None:
+            return self.rules.threshold(None, None)
+        return self.rules.threshold(here.organ, here.source)
+
+    @property
+    def cleanup(self) -> Cleanup:
+        """What is tidied up in every slide of the current one's organ."""
+        return self.rules.cleanup(None if self.current is None else self.current.organ)
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """The accepted mask, or what the rules gave last; None until one was computed."""
+        if self.standing.mask is not None:
+            return self.standing.mask
+        return None if self.live is None else self.live.mask
+
+    @property
+    def mask_by_rules(self) -> NDArray[np.bool_] | None:
+        """What map, threshold, cleanup and edits give now; None until it was computed."""
+        return None if self.live is None or self.live.is_stale else self.live.mask
+
+    @property
+    def nothing_drawn(self) -> bool:
+        """Whether the current slide has no edits."""
+        return self.edits is None or self.edits.is_empty
+
+    def edits_of(self, slide: Slide, state: SlideState) -> Edits:
+        """Return any slide's edits; ValueError when a gesture is damaged or does not fit."""
+        if self.current is not None and self.current.id == slide.id and self.edits is not None:
+            return self.edits
+        return self.kept_edits.of(slide, state, self.open_project())
+
+    # ------------------------------------------------------------------ in step
+
+    def keep(
+        self,
+        kind: Kind,
+        payload: bytes | dict[str, Any],
+        slide_id: str | None,
+        label: str,
+        target: int | None = None,
+        mask: PackedMask | None = None,
+    ) -> None:
+        """Commit a row; only then does anything else happen (:meth:`follow`)."""
+        if slide_id is not None:
+            self.record_file()
+        entry = self.open_project().append(
+            kind, payload, slide_id=slide_id, label=label, target=target, mask=mask
+        )
+        if kind is Kind.GESTURE:
+            entry = replace(entry, payload=b"")
+        self.history.record(entry)
+        self.signals.recorded.emit(entry)
+
+    def follow(self, gesture: Gesture | None = None) -> None:
+        """Bring everything in step with the journal and say what changed."""
+        state = SlideState(self.history.done)
+        if gesture is None:
+            self._follow_rows(state)
+        elif self.live is not None:
+            self.live.touch(gesture.window)
+        other = self.stand_by_mask(state)
+        if gesture is not None and not (other and self.standing.mask is not None):
+            self.signals.mask_changed.emit(gesture.window)
+        elif other:
+            self.signals.mask_changed.emit(None)
+        if self.current is not None and not self.refusal:
+            self.catalogue.know(self.current.id, state)
+        self.signals.history_changed.emit()
+        self.report()
+
+    def stand_by_mask(self, state: SlideState) -> bool:
+        """Take the mask that the standing verdict accepted, or none; whether it is another."""
+        here = self.current is not None and not self.refusal
+        stands = state.stands if here else None
+        changed = self.standing.follow(stands, self.open_project())
+        self.depart()
+        return changed
+
+    def depart(self) -> None:
+        """Compare what the rules give with the accepted mask, and say so if that is news."""
+        if self.standing.depart(None if self.probability is None else self.mask_by_rules):
+            self.signals.rules_changed.emit()
+
+    def _follow_rows(self, state: SlideState) -> None:
+        before, threshold, slide = self.rules, self.threshold, self.current
+        cleanup = self.cleanup
+        self.rules = state.rules
+        if slide is not None:
+            told = self.catalogue.untold[slide.id].told(**state.facts)
+            if told != slide:
+                self.current = self.catalogue.slides[slide.id] = told
+        self.derive()
+        signals = self.signals
+        if self.current != slide:
+            signals.facts_changed.emit()
+        if self.cleanup != cleanup or self.rules.cleanups != before.cleanups:
+            signals.cleanup_changed.emit()
+        others: dict[str, Any] = {"cleanups": {}, "default_cleanups": {}, "mixtures": {}}
+        changed = replace(before, **others) != replace(self.rules, **others)
+        if changed or self.threshold != threshold:
+            signals.thresholds_changed.emit()
+        if self.rules.mixtures != before.mixtures:
+            signals.mixture_changed.emit()
+
+    def derive(self) -> None:
+        """Have the mask derived from what holds now, once somebody computes it."""
+        if self.live is not None:
+            values = None if self.probability is None else self.probability.values
+            self.live.derive_from(values, self.threshold, self._cleanup_in_px())
+
+    def _cleanup_in_px(self) -> Cleanup:
+        """Return the cleanup in px of the slide; none, and say why, where they are not known."""
+        plan = self.cleanup.up_to(self.previewed_step) if self.previewed_step else self.cleanup
+        try:
+            return plan.in_px(None if self.current is None else self.current.um_per_px)
+        except ValueError as error:
+            self.signals.failed.emit(str(error))
+            return Cleanup()
+
+    def report(self) -> None:
+        """Say whether what was written is on the disk."""
+        project = self.open_project()
+        if project.unsaved:
+            count = project.unsaved
+            self.signals.failed.emit(
+                f"{count} change{'s' if count > 1 else ''} kept in memory only: {project.trouble}"
+            )
+        else:
+            self.last_saved = datetime.now(UTC)
+            self.signals.saved.emit(self.last_saved)
+
+    def record_file(self, slide: Slide | None = None) -> None:
+        """Remember which pixels the work belongs to; a disk that refuses is told by its row."""
+        slide = slide or self.current
+        if self.writable and slide is not None:
+            try:
+                self.open_project().record_file(slide)
+            except OSError:
+                pass
