@@ -76,6 +76,7 @@ def play(out: Path, table: Path, project: Path) -> int:
 
 def _said(summary: Summary, out: Path) -> str:
     lines = [f"Dice of {name} at its threshold: {d:.3f}" for name, d in summary.dice.items()]
+    lines += ["kidney_real is real tissue that no network saw; the other slides are synthetic."]
     lines += [f"Ensemble on {name}: {s:.1f} s" for name, s in summary.ensemble_s.items()]
     lines += [
         f"Longest stall of the window while the ensemble ran: {summary.longest_stall_ms:.0f} ms",

@@ -59,9 +59,9 @@ def test_a_stroke_survives_the_threshold(played: tuple[Path, dict[str, Any]]):
 def test_what_was_exported_is_what_was_on_screen(played: tuple[Path, dict[str, Any]]):
     out, summary = played
     assert summary["submission_is_the_mask_on_screen"]
-    assert set(read_submission(out / "submission.csv")) == {"kidney_0", "kidney_1"}
+    assert set(read_submission(out / "submission.csv")) == {"kidney_real", "kidney_0"}
     labels = read_pseudo_labels(out / "pseudo_labels")
-    assert labels.verdicts == {"kidney_0": "corrected", "kidney_1": "accepted"}
+    assert labels.verdicts == {"kidney_real": "corrected", "kidney_0": "accepted"}
 
 
 def test_the_window_never_imported_torch(played: tuple[Path, dict[str, Any]]):
@@ -75,7 +75,7 @@ def test_all_of_it_is_there_after_closing(played: tuple[Path, dict[str, Any]]):
         assert not project.read_only
         kinds = {str(entry.kind) for entry in project.entries(pixels=False)}
         assert {"gesture", "threshold", "verdict", "undo", "redo"} <= kinds
-        assert {run.slide_id for run in project.runs()} == {"kidney_0", "kidney_1"}
+        assert {run.slide_id for run in project.runs()} == {"kidney_real", "kidney_0"}
         assert [record.format for record in project.exports()] == ["kaggle-rle", "pseudo-labels"]
 
 

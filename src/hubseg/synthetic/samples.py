@@ -6,6 +6,7 @@ Responsible for which slides are in the set and how they are stored. Does not kn
 from __future__ import annotations
 
 import csv
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,8 @@ def write_samples(
 ) -> list[str]:
     """Write ``train_images/<id>.tiff`` and ``train.csv`` into `folder`; return the ids.
 
+    Rows of a ``train.csv`` that stands there and are of other slides stay, before the new ones.
+
     Parameters
     ----------
     folder
@@ -81,9 +84,10 @@ def write_samples(
     """
     images = folder / "train_images"
     images.mkdir(parents=True, exist_ok=True)
+    others = _rows_of_others(folder / "train.csv", {sample.id for sample in samples})
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(_COLUMNS)
+        table.writerows([_COLUMNS, *others])
         for sample in samples:
             image, mask = make_slide(
                 sample.organ, height=height, width=width, seed=sample.seed, source=sample.source
@@ -95,6 +99,16 @@ def write_samples(
             about = [sample.id, sample.organ.value, sample.source.value, height, width]
             table.writerow([*about, um_per_px, thickness, encode(mask), "", ""])
     return [sample.id for sample in samples]
+
+
+def _rows_of_others(table: Path, ids: set[str]) -> list[tuple[str, ...]]:
+    """Return a table's rows of other slides than `ids`, by our columns; none without a table."""
+    if not table.is_file():
+        return []
+    csv.field_size_limit(sys.maxsize)  # a mask is one cell
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["id"] not in ids]
+    return [tuple(row.get(column) or "" for column in _COLUMNS) for row in rows]
 
 
 def _write_slide(path: Path, image: UINT8, um_per_px: float, quality: int) -> None:
