@@ -280,7 +280,8 @@ class TestBundledSlides:
     def test_real_tissue_comes_first(self, repository: Path) -> None:
         folder = repository / "sample_data"
         first, *others = rows(folder / "train.csv")
-        assert (first["id"], [row["id"] for row in others]) == ("kidney_real", [s.id for s in SAMPLES])
+        assert first["id"] == "kidney_real"
+        assert [row["id"] for row in others] == [sample.id for sample in SAMPLES]
         stored = tifffile.imread(folder / "train_images" / "kidney_real.tiff")
         mask = decode(first["rle"], stored.shape[:2])
         assert 0.04 < mask.mean() < 0.06
