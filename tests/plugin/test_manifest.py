@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
+from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from app_model.types import KeyBinding
+from napari._app_model.constants import MenuId
 from npe2 import PluginManifest
 
 from hubseg.formats.raster import read_mask
@@ -46,8 +49,24 @@ def test_every_action_is_a_command_of_the_palette(manifest: PluginManifest) -> N
     assert named == [f"napari-hubseg.{action.name}" for action in ACTIONS], remedy
     for action in ACTIONS:
         title, function = commands[f"napari-hubseg.{action.name}"]
-        assert title == action.title, remedy
+        assert title == f"HubSeg: {action.title}", remedy
         assert function == f"napari_hubseg._commands:{action.name}"
+
+
+def test_the_menus_of_napari_name_commands_that_exist(manifest: PluginManifest) -> None:
+    commands = {command.id for command in manifest.contributions.commands}
+    menus = manifest.contributions.menus
+    assert {MenuId(menu) for menu in menus} <= MenuId.contributables()
+    named = {item.command for items in menus.values() for item in items}
+    assert len(named) == 4
+    assert named <= commands
+
+
+def test_the_plugin_manager_shows_an_icon_and_what_it_is_for(manifest: PluginManifest) -> None:
+    assert {"Annotation", "Segmentation"} <= {str(kind.value) for kind in manifest.categories}
+    package, _, file = str(manifest.icon).partition(":")
+    drawn = ElementTree.fromstring(resources.files(package).joinpath(file).read_bytes())
+    assert drawn.tag.endswith("svg")
 
 
 def test_a_command_that_is_no_action_is_refused_by_name() -> None:
@@ -160,9 +179,11 @@ def test_the_sample_opens_in_the_dock_and_without_a_window_as_tissue(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("napari.current_viewer", lambda: None)
-    data, meta, kind = kidney_sample()[0]
-    assert (data.shape[2], kind) == (3, "image")
-    assert meta["units"] == ("µm", "µm")
+    real, drawn = kidney_sample()[:2]
+    for data, _, kind in (real, drawn):
+        assert (data.shape[2], kind) == (3, "image")
+    assert (real[1]["name"], real[1]["units"]) == ("kidney_real", ("pixel", "pixel"))
+    assert (drawn[1]["name"], drawn[1]["units"]) == ("kidney_0", ("µm", "µm"))
     done: list[str] = []
     monkeypatch.setattr("napari.current_viewer", object)
     monkeypatch.setattr(_commands, "dock", lambda _: SimpleNamespace(do=done.append))
