@@ -152,7 +152,7 @@ class Reviewer:
 
     def accept(self, _: str) -> None:
         """Accept every slide with the key A."""
-        self.dock.desk.advances = False
+        self.dock.desk.verdicts.advances = False
         for slide in self.session.slides:
             self.go_to(slide.id)
             self._wait("Its map", lambda: self.session.probability is not None)

@@ -250,7 +250,7 @@ class Window:
     def forget(self, slide_id: str) -> None:
         """Have a slide's edits no longer in memory, as after eight other edited slides."""
         rest(1500)  # what is prepared is prepared
-        self.desk.prefetch.take(slide_id)
+        self.desk.prepared.drop(slide_id)
         self.session.review.kept_edits.forget(slide_id)
 
     def paint_much(self) -> None:

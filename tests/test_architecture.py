@@ -242,7 +242,7 @@ def test_what_keeps_peoples_work_never_imports_torch_not_even_lazily(module: Mod
     assert not [imported for imported in module.imports() if _top(imported) in NETWORKS]
 
 
-PARTS = [module for module in MODULES if module.name.startswith("hubseg.session")]
+PARTS = [m for m in MODULES if m.name.startswith(("hubseg.session", "napari_hubseg.desk"))]
 
 
 @each(PARTS)

@@ -26,6 +26,7 @@ from napari_hubseg.canvas.sketch import Sketch
 from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.jobs.latest import listening
+from napari_hubseg.jobs.prepared import PreparedSlides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
-    from napari_hubseg.jobs.prefetch import Prepared
 
 __all__ = ["LayerBinding"]
 
@@ -57,6 +57,8 @@ class LayerBinding:
         Where pixels are read and overlays computed.
     keys
         napari key → function, bound on the mask layer before napari's own.
+    prepared
+        Where pixels and drawn masks may lie before somebody goes there.
     """
 
     tool_changed = Signal()
@@ -71,18 +73,20 @@ class LayerBinding:
         viewer: ViewerModel,
         background: Background,
         keys: Mapping[str, Callable[[], object]],
+        prepared: PreparedSlides | None = None,
     ) -> None:
         self._session = session
         self._viewer = viewer
         self._background = background
         self._keys = keys
+        self._prepared = prepared or PreparedSlides()
         self._stack = LayerStack(viewer, self._equip)
         self._stack.lost.connect(self._ask_back)
         self._stack.shifted.connect(self.told.emit)
         self._asked_back = False
         self.others = OtherLayers(viewer, self._stack, background)
         self.appearance = Appearance(session, self._stack)
-        self.drawing = MaskDrawing(session, self._stack, background)
+        self.drawing = MaskDrawing(session, self._stack, background, self._prepared)
         self.sketch = Sketch(self._stack, self.drawing.draw)
         self.mask_drawn = self.drawing.finished
         self.drawing.finished.connect(self.appearance.end_preview)
@@ -96,7 +100,6 @@ class LayerBinding:
         self._notice = Notice(viewer)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
-        self.foreseen: Prepared | None = None  # of the slide that comes up next
         self._stop = listening(
             (session.slide_changed, self._ask_pixels),
             (session.facts_changed, self._place),
@@ -224,9 +227,8 @@ class LayerBinding:
             if asked == self._asked:
                 self._show_nothing(said)
 
-        foreseen, self.foreseen = self.foreseen, None
-        if foreseen is not None and foreseen.holds(slide):
-            ready = foreseen.pixels
+        ready = self._prepared.pixels(slide)
+        if ready is not None:
             self._background.later(lambda: show((ready, "")))
             return
         self._background.submit(read, show, failed)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hubseg.window import Window
     from napari_hubseg.canvas.stack import LayerStack
     from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.prepared import PreparedSlides
 
 __all__ = ["MaskDrawing"]
 
@@ -46,6 +47,8 @@ class MaskDrawing:
         Where the layer is, if there is one.
     background
         Where a whole mask is drawn.
+    prepared
+        Where it may lie drawn already.
 
     Attributes
     ----------
@@ -60,13 +63,18 @@ class MaskDrawing:
     finished = Signal()  # the whole mask is on screen
     failed = Signal(str)  # one sentence
 
-    def __init__(self, session: ReviewSession, stack: LayerStack, background: Background) -> None:
-        self._session = session
+    def __init__(
+        self,
+        session: ReviewSession,
+        stack: LayerStack,
+        background: Background,
+        prepared: PreparedSlides,
+    ) -> None:
+        self._session, self._prepared = session, prepared
         self._stack = stack
         self._background = background
         self._drawing = self._stroking = False
         self.found: Drawn | None = None
-        self._foreseen: Drawn | None = None
         self._written = self._windows = 0
         self._newest_windows: deque[Window] = deque(maxlen=_REMEMBERED)
         self.slide = ""
@@ -86,7 +94,7 @@ class MaskDrawing:
             self._put_at = (self.slide, self.changes + 1)  # drawn there at once
         self.changes += 1
         if window is not None:
-            self._foreseen = None
+            self._prepared.forget_drawn()
         if not self.slide:
             return
         if window is None:
@@ -102,8 +110,7 @@ class MaskDrawing:
         mask = self._session.mask
         if mask is None or self._stroking or not self.slide:
             return
-        known, self._foreseen = (self.found, self._foreseen), None
-        for one in known:
+        for one in (self.found, self._prepared.drawn()):
             if one is not None and self._fits(one):
                 self._put(one)
                 return
@@ -146,10 +153,6 @@ class MaskDrawing:
             return Drawn(mask, pieces, shown, written, windows)
 
         return find
-
-    def foresee(self, found: Drawn) -> None:
-        """Have what is drawn of a mask ready, for when it has become the session's."""
-        self._foreseen = found
 
     def _fits(self, found: Drawn) -> bool:
         """Whether a layer written like that shows the session's mask, but for newer windows."""

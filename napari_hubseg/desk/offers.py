@@ -7,14 +7,17 @@ does where it is a step of a slide that has left the screen. Does not know where
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hubseg.journal.rows import Entry, Kind
-from napari_hubseg.desk.core import DeskCore
 from napari_hubseg.desk.letters import Letters
 from napari_hubseg.desk.offer import Offer, step_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hubseg.session import ReviewSession
+    from napari_hubseg.desk.signals import DeskSignals
     from napari_hubseg.jobs.recipe_rules import BroughtRules
 
 __all__ = ["Offers"]
@@ -22,41 +25,53 @@ __all__ = ["Offers"]
 _NAMED = 3  # steps
 
 
-class Offers(DeskCore):
-    """Offer something, take it, take it back."""
+class Offers:
+    """Offer something, take it, take it back.
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    Parameters
+    ----------
+    session
+        Whose steps are taken back.
+    signals
+        Where things are said.
+    show
+        Shows the slide that a step was taken back on.
+
+    Attributes
+    ----------
+    letters
+        What letters on the canvas mean now.
+    """
+
+    def __init__(
+        self, session: ReviewSession, signals: DeskSignals, show: Callable[[str], object]
+    ) -> None:
+        self._session, self._signals, self._show = session, signals, show
         self._offer: Offer | None = None
         self._of_letters: Offer | None = None  # what was said of letters that are text
         self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
-        super().__init__(*given, **named)
+        session.slide_changed.connect(self._withdraw)
+        session.history_changed.connect(self._withdraw)
+        session.slides_changed.connect(self.withdraw_step)
+        session.recorded.connect(self._say_step)
+        session.slide_changed.connect(self._unsay_here)
+        session.recorded.connect(self._unsay_here)
 
-    def _connect(self) -> None:
-        super()._connect()
-        self.session.slide_changed.connect(self._withdraw)
-        self.session.history_changed.connect(self._withdraw)
-        self.session.slides_changed.connect(self._withdraw_step)
-        self.session.recorded.connect(self._say_step)
-        self.mask_tools.told.connect(self._say_here)
-        self.session.slide_changed.connect(self._unsay_here)
-        self.session.recorded.connect(self._unsay_here)
-        self.ensemble.brought.connect(self._announce)
-
-    def _say_here(self, sentence: str) -> None:
+    def say_here(self, sentence: str) -> None:
         """Say what a tool found, until something is done or another slide is shown."""
         self._here = sentence
-        self.told.emit(sentence)
+        self._signals.told.emit(sentence)
 
     def _unsay_here(self, _: object = None) -> None:
         if self._here:
-            self.unsaid.emit(self._here)
+            self._signals.unsaid.emit(self._here)
             self._here = ""
 
     def offer(self, offer: Offer) -> None:
         """Say something that a person may do something about."""
         self._offer = offer
-        self.offered.emit(offer)
+        self._signals.offered.emit(offer)
 
     def take_offer(self) -> None:
         """Do what was offered."""
@@ -69,8 +84,8 @@ class Offers(DeskCore):
         """Offer nothing any more."""
         if self._offer is not None:
             self._offer = None
-            self.offered.emit(None)
-            self.changed.emit()
+            self._signals.offered.emit(None)
+            self._signals.changed.emit()
 
     def is_offered(self, label: str) -> bool:
         """Whether that is what was offered last, and still holds."""
@@ -79,7 +94,7 @@ class Offers(DeskCore):
     @property
     def step_elsewhere(self) -> Entry | None:
         """What undo takes back on a slide that has left the screen since, or None."""
-        here, step = self.session.current, None if self._offer is None else self._offer.step
+        here, step = self._session.current, None if self._offer is None else self._offer.step
         if step is None or step.kind in (Kind.UNDO, Kind.REDO) or here is None:
             return None
         return None if step.slide_id in (None, here.id) else step
@@ -89,13 +104,14 @@ class Offers(DeskCore):
         if self._offer is not None and self._offer.slide_id:
             self.drop_offer()
 
-    def _withdraw_step(self) -> None:
+    def withdraw_step(self) -> None:
         """Offer no way back from a step any more: a person has gone on."""
         if self._offer is not None and self._offer.step is not None:
             self.drop_offer()
 
-    def _announce(self, brought: BroughtRules) -> None:
-        self.offer(Offer(brought.sentence, brought.label, lambda: brought.take_back(self.session)))
+    def announce(self, brought: BroughtRules) -> None:
+        """Say what a recipe brings, with the way back."""
+        self.offer(Offer(brought.sentence, brought.label, lambda: brought.take_back(self._session)))
 
     def _say_step(self, row: Entry) -> None:
         """Say what was done just now, with the way back."""
@@ -110,20 +126,20 @@ class Offers(DeskCore):
                 said += f" Slide {row.slide_id} was accepted and is open again."
             self.offer(Offer(said, "Undo", lambda: self._take_back(row), step=row))
         elif row.kind is Kind.UNDO:
-            redo = self.session.redo if self._is_here(row) else None
+            redo = self._session.redo if self._is_here(row) else None
             said = f"Undid: {step_words(row.label.removeprefix('undo '))}."
             self.offer(Offer(said, "Redo" if redo else "", redo or (lambda: None), step=row))
         elif row.kind is Kind.REDO:
             said = f"Did again: {step_words(row.label.removeprefix('redo '))}."
-            self.offer(Offer(said, "Undo", self.session.undo, step=row))
+            self.offer(Offer(said, "Undo", self._session.undo, step=row))
         else:
-            self._withdraw_step()
+            self.withdraw_step()
 
     def say(self, sentence: str) -> None:
         """Say what a key did that is no step of the journal; what can be done only here stays."""
         standing = self._offer
         if standing is not None and standing.label and standing.step is None:
-            self._say_here(sentence)
+            self.say_here(sentence)
         else:
             self.offer(Offer(sentence, "", lambda: None))
 
@@ -151,21 +167,17 @@ class Offers(DeskCore):
     def _reopens(self, row: Entry) -> bool:
         """Whether a step, just written, opens a slide that has been accepted until now."""
         touches = row.kind in (Kind.GESTURE, Kind.THRESHOLD) and row.slide_id is not None
-        return touches and self.session.verdict(str(row.slide_id)).stands
+        return touches and self._session.verdict(str(row.slide_id)).stands
 
     def _is_here(self, row: Entry) -> bool:
-        here = self.session.current
+        here = self._session.current
         return here is not None and row.slide_id in (None, here.id)
 
     def _take_back(self, step: Entry) -> None:
         """Undo a step and show its slide."""
-        if self.session.take_back(step) and not self._is_here(step):
-            self.show_again(str(step.slide_id))
-        self.changed.emit()
-
-    def show_again(self, slide_id: str) -> None:
-        """Show the slide that a step was taken back on."""
-        raise NotImplementedError
+        if self._session.take_back(step) and not self._is_here(step):
+            self._show(str(step.slide_id))
+        self._signals.changed.emit()
 
 
 def _sentence(step: Entry) -> str:

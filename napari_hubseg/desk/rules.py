@@ -7,58 +7,85 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.desk.core import DeskCore
+from hubseg.failure import one_sentence
 
 if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
-    from hubseg.organ import Organ
+    from hubseg.organ import DataSource, Organ
+    from hubseg.session import ReviewSession
+    from napari_hubseg.canvas.appearance import Appearance
+    from napari_hubseg.desk.signals import DeskSignals
+    from napari_hubseg.jobs.mask import Derivation
 
 __all__ = ["Rules"]
 
 
-class Rules(DeskCore):
-    """Set thresholds and cleanup."""
+class Rules:
+    """Tell facts, set thresholds and cleanup."""
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        appearance: Appearance,
+        derivation: Derivation,
+    ) -> None:
+        self._session, self._signals = session, signals
+        self._appearance, self._derivation = appearance, derivation
+
+    def tell(
+        self,
+        *,
+        organ: Organ | None = None,
+        source: DataSource | None = None,
+        um_per_px: float | None = None,
+    ) -> None:
+        """Note what a person says about the slide; nothing known stays as it is."""
+        try:
+            self._session.tell(organ=organ, source=source, um_per_px=um_per_px or None)
+        except ValueError as error:
+            self._signals.failed.emit(one_sentence(error))
+        self._signals.changed.emit()
 
     def set_threshold(self, value: float) -> None:
         """Set the threshold of the slide on screen: its own, when it has one."""
-        if self.session.current is None:
+        if self._session.current is None:
             return
-        own = self.session.slide_threshold is not None
-        self.session.set_threshold(value, scope="slide" if own else "table")
-        self.layers.appearance.rest()
-        self.changed.emit()
+        own = self._session.slide_threshold is not None
+        self._session.set_threshold(value, scope="slide" if own else "table")
+        self._appearance.rest()
+        self._signals.changed.emit()
 
     def set_organ_threshold(self, organ: Organ, value: float) -> None:
         """Set the threshold of another organ of the current source."""
-        if self.session.current is not None:
-            self.session.set_threshold(value, organ=organ, source=self.session.current.source)
-            self.changed.emit()
+        if self._session.current is not None:
+            self._session.set_threshold(value, organ=organ, source=self._session.current.source)
+            self._signals.changed.emit()
 
     def this_slide_only(self) -> None:
         """Give the slide a threshold of its own, or take that back."""
-        if self.session.current is None:
+        if self._session.current is None:
             return
-        if self.session.slide_threshold is None:
-            self.session.set_threshold(self.session.threshold, scope="slide")
+        if self._session.slide_threshold is None:
+            self._session.set_threshold(self._session.threshold, scope="slide")
         else:
-            self.session.reset_threshold()
-        self.changed.emit()
+            self._session.reset_threshold()
+        self._signals.changed.emit()
 
     def reset_threshold(self) -> None:
         """Go back to the recipe's threshold."""
-        if self.session.current is not None:
-            self.session.reset_threshold()
-            self.changed.emit()
+        self._session.reset_threshold()
+        self._signals.changed.emit()
 
     def set_cleanup(self, cleanup: Cleanup) -> None:
         """Set what is tidied up."""
-        if self.session.project is not None:
-            self.session.set_cleanup(cleanup)
-            self.changed.emit()
+        if self._session.project is not None:
+            self._session.set_cleanup(cleanup)
+            self._signals.changed.emit()
 
     def preview_step(self, step: str) -> None:
         """Show the mask as it is after a step of the cleanup; "" shows it after all."""
-        if self.session.current is not None:
-            self.session.preview_step(step)
-            self.derivation.derive()
-            self.changed.emit()
+        if self._session.current is not None:
+            self._session.preview_step(step)
+            self._derivation.derive()
+            self._signals.changed.emit()

@@ -1,6 +1,6 @@
-"""What takes time: the ensemble, exports and training, asked for by name.
+"""What takes time: exports and training, asked for by name.
 
-Responsible for starting and stopping them. Does not know how they run.
+Responsible for what of the session they are given. Does not know how they run.
 """
 
 from __future__ import annotations
@@ -8,39 +8,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg.session.next_step import ready_ids
-from napari_hubseg.desk.core import DeskCore
 
 if TYPE_CHECKING:
+    from hubseg.session import ReviewSession
+    from napari_hubseg.desk.signals import DeskSignals
     from napari_hubseg.jobs.choices import ExportChoice, TrainChoice
+    from napari_hubseg.jobs.ensemble import Ensemble
+    from napari_hubseg.jobs.export import Exports
+    from napari_hubseg.jobs.training import Retraining
 
 __all__ = ["Runs"]
 
 
-class Runs(DeskCore):
-    """Stop a run, unload networks, export, train."""
+class Runs:
+    """Export, train, use what was trained."""
 
-    def cancel_run(self) -> None:
-        """Stop the ensemble."""
-        self.ensemble.cancel()
-
-    def unload_networks(self) -> None:
-        """End the worker and free its memory."""
-        self.ensemble.unload()
+    def __init__(
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        ensemble: Ensemble,
+        exports: Exports,
+        retraining: Retraining,
+    ) -> None:
+        self._session, self._signals, self._ensemble = session, signals, ensemble
+        self._exports, self._retraining = exports, retraining
 
     def export(self, choice: ExportChoice) -> None:
         """Write the chosen slides."""
-        self.exports.start(choice, ready_ids(self.session))
+        self._exports.start(choice, ready_ids(self._session))
 
     def train(self, choice: TrainChoice) -> None:
         """Train the chosen recipe on what was accepted."""
-        self.retraining.train(choice, self.ensemble.name, len(ready_ids(self.session)))
-
-    def stop_training(self) -> None:
-        """Save the training's state and stop it."""
-        self.retraining.stop()
+        self._retraining.train(choice, self._ensemble.name, len(ready_ids(self._session)))
 
     def use_trained(self) -> None:
         """Choose the recipe that was trained; its networks lie beside it."""
-        if self.retraining.result is not None:
-            self.ensemble.choose(str(self.retraining.result))
-            self.told.emit("The new recipe is chosen under Ensemble: run it.")
+        if self._retraining.result is not None:
+            self._ensemble.choose(str(self._retraining.result))
+            self._signals.told.emit("The new recipe is chosen under Ensemble: run it.")

@@ -7,31 +7,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from psygnal import Signal
+
 from hubseg.failure import one_sentence
-from hubseg.mask.drawing import Drawn
 from hubseg.recipe.bundled import sample_table
-from napari_hubseg.desk.offers import Offers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hubseg.organ import DataSource, Organ
+    from hubseg.session import ReviewSession
     from hubseg.session.opening import Opening
     from hubseg.session.stored_edits import StoredEdits
+    from napari_hubseg.desk.signals import DeskSignals
+    from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.mixing import Mixing
+    from napari_hubseg.jobs.prepared import PreparedSlides
 
 __all__ = ["Slides"]
 
 
-class Slides(Offers):
-    """Open, go to a slide, say what it is."""
+class Slides:
+    """Open, and go to a slide.
 
-    _finished = ""  # what was said when no other slide needed a person
+    Parameters
+    ----------
+    session, signals, background
+        What is opened, where things are said, and where files are read.
+    prepared, mixing
+        What was prepared of the slides that come next, and who shows the map of it.
 
-    def _connect(self) -> None:
-        super()._connect()
-        self.session.verdict_changed.connect(self._unfinish)
-        self.session.slide_changed.connect(self._unfinish)
+    Attributes
+    ----------
+    opening
+        Name of what is being opened, or "".
+    going
+        Id of the slide whose many gestures are being read, or "".
+    """
+
+    gone_on = Signal()  # a person went to another slide
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        background: Background,
+        prepared: PreparedSlides,
+        mixing: Mixing,
+    ) -> None:
+        self._session, self._signals = session, signals
+        self._background, self._prepared, self._mixing = background, prepared, mixing
+        self.opening = self.going = ""
+        self._finished = ""  # what was said when no other slide needed a person
+        session.verdict_changed.connect(self._unfinish)
+        session.slide_changed.connect(self._unfinish)
 
     def open_path(self, path: Path, *, project: Path | None = None, at: str = "") -> None:
         """Open a folder, table, image or project: read in a thread, entered when that is done.
@@ -39,14 +68,14 @@ class Slides(Offers):
         `at` is the id of the slide to show; "" shows the first that needs a person.
         """
         if self.opening:
-            self.failed.emit(f"{self.opening} is being opened: wait until it is there.")
+            self._signals.failed.emit(f"{self.opening} is being opened: wait until it is there.")
             return
-        self.settling.emit()
-        self.told.emit("")  # what was said of the slides before
+        self._signals.settling.emit()
+        self._signals.told.emit("")  # what was said of the slides before
         self.opening = path.name
-        self.changed.emit()
-        self.background.submit(
-            lambda: self.session.prepare(path, project=project),
+        self._signals.changed.emit()
+        self._background.submit(
+            lambda: self._session.prepare(path, project=project),
             lambda opening: self._enter(opening, at),
             self._stay,
             drop=lambda opening: opening.close(),
@@ -55,35 +84,35 @@ class Slides(Offers):
     def _enter(self, opening: Opening, at: str) -> None:
         self.opening = ""
         try:
-            self.session.enter(opening)
+            self._session.enter(opening)
         except (OSError, ValueError) as error:
-            self.failed.emit(one_sentence(error))
+            self._signals.failed.emit(one_sentence(error))
         else:
-            if any(slide.id == at for slide in self.session.slides):
+            if any(slide.id == at for slide in self._session.slides):
                 self._visit([at])
-        self.changed.emit()
+        self._signals.changed.emit()
 
     def _stay(self, said: str) -> None:
         self.opening = ""
-        self.failed.emit(said)
-        self.changed.emit()
+        self._signals.failed.emit(said)
+        self._signals.changed.emit()
 
     def open_sample(self) -> None:
         """Open the bundled sample."""
         try:
             table = sample_table()
         except FileNotFoundError as error:
-            self.failed.emit(one_sentence(error))
+            self._signals.failed.emit(one_sentence(error))
         else:
             self.open_path(table)
 
     def go_to(self, slide_id: str) -> None:
         """Show a slide."""
-        self._withdraw_step()
-        self._visit([slide_id])
+        self.gone_on.emit()
+        self.show(slide_id)
 
-    def show_again(self, slide_id: str) -> None:
-        """Show the slide that a step was taken back on."""
+    def show(self, slide_id: str) -> None:
+        """Show a slide, also where a step is taken back that can be done again from there."""
         self._visit([slide_id])
 
     def next_slide(self) -> None:
@@ -95,41 +124,42 @@ class Slides(Offers):
         self._step(-1)
 
     def _step(self, by: Literal[1, -1]) -> None:
-        goal = self.session.neighbour(by)
+        goal = self._session.neighbour(by)
         if goal is None:
-            self.session.stay(by)
+            self._session.stay(by)
         else:
             self.go_to(goal)
 
     def advance(self) -> None:
         """Show the next slide of the queue that needs a person."""
-        self._withdraw_step()
-        self._advance()
+        self.gone_on.emit()
+        self.follow_verdict()
 
-    def _advance(self) -> None:
-        if self.session.current is None:
+    def follow_verdict(self) -> None:
+        """Show the next slide that needs a person; the way back from a verdict stays offered."""
+        if self._session.current is None:
             return
-        waiting = self.session.to_do()
+        waiting = self._session.to_do()
         if waiting:
             self._visit(waiting)
         else:
-            self._finished = self.session.finish()
+            self._finished = self._session.finish()
 
     def _unfinish(self, _: object) -> None:
         """Say no more that all is done, once another verdict stands or a slide is looked at."""
         finished, self._finished = self._finished, ""
         if finished:
-            self.unsaid.emit(finished)
+            self._signals.unsaid.emit(finished)
 
     def _visit(self, ids: Sequence[str]) -> None:
         """Show the first of some slides that can be opened; many gestures are read in a thread.
 
         Where none can, the last one's trouble is shown on an empty canvas.
         """
-        self.settling.emit()
+        self._signals.settling.emit()
         self.going = ""  # of two wishes the last one counts
         for place, slide_id in enumerate(ids):
-            if not self.session.is_quick(slide_id):
+            if not self._session.is_quick(slide_id):
                 self._read_first(slide_id, ids[place:])
                 return
             if self._show(slide_id, last=place == len(ids) - 1):
@@ -137,56 +167,26 @@ class Slides(Offers):
 
     def _show(self, slide_id: str, *, last: bool) -> bool:
         """Show a slide, with what was prepared of it."""
-        current = self.session.current
-        one = None
+        current = self._session.current
         if current is None or current.id != slide_id:
-            one = self.prefetch.take(slide_id)
-        self.layers.foreseen = one
-        self.ensemble.mixing.foresee(None if one is None else one.mixed)
-        if one is not None and one.request is not None and one.answer is not None:
-            self.derivation.foresee(one.request, one.answer)
-            if one.values is not None:
-                self.layers.drawing.foresee(Drawn.whole(one.answer.mask, one.values))
-        shown = self.session.go_to(slide_id, anyway=last)
-        self.ensemble.mixing.show_foreseen()
+            self._prepared.arrive(slide_id)
+        shown = self._session.go_to(slide_id, anyway=last)
+        self._mixing.show_prepared()
         return shown
 
     def _read_first(self, slide_id: str, ids: Sequence[str]) -> None:
         self.going = slide_id
-        project = self.session.project
-        self.changed.emit()
+        project = self._session.project
+        self._signals.changed.emit()
 
         def go(visit: StoredEdits | None) -> None:
-            if self.going != slide_id or self.session.project is not project:
+            if self.going != slide_id or self._session.project is not project:
                 return
             self.going = ""
-            self.session.take_visit(visit)
+            self._session.take_visit(visit)
             if not self._show(slide_id, last=not ids[1:]):
                 self._visit(ids[1:])
-            self.changed.emit()
+            self._signals.changed.emit()
 
         # a damaged row is told by going there
-        self.background.submit(self.session.read_visit(slide_id), go, lambda _: go(None))
-
-    def worst_first(self) -> None:
-        """Let the slides with the lowest expected Dice come up first; again: the table's order."""
-        self.queue.order_by("table" if self.queue.order == "worst" else "worst")
-        self.say(f"Queue: {'worst first' if self.queue.order == 'worst' else 'in table order'}.")
-
-    def note_on(self, slide_id: str, note: str) -> None:
-        """Note something about any slide."""
-        self.session.set_note(note, slide_id)
-
-    def tell(
-        self,
-        *,
-        organ: Organ | None = None,
-        source: DataSource | None = None,
-        um_per_px: float | None = None,
-    ) -> None:
-        """Note what a person says about the slide; nothing known stays as it is."""
-        try:
-            self.session.tell(organ=organ, source=source, um_per_px=um_per_px or None)
-        except ValueError as error:
-            self.failed.emit(one_sentence(error))
-        self.changed.emit()
+        self._background.submit(self._session.read_visit(slide_id), go, lambda _: go(None))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from hubseg import tools
 from napari_hubseg.actions import tool_named
-from napari_hubseg.desk.offers import Offers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,29 +17,45 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.session import ReviewSession
     from hubseg.tools import Change
+    from napari_hubseg.canvas.tools import MaskTools
+    from napari_hubseg.desk.offers import Offers
+    from napari_hubseg.desk.signals import DeskSignals
+    from napari_hubseg.jobs.background import Background
 
 __all__ = ["Tools"]
 
 
-class Tools(Offers):
+class Tools:
     """Take a tool; drop or fill what is small."""
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        background: Background,
+        mask_tools: MaskTools,
+        offers: Offers,
+    ) -> None:
+        self._session, self._signals, self._background = session, signals, background
+        self._mask_tools, self._offers = mask_tools, offers
 
     def take_tool(self, name: str) -> None:
         """Take a tool of the toolbox."""
-        self.mask_tools.take(name)
-        self.changed.emit()
+        self._mask_tools.take(name)
+        self._signals.changed.emit()
 
     def take_by_key(self, name: str) -> None:
         """Take a tool, and say so to whoever looks at the canvas."""
-        self.take_tool(name)
+        self._mask_tools.take(name)
         self.say_tool()
 
     def say_tool(self) -> None:
         """Say which tool is in hand, for whoever has taken it with a key."""
-        tool = tool_named(self.mask_tools.tool)
+        tool = tool_named(self._mask_tools.tool)
         if tool is not None:
-            self.say(f"Tool: {tool.word}. {tool.hint}")
+            self._offers.say(f"Tool: {tool.word}. {tool.hint}")
 
     def drop_small(self, under: int) -> None:
         """Drop every object of the slide with fewer than `under` px, as one gesture."""
@@ -51,17 +66,17 @@ class Tools(Offers):
         self._pour(lambda mask: tools.fill_small(mask, under), f"no hole under {under} px")
 
     def _pour(self, work: Callable[[NDArray[np.bool_]], Change | None], nothing: str) -> None:
-        mask, slide = self.session.mask, self.session.current
+        mask, slide = self._session.mask, self._session.current
         if mask is None or slide is None:
             return
         now = mask.copy()
 
         def done(change: Change | None) -> None:
-            if self.session.current is None or self.session.current.id != slide.id:
+            if self._session.current is None or self._session.current.id != slide.id:
                 return
             if change is None:
-                self.told.emit(f"There is {nothing} in this slide.")
+                self._signals.told.emit(f"There is {nothing} in this slide.")
             else:
-                self.session.put(change)
+                self._session.put(change)
 
-        self.background.submit(lambda: work(now), done, self.failed.emit)
+        self._background.submit(lambda: work(now), done, self._signals.failed.emit)

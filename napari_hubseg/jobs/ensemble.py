@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
     from napari_hubseg.jobs.choices import EnsembleChoice
+    from napari_hubseg.jobs.prepared import PreparedSlides
 
 __all__ = ["Ensemble"]
 
@@ -52,6 +53,8 @@ class Ensemble:
         Where stored maps are loaded.
     new_engine
         Makes an engine from a store folder, a device and a scheduler's address.
+    prepared
+        Where the map of a slide may lie before somebody goes there.
 
     Attributes
     ----------
@@ -82,6 +85,7 @@ class Ensemble:
         session: ReviewSession,
         background: Background,
         new_engine: Callable[[Path, str, str | None], Any] = _new_engine,
+        prepared: PreparedSlides | None = None,
     ) -> None:
         self._session = session
         self._background = background
@@ -102,7 +106,7 @@ class Ensemble:
         self.name = self.recipes[0]
         self._run_project: Path | None = None
         self.unreachable = False
-        self.mixing = Mixing(session, background, self.recipe)
+        self.mixing = Mixing(session, background, self.recipe, prepared)
         self.mixing.changed.connect(self.changed.emit)
         self.mixing.failed.connect(self.failed.emit)
         self.fit = Fit()

@@ -17,6 +17,7 @@ from psygnal import Signal
 from hubseg.cleanup import count_objects
 from hubseg.mask.metrics import dice
 from napari_hubseg.jobs.latest import listening
+from napari_hubseg.jobs.prepared import PreparedSlides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,13 +99,19 @@ class Derivation:
     figures_changed = Signal()
     failed = Signal(str)  # one sentence
 
-    def __init__(self, session: ReviewSession, background: Background, truth: Truth) -> None:
+    def __init__(
+        self,
+        session: ReviewSession,
+        background: Background,
+        truth: Truth,
+        prepared: PreparedSlides | None = None,
+    ) -> None:
         self._session = session
         self._background = background
         self._truth = truth
+        self._prepared = prepared or PreparedSlides()
         self.drawing: Drawing | None = None
         self.deriving = self._counting = self._taking = False
-        self._foreseen: tuple[MaskRequest, MaskAnswer] | None = None
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
         self.figures = Figures()
@@ -128,7 +135,8 @@ class Derivation:
         if self.deriving or not self._session.mask_is_stale:
             return
         request = self._session.mask_request()
-        if self._take_foreseen(request):
+        ready = self._prepared.mask(request)
+        if ready is not None and self._session.take_mask(request, ready):
             return
         self.deriving, drawing = True, self.drawing
         find = None if drawing is None else drawing.finder(request.edits)
@@ -159,16 +167,6 @@ class Derivation:
         self._taking = False
         if changes != self._changes:
             self._count()
-
-    def foresee(self, request: MaskRequest, answer: MaskAnswer) -> None:
-        """Have the mask ready that a slide will be derived to, if nothing changes until then."""
-        self._foreseen = (request, answer)
-
-    def _take_foreseen(self, request: MaskRequest) -> bool:
-        foreseen, self._foreseen = self._foreseen, None
-        if foreseen is None or not request.answered_by(foreseen[0]):
-            return False
-        return self._session.take_mask(request, foreseen[1])
 
     def _forget(self, _: object) -> None:
         self._changes += 1

@@ -7,7 +7,7 @@ member. Nothing here runs a network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
@@ -17,21 +17,22 @@ from hubseg.probability import Mixture, networks_digest
 from hubseg.recipe import find_checkpoint
 from hubseg.recipe.availability import Availability
 from napari_hubseg.jobs.latest import Latest
+from napari_hubseg.jobs.prepared import PreparedSlides
 from napari_hubseg.jobs.slide_mix import Order, Ran
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from hubseg.engine import Update
-    from hubseg.probability import ProbabilityMap
     from hubseg.recipe import Recipe
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.prepared import Prepared
     from napari_hubseg.jobs.slide_mix import KeptMaps, MixedSlide
 
-__all__ = ["Foreseen", "Mixing"]
+__all__ = ["Mixing"]
 
 
 _NOTHING = "None of the members that are switched on has a map yet: run the ensemble."
@@ -39,22 +40,6 @@ _NOTHING = "None of the members that are switched on has a map yet: run the ense
 
 # why something is mixed: a person asked, a run has made something, or a slide came on screen
 _Why = Literal["asked", "run", "look"]
-
-
-@dataclass(frozen=True, eq=False)
-class Foreseen:
-    """What was mixed of a slide before somebody goes there, and by which choice."""
-
-    slide_id: str
-    recipe: Recipe
-    mixture: Mixture
-    mixed: MixedSlide | None
-    kept: KeptMaps | None
-
-    @property
-    def found(self) -> ProbabilityMap | None:
-        """The map; None where there is none."""
-        return None if self.mixed is None else self.mixed.found
 
 
 class Mixing:
@@ -66,22 +51,30 @@ class Mixing:
         Gets the maps.
     background
         Where maps are read and mixed, one mix at a time: of many wishes the last one counts.
+    prepared
+        Where the map of a slide may lie before somebody goes there.
     """
 
     changed = Signal()
     failed = Signal(str)  # one sentence
     unsaid = Signal(str)  # a sentence that does not hold any more
 
-    def __init__(self, session: ReviewSession, background: Background, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        session: ReviewSession,
+        background: Background,
+        recipe: Recipe,
+        prepared: PreparedSlides | None = None,
+    ) -> None:
         self._session = session
         self._background = background
+        self._prepared = prepared or PreparedSlides()
         self.recipe = recipe
         self.mixture = Mixture()
         self.stock = Availability()
         self._files = Latest(background, self.failed.emit)
         self._kept: KeptMaps | None = None
         self._ran: Ran | None = None  # of the slide on screen
-        self._foreseen: Foreseen | None = None
         self._busy = self._nothing = False  # whether it was said that there is nothing to mix
         self._again: _Why | None = None  # another mix is wanted
         session.mixture_changed.connect(self._follow)
@@ -193,10 +186,8 @@ class Mixing:
         slide, project = self._session.current, self._session.project
         if slide is None or project is None or self._session.unopened:
             return
-        foreseen, self._foreseen = self._foreseen, None
-        if foreseen is not None and why == "look" and not self._busy and self._holds(foreseen):
-            self._foreseen = foreseen  # shown when everybody has heard of the slide
-            return
+        if why == "look" and not self._busy and self._ready() is not None:
+            return  # shown when everybody has heard of the slide: show_prepared
         if self._busy:
             known = {why, self._again}
             self._again = "asked" if "asked" in known else "run" if "run" in known else "look"
@@ -212,34 +203,31 @@ class Mixing:
 
         self._background.submit(order.mix, show, self._fail)
 
-    def look_ahead(self, slide: Slide) -> Callable[[], Foreseen] | None:
-        """Return what mixes the map of another slide, in a thread; None without a project."""
-        project, recipe, mixture = self._session.project, self.recipe, self.mixture
+    def order_for(self, slide: Slide) -> Order | None:
+        """Return the wish for another slide's map by what is chosen now; None without a project."""
+        project = self._session.project
         if project is None:
             return None
-        order = Order(project.reader(), slide, recipe, mixture)
-        return lambda: Foreseen(slide.id, recipe, mixture, *order.mix())
+        return Order(project.reader(), slide, self.recipe, self.mixture)
 
-    def foresee(self, foreseen: Foreseen | None) -> None:
-        """Have a map ready for the slide that comes up next."""
-        self._foreseen = foreseen
+    def show_prepared(self) -> None:
+        """Show the map that was prepared, if it is of the slide on screen and of what is chosen."""
+        one = self._ready()
+        mixed = None if one is None else one.mixed
+        self._prepared.forget_map()
+        if one is not None:
+            self._kept = one.kept
+            self._show(mixed, "look")
 
-    def show_foreseen(self) -> None:
-        """Show the map that was ready, if it is of the slide on screen and of what is chosen."""
-        foreseen, self._foreseen = self._foreseen, None
-        if foreseen is not None and self._holds(foreseen):
-            self._kept = foreseen.kept
-            self._show(foreseen.mixed, "look")
-
-    def _holds(self, foreseen: Foreseen) -> bool:
+    def _ready(self) -> Prepared | None:
         current = self._session.current
-        here = current is not None and current.id == foreseen.slide_id
         # where there was no map it is looked for again: another program may have made one
-        return here and foreseen.found is not None and self.is_chosen(foreseen)
+        one = None if current is None else self._prepared.map_of(current.id)
+        return one if one is not None and one.order and self.is_chosen(one.order) else None
 
-    def is_chosen(self, foreseen: Foreseen) -> bool:
+    def is_chosen(self, order: Order) -> bool:
         """Whether what was mixed ahead is what is chosen now."""
-        return foreseen.recipe is self.recipe and foreseen.mixture == self.mixture
+        return order.recipe is self.recipe and order.mixture == self.mixture
 
     def _show(self, mixed: MixedSlide | None, why: _Why) -> None:
         self._busy = False

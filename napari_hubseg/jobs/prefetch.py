@@ -8,13 +8,13 @@ ever. Does not know what is done with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hubseg.mask.drawing import drawn, edge_width, hand_of
 from hubseg.slide.pyramid import pixels
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.latest import listening
+from napari_hubseg.jobs.prepared import Prepared, stamp_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,50 +24,13 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.session.stored_edits import StoredEdits
     from hubseg.slide import Slide
-    from napari_hubseg.jobs.mixing import Foreseen, Mixing
+    from napari_hubseg.jobs.mixing import Mixing
+    from napari_hubseg.jobs.prepared import PreparedSlides
 
-__all__ = ["Prefetch", "Prepared"]
+__all__ = ["Prefetch"]
 
 _REST = 400  # ms: who only passes by several slides needs none of them prepared
 _LARGEST = 64_000_000  # px of a slide up to which its map and mask are prepared too
-
-
-@dataclass(eq=False)
-class Prepared:
-    """What is known of a slide before somebody goes there.
-
-    Attributes
-    ----------
-    slide, stamp
-        Which slide, and size and time of its file when it was read.
-    pixels
-        What napari shows of it.
-    mixed
-        Its map, if it has one.
-    request, answer, values
-        What the mask is derived from, the mask, and what is drawn of it, uint8 (H, W); None until
-        there are any.
-    """
-
-    slide: Slide
-    stamp: tuple[int, int]
-    pixels: Any
-    mixed: Foreseen | None
-    request: MaskRequest | None = None
-    answer: MaskAnswer | None = None
-    values: NDArray[np.uint8] | None = None
-
-    def holds(self, slide: Slide) -> bool:
-        """Whether a slide's file is still what was read; looks at the file, not into it."""
-        try:
-            return self.slide.path == slide.path and _stamp(slide) == self.stamp
-        except OSError:
-            return False
-
-
-def _stamp(slide: Slide) -> tuple[int, int]:
-    stat = slide.path.stat()
-    return stat.st_size, stat.st_mtime_ns
 
 
 class Prefetch:
@@ -79,12 +42,13 @@ class Prefetch:
         Says which slides come next.
     mixing
         Says how their maps are mixed.
+    prepared
+        Gets what was prepared.
     """
 
-    def __init__(self, session: ReviewSession, mixing: Mixing) -> None:
-        self._session, self._mixing = session, mixing
+    def __init__(self, session: ReviewSession, mixing: Mixing, prepared: PreparedSlides) -> None:
+        self._session, self._mixing, self._prepared = session, mixing, prepared
         self._background = Background(threads=1)  # the window's own threads stay free
-        self._ready: dict[str, Prepared] = {}
         self._tried: set[str] = set()  # what could not be read: going there says why
         self._busy: object = None
         self._closed = False
@@ -101,15 +65,11 @@ class Prefetch:
     @property
     def ready(self) -> tuple[str, ...]:
         """Ids of the slides that are ready to be shown, their masks included."""
-        return tuple(i for i, one in self._ready.items() if self._masked(one))
-
-    def take(self, slide_id: str) -> Prepared | None:
-        """Return what was prepared of a slide, and forget it."""
-        return self._ready.pop(slide_id, None)
+        return tuple(one.slide.id for one in self._prepared if self._masked(one))
 
     def drop(self, slide_id: str) -> None:
         """Forget what was prepared of a slide: there is a newer map."""
-        self._ready.pop(slide_id, None)
+        self._prepared.drop(slide_id)
         self._busy = None  # what is being read is none that counts
         self._look()
 
@@ -118,7 +78,8 @@ class Prefetch:
         self._look()
 
     def _begin(self) -> None:
-        self._ready, self._tried, self._busy = {}, set(), None
+        self._prepared.keep_only(())
+        self._tried, self._busy = set(), None
         self._look()
 
     def _look(self, _: object = None) -> None:
@@ -136,10 +97,10 @@ class Prefetch:
         if self._closed or self._busy is not None or self._session.project is None:
             return
         goals = self._goals()
-        self._ready = {i: one for i, one in self._ready.items() if i in goals}
+        self._prepared.keep_only(goals)
         slides = {slide.id: slide for slide in self._session.slides}
         for slide_id in goals:
-            one = self._ready.get(slide_id)
+            one = self._prepared.get(slide_id)
             if one is None or not self._chosen(one) or not one.holds(slides[slide_id]):
                 self._read(slides[slide_id])
                 return
@@ -148,14 +109,14 @@ class Prefetch:
                 return
 
     def _chosen(self, one: Prepared) -> bool:
-        return one.mixed is None or self._mixing.is_chosen(one.mixed)
+        return one.order is None or self._mixing.is_chosen(one.order)
 
     def _masked(self, one: Prepared) -> bool:
         """Whether the mask is there, and derived from what holds now; or there is none to derive.
 
         What is derived again for a new threshold is found out by asking for it: a few ms.
         """
-        if one.mixed is None or one.mixed.found is None:
+        if not one.has_map:
             return True
         return one.answer is not None and one.request is not None and self._still(one)
 
@@ -175,19 +136,20 @@ class Prefetch:
         """Read pixels and edits, and mix the map."""
         read_visit = self._session.read_visit(slide.id)
         small = slide.height * slide.width <= _LARGEST
-        mix = self._mixing.look_ahead(slide) if small else None
+        order = self._mixing.order_for(slide) if small else None
 
         def work() -> tuple[Prepared, StoredEdits]:
-            stamp = _stamp(slide)
+            stamp = stamp_of(slide)
             visit, seen = read_visit(), pixels(slide)
             slide.digest  # noqa: B018  kept by the slide: nobody waits for it later
-            return Prepared(slide, stamp, seen, None if mix is None else mix()), visit
+            mixed = (None, None) if order is None else order.mix()
+            return Prepared(slide, stamp, seen, order, *mixed), visit
 
         def take(answer: tuple[Prepared, StoredEdits]) -> None:
             one, visit = answer
             if self._session.current is None or self._session.current.id != slide.id:
                 self._session.take_visit(visit)
-                self._ready[slide.id] = one
+                self._prepared.put(one)
 
         self._submit(slide.id, work, take)
 
@@ -230,4 +192,4 @@ class Prefetch:
         self._closed = True
         self._stop()
         self._background.close()
-        self._ready.clear()
+        self._prepared.keep_only(())

@@ -39,7 +39,7 @@ class CorrectPresenter(Presenter):
         panel.drop_small_requested.connect(desk.drop_small)
         panel.fill_small_requested.connect(desk.fill_small)
         panel.view_requested.connect(desk.layers.set_view)
-        panel.advance.toggled.connect(lambda on: setattr(desk, "advances", on))
+        panel.advance.toggled.connect(lambda on: setattr(desk.verdicts, "advances", on))
         settle_with(panel, desk)
 
     def show(self, step: str) -> None:

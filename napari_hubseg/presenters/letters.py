@@ -25,9 +25,9 @@ def letters(dock: QWidget, desk: Desk, controls: ControlRules, strip: MessageStr
     def here() -> bool:
         return desk.session.current is not None and desk.layers.at_hand
 
-    typing = Typing(dock, desk.letters, here)
-    typing.strayed.connect(desk.say_letters)
-    typing.rested.connect(desk.letters_again)
+    typing = Typing(dock, desk.offers.letters, here)
+    typing.strayed.connect(desk.offers.say_letters)
+    typing.rested.connect(desk.offers.letters_again)
     typing.tool_taken.connect(desk.say_tool)
     controls.pressed.connect(lambda at: None if strip.isAncestorOf(at) else typing.rest())
     for done in (strip.acted, strip.dismissed):

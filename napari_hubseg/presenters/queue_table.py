@@ -45,7 +45,7 @@ class QueueTablePresenter(Presenter):
         panel.order_requested.connect(queue.order_by)
         panel.picture_requested.connect(queue.picture)
         panel.slide_requested.connect(self._open)
-        panel.note_requested.connect(desk.note_on)
+        panel.note_requested.connect(lambda slide, note: desk.session.set_note(note, slide))
         panel.leave_requested.connect(to_canvas)
         section.header.toggled.connect(queue.watch)
         queue.pictured.connect(panel.show_picture)

@@ -26,7 +26,7 @@ from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsState
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.thresholds.curves import Curves
-    from napari_hubseg.desk import Desk, DeskCore
+    from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.mask import Figures
 
 __all__ = [
@@ -64,7 +64,7 @@ def queue_state(session: ReviewSession) -> QueueState:
     )
 
 
-def files_state(desk: DeskCore) -> FilesState:
+def files_state(desk: Desk) -> FilesState:
     """Return what the files panel asks, or nothing."""
     found = desk.session.changed_file
     absent, here = desk.files.absent, desk.session.current
@@ -163,7 +163,7 @@ def thresholds_state(session: ReviewSession, figures: Figures, curves: Curves) -
 def correct_state(desk: Desk, step: str) -> CorrectState:
     """Return what the correction panel shows."""
     session, slide = desk.session, desk.session.current
-    elsewhere = desk.step_elsewhere
+    elsewhere = desk.offers.step_elsewhere
     open_ = slide is not None and not session.refused and not desk.layers.sight.trouble
     return CorrectState(
         tool=desk.mask_tools.tool if desk.layers.at_hand else "",
@@ -179,7 +179,7 @@ def correct_state(desk: Desk, step: str) -> CorrectState:
         note=session.note_on(slide.id) if slide is not None else "",
         enabled=slide is not None,
         decidable=open_,
-        advances=desk.advances,
+        advances=desk.verdicts.advances,
         split_by=desk.mask_tools.split_by,
         accept_next=step == "accept" and open_,
     )

@@ -171,10 +171,8 @@ def test_a_newer_map_takes_the_place_of_the_one_prepared(bench: Bench) -> None:
 
 def test_a_map_that_another_program_made_is_found_all_the_same(bench: Bench) -> None:
     bench.prepare("two")
-    one = bench.desk.prefetch.take("two")
-    bench.desk.prefetch._ready["two"] = replace(
-        one, mixed=replace(one.mixed, mixed=None), request=None, answer=None, values=None
-    )
+    one = bench.desk.prepared.get("two")
+    bench.desk.prepared.put(replace(one, mixed=None, request=None, answer=None, values=None))
     bench.desk.next_slide()
     assert bench.session.probability is None
     bench.wait(lambda: bench.session.probability is not None)

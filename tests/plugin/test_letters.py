@@ -31,7 +31,7 @@ def see(dock: HubSegWidget, wait: Wait) -> None:
 @pytest.fixture
 def mapped(opened: HubSegWidget, wait: Wait, make_map: Any) -> HubSegWidget:
     opened.session.show(make_map(opened.session))
-    opened.desk.advances = False
+    opened.desk.verdicts.advances = False
     see(opened, wait)
     return opened
 

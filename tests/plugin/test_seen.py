@@ -32,7 +32,7 @@ class Bench:
         self.desk.failed.connect(self.said.append)
         self.desk.offered.connect(self.offers.append)
         self.desk.seen.frames = True
-        self.desk.advances = False
+        self.desk.verdicts.advances = False
         self.desk.open_path(table)
         self.settle()
         self.said.clear()
@@ -226,7 +226,7 @@ class TestASlideThatCannotBeShown:
         monkeypatch.setattr(_layers, "pixels", pixels)
         monkeypatch.setattr(_ahead, "pixels", pixels)
         bench.look()
-        bench.desk.prefetch.take("two")
+        bench.desk.prepared.drop("two")
         bench.desk.go_to("two")
         bench.look()
         text = bench.viewer.canvas.overlays.text

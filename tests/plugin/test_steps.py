@@ -120,7 +120,7 @@ def test_what_is_accepted_anew_is_called_that(
     opened: HubSegWidget, wait: Wait, make_map: Any
 ) -> None:
     opened.session.show(make_map(opened.session))
-    opened.desk.advances = False
+    opened.desk.verdicts.advances = False
     see(opened, wait)
     opened.do("accept")
     opened.desk.set_threshold(200)
@@ -158,7 +158,7 @@ def test_what_opens_an_accepted_slide_again_says_so(
     opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any, how: str
 ) -> None:
     opened.session.show(make_map(opened.session))
-    opened.desk.advances = False
+    opened.desk.verdicts.advances = False
     see(opened, wait)
     opened.do("accept")
     if how == "stroke":
@@ -180,7 +180,7 @@ def test_that_all_is_done_is_said_until_it_is_not(opened: HubSegWidget, wait: Wa
         see(opened, wait)
         opened.do("flag")
     settle(opened, wait)
-    opened.desk.advances = True
+    opened.desk.verdicts.advances = True
     for _ in opened.session.slides:
         see(opened, wait)
         opened.do("reject")

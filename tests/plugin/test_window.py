@@ -365,7 +365,7 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     assert again.session.current.id == "three"
     assert again.session.mask[20, 20]
     assert again.desk.view == before, "and is looked at as it was"
-    assert (again.desk.layers.appearance.view, again.desk.advances) == ("outline", False)
+    assert (again.desk.layers.appearance.view, again.desk.verdicts.advances) == ("outline", False)
     assert again.desk.layers.mask_layer.opacity == pytest.approx(0.9)
     assert not again.correct.advance.isChecked()
     assert [each.name for each in viewer.layers] == ["slide", "probability", "disagreement", "mask"]

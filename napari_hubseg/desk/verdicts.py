@@ -1,0 +1,118 @@
+"""What a person decides about a slide, and the way back.
+
+Responsible for deciding only about what was seen, and for what follows from a verdict. Does not
+know buttons or keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hubseg.desk.offer import Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hubseg.session import ReviewSession
+    from napari_hubseg.canvas.slide_seen import Seen
+    from napari_hubseg.desk.offers import Offers
+    from napari_hubseg.desk.signals import DeskSignals
+    from napari_hubseg.desk.slides import Slides
+
+__all__ = ["Verdicts"]
+
+_AS_EMPTY = "Accept as empty"
+
+
+class Verdicts:
+    """Accept, flag, reject, undo.
+
+    Attributes
+    ----------
+    advances
+        Whether a verdict leads to the next slide.
+    """
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        seen: Seen,
+        offers: Offers,
+        slides: Slides,
+    ) -> None:
+        self._session, self._signals, self._seen = session, signals, seen
+        self._offers, self._slides = offers, slides
+        self.advances = True
+        self._waits_for: tuple[str, bool] | None = None  # what was said, whether it needs a mask
+
+    def undo(self) -> None:
+        """Undo the newest thing done here, or the verdict that has just led here."""
+        if self._offers.step_elsewhere is None:
+            self._session.undo()
+        else:
+            self._offers.take_offer()
+
+    def accept(self) -> None:
+        """Accept the slide; where there is nothing to accept it is asked first."""
+        here = self._session.current
+        if here is None or self._waits(mask=True):
+            return
+        if not self._session.nothing_to_accept:
+            self._decide(self._session.accept)
+        elif self._offers.is_offered(_AS_EMPTY):
+            self._offers.take_offer()
+        else:
+            said = (
+                f"Nothing here to mark? Slide {here.id} has no map and nothing is drawn on it. "
+                "Press A again to accept it as empty, or run the ensemble."
+            )
+            take = self._accept_as_empty
+            self._offers.offer(Offer(said, _AS_EMPTY, take, here.id))
+
+    def _accept_as_empty(self) -> None:
+        self._decide(lambda: self._session.accept(as_empty=True))
+
+    def accept_anew(self) -> None:
+        """Accept what the rules give now in place of the mask that was accepted before."""
+        if not self._waits(mask=True):
+            self._session.accept_anew()
+            self._signals.changed.emit()
+
+    def flag(self) -> None:
+        """Flag the slide."""
+        if not self._waits(mask=False):
+            self._decide(self._session.flag)
+
+    def reject(self) -> None:
+        """Reject the slide."""
+        if not self._waits(mask=False):
+            self._decide(self._session.reject)
+
+    def frame(self) -> None:
+        """Note that a frame was drawn: what had to be waited for may be there."""
+        self._seen.frame()
+        if self._waits_for is not None:
+            said, mask = self._waits_for
+            if not self._seen.why_not(mask=mask):
+                self._waits_for = None
+                self._signals.unsaid.emit(said)
+
+    def _waits(self, *, mask: bool) -> bool:
+        """Whether the slide has not been seen yet: then it is said, and nothing happens later."""
+        why = self._seen.why_not(mask=mask)
+        if why:
+            self._waits_for = (why, mask)
+            self._signals.told.emit(why)
+        self._signals.changed.emit()  # a button shows what holds, not that it was pressed
+        return bool(why)
+
+    def _decide(self, verdict: Callable[[], None]) -> None:
+        here = self._session.current
+        if here is None:
+            return
+        before = self._session.verdict(here.id)
+        verdict()
+        if self.advances and self._session.verdict(here.id) is not before:
+            self._slides.follow_verdict()
+        self._signals.changed.emit()
