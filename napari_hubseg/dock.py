@@ -1,8 +1,8 @@
 """The dock: builds the panels and the desk, connects them, and nothing else.
 
 Responsible for what is where, for keys and for the life of all parts. Does not know what a wish
-means (:mod:`napari_hubseg.desk`), what a panel shows (:mod:`napari_hubseg.presenters.states`) or
-which wish is whose (:mod:`napari_hubseg.presenters`).
+means (:mod:`napari_hubseg.desk`), or which wish is whose and what a panel shows
+(:mod:`napari_hubseg.presenters`).
 """
 
 from __future__ import annotations
@@ -188,11 +188,11 @@ class HubSegWidget(QWidget):
         self.setMinimumWidth(max(_WIDTH, content.minimumSizeHint().width() + extent))
         self.setStyleSheet(style_sheet())
 
-    def _wire(self) -> tuple[presenters.Presenter, ...]:
+    def _wire(self) -> tuple[presenters.Presenter[Any, Any], ...]:
         desk, do, sections = self.desk, self._doing, self.sections
         return (
             presenters.StartPresenter(self.start, desk, do),
-            presenters.OthersPresenter(self.others, desk),
+            presenters.OthersPresenter(self.others, desk, do),
             presenters.QueuePresenter(self.queue, desk, do),
             presenters.QueueTablePresenter(
                 self.queue_table, sections["queue"], desk, do, self.canvas.focus

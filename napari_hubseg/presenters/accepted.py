@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.panels.accepted import AcceptedState
+from napari_hubseg.panels.accepted import AcceptedPanel, AcceptedState
 from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
-    from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.accepted import AcceptedPanel
-    from napari_hubseg.presenters.presenter import Do
+    from collections.abc import Iterable
+
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["AcceptedPresenter"]
 
 
-class AcceptedPresenter(Presenter):
+class AcceptedPresenter(Presenter[AcceptedPanel, AcceptedState]):
     """Connects the panel of an accepted slide."""
 
-    def __init__(self, panel: AcceptedPanel, desk: Desk, do: Do) -> None:
-        self._panel, self._desk = panel, desk
-        panel.compare_requested.connect(desk.rules.toggle)
-        panel.anew_requested.connect(desk.accept_anew)
+    def wishes(self) -> Iterable[Wish]:
+        """Compare, or accept what the rules give now."""
+        yield self._panel.compare_requested, self._desk.rules.toggle
+        yield self._panel.anew_requested, self._desk.accept_anew
 
-    def show(self, step: str) -> None:
-        """Show how far the rules are, where a mask is accepted."""
+    def state(self, step: str) -> AcceptedState:
+        """Return how far the rules are, where a mask is accepted."""
         session, project = self._desk.session, self._desk.session.project
         apart = session.departure
-        self._panel.show_state(
-            AcceptedState(
-                more=0 if apart is None else apart.more,
-                less=0 if apart is None else apart.less,
-                comparing=self._desk.rules.shown,
-                writable=project is not None and not project.read_only,
-            )
+        return AcceptedState(
+            more=0 if apart is None else apart.more,
+            less=0 if apart is None else apart.less,
+            comparing=self._desk.rules.shown,
+            writable=project is not None and not project.read_only,
         )

@@ -2,72 +2,60 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog
-
-from napari_hubseg.panels.calibrate import CalibrateState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.panels.calibrate import CalibratePanel, CalibrateState
+from napari_hubseg.presenters import dialogs
+from napari_hubseg.presenters.presenter import SectionPresenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from hubseg.thresholds.calibration import Calibration
-    from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.calibration import Found
-    from napari_hubseg.panels.calibrate import CalibratePanel
-    from napari_hubseg.presenters.presenter import Do
-    from napari_hubseg.widgets.style import Section
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["CalibratePresenter"]
 
-_KINDS = "Presets (*.yaml *.yml)"
 
-
-class CalibratePresenter(Presenter):
+class CalibratePresenter(SectionPresenter[CalibratePanel, CalibrateState]):
     """Connects the calibration panel."""
 
-    def __init__(self, panel: CalibratePanel, section: Section, desk: Desk, do: Do) -> None:
-        self._panel, self._section, self._desk = panel, section, desk
-        panel.calibrate_requested.connect(do("calibrate"))
-        panel.use_requested.connect(desk.calibration.use)
-        panel.load_requested.connect(do("open_preset"))
-        panel.save_requested.connect(do("save_preset"))
+    def wishes(self) -> Iterable[Wish]:
+        """Calibrate, use what was found, keep and take presets."""
+        yield self._panel.calibrate_requested, self._do("calibrate")
+        yield self._panel.use_requested, self._desk.calibration.use
+        yield self._panel.load_requested, self._do("open_preset")
+        yield self._panel.save_requested, self._do("save_preset")
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
+        panel, tuning, kinds = self._panel, self._desk.calibration, dialogs.PRESETS
+        name = "thresholds.yaml"
         return {
-            "calibrate": self._desk.calibration.calibrate,
-            "open_preset": self._open,
-            "save_preset": self._save,
+            "calibrate": tuning.calibrate,
+            "open_preset": dialogs.asking(
+                lambda: dialogs.file(panel, "Open a preset", kinds), tuning.load
+            ),
+            "save_preset": dialogs.asking(
+                lambda: dialogs.new_file(panel, "Save thresholds", name, kinds), tuning.save
+            ),
         }
 
-    def show(self, step: str) -> None:
-        """Show what was found for the slide's organ and source."""
+    def state(self, step: str) -> CalibrateState:
+        """Return what was found for the slide's organ and source."""
         slide, tuning = self._desk.session.current, self._desk.calibration
         own = None if slide is None else tuning.calibration(slide.organ, slide.source)
-        self._panel.show_state(
-            CalibrateState(
-                busy=tuning.busy,
-                best=None if own is None else own.threshold,
-                said="" if tuning.found is None else _sentences(own, tuning.found),
-                enabled=slide is not None,
-            )
+        return CalibrateState(
+            busy=tuning.busy,
+            best=None if own is None else own.threshold,
+            said="" if tuning.found is None else _sentences(own, tuning.found),
+            enabled=slide is not None,
         )
-        self._section.set_summary("" if own is None else f"best {own.threshold}")
 
-    def _open(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self._panel, "Open a preset", filter=_KINDS)
-        if path:
-            self._desk.calibration.load(Path(path))
-
-    def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self._panel, "Save thresholds", "thresholds.yaml", _KINDS
-        )
-        if path:
-            self._desk.calibration.save(Path(path))
+    def summary(self, state: CalibrateState) -> str:
+        """Return the best threshold."""
+        return "" if state.best is None else f"best {state.best}"
 
 
 def _sentences(own: Calibration | None, found: Found) -> str:

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.organ import FACTS
 from napari_hubseg.jobs.recipe_rules import steps_on
-from napari_hubseg.presenters import states
-from napari_hubseg.presenters.presenter import Presenter, settle_with
+from napari_hubseg.panels.cleanup import CleanupPanel, CleanupState
+from napari_hubseg.presenters.presenter import SectionPresenter
 
 if TYPE_CHECKING:
-    from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.cleanup import CleanupPanel
-    from napari_hubseg.presenters.presenter import Do
-    from napari_hubseg.widgets.style import Section
+    from collections.abc import Iterable
+
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["CleanupPresenter"]
 
 
-class CleanupPresenter(Presenter):
+class CleanupPresenter(SectionPresenter[CleanupPanel, CleanupState]):
     """Connects the cleanup panel."""
 
-    def __init__(self, panel: CleanupPanel, section: Section, desk: Desk, do: Do) -> None:
-        self._panel, self._section, self._desk = panel, section, desk
-        panel.cleanup_requested.connect(desk.set_cleanup)
-        panel.look_requested.connect(desk.preview_step)
-        settle_with(panel, desk)
+    def wishes(self) -> Iterable[Wish]:
+        """Set the cleanup, and look at the mask after one of its steps."""
+        yield self._panel.cleanup_requested, self._desk.set_cleanup
+        yield self._panel.look_requested, self._desk.preview_step
+
+    def state(self, step: str) -> CleanupState:
+        """Return what is tidied up."""
+        session, slide = self._desk.session, self._desk.session.current
+        return CleanupState(
+            cleanup=session.cleanup,
+            organ=FACTS[slide.organ].label if slide is not None and slide.organ else "",
+            previewed_step=session.previewed_step,
+            enabled=session.project is not None,
+        )
 
     def show(self, step: str) -> None:
-        """Show what is tidied up, also while the section is folded."""
-        session = self._desk.session
-        self._panel.show_state(states.cleanup_state(session))
-        here = session.current
-        on = [] if here is None else steps_on(session.cleanup, here.um_per_px)
+        """Show what is tidied up; the header says it also while the section is folded."""
+        super().show(step)
+        here = self._desk.session.current
+        on = [] if here is None else steps_on(self._desk.session.cleanup, here.um_per_px)
         self._section.set_badge(f"on: {len(on)} step{'s' * (len(on) > 1)}" if on else "")
         self._section.header.setToolTip(f"Cleanup: {', '.join(on) or 'nothing is tidied up'}")

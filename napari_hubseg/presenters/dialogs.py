@@ -8,12 +8,26 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["RECIPES", "SLIDES", "file", "folder", "new_file"]
+__all__ = ["PRESETS", "RECIPES", "SLIDES", "asking", "file", "folder", "new_file"]
 
 SLIDES = "Tables and images (*.csv *.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg);;All (*)"
 RECIPES = "Recipes (*.yaml *.yml)"
+PRESETS = "Presets (*.yaml *.yml)"
+
+
+def asking(ask: Callable[[], Path | None], then: Callable[[Path], object]) -> Callable[[], None]:
+    """Return what asks for a path and, where one was chosen, does something with it."""
+
+    def do() -> None:
+        path = ask()
+        if path is not None:
+            then(path)
+
+    return do
 
 
 def folder(over: QWidget, title: str) -> Path | None:

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.panels.doubt import DoubtfulObject, DoubtState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
+from napari_hubseg.presenters.presenter import SectionPresenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from hubseg.probability.uncertainty import ObjectConfidence
-    from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.doubt import Doubt
-    from napari_hubseg.panels.doubt import DoubtPanel
-    from napari_hubseg.presenters.presenter import Do
-    from napari_hubseg.widgets.style import Section
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["DoubtPresenter"]
 
 
-class DoubtPresenter(Presenter):
+class DoubtPresenter(SectionPresenter[DoubtPanel, DoubtState]):
     """Connects the doubt panel."""
 
-    def __init__(self, panel: DoubtPanel, section: Section, desk: Desk, do: Do) -> None:
-        self._panel, self._section, self._desk = panel, section, desk
-        panel.list_requested.connect(do("list_doubt"))
-        panel.next_requested.connect(do("next_doubt"))
-        panel.visit_requested.connect(desk.layers.visit)
+    def wishes(self) -> Iterable[Wish]:
+        """List objects by confidence, and go to them."""
+        yield self._panel.list_requested, self._do("list_doubt")
+        yield self._panel.next_requested, self._do("next_doubt")
+        yield self._panel.visit_requested, self._desk.layers.visit
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
@@ -37,21 +34,22 @@ class DoubtPresenter(Presenter):
         self._section.expand()
         self._desk.doubt.judge()
 
-    def show(self, step: str) -> None:
-        """Show the list, if there is one."""
+    def state(self, step: str) -> DoubtState:
+        """Return the list, if there is one."""
         doubt, session = self._desk.doubt, self._desk.session
-        objects = None if doubt.objects is None else tuple(_shown(one) for one in doubt.objects)
-        self._panel.show_state(
-            DoubtState(
-                objects=objects,
-                said=_said(doubt),
-                busy=doubt.busy,
-                enabled=session.probability is not None,
-            )
+        return DoubtState(
+            objects=None if doubt.objects is None else tuple(_shown(one) for one in doubt.objects),
+            said=_said(doubt),
+            busy=doubt.busy,
+            enabled=session.probability is not None,
         )
-        count = len(objects or ())
-        counted = f"{count} object{'' if count == 1 else 's'}"
-        self._section.set_summary("" if objects is None else counted)
+
+    def summary(self, state: DoubtState) -> str:
+        """Return how many objects there are."""
+        if state.objects is None:
+            return ""
+        count = len(state.objects)
+        return f"{count} object{'' if count == 1 else 's'}"
 
 
 def _shown(one: ObjectConfidence) -> DoubtfulObject:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.panels.ensemble import EnsembleState
-from napari_hubseg.panels.members import MembersPanel
+from napari_hubseg.panels.ensemble import EnsemblePanel, EnsembleState
+from napari_hubseg.panels.members import MembersPanel, MembersState
 from napari_hubseg.presenters import dialogs
 from napari_hubseg.presenters.members import members_state
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Presenter, SectionPresenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.ensemble import Ensemble
-    from napari_hubseg.panels.ensemble import EnsemblePanel
-    from napari_hubseg.panels.members import MembersState
-    from napari_hubseg.presenters.presenter import Do
+    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.style import Section
 
 __all__ = ["EnsemblePresenter", "ensemble_state", "tree_of"]
@@ -55,37 +53,67 @@ def tree_of(ensemble: Ensemble) -> MembersState:
     return members_state(ensemble.recipe, ensemble.mixing.mixture, ensemble.mixing.stock)
 
 
-class EnsemblePresenter(Presenter):
-    """Connects the ensemble panel and its section."""
+class MembersPresenter(Presenter[MembersPanel, MembersState]):
+    """Connects the tree of members."""
+
+    def wishes(self) -> Iterable[Wish]:
+        """Switch members, and weigh them."""
+        yield self._panel.switched, self._desk.ensemble.mixing.switch
+        yield self._panel.weight_requested, self._desk.ensemble.mixing.weigh
+
+    def state(self, step: str) -> MembersState:
+        """Return the tree."""
+        return tree_of(self._desk.ensemble)
+
+
+class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
+    """Connects the ensemble panel and its section, with the tree of members in it."""
 
     def __init__(self, panel: EnsemblePanel, section: Section, desk: Desk, do: Do) -> None:
-        self._panel, self._section, self._desk = panel, section, desk
-        ensemble = desk.ensemble
-        panel.run_requested.connect(ensemble.run)
-        panel.cancel_requested.connect(do("cancel_run"))
-        panel.unload_requested.connect(do("unload_networks"))
-        panel.recipe_requested.connect(self._choose)
-        panel.fit_requested.connect(ensemble.ask_fit)
-        panel.recipe_file_requested.connect(self._open_recipe)
-        panel.weights_requested.connect(self._add_weights)
-        panel.weights_cleared.connect(ensemble.clear_weights)
-        panel.fold_switched.connect(ensemble.mixing.switch_fold)
-        self._members = MembersPanel()
-        self._members.switched.connect(ensemble.mixing.switch)
-        self._members.weight_requested.connect(ensemble.mixing.weigh)
-        panel.add(self._members)
+        super().__init__(panel, section, desk, do)
+        tree = MembersPanel()
+        self._members = MembersPresenter(tree, desk, do)
+        panel.add(tree)
+
+    def wishes(self) -> Iterable[Wish]:
+        """Run, stop, and choose what is run."""
+        panel, ensemble, do = self._panel, self._desk.ensemble, self._do
+        recipe = dialogs.asking(
+            lambda: dialogs.file(panel, "Open a recipe", dialogs.RECIPES),
+            lambda path: self._choose(str(path)),
+        )
+        weights = dialogs.asking(
+            lambda: dialogs.folder(panel, "Choose a folder of checkpoints"), ensemble.add_weights
+        )
+        return (
+            (panel.run_requested, ensemble.run),
+            (panel.cancel_requested, do("cancel_run")),
+            (panel.unload_requested, do("unload_networks")),
+            (panel.recipe_requested, self._choose),
+            (panel.fit_requested, ensemble.ask_fit),
+            (panel.recipe_file_requested, recipe),
+            (panel.weights_requested, weights),
+            (panel.weights_cleared, ensemble.clear_weights),
+            (panel.fold_switched, ensemble.mixing.switch_fold),
+        )
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"run_ensemble": lambda: self._desk.ensemble.run(self._panel.choice())}
 
-    def show(self, step: str) -> None:
-        """Show the choice and the run."""
+    def state(self, step: str) -> EnsembleState:
+        """Return the choice and the run."""
         enabled = self._desk.session.current is not None
-        state = ensemble_state(self._desk.ensemble, enabled=enabled, run_next=step == "run")
-        self._panel.show_state(state)
-        self._members.show_state(tree_of(self._desk.ensemble))
-        self._section.set_summary(state.summary)
+        return ensemble_state(self._desk.ensemble, enabled=enabled, run_next=step == "run")
+
+    def show(self, step: str) -> None:
+        """Show the choice, the run and the tree."""
+        super().show(step)
+        self._members.show(step)
+
+    def summary(self, state: EnsembleState) -> str:
+        """Return how far the run is."""
+        return state.summary
 
     def lead(self, step: str) -> QWidget | None:
         """Return the button that runs."""
@@ -94,16 +122,6 @@ class EnsemblePresenter(Presenter):
         self._section.expand()
         return self._panel.run
 
-    def _open_recipe(self) -> None:
-        path = dialogs.file(self._panel, "Open a recipe", dialogs.RECIPES)
-        if path is not None:
-            self._choose(str(path))
-
     def _choose(self, name: str) -> None:
         self._desk.ensemble.choose(name)
         self._desk.ensemble.ask_fit(self._panel.choice().device)
-
-    def _add_weights(self) -> None:
-        folder = dialogs.folder(self._panel, "Choose a folder of checkpoints")
-        if folder is not None:
-            self._desk.ensemble.add_weights(folder)

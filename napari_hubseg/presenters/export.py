@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubseg.export import FORMATS
-from napari_hubseg.presenters import dialogs, states
-from napari_hubseg.presenters.presenter import Presenter
+from hubseg.journal.verdict import Verdict
+from hubseg.session.next_step import ready_ids
+from napari_hubseg.panels.export import ExportPanel, ExportState
+from napari_hubseg.presenters import dialogs
+from napari_hubseg.presenters.presenter import SectionPresenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.export import ExportPanel
-    from napari_hubseg.presenters.presenter import Do
+    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.style import Section
 
 __all__ = ["ExportPresenter"]
 
 
-class ExportPresenter(Presenter):
+class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
     """Connects the export panel and its section."""
 
     def __init__(self, panel: ExportPanel, section: Section, desk: Desk, do: Do) -> None:
-        self._panel, self._section, self._desk = panel, section, desk
-        panel.export_requested.connect(desk.export)
-        panel.target_requested.connect(self._choose_target)
+        super().__init__(panel, section, desk, do)
         desk.exports.finished.connect(panel.say)
         desk.exports.in_the_way.connect(panel.ask_to_replace)
+
+    def wishes(self) -> Iterable[Wish]:
+        """Export, and choose where to."""
+        yield self._panel.export_requested, self._desk.export
+        yield self._panel.target_requested, self._choose_target
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"export": lambda: self._desk.export(self._panel.choice())}
 
-    def show(self, step: str) -> None:
-        """Show what is ready to leave."""
-        busy = self._desk.exports.busy
-        state = states.export_state(self._desk.session, busy=busy, step=step)
-        self._panel.show_state(state)
-        self._section.set_summary(f"{state.ready} ready" if state.total else "")
+    def state(self, step: str) -> ExportState:
+        """Return what is ready to leave."""
+        session, project = self._desk.session, self._desk.session.project
+        return ExportState(
+            folder=Path(project.path).parent if project is not None else None,
+            ready=len(ready_ids(session)),
+            total=len(session.slides),
+            busy=self._desk.exports.busy,
+            export_next=step == "export",
+            rejected=sum(session.verdict(s.id) is Verdict.REJECTED for s in session.slides),
+        )
+
+    def summary(self, state: ExportState) -> str:
+        """Return how many slides are ready."""
+        return f"{state.ready} ready" if state.total else ""
 
     def lead(self, step: str) -> QWidget | None:
         """Return the button that exports."""

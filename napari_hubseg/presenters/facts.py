@@ -2,29 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_hubseg.presenters import states
-from napari_hubseg.presenters.presenter import Presenter, settle_with
+from hubseg.organ import FACTS, Organ
+from napari_hubseg.panels.facts import FactsPanel, FactsState
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
-    from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.facts import FactsPanel
-    from napari_hubseg.presenters.presenter import Do
+    from collections.abc import Iterable
 
-__all__ = ["FactsPresenter"]
+    from hubseg.session import ReviewSession
+    from napari_hubseg.presenters.presenter import Wish
+
+__all__ = ["FactsPresenter", "facts_state"]
+
+_CLEARLY = 0.5  # share of the organ head from which it says something
+_OFF = 1.5  # factor between two pixel sizes from which they contradict each other
 
 
-class FactsPresenter(Presenter):
+class FactsPresenter(Presenter[FactsPanel, FactsState]):
     """Connects the facts row."""
 
-    def __init__(self, panel: FactsPanel, desk: Desk, do: Do) -> None:
-        self._panel, self._desk = panel, desk
-        panel.organ_requested.connect(lambda organ: desk.tell(organ=organ))
-        panel.source_requested.connect(lambda source: desk.tell(source=source))
-        panel.um_per_px_requested.connect(lambda size: desk.tell(um_per_px=size))
-        settle_with(panel, desk)
+    def wishes(self) -> Iterable[Wish]:
+        """Tell what the slide is."""
+        panel, tell = self._panel, self._desk.tell
+        yield panel.organ_requested, lambda organ: tell(organ=organ)
+        yield panel.source_requested, lambda source: tell(source=source)
+        yield panel.um_per_px_requested, lambda size: tell(um_per_px=size)
 
-    def show(self, step: str) -> None:
-        """Show the facts."""
-        self._panel.show_state(states.facts_state(self._desk.session))
+    def state(self, step: str) -> FactsState:
+        """Return the facts."""
+        return facts_state(self._desk.session)
+
+
+def facts_state(session: ReviewSession) -> FactsState:
+    """Return what the facts row shows."""
+    slide = session.current
+    if slide is None:
+        return FactsState()
+    return FactsState(
+        organ=slide.organ,
+        source=slide.source,
+        um_per_px=slide.um_per_px,
+        origins=dict(slide.origins),
+        **_seen(session),
+        notes=tuple(slide.notes.values()),
+        enabled=True,
+    )
+
+
+def _seen(session: ReviewSession) -> dict[str, Any]:
+    """Return what the networks' heads see, and whether it contradicts what is known.
+
+    A head that was never trained sees no organ clearly: then nothing is said.
+    """
+    found, slide = session.probability, session.current
+    if found is None or slide is None or found.organ is None:
+        return {}
+    share = max(found.organ)
+    if share < _CLEARLY:
+        return {}
+    organ = tuple(Organ)[found.organ.index(share)]
+    said = f"networks see {FACTS[organ].label} {100 * share:.0f} %"
+    conflict = slide.organ is not None and organ is not slide.organ
+    size = found.um_per_px
+    if size is not None and size > 0:
+        said += f", {size:.2f} µm/px"
+        known = slide.um_per_px
+        conflict = conflict or (known is not None and not 1 / _OFF < size / known < _OFF)
+    return {"seen": said, "conflict": conflict}

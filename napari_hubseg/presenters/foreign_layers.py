@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.panels.notice import Notice
+from napari_hubseg.panels.notice import Notice, NoticePanel
 from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
-    from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.notice import NoticePanel
+    from collections.abc import Iterable
+
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["OFFERS", "OthersPresenter", "notice_of"]
 
@@ -20,19 +21,19 @@ OFFERS = {
 }
 
 
-class OthersPresenter(Presenter):
+class OthersPresenter(Presenter[NoticePanel, Notice]):
     """Connects the notice about other layers."""
 
-    def __init__(self, panel: NoticePanel, desk: Desk) -> None:
-        self._panel, self._others = panel, desk.layers.others
-        others = desk.layers.others
+    def wishes(self) -> Iterable[Wish]:
+        """Do what a button of the notice offers."""
+        others = self._desk.layers.others
         does = {"hide": others.hide, "below": others.move_below, "mask": others.choose_mask}
-        panel.asked.connect(lambda offer: does[offer]())
+        yield self._panel.asked, lambda offer: does[offer]()
 
-    def show(self, step: str) -> None:
-        """Say what lies over the slide, and what is drawn into instead of the mask."""
-        names = [str(layer.name) for layer in self._others.above]
-        self._panel.show_state(notice_of(names, self._others.drawn_into))
+    def state(self, step: str) -> Notice:
+        """Return what lies over the slide, and what is drawn into instead of the mask."""
+        others = self._desk.layers.others
+        return notice_of([str(layer.name) for layer in others.above], others.drawn_into)
 
 
 def notice_of(above: list[str], drawn_into: str) -> Notice:

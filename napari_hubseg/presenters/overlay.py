@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.panels.overlay import OverlayState
+from napari_hubseg.panels.overlay import OverlayPanel, OverlayState
 from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_hubseg.canvas.comparison import Comparison
-    from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.overlay import OverlayPanel
-    from napari_hubseg.presenters.presenter import Do
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["OverlayPresenter"]
 
 
-class OverlayPresenter(Presenter):
+class OverlayPresenter(Presenter[OverlayPanel, OverlayState]):
     """Connects the overlay panel."""
 
-    def __init__(self, panel: OverlayPanel, desk: Desk, do: Do) -> None:
-        self._panel, self._desk = panel, desk
-        panel.opacity_requested.connect(desk.layers.appearance.set_opacity)
-        panel.peek_requested.connect(desk.layers.appearance.peek)
-        panel.compare_requested.connect(do("compare"))
+    def wishes(self) -> Iterable[Wish]:
+        """Set the opacity, peek, compare."""
+        yield self._panel.opacity_requested, self._desk.layers.appearance.set_opacity
+        yield self._panel.peek_requested, self._desk.layers.appearance.peek
+        yield self._panel.compare_requested, self._do("compare")
 
-    def show(self, step: str) -> None:
-        """Show the opacity, and how the mask differs from the reference."""
+    def state(self, step: str) -> OverlayState:
+        """Return the opacity, and how the mask differs from the reference."""
         desk, looks = self._desk, self._desk.layers.appearance
-        self._panel.show_state(
-            OverlayState(
-                opacity=looks.opacity,
-                peeking=looks.peeking,
-                comparing=desk.comparison.threshold is not None,
-                said=_said(desk.comparison),
-                enabled=desk.session.current is not None,
-                can_compare=desk.session.probability is not None,
-            )
+        return OverlayState(
+            opacity=looks.opacity,
+            peeking=looks.peeking,
+            comparing=desk.comparison.threshold is not None,
+            said=_said(desk.comparison),
+            enabled=desk.session.current is not None,
+            can_compare=desk.session.probability is not None,
         )
 
 

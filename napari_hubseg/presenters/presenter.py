@@ -1,38 +1,71 @@
-"""What the wiring of any panel can do: be shown, do what the desk cannot do alone, and lead."""
+"""What every presenter does: wishes go from a panel to the desk, and what is new is shown.
+
+Responsible for connecting the table of wishes, and for showing a panel nothing that it shows
+already. Does not know any panel.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
+    from napari_hubseg.widgets.style import Section
 
     Do = Callable[[str], Callable[[], None]]
     """Name of an action → a function that does it, looked up when it is called."""
 
-__all__ = ["Presenter", "settle_with"]
+    Wish = tuple[Any, Callable[..., object]]
+    """A signal of a panel, and what is done then."""
+
+__all__ = ["Presenter", "SectionPresenter"]
 
 
+class _Shows(Protocol):
+    def show_state(self, state: Any) -> None: ...
+
+
+@runtime_checkable
 class _Settling(Protocol):
-    """A panel that keeps what a hand has not finished."""
+    """A panel that keeps what a hand has not finished: it is done first, on that slide only."""
 
     def settle(self) -> None: ...
     def drop(self) -> None: ...
 
 
-def settle_with(panel: _Settling, desk: Desk) -> None:
-    """Let a panel finish what a hand began before anything else happens, and on that slide only."""
-    desk.settling.connect(panel.settle)
-    desk.session.slide_changed.connect(lambda _: panel.drop())
+_Panel = TypeVar("_Panel", bound=_Shows)
+_State = TypeVar("_State")
 
 
-class Presenter(ABC):
-    """One panel at the desk."""
+class Presenter(ABC, Generic[_Panel, _State]):
+    """One panel at the desk.
+
+    A panel is shown a state that is another one than it shows, and also the same one where a hand
+    has been in it since: a button that was pressed shows what holds, not that it was pressed.
+    """
+
+    def __init__(self, panel: _Panel, desk: Desk, do: Do) -> None:
+        self._panel, self._desk, self._do = panel, desk, do
+        self._shown: _State | None = None
+        for wish, deed in self.wishes():
+            wish.connect(deed)
+            wish.connect(self._touch)
+        if isinstance(panel, _Settling):
+            desk.settling.connect(panel.settle)
+            desk.session.slide_changed.connect(self._drop)
+
+    @abstractmethod
+    def wishes(self) -> Iterable[Wish]:
+        """Return what the panel may wish, and what is done then."""
+
+    @abstractmethod
+    def state(self, step: str) -> _State:
+        """Return what the panel shows now; `step` is the one to take next."""
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return name of an action → what does it, where the desk alone cannot.
@@ -42,10 +75,46 @@ class Presenter(ABC):
         """
         return {}
 
-    @abstractmethod
-    def show(self, step: str) -> None:
-        """Show what holds now; `step` is the one to take next."""
-
     def lead(self, step: str) -> QWidget | None:
         """Return the button of the step to take next, unfolded, if it is in this panel."""
         return None
+
+    def show(self, step: str) -> None:
+        """Show what holds now, where that is news."""
+        state = self.state(step)
+        if self._shown is None or not self.same(self._shown, state):
+            self._shown = state
+            self.apply(state)
+
+    def same(self, shown: _State, state: _State) -> bool:
+        """Whether two states look the same."""
+        return shown == state
+
+    def apply(self, state: _State) -> None:
+        """Show a state."""
+        self._panel.show_state(state)
+
+    def _touch(self, *_: object) -> None:
+        self._shown = None
+
+    def _drop(self, _: object) -> None:
+        if isinstance(self._panel, _Settling):
+            self._panel.drop()
+        self._touch()
+
+
+class SectionPresenter(Presenter[_Panel, _State]):
+    """A panel in a section, whose header sums it up."""
+
+    def __init__(self, panel: _Panel, section: Section, desk: Desk, do: Do) -> None:
+        self._section = section
+        super().__init__(panel, desk, do)
+
+    def summary(self, state: _State) -> str:
+        """Return what the header says of a state."""
+        return ""
+
+    def apply(self, state: _State) -> None:
+        """Show a state, and what the header says of it."""
+        super().apply(state)
+        self._section.set_summary(self.summary(state))

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.presenters import states
+from napari_hubseg.panels.queue import QueuePanel, QueueState
 from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
-    from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.queue import QueuePanel
-    from napari_hubseg.presenters.presenter import Do
+    from collections.abc import Iterable
+
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["QueuePresenter"]
 
 
-class QueuePresenter(Presenter):
+class QueuePresenter(Presenter[QueuePanel, QueueState]):
     """Connects the queue strip."""
 
-    def __init__(self, panel: QueuePanel, desk: Desk, do: Do) -> None:
-        self._panel, self._desk = panel, desk
-        panel.next_requested.connect(do("next_slide"))
-        panel.previous_requested.connect(do("previous_slide"))
-        panel.slide_requested.connect(desk.go_to)
+    def wishes(self) -> Iterable[Wish]:
+        """Go to another slide."""
+        yield self._panel.next_requested, self._do("next_slide")
+        yield self._panel.previous_requested, self._do("previous_slide")
+        yield self._panel.slide_requested, self._desk.go_to
 
-    def show(self, step: str) -> None:
-        """Show the queue."""
-        self._panel.show_state(states.queue_state(self._desk.session))
+    def state(self, step: str) -> QueueState:
+        """Return the queue."""
+        session, current = self._desk.session, self._desk.session.current
+        here = current.id if current is not None else ""
+        hidden = session.catalogue.hidden
+        ids = tuple(i for i in session.in_order() if i == here or i not in hidden)
+        saved, project = session.last_saved, session.project
+        return QueueState(
+            ids=ids,
+            verdicts=tuple(session.verdict(slide_id).value for slide_id in ids),
+            current=ids.index(here) if here else -1,
+            saved=saved.astimezone().strftime("%H:%M:%S") if saved is not None else "",
+            note="read only" if project is not None and project.read_only else "",
+        )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.panels.queue_table import QueueTableState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.panels.queue_table import QueueTablePanel, QueueTableState
+from napari_hubseg.presenters.presenter import SectionPresenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.queue_table import QueueTablePanel
-    from napari_hubseg.presenters.presenter import Do
+    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.style import Section
 
 __all__ = ["QueueTablePresenter"]
@@ -20,7 +19,7 @@ __all__ = ["QueueTablePresenter"]
 _NAMES = {"table": "", "worst": "worst first", "area": "by area", "objects": "by objects"}
 
 
-class QueueTablePresenter(Presenter):
+class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
     """Connects the queue's table.
 
     Parameters
@@ -37,18 +36,23 @@ class QueueTablePresenter(Presenter):
         do: Do,
         to_canvas: Callable[[], object],
     ) -> None:
-        self._panel, self._section, self._desk = panel, section, desk
         self._to_canvas = to_canvas
-        queue = desk.queue
-        panel.search_requested.connect(queue.search)
-        panel.verdict_requested.connect(queue.show_only)
-        panel.order_requested.connect(queue.order_by)
-        panel.picture_requested.connect(queue.picture)
-        panel.slide_requested.connect(self._open)
-        panel.note_requested.connect(lambda slide, note: desk.session.set_note(note, slide))
-        panel.leave_requested.connect(to_canvas)
-        section.header.toggled.connect(queue.watch)
-        queue.pictured.connect(panel.show_picture)
+        super().__init__(panel, section, desk, do)
+        section.header.toggled.connect(desk.queue.watch)
+        desk.queue.pictured.connect(panel.show_picture)
+
+    def wishes(self) -> Iterable[Wish]:
+        """Search, filter, order, note, and go to a slide."""
+        panel, queue, session = self._panel, self._desk.queue, self._desk.session
+        return (
+            (panel.search_requested, queue.search),
+            (panel.verdict_requested, queue.show_only),
+            (panel.order_requested, queue.order_by),
+            (panel.picture_requested, queue.picture),
+            (panel.slide_requested, self._open),
+            (panel.note_requested, lambda slide_id, note: session.set_note(note, slide_id)),
+            (panel.leave_requested, self._to_canvas),
+        )
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
@@ -62,26 +66,26 @@ class QueueTablePresenter(Presenter):
         self._desk.go_to(slide_id)
         self._to_canvas()
 
-    def show(self, step: str) -> None:
-        """Show the rows, where somebody looks at them."""
+    def state(self, step: str) -> QueueTableState:
+        """Return the rows."""
         queue, session = self._desk.queue, self._desk.session
-        count = len(session.slides)
+        count, waiting, project = len(session.slides), queue.unmeasured, session.project
+        return QueueTableState(
+            rows=queue.rows,
+            current=session.current.id if session.current is not None else "",
+            text=queue.text,
+            verdict=queue.verdict,
+            order=queue.order,
+            said=f"measuring: {count - waiting} of {count}" if waiting else "",
+            writable=project is not None and not project.read_only,
+        )
+
+    def show(self, step: str) -> None:
+        """Show the rows, where somebody looks at them; the header sums them up in any case."""
+        queue, count = self._desk.queue, len(self._desk.session.slides)
+        if queue.watched:
+            super().show(step)
         order = _NAMES.get(queue.order, f"by {queue.order}")
         some = "" if len(queue.rows) == count else f"{len(queue.rows)} of {count}"
         to_do = f"{queue.to_do} to do" if count else ""
         self._section.set_summary("  ·  ".join(filter(None, (order, some, to_do))))
-        if not queue.watched:
-            return
-        waiting = queue.unmeasured
-        project = session.project
-        self._panel.show_state(
-            QueueTableState(
-                rows=queue.rows,
-                current=session.current.id if session.current is not None else "",
-                text=queue.text,
-                verdict=queue.verdict,
-                order=queue.order,
-                said=f"measuring: {count - waiting} of {count}" if waiting else "",
-                writable=project is not None and not project.read_only,
-            )
-        )

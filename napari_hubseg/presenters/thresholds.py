@@ -5,30 +5,33 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_hubseg.presenters import states
-from napari_hubseg.presenters.presenter import Presenter, settle_with
+from hubseg.organ import Organ
+from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
+from napari_hubseg.presenters.presenter import Presenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from napari_hubseg.desk import Desk
-    from napari_hubseg.panels.thresholds import ThresholdsPanel
-    from napari_hubseg.presenters.presenter import Do
+    from hubseg.slide import Slide
+    from hubseg.thresholds.table import ThresholdTable
+    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["ThresholdsPresenter"]
 
 
-class ThresholdsPresenter(Presenter):
+class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
     """Connects the threshold panel."""
 
-    def __init__(self, panel: ThresholdsPanel, desk: Desk, do: Do) -> None:
-        self._panel, self._desk = panel, desk
-        panel.reset_requested.connect(do("reset_threshold"))
-        panel.previewed.connect(desk.layers.appearance.preview)
-        panel.threshold_requested.connect(desk.set_threshold)
-        panel.organ_threshold_requested.connect(desk.set_organ_threshold)
-        panel.this_slide_only_requested.connect(lambda _: desk.this_slide_only())
-        settle_with(panel, desk)
+    def wishes(self) -> Iterable[Wish]:
+        """Look at a threshold, set it, take it back."""
+        panel, desk = self._panel, self._desk
+        return (
+            (panel.reset_requested, self._do("reset_threshold")),
+            (panel.previewed, desk.layers.appearance.preview),
+            (panel.threshold_requested, desk.set_threshold),
+            (panel.organ_threshold_requested, desk.set_organ_threshold),
+            (panel.this_slide_only_requested, lambda _: desk.this_slide_only()),
+        )
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
@@ -37,16 +40,35 @@ class ThresholdsPresenter(Presenter):
             "raise_threshold": lambda: self._nudge(1.0),
         }
 
-    def show(self, step: str) -> None:
-        """Show thresholds, histogram and figures."""
-        desk, slide = self._desk, self._desk.session.current
-        own = None if slide is None else desk.calibration.calibration(slide.organ, slide.source)
-        curves = replace(desk.curves.curves, every=() if own is None else own.curve)
-        figures = desk.derivation.figures
-        state = states.thresholds_state(desk.session, figures, curves)
-        self._panel.show_state(replace(state, reading=desk.ensemble.mixing.reading))
+    def state(self, step: str) -> ThresholdsState:
+        """Return thresholds, histogram and figures."""
+        desk, session, slide = self._desk, self._desk.session, self._desk.session.current
+        if slide is None:
+            return ThresholdsState(reading=desk.ensemble.mixing.reading)
+        own = desk.calibration.calibration(slide.organ, slide.source)
+        return ThresholdsState(
+            value=session.threshold,
+            organ=slide.organ,
+            source=slide.source.value if slide.source is not None else "",
+            rows=_rows(slide, session.thresholds),
+            this_slide_only=session.slide_threshold is not None,
+            curves=replace(desk.curves.curves, every=() if own is None else own.curve),
+            size=desk.derivation.figures.size,
+            figures=str(desk.derivation.figures),
+            enabled=True,
+            reading=desk.ensemble.mixing.reading,
+        )
 
     def _nudge(self, by: float) -> None:
         if self._desk.session.current is not None:
             slider = self._panel.main
             slider.nudge(slider.number.value() + by)
+
+
+def _rows(slide: Slide, table: ThresholdTable) -> tuple[ThresholdRow, ...]:
+    """Return the thresholds of the other organs of a slide's source."""
+    source = slide.source
+    if source is None:
+        return ()
+    others = (organ for organ in sorted(Organ) if organ is not slide.organ)
+    return tuple(ThresholdRow(organ, table.value(organ, source)) for organ in others)

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 from hubseg.recipe.step_rate import rates
 from hubseg.session.next_step import ready_ids
 from napari_hubseg.jobs.training import NOTHING_OPEN
+from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.panels.train_state import TrainState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import SectionPresenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.training import Retraining
-    from napari_hubseg.panels.train import TrainPanel
-    from napari_hubseg.presenters.presenter import Do
+    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.style import Section
 
 __all__ = ["TrainPresenter", "train_state"]
@@ -68,32 +69,49 @@ def all_gpus(devices: Sequence[str]) -> tuple[str, ...]:
     return (",".join(gpus),) if len(gpus) > 1 else ()
 
 
-class TrainPresenter(Presenter):
+class TrainPresenter(SectionPresenter[TrainPanel, TrainState]):
     """Connects the train panel and its section."""
 
     def __init__(self, panel: TrainPanel, section: Section, desk: Desk, do: Do) -> None:
-        self._panel, self._section, self._desk = panel, section, desk
+        super().__init__(panel, section, desk, do)
         self._asked: tuple[str, bool] | None = None  # recipe, and whether a training was on
         self._known: Mapping[str, float] = {}
-        panel.train_requested.connect(desk.train)
-        panel.anew_requested.connect(desk.retraining.begin_anew)
-        panel.stop_requested.connect(do("stop_training"))
-        panel.use_requested.connect(do("use_trained"))
-        panel.out_changed.connect(desk.retraining.look_at)
-        panel.table_requested.connect(self._choose_table)
-        panel.start_requested.connect(self._choose_start)
-        panel.start_folder_requested.connect(self._choose_start_folder)
-        panel.out_requested.connect(self._choose_out)
+
+    def wishes(self) -> Iterable[Wish]:
+        """Train, stop, use what was trained, and choose what it starts from."""
+        panel, desk, do = self._panel, self._desk, self._do
+
+        def file(title: str, kinds: str) -> Callable[[], Path | None]:
+            return lambda: dialogs.file(panel, title, kinds)
+
+        def folder(title: str) -> Callable[[], Path | None]:
+            return lambda: dialogs.folder(panel, title)
+
+        table, start = file("Learn from a table", "Tables (*.csv)"), panel.set_start
+        checkpoint = file("Start from a checkpoint", "Checkpoints (*)")
+        own = folder("Start each network from its own checkpoint in")
+        out = folder("Choose a folder for the training")
+        return (
+            (panel.train_requested, desk.train),
+            (panel.anew_requested, desk.retraining.begin_anew),
+            (panel.stop_requested, do("stop_training")),
+            (panel.use_requested, do("use_trained")),
+            (panel.out_changed, desk.retraining.look_at),
+            (panel.table_requested, dialogs.asking(table, panel.set_table)),
+            (panel.start_requested, dialogs.asking(checkpoint, start)),
+            (panel.start_folder_requested, dialogs.asking(own, start)),
+            (panel.out_requested, dialogs.asking(out, panel.set_out)),
+        )
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
         return {"train": lambda: self._desk.train(self._panel.choice())}
 
-    def show(self, step: str) -> None:
-        """Show the choice and the training."""
+    def state(self, step: str) -> TrainState:
+        """Return the choice and the training."""
         ensemble = self._desk.ensemble
         plan = ensemble.recipe.training
-        state = train_state(
+        return train_state(
             self._desk.retraining,
             ready=len(ready_ids(self._desk.session)),
             recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
@@ -104,8 +122,10 @@ class TrainPresenter(Presenter):
             seconds=self._seconds(),
             devices=(*ensemble.devices, *all_gpus(ensemble.devices)),
         )
-        self._panel.show_state(state)
-        self._section.set_summary(state.summary)
+
+    def summary(self, state: TrainState) -> str:
+        """Return how far the training is."""
+        return state.summary
 
     def _seconds(self) -> Mapping[str, float]:
         """Return how long a step takes here, read again when a training has ended."""
@@ -116,23 +136,3 @@ class TrainPresenter(Presenter):
             devices = (*ensemble.devices, *all_gpus(ensemble.devices))
             self._known = rates(ensemble.recipe, devices)
         return self._known
-
-    def _choose_table(self) -> None:
-        path = dialogs.file(self._panel, "Learn from a table", "Tables (*.csv)")
-        if path is not None:
-            self._panel.set_table(path)
-
-    def _choose_start(self) -> None:
-        path = dialogs.file(self._panel, "Start from a checkpoint", "Checkpoints (*)")
-        if path is not None:
-            self._panel.set_start(path)
-
-    def _choose_start_folder(self) -> None:
-        folder = dialogs.folder(self._panel, "Start each network from its own checkpoint in")
-        if folder is not None:
-            self._panel.set_start(folder)
-
-    def _choose_out(self) -> None:
-        folder = dialogs.folder(self._panel, "Choose a folder for the training")
-        if folder is not None:
-            self._panel.set_out(folder)

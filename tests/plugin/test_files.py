@@ -15,9 +15,9 @@ from napari.components import ViewerModel
 from hubseg.session import ReviewSession, Verdict
 from napari_hubseg.desk import Desk
 from napari_hubseg.panels.files import FilesPanel, FilesState
-from napari_hubseg.presenters import dialogs, states
-from napari_hubseg.presenters.files import FilesPresenter
-from napari_hubseg.presenters.states import correct_state
+from napari_hubseg.presenters import dialogs
+from napari_hubseg.presenters.correct import correct_state
+from napari_hubseg.presenters.files import FilesPresenter, files_state
 
 SHAPE = (96, 128)
 SQUARE = np.ones((10, 10), np.bool_)
@@ -225,6 +225,6 @@ def test_edits_of_another_size_cannot_be_kept(qtbot: Any) -> None:
 
 def test_the_state_is_nothing_without_a_project(qapp: Any) -> None:
     desk = Desk(ViewerModel(), {}, session=ReviewSession(author="ann"))
-    assert not states.files_state(desk).changed
-    assert states.files_state(desk).absent == 0
+    assert not files_state(desk).changed
+    assert files_state(desk).absent == 0
     desk.close()

@@ -31,7 +31,7 @@ from napari_hubseg.jobs.truth import Truth
 from napari_hubseg.panels.calibrate import CalibratePanel, CalibrateState
 from napari_hubseg.panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
 from napari_hubseg.panels.facts import FactsPanel, FactsState
-from napari_hubseg.presenters.states import facts_state
+from napari_hubseg.presenters.facts import facts_state
 from napari_hubseg.widgets.histogram import Histogram
 
 SHAPE = (40, 60)

@@ -1,0 +1,157 @@
+"""A panel is shown what is new to it, and what a hand has changed without anything following."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from psygnal import Signal
+
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.panels.files import FilesState
+from napari_hubseg.presenters import FilesPresenter, Presenter
+
+
+@dataclass(frozen=True)
+class Weather:
+    rain: int = 0
+
+
+class Panel:
+    """A panel of one button."""
+
+    pressed = Signal(int)
+
+    def __init__(self) -> None:
+        self.shown: list[Weather] = []
+
+    def show_state(self, state: Weather) -> None:
+        self.shown.append(state)
+
+
+class SettlingPanel(Panel):
+    """One that keeps what a hand has not finished."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[str] = []
+
+    def settle(self) -> None:
+        self.ended.append("settled")
+
+    def drop(self) -> None:
+        self.ended.append("dropped")
+
+
+class Desk:
+    settling = Signal()
+
+    def __init__(self) -> None:
+        self.rain = 0
+        self.pressed: list[int] = []
+        self.session = self
+        self.slide_changed = Panel().pressed
+
+    def press(self, times: int) -> None:
+        self.pressed.append(times)
+
+
+class WeatherPresenter(Presenter[Any, Weather]):
+    def wishes(self) -> Iterable[Any]:
+        yield self._panel.pressed, self._desk.press
+
+    def state(self, step: str) -> Weather:
+        return Weather(self._desk.rain)
+
+
+def at_desk(panel: Panel) -> tuple[Desk, WeatherPresenter]:
+    desk = Desk()
+    return desk, WeatherPresenter(panel, desk, lambda name: lambda: None)  # type: ignore[arg-type]
+
+
+def test_a_state_is_shown_once_until_it_is_another_one() -> None:
+    panel = Panel()
+    desk, presenter = at_desk(panel)
+    presenter.show("")
+    presenter.show("run")
+    assert panel.shown == [Weather(0)]
+    desk.rain = 3
+    presenter.show("")
+    presenter.show("")
+    assert panel.shown == [Weather(0), Weather(3)]
+
+
+def test_a_pressed_button_is_put_right_where_nothing_follows() -> None:
+    panel = Panel()
+    desk, presenter = at_desk(panel)
+    presenter.show("")
+    panel.pressed.emit(2)
+    presenter.show("")
+    presenter.show("")
+    assert desk.pressed == [2]
+    assert panel.shown == [Weather(0), Weather(0)]
+
+
+def test_what_a_hand_has_not_finished_is_dropped_with_the_slide_and_shown_as_it_is() -> None:
+    panel = SettlingPanel()
+    desk, presenter = at_desk(panel)
+    presenter.show("")
+    desk.settling.emit()
+    presenter.show("")
+    assert len(panel.shown) == 1
+    desk.slide_changed.emit(0)
+    presenter.show("")
+    assert panel.ended == ["settled", "dropped"]
+    assert len(panel.shown) == 2
+
+
+def test_pictures_look_the_same_only_where_they_are_the_same() -> None:
+    one, other = np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 3), np.uint8)
+    same = FilesPresenter.same
+    seen = FilesState(changed=True, pictures=(one, other))
+    assert same(None, seen, FilesState(changed=True, pictures=(one, other)))  # type: ignore[arg-type]
+    assert not same(None, seen, FilesState(changed=True, pictures=(one, one)))  # type: ignore[arg-type]
+    assert not same(None, seen, FilesState(pictures=(one, other)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def shown(opened: HubSegWidget, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the panels that are shown something, from now on."""
+    names: list[str] = []
+    opened.refresh()
+    for presenter in opened._presenters:
+        panel = presenter._panel
+
+        def show(state: Any, panel: Any = panel, show: Any = panel.show_state) -> None:
+            names.append(type(panel).__name__)
+            show(state)
+
+        monkeypatch.setattr(panel, "show_state", show)
+    return names
+
+
+def test_a_look_at_what_is_known_shows_no_panel_anew(
+    opened: HubSegWidget, shown: list[str]
+) -> None:
+    opened.refresh()
+    assert shown == []
+
+
+def test_a_note_shows_only_the_panels_that_tell_of_it(
+    opened: HubSegWidget, shown: list[str], wait: Callable[[Callable[[], bool]], None]
+) -> None:
+    opened.session.set_note("folded")
+    wait(lambda: bool(shown) and not opened._due.isActive())
+    assert set(shown) <= {"CorrectPanel", "QueuePanel"}  # undo and note; saved at
+
+
+def test_a_verdict_that_is_not_given_leaves_its_button_as_it_was(
+    opened: HubSegWidget, wait: Callable[[Callable[[], bool]], None]
+) -> None:
+    opened.desk.seen.why_not = lambda *, mask: "Not seen yet."  # type: ignore[method-assign]
+    opened.correct.flag.click()
+    wait(lambda: not opened._due.isActive())
+    assert not opened.correct.flag.isChecked()
