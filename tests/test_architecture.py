@@ -66,8 +66,8 @@ CORE: dict[str, set[str]] = {
     },
     # what comes of it
     "formats.rle": set(),
-    "formats": {"edits", "formats.rle", "organ", "slide", "thresholds"},
-    "export": {"failure", "formats", "journal", "outcome", "project"},
+    "formats": {"edits", "formats.polygons", "formats.rle", "organ", "slide", "thresholds"},
+    "export": {"failure", "formats", "journal", "organ", "outcome", "project"},
     "evaluation": {
         *{"", "cleanup", "edits", "formats.rle", "journal", "mask", "outcome", "probability"},
         *{"project", "slide", "thresholds"},

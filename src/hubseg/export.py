@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.failure import about
+from hubseg.formats.geojson import write_geojson
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
-from hubseg.formats.raster import holds_mask, write_mask_png, write_mask_tiff
+from hubseg.formats.raster import write_mask_png, write_mask_tiff
 from hubseg.formats.rle import decode, encode
 from hubseg.formats.table import read_submission, write_submission
 from hubseg.journal.verdict import Verdict
+from hubseg.organ import FACTS
 from hubseg.outcome import Outcome
 from hubseg.project.derived import Derived, derive, older_mask, other_file, verdicts
 
@@ -260,25 +262,6 @@ def _pseudo_labels(source: _Source, out: Path) -> tuple[Path, list[Path]]:
     return out, [manifest]
 
 
-def _rasters(
-    write: Callable[[Path, NDArray[np.bool_]], object], ending: str
-) -> Callable[[_Source, Path], tuple[Path, list[Path]]]:
-    def export(source: _Source, out: Path) -> tuple[Path, list[Path]]:
-        out.mkdir(parents=True, exist_ok=True)
-        written = []
-        for derived in source:
-            path = out / f"{derived.slide.id}{ending}"
-            write(path, derived.mask)
-            if not holds_mask(path, derived.mask):
-                raise ValueError(f"{path} does not hold the mask that was written: try again.")
-            written.append(path)
-        if not written:
-            raise _nothing(source)
-        return out, written
-
-    return export
-
-
 def _submission(out: Path) -> Path:
     return out if out.suffix.lower() == ".csv" else out / "submission.csv"
 
@@ -308,6 +291,42 @@ class Format:
     write: Callable[[_Source, Path], tuple[Path, list[Path]]]
 
 
+def _one_file_a_slide(
+    title: str, name: str, ending: str, write: Callable[[Path, Derived], object]
+) -> Format:
+    """Return a format whose files are called as their slides; `write` compares what it wrote."""
+
+    def export(source: _Source, out: Path) -> tuple[Path, list[Path]]:
+        out.mkdir(parents=True, exist_ok=True)
+        written = []
+        for derived in source:
+            path = out / f"{derived.slide.id}{ending}"
+            write(path, derived)
+            written.append(path)
+        if not written:
+            raise _nothing(source)
+        return out, written
+
+    def file(out: Path, slide_id: str) -> Path:
+        return out / f"{slide_id}{ending}"
+
+    return Format(f"{title}, one file a slide", name, True, file, export)
+
+
+def _geojson(path: Path, derived: Derived) -> None:
+    organ = derived.slide.organ
+    name = "object" if organ is None else FACTS[organ].unit
+    write_geojson(path, derived.mask, name=name, origin=derived.slide_digest)
+
+
+def _png(path: Path, derived: Derived) -> None:
+    write_mask_png(path, derived.mask)
+
+
+def _tiff(path: Path, derived: Derived) -> None:
+    write_mask_tiff(path, derived.mask)
+
+
 FORMATS: Mapping[str, Format] = {
     "kaggle-rle": Format(
         "Kaggle RLE (submission.csv)",
@@ -323,19 +342,8 @@ FORMATS: Mapping[str, Format] = {
         lambda out, slide_id: out / MANIFEST,
         _pseudo_labels,
     ),
-    "png": Format(
-        "PNG, one file a slide",
-        "masks_png",
-        True,
-        lambda out, slide_id: out / f"{slide_id}.png",
-        _rasters(write_mask_png, ".png"),
-    ),
-    "label-tiff": Format(
-        "Label TIFF, one file a slide",
-        "masks_tiff",
-        True,
-        lambda out, slide_id: out / f"{slide_id}.tif",
-        _rasters(write_mask_tiff, ".tif"),
-    ),
+    "geojson": _one_file_a_slide("GeoJSON for QuPath", "geojson", ".geojson", _geojson),
+    "png": _one_file_a_slide("PNG", "masks_png", ".png", _png),
+    "label-tiff": _one_file_a_slide("Label TIFF", "masks_tiff", ".tif", _tiff),
 }
 """Every way of writing masks, by its name on the command line."""

@@ -1,0 +1,265 @@
+"""Masks as polygons on the edges of pixels, and back, without a pixel's difference.
+
+Responsible for outlines that every reader takes as valid: rings that touch neither themselves nor
+more than one point of another, each hole inside its own polygon. Does not know a file.
+
+A pixel (row, column) is the square from (column, row) to (column + 1, row + 1), x to the right and
+y down. An *object* is what is connected, diagonal neighbours included; a *polygon* is what is
+connected along edges. An object whose pixels meet only at a corner has several polygons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["Polygon", "polygons_of", "rasterised"]
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """One polygon: where it is filled, and where it is not.
+
+    Attributes
+    ----------
+    exterior
+        float or int (n, 2): x, y of the ring's corners in px, not closed.
+    holes
+        The same for each hole.
+    """
+
+    exterior: NDArray[np.number]
+    holes: tuple[NDArray[np.number], ...] = ()
+
+    @property
+    def area(self) -> float:
+        """Area in px²: of a mask's polygon, its number of pixels."""
+        return abs(_area(self.exterior)) - sum(abs(_area(hole)) for hole in self.holes)
+
+
+def polygons_of(mask: NDArray[np.bool_]) -> list[list[Polygon]]:
+    """Return the objects of a mask, each as its polygons.
+
+    Parameters
+    ----------
+    mask
+        (h, w) bool.
+
+    Returns
+    -------
+    list
+        One list of polygons per object, objects by their first pixel in reading order. Coordinates
+        are int32; exteriors run clockwise as seen on screen, holes the other way round.
+    """
+    if not mask.any():
+        return []
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    parts, part_of = cv2.connectedComponents(pixels, connectivity=4)
+    objects, object_of = cv2.connectedComponents(pixels, connectivity=8)
+    corners = _Corners.of(mask)
+    order, starts = corners.rings()
+    points = np.stack((corners.column, corners.row), axis=1)[order]
+    filled = _signed_areas(points, starts) > 0
+    row, column = corners.pixel[order[starts]].T
+    part, whole = part_of[row, column], object_of[row, column]
+    holes: list[list[NDArray[np.int32]]] = [[] for _ in range(parts)]
+    rings = np.split(points, starts[1:])
+    for number in np.flatnonzero(~filled):
+        holes[part[number]].append(rings[number])
+    found: list[list[Polygon]] = [[] for _ in range(objects)]
+    for number in np.flatnonzero(filled):
+        found[whole[number]].append(Polygon(rings[number], tuple(holes[part[number]])))
+    return found[1:]
+
+
+def rasterised(polygons: Iterable[Polygon], height: int, width: int) -> NDArray[np.bool_]:
+    """Return the pixels whose centre lies in one of the polygons, bool (h, w).
+
+    What lies outside the image is left out. For polygons that :func:`polygons_of` made this is the
+    mask they were made of.
+    """
+    polygons = list(polygons)
+    mask = _rectilinear(polygons, height, width)
+    if mask is None:
+        mask = np.zeros((height, width), np.bool_)
+        for polygon in polygons:
+            _fill(mask, polygon)
+    return mask
+
+
+def _rectilinear(polygons: list[Polygon], height: int, width: int) -> NDArray[np.bool_] | None:
+    """Return the pixels of polygons on the edges of pixels; None for others, or if they overlap.
+
+    A pixel is inside where the upright edges left of it are odd in number; that holds for all
+    polygons at once, as long as none covers another, which their areas tell.
+    """
+    rings = [ring for polygon in polygons for ring in (polygon.exterior, *polygon.holes)]
+    if not rings:
+        return np.zeros((height, width), np.bool_)
+    starts = np.cumsum([0, *(len(ring) for ring in rings)])[:-1]
+    points = np.concatenate(rings)
+    if not np.array_equal(points, points.astype(np.int32)):
+        return None
+    points = points.astype(np.int32).clip(0, (width, height))
+    following = points[_following(starts, len(points))]
+    steps = following - points
+    if steps.all(axis=1).any():
+        return None
+    areas = np.abs(_signed_areas(points, starts))
+    exterior = np.cumsum([0, *(1 + len(polygon.holes) for polygon in polygons)])[:-1]
+    expected = 2 * areas[exterior].sum() - areas.sum()
+    upright = steps[:, 1] != 0
+    toggles = np.zeros((height + 1, width + 1), np.int32)
+    for end in (points, following):
+        np.add.at(toggles, (end[upright, 1], end[upright, 0]), 1)
+    crossed = np.cumsum(toggles[:height, :width], axis=0, dtype=np.int32) & 1
+    mask = (np.cumsum(crossed, axis=1, dtype=np.int32) & 1).astype(np.bool_)
+    return mask if int(mask.sum()) == round(float(expected)) else None
+
+
+def _fill(mask: NDArray[np.bool_], polygon: Polygon) -> None:
+    """Add the pixels whose centre lies in a polygon."""
+    from skimage.draw import polygon as pixels_in
+
+    ring = np.asarray(polygon.exterior, np.float64)
+    low = np.floor(ring.min(axis=0)).clip(0).astype(np.int64)
+    high = np.ceil(ring.max(axis=0)).clip(max=(mask.shape[1], mask.shape[0])).astype(np.int64)
+    width, height = high - low
+    if width <= 0 or height <= 0:
+        return
+    inside = np.zeros((height, width), np.bool_)
+    for outline in (ring, *polygon.holes):
+        x, y = (np.asarray(outline, np.float64) - low - 0.5).T
+        inside[pixels_in(y, x, (height, width))] ^= True
+    mask[low[1] : high[1], low[0] : high[0]] |= inside
+
+
+def _area(ring: NDArray[np.number]) -> float:
+    return float(_signed_areas(np.asarray(ring), np.zeros(1, np.intp))[0])
+
+
+def _signed_areas(points: NDArray[np.number], starts: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the area of each ring, (n, 2) one after the other; above 0: clockwise on screen."""
+    x, y = points.astype(np.float64).T
+    following = _following(starts, len(points))
+    return np.asarray(np.add.reduceat(x * y[following] - x[following] * y, starts) / 2)
+
+
+def _following(starts: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Return for each of `count` points the index of the next one of its ring."""
+    following = np.arange(1, count + 1)
+    following[np.append(starts[1:], count) - 1] = starts
+    return following
+
+
+@dataclass(frozen=True, slots=True)
+class _Corners:
+    """Where outlines turn, each corner once for every time that an outline comes by.
+
+    Attributes
+    ----------
+    row, column
+        Of the corner, int32 (n,).
+    pixel
+        int32 (n, 2): row and column of a pixel that the outline goes around here.
+    after
+        Index of the next corner, (n,); the mask lies to the right of the way there.
+    twin
+        Index of the other visit where outlines meet at a point, else -1; (n,).
+    """
+
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
+    pixel: NDArray[np.int32]
+    after: NDArray[np.intp]
+    twin: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> _Corners:
+        """Find the corners of a mask that is not empty, and link them.
+
+        They are found in reading order, so the first and second in a row of corners end a
+        horizontal edge, the third and fourth the next; in columns they do the same.
+        """
+        padded = np.pad(mask, 1)
+        row, column, twin = _turns(padded)
+        west = twin > np.arange(len(twin))  # of a point met twice: the visit of the western pixel
+        left, right = np.arange(0, len(row), 2), np.arange(1, len(row), 2)
+        below = padded[row[left] + 1, column[left] + 1]
+        after = np.empty(len(row), np.intp)
+        after[np.where(below, left, right)] = np.where(below, right, left)
+        # of a point met twice, the visit of the upper pixel ends the edge that comes from above
+        upper = west == padded[row, column]
+        order = np.lexsort((~upper, row, column))
+        north, south = order[0::2], order[1::2]
+        east = padded[row[north] + 1, column[north] + 1]
+        after[np.where(east, south, north)] = np.where(east, north, south)
+        pixel = np.stack((row - 1, column), axis=1)
+        pixel[right, 1] -= 1
+        pixel[left[below], 0] += 1
+        pixel[right[below], 0] += 1
+        return cls(row, column, pixel, after, twin)
+
+    def rings(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the corners ring by ring, and where each ring starts.
+
+        A ring that comes by a point twice is told as two that touch there.
+        """
+        after, twin = self.after.tolist(), self.twin.tolist()
+        waiting = bytearray(b"\1" * len(after))
+        order: list[int] = []
+        starts: list[int] = []
+        at = 0
+        while (at := waiting.find(1, at)) >= 0:
+            ring, pinched = [], False
+            node = at
+            while waiting[node]:
+                waiting[node] = 0
+                ring.append(node)
+                pinched = pinched or (twin[node] >= 0 and not waiting[twin[node]])
+                node = after[node]
+            for part in _parted(ring, twin) if pinched else (ring,):
+                starts.append(len(order))
+                order += part
+        return np.array(order, np.intp), np.array(starts, np.intp)
+
+
+def _turns(
+    padded: NDArray[np.bool_],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.intp]]:
+    """Return row, column and twin of each visit of a corner, in reading order."""
+    nw, ne = padded[:-1, :-1], padded[:-1, 1:]
+    sw, se = padded[1:, :-1], padded[1:, 1:]
+    odd = nw ^ ne ^ sw ^ se
+    met = (nw ^ ne) & (nw ^ sw) & ~odd
+    row, column = (at.astype(np.int32) for at in np.nonzero(odd | met))
+    twice = met[row, column]
+    visits = 1 + twice
+    first = (np.cumsum(visits) - visits)[twice]
+    twin = np.full(int(visits.sum()), -1, np.intp)
+    twin[first], twin[first + 1] = first + 1, first
+    return np.repeat(row, visits), np.repeat(column, visits), twin
+
+
+def _parted(ring: list[int], twin: list[int]) -> Iterator[list[int]]:
+    """Part a ring at the points that it comes by twice."""
+    stack: list[int] = []
+    place: dict[int, int] = {}
+    for node in ring:
+        back = place.get(twin[node])
+        if back is not None:
+            yield stack[back:]
+            for left in stack[back:]:
+                place.pop(left, None)
+            del stack[back:]
+        place[node] = len(stack)
+        stack.append(node)
+    yield stack
