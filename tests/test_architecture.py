@@ -61,8 +61,8 @@ CORE: dict[str, set[str]] = {
         *{"slide", "thresholds"},
     },
     "session": {
-        *{"cleanup", "edits", "failure", "journal", "mask", "organ", "probability", "project"},
-        *{"recipe", "slide", "thresholds", "tools"},
+        *{"cleanup", "edits", "failure", "formats", "journal", "mask", "organ", "outcome"},
+        *{"probability", "project", "recipe", "slide", "thresholds", "tools"},
     },
     # what comes of it
     "formats.rle": set(),

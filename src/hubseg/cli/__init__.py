@@ -16,6 +16,7 @@ from hubseg.cli import (
     benchmarks,
     calibrating,
     evaluating,
+    importing,
     keeping,
     masks,
     predicting,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["main", "parser"]
 
 _COMMANDS = (
-    *(predicting, recipes, masks, keeping, calibrating),
+    *(predicting, recipes, masks, importing, keeping, calibrating),
     *(evaluating, reporting, training, sharing, review, benchmarks),
 )
 

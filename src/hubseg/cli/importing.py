@@ -1,0 +1,62 @@
+"""``hubseg import``: masks of other programs become a person's edits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubseg.cli._said import add_json, bar, table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hubseg.cli._said import Answer
+
+__all__ = ["add_to"]
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command to the parser."""
+    into = commands.add_parser("import", help="take masks of other programs over as edits")
+    into.add_argument("project", type=Path, help="NAME.hubseg")
+    into.add_argument(
+        "masks",
+        type=Path,
+        help="folder of GeoJSON, PNG or TIFF files called as the slides are, one such file, or a "
+        "table with id and rle",
+    )
+    into.add_argument("--yes", action="store_true", help="do it; else what matches is only listed")
+    into.add_argument(
+        "--fit", action="store_true", help="enlarge or shrink images of another size than the slide"
+    )
+    add_json(into)
+    into.set_defaults(run=_import)
+
+
+def _import(given: argparse.Namespace, answer: Answer) -> int:
+    from hubseg.session import ReviewSession
+    from hubseg.session.importing import import_masks, plan_import
+
+    outcome, session = answer.outcome, ReviewSession()
+    session.open(given.project)
+    try:
+        plan = plan_import(given.masks, session.slides)
+        for name, why in plan.unmatched.items():
+            outcome.leave_out(name, why)
+        if given.yes:
+            with bar(len(plan.matched), "slide") as shown:
+                import_masks(
+                    session, plan, outcome, fit=given.fit, on_progress=lambda *_: shown.update()
+                )
+    finally:
+        session.close()
+    files = plan.files()
+    rows = [(slide_id, file.name) for slide_id, file in files.items()]
+    content = {"matched": {name: str(file) for name, file in files.items()}}
+    done = f"{len(outcome.done)} slides taken over." if given.yes else ""
+    lines = [*table(("slide", "mask"), rows), *filter(None, ["", done] if done else [])]
+    answer.say({**content, "imported": outcome.done}, lines)
+    if given.yes:
+        return outcome.code
+    outcome.note("nothing was changed", "take the masks over with --yes.")
+    return 1

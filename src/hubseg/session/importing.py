@@ -1,0 +1,245 @@
+"""Masks that other programs wrote, taken over as a person's edits: one gesture a slide.
+
+Responsible for which file belongs to which slide, for what does not fit, and for never touching a
+slide that a person decided about. Does not know how a format looks (:mod:`hubseg.formats`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from hubseg.edits.gesture import ADD, ERASE
+from hubseg.formats.geojson import read_geojson
+from hubseg.formats.raster import read_mask
+from hubseg.formats.rle import decode
+from hubseg.formats.table import read_submission
+from hubseg.tools.change import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from hubseg.outcome import Outcome
+    from hubseg.session import ReviewSession
+    from hubseg.slide import Slide
+
+__all__ = ["ImportPlan", "import_masks", "plan_import"]
+
+_OUTLINES = (".geojson", ".json", ".geojson.gz", ".json.gz")
+_RASTERS = (".png", ".tif", ".tiff")
+_TABLES = (".csv",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """A mask that may be taken over: where it stands, and how it is read for a slide."""
+
+    path: Path
+    read: Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """Which masks belong to which slides; nothing was read or done yet.
+
+    Attributes
+    ----------
+    matched
+        Id of a slide → its mask.
+    unmatched
+        Name of a file, or an id in a table → why it belongs to no slide.
+    """
+
+    matched: Mapping[str, _Mask]
+    unmatched: Mapping[str, str] = field(default_factory=dict)
+
+    def files(self) -> dict[str, Path]:
+        """Return the file of each slide's mask."""
+        return {slide_id: mask.path for slide_id, mask in self.matched.items()}
+
+
+def plan_import(path: Path | str, slides: Sequence[Slide]) -> ImportPlan:
+    """Find the masks of slides in a file or folder.
+
+    Parameters
+    ----------
+    path
+        A folder of files called as the slides are, one such file, or a table with ``id`` and
+        ``rle``. Files are GeoJSON (also gzipped), or PNG and TIFF whose pixels are not 0 inside.
+    slides
+        Of the project. Letters' case and Unicode form make no difference.
+
+    Raises
+    ------
+    ValueError
+        When there is no such file, or the table is none.
+    OSError
+        When `path` cannot be read.
+    """
+    path = Path(path)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    known = {_plain(slide.id): slide.id for slide in slides}
+    matched: dict[str, _Mask] = {}
+    unmatched: dict[str, str] = {}
+    for name, mask in _masks(files):
+        slide_id = known.get(_plain(name))
+        if slide_id is None:
+            unmatched[name] = "no slide of the project is called so."
+        elif slide_id in matched:
+            unmatched[mask.path.name] = f"{matched[slide_id].path.name} is of the same slide."
+        else:
+            matched[slide_id] = mask
+    if not matched and not unmatched:
+        raise ValueError(
+            f"{path} holds no mask: give GeoJSON, PNG or TIFF files called as the slides are, or a "
+            "table with the columns id and rle."
+        )
+    return ImportPlan(matched, unmatched)
+
+
+def import_masks(
+    session: ReviewSession,
+    plan: ImportPlan,
+    outcome: Outcome,
+    *,
+    fit: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Make each mask its slide's: every pixel becomes a person's edit, in one gesture.
+
+    A slide that somebody accepted, corrected or rejected is left out, as is a mask that does not
+    fit; one undo takes a gesture back.
+
+    Parameters
+    ----------
+    session
+        Open for writing.
+    plan
+        What :func:`plan_import` found.
+    outcome
+        Takes what was done, left out and noticed.
+    fit
+        Enlarge or shrink rasters of the slide's shape and another size.
+    on_progress
+        Called with slides done and slides in all.
+    """
+    trouble: list[str] = []
+    session.failed.connect(trouble.append)
+    try:
+        for number, (slide_id, mask) in enumerate(plan.matched.items(), 1):
+            trouble.clear()
+            with outcome.attempt(slide_id):
+                _import(session, slide_id, mask, outcome, fit, trouble)
+            if on_progress is not None:
+                on_progress(number, len(plan.matched))
+    finally:
+        session.failed.disconnect(trouble.append)
+
+
+def _import(
+    session: ReviewSession,
+    slide_id: str,
+    mask: _Mask,
+    outcome: Outcome,
+    fit: bool,
+    trouble: list[str],
+) -> None:
+    verdict = session.verdict(slide_id)
+    if not verdict.needs_person:
+        raise ValueError(
+            f"It is {verdict.value}, and what a person decided stays: open it again in the dock."
+        )
+    slide = session.current if session.go_to(slide_id) else None
+    if slide is None:
+        raise ValueError(trouble[-1] if trouble else f"Slide {slide_id} cannot be opened.")
+    inside, notes = mask.read(slide, fit)
+    for note in notes:
+        outcome.note(slide_id, note)
+    values = np.where(inside, np.uint8(ADD), np.uint8(ERASE))
+    if session.put(Change(f"import of {mask.path.name}"[:100], 0, 0, values)) is None:
+        if trouble:
+            raise ValueError(trouble[-1])
+        outcome.note(slide_id, "It holds this mask already.")
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _masks(files: Sequence[Path]) -> list[tuple[str, _Mask]]:
+    """Return the masks of files, each by the name that a slide should have."""
+    found: list[tuple[str, _Mask]] = []
+    for file in files:
+        lower = file.name.casefold()
+        for endings, read in ((_OUTLINES, _outlines), (_RASTERS, _raster)):
+            ending = next((one for one in endings if lower.endswith(one)), "")
+            if ending:
+                found.append((file.name[: -len(ending)], _Mask(file, read(file))))
+        if lower.endswith(_TABLES):
+            found += [
+                (name, _Mask(file, _row(text))) for name, text in read_submission(file).items()
+            ]
+    return found
+
+
+def _outlines(
+    path: Path,
+) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
+    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+        found = read_geojson(path)
+        polygons = [polygon for one in found.objects for polygon in one.polygons]
+        inside = found.mask(slide.height, slide.width)
+        size = np.array((slide.width, slide.height))
+        outside = sum(
+            bool((polygon.exterior < 0).any() or (polygon.exterior > size).any())
+            for polygon in polygons
+        )
+        if polygons and not inside.any():
+            raise ValueError(
+                f"No object of {path.name} lies on the slide of {slide.width} × {slide.height} px: "
+                "export it from this image, in px of its full size."
+            )
+        notes = [*found.notes]
+        if outside:
+            notes.append(f"{outside} outlines reach beyond the slide: cut at its border.")
+        if found.left_out:
+            counted = ", ".join(f"{count} {what}" for what, count in found.left_out.items())
+            notes.append(f"Not taken, being no area: {counted}.")
+        return inside, tuple(notes)
+
+    return read
+
+
+def _raster(
+    path: Path,
+) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
+    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+        inside = read_mask(path)
+        height, width = inside.shape
+        if (height, width) == (slide.height, slide.width):
+            return inside, ()
+        factor = slide.width / width
+        sizes = f"{path.name} has {width} × {height} px, the slide {slide.width} × {slide.height}"
+        if abs(height * factor - slide.height) >= max(1.0, factor):
+            raise ValueError(f"{sizes}: it is of another image.")
+        if not fit:
+            raise ValueError(f"{sizes}: enlarged {factor:.4g} times it fits, which --fit does.")
+        size = slide.width, slide.height
+        fitted = cv2.resize(inside.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
+        return fitted.view(np.bool_), (f"{sizes}: enlarged {factor:.4g} times.",)
+
+    return read
+
+
+def _row(text: str) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
+    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+        return decode(text, (slide.height, slide.width)), ()
+
+    return read

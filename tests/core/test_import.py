@@ -1,0 +1,189 @@
+"""Masks of other programs become edits: what matches, what does not fit, what stays as decided."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from stored import SHAPE, accept, stored_project
+
+from hubseg.cli import main
+from hubseg.formats.geojson import write_geojson
+from hubseg.formats.raster import write_mask_png, write_mask_tiff
+from hubseg.formats.rle import encode
+from hubseg.formats.table import write_submission
+from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
+from hubseg.session import ReviewSession
+
+
+def drawn(number: int = 0) -> np.ndarray:
+    """Return a colleague's mask: a ring, a bar at the border and a lonely pixel."""
+    mask = np.zeros(SHAPE, np.bool_)
+    mask[5:20, 8 + number : 30] = True
+    mask[10:14, 15:20] = False
+    mask[-3:, :40] = mask[30, 50] = True
+    return mask
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Slides a, b, c with maps; nothing was decided."""
+    return stored_project(tmp_path)
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> Path:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    return folder
+
+
+def take(project: Path, masks: Path, *more: str) -> int:
+    return main(["import", str(project), str(masks), "--json", *more])
+
+
+def mask_of(project: Path, slide_id: str) -> np.ndarray:
+    with ReviewProject.for_reading(project) as opened:
+        slide = next(slide for slide in opened.slides() if slide.id == slide_id)
+        return derive(opened, slide).mask
+
+
+def test_each_format_gives_its_mask_whatever_the_map_says(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_geojson(masks / "a.geojson", drawn(0), name="glomerulus")
+    write_mask_png(masks / "B.PNG", drawn(1))
+    write_mask_tiff(masks / "c.tif", drawn(2))
+    assert take(project, masks, "--yes") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sorted(told["imported"]) == [*"abc"]
+    for number, slide_id in enumerate("abc"):
+        assert np.array_equal(mask_of(project, slide_id), drawn(number))
+    assert main(["mask", str(project), "--threshold", "kidney/Hubmap=1"]) == 0
+    assert np.array_equal(mask_of(project, "a"), drawn(0))
+
+
+def test_a_table_is_taken_row_by_row(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("a", encode(drawn())), ("b", "5 9999999"), ("stranger", encode(drawn()))]
+    table = write_submission(masks / "s.csv", rows)
+    assert take(project, table, "--yes") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["imported"] == ["a"]
+    assert told["left_out"].keys() == {"b", "stranger"}
+    assert np.array_equal(mask_of(project, "a"), drawn())
+
+
+def test_what_matches_is_listed_before_anything_happens(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = mask_of(project, "a")
+    write_geojson(masks / "a.geojson", drawn(), name="glomerulus")
+    write_mask_png(masks / "a.png", drawn(1))
+    write_mask_png(masks / "other.png", drawn())
+    assert take(project, masks) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["matched"] == {"a": str(masks / "a.geojson")}
+    assert told["imported"] == []
+    assert "of the same slide" in told["left_out"]["a.png"]
+    assert "no slide" in told["left_out"]["other"]
+    assert "--yes" in told["notes"]["nothing was changed"]
+    assert np.array_equal(mask_of(project, "a"), before)
+
+
+def test_one_undo_takes_it_back(project: Path, masks: Path) -> None:
+    before = mask_of(project, "a")
+    write_geojson(masks / "a.geojson", drawn(), name="glomerulus")
+    assert take(project, masks, "--yes") == 0
+    session = ReviewSession()
+    session.open(project)
+    session.go_to("a")
+    assert session.undo_text.endswith("import of a.geojson")
+    session.undo()
+    session.close()
+    assert np.array_equal(mask_of(project, "a"), before)
+
+
+@pytest.mark.parametrize("decision", ["accept", "reject"])
+def test_what_a_person_decided_stays(
+    project: Path, masks: Path, decision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if decision == "accept":
+        accept(project, "a")
+    else:
+        session = ReviewSession()
+        session.open(project)
+        session.go_to("a")
+        session.reject()
+        session.close()
+    before = mask_of(project, "a")
+    write_geojson(masks / "a.geojson", drawn(), name="glomerulus")
+    assert take(project, masks, "--yes") == 1
+    assert "what a person decided stays" in json.loads(capsys.readouterr().out)["left_out"]["a"]
+    assert np.array_equal(mask_of(project, "a"), before)
+
+
+def test_another_size_is_said_and_fitted_when_asked(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = drawn()[::2, ::2]
+    write_mask_png(masks / "a.png", small)
+    write_mask_png(masks / "b.png", drawn()[:, :40])
+    assert take(project, masks, "--yes") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert "enlarged 2 times it fits" in told["left_out"]["a"]
+    assert "another image" in told["left_out"]["b"]
+    assert take(project, masks, "--yes", "--fit") == 3
+    assert "enlarged 2 times" in json.loads(capsys.readouterr().out)["notes"]["a"]
+    assert np.array_equal(mask_of(project, "a"), small.repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_outlines_beyond_the_slide_are_cut_and_counted(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    larger = np.zeros((200, 200), np.bool_)
+    larger[40:60, 50:90] = larger[100:110, 5:9] = True
+    write_geojson(masks / "a.geojson", larger, name="")
+    larger[:90] = False
+    write_geojson(masks / "b.geojson", larger, name="")
+    (masks / "c.geojson").write_text('{"type": "Featu')
+    assert take(project, masks, "--yes") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["imported"] == ["a"]
+    assert "2 outlines reach beyond" in told["notes"]["a"]
+    assert "No object of b.geojson lies on the slide" in told["left_out"]["b"]
+    assert "no whole JSON file" in told["left_out"]["c"]
+    larger[40:60, 50:90] = True
+    assert np.array_equal(mask_of(project, "a"), larger[: SHAPE[0], : SHAPE[1]])
+
+
+def test_a_folder_without_masks_is_one_sentence(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (masks / "notes.txt").write_text("x")
+    assert take(project, masks, "--yes") == 1
+    told = capsys.readouterr()
+    assert "holds no mask" in json.loads(told.out)["error"]
+    assert len(told.err.splitlines()) == 1
+
+
+def test_what_went_out_comes_in_again(project: Path, masks: Path, tmp_path: Path) -> None:
+    """Export as GeoJSON, import into another project of the same slides: the same masks."""
+    before = {slide_id: mask_of(project, slide_id) for slide_id in "abc"}
+    assert main(["export", str(project), "--format", "geojson", "--out", str(masks)]) == 0
+    assert main(["mask", str(project), "--threshold", "kidney/Hubmap=250"]) == 0
+    assert take(project, masks, "--yes") == 0
+    for slide_id, mask in before.items():
+        assert np.array_equal(mask_of(project, slide_id), mask)
+
+
+def test_an_image_of_objects_counts_where_it_is_not_zero(project: Path, masks: Path) -> None:
+    labels = cv2.connectedComponents(drawn().view(np.uint8))[1].astype(np.uint16)
+    cv2.imwrite(str(masks / "a.png"), labels)
+    assert take(project, masks, "--yes") == 0
+    assert np.array_equal(mask_of(project, "a"), drawn())
