@@ -12,7 +12,7 @@ from psygnal import Signal
 
 from hubseg.mask.drawing import contour
 from hubseg.mask.live import Difference
-from napari_hubseg.jobs.latest import Latest, listening
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,10 +50,7 @@ class Comparison:
         self._moved = False  # the mask, while it was compared
         self.threshold: float | None = None
         self.difference: Difference | None = None
-        self._stop = listening(
-            (session.slide_changed, self._end),
-            (session.mask_changed, self._measure),
-        )
+        background.listen((session.slide_changed, self._end), (session.mask_changed, self._measure))
 
     def toggle(self) -> None:
         """Keep the mask on screen as the reference, or stop comparing."""
@@ -96,9 +93,3 @@ class Comparison:
             self.changed.emit()
 
         self._measuring.ask(lambda: Difference.between(mask, reference), show)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._drawing.drop()
-        self._measuring.drop()
-        self._stop()

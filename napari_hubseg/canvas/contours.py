@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from hubseg.mask.drawing import contour
-from napari_hubseg.jobs.latest import Latest, listening
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class RulesContour:
         self._session, self._layers = session, layers
         self._drawing = Latest(background, self.failed.emit)
         self.shown = False
-        self._stop = listening(
+        background.listen(
             (session.slide_changed, self._end),
             (session.verdict_changed, self._follow),
             (session.rules_changed, self._follow),
@@ -82,11 +82,6 @@ class RulesContour:
             self._layers.hide_contour("rules")
             self.changed.emit()
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._drawing.drop()
-        self._stop()
-
 
 class TruthContour:
     """Shows the truth's contour, on every slide that has one, until it is taken away.
@@ -106,8 +101,7 @@ class TruthContour:
         self._on_screen = ""  # the slide whose pixels are
         self._drawn: NDArray[np.bool_] | None = None  # the truth whose contour is in the layer
         self.shown = False
-        truth.changed.connect(self._follow)
-        layers.slide_shown.connect(self._is_shown)
+        background.listen((truth.changed, self._follow), (layers.slide_shown, self._is_shown))
 
     def toggle(self) -> None:
         """Show the contour, or take it away."""
@@ -142,8 +136,3 @@ class TruthContour:
                 self._layers.show_contour("truth", line)
 
         self._background.submit(lambda: contour(truth), show, self.failed.emit)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._truth.changed.disconnect(self._follow)
-        self._layers.slide_shown.disconnect(self._is_shown)

@@ -264,12 +264,6 @@ class Desk(DeskSignals):
         self.retraining.close()
         self.background.close()
         self.seen.close()
-        self.rules.close()
-        self.contour.close()
-        self.files.close()
-        watches = (self.derivation, self.curves, self.calibration, self.doubt, self.truth)
-        for measured in (*watches, self.comparison):
-            measured.close()
         self.queue.close()
         self.older.close()
         self.prefetch.close()

@@ -33,7 +33,15 @@ def stand_back() -> None:
 
 
 class Background(QObject):
-    """A few threads, and one signal that brings their answers home."""
+    """A few threads, and one signal that brings their answers home.
+
+    Attributes
+    ----------
+    waiting
+        Answers that are not yet home.
+    closed
+        Whether it is over: nothing is handed over, and nobody listens any more.
+    """
 
     _answered = Signal(object, object, object)
 
@@ -43,10 +51,11 @@ class Background(QObject):
         self._pool = ThreadPoolExecutor(
             threads, thread_name_prefix="hubseg", initializer=stand_back
         )
-        self._closed = False
+        self.closed = False
+        self._heard: list[tuple[Any, Callable[..., object]]] = []
         self._home: deque[tuple[Any, Any, Any]] = deque()
         self._turn_asked = self._held = False
-        self.waiting = 0  # answers not yet home
+        self.waiting = 0
         # queued, always: an answer must not overtake the rest of the function that asked
         self._answered.connect(self._take_home, Qt.ConnectionType.QueuedConnection)
 
@@ -62,13 +71,19 @@ class Background(QObject):
         Both run in the thread that owns this object, and not at all once it is closed: an answer
         that comes too late is given to `drop`, if it must be let go of.
         """
-        if self._closed:
+        if self.closed:
             return
         self.waiting += 1
         future = self._pool.submit(work)
         if drop is not None:
             self._open[future] = drop
         future.add_done_callback(lambda done: self._answered.emit(done, then, failed))
+
+    def listen(self, *pairs: tuple[Any, Callable[..., object]]) -> None:
+        """Connect each signal to its slot until this is closed."""
+        for signal, slot in pairs:
+            signal.connect(slot)
+        self._heard += pairs
 
     def timer(self, wait_ms: int, work: Callable[[], object]) -> QTimer:
         """Return a timer that, once started, runs `work` in the owner's thread a single time."""
@@ -105,7 +120,7 @@ class Background(QObject):
         self._go_on()
         self.waiting -= 1
         self._open.pop(done, None)
-        if self._closed or done.cancelled():
+        if self.closed or done.cancelled():
             return
         error = done.exception()
         if error is None:
@@ -123,10 +138,13 @@ class Background(QObject):
         self._go_on()
 
     def close(self) -> None:
-        """Wait for what is running, drop what is not, and hand over nothing more."""
-        if self._closed:
+        """Listen no more, wait for what is running, drop what is not, hand over nothing more."""
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
+        for signal, slot in self._heard:
+            signal.disconnect(slot)
+        self._heard.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for future, drop in self._open.items():
             if not future.cancelled() and future.exception() is None:

@@ -17,6 +17,7 @@ from hubseg.project import ReviewProject
 from hubseg.project.runs import OR_ALONE, newest_recipe
 from hubseg.thresholds.calibration import Calibration, by_kind, calibrate
 from hubseg.thresholds.presets import Preset
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,10 +61,14 @@ class CalibrationJob:
 
     def __init__(self, session: ReviewSession, background: Background) -> None:
         self._session = session
-        self._background = background
-        self.busy = False
+        self._judging = Latest(background, self.failed.emit, self.changed.emit)
         self.found: Found | None = None
-        session.slides_changed.connect(self._forget)
+        background.listen((session.slides_changed, self._forget))
+
+    @property
+    def busy(self) -> bool:
+        """Whether slides are being judged."""
+        return self._judging.busy
 
     def _forget(self) -> None:
         self.found = None
@@ -79,26 +84,17 @@ class CalibrationJob:
         project = self._session.project
         if project is None or self.busy:
             return
-        self.busy = True
         path = project.path
-        self.changed.emit()
 
         def take(found: Found) -> None:
-            self.busy = False
             here = self._session.project
             if here is not None and here.path == path:
                 self.found = found
                 if not found.calibrations:
                     why = found.refused or ("No slide has both a map and a truth: draw one first.",)
                     self.failed.emit(why[0])
-            self.changed.emit()
 
-        def failed(said: str) -> None:
-            self.busy = False
-            self.failed.emit(said)
-            self.changed.emit()
-
-        self._background.submit(lambda: _judged(path), take, failed)
+        self._judging.ask(lambda: _judged(path), take)
 
     def use(self) -> None:
         """Set the calibrated threshold of the current slide's organ and source."""
@@ -153,10 +149,6 @@ class CalibrationJob:
     def _digest(self) -> str:
         probability = self._session.probability
         return "" if probability is None else probability.recipe_digest
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._session.slides_changed.disconnect(self._forget)
 
 
 def _judged(path: Path) -> Found:

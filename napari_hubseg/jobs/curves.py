@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from hubseg.thresholds.curves import Curves, Tally, above, histogram
 from hubseg.thresholds.object_counts import objects_curve
-from napari_hubseg.jobs.latest import Latest, listening
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ class CurveWatch:
         self._table = truth
         self._latest = Latest(background, self.failed.emit)
         self.curves = Curves()
-        self._stop = listening(
+        background.listen(
             (session.slide_changed, self._forget),
             (session.probability_changed, self._ask),
             (session.verdict_changed, self._ask),
@@ -78,11 +78,6 @@ class CurveWatch:
             self._set(replace(self.curves, objects=tuple(objects.tolist())))
 
         self._latest.ask(lambda: _counted(found, truth), show)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._latest.drop()
-        self._stop()
 
 
 def _counted(found: ProbabilityMap, truth: NDArray[np.bool_] | None) -> Curves:

@@ -20,7 +20,7 @@ from hubseg.probability.uncertainty import (
 )
 from hubseg.project.queue_rows import next_doubt
 from hubseg.project.runs import newest_members
-from napari_hubseg.jobs.latest import Latest, listening
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +47,13 @@ class Doubt:
 
     def __init__(self, session: ReviewSession, background: Background) -> None:
         self._session = session
-        self._background = background
-        self._judging = Latest(background, self._not_judged)
+        self._judging = Latest(background, self.failed.emit, self.changed.emit)
+        self._searching = Latest(background, self.failed.emit)
         self._places: dict[str, list[tuple[float, float]]] = {}  # looked at, by slide
-        self._searching = False
         self.objects: tuple[ObjectConfidence, ...] | None = None
         self.expected: float | None = None
         self.agreement: float | None = None
-        self._stop = listening(
+        background.listen(
             (session.slides_changed, self._forget_places),
             (session.slide_changed, self._forget),
             (session.mask_changed, self._forget),
@@ -78,7 +77,7 @@ class Doubt:
     def next_place(self) -> None:
         """Look, in a thread, for where members disagree most and nobody has looked yet."""
         found, slide = self._session.probability, self._session.current
-        if slide is None or self._searching:
+        if slide is None or self._searching.busy:
             return
         if found is None:
             self.told.emit("This slide has no map yet: run the ensemble, then doubt can be found.")
@@ -89,10 +88,8 @@ class Doubt:
         doubt, shape = found.disagreement, (slide.height, slide.width)
         known = self._places
         visited = known.setdefault(slide.id, [])
-        self._searching = True
 
         def go(place: tuple[float, float] | None) -> None:
-            self._searching = False
             current = self._session.current
             if known is not self._places or current is None or current.id != slide.id:
                 return
@@ -104,11 +101,7 @@ class Doubt:
             seen = f"you have seen {count} place{'' if count == 1 else 's'}" if count else ""
             self.told.emit(f"Nothing doubtful is left in this slide{seen and f': {seen}'}.")
 
-        def failed(said: str) -> None:
-            self._searching = False
-            self.failed.emit(said)
-
-        self._background.submit(lambda: next_doubt(doubt, shape, tuple(visited)), go, failed)
+        self._searching.ask(lambda: next_doubt(doubt, shape, tuple(visited)), go)
 
     def judge(self) -> None:
         """Judge the objects of the mask on screen, in a thread."""
@@ -121,19 +114,8 @@ class Doubt:
         def show(answer: tuple[tuple[ObjectConfidence, ...], float | None]) -> None:
             self.objects, self.agreement = answer
             self.expected = expected_dice(found.values, threshold)
-            self.changed.emit()
 
         self._judging.ask(lambda: _judged(reader, slide, mask, found.values, threshold), show)
-        self.changed.emit()
-
-    def _not_judged(self, said: str) -> None:
-        self.failed.emit(said)
-        self.changed.emit()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._judging.drop()
-        self._stop()
 
 
 def _judged(

@@ -111,8 +111,9 @@ class Ensemble:
         self.mixing.failed.connect(self.failed.emit)
         self.fit = Fit()
         self.fit.changed.connect(self.changed.emit)
-        session.slide_changed.connect(self._load_map)
-        session.slides_changed.connect(self._open_project)
+        background.listen(
+            (session.slide_changed, self._load_map), (session.slides_changed, self._open_project)
+        )
 
     @property
     def running(self) -> bool:
@@ -283,8 +284,6 @@ class Ensemble:
 
     def close(self) -> None:
         """Stop the run, wait for its thread and end the worker."""
-        self._session.slide_changed.disconnect(self._load_map)
-        self._session.slides_changed.disconnect(self._open_project)
         self.fit.close()
         self._runner.close()
         engine, self._engine = self._engine, None

@@ -14,6 +14,7 @@ from psygnal import Signal
 from hubseg.failure import one_sentence
 from hubseg.project import ReviewProject
 from hubseg.project.runs import OR_ALONE
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,9 +76,13 @@ class Exports:
         write: Callable[[Path, Path, str, Sequence[str] | None, bool, bool], Any] = _export,
     ) -> None:
         self._session = session
-        self._background = background
         self._write = write
-        self.busy = False
+        self._writing = Latest(background, self._fail, self.changed.emit)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an export is on."""
+        return self._writing.busy
 
     def start(self, choice: ExportChoice, ready: tuple[str, ...]) -> None:
         """Write the chosen slides; `ready` are those with a mask that a person stands behind."""
@@ -92,31 +97,24 @@ class Exports:
         if not str(choice.out) or choice.out.name == "":
             self.failed.emit("The export has no target: name a file or a folder.")
             return
-        self.busy = True
-        self.changed.emit()
         path, slides = project.path, self._chosen(choice, ready)
 
         def done(report: Any) -> None:
-            self.busy = False
             if isinstance(report, Path):
                 self.in_the_way.emit(report)
             else:
                 self._record(choice, report)
                 self.finished.emit(str(report).replace(OR_ALONE, _TICK))
-            self.changed.emit()
 
-        def failed(said: str) -> None:
-            self.busy = False
-            self.failed.emit(said)
-            self.changed.emit()
-
-        self._background.submit(
+        self._writing.ask(
             lambda: self._write(
                 path, choice.out, choice.format, slides, choice.overwrite, choice.partial
             ),
             done,
-            lambda said: failed(said.replace(OR_ALONE, _TICK)),
         )
+
+    def _fail(self, said: str) -> None:
+        self.failed.emit(said.replace(OR_ALONE, _TICK))
 
     def _chosen(self, choice: ExportChoice, ready: tuple[str, ...]) -> tuple[str, ...] | None:
         if not choice.all_slides:

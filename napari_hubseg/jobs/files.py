@@ -13,7 +13,7 @@ from psygnal import Signal
 from hubseg.project.files import look_for
 from hubseg.project.snapshots import SIDE, keep_sight, sight
 from hubseg.slide.thumbnails import thumbnail
-from napari_hubseg.jobs.latest import Latest, listening
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,6 @@ class FileWatch:
         uint8 RGB (h, w, 3) each; None where there is none.
     absent
         How many slides' files are not where they were.
-    busy
-        Whether a folder is searched.
     """
 
     changed = Signal()
@@ -50,15 +48,20 @@ class FileWatch:
     ) -> None:
         self._session, self._background = session, background
         # what cannot be read is said where the slide should be
-        self._looking = Latest(background, lambda _: None)
+        self._looking = Latest(background, lambda _: None, self.changed.emit)
+        self._finding = Latest(background, self.failed.emit, self.changed.emit)
         self.pictures: tuple[Any, Any] = (None, None)
         self.absent = 0
-        self.busy = False
-        self._stop = listening(
+        background.listen(
             (session.slides_changed, self._count),
             (session.slide_changed, self._look),
             (slide_shown, self._keep),
         )
+
+    @property
+    def busy(self) -> bool:
+        """Whether a folder is searched."""
+        return self._finding.busy
 
     def _count(self) -> None:
         """Count the files that are not where they were; ids that never had one are not among."""
@@ -79,7 +82,6 @@ class FileWatch:
 
         def show(pictures: tuple[Any, Any]) -> None:
             self.pictures = pictures
-            self.changed.emit()
 
         self._looking.ask(
             lambda: (sight(path, found.before.digest), thumbnail(found.now, SIDE)), show
@@ -112,12 +114,8 @@ class FileWatch:
         if here is not None and (lost or self._session.refused):
             wanted[here.id] = project.files.of(here.id)
         taken = project.files.present()
-        self.busy = True
-        self.changed.emit()
 
         def take(found: dict[str, Path]) -> None:
-            self.busy = False
-            self.changed.emit()
             if project is not self._session.project:
                 return
             if not found:
@@ -136,15 +134,5 @@ class FileWatch:
             count = f"{len(found)} file{'s' if len(found) > 1 else ''}"
             self.told.emit(f"{count} found by content or name{rest}.")
 
-        def failed(said: str) -> None:
-            self.busy = False
-            self.changed.emit()
-            self.failed.emit(said)
-
         files = tuple(wanted.values())
-        self._background.submit(lambda: look_for(files, folder, taken=taken), take, failed)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._looking.drop()
-        self._stop()
+        self._finding.ask(lambda: look_for(files, folder, taken=taken), take)

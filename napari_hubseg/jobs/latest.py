@@ -27,6 +27,8 @@ class Latest:
         Where the work is done.
     failed
         Called with one sentence when the newest question could not be answered.
+    changed
+        Called whenever `busy` is another one, if that matters to anybody.
 
     Attributes
     ----------
@@ -34,8 +36,13 @@ class Latest:
         Whether the newest question waits for its answer.
     """
 
-    def __init__(self, background: Background, failed: Callable[[str], object]) -> None:
-        self._background, self._failed = background, failed
+    def __init__(
+        self,
+        background: Background,
+        failed: Callable[[str], object],
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._background, self._failed, self._changed = background, failed, changed
         self._asked = 0
         self.busy = False
 
@@ -49,9 +56,11 @@ class Latest:
                 if asked == self._asked:
                     self.busy = False
                     do(answer)
+                    self._changed()
 
             return taken
 
+        self._changed()
         self._background.submit(work, take(then), take(self._failed))
 
     def drop(self) -> None:

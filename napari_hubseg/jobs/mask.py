@@ -16,7 +16,6 @@ from psygnal import Signal
 
 from hubseg.cleanup import count_objects
 from hubseg.mask.metrics import dice
-from napari_hubseg.jobs.latest import listening
 from napari_hubseg.jobs.prepared import PreparedSlides
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ class Derivation:
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
         self.figures = Figures()
-        self._stop = listening(
+        background.listen(
             (session.slide_changed, self._forget),
             (session.probability_changed, self._derive_again),
             (session.facts_changed, self.derive),
@@ -203,10 +202,6 @@ class Derivation:
 
         known, truth = self._map, self._truth.mask
         self._background.submit(lambda: _figures(mask, found, known, truth), show, failed)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._stop()
 
 
 def _figures(

@@ -32,7 +32,7 @@ class OlderMasks:
         self._session = session
         self._background = Background(threads=1)  # the window's own threads stay free
         self._opened = 0
-        session.slides_changed.connect(self._begin)
+        self._background.listen((session.slides_changed, self._begin))
 
     def _begin(self) -> None:
         self._opened += 1
@@ -65,6 +65,4 @@ class OlderMasks:
 
     def close(self) -> None:
         """Stop, and wait for what is being derived."""
-        self._opened += 1
-        self._session.slides_changed.disconnect(self._begin)
         self._background.close()

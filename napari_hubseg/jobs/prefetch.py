@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from hubseg.mask.drawing import drawn, edge_width, hand_of
 from hubseg.slide.pyramid import pixels
 from napari_hubseg.jobs.background import Background
-from napari_hubseg.jobs.latest import listening
 from napari_hubseg.jobs.prepared import Prepared, stamp_of
 
 if TYPE_CHECKING:
@@ -51,15 +50,14 @@ class Prefetch:
         self._background = Background(threads=1)  # the window's own threads stay free
         self._tried: set[str] = set()  # what could not be read: going there says why
         self._busy: object = None
-        self._closed = False
         self._rest = self._background.timer(_REST, self._go_on)
-        self._stop = listening(
+        self._background.listen(
             (session.slides_changed, self._begin),
-            (session.slide_changed, self._look),
-            (session.verdict_changed, self._look),
-            (session.thresholds_changed, self._look),
-            (session.cleanup_changed, self._look),
-            (mixing.changed, self._look),
+            (session.slide_changed, self.look),
+            (session.verdict_changed, self.look),
+            (session.thresholds_changed, self.look),
+            (session.cleanup_changed, self.look),
+            (mixing.changed, self.look),
         )
 
     @property
@@ -71,19 +69,16 @@ class Prefetch:
         """Forget what was prepared of a slide: there is a newer map."""
         self._prepared.drop(slide_id)
         self._busy = None  # what is being read is none that counts
-        self._look()
-
-    def look(self) -> None:
-        """Prepare what comes next, once a person rests."""
-        self._look()
+        self.look()
 
     def _begin(self) -> None:
         self._prepared.keep_only(())
         self._tried, self._busy = set(), None
-        self._look()
+        self.look()
 
-    def _look(self, _: object = None) -> None:
-        if not self._closed:
+    def look(self, _: object = None) -> None:
+        """Prepare what comes next, once a person rests."""
+        if not self._background.closed:
             self._rest.start()
 
     def _goals(self) -> list[str]:
@@ -94,7 +89,7 @@ class Prefetch:
         return [i for i in dict.fromkeys(likely) if i is not None and i not in self._tried]
 
     def _go_on(self) -> None:
-        if self._closed or self._busy is not None or self._session.project is None:
+        if self._background.closed or self._busy is not None or self._session.project is None:
             return
         goals = self._goals()
         self._prepared.keep_only(goals)
@@ -157,7 +152,7 @@ class Prefetch:
         """Derive the mask from the map, and draw it."""
         request = self._asked(one)
         if request is None:
-            self._look()
+            self.look()
             return
 
         def work() -> tuple[MaskAnswer, NDArray[np.uint8]]:
@@ -189,7 +184,5 @@ class Prefetch:
 
     def close(self) -> None:
         """Stop listening, and wait for what is being read."""
-        self._closed = True
-        self._stop()
         self._background.close()
         self._prepared.keep_only(())

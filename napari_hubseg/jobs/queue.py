@@ -15,7 +15,6 @@ from hubseg.journal.verdict import Verdict
 from hubseg.project.queue_rows import Order, QueueRow, matching, ordered, row_of
 from hubseg.slide.thumbnails import kept_thumbnail
 from napari_hubseg.jobs.background import Background
-from napari_hubseg.jobs.latest import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,9 +58,8 @@ class Queue:
     def __init__(self, session: ReviewSession) -> None:
         self._session = session
         self._background = Background(threads=1)  # the window's own threads stay free
-        self._closed = False
         self._rest = self._background.timer(_REST, self._go_on)
-        self._stop = listening(
+        self._background.listen(
             (session.slides_changed, self._begin),
             (session.facts_changed, self._note_current),
             (session.verdict_changed, self._note),
@@ -198,7 +196,7 @@ class Queue:
     def _go_on(self) -> None:
         """Do the next piece of work: thumbnails that are looked at, then a slide's figures."""
         project = self._session.project
-        if project is None or self._busy is not None or self._closed:
+        if project is None or self._busy is not None or self._background.closed:
             return
         if self._pictures:
             self._make_picture(self._pictures.pop(), project)
@@ -256,6 +254,4 @@ class Queue:
 
     def close(self) -> None:
         """Stop listening, and wait for what is being read."""
-        self._stop()
-        self._closed = True
         self._background.close()

@@ -43,7 +43,7 @@ class Truth:
         self._reading = Latest(background, self.failed.emit)
         self.known = False
         self.mask: NDArray[np.bool_] | None = None
-        session.slide_changed.connect(self._read)
+        background.listen((session.slide_changed, self._read))
         self._read(session.current)
 
     def _read(self, slide: Slide | None) -> None:
@@ -61,8 +61,3 @@ class Truth:
             self.changed.emit()
 
         self._reading.ask(lambda: decode(text, shape), take)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._reading.drop()
-        self._session.slide_changed.disconnect(self._read)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from hubseg.failure import one_sentence
@@ -120,3 +121,16 @@ def test_nothing_comes_home_after_the_close_and_what_must_be_let_go_of_is(
     drained()
     background.submit(work, pytest.fail, pytest.fail)
     background.close()
+
+
+def test_what_it_listens_for_is_heard_until_it_is_closed(qapp: object) -> None:
+    class Bell:
+        rung = Signal(int)
+
+    bell, heard = Bell(), []
+    background = Background()
+    background.listen((bell.rung, heard.append))
+    bell.rung.emit(1)
+    background.close()
+    bell.rung.emit(2)
+    assert heard == [1]

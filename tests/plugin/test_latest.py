@@ -75,3 +75,15 @@ def test_listening_ends() -> None:
     stop()
     told.first.emit(3)
     assert heard == [1, 2]
+
+
+def test_whoever_shows_what_is_busy_hears_of_it(background: Background, wait: Wait) -> None:
+    seen: list[bool] = []
+    latest = Latest(background, lambda _: None, lambda: seen.append(latest.busy))
+    latest.ask(lambda: 1, lambda _: None)
+    assert seen == [True]
+    wait(lambda: not latest.busy)
+    assert seen == [True, False]
+    latest.ask(lambda: 1 // 0, lambda _: None)
+    wait(lambda: not latest.busy)
+    assert seen == [True, False, True, False]

@@ -102,7 +102,6 @@ def scene(session: ReviewSession, background: Background, wait: Wait) -> Iterato
     scene.settle()
     yield scene
     background.close()
-    scene.derivation.close()
     scene.layers.close()
 
 
@@ -556,13 +555,12 @@ def test_naparis_own_opacity_of_the_mask_is_the_overlays(mapped: Scene) -> None:
 
 
 @pytest.fixture
-def comparison(mapped: Scene) -> Iterator[Comparison]:
+def comparison(mapped: Scene) -> Comparison:
     """A comparison that begins at threshold 90 of the ramp."""
     comparison = Comparison(mapped.session, mapped.layers, mapped.background)
     comparison.toggle()
     mapped.settle()
-    yield comparison
-    comparison.close()
+    return comparison
 
 
 def test_a_reference_stays_while_the_threshold_moves(mapped: Scene, comparison: Comparison) -> None:
@@ -626,7 +624,6 @@ def test_nothing_is_compared_without_a_map(scene: Scene) -> None:
     comparison = Comparison(scene.session, scene.layers, scene.background)
     comparison.toggle()
     assert comparison.threshold is None
-    comparison.close()
 
 
 # ---- strokes -----------------------------------------------------------------------------------

@@ -35,5 +35,5 @@ def test_the_dock_says_how_many_members_a_map_has(
     wait(lambda: not derivation.busy)
     session.accept()
     assert session.accepted.members == (5, 5)
-    derivation.close()
+    background.close()
     session.close()

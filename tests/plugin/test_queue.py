@@ -284,10 +284,8 @@ class TestRows:
 
 class TestNextDoubtfulPlace:
     @pytest.fixture
-    def doubt(self, session: ReviewSession, background: Background) -> Iterator[Doubt]:
-        made = Doubt(session, background)
-        yield made
-        made.close()
+    def doubt(self, session: ReviewSession, background: Background) -> Doubt:
+        return Doubt(session, background)
 
     def test_each_place_comes_once_the_worst_first_and_then_it_is_said(
         self, doubt: Doubt, session: ReviewSession, wait: Wait, make_map: Any

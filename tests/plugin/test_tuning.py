@@ -96,7 +96,6 @@ def test_the_curves_are_those_of_map_and_truth(
     assert sum(curves.counts) == values.size
     reviewed.next_slide()
     assert watch.curves == Curves()
-    watch.close()
 
 
 def test_while_members_come_in_objects_are_not_counted(
@@ -113,7 +112,6 @@ def test_while_members_come_in_objects_are_not_counted(
     session.show(make_map(session))
     at_work()
     assert watch.curves.objects
-    watch.close()
 
 
 def test_an_accepted_mask_is_a_truth_for_the_curve(
@@ -128,7 +126,6 @@ def test_an_accepted_mask_is_a_truth_for_the_curve(
     session.accept()
     at_work()
     assert watch.curves.dice[90] == 1.0
-    watch.close()
 
 
 def test_calibrating_finds_the_value_the_truths_were_drawn_with_and_uses_it(
@@ -148,7 +145,6 @@ def test_calibrating_finds_the_value_the_truths_were_drawn_with_and_uses_it(
     assert reviewed.threshold == found.threshold
     reviewed.undo()
     assert reviewed.threshold == 90
-    tuning.close()
 
 
 def test_too_few_truths_are_said(
@@ -161,7 +157,6 @@ def test_too_few_truths_are_said(
     at_work()
     assert said
     assert tuning.calibration(Organ.KIDNEY, DataSource.HUBMAP) is None
-    tuning.close()
 
 
 def test_a_preset_is_saved_and_set_again_elsewhere(
@@ -192,7 +187,6 @@ def test_a_preset_is_saved_and_set_again_elsewhere(
     tuning.load(path)
     assert "outside 0 to 255" in said[-1]
     assert reviewed.threshold == chosen
-    tuning.close()
 
 
 def test_objects_are_listed_by_doubt_until_the_mask_changes(
@@ -217,7 +211,6 @@ def test_objects_are_listed_by_doubt_until_the_mask_changes(
     assert doubt.expected is not None
     reviewed.paint(np.ones((3, 3), np.bool_), top=1, left=1, add=True)
     assert doubt.objects is None
-    doubt.close()
 
 
 # ---- the views ---------------------------------------------------------------------------------

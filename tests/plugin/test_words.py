@@ -86,7 +86,7 @@ def test_there_is_no_dice_before_there_is_a_mask(
     session.paint(np.ones((5, 5), np.bool_), add=True)
     wait(lambda: not derivation.busy)
     assert "mask Dice 0." in str(derivation.figures)
-    derivation.close()
+    background.close()
     session.close()
 
 
