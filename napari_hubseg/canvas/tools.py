@@ -273,15 +273,7 @@ def _work(
     parts = 2 + int(abs(up) // 40)
 
     def along_the_map() -> Change | None:
-        if values is None:
-            raise ValueError("There is no map to follow: run the ensemble first.")
-        if press.tool == "edge":
-            level = min(255.0, max(0.0, threshold - up))
-            return tools.local_threshold(mask, values, row, column, level)
-        if not press.hill:
-            press.hill.append(tools.hill_at(mask, values, row, column))
-        hill = press.hill[0]
-        return None if hill is None else hill.change(up, step=press.px)
+        return _along_the_map(press, mask, values, min(255.0, max(0.0, threshold - up)), up)
 
     def split() -> Change | None:
         if split_by == "probability":
@@ -303,3 +295,22 @@ def _work(
         "merge": lambda: tools.merge(mask, (row, column), (last[0], last[1])),
     }
     return callbacks[press.tool]
+
+
+def _along_the_map(
+    press: _Press,
+    mask: NDArray[np.bool_],
+    values: NDArray[np.float32] | None,
+    level: float,
+    up: float,
+) -> Change | None:
+    """Return what the tools that follow the map change: the edge at a level, or a whole hill."""
+    if values is None:
+        raise ValueError("There is no map to follow: run the ensemble first.")
+    row, column = (round(v) for v in press.path[0])
+    if press.tool == "edge":
+        return tools.local_threshold(mask, values, row, column, level)
+    if not press.hill:
+        press.hill.append(tools.hill_at(mask, values, row, column))
+    hill = press.hill[0]
+    return None if hill is None else hill.change(up, step=press.px)

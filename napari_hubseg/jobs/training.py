@@ -196,18 +196,6 @@ class Retraining:
             )
             return
         self._out = out
-        labels = choice.labels or Path(project.path)
-        order = TrainingOrder(
-            labels,
-            str(out / RECIPE) if resume else recipe,
-            out,
-            start=None if resume else choice.start,
-            steps=None if resume else choice.steps,
-            split=None if resume else choice.folds,
-            hold_out=choice.hold_out,
-            device=choice.device,
-            resume=resume,
-        )
         if not resume or self.begun_training is None:
             self._forget()
         self.done = self.total = 0
@@ -216,6 +204,9 @@ class Retraining:
         self._where = place(resolved(choice.device, local_devices()))
         if choice.scheduler:
             self._where = "the cluster"
+
+        labels = choice.labels or Path(project.path)
+        order = _order(choice, labels, str(out / RECIPE) if resume else recipe, out, resume=resume)
 
         def prepare() -> Any:
             self._training = self._new_training(order, choice.scheduler)
@@ -326,3 +317,20 @@ class Retraining:
         if self._training is not None:
             self._training.leave()
         self._runner.close()
+
+
+def _order(
+    choice: TrainChoice, labels: Path, recipe: str, out: Path, *, resume: bool
+) -> TrainingOrder:
+    """Return what is asked of a training; one that goes on has its numbers from its folder."""
+    return TrainingOrder(
+        labels,
+        recipe,
+        out,
+        start=None if resume else choice.start,
+        steps=None if resume else choice.steps,
+        split=None if resume else choice.folds,
+        hold_out=choice.hold_out,
+        device=choice.device,
+        resume=resume,
+    )
