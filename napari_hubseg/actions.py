@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ACTIONS", "TOOLBOX", "Action", "Tool", "key_of", "tip", "tool_named"]
+__all__ = ["ACTIONS", "TOOLBOX", "Action", "Tool", "explained", "key_of", "tip", "tool_named"]
 
 
 @dataclass(frozen=True)
@@ -217,23 +217,27 @@ ACTIONS = (
     ),
     _take(
         "redraw",
-        "redraw",
-        "Tool: redraw",
+        "outline",
+        "Tool: outline anew",
         "Shift-O",
         "Draw a line along an outline: it takes its place.",
     ),
     _take(
         "wand",
-        "wand",
-        "Tool: wand",
+        "add",
+        "Tool: add object",
         "Shift-U",
         "Press in its middle; drag up for more, down for less.",
     ),
-    _take("drop", "drop", "Tool: drop", "Shift-D", "Click or strike through what shall go."),
-    _take("keep", "keep", "Tool: keep", "Shift-K", "Click or strike through what shall stay."),
+    _take(
+        "drop", "remove", "Tool: remove object", "Shift-D", "Click or strike through what shall go."
+    ),
+    _take(
+        "keep", "keep", "Tool: keep object", "Shift-K", "Click or strike through what shall stay."
+    ),
     _take(
         "fill",
-        "fill holes",
+        "fill",
         "Tool: fill holes",
         "Shift-H",
         "Click a hole, or an object that has some.",
@@ -248,8 +252,8 @@ ACTIONS = (
     ),
     _take(
         "edge",
-        "edge",
-        "Tool: edge",
+        "fit edge",
+        "Tool: fit edge",
         "Shift-Y",
         "Press on an object; drag: only its own threshold moves.",
     ),
@@ -295,3 +299,10 @@ def tip(name: str) -> str:
     """Return what the tooltip of an action says, its shortcut included."""
     action = _NAMED[name]
     return f"{action.tip or action.title} ({key_of(name)})"
+
+
+def explained(name: str) -> str:
+    """Return what the tooltip of a button without words says: title, how it is used, shortcut."""
+    action = _NAMED[name]
+    title = action.title.removeprefix("Tool: ")
+    return f"{title[:1].upper()}{title[1:]}. {action.tip} ({key_of(name)})"

@@ -1,8 +1,8 @@
-"""The dock: builds the panels and the desk, connects them, and nothing else.
+"""The dock: connects the panels with the desk, and nothing else.
 
-Responsible for what is where, for keys and for the life of all parts. Does not know what a wish
-means (:mod:`napari_hubseg.desk`), or which wish is whose and what a panel shows
-(:mod:`napari_hubseg.presenters`).
+Responsible for keys and for the life of all parts. Does not know where a panel is
+(:mod:`napari_hubseg.layout`), what a wish means (:mod:`napari_hubseg.desk`), or which wish is whose
+and what a panel shows (:mod:`napari_hubseg.presenters`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFrame, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QWidget
 
 from hubseg.session.next_step import next_step
 from napari_hubseg import keys as _keys
@@ -21,27 +21,9 @@ from napari_hubseg import presenters
 from napari_hubseg.actions import ACTIONS
 from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
-from napari_hubseg.panels.accepted import AcceptedPanel
-from napari_hubseg.panels.calibrate import CalibratePanel
-from napari_hubseg.panels.cleanup import CleanupPanel
-from napari_hubseg.panels.correct import CorrectPanel
-from napari_hubseg.panels.doubt import DoubtPanel
-from napari_hubseg.panels.ensemble import EnsemblePanel
-from napari_hubseg.panels.export import ExportPanel
-from napari_hubseg.panels.facts import FactsPanel
-from napari_hubseg.panels.files import FilesPanel
-from napari_hubseg.panels.message import MessageStrip
-from napari_hubseg.panels.notice import NoticePanel
-from napari_hubseg.panels.overlay import OverlayPanel
-from napari_hubseg.panels.queue import QueuePanel
-from napari_hubseg.panels.queue_table import QueueTablePanel
-from napari_hubseg.panels.start import StartPanel
-from napari_hubseg.panels.thresholds import ThresholdsPanel
-from napari_hubseg.panels.train import TrainPanel
-from napari_hubseg.presenters.foreign_layers import OFFERS
+from napari_hubseg.layout import DockLayout
 from napari_hubseg.widgets.controls import ControlRules
-from napari_hubseg.widgets.steady_scroll import SteadyScroll
-from napari_hubseg.widgets.style import Section, style_sheet
+from napari_hubseg.widgets.side_docks import SideDocks
 from napari_hubseg.window_lifetime import WindowWatch
 
 if TYPE_CHECKING:
@@ -55,11 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HubSegWidget"]
 
-_WIDTH = 360  # px, at 100 % scaling
 _ONE_FRAME = 40  # ms that the dock waits for a mask at most
 
 
-class HubSegWidget(QWidget):
+class HubSegWidget(DockLayout):
     """The one dock a reviewer needs.
 
     Parameters
@@ -74,12 +55,13 @@ class HubSegWidget(QWidget):
         self, viewer: napari.viewer.Viewer, *, parts: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
-        self.setObjectName("HubSeg")
         self._viewer = viewer
         self.canvas = Canvas(self)
-        self._build()
         self._controls = ControlRules(self)
         self._controls.left.connect(self.canvas.focus)
+        self._controls.pressed.connect(self.facts.press_elsewhere)
+        self._docks = SideDocks(self)
+        self.queue.napari_requested.connect(self._docks.toggle)
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
         self._presenters = self._wire()
@@ -103,10 +85,10 @@ class HubSegWidget(QWidget):
         self._typing = presenters.letters(self, self.desk, self._controls, self.step)
         self._watch = WindowWatch(self)
         self._watch.asked.connect(self.desk.background.hold)
+        self._watch.asked.connect(self.notices.go_home)  # the canvas goes before the dock does
         self._watch.stayed.connect(self.desk.background.release)
+        self._watch.stayed.connect(self._look)
         self._watch.closed.connect(self.shut_down)
-        for section in self.sections.values():
-            section.header.clicked.connect(self._follow(section))
         self._next = ""
         self._target: QWidget | None = None
         self.destroyed.connect(self.desk.leave)
@@ -137,65 +119,16 @@ class HubSegWidget(QWidget):
             self.desk.settling.emit()
         self._callbacks[name]()
 
-    # ---- building ------------------------------------------------------------------------------
-
-    def _build(self) -> None:
-        self.start, self.message = StartPanel(), MessageStrip()
-        self.step = MessageStrip(name="step")
-        self.others = NoticePanel("others", OFFERS)
-        self.queue, self.facts, self.files = QueuePanel(), FactsPanel(), FilesPanel()
-        self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
-        self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
-        self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
-        self.queue_table, self.train = QueueTablePanel(), TrainPanel()
-        rows = Section("Queue", self.queue_table)
-        self.overlay, self.accepted = OverlayPanel(), AcceptedPanel()
-        self.sections = {
-            "ensemble": Section("Ensemble", self.ensemble, expanded=True),
-            "calibrate": Section("Calibrate", self.calibrate),
-            "doubt": Section("Doubt", self.doubt),
-            "cleanup": Section("Cleanup", self.cleanup),
-            "export": Section("Export", self.export),
-            "train": Section("Train", self.train),
-        }
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(8)
-        above = (self.start, self.queue, rows)
-        below = (self.facts, self.thresholds, self.overlay, self.correct)
-        for panel in (*above, *below, *self.sections.values()):
-            column.addWidget(panel)
-        column.addStretch(1)
-        self.sections["queue"] = rows
-        self._scroll = scroll = SteadyScroll()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.message)  # above what scrolls: none must be missed
-        layout.addWidget(self.step)
-        layout.addWidget(self.others)
-        layout.addWidget(self.files)
-        layout.addWidget(self.accepted)
-        layout.addWidget(scroll, 1)
-        bar = scroll.verticalScrollBar()  # it must not cover what it scrolls
-        extent = bar.sizeHint().width() if bar is not None else 0
-        self.setMinimumWidth(max(_WIDTH, content.minimumSizeHint().width() + extent))
-        self.setStyleSheet(style_sheet())
+    # ---- connecting ----------------------------------------------------------------------------
 
     def _wire(self) -> tuple[presenters.Presenter[Any, Any], ...]:
-        desk, do, sections = self.desk, self._doing, self.sections
+        desk, do, sections, pages = self.desk, self._doing, self.sections, self.pages.all
         return (
             presenters.StartPresenter(self.start, desk, do),
             presenters.OthersPresenter(self.others, desk, do),
             presenters.QueuePresenter(self.queue, desk, do),
             presenters.QueueTablePresenter(
-                self.queue_table, sections["queue"], desk, do, self.canvas.focus
+                self.queue_table, pages["queue"], desk, do, self.canvas.focus
             ),
             presenters.FilesPresenter(self.files, desk, do),
             presenters.AcceptedPresenter(self.accepted, desk, do),
@@ -203,11 +136,13 @@ class HubSegWidget(QWidget):
             presenters.ThresholdsPresenter(self.thresholds, desk, do),
             presenters.OverlayPresenter(self.overlay, desk, do),
             presenters.CorrectPresenter(self.correct, desk, do),
-            presenters.EnsemblePresenter(self.ensemble, sections["ensemble"], desk, do),
+            presenters.VerdictPresenter(self.verdict, desk, do),
+            presenters.ProgressPresenter(self.progress, desk, do),
+            presenters.EnsemblePresenter(self.ensemble, pages["model"], desk, do),
             presenters.CalibratePresenter(self.calibrate, sections["calibrate"], desk, do),
             presenters.DoubtPresenter(self.doubt, sections["doubt"], desk, do),
             presenters.CleanupPresenter(self.cleanup, sections["cleanup"], desk, do),
-            presenters.ExportPresenter(self.export, sections["export"], desk, do),
+            presenters.ExportPresenter(self.export, pages["export"], desk, do),
             presenters.TrainPresenter(self.train, sections["train"], desk, do),
         )
 
@@ -232,13 +167,12 @@ class HubSegWidget(QWidget):
             around.show()
             around.raise_()
         self.window().activateWindow()
-        self._scroll.ensureWidgetVisible(self.correct.note)
-        self.correct.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.correct.note.end(False)
+        self.verdict.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.verdict.note.end(False)
 
     def _leave_note(self) -> None:
         """Give the keyboard back with the slide whose note was being written."""
-        if self.correct.note.hasFocus():
+        if self.verdict.note.hasFocus():
             self.canvas.focus()
 
     def _doing(self, name: str) -> Callable[[], None]:
@@ -268,24 +202,32 @@ class HubSegWidget(QWidget):
         step = next_step(self.session, running=self.desk.ensemble.running)
         for wiring in self._presenters:
             wiring.show(step)
+        self._either.setCurrentWidget(self.work if self.session.slides else self.start)
         if step != self._next:
             self._next = step
             self._target = next(filter(None, (w.lead(step) for w in self._presenters)), None)
             QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
+        self._mark()
+
+    def _mark(self) -> None:
+        """Put a dot on the tabs where the next step waits, or where something is on."""
+        page = self.pages.page_of(self._target)
+        marks = {} if page is None or page.name == "review" else {page.name: "the next step"}
+        badge = self.sections["cleanup"].badge
+        self.advanced.set_badge(f"cleanup {badge}" if badge else "")
+        if badge:
+            marks["model"] = f"cleanup {badge}"
+        self.pages.mark(marks)
 
     def _reveal(self) -> None:
-        """Bring the button of a new step into view, unless the pointer is where that scrolls."""
-        if self._target is not None and not self._scroll.underMouse():
-            self._scroll.ensureWidgetVisible(self._target)
+        """Bring the button of a new step into view on the page that is open.
 
-    def _follow(self, section: Section) -> Callable[[], None]:
-        """Return what brings a section that a person unfolds into view, from its header down."""
-
-        def reveal() -> None:
-            self._scroll.ensureWidgetVisible(section, 0, 0)
-            self._scroll.ensureWidgetVisible(section.header, 0, 0)
-
-        return lambda: QTimer.singleShot(0, reveal) if section.header.isChecked() else None
+        Not where the pointer is on what would scroll, and no page is turned: nothing moves that
+        the person has not moved.
+        """
+        page = self.pages.page
+        if self._target is not None and page.isAncestorOf(self._target) and not page.underMouse():
+            page.ensureWidgetVisible(self._target)
 
     def _complain(self, sentence: str) -> None:
         self.message.say(sentence, error=True)
@@ -313,6 +255,10 @@ class HubSegWidget(QWidget):
     def _look(self) -> None:
         self._watch.look()
         self.canvas.look()
+        self._docks.look()
+        if self.canvas.widget is not None:
+            self.notices.lie_over(self.canvas.widget)
+            self._controls.adopt(self.canvas.widget)
         for widget in (self.canvas.widget, self.window(), self):
             self._typing.watch(widget)
         self.desk.seen.frames = self.canvas.there
@@ -340,6 +286,9 @@ class HubSegWidget(QWidget):
         """Save, end the worker and let go of the viewer; may be called again."""
         self.desk.settling.emit()
         self._due.stop()
+        self.notices.go_home()
+        if not self._watch.closing:
+            self._docks.give_back()
         _keys.unbind(self._viewer)
         project, slide = self.session.project, self.session.current
         if project is not None:

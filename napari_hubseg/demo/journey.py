@@ -237,11 +237,11 @@ class _Journey:
         wait_for("The slide that was found", lambda: self._here() == slide_id)
         self.hand.press("shift+f", "ctrl+a", "BackSpace", "Escape")
         wait_for("All rows", lambda: rows.model.rowCount() > 1)
-        self.dock.sections["queue"].header.setChecked(False)
+        self.dock.pages.choose("review")
 
     def _export(self) -> None:
         panel = self.dock.export
-        self.dock.sections["export"].expand()
+        self.dock.pages.choose("export")
         rest(600)  # it unfolds
         self._write(panel, "kaggle-rle", self.out / "submission.csv")
         self._write(panel, "pseudo-labels", self.out / "pseudo_labels")
@@ -326,12 +326,8 @@ class _Journey:
         return self.hand.place(canvas, x / canvas.width(), y / canvas.height())
 
     def _reach(self, widget: QWidget) -> None:
-        """Scroll the dock until a widget can be pointed at."""
-        parent = widget.parentWidget()
-        while parent is not None and not hasattr(parent, "ensureWidgetVisible"):
-            parent = parent.parentWidget()
-        if parent is not None:
-            parent.ensureWidgetVisible(widget)
+        """Turn the dock's pages and scroll until a widget can be pointed at."""
+        self.dock.reveal(widget)
         rest(80)
 
     def _click(self, widget: QWidget) -> None:

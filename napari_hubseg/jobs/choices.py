@@ -1,6 +1,7 @@
 """What a person has chosen in a panel: the work that is asked for, as frozen values.
 
-Responsible for these values and for what a recipe is called. Does not know panels or the work.
+Responsible for these values, for what a recipe is called and for how long something takes, in
+words. Does not know panels or the work.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EnsembleChoice", "ExportChoice", "TrainChoice", "recipe_title"]
+__all__ = ["EnsembleChoice", "ExportChoice", "TrainChoice", "duration", "recipe_title"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class EnsembleChoice:
         Address of a Dask scheduler, or "" for a worker of our own.
     all_slides
         Whether every slide of the queue is run, or the one on screen.
+    unrun
+        Of all slides only those that no run has a record of.
     """
 
     recipe: str
@@ -37,6 +40,7 @@ class EnsembleChoice:
     device: str = "auto"
     scheduler: str = ""
     all_slides: bool = False
+    unrun: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,3 +103,11 @@ def recipe_title(name: str) -> str:
     """Return what a recipe is called: a file by its name, that of a training by its folder too."""
     path = Path(name)
     return f"{path.parent.name}/{path.name}" if path.name == "recipe.yaml" else path.name
+
+
+def duration(seconds: float) -> str:
+    """Return a time to wait in words: "43 s", "1 min 12 s", "2 h 05 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

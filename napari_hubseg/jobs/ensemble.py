@@ -15,7 +15,7 @@ from psygnal import Signal
 
 from hubseg.engine import local_devices
 from hubseg.failure import one_sentence
-from hubseg.project.runs import record_update
+from hubseg.project.runs import newest_run, record_update
 from hubseg.recipe import Recipe, builtin_names
 from hubseg.recipe.bundled import weights_for
 from napari_hubseg.jobs.memory_check import Fit
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.engine import Update
+    from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
@@ -68,6 +69,8 @@ class Ensemble:
         Names of devices to choose from.
     last
         What the run on screen said last; None where there is none.
+    asked
+        Ids of the slides of the last run, in the order in which they are run.
     message
         What the run says of itself, or "".
     unreachable
@@ -100,6 +103,7 @@ class Ensemble:
         self.weights: tuple[Path, ...] = ()
         self.devices = local_devices()
         self.last: Update | None = None
+        self.asked: tuple[str, ...] = ()
         self.message = ""
         self._cancelled = False
         self.recipe = Recipe.load(self.recipes[0])
@@ -173,7 +177,10 @@ class Ensemble:
         if choice.folds == ():
             self.failed.emit("No fold is chosen: tick at least one.")
             return
-        slides = session.slides if choice.all_slides else (session.current,)
+        slides = self._slides(choice, session.project, session.current)
+        if not slides:
+            self.told.emit("Every slide was run before: choose all slides to run them again.")
+            return
         brought = take_up(session, self.recipe, self.name)
         if brought is not None:
             self.brought.emit(brought)
@@ -183,6 +190,7 @@ class Ensemble:
             return
         self._run_project = session.project.path
         slides = self._current_first(slides)
+        self.asked = tuple(slide.id for slide in slides)
         recipe, folders = self.recipe, self._folders(choice.weights)
         self.last, self.message = None, "Starting the worker …"
         self._cancelled = self.unreachable = False
@@ -196,6 +204,17 @@ class Ensemble:
             lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
         )
         self.changed.emit()
+
+    def _slides(
+        self, choice: EnsembleChoice, project: ReviewProject, current: Slide
+    ) -> tuple[Slide, ...]:
+        """Return the slides that are asked for."""
+        if not choice.all_slides:
+            return (current,)
+        every = self._session.slides
+        if not choice.unrun:
+            return every
+        return tuple(slide for slide in every if newest_run(project, slide) is None)
 
     def _current_first(self, slides: tuple[Slide, ...]) -> tuple[Slide, ...]:
         """Return the slides, the one on screen first: somebody waits for it."""

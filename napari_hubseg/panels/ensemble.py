@@ -1,7 +1,7 @@
-"""The ensemble panel: what to run, where, and how far it has come.
+"""The ensemble panel: what to run, on which slides, and where.
 
-Responsible for collecting the choice of recipe, weights, folds and device, and for showing
-progress. Knows no network, no engine and no recipe: only their names.
+Responsible for collecting the choice of recipe, weights, folds and device. Knows no network, no
+engine and no recipe: only their names.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QElidingLabel
 
 from napari_hubseg.actions import tip
-from napari_hubseg.jobs.choices import EnsembleChoice, recipe_title
+from napari_hubseg.jobs.choices import EnsembleChoice, duration, recipe_title
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["EnsemblePanel", "EnsembleState"]
 
 _FILE = "file…"
+THIS, ALL, UNRUN = "this", "all", "unrun"
+_SCOPES = (("this slide", THIS), ("all slides", ALL), ("those not yet run", UNRUN))
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,19 @@ class EnsembleState:
             return counted if self.total else recipe_title(self.recipe)
         if self.seconds_left is None:
             return counted
-        return f"{counted} · ETA {_duration(self.seconds_left)}"
+        return f"{counted} · {duration(self.seconds_left)} left"
 
 
 class EnsemblePanel(QWidget):
-    """Run and cancel first; recipe, folds, weights and device under it."""
+    """Run first, with recipe and folds under it.
+
+    Attributes
+    ----------
+    advanced
+        Members, weights, device and scheduler: the dock gives them a place of their own.
+    """
 
     run_requested = Signal(object)
-    cancel_requested = Signal()
     unload_requested = Signal()
     recipe_requested = Signal(str)
     recipe_file_requested = Signal()
@@ -123,16 +129,12 @@ class EnsemblePanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.run = button("Run ensemble", tip("run_ensemble"), name="run")
-        self.cancel = button("Cancel", tip("cancel_run"), name="cancel")
         self.scope = QComboBox()
         self.scope.setObjectName("scope")
         self.scope.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.scope.setToolTip("Which slides are run")
-        refill(self.scope, (("this slide", False), ("all slides", True)), False)
-        self.progress = QProgressBar()
-        self.progress.setObjectName("progress")
-        self.progress.setTextVisible(True)
-        self.message = Hint(name="ensemble_message")
+        refill(self.scope, _SCOPES, THIS)
+        self.message = Hint(name="ensemble_message", lines=2)
         self.recipe = QComboBox()
         self.recipe.setObjectName("recipe")
         self.recipe.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -153,8 +155,10 @@ class EnsemblePanel(QWidget):
         self.fit.setToolTip("An estimate, for the network that takes most (hubseg recipe info)")
         self.scheduler = QLineEdit()
         self.scheduler.setObjectName("scheduler")
-        self.scheduler.setPlaceholderText("tcp://… (none: this computer)")
-        self.scheduler.setToolTip("Address of a Dask scheduler whose GPUs run the members")
+        self.scheduler.setPlaceholderText("this computer")
+        self.scheduler.setToolTip(
+            "Address of a Dask scheduler (tcp://…) whose GPUs run the members; empty: this computer"
+        )
         self.unload = button("Unload networks", tip("unload_networks"), name="unload")
         self.local = button(
             "Use this computer instead", "Forget the scheduler's address and run here", name="local"
@@ -167,47 +171,52 @@ class EnsemblePanel(QWidget):
         self.show_state(EnsembleState())
 
     def _lay_out(self) -> None:
-        self._below = QVBoxLayout()
         action = QHBoxLayout()
         action.setSpacing(4)
         action.addWidget(self.run, 3)
         action.addWidget(self.scope, 2)
-        action.addWidget(self.cancel, 1)
+        what = _form()
+        what.addRow("recipe", self.recipe)
+        what.addRow("folds", self._folds_row)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(action)
+        layout.addWidget(self.message)
+        layout.addLayout(what)
+        layout.addWidget(self.local)
+        self.advanced = QWidget(self)
+        layout.addWidget(self.advanced)
+        self._lay_out_advanced()
+
+    def _lay_out_advanced(self) -> None:
+        self._below = QVBoxLayout()
         weights = QHBoxLayout()
         weights.setSpacing(4)
         weights.addWidget(self.weights, 1)
         weights.addWidget(self.add_weights)
         weights.addWidget(self.clear_weights)
-        form = QFormLayout()
-        form.setSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("recipe", self.recipe)
-        form.addRow("folds", self._folds_row)
-        form.addRow("weights", weights)
-        form.addRow("device", self.device)
-        form.addRow("", self.fit)
-        form.addRow("scheduler", self.scheduler)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(action)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.message)
-        layout.addWidget(self.local)
-        layout.addLayout(form)
-        layout.addLayout(self._below)
+        where = _form()
+        where.addRow("weights", weights)
+        where.addRow("device", self.device)
+        where.addRow("", self.fit)
+        where.addRow("cluster", self.scheduler)
         end = QHBoxLayout()
         end.addWidget(self.memory, 1)
         end.addWidget(self.unload)
+        layout = QVBoxLayout(self.advanced)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(self._below)
+        layout.addLayout(where)
         layout.addLayout(end)
 
     def add(self, panel: QWidget) -> None:
-        """Give another panel a place in this one, under the form."""
+        """Give another panel a place among what is advanced, first of all."""
         self._below.addWidget(panel)
 
     def _connect(self) -> None:
         self.run.clicked.connect(lambda: self.run_requested.emit(self.choice()))
-        self.cancel.clicked.connect(self.cancel_requested)
         self.unload.clicked.connect(self.unload_requested)
         self.local.clicked.connect(self._run_here)
         self.add_weights.clicked.connect(self.weights_requested)
@@ -224,7 +233,8 @@ class EnsemblePanel(QWidget):
             folds=None if len(chosen) == len(self.folds) else chosen,
             device=self.device.currentText() or "auto",
             scheduler=self.scheduler.text().strip(),
-            all_slides=bool(self.scope.currentData()),
+            all_slides=self.scope.currentData() != THIS,
+            unrun=self.scope.currentData() == UNRUN,
         )
 
     def show_state(self, state: EnsembleState) -> None:
@@ -247,14 +257,9 @@ class EnsemblePanel(QWidget):
         self.run.setText("Running …" if state.running else "Run ensemble")
         self.run.setEnabled(state.enabled and not state.running)
         self.scope.setEnabled(state.enabled and not state.running)
-        self.cancel.setVisible(state.running)
         make_primary(self.run, state.run_next)
-        self.progress.setVisible(state.running or state.total > 0)
-        self.progress.setRange(0, state.total)  # 0, 0 moves back and forth: not counted yet
-        self.progress.setValue(state.done)
-        self.progress.setFormat(state.summary)
         self.message.setText(state.message)
-        self.message.setVisible(bool(state.message))
+        self.message.setToolTip(state.message)
         self.local.setVisible(state.offer_local and not state.running)
         self.unload.setEnabled(state.loaded and not state.running)
         taken = (
@@ -305,8 +310,8 @@ class EnsemblePanel(QWidget):
         ]
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+def _form() -> QFormLayout:
+    form = QFormLayout()
+    form.setSpacing(6)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form

@@ -1,4 +1,4 @@
-"""The facts row: organ, data source and pixel size of a slide, and where each came from.
+"""The facts line: organ, data source and pixel size of a slide, and a form to change them.
 
 Responsible for showing three facts and passing on a person's word about them. Does not know where
 they are kept.
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QLocale, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from hubseg.organ import FACTS, DataSource, Organ
 from napari_hubseg.widgets.debounce import Debounce
-from napari_hubseg.widgets.style import Hint, give_room, refill
+from napari_hubseg.widgets.flyout import Flyout
+from napari_hubseg.widgets.icons import IconButton
+from napari_hubseg.widgets.style import Hint, button, give_room, refill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +53,8 @@ class FactsState:
     notes
         What else a person should know of the slide's file, a sentence each: which of several
         images is shown, how its numbers are scaled, why its pixel size is not known.
+    alike
+        How many other slides are of the kind that this one was: they can be told the same.
     enabled
         False when no slide is open.
     """
@@ -61,6 +66,7 @@ class FactsState:
     seen: str = ""
     conflict: bool = False
     notes: tuple[str, ...] = ()
+    alike: int = 0
     enabled: bool = False
 
 
@@ -92,38 +98,65 @@ class _PixelSize(QDoubleSpinBox):
 
 
 class FactsPanel(QWidget):
-    """organ ▾  source ▾  µm/px, and under it the origin of each."""
+    """organ · source · µm/px in one line; its button opens the form they are changed in."""
 
     organ_requested = Signal(object)
     source_requested = Signal(object)
     um_per_px_requested = Signal(float)
+    all_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.organ = QComboBox()
-        self.organ.setObjectName("organ")
-        self.organ.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.organ.setToolTip("Organ of this slide: chooses the threshold")
-        self.source = QComboBox()
-        self.source.setObjectName("source")
-        self.source.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.source.setToolTip("Where this slide comes from: chooses the threshold")
+        self.line = QElidingLabel()
+        self.line.setObjectName("facts_line")
+        self.change = button(
+            "change…", "Change organ, source and pixel size", name="change_facts", flat="true"
+        )
+        self.attention = IconButton("warning", "", "", name="facts_attention", flat="true")
+        kept = self.attention.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # the line beside it stays where it is
+        self.attention.setSizePolicy(kept)
+        self.organ = _combo("organ", "Organ of this slide: chooses the threshold")
+        self.source = _combo("source", "Where this slide comes from: chooses the threshold")
         self.um_per_px = _PixelSize()
         self.origins = Hint(name="origins")
         self.seen = Hint(name="seen")
         self.seen.setToolTip("What the networks' own heads say; shown, and never used")
         self.notes = Hint(name="notes")
+        self.all = button("", "", name="facts_for_all")
+        self.done = button("Done", "Close this form (Esc)", name="facts_done")
+        self.form = Flyout(self, self._build_form())
+        self._lay_out()
+        self._connect()
+        self.show_state(FactsState())
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.line, 1)
+        row.addWidget(self.attention)
+        row.addWidget(self.change)
+
+    def _build_form(self) -> QWidget:
+        form = QWidget()
         row = QHBoxLayout()
         row.addWidget(self.organ, 4)
         row.addWidget(self.source, 3)
         row.addWidget(self.um_per_px, 4)
-        layout = QVBoxLayout(self)
+        end = QHBoxLayout()
+        end.addWidget(self.all, 1)
+        end.addWidget(self.done)
+        layout = QVBoxLayout(form)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout.setSpacing(6)
         layout.addLayout(row)
-        layout.addWidget(self.origins)
-        layout.addWidget(self.seen)
-        layout.addWidget(self.notes)
+        for widget in (self.origins, self.seen, self.notes):
+            layout.addWidget(widget)
+        layout.addLayout(end)
+        return form
+
+    def _connect(self) -> None:
         self.organ.activated.connect(
             lambda index: self.organ_requested.emit(self.organ.itemData(index))
         )
@@ -134,7 +167,16 @@ class FactsPanel(QWidget):
         self._rest.rested.connect(self.um_per_px_requested.emit)
         self.settle, self.drop = self._rest.settle, self._rest.drop
         self.um_per_px.valueChanged.connect(self._rest.keep)
-        self.show_state(FactsState())
+        self.change.clicked.connect(self.form.toggle)
+        self.attention.clicked.connect(self.form.toggle)
+        self.done.clicked.connect(self.form.hide)
+        self.all.clicked.connect(self.all_requested)
+
+    def press_elsewhere(self, at: QWidget) -> None:
+        """Close the form when a person goes on elsewhere."""
+        own = (self.change, self.attention, self.form)
+        if self.form.isVisible() and at not in own and not self.form.isAncestorOf(at):
+            self.form.hide()
 
     def show_state(self, state: FactsState) -> None:
         """Show `state`; emits nothing."""
@@ -144,14 +186,51 @@ class FactsPanel(QWidget):
         if not shown:  # or text being typed is lost
             with QSignalBlocker(self.um_per_px):
                 self.um_per_px.setValue(state.um_per_px or 0.0)
-        for widget in (self.organ, self.source, self.um_per_px):
+        for widget in (self.organ, self.source, self.um_per_px, self.change):
             widget.setEnabled(state.enabled)
+        self.line.setText(_line(state))
         self.origins.setText(_origin_sentence(state))
         self.origins.setVisible(state.enabled)
         self.seen.setText(f"⚠ {state.seen}: check it" if state.conflict else state.seen)
         self.seen.setVisible(bool(state.seen))
         self.notes.setText(" ".join(state.notes))
         self.notes.setVisible(bool(state.notes))
+        self._show_attention(state)
+        self.all.setText(f"Apply to all like this ({state.alike})")
+        self.all.setToolTip(
+            "Give these three facts to every slide of which no more is known than was of this one"
+        )
+        self.all.setVisible(state.alike > 0)
+
+    def _show_attention(self, state: FactsState) -> None:
+        """Say beside the line that there is more to know than the line says."""
+        said = [self.seen.text()] if state.conflict else []
+        said += state.notes
+        self.attention.show_sign("warning" if state.conflict or _gap(state) else "note")
+        self.attention.setToolTip("\n".join(said) or "Some of this is not known")
+        self.attention.setVisible(bool(said) or _gap(state))
+
+
+def _combo(name: str, tip: str) -> QComboBox:
+    made = QComboBox()
+    made.setObjectName(name)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    made.setToolTip(tip)
+    return made
+
+
+def _gap(state: FactsState) -> bool:
+    """Whether one of the three is not known."""
+    return state.enabled and None in (state.organ, state.source, state.um_per_px)
+
+
+def _line(state: FactsState) -> str:
+    """Return the three facts in one line, each as it is or as the question it is."""
+    if not state.enabled:
+        return ""
+    size = "µm/px?" if state.um_per_px is None else f"{state.um_per_px:g} µm/px"
+    organ = FACTS[state.organ].label if state.organ else "organ?"
+    return f"{organ}  ·  {state.source.value if state.source else 'source?'}  ·  {size}"
 
 
 def _origin_sentence(state: FactsState) -> str:

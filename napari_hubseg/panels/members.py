@@ -78,7 +78,7 @@ class MembersPanel(QWidget):
         self.tree = QTreeWidget()
         self.tree.setObjectName("members")
         self.tree.setColumnCount(3)
-        self.tree.setHeaderLabels(["member", "weight", "map / file"])
+        self.tree.setHeaderLabels(["member", "weight", "state"])
         self.tree.setRootIsDecorated(True)
         self.tree.setIndentation(14)
         self.tree.setUniformRowHeights(True)

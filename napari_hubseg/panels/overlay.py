@@ -1,7 +1,7 @@
-"""The overlay panel: how strongly mask and map lie over the tissue, and against which other mask.
+"""The view row: how the mask is drawn, how strongly, and against which other mask.
 
-Responsible for asking for an opacity, a look at the bare tissue and a comparison. Does not know
-layers.
+Responsible for asking for a view, an opacity, a look at the bare tissue and a comparison. Does not
+know layers.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
-from napari_hubseg.widgets.style import Hint, button
+from napari_hubseg.actions import key_of, tip
+from napari_hubseg.widgets.icons import IconButton
 
 __all__ = ["OverlayPanel", "OverlayState"]
+
+_LEGEND = "Cyan: found by the model. Amber, with a white and a dark line: drawn or kept by a person"
 
 
 @dataclass(frozen=True)
@@ -22,72 +25,104 @@ class OverlayState:
 
     Attributes
     ----------
+    view
+        One of ``fill``, ``outline`` and ``probability``.
+    has_truth, truth_shown
+        Whether there is a truth for the slide, and whether its contour is shown.
     opacity
         0-1.
     peeking
         Whether nothing lies over the tissue now.
     comparing
         Whether a reference is kept.
-    said
-        How the mask differs from the reference; "" while nothing is compared.
     enabled
         False when no slide is open.
     can_compare
         False without a map.
     """
 
+    view: str = "fill"
+    has_truth: bool = False
+    truth_shown: bool = False
     opacity: float = 1.0
     peeking: bool = False
     comparing: bool = False
-    said: str = ""
     enabled: bool = False
     can_compare: bool = False
 
 
 class OverlayPanel(QWidget):
-    """An opacity, a button to hold and a button to compare."""
+    """Three views, the truth, an opacity, a button to hold and a button to compare."""
 
+    view_requested = Signal(str)
+    truth_requested = Signal()
     opacity_requested = Signal(float)
     peek_requested = Signal(bool)
     compare_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        key = key_of("next_view")
+        tips = {
+            "fill": f"Show the mask as a tint ({key}: next view). {_LEGEND}",
+            "outline": f"Show the mask's outline ({key}). {_LEGEND}",
+            "probability": f"Show the probability above the threshold ({key})",
+        }
+        self.views = {
+            view: _toggle(view, tip, "view_map" if view == "probability" else f"view_{view}")
+            for view, tip in tips.items()
+        }
+        self.truth = _toggle("truth", tip("toggle_truth"), "view_truth")
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setObjectName("opacity")
         self.opacity.setRange(0, 100)
+        self.opacity.setMinimumWidth(60)
         self.opacity.setToolTip("Opacity of mask and map over the tissue (8 fainter, 9 stronger)")
-        self.peek = button(
-            "peek", "Hold to see the tissue without anything over it (hold 0)", name="peek"
+        self.peek = IconButton(
+            "peek", "", "Hold to see the tissue without anything over it (hold 0)", name="peek"
         )
-        self.compare = button(
+        self.compare = _toggle(
             "compare",
             "Keep this threshold as the reference and move on: orange is only in the reference, "
             "green only in what you see now (Shift+R; again to end it)",
-            name="compare",
-            tool="true",
+            "compare",
         )
-        self.compare.setCheckable(True)
-        self.said = Hint(name="compared")
+        self._lay_out()
+        self._connect()
+        self.show_state(OverlayState())
+
+    def _lay_out(self) -> None:
         row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(QLabel("overlay"))
+        row.setSpacing(3)
+        row.addWidget(QLabel("view"))
+        row.addSpacing(3)
+        for choice in (*self.views.values(), self.truth):
+            row.addWidget(choice)
         row.addWidget(self.opacity, 1)
-        row.addWidget(self.peek)
-        row.addWidget(self.compare)
+        for choice in (self.peek, self.compare):
+            row.addWidget(choice)
+        for choice in (*self.views.values(), self.truth, self.peek, self.compare):
+            choice.setFixedWidth(32)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
         layout.addLayout(row)
-        layout.addWidget(self.said)
+
+    def _connect(self) -> None:
+        for name, choice in self.views.items():
+            choice.clicked.connect(lambda _=False, name=name: self.view_requested.emit(name))
+        self.truth.clicked.connect(self.truth_requested)
         self.opacity.valueChanged.connect(lambda v: self.opacity_requested.emit(v / 100))
         self.peek.pressed.connect(lambda: self.peek_requested.emit(True))
         self.peek.released.connect(lambda: self.peek_requested.emit(False))
         self.compare.clicked.connect(lambda: self.compare_requested.emit())
-        self.show_state(OverlayState())
 
     def show_state(self, state: OverlayState) -> None:
         """Show `state`; emits nothing."""
+        for name, choice in self.views.items():
+            choice.setChecked(state.view == name)
+            choice.setEnabled(state.enabled)
+        self.truth.setEnabled(state.has_truth)
+        self.truth.setChecked(state.truth_shown)
         if not self.opacity.isSliderDown():
             with QSignalBlocker(self.opacity):
                 self.opacity.setValue(round(100 * state.opacity))
@@ -95,5 +130,9 @@ class OverlayPanel(QWidget):
         for widget in (self.opacity, self.peek):
             widget.setEnabled(state.enabled)
         self.compare.setEnabled(state.can_compare or state.comparing)
-        self.said.setText(state.said)
-        self.said.setVisible(bool(state.said))
+
+
+def _toggle(sign: str, tip: str, name: str) -> IconButton:
+    made = IconButton(sign, "", tip, name=name, tool="true", dense="true")
+    made.setCheckable(True)
+    return made

@@ -1,4 +1,4 @@
-"""The queue strip: which slide is on screen, what was said about it, and how to get to another.
+"""The dock's first lines: which slide is on screen, how it stands, and how to get to another.
 
 Responsible for showing the row of slides and asking for another one. Knows neither slides nor
 session: only ids, verdicts as text, and the time of the last save.
@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QElidingLabel
 
 from napari_hubseg.actions import tip
-from napari_hubseg.widgets.style import VERDICT_COLOURS, button, dot
+from napari_hubseg.widgets.icons import IconButton
+from napari_hubseg.widgets.inks import ink
+from napari_hubseg.widgets.style import dot
 
 __all__ = ["QueuePanel", "QueueState"]
+
+_OPENS = (("open_folder", "Open folder or project…"), ("open_file", "Open table or image…"))
+_VERDICTS = ("unseen", "in work", "accepted", "corrected", "flagged", "rejected")
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ class QueueState:
     current
         Place of the slide on screen in `ids`, or -1.
     saved
-        Time of the last committed change, ``hh:mm:ss``, or "".
+        Time of the last committed change, ``hh:mm``, or "".
     note
         A lasting remark, such as that the project is read-only, or "".
     """
@@ -49,16 +63,31 @@ class QueuePanel(QWidget):
     slide_requested = Signal(str)
     next_requested = Signal()
     previous_requested = Signal()
+    open_requested = Signal(str)  # name of an action
+    napari_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.previous = button("◀", tip("previous_slide"), name="previous_slide")
-        self.next = button("▶", tip("next_slide"), name="next_slide")
-        for arrow in (self.previous, self.next):
-            arrow.setFixedWidth(34)
+        self.previous = IconButton("back", "", tip("previous_slide"), name="previous_slide")
+        self.next = IconButton("on", "", tip("next_slide"), name="next_slide")
+        self.open = IconButton("open", "", "Open other slides", name="open_other")
+        self.napari = IconButton(
+            "napari", "", "Show or hide napari's layer list and layer controls", name="napari_docks"
+        )
+        for one in (self.previous, self.next, self.open, self.napari):
+            one.setFixedWidth(30)
+            one.setProperty("dense", "true")
+        for one in (self.open, self.napari):
+            one.setProperty("flat", "true")
+        self.menu = QMenu(self)
+        self.menu.setObjectName("open_menu")
+        for name, title in (*_OPENS, ("open_sample", "Open the sample")):
+            made = self.menu.addAction(title)
+            made.triggered.connect(lambda _=False, name=name: self.open_requested.emit(name))
         self.jump = QComboBox()
         self.jump.setObjectName("jump")
         self.jump.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.jump.setAccessibleName("Slide")
         self.jump.setToolTip("Go to a slide")
         self.jump.setMaxVisibleItems(20)
         self.jump.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -70,35 +99,44 @@ class QueuePanel(QWidget):
         self._lay_out()
         self.previous.clicked.connect(self.previous_requested)
         self.next.clicked.connect(self.next_requested)
+        self.napari.clicked.connect(self.napari_requested)
+        self.open.clicked.connect(self._show_menu)
         self.jump.activated.connect(self._jump)
-        self._dots = {verdict: dot(colour) for verdict, colour in VERDICT_COLOURS.items()}
-        self._state = QueueState()
+        self._state, self._ground = QueueState(), ""
         self.show_state(QueueState())
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
+        row.setSpacing(4)
         row.addWidget(self.previous)
         row.addWidget(self.jump, 1)
         row.addWidget(self.next)
+        row.addSpacing(4)
+        row.addWidget(self.open)
+        row.addWidget(self.napari)
         facts = QHBoxLayout()
         facts.addWidget(self.place)
         facts.addWidget(self.saved, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        layout.setSpacing(3)
         layout.addLayout(row)
         layout.addLayout(facts)
 
     def show_state(self, state: QueueState) -> None:
         """Show `state`; emits nothing."""
         before, self._state = self._state, state
+        ground = self.palette().color(QPalette.ColorRole.Window)
+        anew = state.ids != before.ids or ground.name() != self._ground
+        self._ground = ground.name()
+        dots = {verdict: dot(ink(verdict, ground).name()) for verdict in _VERDICTS if anew}
         with QSignalBlocker(self.jump):
             if state.ids != before.ids:
                 self.jump.clear()
                 self.jump.addItems(list(state.ids))
             for i, verdict in enumerate(state.verdicts):
-                if state.ids != before.ids or verdict != before.verdicts[i]:
-                    self.jump.setItemIcon(i, self._dots[verdict])
+                if anew or verdict != before.verdicts[i]:
+                    self.jump.setItemIcon(i, dots.get(verdict) or dot(ink(verdict, ground).name()))
             self.jump.setCurrentIndex(state.current)
         self._show_facts(state)
 
@@ -108,7 +146,7 @@ class QueuePanel(QWidget):
             self.place.setText("no slide open")
         else:
             verdict = state.verdicts[here]
-            colour = VERDICT_COLOURS[verdict]
+            colour = ink(verdict, self.palette().color(QPalette.ColorRole.Window)).name()
             self.place.setText(
                 f"slide {here + 1} / {count} &nbsp; <span style='color:{colour}'>●</span> {verdict}"
             )
@@ -116,8 +154,19 @@ class QueuePanel(QWidget):
         self.saved.setText(state.note or saved)
         self.saved.setToolTip(state.note or "When the last change was committed to the project")
         self.jump.setEnabled(count > 0)
+        self.jump.setToolTip(state.ids[here] if here >= 0 else "Go to a slide")
         self.previous.setEnabled(here > 0)
         self.next.setEnabled(0 <= here < count - 1)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Show the verdicts in the colours of another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            if hasattr(self, "_state") and self.palette().window().color().name() != self._ground:
+                self.show_state(self._state)
+
+    def _show_menu(self) -> None:
+        self.menu.popup(self.open.mapToGlobal(self.open.rect().bottomLeft()))
 
     def _jump(self, index: int) -> None:
         self.slide_requested.emit(self._state.ids[index])

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QueueTablePanel", "QueueTableState"]
 
-_LINES = 7  # rows of the table that are seen at once
+_LINES = 5  # rows of the table that are seen at least
 _ORDERS = (
     ("in table order", "table"),
     ("worst first", "worst"),
@@ -101,7 +102,7 @@ class QueueTablePanel(QWidget):
         self.model = QueueModel()
         self.table = _Table()
         self.table.setModel(self.model)
-        self.said = Hint(name="queue_said")
+        self.said = Hint(name="queue_said", lines=1)
         self._state = QueueTableState()
         self._lay_out()
         self._connect()
@@ -116,7 +117,7 @@ class QueueTablePanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.search)
         layout.addLayout(choice)
-        layout.addWidget(self.table)
+        layout.addWidget(self.table, 1)
         layout.addWidget(self.said)
 
     def _connect(self) -> None:
@@ -151,7 +152,6 @@ class QueueTablePanel(QWidget):
         if state.current != before.current or self.highlighted == "":
             self._highlight(state.current)
         self.said.setText(state.said)
-        self.said.setVisible(bool(state.said))
 
     def show_picture(self, slide_id: str, pixels: NDArray[np.uint8]) -> None:
         """Show a slide's thumbnail, uint8 RGB (h, w, 3)."""
@@ -259,7 +259,7 @@ class _Table(QTableView):
             columns.setHighlightSections(False)
             columns.setMinimumSectionSize(20)
             columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            self.setFixedHeight(columns.sizeHint().height() + _LINES * line + 18)
+            self.setMinimumHeight(columns.sizeHint().height() + _LINES * line + 18)
 
     def setModel(self, model: Any) -> None:
         """Show a model, its columns as wide as their longest words."""
@@ -279,6 +279,14 @@ class _Table(QTableView):
         """Let the note take what room is left, so that what follows begins beyond the edge."""
         super().resizeEvent(event)
         self._fill()
+
+    def changeEvent(self, event: Any) -> None:
+        """Show verdicts in the colours of another theme."""
+        super().changeEvent(event)
+        model = self.model()
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            if isinstance(model, QueueModel):
+                model.suit(self.palette().color(QPalette.ColorRole.Window))
 
     def _fill(self) -> None:
         view = self.viewport()

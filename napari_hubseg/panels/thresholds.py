@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QElidingLabel
 
 from hubseg.organ import FACTS, Organ
@@ -17,7 +25,8 @@ from hubseg.thresholds.curves import Curves
 from napari_hubseg.actions import tip
 from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.histogram import Histogram
-from napari_hubseg.widgets.style import Hint, Section, button
+from napari_hubseg.widgets.icons import IconButton
+from napari_hubseg.widgets.style import Hint, Section, button, make_primary
 
 __all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
 
@@ -54,6 +63,8 @@ class ThresholdsState:
         False when no slide is open.
     reading
         Whether a map is being read.
+    can_run
+        Whether there is no map, and the ensemble could make one now.
     """
 
     value: float = 127.0
@@ -66,6 +77,7 @@ class ThresholdsState:
     figures: str = ""
     enabled: bool = False
     reading: bool = False
+    can_run: bool = False
 
 
 class _Number(QDoubleSpinBox):
@@ -102,7 +114,7 @@ class ThresholdSlider(QWidget):
         self.number.setDecimals(1)
         self.number.setKeyboardTracking(False)
         self.number.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.number.setFixedWidth(60)
+        self.number.setFixedWidth(56)
         for widget in (self.slider, self.number):
             widget.setToolTip(tip)
         row = QHBoxLayout(self)
@@ -158,13 +170,20 @@ class ThresholdSlider(QWidget):
 
 
 class ThresholdsPanel(QWidget):
-    """Histogram, the current organ's slider, scope buttons, figures, and the other organs."""
+    """Histogram, the current organ's slider, scope buttons and figures.
+
+    Attributes
+    ----------
+    other_organs
+        The thresholds of the other organs: the dock may give them a place of their own.
+    """
 
     previewed = Signal(float)
     threshold_requested = Signal(float)
     organ_threshold_requested = Signal(object, float)
     this_slide_only_requested = Signal(bool)
     reset_requested = Signal()
+    run_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,15 +197,20 @@ class ThresholdsPanel(QWidget):
         self.main = ThresholdSlider(
             "current", "Threshold: a pixel is inside where its value is greater (Q lower, W higher)"
         )
-        self.reset = button("reset", tip("reset_threshold"), name="reset")
-        self.only = button(
+        self.reset = IconButton("reset", "", tip("reset_threshold"), name="reset", dense="true")
+        self.reset.setFixedWidth(32)
+        self.only = IconButton(
+            "this slide",
             "this slide only",
             tip("this_slide_only"),
             name="this_slide_only",
             tool="true",
+            dense="true",
         )
         self.only.setCheckable(True)
-        self.figures = Hint(name="figures")
+        self.run = button("Run ensemble", tip("run_ensemble"), name="run_first")
+        make_primary(self.run, True)
+        self.figures = Hint(name="figures", lines=1)
         self.others: dict[Organ, ThresholdSlider] = {}
         self._labels: dict[Organ, QLabel] = {}
         self.other_organs = Section("Other organs", self._build_others())
@@ -212,14 +236,18 @@ class ThresholdsPanel(QWidget):
         return content
 
     def _lay_out(self) -> None:
+        plot = QGridLayout()
+        plot.addWidget(self.histogram, 0, 0)
+        plot.addWidget(self.run, 0, 0, Qt.AlignmentFlag.AlignCenter)
         head = QHBoxLayout()
+        head.setSpacing(4)
         head.addWidget(self.name, 1)
-        head.addWidget(self.reset)
         head.addWidget(self.only)
+        head.addWidget(self.reset)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.histogram)
+        layout.addLayout(plot)
         layout.addWidget(self.main)
         layout.addLayout(head)
         layout.addWidget(self.figures)
@@ -233,6 +261,7 @@ class ThresholdsPanel(QWidget):
         self.main.moved.connect(self.previewed)
         self.main.settled.connect(self.threshold_requested)
         self.reset.clicked.connect(self.reset_requested)
+        self.run.clicked.connect(self.run_requested)
         self.only.clicked.connect(self.this_slide_only_requested)
 
     @property
@@ -264,7 +293,7 @@ class ThresholdsPanel(QWidget):
         for widget in (self.main, self.reset, self.histogram):
             widget.setEnabled(state.enabled)
         self.figures.setText(state.figures)
-        self.figures.setVisible(bool(state.figures))
+        self.run.setVisible(state.can_run)
         self._show_others(state)
 
     def _show_others(self, state: ThresholdsState) -> None:

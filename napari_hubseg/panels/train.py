@@ -80,8 +80,10 @@ class TrainPanel(QWidget):
         )
         self.scheduler = QLineEdit()
         self.scheduler.setObjectName("train_scheduler")
-        self.scheduler.setPlaceholderText("tcp://… (none: this computer)")
-        self.scheduler.setToolTip("Address of a Dask scheduler that sees the same folders")
+        self.scheduler.setPlaceholderText("this computer")
+        self.scheduler.setToolTip(
+            "Address of a Dask scheduler (tcp://…) that sees the same folders; empty: this computer"
+        )
         self.out = QLineEdit()
         self.out.setObjectName("train_out")
         self.out.setToolTip("Folder for checkpoints, maps, curves and the new recipe")
@@ -112,7 +114,7 @@ class TrainPanel(QWidget):
         form.addRow("", self.estimate)
         form.addRow("hold out", self.hold_out)
         form.addRow("device", self.device)
-        form.addRow("scheduler", self.scheduler)
+        form.addRow("cluster", self.scheduler)
         form.addRow("folder", _row(self.out, self.browse))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)

@@ -19,11 +19,13 @@ from napari_hubseg.presenters.foreign_layers import OthersPresenter
 from napari_hubseg.presenters.letters import letters
 from napari_hubseg.presenters.overlay import OverlayPresenter
 from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.progress import ProgressPresenter
 from napari_hubseg.presenters.queue import QueuePresenter
 from napari_hubseg.presenters.queue_table import QueueTablePresenter
 from napari_hubseg.presenters.start import StartPresenter
 from napari_hubseg.presenters.thresholds import ThresholdsPresenter
 from napari_hubseg.presenters.train import TrainPresenter
+from napari_hubseg.presenters.verdict import VerdictPresenter
 
 __all__ = [
     "AcceptedPresenter",
@@ -38,10 +40,12 @@ __all__ = [
     "OthersPresenter",
     "OverlayPresenter",
     "Presenter",
+    "ProgressPresenter",
     "QueuePresenter",
     "QueueTablePresenter",
     "StartPresenter",
     "ThresholdsPresenter",
     "TrainPresenter",
+    "VerdictPresenter",
     "letters",
 ]

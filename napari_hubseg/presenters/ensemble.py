@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.presenters.presenter import Do, Wish
-    from napari_hubseg.widgets.style import Section
+    from napari_hubseg.widgets.pages import Page
 
 __all__ = ["EnsemblePresenter", "ensemble_state", "tree_of"]
 
@@ -67,16 +67,16 @@ class MembersPresenter(Presenter[MembersPanel, MembersState]):
 
 
 class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
-    """Connects the ensemble panel and its section, with the tree of members in it."""
+    """Connects the ensemble panel and its page, with the tree of members in it."""
 
-    def __init__(self, panel: EnsemblePanel, section: Section, desk: Desk, do: Do) -> None:
-        super().__init__(panel, section, desk, do)
+    def __init__(self, panel: EnsemblePanel, page: Page, desk: Desk, do: Do) -> None:
+        super().__init__(panel, page, desk, do)
         tree = MembersPanel()
         self._members = MembersPresenter(tree, desk, do)
         panel.add(tree)
 
     def wishes(self) -> Iterable[Wish]:
-        """Run, stop, and choose what is run."""
+        """Run, and choose what is run."""
         panel, ensemble, do = self._panel, self._desk.ensemble, self._do
         recipe = dialogs.asking(
             lambda: dialogs.file(panel, "Open a recipe", dialogs.RECIPES),
@@ -87,7 +87,6 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
         )
         return (
             (panel.run_requested, ensemble.run),
-            (panel.cancel_requested, do("cancel_run")),
             (panel.unload_requested, do("unload_networks")),
             (panel.recipe_requested, self._choose),
             (panel.fit_requested, ensemble.ask_fit),
@@ -117,10 +116,7 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
 
     def lead(self, step: str) -> QWidget | None:
         """Return the button that runs."""
-        if step != "run":
-            return None
-        self._section.expand()
-        return self._panel.run
+        return self._panel.run if step == "run" else None
 
     def _choose(self, name: str) -> None:
         self._desk.ensemble.choose(name)

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from napari_hubseg.desk import Desk
     from napari_hubseg.presenters.presenter import Do, Wish
-    from napari_hubseg.widgets.style import Section
+    from napari_hubseg.widgets.pages import Page
 
 __all__ = ["ExportPresenter"]
 
 
 class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
-    """Connects the export panel and its section."""
+    """Connects the export panel and its page."""
 
-    def __init__(self, panel: ExportPanel, section: Section, desk: Desk, do: Do) -> None:
-        super().__init__(panel, section, desk, do)
+    def __init__(self, panel: ExportPanel, page: Page, desk: Desk, do: Do) -> None:
+        super().__init__(panel, page, desk, do)
         desk.exports.finished.connect(panel.say)
         desk.exports.in_the_way.connect(panel.ask_to_replace)
 
@@ -59,10 +59,7 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
 
     def lead(self, step: str) -> QWidget | None:
         """Return the button that exports."""
-        if step != "export":
-            return None
-        self._section.expand()
-        return self._panel.go
+        return self._panel.go if step == "export" else None
 
     def _choose_target(self, format: str) -> None:
         if FORMATS[format].is_folder:

@@ -1,4 +1,4 @@
-"""The overlay panel at the desk: opacity, peeking and the comparison of two thresholds."""
+"""The view row at the desk: views, truth, opacity, peeking, the comparison of two thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from napari_hubseg.presenters.presenter import Presenter
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_hubseg.canvas.comparison import Comparison
     from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["OverlayPresenter"]
@@ -20,29 +19,23 @@ class OverlayPresenter(Presenter[OverlayPanel, OverlayState]):
     """Connects the overlay panel."""
 
     def wishes(self) -> Iterable[Wish]:
-        """Set the opacity, peek, compare."""
+        """Choose a view, set the opacity, peek, compare."""
+        yield self._panel.view_requested, self._desk.layers.set_view
+        yield self._panel.truth_requested, self._do("toggle_truth")
         yield self._panel.opacity_requested, self._desk.layers.appearance.set_opacity
         yield self._panel.peek_requested, self._desk.layers.appearance.peek
         yield self._panel.compare_requested, self._do("compare")
 
     def state(self, step: str) -> OverlayState:
-        """Return the opacity, and how the mask differs from the reference."""
+        """Return how the mask is drawn."""
         desk, looks = self._desk, self._desk.layers.appearance
         return OverlayState(
+            view=looks.view,
+            has_truth=desk.truth.known,
+            truth_shown=desk.contour.shown,
             opacity=looks.opacity,
             peeking=looks.peeking,
             comparing=desk.comparison.threshold is not None,
-            said=_said(desk.comparison),
             enabled=desk.session.current is not None,
             can_compare=desk.session.probability is not None,
         )
-
-
-def _said(comparison: Comparison) -> str:
-    if comparison.threshold is None:
-        return ""
-    kept = f"against {comparison.threshold:g}"
-    found = comparison.difference
-    if found is None:
-        return f"{kept}: …"
-    return f"{kept}: +{100 * found.more:.2f} %  −{100 * found.less:.2f} %  ·  Dice {found.dice:.3f}"

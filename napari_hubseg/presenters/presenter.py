@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
+    from napari_hubseg.widgets.pages import Page
     from napari_hubseg.widgets.style import Section
 
     Do = Callable[[str], Callable[[], None]]
@@ -104,9 +105,9 @@ class Presenter(ABC, Generic[_Panel, _State]):
 
 
 class SectionPresenter(Presenter[_Panel, _State]):
-    """A panel in a section, whose header sums it up."""
+    """A panel in a section or on a page, whose header sums it up."""
 
-    def __init__(self, panel: _Panel, section: Section, desk: Desk, do: Do) -> None:
+    def __init__(self, panel: _Panel, section: Section | Page, desk: Desk, do: Do) -> None:
         self._section = section
         super().__init__(panel, desk, do)
 

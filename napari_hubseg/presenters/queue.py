@@ -19,7 +19,8 @@ class QueuePresenter(Presenter[QueuePanel, QueueState]):
     """Connects the queue strip."""
 
     def wishes(self) -> Iterable[Wish]:
-        """Go to another slide."""
+        """Go to another slide, or open others."""
+        yield self._panel.open_requested, lambda name: self._do(name)()
         yield self._panel.next_requested, self._do("next_slide")
         yield self._panel.previous_requested, self._do("previous_slide")
         yield self._panel.slide_requested, self._desk.go_to
@@ -35,6 +36,6 @@ class QueuePresenter(Presenter[QueuePanel, QueueState]):
             ids=ids,
             verdicts=tuple(session.verdict(slide_id).value for slide_id in ids),
             current=ids.index(here) if here else -1,
-            saved=saved.astimezone().strftime("%H:%M:%S") if saved is not None else "",
+            saved=saved.astimezone().strftime("%H:%M") if saved is not None else "",
             note="read only" if project is not None and project.read_only else "",
         )

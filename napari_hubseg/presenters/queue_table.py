@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from napari_hubseg.desk import Desk
     from napari_hubseg.presenters.presenter import Do, Wish
-    from napari_hubseg.widgets.style import Section
+    from napari_hubseg.widgets.pages import Page
 
 __all__ = ["QueueTablePresenter"]
 
@@ -31,14 +31,14 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
     def __init__(
         self,
         panel: QueueTablePanel,
-        section: Section,
+        page: Page,
         desk: Desk,
         do: Do,
         to_canvas: Callable[[], object],
     ) -> None:
         self._to_canvas = to_canvas
-        super().__init__(panel, section, desk, do)
-        section.header.toggled.connect(desk.queue.watch)
+        super().__init__(panel, page, desk, do)
+        page.seen.connect(desk.queue.watch)
         desk.queue.pictured.connect(panel.show_picture)
 
     def wishes(self) -> Iterable[Wish]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hubseg.slide import Slide
     from hubseg.thresholds.table import ThresholdTable
+    from napari_hubseg.canvas.comparison import Comparison
     from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["ThresholdsPresenter"]
@@ -27,6 +28,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
         panel, desk = self._panel, self._desk
         return (
             (panel.reset_requested, self._do("reset_threshold")),
+            (panel.run_requested, self._do("run_ensemble")),
             (panel.previewed, desk.layers.appearance.preview),
             (panel.threshold_requested, desk.set_threshold),
             (panel.organ_threshold_requested, desk.set_organ_threshold),
@@ -54,9 +56,10 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             this_slide_only=session.slide_threshold is not None,
             curves=replace(desk.curves.curves, every=() if own is None else own.curve),
             size=desk.derivation.figures.size,
-            figures=str(desk.derivation.figures),
+            figures=_compared(desk.comparison) or str(desk.derivation.figures),
             enabled=True,
-            reading=desk.ensemble.mixing.reading,
+            reading=(reading := desk.ensemble.mixing.reading),
+            can_run=step == "run" and not reading and not desk.ensemble.running,
         )
 
     def _nudge(self, by: float) -> None:
@@ -72,3 +75,14 @@ def _rows(slide: Slide, table: ThresholdTable) -> tuple[ThresholdRow, ...]:
         return ()
     others = (organ for organ in sorted(Organ) if organ is not slide.organ)
     return tuple(ThresholdRow(organ, table.value(organ, source)) for organ in others)
+
+
+def _compared(comparison: Comparison) -> str:
+    """Return how the mask differs from the reference; "" while nothing is compared."""
+    if comparison.threshold is None:
+        return ""
+    kept = f"against {comparison.threshold:g}"
+    found = comparison.difference
+    if found is None:
+        return f"{kept}: …"
+    return f"{kept}: +{100 * found.more:.2f} %  −{100 * found.less:.2f} %  ·  Dice {found.dice:.3f}"

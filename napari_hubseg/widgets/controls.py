@@ -60,9 +60,10 @@ class ControlRules(QObject):
         self._clicked: QWidget | None = None  # the control that the wheel may change
         self._last = _Press()
         self._before: tuple[Any, Any] = (None, None)  # the field a person came to, what it held
-        self._adopt(root)
+        self.adopt(root)
 
-    def _adopt(self, widget: QWidget) -> None:
+    def adopt(self, widget: QWidget) -> None:
+        """Watch a widget and what is in it, wherever that is."""
         for one in (widget, *widget.findChildren(QWidget)):
             one.installEventFilter(self)
             if one.focusPolicy() == Qt.FocusPolicy.WheelFocus:  # a wheel is no click
@@ -76,7 +77,7 @@ class ControlRules(QObject):
         if kind == QEvent.Type.ChildPolished:
             child = event.child()
             if isinstance(child, QWidget):
-                self._adopt(child)
+                self.adopt(child)
         elif kind in _PRESSES:
             if self._last.was_for_another(watched, event):
                 return True
@@ -107,7 +108,7 @@ class ControlRules(QObject):
     def _control(self, widget: QWidget | None) -> QWidget | None:
         """Return the outermost control that a widget is part of, or None."""
         found = None
-        while widget is not None and widget is not self._root:
+        while widget is not None and not widget.isWindow() and widget is not self._root:
             found = widget if self._is_value(widget) else found
             widget = widget.parentWidget()
         return found

@@ -14,15 +14,15 @@ from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent,
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from hubseg.thresholds.curves import Curves
-from napari_hubseg.widgets.style import EVERY, HERE, MASK
+from napari_hubseg.widgets.inks import ink
 
 __all__ = ["Histogram"]
 
 _BINS = 256
-_NO_MAP = "no probability map yet: run the ensemble"
+_NO_MAP = "no probability map yet"
 _READING = "reading the probability map …"
 _BASELINE = 3.0  # px under the bars, where the line's foot stands
-_PLOT = 80  # px
+_PLOT = 72  # px
 
 
 class Histogram(QWidget):
@@ -144,23 +144,20 @@ class Histogram(QWidget):
             faint = QColor(text.red(), text.green(), text.blue(), 150)
             objects = tuple(count / most for count in self._curves.objects)
             self._draw_curve(painter, objects, QPen(faint, 1, Qt.PenStyle.DotLine))
-            self._draw_curve(painter, self._curves.every, QPen(QColor(EVERY), 1.4))
-            self._draw_curve(painter, self._curves.dice, QPen(QColor(HERE), 1.8))
+            self._draw_curve(painter, self._curves.every, QPen(self._ink("every"), 1.4))
+            self._draw_curve(painter, self._curves.dice, QPen(self._ink("here"), 1.8))
             x = self.x_of(self._threshold)
             painter.setPen(QPen(text, 2))
             painter.drawLine(QPointF(x, top), QPointF(x, self.height()))
         else:
             painter.setPen(text)
-            painter.drawText(
-                self.rect(),
-                Qt.AlignmentFlag.AlignCenter,
-                self.nothing,
-            )
-        self._draw_said(painter, text)
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignHCenter, self.nothing)
+        if self._heights:
+            self._draw_said(painter, text)
         painter.end()
 
     def _draw_said(self, painter: QPainter, text: QColor) -> None:
-        colours = {"": text, "here": QColor(HERE), "every": QColor(EVERY)}
+        colours = {"": text, "here": self._ink("here"), "every": self._ink("every")}
         x, y = 1.0, self.fontMetrics().ascent()
         for role, words in self._said():
             painter.setPen(colours[role])
@@ -193,9 +190,12 @@ class Histogram(QWidget):
         left = QRectF(0, 0, line, self.height())
         right = QRectF(line, 0, self.width() - line, self.height())
         faint = QColor(text.red(), text.green(), text.blue(), 100)
-        shown = QColor(MASK)
+        shown = self._ink("mask")
         shown.setAlpha(150 if self._curves.dice or self._curves.every else 255)
         for part, colour in ((left, faint), (right, shown)):
             painter.setClipRect(part)
             painter.fillPath(outline, colour)
         painter.setClipping(False)
+
+    def _ink(self, role: str) -> QColor:
+        return ink(role, self.palette().color(QPalette.ColorRole.Window))

@@ -12,7 +12,7 @@ from qtpy.QtGui import QColor, QPainter, QPainterPath, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from hubseg.engine.training_folder import Learning
-from napari_hubseg.widgets.style import HERE, MASK
+from napari_hubseg.widgets.inks import ink
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
@@ -65,7 +65,7 @@ class LossPlot(QWidget):
         painter.end()
 
     def _draw_bars(self, painter: QPainter, top: float, foot: float, width: float) -> None:
-        shade = QColor(HERE)
+        shade = self._ink("here")
         shade.setAlpha(90)
         painter.setPen(QPen(shade, 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -83,7 +83,7 @@ class LossPlot(QWidget):
         losses, steps = self.learning.losses, max(1, self.learning.steps)
         most = max((loss for curve in losses for _, loss in curve), default=0.0) or 1.0
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(MASK), 1.8))
+        painter.setPen(QPen(self._ink("mask"), 1.8))
         for place, curve in enumerate(losses):
             line = QPainterPath()
             for number, (step, loss) in enumerate(curve):
@@ -93,9 +93,12 @@ class LossPlot(QWidget):
             painter.drawPath(line)
 
     def _draw_said(self, painter: QPainter) -> None:
-        colours = {"loss": QColor(MASK), "dice": QColor(HERE), "agreement": QColor(HERE)}
+        roles = {"loss": "mask", "dice": "here", "agreement": "here"}
         x, y = 1.0, self.fontMetrics().ascent()
         for role, words in self.learning.said():
-            painter.setPen(colours[role])
+            painter.setPen(self._ink(roles[role]))
             painter.drawText(QPointF(x, y), words)
             x += self.fontMetrics().horizontalAdvance(words + "   ")
+
+    def _ink(self, role: str) -> QColor:
+        return ink(role, self.palette().color(QPalette.ColorRole.Window))

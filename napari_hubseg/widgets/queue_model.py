@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QFont, QIcon, QImage, QPixmap
+from qtpy.QtGui import QColor, QFont, QIcon, QImage, QPixmap
 
-from napari_hubseg.widgets.style import VERDICT_COLOURS, dot
+from napari_hubseg.widgets.inks import INKS, theme_of
+from napari_hubseg.widgets.style import dot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,9 @@ class QueueModel(QAbstractTableModel):
         self._writable = True
         self._pictures: dict[str, QIcon] = {}
         self._asked: set[str] = set()
-        self._dots = {name: _as_it_is(dot(c)) for name, c in VERDICT_COLOURS.items()}
+        self._theme = ""
+        self._dots: dict[str, QIcon] = {}
+        self.suit(QColor("black"))
         self._bold = QFont()
         self._bold.setBold(True)
 
@@ -99,6 +102,15 @@ class QueueModel(QAbstractTableModel):
             self.beginResetModel()
             self._take(rows, current)
             self.endResetModel()
+
+    def suit(self, ground: QColor) -> None:
+        """Show verdicts in colours for a ground."""
+        if theme_of(ground) != self._theme:
+            self._theme = theme_of(ground)
+            self._dots = {name: _as_it_is(dot(c)) for name, c in INKS[self._theme].items()}
+            if self._rows:
+                last = self.index(len(self._rows) - 1, VERDICT)
+                self.dataChanged.emit(self.index(0, VERDICT), last)
 
     def _reorder(self, rows: tuple[QueueRow, ...], current: str) -> None:
         """Put the same slides into another order: what is selected moves along."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -22,16 +22,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hubseg.widgets.inks import INKS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qtpy.QtGui import QResizeEvent
 
 __all__ = [
-    "EVERY",
-    "HERE",
-    "MASK",
-    "VERDICT_COLOURS",
+    "MARK",
+    "ON_CHOSEN",
     "ElidedButton",
     "Hint",
     "Section",
@@ -43,33 +43,26 @@ __all__ = [
     "style_sheet",
 ]
 
-# The mask is cyan: the one strong hue that neither PAS, H&E nor DAB paints tissue with.
-MASK = "#00d5cb"
-HERE, EVERY = "#ffb347", "#d08bff"  # curves of this slide, and of all of its kind
-VERDICT_COLOURS = {
-    "unseen": "#8a929c",
-    "in work": "#4f9dde",
-    "accepted": "#35b26b",
-    "corrected": "#35b26b",
-    "flagged": "#e0a030",
-    "rejected": "#dd5a50",
-}
-_PRIMARY, _PRIMARY_HOVER, _PRIMARY_DOWN = "#0d7f86", "#12959d", "#0a666c"
+_PRIMARY, _PRIMARY_HOVER, _PRIMARY_DOWN = "#0b757c", "#0d7f86", "#0a666c"
+MARK = "#12959d"  # a dot on a tab where something waits
 _LONG_WORD = 20  # letters
 _PADDING = 8  # px beside the words of a button
 _CHOSEN = "#2a4a52"  # a toggle that is on must not look like the step to take next
+ON_CHOSEN = "#ffffff"
 
 
 def style_sheet() -> str:
     """Return the dock's style sheet: only what napari's theme does not already say."""
     verdicts = "".join(
         f"""
-        QPushButton[verdict="{name}"] {{ border-bottom: 3px solid {colour}; font-weight: 600; }}
-        QPushButton[verdict="{name}"][step="next"] {{ border-bottom: 3px solid {colour}; }}
-        QPushButton[verdict="{name}"]:checked {{ background: {colour}; color: #10151a; }}
-        QPushButton[verdict="{name}"]:disabled {{ border: 0; border-bottom: 3px solid #5a626c; }}
+        QPushButton[verdict="{name}"] {{ font-weight: 600; min-height: 24px; padding: 4px 4px; }}
+        QPushButton[verdict="{name}"]:checked {{
+            background: {colour}; color: #10151a; border: 1px solid {colour};
+        }}
+        QPushButton[verdict="{name}"]:checked:disabled {{ background: #5a626c; border: 0; }}
         """
-        for name, colour in VERDICT_COLOURS.items()
+        for name, colour in INKS["dark"].items()
+        if name in ("accepted", "flagged", "rejected")
     )
     return f"""
         QPushButton {{ min-height: 20px; padding: 4px 8px; }}
@@ -77,9 +70,23 @@ def style_sheet() -> str:
         QPushButton[step="next"]:hover {{ background: {_PRIMARY_HOVER}; }}
         QPushButton[step="next"]:pressed {{ background: {_PRIMARY_DOWN}; }}
         QPushButton[tool="true"]:checked:enabled {{
-            background: {_CHOSEN}; color: white; border: 1px solid {_PRIMARY_HOVER};
+            background: {_CHOSEN}; color: {ON_CHOSEN}; border: 1px solid {_PRIMARY_HOVER};
         }}
         QPushButton[dense="true"] {{ padding: 3px 2px; }}
+        QPushButton[left="true"] {{ text-align: left; padding: 3px 3px; }}
+        QPushButton[flat="true"] {{ background: transparent; padding: 3px 4px; }}
+        QPushButton[flat="true"]:hover {{ background: rgba(128, 140, 150, 60); }}
+        QPushButton[choice="true"] {{ text-align: left; padding: 12px 14px; font-size: 11pt; }}
+        QPushButton[recent="true"] {{
+            text-align: left; background: transparent; padding: 5px 14px;
+        }}
+        QPushButton[recent="true"]:hover {{ background: rgba(128, 140, 150, 60); }}
+        QPushButton:focus {{ border: 1px solid {_PRIMARY_HOVER}; }}
+        QFrame[edge="top"] {{ border: 0; border-top: 1px solid rgba(128, 140, 150, 110); }}
+        QFrame[flyout="true"] {{
+            border: 1px solid rgba(128, 140, 150, 160); border-radius: 4px;
+        }}
+        QWidget#notices {{ background: transparent; }}
         QPushButton[section="true"], QPushButton[section="true"]:checked {{
             text-align: left; font-weight: 600; padding: 5px 4px; background: transparent;
             border-top: 1px solid #5a626c; border-radius: 0px;
@@ -88,19 +95,38 @@ def style_sheet() -> str:
         QLabel[title="true"] {{ font-weight: 600; font-size: 12pt; }}
         QLabel[strong="true"] {{ font-weight: 600; }}
         QSpinBox, QDoubleSpinBox {{ min-width: 44px; }}
-        QFrame[strip="error"] {{ background: #7c2d2a; border-radius: 3px; }}
-        QFrame[strip="info"] {{ background: #24505a; border-radius: 3px; }}
-        QFrame[strip="error"] QLabel, QFrame[strip="info"] QLabel {{
-            background: transparent; color: white;
+        {verdicts}{_tabs()}{_strips()}
+    """
+
+
+def _tabs() -> str:
+    return f"""
+        QTabBar {{ background: transparent; }}
+        QTabBar::tab, QTabBar::tab:selected {{
+            background: transparent; border: 0; border-bottom: 2px solid transparent;
+            border-radius: 0; min-width: 56px; padding: 6px 4px; margin: 0;
         }}
-        QFrame#message QPushButton, QFrame#step QPushButton {{
+        QTabBar::tab:selected {{ border-bottom: 2px solid {MARK}; }}
+        QTabBar::tab:hover {{ background: rgba(128, 140, 150, 60); }}
+        QTabBar::tab:focus {{ border: 1px solid {_PRIMARY_HOVER}; }}
+        QTabWidget::pane {{ border: 0; border-top: 1px solid rgba(128, 140, 150, 110); }}
+        QLabel[fixed="true"] {{ padding: 0; margin: 0; }}
+    """
+
+
+def _strips() -> str:
+    return """
+        QFrame[strip="error"] { background: #7c2d2a; border-radius: 6px; }
+        QFrame[strip="info"] { background: #24505a; border-radius: 6px; }
+        QFrame[strip="error"] QLabel, QFrame[strip="info"] QLabel {
             background: transparent; color: white;
-        }}
-        QFrame#accepted {{ border-top: 1px solid #5a8a94; }}
-        QFrame#message QPushButton#act, QFrame#step QPushButton#act {{
+        }
+        QFrame#message QPushButton, QFrame#step QPushButton {
+            background: transparent; color: white;
+        }
+        QFrame#message QPushButton#act, QFrame#step QPushButton#act {
             border: 1px solid white; padding: 3px 10px;
-        }}
-        {verdicts}
+        }
     """
 
 
@@ -118,9 +144,12 @@ def make_primary(target: QPushButton, primary: bool) -> None:
         _restyle(target)
 
 
-def button(text: str, tip: str, *, name: str, **properties: str) -> QPushButton:
-    """Return a push button with a tooltip, an object name and style properties."""
-    made = QPushButton(text)
+def button(
+    text: str, tip: str, *, name: str, made: QPushButton | None = None, **properties: str
+) -> QPushButton:
+    """Return a push button, or `made`, with a tooltip, an object name and style properties."""
+    made = QPushButton() if made is None else made
+    made.setText(text)
     made.setObjectName(name)
     made.setToolTip(tip)
     # a click leaves the focus where it was: a button that is disabled while it has the focus
@@ -158,8 +187,11 @@ class ElidedButton(QPushButton):
         super().resizeEvent(event)
         self._fit()
 
+    def _room(self) -> int:
+        return int(self.width()) - 2 * _PADDING
+
     def _fit(self) -> None:
-        room = self.width() - 2 * _PADDING
+        room = self._room()
         middle = Qt.TextElideMode.ElideMiddle
         super().setText(self.fontMetrics().elidedText(self._text, middle, room))
 
@@ -171,11 +203,22 @@ def give_room(field: QAbstractSpinBox, text: str, *, buttons: int = 0) -> None:
 
 
 class Hint(QLabel):
-    """A line of explanation or of figures that wraps, long paths and names included."""
+    """A line of explanation or of figures that wraps, long paths and names included.
 
-    def __init__(self, text: str = "", *, name: str = "") -> None:
+    Parameters
+    ----------
+    lines
+        Lines that it has room for, whatever it says: nothing below it moves. 0: as many as it
+        needs.
+    """
+
+    def __init__(self, text: str = "", *, name: str = "", lines: int = 0) -> None:
         super().__init__()
-        self._text = ""
+        self._text, self._lines = "", lines
+        if lines:
+            self.setProperty("fixed", "true")
+            self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+            self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.setObjectName(name)
         self.setWordWrap(True)
         self.setText(text)
@@ -192,6 +235,23 @@ class Hint(QLabel):
             for word in self._text.split(" ")
         )
         super().setText(" ".join(words))
+
+    def hasHeightForWidth(self) -> bool:
+        """Return whether its height is up to its words."""
+        return not self._lines and bool(super().hasHeightForWidth())
+
+    def sizeHint(self) -> QSize:
+        """Return the room it asks for."""
+        hint = super().sizeHint()
+        return QSize(hint.width(), self._lines * self._line()) if self._lines else hint
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the least room it can do with."""
+        hint = super().minimumSizeHint()
+        return QSize(hint.width(), self._lines * self._line()) if self._lines else hint
+
+    def _line(self) -> int:
+        return int(self.fontMetrics().lineSpacing()) + 1
 
 
 def dot(colour: str) -> QIcon:
@@ -221,7 +281,15 @@ def refill(combo: QComboBox, items: Sequence[tuple[str, object]], current: objec
 
 
 class Section(QWidget):
-    """A titled part of the dock that folds away, with a summary that stays readable when folded."""
+    """A titled part of the dock that folds away, with a summary that stays readable when folded.
+
+    Attributes
+    ----------
+    wanted
+        Signal: it shall be seen.
+    """
+
+    wanted = Signal()
 
     def __init__(self, title: str, content: QWidget, *, expanded: bool = False) -> None:
         super().__init__()
@@ -263,8 +331,9 @@ class Section(QWidget):
         self._summary.setStyleSheet(colour if text else "background: transparent")
 
     def expand(self) -> None:
-        """Unfold the section."""
+        """Unfold the section, for somebody to see what is in it."""
         self.header.setChecked(True)
+        self.wanted.emit()
 
     def _fold(self, expanded: bool) -> None:
         self.header.setText(f"{'▾' if expanded else '▸'}  {self._title}")

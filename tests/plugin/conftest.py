@@ -101,6 +101,12 @@ def nothing_left(qapp: QApplication) -> Iterator[None]:
     assert not our_threads()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a window remembers out of the home of whoever runs the tests."""
+    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path / "config")
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """A competition table of three small slides: two kidneys and one that nobody knows."""

@@ -27,6 +27,7 @@ from superqt import QDoubleSlider, QLabeledSlider
 
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.widgets.controls import ControlRules
+from napari_hubseg.widgets.pages import Page
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -63,9 +64,23 @@ def has_focus(canvas: QWidget | None) -> bool:
     return canvas is not None and QApplication.focusWidget() is canvas
 
 
+def pages(dock: HubSegWidget) -> Iterator[Page]:
+    """Every page, one after the other in view, as it is when somebody has turned to it."""
+    for page in dock.pages.all.values():
+        page.expand()
+        QApplication.processEvents()
+        yield page
+    dock.facts.form.open()  # it covers what is below it
+    QApplication.processEvents()
+    yield dock.pages.page
+    dock.facts.form.hide()
+
+
 def point_at(dock: HubSegWidget, control: QWidget) -> None:
     """Scroll a control into view, in its middle."""
-    dock._scroll.ensureWidgetVisible(control, 0, 100)
+    page = dock.pages.page_of(control)
+    if page is not None:
+        page.ensureWidgetVisible(control, 0, 100)
     QApplication.processEvents()
 
 
@@ -114,6 +129,7 @@ def unfolded(opened: HubSegWidget) -> HubSegWidget:
     for section in opened.sections.values():
         section.expand()
     opened.thresholds.other_organs.expand()
+    opened.pages.choose("review")
     opened.do("take_brush")
     opened.window().activateWindow()
     QApplication.processEvents()
@@ -124,36 +140,46 @@ class TestTheDock:
     def test_the_wheel_over_any_control_scrolls_and_changes_nothing(
         self, unfolded: HubSegWidget
     ) -> None:
-        bar = unfolded._scroll.verticalScrollBar()
-        before, walked = all_held(unfolded), 0
-        for control in values(unfolded):
-            for by in (-120, 120):
-                point_at(unfolded, control)
-                scrolled = bar.value()
-                turn(control, by)
-                at_end = bar.maximum() if by < 0 else bar.minimum()
-                assert bar.value() != scrolled or scrolled == at_end, control.objectName()
-                assert all_held(unfolded) == before, control.objectName()
-                walked += 1
-        assert walked > 60
+        before: dict[QWidget, Any] = {}
+        for _ in pages(unfolded):
+            before |= all_held(unfolded)
+        walked: set[QWidget] = set()
+        for page in pages(unfolded):
+            bar = page.verticalScrollBar()
+            for control in values(unfolded):
+                fixed = not page.isAncestorOf(control)  # what cannot scroll has nothing to scroll
+                for by in (-120, 120):
+                    point_at(unfolded, control)
+                    scrolled = bar.value()
+                    turn(control, by)
+                    at_end = bar.maximum() if by < 0 else bar.minimum()
+                    assert fixed or bar.value() != scrolled or scrolled == at_end, control
+                    now = all_held(unfolded)
+                    assert now == {one: before[one] for one in now}, control.objectName()
+                walked.add(control)
+        assert any(page.verticalScrollBar().maximum() for page in pages(unfolded))
+        assert len(walked) > 30
         assert not unfolded.session.can_undo
 
     def test_enter_and_escape_give_the_keyboard_back_to_the_canvas_from_every_field(
         self, unfolded: HubSegWidget, qtbot: Any, wait: Wait
     ) -> None:
-        before, walked = all_held(unfolded), 0
+        walked: set[QWidget] = set()
         canvas = unfolded.window().centralWidget().findChild(QOpenGLWidget)
-        for field in fields(unfolded):
-            if not field.isEnabled() or field.focusPolicy() == Qt.FocusPolicy.NoFocus:
-                continue
-            for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
-                field.setFocus()
-                assert unfolded.isAncestorOf(QApplication.focusWidget()), field.objectName()
-                qtbot.keyClick(QApplication.focusWidget(), key)
-                wait(lambda: has_focus(canvas))
-            walked += 1
-        assert walked > 20
-        assert all_held(unfolded) == before
+        for _ in pages(unfolded):
+            before = all_held(unfolded)
+            for field in fields(unfolded):
+                if not field.isEnabled() or field.focusPolicy() == Qt.FocusPolicy.NoFocus:
+                    continue
+                for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
+                    field.setFocus()
+                    assert unfolded.isAncestorOf(QApplication.focusWidget()), field.objectName()
+                    qtbot.keyClick(QApplication.focusWidget(), key)
+                    wait(lambda: has_focus(canvas))
+                walked.add(field)
+            assert all_held(unfolded) == before
+        assert len(walked) > 20
+        unfolded.pages.choose("queue")
         table = unfolded.queue_table.table
         table.setFocus()
         qtbot.keyClick(table, Qt.Key.Key_F2)
@@ -296,15 +322,35 @@ class TestAButtonThatCoversWhatWasPressed:
 
 
 def test_the_button_of_a_new_step_is_not_brought_under_the_pointer(opened: HubSegWidget) -> None:
-    bar = opened._scroll.verticalScrollBar()
-    assert bar is not None
-    opened.sections["export"].expand()
+    opened.pages.choose("model")
+    opened.advanced.expand()
+    for section in opened.sections.values():
+        section.expand()
+    opened.pages.choose("model")
     QApplication.processEvents()
-    opened._target = opened.export.go
-    bar.setValue(0)
-    opened._scroll.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, True)
+    page = opened.pages.page
+    bar = page.verticalScrollBar()
+    opened._target = opened.ensemble.run
+    bar.setValue(bar.maximum())
+    assert bar.maximum() > 0
+    page.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, True)
     opened._reveal()
-    assert bar.value() == 0
-    opened._scroll.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
+    assert bar.value() == bar.maximum()
+    page.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
     opened._reveal()
-    assert bar.value() > 0
+    assert bar.value() < bar.maximum()
+
+
+def test_no_page_is_turned_for_a_person_and_its_tab_says_where_to_go_on(
+    opened: HubSegWidget, make_map: Any, wait: Wait
+) -> None:
+    assert opened.pages.chosen == "review"
+    assert "the next step" in opened.pages.tabToolTip(2), "run the ensemble"
+    for slide in opened.session.slides:
+        opened.session.go_to(slide.id)
+        opened.session.accept(as_empty=True)
+    wait(lambda: not opened.busy)
+    opened.refresh()
+    QApplication.processEvents()
+    assert opened.pages.chosen == "review"
+    assert "the next step" in opened.pages.tabToolTip(3), "export"

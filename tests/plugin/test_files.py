@@ -16,8 +16,8 @@ from hubseg.session import ReviewSession, Verdict
 from napari_hubseg.desk import Desk
 from napari_hubseg.panels.files import FilesPanel, FilesState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.correct import correct_state
 from napari_hubseg.presenters.files import FilesPresenter, files_state
+from napari_hubseg.presenters.verdict import verdict_state
 
 SHAPE = (96, 128)
 SQUARE = np.ones((10, 10), np.bool_)
@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_opened_is_looked_for_and_never_asked_about(
     assert "(corrected) is kept" in scene.panel.said.text()
     offered = [one for one in (scene.panel.keep, scene.panel.aside) if not one.isHidden()]
     assert not offered
-    state = correct_state(scene.desk, "accept")
+    state = verdict_state(scene.desk, "accept")
     assert (state.verdict, state.decidable, state.accept_next) == ("unseen", False, False)
     scene.desk.accept()
     assert scene.session.verdict("one") is Verdict.CORRECTED
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_opened_is_looked_for_and_never_asked_about(
     scene.settle()
     assert scene.session.current.path.name == "old.tiff"
     assert not scene.asks
-    assert correct_state(scene.desk, "").verdict == "corrected"
+    assert verdict_state(scene.desk, "").verdict == "corrected"
     assert not text.visible
 
 

@@ -94,7 +94,7 @@ def bench(make_napari_viewer: Any, new_engine: Any, tmp_path: Any) -> Iterator[B
     session.set_threshold(127, scope="slide")
     bench = Bench(viewer, dock)
     bench.settle()
-    dock._scroll.ensureWidgetVisible(dock.correct.tools["merge"])
+    dock.reveal(dock.correct.tools["merge"])
     bench.settle()
     assert bench.count == 3
     yield bench

@@ -102,7 +102,7 @@ def test_another_gesture_makes_letters_commands_again(
 def test_letters_that_are_kept_reach_nobody_wherever_the_keyboard_is(
     mapped: HubSegWidget, qtbot: Any, wait: Wait
 ) -> None:
-    for place in (mapped.canvas.widget, mapped.window(), mapped._scroll):
+    for place in (mapped.canvas.widget, mapped.window(), mapped.pages.page):
         qtbot.keyClicks(place, "xfar")
         assert mapped.session.verdict("one") is Verdict.UNSEEN
         qtbot.keyClick(place, Qt.Key.Key_Escape)

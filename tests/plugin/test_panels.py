@@ -23,9 +23,11 @@ from napari_hubseg.panels.export import ExportPanel, ExportState
 from napari_hubseg.panels.facts import FactsPanel, FactsState
 from napari_hubseg.panels.message import MessageStrip
 from napari_hubseg.panels.overlay import OverlayPanel, OverlayState
+from napari_hubseg.panels.progress import ProgressPanel, ProgressState
 from napari_hubseg.panels.queue import QueuePanel, QueueState
 from napari_hubseg.panels.start import StartPanel, StartState
 from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
+from napari_hubseg.panels.verdict import VerdictPanel, VerdictState
 from napari_hubseg.widgets.style import style_sheet
 
 LEFT = Qt.MouseButton.LeftButton
@@ -40,7 +42,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             ids=(LONG, "b"),
             verdicts=("corrected", "in work"),
             current=0,
-            saved="14:03:22",
+            saved="14:03",
             note="read only",
         ),
     ),
@@ -71,9 +73,11 @@ FULL: list[tuple[type[QWidget], Any]] = [
     (
         OverlayPanel,
         OverlayState(
+            view="probability",
+            has_truth=True,
+            truth_shown=True,
             opacity=0.5,
             comparing=True,
-            said="against 100: +12.34 %  −12.34 %  ·  Dice 0.934",
             enabled=True,
             can_compare=True,
         ),
@@ -85,16 +89,20 @@ FULL: list[tuple[type[QWidget], Any]] = [
             elsewhere=True,
             size=200,
             on_screen=True,
-            view="probability",
-            has_truth=True,
-            truth_shown=True,
             undo_text="threshold 90 → 127",
             redo_text="brush stroke",
-            verdict="corrected",
             enabled=True,
-            accept_next=True,
-            note="a fold at the left",
         ),
+    ),
+    (
+        VerdictPanel,
+        VerdictState(
+            verdict="corrected", enabled=True, accept_next=True, note="a fold at the left"
+        ),
+    ),
+    (
+        ProgressPanel,
+        ProgressState("slide 123/351  ·  network 23/55  ·  1 h 02 min", 23, 55, "Stop"),
     ),
     (
         EnsemblePanel,
@@ -400,22 +408,22 @@ def test_undo_and_redo_name_what_they_do(qtbot: Any) -> None:
 
 
 def test_a_note_is_asked_for_once_and_what_is_typed_stays(qtbot: Any) -> None:
-    panel = CorrectPanel()
+    panel = VerdictPanel()
     qtbot.addWidget(panel)
     asked: list[str] = []
     panel.note_requested.connect(asked.append)
-    panel.show_state(CorrectState(enabled=True, note="torn"))
+    panel.show_state(VerdictState(enabled=True, note="torn"))
     assert panel.note.text() == "torn"
     panel.note.selectAll()
     qtbot.keyClicks(panel.note, "a fold")
-    panel.show_state(CorrectState(enabled=True, note="torn"))
+    panel.show_state(VerdictState(enabled=True, note="torn"))
     assert panel.note.text() == "a fold"
     qtbot.keyClick(panel.note, Qt.Key.Key_Return)
     panel.settle()
     assert asked == ["a fold"]
     qtbot.keyClicks(panel.note, " at the left")
     panel.drop()
-    panel.show_state(CorrectState(enabled=True, note="of another slide"))
+    panel.show_state(VerdictState(enabled=True, note="of another slide"))
     assert (panel.note.text(), asked) == ("of another slide", ["a fold"])
 
 
@@ -434,29 +442,37 @@ def test_arrows_of_a_cleanup_field_are_one_change(qtbot: Any, step: str) -> None
     assert [getattr(plan, step) for plan in asked] == [3.0]
 
 
-@pytest.mark.parametrize("verdict", ["accept", "flag", "reject", "undo", "redo"])
-def test_a_button_asks_for_what_it_says(qtbot: Any, verdict: str) -> None:
-    panel = CorrectPanel()
+@pytest.mark.parametrize("asked", ["accept", "flag", "reject", "undo", "redo"])
+def test_a_button_asks_for_what_it_says(qtbot: Any, asked: str) -> None:
+    undone = CorrectState(undo_text="brush", redo_text="brush", enabled=True)
+    steps = asked in ("undo", "redo")
+    panel = CorrectPanel() if steps else VerdictPanel()
     qtbot.addWidget(panel)
-    panel.show_state(CorrectState(undo_text="brush", redo_text="brush", enabled=True))
-    with qtbot.waitSignal(getattr(panel, f"{verdict}_requested")):
-        qtbot.mouseClick(getattr(panel, verdict), LEFT)
+    panel.show_state(undone if steps else VerdictState(enabled=True))
+    with qtbot.waitSignal(getattr(panel, f"{asked}_requested")):
+        qtbot.mouseClick(getattr(panel, asked), LEFT)
 
 
 def test_tools_views_and_size_are_asked_for(qtbot: Any) -> None:
+    views = OverlayPanel()
     panel = CorrectPanel()
-    qtbot.addWidget(panel)
+    for widget in (panel, views):
+        qtbot.addWidget(widget)
     panel.show_state(CorrectState(enabled=True))
+    views.show_state(OverlayState(enabled=True))
     with qtbot.waitSignal(panel.tool_requested) as tool:
         qtbot.mouseClick(panel.tools["eraser"], LEFT)
-    with qtbot.waitSignal(panel.view_requested) as view:
-        qtbot.mouseClick(panel.views["outline"], LEFT)
+    with qtbot.waitSignal(views.view_requested) as view:
+        qtbot.mouseClick(views.views["outline"], LEFT)
     with qtbot.waitSignal(panel.size_requested) as size:
         panel.size.setValue(55)
     assert (tool.args, view.args, size.args) == (["eraser"], ["outline"], [55])
     panel.under.setValue(70)
+    panel.show()
+    panel.show_state(CorrectState("drop", enabled=True))
     with qtbot.waitSignal(panel.drop_small_requested) as dropped:
         qtbot.mouseClick(panel.drop_small, LEFT)
+    panel.show_state(CorrectState("fill", enabled=True))
     with qtbot.waitSignal(panel.fill_small_requested) as filled:
         qtbot.mouseClick(panel.fill_small, LEFT)
     with qtbot.waitSignal(panel.on_screen_requested) as on_screen:
@@ -479,9 +495,9 @@ def test_the_tool_in_hand_says_how_it_is_used_and_shows_what_it_is_set_with(qtbo
 
 
 def test_a_toggle_shows_what_holds_not_what_was_clicked(qtbot: Any) -> None:
-    panel = CorrectPanel()
+    panel = VerdictPanel()
     qtbot.addWidget(panel)
-    accepted = CorrectState(verdict="accepted", enabled=True)
+    accepted = VerdictState(verdict="accepted", enabled=True)
     panel.show_state(accepted)
     qtbot.mouseClick(panel.accept, LEFT)
     panel.show_state(accepted)
@@ -506,6 +522,8 @@ def test_running_asks_for_what_is_chosen(qtbot: Any) -> None:
     assert asked.args == [
         EnsembleChoice("demo", (Path("w"),), (0, 1, 3, 4), "auto", "tcp://gpu:8786", True)
     ]
+    panel.scope.setCurrentIndex(2)
+    assert (panel.choice().all_slides, panel.choice().unrun) == (True, True)
 
 
 def test_all_folds_ticked_means_all_the_recipe_has(qtbot: Any) -> None:
@@ -513,16 +531,25 @@ def test_all_folds_ticked_means_all_the_recipe_has(qtbot: Any) -> None:
 
 
 def test_a_run_shows_its_progress_and_can_be_cancelled(qtbot: Any) -> None:
-    panel = ensemble(qtbot, running=True, done=23, total=55, seconds_left=72.0)
-    assert panel.progress.text() == "23 of 55 networks · ETA 1 min 12 s"
-    assert not panel.run.isEnabled()
+    panel = ProgressPanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    assert not panel.cancel.isVisible()
+    idle = panel.sizeHint().height()
+    panel.show_state(ProgressState("network 23/55  ·  1 min 12 s", 23, 55, "Stop now"))
+    assert panel.said.text() == "network 23/55  ·  1 min 12 s"
+    assert (panel.bar.value(), panel.bar.maximum()) == (23, 55)
+    assert panel.sizeHint().height() == idle, "what is above it stays where it is"
     with qtbot.waitSignal(panel.cancel_requested):
         qtbot.mouseClick(panel.cancel, LEFT)
+    assert not ensemble(qtbot, running=True).run.isEnabled()
 
 
 def test_a_run_that_has_not_counted_yet_moves_back_and_forth(qtbot: Any) -> None:
-    panel = ensemble(qtbot, running=True)
-    assert (panel.progress.minimum(), panel.progress.maximum()) == (0, 0)
+    panel = ProgressPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(ProgressState("Starting …", cancel="Stop"))
+    assert (panel.bar.minimum(), panel.bar.maximum()) == (0, 0)
 
 
 def test_choosing_a_file_asks_for_the_file_and_keeps_the_recipe(qtbot: Any) -> None:

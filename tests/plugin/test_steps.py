@@ -135,22 +135,14 @@ def test_what_is_accepted_anew_is_called_that(
     assert np.array_equal(opened.session.mask, first)
 
 
-def test_nothing_under_the_pointer_moves_when_something_is_said(
-    opened: HubSegWidget, wait: Wait
-) -> None:
+def test_nothing_in_the_dock_moves_when_something_is_said(opened: HubSegWidget, wait: Wait) -> None:
     settle(opened, wait)
-    bar = opened._scroll.verticalScrollBar()
-    for start in (0, bar.maximum() // 2, bar.maximum()):
-        bar.setValue(start)
-        before = opened.correct.accept.mapToGlobal(QPoint(0, 0))
-        opened.message.say("A word.", error=False)
-        opened.step.say("Slide one accepted.", error=False, action="Undo")
-        wait(lambda: opened._scroll.y() > 0)
-        assert opened.correct.accept.mapToGlobal(QPoint(0, 0)) == before
-        opened.message.say("", error=False)
-        opened.step.say("", error=False)
-        wait(lambda: opened._scroll.y() == 0)
-        assert opened.correct.accept.mapToGlobal(QPoint(0, 0)) == before
+    watched = (opened.verdict.accept, opened.queue.jump, opened.thresholds.histogram)
+    before = [one.mapToGlobal(QPoint(0, 0)) for one in watched]
+    opened.message.say("A word.", error=False)
+    opened.step.say("Slide one accepted.", error=False, action="Undo")
+    wait(lambda: opened.step.isVisible() and opened.notices.height() > 0)
+    assert [one.mapToGlobal(QPoint(0, 0)) for one in watched] == before
 
 
 @pytest.mark.parametrize("how", ["stroke", "key"])

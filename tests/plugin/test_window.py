@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget, QScrollArea
+from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.rows import Kind
@@ -37,6 +37,7 @@ def see(dock: HubSegWidget, wait: Wait) -> None:
 
 def test_first_the_dock_says_how_to_begin(dock: HubSegWidget) -> None:
     assert dock.start.welcome.isVisible()
+    assert not dock.work.isVisible(), "nothing else asks for attention"
     assert dock.start.folder.property("step") == "next"
     assert not dock.ensemble.run.isEnabled()
 
@@ -49,7 +50,7 @@ def test_the_loop_open_run_tune_correct_accept_export(
     qtbot.mouseClick(dock.ensemble.run, LEFT)
     settle(dock, wait)
     assert session.probability.done == 3
-    assert dock.correct.accept.property("step") == "next"
+    assert dock.verdict.accept.property("step") == "next"
     dock.thresholds.main.slider.setValue(200)
     settle(dock, wait)
     assert session.threshold == 200
@@ -60,11 +61,11 @@ def test_the_loop_open_run_tune_correct_accept_export(
         mask.paint((20, 20), 3)
     assert session.mask[20, 20]
     see(dock, wait)
-    qtbot.mouseClick(dock.correct.accept, LEFT)
+    qtbot.mouseClick(dock.verdict.accept, LEFT)
     settle(dock, wait)
     assert session.verdict("one") is Verdict.CORRECTED
     assert session.current.id == "two"
-    dock.sections["export"].expand()
+    dock.pages.choose("export")
     qtbot.mouseClick(dock.export.go, LEFT)
     settle(dock, wait)
     project, out, kind, slides, overwrite, partial = written[0]
@@ -81,8 +82,8 @@ def test_a_key_decides_wherever_the_focus_is(
 ) -> None:
     opened.session.show(make_map(opened.session))
     see(opened, wait)
-    opened.correct.advance.setChecked(False)
-    places = (opened.window(), opened._scroll, opened.correct.tools["move"], opened.ensemble.run)
+    opened.verdict.advance.setChecked(False)
+    places = (opened.window(), opened.pages.page, opened.correct.tools["move"], opened.ensemble.run)
     keys = {"A": Verdict.ACCEPTED, "F": Verdict.FLAGGED, "R": Verdict.REJECTED}
     for place in places:
         see(opened, wait)  # a slide that is no longer accepted shows what the rules give
@@ -189,13 +190,13 @@ def test_letters_of_a_note_are_text_wherever_the_keyboard_was(
     ):
         place.setFocus()
         qtbot.keyClick(place, Qt.Key.Key_F2)
-        wait(opened.correct.note.hasFocus)
-        opened.correct.note.selectAll()
-        qtbot.keyClicks(opened.correct.note, "a fold, dark red" if kept else "")
-        qtbot.keyClick(opened.correct.note, end)
+        wait(opened.verdict.note.hasFocus)
+        opened.verdict.note.selectAll()
+        qtbot.keyClicks(opened.verdict.note, "a fold, dark red" if kept else "")
+        qtbot.keyClick(opened.verdict.note, end)
         wait(lambda: QApplication.focusWidget() is canvas)
         settle(opened, wait)
-        assert opened.session.note_on("one") == opened.correct.note.text() == kept
+        assert opened.session.note_on("one") == opened.verdict.note.text() == kept
     assert opened.session.verdict("one") is Verdict.UNSEEN
     assert str(mask.mode) == before
     assert opened.correct.undo.text() == "Undo note"
@@ -206,14 +207,14 @@ def test_what_a_hand_began_is_done_on_its_own_slide_before_anything_else(
 ) -> None:
     opened.do("raise_threshold")
     opened.do("raise_threshold")
-    opened.correct.note.setText("torn")
-    opened.correct.note.setModified(True)
+    opened.verdict.note.setText("torn")
+    opened.verdict.note.setModified(True)
     opened.do("next_slide")
     settle(opened, wait)
     assert opened.session.current.id == "two"
     assert opened.session.note_on("one") == "torn"
     assert opened.session.threshold == 92
-    assert opened.correct.note.text() == ""
+    assert opened.verdict.note.text() == ""
     thresholds = [row for row in opened.session.project.entries() if row.kind is Kind.THRESHOLD]
     assert len(thresholds) == 1
 
@@ -244,15 +245,24 @@ def test_what_cannot_be_opened_is_one_sentence_and_the_window_stays(
     assert opened.session.current.id == "one"
 
 
-def test_a_message_stays_in_sight_while_the_dock_scrolls(opened: HubSegWidget) -> None:
-    bar = opened.findChild(QScrollArea).verticalScrollBar()
-    opened.message.say("Something went wrong: look at it.", error=True)
-    bar.setValue(bar.maximum())
-    inside = opened.rect().contains(
-        opened.message.mapTo(opened, opened.message.rect().topLeft())
-    ) and opened.rect().contains(opened.message.mapTo(opened, opened.message.rect().bottomRight()))
+def test_a_message_lies_over_the_canvas_and_is_all_there(opened: HubSegWidget, wait: Wait) -> None:
+    canvas = opened.canvas.widget
+    opened.message.say("Something went wrong: look at it. " * 5, error=True)
+    wait(lambda: opened.message.sentence.height() > 40)
     assert opened.message.isVisible()
-    assert inside
+    for corner in (opened.message.rect().topLeft(), opened.message.rect().bottomRight()):
+        assert canvas.rect().contains(opened.message.mapTo(canvas, corner))
+
+
+def test_a_click_on_a_message_is_no_stroke(opened: HubSegWidget, qtbot: Any, wait: Wait) -> None:
+    opened.do("take_brush")
+    opened.message.say("A word.", error=False)
+    wait(lambda: opened.message.height() > 0)
+    qtbot.mouseClick(opened.message.sentence, LEFT)
+    assert not opened.session.can_undo
+    assert opened.message.isVisible()
+    qtbot.mouseClick(opened.message.dismiss, LEFT)
+    assert not opened.message.isVisible()
 
 
 def test_a_pixel_size_that_no_microscope_has_is_answered(opened: HubSegWidget, wait: Wait) -> None:
@@ -299,7 +309,7 @@ def test_no_change_follows_a_verdict_where_a_person_wants_to_stay(
 ) -> None:
     opened.session.show(make_map(opened.session))
     see(opened, wait)
-    opened.correct.advance.setChecked(False)
+    opened.verdict.advance.setChecked(False)
     opened.do("accept")
     settle(opened, wait)
     assert opened.session.current.id == "one"
@@ -351,7 +361,7 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     opened.desk.layers.set_view("outline")
     opened.do("fainter")
     opened.desk.brushes.set_size(33)
-    opened.correct.advance.setChecked(False)
+    opened.verdict.advance.setChecked(False)
     before = opened.desk.view
     opened.parent().destroyOnClose()  # the x of its title
     assert not viewer.layers, "no layer that looks like ours and takes strokes"
@@ -367,7 +377,7 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     assert again.desk.view == before, "and is looked at as it was"
     assert (again.desk.layers.appearance.view, again.desk.verdicts.advances) == ("outline", False)
     assert again.desk.layers.mask_layer.opacity == pytest.approx(0.9)
-    assert not again.correct.advance.isChecked()
+    assert not again.verdict.advance.isChecked()
     assert [each.name for each in viewer.layers] == ["slide", "probability", "disagreement", "mask"]
     viewer.window.remove_dock_widget(again)
     again.session.close()

@@ -1,0 +1,156 @@
+"""Where everything in the dock is: a fixed top, tabs, a fixed foot, and notices over the canvas.
+
+Responsible for making the panels and for their places: only what is on a page may scroll, and
+nothing moves that a person has not moved. Does not know what a panel is for.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtWidgets import QFrame, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+
+from napari_hubseg.panels.accepted import AcceptedPanel
+from napari_hubseg.panels.calibrate import CalibratePanel
+from napari_hubseg.panels.cleanup import CleanupPanel
+from napari_hubseg.panels.correct import CorrectPanel
+from napari_hubseg.panels.doubt import DoubtPanel
+from napari_hubseg.panels.ensemble import EnsemblePanel
+from napari_hubseg.panels.export import ExportPanel
+from napari_hubseg.panels.facts import FactsPanel
+from napari_hubseg.panels.files import FilesPanel
+from napari_hubseg.panels.message import MessageStrip
+from napari_hubseg.panels.notice import NoticePanel
+from napari_hubseg.panels.overlay import OverlayPanel
+from napari_hubseg.panels.progress import ProgressPanel
+from napari_hubseg.panels.queue import QueuePanel
+from napari_hubseg.panels.queue_table import QueueTablePanel
+from napari_hubseg.panels.start import StartPanel
+from napari_hubseg.panels.thresholds import ThresholdsPanel
+from napari_hubseg.panels.train import TrainPanel
+from napari_hubseg.panels.verdict import VerdictPanel
+from napari_hubseg.presenters.foreign_layers import OFFERS
+from napari_hubseg.widgets.notices import NoticeStack
+from napari_hubseg.widgets.pages import Pages
+from napari_hubseg.widgets.style import Section, style_sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["DockLayout"]
+
+_WIDTH = 400  # px, at 100 % scaling
+
+
+class DockLayout(QWidget):
+    """The panels of the dock, each in its place.
+
+    Attributes
+    ----------
+    pages
+        The tabs.
+    sections
+        What is folded on them, by name.
+    notices
+        What is said, over the canvas.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("HubSeg")
+        self._build()
+        for section in (*self.sections.values(), self.advanced):
+            section.header.clicked.connect(self._follow(section))
+            section.wanted.connect(partial(self.pages.reveal, section.content))
+
+    def _build(self) -> None:
+        self.start, self.message = StartPanel(), MessageStrip()
+        self.step = MessageStrip(name="step")
+        self.others = NoticePanel("others", OFFERS)
+        self.files, self.accepted = FilesPanel(), AcceptedPanel()
+        self.queue, self.facts = QueuePanel(), FactsPanel()
+        self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
+        self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
+        self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
+        self.queue_table, self.train = QueueTablePanel(), TrainPanel()
+        self.overlay, self.verdict, self.progress = OverlayPanel(), VerdictPanel(), ProgressPanel()
+        self.pages = Pages()
+        self.sections = {
+            "doubt": Section("Doubt", self.doubt),
+            "calibrate": Section("Calibrate", self.calibrate),
+            "cleanup": Section("Cleanup", self.cleanup),
+            "train": Section("Train", self.train),
+        }
+        self._fill_pages()
+        self.work = _column(
+            _framed("top", self.queue, self.facts),
+            self.pages,
+            _framed("foot", self.verdict, self.progress, edge="top"),
+            wide=self.pages,
+        )
+        self._either = QStackedWidget()  # how to begin, or what is at work
+        self._either.addWidget(self.start)
+        self._either.addWidget(self.work)
+        grows = QSizePolicy.Policy.Expanding  # or napari would put room below it
+        self._either.setSizePolicy(grows, grows)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._either)
+        cards = (self.message, self.step, self.others, self.files, self.accepted)
+        self.notices = NoticeStack(self, cards)
+        pages = self.pages.all.values()
+        self.setMinimumWidth(max(_WIDTH, *(page.least_width() for page in pages)))
+        self.setStyleSheet(style_sheet())
+
+    def _fill_pages(self) -> None:
+        sections, pages = self.sections, self.pages
+        other = self.thresholds.other_organs
+        pages.add("review", "Review", self.thresholds, self.overlay, self.correct)
+        pages.add("queue", "Queue", self.queue_table, sections["doubt"], spare=False)
+        deep = (sections["calibrate"], other, sections["cleanup"], sections["train"])
+        self.advanced = Section("Advanced", _column(self.ensemble.advanced, *deep))
+        pages.add("model", "Model", self.ensemble, self.advanced)
+        pages.add("export", "Export", self.export)
+
+    def sizeHint(self) -> QSize:
+        """Return the room the dock is given at first."""
+        return QSize(self.minimumWidth(), 600)
+
+    def reveal(self, widget: QWidget) -> None:
+        """Bring a widget into view, whatever page it is on."""
+        self.pages.reveal(widget)
+
+    def _follow(self, section: Section) -> Callable[[], None]:
+        """Return what brings a section that a person unfolds into view, from its header down."""
+
+        def reveal() -> None:
+            self.pages.page.ensureWidgetVisible(section, 0, 0)
+            self.pages.page.ensureWidgetVisible(section.header, 0, 0)
+
+        return lambda: QTimer.singleShot(0, reveal) if section.header.isChecked() else None
+
+
+def _column(*widgets: QWidget, wide: QWidget | None = None) -> QWidget:
+    """Return widgets below each other; `wide` takes the room that is left."""
+    made = QWidget()
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget, 1 if widget is wide else 0)
+    return made
+
+
+def _framed(name: str, *widgets: QWidget, edge: str = "") -> QFrame:
+    """Return the fixed top or foot of the dock."""
+    made = QFrame()
+    made.setObjectName(name)
+    made.setProperty("edge", edge)
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(8, 6, 8, 6)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return made

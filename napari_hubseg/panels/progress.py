@@ -1,0 +1,77 @@
+"""The dock's last line: what is at work, how far it is, and a button that ends it.
+
+Responsible for one line that is empty while nothing is at work, and as tall then. Does not know
+what is at work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
+from superqt import QElidingLabel
+
+from napari_hubseg.widgets.style import button
+
+__all__ = ["ProgressPanel", "ProgressState"]
+
+
+@dataclass(frozen=True)
+class ProgressState:
+    """What the line shows.
+
+    Attributes
+    ----------
+    said
+        What is at work and how far it is, in a few words; "" while nothing is.
+    done, total
+        Steps done, and all of them; 0 while nobody has counted.
+    cancel
+        What the button says to a pointer: what is ended; "" where nothing can be.
+    """
+
+    said: str = ""
+    done: int = 0
+    total: int = 0
+    cancel: str = ""
+
+
+class ProgressPanel(QWidget):
+    """Words, a bar and a button, or nothing."""
+
+    cancel_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar = QProgressBar()
+        self.bar.setObjectName("progress")
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(76)
+        self.bar.setFixedHeight(8)
+        self.said = QElidingLabel()
+        self.said.setObjectName("progress_said")
+        self.cancel = button("Cancel", "Stop", name="cancel")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.bar)
+        row.addWidget(self.said, 1)
+        row.addWidget(self.cancel)
+        self.cancel.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        for widget in (self.bar, self.cancel):
+            kept = widget.sizePolicy()
+            kept.setRetainSizeWhenHidden(True)
+            widget.setSizePolicy(kept)
+        self.cancel.clicked.connect(self.cancel_requested)
+        self.show_state(ProgressState())
+
+    def show_state(self, state: ProgressState) -> None:
+        """Show `state`; emits nothing."""
+        self.said.setText(state.said)
+        self.said.setToolTip(state.said)
+        self.bar.setVisible(bool(state.said))
+        self.bar.setRange(0, state.total)  # 0, 0 moves back and forth: not counted yet
+        self.bar.setValue(state.done)
+        self.cancel.setVisible(bool(state.cancel))
+        self.cancel.setToolTip(state.cancel or "Stop")

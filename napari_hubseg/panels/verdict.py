@@ -1,0 +1,134 @@
+"""The dock's foot: the three verdicts, and a note on the slide.
+
+Responsible for asking for a verdict and for passing on a note. Does not know what a verdict does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from napari_hubseg.actions import key_of, tip
+from napari_hubseg.widgets.icons import IconButton
+from napari_hubseg.widgets.style import make_primary
+
+__all__ = ["VerdictPanel", "VerdictState"]
+
+
+@dataclass(frozen=True)
+class VerdictState:
+    """What the foot shows.
+
+    Attributes
+    ----------
+    verdict
+        What was said about the slide, as text.
+    enabled
+        False when no slide is open.
+    decidable
+        Whether a verdict can be given: the slide is there, and it is the one that was worked on.
+    accept_next
+        Whether accepting is the step to take next.
+    note
+        What was noted about the slide.
+    advances
+        Whether a verdict leads to the next slide.
+    """
+
+    verdict: str = "unseen"
+    enabled: bool = False
+    decidable: bool = True
+    accept_next: bool = False
+    note: str = ""
+    advances: bool = True
+
+
+class VerdictPanel(QWidget):
+    """Accept, flag, reject; whether the next slide follows; a note."""
+
+    accept_requested = Signal()
+    flag_requested = Signal()
+    reject_requested = Signal()
+    note_requested = Signal(str)
+    advance_requested = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accept = _verdict("accepted", "Accept", "accept")
+        self.flag = _verdict("flagged", "Flag", "flag")
+        self.reject = _verdict("rejected", "Reject", "reject")
+        self.advance = IconButton(
+            "advance",
+            "",
+            "After a verdict, go to the next slide that needs me",
+            name="advance",
+            tool="true",
+        )
+        self.advance.setFixedWidth(34)
+        self.advance.setCheckable(True)
+        self.advance.setChecked(True)
+        self.note = QLineEdit()
+        self.note.setObjectName("note")
+        self.note.setAccessibleName("Note on this slide")
+        self.note.setPlaceholderText(f"note on this slide ({key_of('write_note')})")
+        self.note.setToolTip(f"{tip('write_note')}: Enter keeps it, Esc does not")
+        self._note = ""
+        self._lay_out()
+        for choice, asked in (
+            (self.accept, self.accept_requested),
+            (self.flag, self.flag_requested),
+            (self.reject, self.reject_requested),
+            (self.advance, None),
+        ):
+            if asked is not None:
+                choice.clicked.connect(lambda _=False, asked=asked: asked.emit())
+        self.advance.toggled.connect(self.advance_requested)
+        self.note.editingFinished.connect(self.settle)
+        self.show_state(VerdictState())
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for choice, share in ((self.accept, 3), (self.flag, 2), (self.reject, 2)):
+            row.addWidget(choice, share)
+        row.addWidget(self.advance)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self.note)
+
+    def settle(self) -> None:
+        """Ask for the note that stands in the line, if it is another one."""
+        if self.note.isModified():
+            self.note.setModified(False)
+            if self.note.text().strip() != self._note:
+                self.note_requested.emit(self.note.text())
+
+    def drop(self) -> None:
+        """Forget what was typed: the slide that it was for is gone."""
+        self.note.setModified(False)
+
+    def show_state(self, state: VerdictState) -> None:
+        """Show `state`; emits nothing."""
+        with QSignalBlocker(self.advance):
+            self.advance.setChecked(state.advances)
+        self._note = state.note
+        if not self.note.isModified() and self.note.text() != state.note:
+            self.note.setText(state.note)
+        self.note.setEnabled(state.enabled)
+        self.accept.setChecked(state.verdict in ("accepted", "corrected"))
+        self.flag.setChecked(state.verdict == "flagged")
+        self.reject.setChecked(state.verdict == "rejected")
+        make_primary(self.accept, state.accept_next)
+        for choice in (self.accept, self.flag, self.reject):
+            choice.setEnabled(state.enabled and state.decidable)
+
+
+def _verdict(sign: str, word: str, action: str) -> IconButton:
+    text = f"{word}  {key_of(action)}"
+    made = IconButton(sign, text, tip(action), name=action, verdict=sign)
+    made.setCheckable(True)
+    return made
