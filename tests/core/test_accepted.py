@@ -19,6 +19,7 @@ from hypothesis.extra.numpy import arrays
 from stored import RECIPE, SHAPE, blob, stored_project
 
 from hubseg.cleanup import Cleanup
+from hubseg.cli import main
 from hubseg.export import export_project
 from hubseg.journal.accepted import AcceptedMask, PackedMask
 from hubseg.journal.rows import Kind
@@ -29,6 +30,7 @@ from hubseg.project.derived import derive, older_mask
 from hubseg.project.runs import newest_map, record
 from hubseg.session import ReviewSession, Verdict
 from hubseg.thresholds.table import ThresholdTable
+from hubseg.training.sources import labels_of
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 70)))
 
@@ -39,6 +41,16 @@ class TestPacking:
         packed = PackedMask.of(mask)
         assert np.array_equal(packed.unpack(), mask)
         assert packed.digest == PackedMask.of(mask.copy()).digest
+
+    def test_the_mask_of_a_large_slide_takes_a_few_kilobytes(self) -> None:
+        rng = np.random.default_rng(0)
+        drawn = np.zeros((3000, 3000), np.uint8)
+        for row, column in rng.integers(200, 2800, (5, 2)):  # outlines as a network leaves them
+            angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+            radii = 120 + rng.normal(0, 4, 60)
+            at = np.stack([column + radii * np.cos(angles), row + radii * np.sin(angles)], axis=1)
+            cv2.fillPoly(drawn, [at.astype(np.int32)], 1)
+        assert len(PackedMask.of(drawn != 0).data) < 16_000, "of 9 million px"
 
     @given(MASKS, st.integers(0, 10**6))
     def test_another_mask_has_another_digest(self, mask: np.ndarray, place: int) -> None:
@@ -143,6 +155,17 @@ class TestAcceptedStays:
             go_to(session, "a")
             assert np.array_equal(session.mask, seen)
         assert np.array_equal(leaving(folder), seen)
+
+    def test_reports_and_training_take_it(self, folder: Path) -> None:
+        with opened(folder) as session:
+            seen = accept(session)
+            go_to(session, "b")
+            session.set_threshold(200)
+        (label,) = labels_of(folder / "p.hubseg")
+        assert np.array_equal(label.mask(), seen)
+        page = folder / "report.html"
+        assert main(["report", str(folder / "p.hubseg"), "--out", str(page)]) == 0
+        assert f"{100 * seen.mean():.2f} %" in page.read_text()
 
     def test_it_leaves_although_its_maps_are_gone(self, folder: Path) -> None:
         with opened(folder) as session:

@@ -264,16 +264,17 @@ def test_a_broken_link_in_a_folder_is_named(
     assert list(json.loads(capsys.readouterr().out)["left_out"]) == ["z"]
 
 
+@pytest.mark.parametrize("command", sorted(READS_A_TABLE))
 def test_what_a_table_notes_reaches_the_shell(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (folder / "train.csv").read_text().replace("kidney", "gills", 1)
     (folder / "train.csv").write_text(text + text.splitlines()[2] + "\n")
-    _, answer, said = run(folder, "train table", capsys)
+    _, answer, said = run(folder, command, capsys)
     assert set(answer["notes"]) == {"a", "b"}
     assert "gills" in answer["notes"]["a"]
     assert "twice" in answer["notes"]["b"]
-    assert "hubseg train: note: a: " in said
+    assert f"hubseg {command.split()[0]}: note: a: " in said
 
 
 @pytest.mark.parametrize("command", sorted(IN_TABLES))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from stored import RECIPE, put_maps, stored_project
 
 from hubseg.evaluation.against_truth import judge
+from hubseg.export import export_project
 from hubseg.probability import Mixture
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
@@ -49,6 +51,22 @@ def test_a_partial_map_gives_a_mask_only_where_it_is_asked_for(project: Path) ->
         asked = derive(opened, partial, partial=True)
     assert asked.probability is not None
     assert (asked.probability.done, asked.probability.total) == (3, 5)
+
+
+def test_what_leaves_says_of_how_many_members_it_was_mixed(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    with ReviewProject.open(project) as opened:
+        report = export_project(opened, out, format="pseudo-labels")
+        assert (report.written, list(report.skipped)) == (("a", "c"), ["b"])
+        whole = json.loads((out / "provenance.json").read_text())["slides"]
+        export_project(opened, out, format="pseudo-labels", partial=True, overwrite=True)
+    asked = json.loads((out / "provenance.json").read_text())["slides"]
+    assert {name: one["members"] for name, one in whole.items()} == {"a": [5, 5], "c": [5, 5]}
+    assert {name: one["members"] for name, one in asked.items()} == {
+        "a": [5, 5],
+        "b": [3, 5],
+        "c": [5, 5],
+    }
 
 
 def test_members_that_a_person_switched_off_are_not_missed(project: Path) -> None:

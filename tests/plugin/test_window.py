@@ -15,6 +15,7 @@ from hubseg.cleanup import Cleanup
 from hubseg.journal.rows import Kind
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import Organ
+from hubseg.recipe.bundled import weights_folder
 from napari_hubseg import _commands
 from napari_hubseg import dock as _widget
 from napari_hubseg.actions import ACTIONS
@@ -217,6 +218,16 @@ def test_what_a_hand_began_is_done_on_its_own_slide_before_anything_else(
     assert opened.verdict.note.text() == ""
     thresholds = [row for row in opened.session.project.entries() if row.kind is Kind.THRESHOLD]
     assert len(thresholds) == 1
+
+
+def test_training_starts_from_the_ensembles_own_networks_with_few_steps_and_says_how_long(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    opened.sections["train"].expand()
+    settle(opened, wait)
+    choice = opened.train.choice()
+    assert (choice.start, choice.steps) == (weights_folder(), 300)
+    assert opened.train.estimate.text().startswith("5 networks of 300 steps: ")
 
 
 def test_every_action_can_be_done_with_and_without_slides(
