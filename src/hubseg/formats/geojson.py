@@ -113,41 +113,35 @@ def write_geojson(
     """
     path = Path(path).absolute()
     classification = {"name": name, "color": [int(part) for part in colour]}
+    properties = json.dumps(
+        {"objectType": "annotation", "classification": classification}, ensure_ascii=False
+    )
     with writing(path) as part:
         with part.open("w", encoding="utf-8", newline="\n") as stream:
             stream.write('{"type":"FeatureCollection","features":[')
             for number, polygons in enumerate(polygons_of(mask)):
                 stream.write(",\n" if number else "\n")
-                stream.write(_feature(polygons, classification, origin))
+                stream.write(_feature(polygons, properties, origin))
             stream.write("\n]}\n")
         check_same(same_pixels(read_geojson(part).mask(*mask.shape[:2]), mask), path)
     return path
 
 
-def _feature(polygons: list[Polygon], classification: dict[str, Any], origin: str) -> str:
-    parts = [
-        [_closed(polygon.exterior), *(_closed(hole) for hole in polygon.holes)]
-        for polygon in polygons
-    ]
+def _feature(polygons: list[Polygon], properties: str, origin: str) -> str:
+    parts = [f"[{','.join(map(_closed, (one.exterior, *one.holes)))}]" for one in polygons]
     several = len(parts) > 1
-    return json.dumps(
-        {
-            "type": "Feature",
-            "id": str(uuid.uuid5(_OURS, f"{origin} {parts[0][0][:3]}")),
-            "geometry": {
-                "type": "MultiPolygon" if several else "Polygon",
-                "coordinates": parts if several else parts[0],
-            },
-            "properties": {"objectType": "annotation", "classification": classification},
-        },
-        separators=(",", ":"),
-        ensure_ascii=False,
+    place = polygons[0].exterior[:2].tolist()
+    return (
+        f'{{"type":"Feature","id":"{uuid.uuid5(_OURS, f"{origin} {place}")}","geometry":'
+        f'{{"type":"{"MultiPolygon" if several else "Polygon"}","coordinates":'
+        f'{"[" + ",".join(parts) + "]" if several else parts[0]}}},"properties":{properties}}}'
     )
 
 
-def _closed(ring: NDArray[np.number]) -> list[list[int]]:
+def _closed(ring: NDArray[np.number]) -> str:
     points: list[list[int]] = ring.tolist()
-    return [*points, points[0]]
+    points.append(points[0])
+    return str(points).replace(" ", "")  # of whole numbers it is JSON
 
 
 # ---- reading ---------------------------------------------------------------------------------
@@ -286,11 +280,13 @@ class _Reading:
         else:
             yield from self._valid(polygon)
 
-    def _ring(self, ring: Any) -> NDArray[np.float64]:
-        points = np.array([point[:2] for point in ring], np.float64)
-        if points.ndim != 2 or not np.isfinite(points).all():
+    def _ring(self, ring: Any) -> NDArray[np.number]:
+        points = np.array(ring)
+        if points.ndim != 2 or points.shape[1] != 2:  # some write a height too
+            points = np.array([point[:2] for point in ring])
+        if points.dtype.kind not in "iuf" or not np.isfinite(points).all():
             raise ValueError("a corner is no pair of numbers")
-        if np.array_equal(points[0], points[-1]):
+        if (points[0] == points[-1]).all():
             points = points[:-1]
         else:
             self.unclosed += 1
@@ -317,10 +313,12 @@ class _Reading:
                     )
 
 
-def _is_rectilinear(rings: list[NDArray[np.float64]]) -> bool:
+def _is_rectilinear(rings: list[NDArray[np.number]]) -> bool:
     """Whether all edges run along rows or columns of pixels."""
-    return all(
-        np.array_equal(points, points.round())
-        and not (np.roll(points, -1, axis=0) - points).all(axis=1).any()
-        for points in rings
-    )
+    for points in rings:
+        if points.dtype.kind == "f" and not np.array_equal(points, points.round()):
+            return False
+        steps = points[1:] - points[:-1]
+        if np.count_nonzero(steps[:, 0] * steps[:, 1]) or (points[0] - points[-1]).all():
+            return False
+    return True
