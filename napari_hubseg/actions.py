@@ -278,6 +278,12 @@ ACTIONS = (
     Action("flag", "Flag the slide", "F", "Flag this slide for later", on_mask=True),
     Action("reject", "Reject the slide", "R", "Reject this slide"),
     Action("write_note", "Note on the slide", "F2", "What to remember about this slide"),
+    Action(
+        "import_mask",
+        "Import a mask onto this slide…",
+        "Control-Shift-I",
+        "From QuPath (GeoJSON), a PNG, a TIFF, or a table with id and rle",
+    ),
     Action("export", "Export", "Control-Shift-Y", "Write the masks, read them back and compare"),
 )
 

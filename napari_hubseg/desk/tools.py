@@ -1,6 +1,6 @@
-"""Tools for the mask, and what is done to all of its objects at once.
+"""Tools for the mask, what is done to all of its objects at once, and a mask from elsewhere.
 
-Responsible for the tool in hand and for bucket actions. Does not know the mouse
+Responsible for the tool in hand, for bucket actions and for imports. Does not know the mouse
 (:mod:`napari_hubseg.canvas.tools`).
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg import tools
+from hubseg.session.importing import mask_for
 from napari_hubseg.actions import tool_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -64,6 +66,22 @@ class Tools:
     def fill_small(self, under: int) -> None:
         """Fill every hole of the slide with fewer than `under` px, as one gesture."""
         self._pour(lambda mask: tools.fill_small(mask, under), f"no hole under {under} px")
+
+    def import_mask(self, path: Path) -> None:
+        """Make what another program wrote this slide's mask: one gesture, one undo."""
+        slide = self._session.current
+        if slide is None:
+            self._signals.failed.emit("No slide is open: open one, then import its mask.")
+            return
+
+        def done(found: tuple[Change, tuple[str, ...]]) -> None:
+            change, notes = found
+            if self._session.current is None or self._session.current.id != slide.id:
+                self._signals.told.emit(f"{path.name} was not imported: you had left {slide.id}.")
+            elif self._session.put(change) is not None:
+                self._signals.told.emit(" ".join((f"{path.name} is the mask now.", *notes)))
+
+        self._background.submit(lambda: mask_for(path, slide), done, self._signals.failed.emit)
 
     def _pour(self, work: Callable[[NDArray[np.bool_]], Change | None], nothing: str) -> None:
         mask, slide = self._session.mask, self._session.current

@@ -48,6 +48,7 @@ class ExportPanel(QWidget):
 
     export_requested = Signal(object)
     target_requested = Signal(str)
+    import_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +75,7 @@ class ExportPanel(QWidget):
             "Also write slides whose map lacks members of its run: failed, stopped, or deleted "
             "since. What leaves says which"
         )
+        self.take = button("Import a mask onto this slide…", tip("import_mask"), name="import_mask")
         self.outcome = Hint(name="export_outcome")
         self.outcome.hide()
         self._state = ExportState()
@@ -86,6 +88,7 @@ class ExportPanel(QWidget):
         self.format.activated.connect(self._suggest)
         self.target.textEdited.connect(self._take_over)
         self.browse.clicked.connect(lambda: self.target_requested.emit(self.choice().format))
+        self.take.clicked.connect(self.import_requested)
         self.go.clicked.connect(lambda: self.export_requested.emit(self.choice()))
         self.show_state(ExportState())
 
@@ -102,6 +105,7 @@ class ExportPanel(QWidget):
         layout.addLayout(where)
         layout.addWidget(self.partial)
         layout.addWidget(self.go)
+        layout.addWidget(self.take)
         layout.addWidget(self.outcome)
 
     def choice(self) -> ExportChoice:
@@ -149,6 +153,7 @@ class ExportPanel(QWidget):
         self._suggest()
         self._name_button()
         self.go.setEnabled(not state.busy and state.total > 0)
+        self.take.setEnabled(state.total > 0)
         make_primary(self.go, state.export_next)
 
     def _ask_again(self) -> None:

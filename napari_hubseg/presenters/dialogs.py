@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["PRESETS", "RECIPES", "SLIDES", "asking", "file", "folder", "new_file"]
+__all__ = ["MASKS", "PRESETS", "RECIPES", "SLIDES", "asking", "file", "folder", "new_file"]
 
 SLIDES = "Tables and images (*.csv *.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg);;All (*)"
 RECIPES = "Recipes (*.yaml *.yml)"
+MASKS = "Masks (*.geojson *.json *.gz *.png *.tif *.tiff *.csv);;All (*)"
 PRESETS = "Presets (*.yaml *.yml)"
 
 

@@ -36,10 +36,17 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         """Export, and choose where to."""
         yield self._panel.export_requested, self._desk.export
         yield self._panel.target_requested, self._choose_target
+        yield self._panel.import_requested, self._do("import_mask")
 
     def callbacks(self) -> Mapping[str, Callable[[], object]]:
         """Return what only this panel can do."""
-        return {"export": lambda: self._desk.export(self._panel.choice())}
+        title = "Import a mask onto this slide"
+        return {
+            "export": lambda: self._desk.export(self._panel.choice()),
+            "import_mask": dialogs.asking(
+                lambda: dialogs.file(self._panel, title, dialogs.MASKS), self._desk.import_mask
+            ),
+        }
 
     def state(self, step: str) -> ExportState:
         """Return what is ready to leave."""

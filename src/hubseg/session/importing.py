@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
 
-__all__ = ["ImportPlan", "import_masks", "plan_import"]
+__all__ = ["ImportPlan", "import_masks", "mask_for", "plan_import"]
 
 _OUTLINES = (".geojson", ".json", ".geojson.gz", ".json.gz")
 _RASTERS = (".png", ".tif", ".tiff")
@@ -143,6 +143,39 @@ def import_masks(
         session.failed.disconnect(trouble.append)
 
 
+def mask_for(path: Path, slide: Slide) -> tuple[Change, tuple[str, ...]]:
+    """Read a file's mask for one slide, whatever the file is called.
+
+    Returns
+    -------
+    tuple
+        The change that makes every pixel a person's edit, and what was noticed, one sentence each.
+
+    Raises
+    ------
+    ValueError
+        When the file holds no mask, none of this slide, or one that does not fit.
+    OSError
+        When it cannot be read.
+    """
+    masks = _masks([path])
+    own = [mask for name, mask in masks if _plain(name) == _plain(slide.id)]
+    if not own and path.suffix.casefold() not in _TABLES:
+        own = [mask for _, mask in masks]
+    if not own:
+        raise ValueError(
+            f"{path} holds no mask of slide {slide.id}: give GeoJSON, PNG, TIFF, or a table with "
+            "its id and rle."
+        )
+    return _edit(own[0], slide, fit=False)
+
+
+def _edit(mask: _Mask, slide: Slide, *, fit: bool) -> tuple[Change, tuple[str, ...]]:
+    inside, notes = mask.read(slide, fit)
+    values = np.where(inside, np.uint8(ADD), np.uint8(ERASE))
+    return Change(f"import of {mask.path.name}"[:100], 0, 0, values), notes
+
+
 def _import(
     session: ReviewSession,
     slide_id: str,
@@ -159,11 +192,10 @@ def _import(
     slide = session.current if session.go_to(slide_id) else None
     if slide is None:
         raise ValueError(trouble[-1] if trouble else f"Slide {slide_id} cannot be opened.")
-    inside, notes = mask.read(slide, fit)
+    change, notes = _edit(mask, slide, fit=fit)
     for note in notes:
         outcome.note(slide_id, note)
-    values = np.where(inside, np.uint8(ADD), np.uint8(ERASE))
-    if session.put(Change(f"import of {mask.path.name}"[:100], 0, 0, values)) is None:
+    if session.put(change) is None:
         if trouble:
             raise ValueError(trouble[-1])
         outcome.note(slide_id, "It holds this mask already.")
@@ -230,7 +262,9 @@ def _raster(
         if abs(height * factor - slide.height) >= max(1.0, factor):
             raise ValueError(f"{sizes}: it is of another image.")
         if not fit:
-            raise ValueError(f"{sizes}: enlarged {factor:.4g} times it fits, which --fit does.")
+            raise ValueError(
+                f"{sizes}: enlarged {factor:.4g} times it fits; hubseg import --fit does that."
+            )
         size = slide.width, slide.height
         fitted = cv2.resize(inside.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
         return fitted.view(np.bool_), (f"{sizes}: enlarged {factor:.4g} times.",)

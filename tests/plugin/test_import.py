@@ -1,0 +1,59 @@
+"""A mask of another program becomes the slide's in the dock: one gesture, one undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hubseg.formats.geojson import write_geojson
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.presenters import dialogs
+
+
+def test_a_file_from_qupath_is_the_mask_until_undo(
+    opened: HubSegWidget,
+    wait: Callable[[Callable[[], bool]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, told = opened.session, []
+    slide = session.current
+    assert slide is not None
+    drawn = np.zeros((slide.height, slide.width), np.bool_)
+    drawn[3:20, 4:30] = True
+    drawn[8:10, 9:12] = False
+    file = write_geojson(tmp_path / "from qupath.geojson", drawn, name="glomerulus")
+    monkeypatch.setattr(dialogs, "file", lambda *_: file)
+    opened.desk.told.connect(told.append)
+    before = session.mask_now().copy()
+    opened.export.take.click()
+    wait(lambda: session.can_undo)
+    assert np.array_equal(session.mask_now(), drawn)
+    assert "from qupath.geojson is the mask now." in told
+    assert session.undo_text.endswith("import of from qupath.geojson")
+    opened.do("undo")
+    assert np.array_equal(session.mask_now(), before)
+
+
+def test_what_is_no_mask_of_the_slide_is_one_sentence_and_nothing_is_drawn(
+    opened: HubSegWidget, wait: Callable[[Callable[[], bool]], None], tmp_path: Path
+) -> None:
+    failed: list[str] = []
+    opened.desk.failed.connect(failed.append)
+    table = tmp_path / "other.csv"
+    table.write_text("id,rle\nsomebody,1 5\n")
+    opened.desk.import_mask(table)
+    wait(lambda: bool(failed))
+    assert "holds no mask of slide" in failed[0]
+    assert not opened.session.can_undo
+
+
+def test_without_a_slide_that_is_said(dock: HubSegWidget, tmp_path: Path) -> None:
+    failed: list[str] = []
+    dock.desk.failed.connect(failed.append)
+    dock.desk.import_mask(tmp_path / "a.geojson")
+    assert failed == ["No slide is open: open one, then import its mask."]
+    assert not dock.export.take.isEnabled()
