@@ -145,13 +145,13 @@ def test_a_note_shows_only_the_panels_that_tell_of_it(
 ) -> None:
     opened.session.set_note("folded")
     wait(lambda: bool(shown) and not opened._due.isActive())
-    assert set(shown) <= {"CorrectPanel", "QueuePanel"}  # undo and note; saved at
+    assert set(shown) <= {"CorrectPanel", "QueuePanel", "VerdictPanel"}  # undo; saved at; note
 
 
 def test_a_verdict_that_is_not_given_leaves_its_button_as_it_was(
     opened: HubSegWidget, wait: Callable[[Callable[[], bool]], None]
 ) -> None:
     opened.desk.seen.why_not = lambda *, mask: "Not seen yet."  # type: ignore[method-assign]
-    opened.correct.flag.click()
+    opened.verdict.flag.click()
     wait(lambda: not opened._due.isActive())
-    assert not opened.correct.flag.isChecked()
+    assert not opened.verdict.flag.isChecked()
