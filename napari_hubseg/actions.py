@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ACTIONS", "TOOLBOX", "Action", "Tool", "explained", "key_of", "tip", "tool_named"]
+__all__ = [
+    "ACTIONS",
+    "TOOLBOX",
+    "Action",
+    "Tool",
+    "explained",
+    "grouped",
+    "key_of",
+    "tip",
+    "tool_named",
+]
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,7 @@ ACTIONS = (
         "Control-Shift-K",
         "Open the bundled kidney sample",
     ),
+    Action("show_keys", "Show every key", "F1", "Every key on one page"),
     Action("next_slide", "Next slide", "N"),
     Action("previous_slide", "Previous slide", "Shift-N"),
     Action("advance", "Next slide that needs me", "J"),
@@ -287,6 +298,18 @@ ACTIONS = (
     Action("export", "Export", "Control-Shift-Y", "Write the masks, read them back and compare"),
 )
 
+# Where a new group of the page of keys begins
+_GROUPS = {
+    "open_folder": "Open",
+    "next_slide": "Slides",
+    "run_ensemble": "Run and train",
+    "lower_threshold": "Threshold",
+    "list_doubt": "Doubt",
+    "next_view": "View",
+    "take_move": "Draw",
+    "take_redraw": "One object",
+    "undo": "Steps and verdicts",
+}
 TOOLBOX = tuple(action.tool for action in ACTIONS if action.tool is not None)
 _NAMED = {action.name: action for action in ACTIONS}
 
@@ -312,3 +335,13 @@ def explained(name: str) -> str:
     action = _NAMED[name]
     title = action.title.removeprefix("Tool: ")
     return f"{title[:1].upper()}{title[1:]}. {action.tip} ({key_of(name)})"
+
+
+def grouped() -> dict[str, list[Action]]:
+    """Return every action, in its order, under the name of its group."""
+    found: dict[str, list[Action]] = {}
+    for action in ACTIONS:
+        if action.name in _GROUPS:
+            group = found.setdefault(_GROUPS[action.name], [])
+        group.append(action)
+    return found

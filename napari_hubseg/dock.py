@@ -64,6 +64,9 @@ class HubSegWidget(DockLayout):
         self.queue.napari_requested.connect(self._docks.toggle)
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
         self.desk = Desk(viewer, mask_keys, parts=parts)
+        for seen in (self.pages.all["queue"].seen, self.strip.seen):
+            seen.connect(self._watch_queue)
+        self.strip.slide_requested.connect(self.desk.go_to)
         self._presenters = self._wire()
         self._callbacks = self._name_callbacks()
         self._presses = _keys.Presses(self.do, self.desk.hold)
@@ -147,7 +150,10 @@ class HubSegWidget(DockLayout):
         )
 
     def _name_callbacks(self) -> dict[str, Callable[[], object]]:
-        own: dict[str, Callable[[], object]] = {"write_note": self._write_note}
+        own: dict[str, Callable[[], object]] = {
+            "write_note": self._write_note,
+            "show_keys": self.keys.toggle,
+        }
         for presenter in self._presenters:
             own |= presenter.callbacks()
         for action in ACTIONS:
@@ -156,6 +162,10 @@ class HubSegWidget(DockLayout):
             elif action.name not in own:
                 own[action.name] = getattr(self.desk, action.name)
         return own
+
+    def _watch_queue(self, _: object) -> None:
+        """Have slides measured and pictured while somebody looks at their rows."""
+        self.desk.queue.watch(self.pages.all["queue"].shown or self.strip.isVisible())
 
     def _write_note(self) -> None:
         """Let the next letters be the slide's note, wherever the keyboard was."""

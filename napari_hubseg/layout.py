@@ -21,6 +21,7 @@ from napari_hubseg.panels.ensemble import EnsemblePanel
 from napari_hubseg.panels.export import ExportPanel
 from napari_hubseg.panels.facts import FactsPanel
 from napari_hubseg.panels.files import FilesPanel
+from napari_hubseg.panels.keys import KeysPage
 from napari_hubseg.panels.message import MessageStrip
 from napari_hubseg.panels.notice import NoticePanel
 from napari_hubseg.panels.overlay import OverlayPanel
@@ -34,14 +35,18 @@ from napari_hubseg.panels.verdict import VerdictPanel
 from napari_hubseg.presenters.foreign_layers import OFFERS
 from napari_hubseg.widgets.notices import NoticeStack
 from napari_hubseg.widgets.pages import Pages
+from napari_hubseg.widgets.queue_strip import QueueStrip
 from napari_hubseg.widgets.style import Section, style_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtGui import QResizeEvent
+
 __all__ = ["DockLayout"]
 
 _WIDTH = 400  # px, at 100 % scaling
+_TALL = 1000  # px of a window that has room for a few rows of the queue
 
 
 class DockLayout(QWidget):
@@ -84,8 +89,10 @@ class DockLayout(QWidget):
             "train": Section("Train", self.train),
         }
         self._fill_pages()
+        self.strip = QueueStrip(self.queue_table.model)
+        self.strip.hide()
         self.work = _column(
-            _framed("top", self.queue, self.facts),
+            _framed("top", self.queue, self.facts, self.strip),
             self.pages,
             _framed("foot", self.verdict, self.progress, edge="top"),
             wide=self.pages,
@@ -98,6 +105,7 @@ class DockLayout(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._either)
+        self.keys = KeysPage(self)
         cards = (self.message, self.step, self.others, self.files, self.accepted)
         self.notices = NoticeStack(self, cards)
         pages = self.pages.all.values()
@@ -113,6 +121,11 @@ class DockLayout(QWidget):
         self.advanced = Section("Advanced", _column(self.ensemble.advanced, *deep))
         pages.add("model", "Model", self.ensemble, self.advanced)
         pages.add("export", "Export", self.export)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Show a few rows of the queue where the window is tall enough for them."""
+        super().resizeEvent(event)
+        self.strip.setVisible(self.window().height() >= _TALL)
 
     def sizeHint(self) -> QSize:
         """Return the room the dock is given at first."""

@@ -31,6 +31,7 @@ __all__ = ["CorrectPanel", "CorrectState"]
 
 _DRAW = ("move", "brush", "eraser", "polygon", "polygon_erase", "lasso", "lasso_erase")
 _COLUMNS = 4  # of tools for one object
+_AROUND = 15  # px of a field above and below its words
 _PLUS_MINUS = {"polygon": "+", "polygon_erase": "−", "lasso": "+", "lasso_erase": "−"}
 _ELSEWHERE = "Another layer is chosen: take a tool to work on the mask."
 _LARGEST_BRUSH = 200  # px; larger ones are typed into napari's own control
@@ -100,6 +101,8 @@ class CorrectPanel(QWidget):
             self.options.addWidget(page)
         self.undo = SignedElidedButton("undo", "Undo", name="undo")
         self.redo = SignedElidedButton("redo", "Redo", name="redo")
+        for still in (self.options, self.undo, self.redo):  # whatever they show
+            still.setFixedHeight(self.fontMetrics().height() + _AROUND)
         self._lay_out()
         self._connect()
         self.show_state(CorrectState())

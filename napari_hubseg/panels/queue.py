@@ -65,6 +65,7 @@ class QueuePanel(QWidget):
     previous_requested = Signal()
     open_requested = Signal(str)  # name of an action
     napari_requested = Signal()
+    help_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,10 +75,11 @@ class QueuePanel(QWidget):
         self.napari = IconButton(
             "napari", "", "Show or hide napari's layer list and layer controls", name="napari_docks"
         )
-        for one in (self.previous, self.next, self.open, self.napari):
+        self.help = IconButton("help", "", tip("show_keys"), name="show_keys")
+        for one in (self.previous, self.next, self.open, self.napari, self.help):
             one.setFixedWidth(30)
             one.setProperty("dense", "true")
-        for one in (self.open, self.napari):
+        for one in (self.open, self.napari, self.help):
             one.setProperty("flat", "true")
         self.menu = QMenu(self)
         self.menu.setObjectName("open_menu")
@@ -100,6 +102,7 @@ class QueuePanel(QWidget):
         self.previous.clicked.connect(self.previous_requested)
         self.next.clicked.connect(self.next_requested)
         self.napari.clicked.connect(self.napari_requested)
+        self.help.clicked.connect(self.help_requested)
         self.open.clicked.connect(self._show_menu)
         self.jump.activated.connect(self._jump)
         self._state, self._ground = QueueState(), ""
@@ -114,6 +117,7 @@ class QueuePanel(QWidget):
         row.addSpacing(4)
         row.addWidget(self.open)
         row.addWidget(self.napari)
+        row.addWidget(self.help)
         facts = QHBoxLayout()
         facts.addWidget(self.place)
         facts.addWidget(self.saved, 1)

@@ -63,6 +63,6 @@ def _said(doubt: Doubt) -> str:
         return ""
     members = "" if doubt.agreement is None else f"; members agree {doubt.agreement:.3f}"
     return (
-        f"Expected Dice {doubt.expected:.3f} without a truth{members}. It ranks slides by doubt; "
-        "it does not promise a Dice."
+        f"Expected agreement {doubt.expected:.3f} without a truth{members}. It ranks slides by "
+        "doubt; it does not promise a Dice."
     )

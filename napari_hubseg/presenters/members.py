@@ -38,7 +38,9 @@ def members_state(recipe: Recipe, mixture: Mixture, stock: Availability) -> Memb
 def _size(resolution: Resolution) -> str:
     if resolution.size is not None:
         return f"{resolution.size} px"
-    return f"× {resolution.scale:g}" if resolution.scale else f"{resolution.um_per_px:g} µm/px"
+    if resolution.scale:
+        return f"at {100 * resolution.scale:g} % size"
+    return f"{resolution.um_per_px:g} µm/px"
 
 
 def _fold(member: Member, mixture: Mixture, stock: Availability) -> Branch:

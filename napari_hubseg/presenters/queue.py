@@ -21,6 +21,7 @@ class QueuePresenter(Presenter[QueuePanel, QueueState]):
     def wishes(self) -> Iterable[Wish]:
         """Go to another slide, or open others."""
         yield self._panel.open_requested, lambda name: self._do(name)()
+        yield self._panel.help_requested, self._do("show_keys")
         yield self._panel.next_requested, self._do("next_slide")
         yield self._panel.previous_requested, self._do("previous_slide")
         yield self._panel.slide_requested, self._desk.go_to

@@ -38,7 +38,6 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
     ) -> None:
         self._to_canvas = to_canvas
         super().__init__(panel, page, desk, do)
-        page.seen.connect(desk.queue.watch)
         desk.queue.pictured.connect(panel.show_picture)
 
     def wishes(self) -> Iterable[Wish]:

@@ -31,6 +31,7 @@ class Flyout(QFrame):
     def __init__(self, below: QWidget, form: QWidget) -> None:
         super().__init__(below)
         self.setProperty("flyout", "true")
+        self.setAttribute(Qt.WidgetAttribute.WA_NoMousePropagation)  # a click in it stays in it
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._below = below
         layout = QVBoxLayout(self)

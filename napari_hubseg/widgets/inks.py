@@ -33,10 +33,10 @@ INKS: dict[str, dict[str, str]] = {
         "mask": "#006d68",
         "unseen": "#59616b",
         "in work": "#005f9e",
-        "accepted": "#006b4a",
-        "corrected": "#006b4a",
+        "accepted": "#006b55",
+        "corrected": "#006b55",
         "flagged": "#7a5200",
-        "rejected": "#a83300",
+        "rejected": "#8a1030",
     },
 }
 

@@ -29,7 +29,7 @@ COLUMNS = (
     ("", "The slide", ""),
     ("slide", "The slide's name", "00000"),
     ("verdict", "What was decided", "corrected"),
-    ("≈Dice", "Dice to be expected of the mask, from how far the members agree", "≈Dice "),
+    ("agree", "Expected agreement (Dice) of the mask, from how far the members agree", "agree "),
     ("note", "A note of yours: F2 or a double click writes it", "cut off at"),
     ("area", "Share of the slide inside the mask", "100.0 %"),
     ("objects", "Objects of the mask", "objects "),
@@ -138,6 +138,11 @@ class QueueModel(QAbstractTableModel):
         place = self._places.get(slide_id, -1)
         if place >= 0:
             self.dataChanged.emit(self.index(place, PICTURE), self.index(place, PICTURE))
+
+    @property
+    def current(self) -> str:
+        """Id of the slide on screen, or ""."""
+        return self._current
 
     def id_at(self, place: int) -> str:
         """Return the id of a row; "" where there is none."""

@@ -6,13 +6,16 @@ whether a person wants them. Does not know layers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QDockWidget
 
 from napari_hubseg.widgets.remembered import recall, remember
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtWidgets import QWidget
 
 __all__ = ["SideDocks"]
@@ -28,12 +31,11 @@ class SideDocks:
         self._widget = widget
         self._looked = False
         self._folded = False  # by us
+        self._top: Callable[[], Any] = lambda: None  # weak: a closed window must go
 
     def _docks(self) -> list[QDockWidget]:
-        top = self._widget
-        while (parent := top.parentWidget()) is not None:
-            top = parent
-        found = (top.findChild(QDockWidget, name) for name in _NAMES)
+        top = self._top()
+        found = [] if top is None else [top.findChild(QDockWidget, name) for name in _NAMES]
         return [dock for dock in found if dock is not None]
 
     @property
@@ -43,6 +45,10 @@ class SideDocks:
 
     def look(self) -> None:
         """Fold them, the first time that the window is seen, unless a person wants them."""
+        top = self._widget
+        while (parent := top.parentWidget()) is not None:
+            top = parent
+        self._top = weakref.ref(top)
         if not self._looked and self._docks():
             self._looked = True
             if not recall(_KEPT, False):
