@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Offer", "step_words"]
 
+# How a journal's label begins → how the tools are called in the dock
+_WORDS = {"drop ": "remove ", "wand": "add object", "redraw outline": "new outline"}
+
 
 def step_words(label: str) -> str:
     """Return a journal's label in a person's words."""
-    return f"{label} stroke" if label in ("brush", "eraser") else label
+    if label in ("brush", "eraser"):
+        return f"{label} stroke"
+    begin = next((old for old in _WORDS if label.startswith(old)), "")
+    return _WORDS.get(begin, "") + label.removeprefix(begin)
 
 
 @dataclass(frozen=True, slots=True)

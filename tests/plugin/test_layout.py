@@ -14,6 +14,7 @@ from qtpy.QtGui import QColor, QIcon
 from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 
 from napari_hubseg.actions import ACTIONS, TOOLBOX, grouped, key_of
+from napari_hubseg.desk.offer import step_words
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.panels.correct import CorrectPanel, CorrectState
 from napari_hubseg.panels.start import StartPanel, StartState
@@ -239,6 +240,21 @@ def test_a_project_that_is_gone_is_not_offered(qtbot: Any) -> None:
 
 
 # ---- words, signs and colours -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("brush", "brush stroke"),
+        ("drop object", "remove object"),
+        ("drop objects under 500 px", "remove objects under 500 px"),
+        ("wand", "add object"),
+        ("redraw outline", "new outline"),
+        ("threshold 90 → 127", "threshold 90 → 127"),
+    ],
+)
+def test_undo_calls_a_step_as_its_button_is_called(label: str, words: str) -> None:
+    assert step_words(label) == words
 
 
 def test_every_key_stands_on_one_page(opened: HubSegWidget, qtbot: Any) -> None:
