@@ -6,7 +6,7 @@ those of the session again when it ends. Does not know tools.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from hubseg.mask.drawing import REACH, drawn, edge_width, hand_of
 from hubseg.window import grown, union
 from napari_hubseg.canvas.colours import LINE, LINE_RIM
+from napari_hubseg.canvas.stack import redraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ class Sketch:
         if top + height <= layer.data.shape[0] and left + width <= layer.data.shape[1]:
             layer.data[top : top + height, left : left + width] = values
             self._shown = made[0]
-            _refresh(layer)
+            redraw(layer)
 
     def draw_line(self, path: Sequence[tuple[float, float]], thick: int) -> None:
         """Draw the last piece of a line that a hand draws, `thick` px wide, and its dark rim.
@@ -106,8 +107,4 @@ class Sketch:
             # the rim of a new piece leaves the line of the one before as it is
             part[(drawn_here > 0) & ((part != LINE) | (value == LINE))] = value
         self._shown = window if self._shown is None else union(self._shown, window)
-        _refresh(layer)
-
-
-def _refresh(layer: Any) -> None:
-    layer.refresh(thumbnail=False, highlight=False, extent=False)
+        redraw(layer)

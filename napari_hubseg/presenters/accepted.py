@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from napari_hubseg.panels.accepted import AcceptedPanel, AcceptedState
-from napari_hubseg.presenters.presenter import Presenter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from napari_hubseg.presenters.presenter import Wish
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 __all__ = ["AcceptedPresenter"]
 
@@ -18,13 +11,11 @@ __all__ = ["AcceptedPresenter"]
 class AcceptedPresenter(Presenter[AcceptedPanel, AcceptedState]):
     """Connects the panel of an accepted slide."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Compare, or accept what the rules give now."""
+    def wishes(self) -> Wishes:
         yield self._panel.compare_requested, self._desk.rules.toggle
         yield self._panel.anew_requested, self._desk.accept_anew
 
     def state(self, step: str) -> AcceptedState:
-        """Return how far the rules are, where a mask is accepted."""
         session, project = self._desk.session, self._desk.session.project
         apart = session.departure
         return AcceptedState(

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.calibrate import CalibratePanel, CalibrateState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.presenter import SectionPresenter
+from napari_hubseg.presenters.presenter import Callbacks, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from hubseg.thresholds.calibration import Calibration
     from napari_hubseg.jobs.calibration import Found
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["CalibratePresenter"]
 
@@ -21,15 +18,13 @@ __all__ = ["CalibratePresenter"]
 class CalibratePresenter(SectionPresenter[CalibratePanel, CalibrateState]):
     """Connects the calibration panel."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Calibrate, use what was found, keep and take presets."""
+    def wishes(self) -> Wishes:
         yield self._panel.calibrate_requested, self._do("calibrate")
         yield self._panel.use_requested, self._desk.calibration.use
         yield self._panel.load_requested, self._do("open_preset")
         yield self._panel.save_requested, self._do("save_preset")
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         panel, tuning, kinds = self._panel, self._desk.calibration, dialogs.PRESETS
         name = "thresholds.yaml"
         return {
@@ -43,7 +38,6 @@ class CalibratePresenter(SectionPresenter[CalibratePanel, CalibrateState]):
         }
 
     def state(self, step: str) -> CalibrateState:
-        """Return what was found for the slide's organ and source."""
         slide, tuning = self._desk.session.current, self._desk.calibration
         own = None if slide is None else tuning.calibration(slide.organ, slide.source)
         return CalibrateState(
@@ -54,7 +48,6 @@ class CalibratePresenter(SectionPresenter[CalibratePanel, CalibrateState]):
         )
 
     def summary(self, state: CalibrateState) -> str:
-        """Return the best threshold."""
         return "" if state.best is None else f"best {state.best}"
 
 

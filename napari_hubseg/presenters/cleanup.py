@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hubseg.organ import FACTS
 from napari_hubseg.jobs.recipe_rules import steps_on
 from napari_hubseg.panels.cleanup import CleanupPanel, CleanupState
-from napari_hubseg.presenters.presenter import SectionPresenter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from napari_hubseg.presenters.presenter import Wish
+from napari_hubseg.presenters.presenter import SectionPresenter, Wishes
 
 __all__ = ["CleanupPresenter"]
 
@@ -20,13 +13,11 @@ __all__ = ["CleanupPresenter"]
 class CleanupPresenter(SectionPresenter[CleanupPanel, CleanupState]):
     """Connects the cleanup panel."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Set the cleanup, and look at the mask after one of its steps."""
+    def wishes(self) -> Wishes:
         yield self._panel.cleanup_requested, self._desk.set_cleanup
         yield self._panel.look_requested, self._desk.preview_step
 
     def state(self, step: str) -> CleanupState:
-        """Return what is tidied up."""
         session, slide = self._desk.session, self._desk.session.current
         return CleanupState(
             cleanup=session.cleanup,

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_hubseg.desk.offer import step_words
 from napari_hubseg.panels.correct import CorrectPanel, CorrectState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hubseg.session import ReviewSession
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["CorrectPresenter"]
 
@@ -21,8 +18,7 @@ __all__ = ["CorrectPresenter"]
 class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
     """Connects the correction panel."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Take tools, set them, undo."""
+    def wishes(self) -> Wishes:
         panel, desk, do = self._panel, self._desk, self._do
         return (
             (panel.undo_requested, do("undo")),
@@ -36,7 +32,6 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
         )
 
     def state(self, step: str) -> CorrectState:
-        """Return the tool in hand, and what undo would do."""
         desk, session = self._desk, self._desk.session
         elsewhere = desk.offers.step_elsewhere
         return CorrectState(

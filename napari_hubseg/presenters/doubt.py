@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.doubt import DoubtfulObject, DoubtPanel, DoubtState
-from napari_hubseg.presenters.presenter import SectionPresenter
+from napari_hubseg.presenters.presenter import Callbacks, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from hubseg.probability.uncertainty import ObjectConfidence
     from napari_hubseg.jobs.doubt import Doubt
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["DoubtPresenter"]
 
@@ -20,14 +17,12 @@ __all__ = ["DoubtPresenter"]
 class DoubtPresenter(SectionPresenter[DoubtPanel, DoubtState]):
     """Connects the doubt panel."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """List objects by confidence, and go to them."""
+    def wishes(self) -> Wishes:
         yield self._panel.list_requested, self._do("list_doubt")
         yield self._panel.next_requested, self._do("next_doubt")
         yield self._panel.visit_requested, self._desk.layers.visit
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         return {"list_doubt": self._list}
 
     def _list(self) -> None:
@@ -35,7 +30,6 @@ class DoubtPresenter(SectionPresenter[DoubtPanel, DoubtState]):
         self._desk.doubt.judge()
 
     def state(self, step: str) -> DoubtState:
-        """Return the list, if there is one."""
         doubt, session = self._desk.doubt, self._desk.session
         return DoubtState(
             objects=None if doubt.objects is None else tuple(_shown(one) for one in doubt.objects),
@@ -45,7 +39,6 @@ class DoubtPresenter(SectionPresenter[DoubtPanel, DoubtState]):
         )
 
     def summary(self, state: DoubtState) -> str:
-        """Return how many objects there are."""
         if state.objects is None:
             return ""
         count = len(state.objects)

@@ -8,16 +8,13 @@ from napari_hubseg.panels.ensemble import EnsemblePanel, EnsembleState
 from napari_hubseg.panels.members import MembersPanel, MembersState
 from napari_hubseg.presenters import dialogs
 from napari_hubseg.presenters.members import members_state
-from napari_hubseg.presenters.presenter import Presenter, SectionPresenter
+from napari_hubseg.presenters.presenter import Callbacks, Do, Presenter, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.ensemble import Ensemble
-    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.pages import Page
 
 __all__ = ["EnsemblePresenter", "ensemble_state", "tree_of"]
@@ -56,13 +53,11 @@ def tree_of(ensemble: Ensemble) -> MembersState:
 class MembersPresenter(Presenter[MembersPanel, MembersState]):
     """Connects the tree of members."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Switch members, and weigh them."""
+    def wishes(self) -> Wishes:
         yield self._panel.switched, self._desk.ensemble.mixing.switch
         yield self._panel.weight_requested, self._desk.ensemble.mixing.weigh
 
     def state(self, step: str) -> MembersState:
-        """Return the tree."""
         return tree_of(self._desk.ensemble)
 
 
@@ -75,8 +70,7 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
         self._members = MembersPresenter(tree, desk, do)
         panel.add(tree)
 
-    def wishes(self) -> Iterable[Wish]:
-        """Run, and choose what is run."""
+    def wishes(self) -> Wishes:
         panel, ensemble, do = self._panel, self._desk.ensemble, self._do
         recipe = dialogs.asking(
             lambda: dialogs.file(panel, "Open a recipe", dialogs.RECIPES),
@@ -96,26 +90,21 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
             (panel.fold_switched, ensemble.mixing.switch_fold),
         )
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         return {"run_ensemble": lambda: self._desk.ensemble.run(self._panel.choice())}
 
     def state(self, step: str) -> EnsembleState:
-        """Return the choice and the run."""
         enabled = self._desk.session.current is not None
         return ensemble_state(self._desk.ensemble, enabled=enabled, run_next=step == "run")
 
     def show(self, step: str) -> None:
-        """Show the choice, the run and the tree."""
         super().show(step)
         self._members.show(step)
 
     def summary(self, state: EnsembleState) -> str:
-        """Return how far the run is."""
         return state.summary
 
     def lead(self, step: str) -> QWidget | None:
-        """Return the button that runs."""
         return self._panel.run if step == "run" else None
 
     def _choose(self, name: str) -> None:

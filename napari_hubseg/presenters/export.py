@@ -10,15 +10,12 @@ from hubseg.journal.verdict import Verdict
 from hubseg.session.next_step import ready_ids
 from napari_hubseg.panels.export import ExportPanel, ExportState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.presenter import SectionPresenter
+from napari_hubseg.presenters.presenter import Callbacks, Do, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
-    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.pages import Page
 
 __all__ = ["ExportPresenter"]
@@ -32,14 +29,12 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         desk.exports.finished.connect(panel.say)
         desk.exports.in_the_way.connect(panel.ask_to_replace)
 
-    def wishes(self) -> Iterable[Wish]:
-        """Export, and choose where to."""
+    def wishes(self) -> Wishes:
         yield self._panel.export_requested, self._desk.export
         yield self._panel.target_requested, self._choose_target
         yield self._panel.import_requested, self._do("import_mask")
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         title = "Import a mask onto this slide"
         return {
             "export": lambda: self._desk.export(self._panel.choice()),
@@ -49,7 +44,6 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         }
 
     def state(self, step: str) -> ExportState:
-        """Return what is ready to leave."""
         session, project = self._desk.session, self._desk.session.project
         return ExportState(
             folder=Path(project.path).parent if project is not None else None,
@@ -61,11 +55,9 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         )
 
     def summary(self, state: ExportState) -> str:
-        """Return how many slides are ready."""
         return f"{state.ready} ready" if state.total else ""
 
     def lead(self, step: str) -> QWidget | None:
-        """Return the button that exports."""
         return self._panel.go if step == "export" else None
 
     def _choose_target(self, format: str) -> None:

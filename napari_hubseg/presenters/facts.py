@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.organ import FACTS, Organ
 from napari_hubseg.panels.facts import FactsPanel, FactsState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hubseg.session import ReviewSession
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["FactsPresenter", "facts_state"]
 
@@ -23,15 +20,13 @@ _OFF = 1.5  # factor between two pixel sizes from which they contradict each oth
 class FactsPresenter(Presenter[FactsPanel, FactsState]):
     """Connects the facts row."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Tell what the slide is."""
+    def wishes(self) -> Wishes:
         panel, tell = self._panel, self._desk.tell
         yield panel.organ_requested, lambda organ: tell(organ=organ)
         yield panel.source_requested, lambda source: tell(source=source)
         yield panel.um_per_px_requested, lambda size: tell(um_per_px=size)
 
     def state(self, step: str) -> FactsState:
-        """Return the facts."""
         return facts_state(self._desk.session)
 
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from hubseg.journal.verdict import Verdict
 from napari_hubseg.panels.files import FilesPanel, FilesState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Callbacks, Presenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from hubseg.session import ChangedFile
     from napari_hubseg.desk import Desk
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["FilesPresenter", "files_state"]
 
@@ -24,14 +22,12 @@ __all__ = ["FilesPresenter", "files_state"]
 class FilesPresenter(Presenter[FilesPanel, FilesState]):
     """Connects the files panel."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Decide about a changed file, and look for files."""
+    def wishes(self) -> Wishes:
         yield self._panel.keep_requested, self._desk.session.keep_edits
         yield self._panel.aside_requested, self._desk.session.set_edits_aside
         yield self._panel.find_requested, self._do("find_files")
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         title = "Search this folder, and all below, for files"
         return {
             "find_files": dialogs.asking(lambda: dialogs.folder(self._panel, title), self._find)
@@ -41,7 +37,6 @@ class FilesPresenter(Presenter[FilesPanel, FilesState]):
         self._desk.files.find(folder, lost=bool(self._desk.layers.sight.trouble))
 
     def state(self, step: str) -> FilesState:
-        """Return what is asked."""
         return files_state(self._desk)
 
     def same(self, shown: FilesState, state: FilesState) -> bool:

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from napari_hubseg.panels.notice import Notice, NoticePanel
-from napari_hubseg.presenters.presenter import Presenter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from napari_hubseg.presenters.presenter import Wish
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 __all__ = ["OFFERS", "OthersPresenter", "notice_of"]
 
@@ -24,14 +17,12 @@ OFFERS = {
 class OthersPresenter(Presenter[NoticePanel, Notice]):
     """Connects the notice about other layers."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Do what a button of the notice offers."""
+    def wishes(self) -> Wishes:
         others = self._desk.layers.others
         does = {"hide": others.hide, "below": others.move_below, "mask": others.choose_mask}
         yield self._panel.asked, lambda offer: does[offer]()
 
     def state(self, step: str) -> Notice:
-        """Return what lies over the slide, and what is drawn into instead of the mask."""
         others = self._desk.layers.others
         return notice_of([str(layer.name) for layer in others.above], others.drawn_into)
 

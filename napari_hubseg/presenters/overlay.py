@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from napari_hubseg.panels.overlay import OverlayPanel, OverlayState
-from napari_hubseg.presenters.presenter import Presenter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from napari_hubseg.presenters.presenter import Wish
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 __all__ = ["OverlayPresenter"]
 
@@ -18,8 +11,7 @@ __all__ = ["OverlayPresenter"]
 class OverlayPresenter(Presenter[OverlayPanel, OverlayState]):
     """Connects the overlay panel."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Choose a view, set the opacity, peek, compare."""
+    def wishes(self) -> Wishes:
         yield self._panel.view_requested, self._desk.layers.set_view
         yield self._panel.truth_requested, self._do("toggle_truth")
         yield self._panel.opacity_requested, self._desk.layers.appearance.set_opacity
@@ -27,7 +19,6 @@ class OverlayPresenter(Presenter[OverlayPanel, OverlayState]):
         yield self._panel.compare_requested, self._do("compare")
 
     def state(self, step: str) -> OverlayState:
-        """Return how the mask is drawn."""
         desk, looks = self._desk, self._desk.layers.appearance
         return OverlayState(
             view=looks.view,

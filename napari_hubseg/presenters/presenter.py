@@ -7,24 +7,26 @@ already. Does not know any panel.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
     from napari_hubseg.widgets.pages import Page
     from napari_hubseg.widgets.style import Section
 
-    Do = Callable[[str], Callable[[], None]]
-    """Name of an action → a function that does it, looked up when it is called."""
+__all__ = ["Callbacks", "Do", "Presenter", "SectionPresenter", "Wishes"]
 
-    Wish = tuple[Any, Callable[..., object]]
-    """A signal of a panel, and what is done then."""
+Do = Callable[[str], Callable[[], None]]
+"""Name of an action → a function that does it, looked up when it is called."""
 
-__all__ = ["Presenter", "SectionPresenter"]
+Wishes = Iterable[tuple[Any, Callable[..., object]]]
+"""Each signal of a panel, and what is done then."""
+
+Callbacks = Mapping[str, Callable[[], object]]
+"""Name of an action → what does it."""
 
 
 class _Shows(Protocol):
@@ -61,14 +63,14 @@ class Presenter(ABC, Generic[_Panel, _State]):
             desk.session.slide_changed.connect(self._drop)
 
     @abstractmethod
-    def wishes(self) -> Iterable[Wish]:
+    def wishes(self) -> Wishes:
         """Return what the panel may wish, and what is done then."""
 
     @abstractmethod
     def state(self, step: str) -> _State:
         """Return what the panel shows now; `step` is the one to take next."""
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
+    def callbacks(self) -> Callbacks:
         """Return name of an action → what does it, where the desk alone cannot.
 
         That is where a file dialog comes first, or where a choice stands in the panel. All other

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 from napari_hubseg.actions import tip
 from napari_hubseg.jobs.choices import duration
 from napari_hubseg.panels.progress import ProgressPanel, ProgressState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.jobs.training import Retraining
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["ProgressPresenter", "progress_state"]
 
@@ -23,12 +20,10 @@ __all__ = ["ProgressPresenter", "progress_state"]
 class ProgressPresenter(Presenter[ProgressPanel, ProgressState]):
     """Connects the progress line."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """End what is at work."""
+    def wishes(self) -> Wishes:
         yield self._panel.cancel_requested, self._end
 
     def state(self, step: str) -> ProgressState:
-        """Return what is at work."""
         return progress_state(self._desk)
 
     def _end(self) -> None:

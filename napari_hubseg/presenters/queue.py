@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from napari_hubseg.panels.queue import QueuePanel, QueueState
-from napari_hubseg.presenters.presenter import Presenter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from napari_hubseg.presenters.presenter import Wish
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 __all__ = ["QueuePresenter"]
 
@@ -18,8 +11,7 @@ __all__ = ["QueuePresenter"]
 class QueuePresenter(Presenter[QueuePanel, QueueState]):
     """Connects the queue strip."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Go to another slide, or open others."""
+    def wishes(self) -> Wishes:
         yield self._panel.open_requested, lambda name: self._do(name)()
         yield self._panel.help_requested, self._do("show_keys")
         yield self._panel.next_requested, self._do("next_slide")
@@ -27,7 +19,6 @@ class QueuePresenter(Presenter[QueuePanel, QueueState]):
         yield self._panel.slide_requested, self._desk.go_to
 
     def state(self, step: str) -> QueueState:
-        """Return the queue."""
         session, current = self._desk.session, self._desk.session.current
         here = current.id if current is not None else ""
         hidden = session.catalogue.hidden

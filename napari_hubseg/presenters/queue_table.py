@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.queue_table import QueueTablePanel, QueueTableState
-from napari_hubseg.presenters.presenter import SectionPresenter
+from napari_hubseg.presenters.presenter import Callbacks, Do, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from napari_hubseg.desk import Desk
-    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.pages import Page
 
 __all__ = ["QueueTablePresenter"]
@@ -40,8 +39,7 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
         super().__init__(panel, page, desk, do)
         desk.queue.pictured.connect(panel.show_picture)
 
-    def wishes(self) -> Iterable[Wish]:
-        """Search, filter, order, note, and go to a slide."""
+    def wishes(self) -> Wishes:
         panel, queue, session = self._panel, self._desk.queue, self._desk.session
         return (
             (panel.search_requested, queue.search),
@@ -53,8 +51,7 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
             (panel.leave_requested, self._to_canvas),
         )
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         return {"search_queue": self._search}
 
     def _search(self) -> None:
@@ -66,7 +63,6 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
         self._to_canvas()
 
     def state(self, step: str) -> QueueTableState:
-        """Return the rows."""
         queue, session = self._desk.queue, self._desk.session
         count, waiting, project = len(session.slides), queue.unmeasured, session.project
         return QueueTableState(
@@ -80,7 +76,7 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
         )
 
     def show(self, step: str) -> None:
-        """Show the rows, where somebody looks at them; the header sums them up in any case."""
+        """Show the rows where somebody looks at them; the header sums them up in any case."""
         queue, count = self._desk.queue, len(self._desk.session.slides)
         if queue.watched:
             super().show(step)

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.start import StartPanel, StartState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Callbacks, Do, Presenter, Wishes
 from napari_hubseg.widgets.remembered import recall, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
-    from napari_hubseg.presenters.presenter import Do, Wish
 
 __all__ = ["StartPresenter"]
 
@@ -38,15 +35,13 @@ class StartPresenter(Presenter[StartPanel, StartState]):
         super().__init__(panel, desk, do)
         desk.session.slides_changed.connect(self._remember)
 
-    def wishes(self) -> Iterable[Wish]:
-        """Open something."""
+    def wishes(self) -> Wishes:
         yield self._panel.folder_requested, self._do("open_folder")
         yield self._panel.file_requested, self._do("open_file")
         yield self._panel.sample_requested, self._do("open_sample")
         yield self._panel.recent_requested, lambda path: self._desk.open_path(Path(path))
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         panel, open_path = self._panel, self._desk.open_path
         folder, file = "Open a folder of images or a project", "Open a table or an image"
         return {
@@ -57,7 +52,6 @@ class StartPresenter(Presenter[StartPanel, StartState]):
         }
 
     def state(self, step: str) -> StartState:
-        """Return what is open or being opened."""
         has_slides = bool(self._desk.session.slides)
         return StartState(
             has_slides=has_slides,
@@ -73,5 +67,4 @@ class StartPresenter(Presenter[StartPanel, StartState]):
             remember(_KEPT, [here, *(path for path in _recent() if path != here)][:_OFFERED])
 
     def lead(self, step: str) -> QWidget | None:
-        """Return the button that opens a folder."""
         return self._panel.folder if step == "open" else None

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from hubseg.organ import Organ
 from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Callbacks, Presenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from hubseg.slide import Slide
     from hubseg.thresholds.table import ThresholdTable
     from napari_hubseg.canvas.comparison import Comparison
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["ThresholdsPresenter"]
 
@@ -23,8 +20,7 @@ __all__ = ["ThresholdsPresenter"]
 class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
     """Connects the threshold panel."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Look at a threshold, set it, take it back."""
+    def wishes(self) -> Wishes:
         panel, desk = self._panel, self._desk
         return (
             (panel.reset_requested, self._do("reset_threshold")),
@@ -35,15 +31,13 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             (panel.this_slide_only_requested, lambda _: desk.this_slide_only()),
         )
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         return {
             "lower_threshold": lambda: self._nudge(-1.0),
             "raise_threshold": lambda: self._nudge(1.0),
         }
 
     def state(self, step: str) -> ThresholdsState:
-        """Return thresholds, histogram and figures."""
         desk, session, slide = self._desk, self._desk.session, self._desk.session.current
         if slide is None:
             return ThresholdsState(reading=desk.ensemble.mixing.reading)

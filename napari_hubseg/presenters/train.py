@@ -10,15 +10,14 @@ from napari_hubseg.jobs.training import NOTHING_OPEN
 from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.panels.train_state import TrainState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.presenter import SectionPresenter
+from napari_hubseg.presenters.presenter import Callbacks, Do, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.training import Retraining
-    from napari_hubseg.presenters.presenter import Do, Wish
     from napari_hubseg.widgets.style import Section
 
 __all__ = ["TrainPresenter", "train_state"]
@@ -77,8 +76,7 @@ class TrainPresenter(SectionPresenter[TrainPanel, TrainState]):
         self._asked: tuple[str, bool] | None = None  # recipe, and whether a training was on
         self._known: Mapping[str, float] = {}
 
-    def wishes(self) -> Iterable[Wish]:
-        """Train, stop, use what was trained, and choose what it starts from."""
+    def wishes(self) -> Wishes:
         panel, desk, do = self._panel, self._desk, self._do
 
         def file(title: str, kinds: str) -> Callable[[], Path | None]:
@@ -103,12 +101,10 @@ class TrainPresenter(SectionPresenter[TrainPanel, TrainState]):
             (panel.out_requested, dialogs.asking(out, panel.set_out)),
         )
 
-    def callbacks(self) -> Mapping[str, Callable[[], object]]:
-        """Return what only this panel can do."""
+    def callbacks(self) -> Callbacks:
         return {"train": lambda: self._desk.train(self._panel.choice())}
 
     def state(self, step: str) -> TrainState:
-        """Return the choice and the training."""
         ensemble = self._desk.ensemble
         plan = ensemble.recipe.training
         return train_state(
@@ -124,7 +120,6 @@ class TrainPresenter(SectionPresenter[TrainPanel, TrainState]):
         )
 
     def summary(self, state: TrainState) -> str:
-        """Return how far the training is."""
         return state.summary
 
     def _seconds(self) -> Mapping[str, float]:

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal.verdict import Verdict
 from napari_hubseg.panels.verdict import VerdictPanel, VerdictState
-from napari_hubseg.presenters.presenter import Presenter
+from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from qtpy.QtWidgets import QWidget
 
     from napari_hubseg.desk import Desk
-    from napari_hubseg.presenters.presenter import Wish
 
 __all__ = ["VerdictPresenter", "verdict_state"]
 
@@ -22,8 +19,7 @@ __all__ = ["VerdictPresenter", "verdict_state"]
 class VerdictPresenter(Presenter[VerdictPanel, VerdictState]):
     """Connects the dock's foot."""
 
-    def wishes(self) -> Iterable[Wish]:
-        """Decide and note."""
+    def wishes(self) -> Wishes:
         panel, desk, do = self._panel, self._desk, self._do
         return (
             (panel.accept_requested, do("accept")),
@@ -34,11 +30,9 @@ class VerdictPresenter(Presenter[VerdictPanel, VerdictState]):
         )
 
     def state(self, step: str) -> VerdictState:
-        """Return the verdict and the note."""
         return verdict_state(self._desk, step)
 
     def lead(self, step: str) -> QWidget | None:
-        """Return the button that accepts."""
         return self._panel.accept if step == "accept" else None
 
 
