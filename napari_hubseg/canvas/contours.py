@@ -97,7 +97,7 @@ class TruthContour:
 
     def __init__(self, truth: Truth, layers: LayerBinding, background: Background) -> None:
         self._truth, self._layers = truth, layers
-        self._background = background
+        self._drawing = Latest(background, self.failed.emit)
         self._on_screen = ""  # the slide whose pixels are
         self._drawn: NDArray[np.bool_] | None = None  # the truth whose contour is in the layer
         self.shown = False
@@ -122,6 +122,7 @@ class TruthContour:
     def _draw(self) -> None:
         """Draw the contour in a thread, once the slide it belongs to can be seen."""
         truth = self._truth.mask
+        self._drawing.drop()
         if truth is None or not self.shown:
             self._layers.hide_contour("truth")
             return
@@ -131,8 +132,7 @@ class TruthContour:
             return
 
         def show(line: NDArray[np.uint8]) -> None:
-            if truth is self._truth.mask and self.shown and self._on_screen:
-                self._drawn = truth
-                self._layers.show_contour("truth", line)
+            self._drawn = truth
+            self._layers.show_contour("truth", line)
 
-        self._background.submit(lambda: contour(truth), show, self.failed.emit)
+        self._drawing.ask(lambda: contour(truth), show)

@@ -25,7 +25,7 @@ from napari_hubseg.canvas.notice import Notice
 from napari_hubseg.canvas.sketch import Sketch
 from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
-from napari_hubseg.jobs.latest import listening
+from napari_hubseg.jobs.latest import Latest, listening
 from napari_hubseg.jobs.prepared import PreparedSlides
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class LayerBinding:
         self._map = MapDrawing(session, self._stack, background)
         self._map.finished.connect(self._map_is_there)
         self._map.failed.connect(self.failed.emit)
-        self._asked = 0  # slides asked for; an answer to an older question is dropped
+        self._reading = Latest(background, self._show_nothing)
         self._whole = 1.0  # the zoom at which the whole slide is seen
         self._hidden: list[Any] = []
         self._notice = Notice(viewer)
@@ -199,8 +199,7 @@ class LayerBinding:
     # ---- the slide -----------------------------------------------------------------------------
 
     def _ask_pixels(self, slide: Slide | None) -> None:
-        self._asked += 1
-        asked = self._asked
+        self._reading.drop()
         self.appearance.forget()
         self._notice.say("")
         self.drawing.slide = self._map.slide = ""
@@ -219,19 +218,11 @@ class LayerBinding:
         def read() -> tuple[Any, str]:
             return pixels(slide), slide.digest  # kept by the slide: nobody waits for it later
 
-        def show(answer: tuple[Any, str]) -> None:
-            if asked == self._asked:
-                self._show_pixels(slide, answer[0])
-
-        def failed(said: str) -> None:
-            if asked == self._asked:
-                self._show_nothing(said)
-
         ready = self._prepared.pixels(slide)
         if ready is not None:
-            self._background.later(lambda: show((ready, "")))
-            return
-        self._background.submit(read, show, failed)
+            self._reading.later(lambda: self._show_pixels(slide, ready))
+        else:
+            self._reading.ask(read, lambda answer: self._show_pixels(slide, answer[0]))
 
     def _show_nothing(self, said: str) -> None:
         """Say over an empty canvas why a slide cannot be shown: no other one's pixels stay."""
@@ -257,8 +248,7 @@ class LayerBinding:
         self._viewer.reset_view()
         self._whole = float(camera(self._viewer).zoom)
         self.appearance.apply()
-        asked = self._asked
-        self._background.later(lambda: self._show_mask(slide) if asked == self._asked else None)
+        self._reading.later(lambda: self._show_mask(slide))
 
     def _show_mask(self, slide: Slide) -> None:
         for layer in self._hidden:
@@ -326,7 +316,7 @@ class LayerBinding:
         Without a dock a stroke in them would reach nobody. `leave` lets them stay: for a window
         that closes itself.
         """
-        self._asked += 1
+        self._reading.drop()
         self.appearance.shown = False
         self._stop()
         self.others.close()

@@ -63,6 +63,11 @@ class Latest:
         self._changed()
         self._background.submit(work, take(then), take(self._failed))
 
+    def later(self, work: Callable[[], object]) -> None:
+        """Do `work` in the window's thread once what runs now is drawn, unless it is dropped."""
+        asked = self._asked
+        self._background.later(lambda: work() if asked == self._asked else None)
+
     def drop(self) -> None:
         """Want no answer any more."""
         self._asked += 1

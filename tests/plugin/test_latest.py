@@ -87,3 +87,14 @@ def test_whoever_shows_what_is_busy_hears_of_it(background: Background, wait: Wa
     latest.ask(lambda: 1 // 0, lambda _: None)
     wait(lambda: not latest.busy)
     assert seen == [True, False, True, False]
+
+
+def test_what_is_done_later_is_left_out_once_there_is_a_newer_question(
+    background: Background, wait: Wait
+) -> None:
+    done: list[str] = []
+    latest = Latest(background, lambda _: None)
+    latest.later(lambda: done.append("dropped"))
+    latest.ask(lambda: 1, lambda _: latest.later(lambda: done.append("of the newest")))
+    wait(lambda: not background.waiting)
+    assert done == ["of the newest"]
