@@ -189,7 +189,8 @@ class Desk(DeskSignals):
             teller.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
         self.layers.blank.connect(self._stand_blank)
-        self.ensemble.mixing.unsaid.connect(self.unsaid.emit)
+        for taker in (self.ensemble.mixing, self.retraining):
+            taker.unsaid.connect(self.unsaid.emit)
         self.slides.gone_on.connect(self.offers.withdraw_step)
         self.mask_tools.told.connect(self.offers.say_here)
         self.ensemble.brought.connect(self.offers.announce)

@@ -3,7 +3,8 @@
 It also knows the next doubtful place: where members disagree most and nobody has looked yet.
 
 Responsible for judging the objects of the mask on screen in a thread, with the members that the
-project keeps, and for forgetting the list when the mask changes. Does not know how it is shown.
+project keeps, and for forgetting the list when mask, map or threshold change. Does not know how it
+is shown.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Doubt:
             (session.slides_changed, self._forget_places),
             (session.slide_changed, self._forget),
             (session.mask_changed, self._forget),
+            (session.probability_changed, self._forget),  # an accepted mask stays under both
+            (session.thresholds_changed, self._forget),
         )
 
     @property
@@ -64,7 +67,7 @@ class Doubt:
         """Whether objects are being judged."""
         return self._judging.busy
 
-    def _forget(self, _: object) -> None:
+    def _forget(self, _: object = None) -> None:
         shown = self.objects is not None or self.busy
         self._judging.drop()
         self.objects = self.expected = self.agreement = None

@@ -51,6 +51,8 @@ class Figures:
         mask yet: no map, and nothing is drawn.
     members
         Members mixed into the map, and members it is to have, while some are missing; or None.
+    pending
+        Whether a first map has come in and what it gives is not counted yet.
     """
 
     disagreement: float | None = None
@@ -58,10 +60,13 @@ class Figures:
     objects: int | None = None
     dice: float | None = None
     members: tuple[int, int] | None = None
+    pending: bool = False
 
     @property
     def size(self) -> tuple[str, ...]:
         """Area and objects, as far as they are known, in words."""
+        if self.pending:
+            return "area –", "objects –"
         area = () if self.area is None else (f"area {100 * self.area:.1f} %",)
         return area if self.objects is None else (*area, f"objects {self.objects}")
 
@@ -173,8 +178,16 @@ class Derivation:
         self.figures_changed.emit()
         self.derive()
 
-    def _derive_again(self, _: object) -> None:
+    def _derive_again(self, found: ProbabilityMap | None) -> None:
+        if self.figures.area is not None and found is not None and self._awaits_mask():
+            agreed = None if self.figures.dice is None else nan
+            self.figures = Figures(dice=agreed, pending=True)
+            self.figures_changed.emit()
         self.derive()
+
+    def _awaits_mask(self) -> bool:
+        """Whether the mask that was counted last is not what the slide's first map gives."""
+        return self._map[0] is None and self._session.accepted is None
 
     def _count_again(self, _: object = None) -> None:
         self._changes += 1
@@ -193,6 +206,8 @@ class Derivation:
             if changes != self._changes:
                 self._count()
                 return
+            if self._session.probability is not None and self._awaits_mask():
+                return  # the mask of the first map is counted when it comes
             self.figures = figures
             self.figures_changed.emit()
 

@@ -77,6 +77,7 @@ class Retraining:
     changed = Signal()
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    unsaid = Signal(str)  # a sentence that does not hold any more
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class Retraining:
         self._where = ""  # the device, as a person names it
         self.done = self.total = 0
         self._began: tuple[float, int] | None = None  # when, and at which step
-        self.message = self._headline = ""
+        self.message = self._headline = self._failure = ""
         self._stopped = False
         self.begun_training: Begun | None = None
         self.result: Path | None = None
@@ -186,11 +187,11 @@ class Retraining:
         out = Path() if project is None else Path(project.path).parent / choice.out
         kept = held(out)
         if project is None or kept == "finished":
-            self.failed.emit(NOTHING_OPEN if project is None else _FINISHED.format(out))
+            self._fail(NOTHING_OPEN if project is None else _FINISHED.format(out))
             return
         resume = kept == "unfinished"
         if choice.labels is None and ready < choice.folds and not resume:
-            self.failed.emit(
+            self._fail(
                 f"{choice.folds} folds need at least {choice.folds} accepted slides, and there are "
                 f"{ready}: accept more, ask for fewer folds, or learn from a table."
             )
@@ -200,6 +201,9 @@ class Retraining:
             self._forget()
         self.done = self.total = 0
         self._began, self.result, self._stopped, self.holds = None, None, False, ""
+        if self._failure:
+            self.unsaid.emit(self._failure)
+            self._failure = ""
         self.message = "Starting the training …"
         self._where = place(resolved(choice.device, local_devices()))
         if choice.scheduler:
@@ -307,8 +311,13 @@ class Retraining:
             self.told.emit(self._headline)
         elif said and not self._stopped:
             self.message = said
-            self.failed.emit(said)
+            self._fail(said)
         self.changed.emit()
+
+    def _fail(self, said: str) -> None:
+        """Say why there is no training; the next one takes it back."""
+        self._failure = said
+        self.failed.emit(said)
 
     def close(self) -> None:
         """Leave the training to itself: it saves its state and ends, and nobody waits for it."""

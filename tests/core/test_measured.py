@@ -4,7 +4,7 @@ and what is being done from the first second."""
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from test_training import PLAN, rows, write_table
 from test_training_data import label_set
 
 from hubseg.cli import main
+from hubseg.formats.rle import encode
 from hubseg.network import build
+from hubseg.outcome import Outcome
 from hubseg.probability import MapStore, MemberMap, file_digest, map_key
 from hubseg.project import ReviewProject
 from hubseg.project.runs import newest_map, record
@@ -113,11 +115,17 @@ def networks(folder: Path) -> Path:
     return folder
 
 
-def reviewed(folder: Path, weights: Path, corrected: int) -> Path:
-    """Four slides with maps of these networks, accepted: the first `corrected` after a stroke."""
+def reviewed(
+    folder: Path, weights: Path, corrected: int, *, known: dict[str, str] | None = None
+) -> Path:
+    """Four slides with maps of these networks, accepted: the first `corrected` after a stroke.
+
+    `known` are true masks that the project's table has of them.
+    """
     table, path = write_table(folder / "slides"), folder / "p.hubseg"
     truths = {label.slide.id: label.mask() for label in labels_of(table)}
-    with ReviewProject.create(path, SlideTable.open(table)) as project:
+    shown = replace(SlideTable.open(table), truth=known or {})
+    with ReviewProject.create(path, shown) as project:
         for slide in project.slides():
             digest, keys = project.digest(slide), []
             for member in PLAN.members():
@@ -203,6 +211,26 @@ def test_agreement_with_masks_of_the_start_is_no_dice_and_is_warned_of(
     kept = json.loads((tmp_path / "run" / "provenance.json").read_text())
     assert kept["measured"]["same_networks"] == 4
     assert {one["label"] for one in kept["slides"].values()} == {"unedited"}
+
+
+def test_true_masks_of_a_projects_own_table_judge_what_is_learnt_from_accepted_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    weights = networks(tmp_path / "networks")
+    true = np.zeros((150, 200), np.bool_)
+    true[:9, :9] = True
+    known = {"s0": encode(true), "s1": "999999999 9"}
+    path = reviewed(tmp_path, weights, corrected=0, known=known)
+    done = trained(capsys, path, tmp_path / "run", "--start", str(weights))[-1]
+    assert done["measured_against"] == {"true": 1, "edited": 0, "unedited": 3}
+    assert (done["dice"] is None, done["same_networks"]) == (False, 3)
+    outcome = Outcome()
+    labels = labels_of(path, outcome=outcome)
+    assert [label.against for label in labels] == [TRUE, UNEDITED, UNEDITED, UNEDITED]
+    assert [label.origin for label in labels] == [UNEDITED] * 4
+    assert np.array_equal(labels[0].measuring_mask(), true)
+    assert not np.array_equal(labels[0].mask(), true), "it is not what is learnt"
+    assert "does not fit" in outcome.notes["s1"]
 
 
 def test_both_figures_are_told_where_there_are_both(

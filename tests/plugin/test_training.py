@@ -274,6 +274,27 @@ def test_a_failed_training_is_one_sentence(
     assert not shown(retraining).resumable
 
 
+@pytest.mark.parametrize("reports", [[RuntimeError("No room on the disk for it.")]])
+def test_why_the_last_training_failed_is_taken_back_when_the_next_one_begins(
+    retraining: Retraining, made: list[Made], reports: list[Any], tmp_path: Path, wait: Wait
+) -> None:
+    choice, unsaid = TrainChoice(None, tmp_path / "out", folds=2, steps=4), []
+    retraining.unsaid.connect(unsaid.append)
+    retraining.train(choice, "demo", ready=1)
+    retraining.train(choice, "demo", ready=4)
+    assert "accept more" in retraining.said[0]
+    assert unsaid == retraining.said[:1]
+    wait(lambda: not retraining.running)
+    assert retraining.said[1:] == ["No room on the disk for it."]
+    reports[:] = ALL
+    for _ in range(2):
+        retraining.train(choice, "demo", ready=4)
+        assert unsaid == retraining.said, "once: nothing failed since"
+        wait(lambda: shown(retraining).result is not None)
+        made[-1].go.set()
+        wait(lambda: not retraining.running)
+
+
 def test_too_few_accepted_slides_are_no_training(
     retraining: Retraining, made: list[Made], tmp_path: Path
 ) -> None:
@@ -529,7 +550,10 @@ def test_accepted_slides_become_a_recipe_that_the_window_runs(
     panel, retraining, ensemble = dock.train, dock.desk.retraining, dock.desk.ensemble
     assert (panel.folds.value(), panel.steps.value()) == (2, 2)
     assert panel.labels.currentText() == "accepted and corrected slides (4)"
+    dock.desk.train(replace(panel.choice(), folds=5))
+    assert "accept more" in dock.message.sentence.text()
     qtbot.mouseClick(panel.go, Qt.MouseButton.LeftButton)
+    assert dock.message.isHidden(), "what was wrong before is no error of this training"
     qtbot.waitUntil(lambda: not retraining.running)
     out = project.parent / "training"
     assert retraining.result == out / "recipe.yaml", dock.message.sentence.text()

@@ -213,6 +213,30 @@ def test_objects_are_listed_by_doubt_until_the_mask_changes(
     assert doubt.objects is None
 
 
+@pytest.mark.parametrize("moves", ["map", "threshold"])
+def test_objects_of_an_accepted_mask_are_listed_until_map_or_threshold_changes(
+    reviewed: ReviewSession,
+    background: Background,
+    make_map: Callable[..., Any],
+    at_work: Callable[[], None],
+    moves: str,
+) -> None:
+    """Its mask stays, so that nothing of the mask tells of it."""
+    doubt = Doubt(reviewed, background)
+    reviewed.show(make_map(reviewed, blob(0) * np.float32(255)))
+    reviewed.mask_now()
+    reviewed.accept()
+    doubt.judge()
+    at_work()
+    assert doubt.objects is not None
+    if moves == "map":
+        reviewed.show(make_map(reviewed, blob(0) * np.float32(120)))
+    else:
+        reviewed.set_threshold(60)
+    reviewed.mask_now()
+    assert (doubt.objects, doubt.expected, doubt.agreement) == (None, None, None)
+
+
 # ---- the views ---------------------------------------------------------------------------------
 
 

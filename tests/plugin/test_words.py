@@ -73,6 +73,25 @@ def test_a_map_that_is_being_read_is_not_one_that_is_missing(
     session.close()
 
 
+def test_what_the_first_map_gives_is_not_said_before_it_is_counted(
+    session: ReviewSession, background: Background, make_map: Any, wait: Wait
+) -> None:
+    derivation = Derivation(session, background, Truth(session, background))
+    session.go_to("two")
+    wait(lambda: not derivation.busy)
+    assert derivation.figures.size == ("area 0.0 %", "objects 0")
+    said: list[tuple[str, ...]] = []
+    derivation.figures_changed.connect(lambda: said.append(derivation.figures.size))
+    session.mask_changed.emit(None)  # the empty mask is being counted
+    session.show(make_map(session))
+    assert said == [("area –", "objects –")]
+    wait(lambda: not derivation.busy)
+    assert set(said[1:]) == {("area 64.1 %", "objects 1")}
+    session.show(make_map(session))
+    assert "–" not in str(said[-1]), "only the first map's are waited for"
+    wait(lambda: not derivation.busy)
+
+
 def test_there_is_no_dice_before_there_is_a_mask(
     tmp_path: Path, background: Background, wait: Wait
 ) -> None:

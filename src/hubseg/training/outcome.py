@@ -204,6 +204,7 @@ def write_provenance_of(
         label.slide.id: {
             "digest": label.slide.digest,
             "label": label.origin,
+            "against": label.against,
             "edited_share": label.edited_share,
             "fold": folds.of.get(label.slide.id),
         }

@@ -129,7 +129,7 @@ class TrainingRun:
         no score, and scores of folds are to be compared.
         """
         by_fold = {
-            one: [label for label in self.judged_by(one) if label.origin.measures]
+            one: [label for label in self.judged_by(one) if label.against.measures]
             for one in self.recipe.folds
         }
         return by_fold[fold] if all(by_fold.values()) else self.judged_by(fold)

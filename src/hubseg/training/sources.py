@@ -74,6 +74,8 @@ class Label:
         Share of the marked pixels that a person decided, 0-1; None where that is not known.
     made_by
         The networks whose map it was cut from; None where that is not known, or there are none.
+    known
+        Run-length text of the true mask, where a table has one beside the mask that is learnt from.
     """
 
     slide: Slide
@@ -84,6 +86,12 @@ class Label:
     origin: Origin = Origin.TRUE
     edited_share: float | None = None
     made_by: MadeBy | None = None
+    known: str | None = None
+
+    @property
+    def against(self) -> Origin:
+        """Where the mask comes from that a network is measured against."""
+        return self.origin if self.known is None else Origin.TRUE
 
     @property
     def by_person(self) -> bool:
@@ -98,8 +106,21 @@ class Label:
         ValueError
             When it does not fit the slide.
         """
+        return self._decoded(self.truth)
+
+    def measuring_mask(self) -> NDArray[np.bool_]:
+        """Return the mask that a network is measured against, bool (H, W): the true one if known.
+
+        Raises
+        ------
+        ValueError
+            When it does not fit the slide.
+        """
+        return self._decoded(self.truth if self.known is None else self.known)
+
+    def _decoded(self, text: str) -> NDArray[np.bool_]:
         try:
-            return decode(self.truth, (self.slide.height, self.slide.width))
+            return decode(text, (self.slide.height, self.slide.width))
         except ValueError as error:
             raise ValueError(
                 f"The mask of {self.slide.id} does not fit its slide of {self.slide.height} x "
@@ -238,13 +259,25 @@ def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> lis
                     derived.slide, encode(derived.mask), made_by=_made_by(project, derived)
                 )
                 if slide.id not in unseen:
-                    found.append(_by_a_person(label, derived))
+                    known = _known(project, label, outcome)
+                    found.append(replace(_by_a_person(label, derived), known=known))
                     continue
                 soft = partial(_soft_of_project, path, derived.slide)
                 model = replace(label, soft=soft, threshold=derived.threshold, origin=Origin.MODEL)
                 found.append(model)
         watch(READING, len(slides), len(slides))
     return found
+
+
+def _known(project: ReviewProject, label: Label, outcome: Outcome) -> str | None:
+    """Return the true mask of a project's table, where it has one that fits."""
+    known = project.truth(label.slide.id)
+    try:
+        replace(label, known=known).measuring_mask()
+    except ValueError:
+        outcome.note(label.slide.id, "The table's mask does not fit the slide: it judges nothing.")
+        return None
+    return known
 
 
 def _by_a_person(label: Label, derived: Derived) -> Label:

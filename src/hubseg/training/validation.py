@@ -116,7 +116,7 @@ class Judge:
                 shelf=self._shelf,
             )
             threshold = self.recipe.thresholds.value(slide.organ, slide.source)
-            mask, truth = probability.values > threshold, label.mask()
+            mask, truth = probability.values > threshold, label.measuring_mask()
             yield Judged(
                 slide.id,
                 fold,
@@ -127,7 +127,7 @@ class Judge:
                 iou(mask, truth),
                 bool(truth.any()),
                 Tally.of(probability.values, truth),
-                label.origin,
+                label.against,
                 label.edited_share,
                 self._made(label),
             )
@@ -136,6 +136,6 @@ class Judge:
 
     def _made(self, label: Label) -> bool:
         """Tell whether a mask is an unedited one of the networks that the training started from."""
-        if label.origin is not Origin.UNEDITED or label.made_by is None:
+        if label.against is not Origin.UNEDITED or label.made_by is None:
             return False
         return label.made_by.includes(self.starts)
