@@ -10,6 +10,10 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Compiling all that is installed takes pip 45 s of a processor, and a tenth of it is ever imported:
+# Python compiles that when it is, and keeps it, unless a machine's settings forbid.
+INSTALL := $(PIP) install -q --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 PACKAGING := setup.cfg pyproject.toml
 
 # As many tests at once as there are cores, four at most: each takes up to 1.5 GB. A file's tests
@@ -45,13 +49,13 @@ $(BIN)/python:
 $(VENV)/.demo: $(PACKAGING) scripts/system-libraries | $(BIN)/python
 	@scripts/system-libraries window screen
 	@echo 'Installing napari-hubseg into $(VENV): several minutes the first time, most of it torch.'
-	@scripts/timed 'installation' $(PIP) install -q -e '.[pyqt6]'
+	@scripts/timed 'installation' $(INSTALL) -e '.[pyqt6]'
 	@touch $@
 
 $(VENV)/.test: $(PACKAGING) scripts/system-libraries | $(BIN)/python
 	@scripts/system-libraries window screen
 	@echo 'Installing napari-hubseg and its test tools into $(VENV): several minutes the first time, most of it torch.'
-	@scripts/timed 'installation' $(PIP) install -q -e '.[pyqt5,pyqt6,test]'
+	@scripts/timed 'installation' $(INSTALL) -e '.[pyqt5,pyqt6,test]'
 	@touch $@
 
 # ---- what a person runs -----------------------------------------------------------------------

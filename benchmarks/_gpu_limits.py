@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +22,8 @@ from hubseg.inference import Cancelled, LoadedNetworks, Order, load_member, pred
 from hubseg.inference.passes import ExecutionPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from _gpu_measure import Bench
 
     from hubseg.probability import MemberMap
@@ -160,67 +165,73 @@ def _stop(bench: Bench, run: Any, after: float) -> tuple[float, float] | None:
 
 
 def processes_part(bench: Bench) -> dict[str, Any]:
-    """Two processes on one device: both finish, with the same map, in how much more time."""
+    """Two processes on one device, one alone and then both: equal maps, in how much more time."""
     recipe, pixels = recipe_of(bench.small), slide_pixels(300 if bench.small else 3000)
-    member = chosen(recipe, B7, 1024)
-    path = checkpoint_of(bench, recipe, member, pixels)
+    path = checkpoint_of(bench, recipe, chosen(recipe, B7, 1024), pixels)
     times = 3 if bench.small else 40
-    found: dict[str, Any] = {"passes_each": times}
-    maps: list[np.ndarray] = []
-    for count in (1, 2):
-        told = _children(bench, path, count, times)
-        found[f"{count} at once"] = [one["s"] for one in told]
-        maps += [np.load(one["map"]) for one in told]
-    alone, both = found["1 at once"][0], max(found["2 at once"])
-    found["both_take_times_one_alone"] = round(both / alone, 2)
-    found["gain_over_one_after_the_other"] = round(2 * alone / both, 2)
-    found["maps"] = [apart(one, maps[0]) for one in maps[1:]]
-    return found
+    with ExitStack() as held:
+        children = [held.enter_context(_child(bench, path, times, name)) for name in "ab"]
+        for child in children:
+            _answer(child)  # it is ready
+        (alone,) = _turn(children[:1])
+        both = _turn(children)
+    slower = max(one["s"] for one in both)
+    maps = [np.load(one["map"]) for one in (alone, *both)]
+    return {
+        "passes_each": times,
+        "1 at once": [alone["s"]],
+        "2 at once": [one["s"] for one in both],
+        "both_take_times_one_alone": round(slower / alone["s"], 2),
+        "gain_over_one_after_the_other": round(2 * alone["s"] / slower, 2),
+        "maps": [apart(one, maps[0]) for one in maps[1:]],
+    }
 
 
-def _children(bench: Bench, path: Path, count: int, times: int) -> list[dict[str, Any]]:
-    import json
-
-    go = bench.folder / f"go{count}"
+@contextmanager
+def _child(bench: Bench, path: Path, times: int, name: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that loads the network, says so, and waits for its turns."""
     script = str(Path(__file__).with_name("gpu.py"))
     command = [sys.executable, script, "--child", "passes", str(path), str(bench.device)]
-    command += [str(times), str(int(bench.small))]
-    names = [bench.folder / f"map{count}_{number}.npy" for number in range(count)]
-    children = [
-        subprocess.Popen([*command, str(name), str(go)], stdout=subprocess.PIPE, text=True)
-        for name in names
-    ]
-    try:
-        ready = [name.with_suffix(".ready") for name in names]
-        while not all(one.exists() for one in ready):
-            ended = [child.poll() for child in children if child.poll() is not None]
-            if ended or bench.left < -20:
-                raise RuntimeError(f"a process ended with {ended} before it began, or took long")
-            time.sleep(0.02)
-        go.touch()
-        said = [child.communicate(timeout=120)[0] for child in children]
-    finally:
-        for child in children:
+    command += [str(times), str(int(bench.small)), str(bench.folder / f"map_{name}")]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
             child.kill()
-            child.wait()
-    return [json.loads(one.strip().splitlines()[-1]) for one in said]
 
 
-def passes_child(path: str, on: str, times: str, small: str, name: str, go: str) -> dict[str, Any]:
-    """Run one member many times, once told to begin."""
+def _turn(children: Sequence[subprocess.Popen[str]]) -> list[dict[str, Any]]:
+    """Let these processes run at the same time."""
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    return [_answer(child) for child in children]
+
+
+def _answer(child: subprocess.Popen[str]) -> dict[str, Any]:
+    assert child.stdout is not None
+    said = child.stdout.readline()
+    if not said:
+        raise RuntimeError(f"a process ended with {child.wait()} before its turn")
+    return dict(json.loads(said))
+
+
+def passes_child(path: str, on: str, times: str, small: str, name: str) -> dict[str, Any]:
+    """Run one member many times whenever told to, by a line on standard input."""
     recipe, pixels = recipe_of(small == "1"), slide_pixels(300 if small == "1" else 3000)
     member, device = chosen(recipe, B7, 1024), torch.device(on)
     network = load_member(recipe, member, Path(path), device, precision="auto")
     made = predict_member(network, pixels, recipe, member)
-    Path(name).with_suffix(".ready").touch()
-    while not Path(go).exists():
-        time.sleep(0.001)
-    began = time.perf_counter()
-    for _ in range(int(times)):
-        made = predict_member(network, pixels, recipe, member)
-    took = time.perf_counter() - began
-    np.save(name, made.values)
-    return {"s": round(took, 3), "map": name}
+    print("{}", flush=True)
+    for turn, _ in enumerate(sys.stdin):
+        began = time.perf_counter()
+        for _ in range(int(times)):
+            made = predict_member(network, pixels, recipe, member)
+        took = time.perf_counter() - began
+        np.save(f"{name}{turn}.npy", made.values)
+        print(json.dumps({"s": round(took, 3), "map": f"{name}{turn}.npy"}), flush=True)
+    return {}
 
 
 def engine_part(bench: Bench) -> dict[str, Any]:

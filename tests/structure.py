@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -119,6 +120,7 @@ def _top(name: str) -> str:
     return name.split(".")[1]
 
 
+@cache
 def _asked(path: Path) -> list[str]:
     asked = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hubseg.engine import Engine
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 
 
@@ -43,3 +46,21 @@ def golden_recipe(golden: Path) -> Recipe:
             for size in told["sizes"]
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def _one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    engine = Engine(tmp_path_factory.mktemp("worker") / "maps", device="cpu")
+    yield engine.client()
+    engine.unload()
+
+
+@pytest.fixture
+def scheduler(_one_worker: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of a scheduler with a worker, for commands that need one and not one of their own.
+
+    Started once: a worker takes as long to start as to predict some hundred small slides.
+    """
+    monkeypatch.setattr("hubseg.engine.cluster._ANSWER_S", 800)  # a busy one is not absent
+    _one_worker.wait_for_workers(1)
+    return str(_one_worker.scheduler.address)

@@ -81,15 +81,17 @@ def predict(made: Path, *more: str) -> list[str]:
     return [*base, "--weights", str(made), "--project", str(made / "p.hubseg"), *more]
 
 
-def test_predicting_again_computes_nothing(made: Path, capsys: pytest.CaptureFixture[str]):
-    answer = said(capsys, *predict(made))
+def test_predicting_again_computes_nothing(
+    made: Path, scheduler: str, capsys: pytest.CaptureFixture[str]
+):
+    answer = said(capsys, *predict(made, "--scheduler", scheduler))
     assert (answer["slides"], answer["computed"], answer["left_out"]) == (2, 0, {})
 
 
 def test_the_recipes_thresholds_hold_until_a_person_sets_one(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: Path, scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    arguments = predict(made)
+    arguments = predict(made, "--scheduler", scheduler)
     arguments[arguments.index("--project") + 1] = str(tmp_path / "own.hubseg")
     assert main(arguments) == 0
     capsys.readouterr()
@@ -98,10 +100,10 @@ def test_the_recipes_thresholds_hold_until_a_person_sets_one(
 
 
 def test_of_two_files_of_one_name_the_new_one_is_run(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: Path, scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """Also in another size, and when a file was written over: its map is that of its content."""
-    arguments = predict(made)
+    arguments = predict(made, "--scheduler", scheduler)
     arguments[arguments.index("--project") + 1] = str(tmp_path / "own.hubseg")
     for folder, shape in (("C", SHAPE), ("D", SHAPE), ("E", (64, 64)), ("E", (32, 64))):
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -118,11 +120,11 @@ def test_of_two_files_of_one_name_the_new_one_is_run(
 
 
 def test_a_missing_image_is_listed_and_the_rest_is_done(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: Path, scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     table = tmp_path / "train.csv"
     table.write_text((made / "train.csv").read_text() + "c,kidney,Hubmap,9,9,\n")
-    arguments = predict(made)
+    arguments = predict(made, "--scheduler", scheduler)
     arguments[1] = str(table)
     assert main([*arguments, "--images", str(made / "train_images")]) == 3
     told = capsys.readouterr()

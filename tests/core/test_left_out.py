@@ -164,7 +164,7 @@ COMMANDS = {
     "train": ["train", "PROJECT", "--recipe", "RECIPE", "--out", "OUT", *FAST],
     "predict": [
         *("predict", "TABLE", "--recipe", "RECIPE", "--weights", "FOLDER", "--project", "NEW"),
-        *("--device", "cpu"),
+        *("--scheduler", "SCHEDULER"),
     ],
     "train table": ["train", "TABLE", "--recipe", "RECIPE", "--out", "OUT", *FAST],
 }
@@ -181,9 +181,10 @@ CASES = [
 
 
 def run(
-    folder: Path, command: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, command: str, capsys: pytest.CaptureFixture[str], scheduler: str = ""
 ) -> tuple[int, dict[str, object], str]:
     places = {
+        "SCHEDULER": scheduler,
         "PROJECT": folder / "p.hubseg",
         "TABLE": folder / "train.csv",
         "RECIPE": folder / "recipe.yaml",
@@ -200,10 +201,14 @@ def run(
 
 @pytest.mark.parametrize(("command", "harm"), CASES, ids=lambda one: getattr(one, "__name__", one))
 def test_a_slide_that_cannot_be_taken_is_listed_and_the_others_are_done(
-    folder: Path, command: str, harm: Harm, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    scheduler: str,
+    command: str,
+    harm: Harm,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     harm(folder)
-    code, answer, said = run(folder, command, capsys)
+    code, answer, said = run(folder, command, capsys, scheduler)
     assert code == 3, said
     assert list(answer["left_out"]) == ["b"]
     listed = [line for line in said.splitlines() if f"hubseg {command.split()[0]}: b: " in line]

@@ -141,7 +141,9 @@ def test_a_users_run_gives_the_dice_that_training_reported(trained):
         assert dice(probability.values > one.threshold, truth(table, slide.id)) == one.dice
 
 
-def test_predict_and_evaluate_give_the_dice_that_training_reported(trained, tmp_path: Path, capsys):
+def test_predict_and_evaluate_give_the_dice_that_training_reported(
+    trained, scheduler: str, tmp_path: Path, capsys
+):
     """The commands a person would type, on the slides of one fold."""
     out, table, progress = trained
     judged = {j.slide: j for j in progress[2].judged}
@@ -153,8 +155,8 @@ def test_predict_and_evaluate_give_the_dice_that_training_reported(trained, tmp_
         str(out / "weights"),
         "--folds",
         "0",
-        "--device",
-        "cpu",
+        "--scheduler",
+        scheduler,
     ]
     assert main(["predict", str(table), "--project", project, *asked]) == 0
     capsys.readouterr()
