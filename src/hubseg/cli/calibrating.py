@@ -56,28 +56,13 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
-    from hubseg.evaluation.against_truth import judge, read_folds
     from hubseg.project import ReviewProject
     from hubseg.slide.errors import writing
-    from hubseg.slide.truth import read_truth
     from hubseg.thresholds.presets import Preset
 
     draws, outcome = begin_figures(given), answer.outcome
-    truth = None if given.truth is None else read_truth(given.truth)
-    folds = None if given.folds is None else read_folds(given.folds)
     with ReviewProject.for_reading(given.project) as project:
-        if truth is not None:
-            truth = truth.apart(project.slides()).of(slide.id for slide in project.slides())
-            outcome.take_notes(truth.notes_on(project.slides()))
-        with bar(len(project.slides()), "slide") as shown:
-            judgement = judge(
-                project,
-                None if truth is None else truth.masks,
-                folds=folds,
-                partial=given.partial,
-                outcome=outcome,
-                on_slide=shown.update,
-            )
+        judgement = _judge(given, project, outcome)
         found = _choose(judgement, given.objective, outcome)
         now, (name, digest) = _thresholds_now(project), _recipe(project, judgement)
     if not found:
@@ -98,8 +83,30 @@ def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
         "out": None if given.out is None else str(given.out),
         "figures": [str(path) for path in drawn],
     }
-    lines = [*table(HEAD, rows), *_remarks(judgement, folds is not None)]
+    lines = [*table(HEAD, rows), *_remarks(judgement, given.folds is not None)]
     answer.say(content, [*lines, *(f"The curve is in {path}." for path in drawn)])
+
+
+def _judge(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) -> Judgement:
+    """Hold every slide's map against the truth that was named, or against what was accepted."""
+    from hubseg.evaluation.against_truth import judge, read_folds
+    from hubseg.slide.truth import read_truth
+
+    slides = project.slides()
+    folds = None if given.folds is None else read_folds(given.folds)
+    truth = None if given.truth is None else read_truth(given.truth)
+    if truth is not None:
+        truth = truth.apart(slides).of(slide.id for slide in slides)
+        outcome.take_notes(truth.notes_on(slides))
+    with bar(len(slides), "slide") as shown:
+        return judge(
+            project,
+            None if truth is None else truth.masks,
+            folds=folds,
+            partial=given.partial,
+            outcome=outcome,
+            on_slide=shown.update,
+        )
 
 
 def _choose(judgement: Judgement, objective: Any, outcome: Outcome) -> list[Calibration]:

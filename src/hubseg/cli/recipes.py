@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hubseg.cli._said import Answer
     from hubseg.network import Cost
+    from hubseg.outcome import Outcome
     from hubseg.recipe import Member, NetworkSpec, Recipe, Resolution
 
 __all__ = ["add_to"]
@@ -60,48 +61,47 @@ def _check(
     members: Sequence[Member],
     where: Sequence[Path],
 ) -> int:
-    from hubseg.recipe import best_score, find_checkpoint
-    from hubseg.recipe.checkpoints import ENDINGS
-
-    rows, missing, wrong = [], [], answer.outcome.left_out
-    for member in members:
-        path = find_checkpoint(member.checkpoint, where)
-        fits, said = ("", ()) if path is None else _looked_at(recipe, member, path)
-        for note in said:
-            answer.outcome.note(member.checkpoint, note)
-        if path is None:
-            missing.append(member.checkpoint)
-        elif fits:
-            wrong[member.checkpoint] = fits
-        state = "missing" if path is None else "does not fit" if fits else "fits"
-        score = None if path is None else best_score(path)
-        rows.append(
-            {
-                "checkpoint": member.checkpoint,
-                "encoder": member.network.encoder,
-                "fold": member.fold,
-                "state": state,
-                "best_score": score,
-                "file": None if path is None else str(path),
-            }
-        )
-    good = len(rows) - len(missing) - len(wrong)
-    content = {
-        "found": len(rows) - len(missing),
-        "fit": good,
-        "missing": missing,
-        "members": rows,
-    }
+    rows = [_checked(recipe, member, where, answer.outcome) for member in members]
+    missing = [row["checkpoint"] for row in rows if row["state"] == "missing"]
+    found, good = len(rows) - len(missing), sum(row["state"] == "fits" for row in rows)
     width = shutil.get_terminal_size().columns
     cells = [["" if cell is None else cell for cell in row.values()] for row in rows]
     lines = [line[:width] for line in table(list(rows[0]), cells)]
-    lines.append(f"{len(rows) - len(missing)} of {len(rows)} found, {good} fit.")
+    lines.append(f"{found} of {len(rows)} found, {good} fit.")
     if missing:
-        endings = ", ".join(filter(None, ENDINGS))
-        folders = ", ".join(map(str, where)) or "no folder: name one with --weights"
-        lines.append(f"Looked for them without an ending and with {endings} in {folders}.")
-    answer.say(content, lines)
+        lines.append(_where_looked(where))
+    answer.say({"found": found, "fit": good, "missing": missing, "members": rows}, lines)
     return 0 if good == len(rows) else 3 if good else 1
+
+
+def _checked(
+    recipe: Recipe, member: Member, where: Sequence[Path], outcome: Outcome
+) -> dict[str, Any]:
+    """Return what there is to say of a member's checkpoint; one that does not fit is left out."""
+    from hubseg.recipe import best_score, find_checkpoint
+
+    path = find_checkpoint(member.checkpoint, where)
+    wrong, said = ("", ()) if path is None else _looked_at(recipe, member, path)
+    for note in said:
+        outcome.note(member.checkpoint, note)
+    if wrong:
+        outcome.left_out[member.checkpoint] = wrong
+    return {
+        "checkpoint": member.checkpoint,
+        "encoder": member.network.encoder,
+        "fold": member.fold,
+        "state": "missing" if path is None else "does not fit" if wrong else "fits",
+        "best_score": None if path is None else best_score(path),
+        "file": None if path is None else str(path),
+    }
+
+
+def _where_looked(where: Sequence[Path]) -> str:
+    from hubseg.recipe.checkpoints import ENDINGS
+
+    endings = ", ".join(filter(None, ENDINGS))
+    folders = ", ".join(map(str, where)) or "no folder: name one with --weights"
+    return f"Looked for them without an ending and with {endings} in {folders}."
 
 
 def _looked_at(recipe: Recipe, member: Member, path: Path) -> tuple[str, tuple[str, ...]]:
@@ -158,14 +158,38 @@ def _info(
 ) -> int:
     from hubseg.inference import choose_device
     from hubseg.inference.views import views
-    from hubseg.network import cost
 
     device = choose_device(given.device)
-    room = _memory_of(device)
-    half, passes = device.type == "cuda", len(views(recipe.tta))
+    room, passes = _memory_of(device), len(views(recipe.tta))
+    rows = _networks(_distinct(recipe, members), where, room, half=device.type == "cuda")
+    total = sum(row["flops"] * row["members"] for row in rows) * passes
+    fits = all(row["fits"] for row in rows)
+    verdict = "fits" if fits else "does not fit"
+    head = ("encoder", "px", "members", "parameters", "tensors", "a view", "file", "memory", "")
+    lines = [*table(head, map(_said_row, rows))]
+    lines.append(
+        f"{sum(row['members'] for row in rows)} members x {passes} views: {total / 1e12:.2f} TFLOP "
+        f"a slide, as torch counts them. One view at a time {verdict} on {device} "
+        f"({room / 1e9:.1f} GB); memory is an estimate."
+    )
+    content = {"device": str(device), "device_bytes": room, "fits": fits, "flops": total}
+    answer.say({**content, "networks": rows}, lines)
+    return 0 if fits else 1
+
+
+def _networks(
+    distinct: Sequence[tuple[NetworkSpec, int, list[Member]]],
+    where: Sequence[Path],
+    room: int,
+    *,
+    half: bool,
+) -> list[dict[str, Any]]:
+    """Return what each network costs at each size; one that several sizes share is built once."""
+    from hubseg.network import cost
+
     known: dict[tuple[str, int], Cost] = {}
-    rows: list[dict[str, Any]] = []
-    for spec, size, several in _distinct(recipe, members):
+    rows = []
+    for spec, size, several in distinct:
         key = (spec.model_dump_json(), size)
         told = known[key] = known.get(key) or cost(spec, size)
         needs = told.memory(half=half)
@@ -182,19 +206,7 @@ def _info(
                 "fits": needs <= room,
             }
         )
-    total = sum(row["flops"] * row["members"] for row in rows) * passes
-    fits = all(row["fits"] for row in rows)
-    verdict = "fits" if fits else "does not fit"
-    head = ("encoder", "px", "members", "parameters", "tensors", "a view", "file", "memory", "")
-    lines = [*table(head, map(_said_row, rows))]
-    lines.append(
-        f"{sum(row['members'] for row in rows)} members x {passes} views: {total / 1e12:.2f} TFLOP "
-        f"a slide, as torch counts them. One view at a time {verdict} on {device} "
-        f"({room / 1e9:.1f} GB); memory is an estimate."
-    )
-    content = {"device": str(device), "device_bytes": room, "fits": fits, "flops": total}
-    answer.say({**content, "networks": rows}, lines)
-    return 0 if fits else 1
+    return rows
 
 
 def _said_row(row: dict[str, Any]) -> list[str]:

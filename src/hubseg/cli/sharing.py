@@ -13,6 +13,7 @@ from hubseg.cli._said import add_json, table
 
 if TYPE_CHECKING:
     from hubseg.cli._said import Answer
+    from hubseg.evaluation.two_copies import Compared
     from hubseg.project.restoring import Restoring
 
 __all__ = ["add_to"]
@@ -109,39 +110,41 @@ def _compare(given: argparse.Namespace, answer: Answer) -> int:
         answer.outcome.take_project(first, second)
         found = compare(first, second)
     head = ("slide", "Dice", "differing px", "first", "by", "second", "by", "")
-    lines = [
-        (
-            row.id,
-            "" if row.dice is None else f"{row.dice:.4f}",
-            "" if row.differing is None else str(row.differing),
-            *(
-                cell
-                for side in (row.first, row.second)
-                for cell in ((side.verdict.value, ", ".join(side.authors)) if side else ("", ""))
-            ),
-            "both accepted" if row.both_accepted else "",
-        )
-        for row in found
-    ]
-    content = [
-        {
-            "id": row.id,
-            "dice": row.dice,
-            "differing": row.differing,
-            "both_accepted": row.both_accepted,
-            "problem": row.problem,
-            **{
-                name: None if side is None else {"verdict": side.verdict, "authors": side.authors}
-                for name, side in (("first", row.first), ("second", row.second))
-            },
-        }
-        for row in found
-    ]
-    answer.say({"slides": content}, table(head, lines))
+    answer.say({"slides": list(map(_content, found))}, table(head, map(_cells, found)))
     for row in found:
         if row.problem:
             answer.outcome.leave_out(row.id, row.problem)
     return 0 if all(row.dice is not None for row in found) else 3
+
+
+def _cells(row: Compared) -> tuple[str, ...]:
+    sides = [
+        (side.verdict.value, ", ".join(side.authors)) if side else ("", "")
+        for side in (row.first, row.second)
+    ]
+    return (
+        row.id,
+        "" if row.dice is None else f"{row.dice:.4f}",
+        "" if row.differing is None else str(row.differing),
+        *sides[0],
+        *sides[1],
+        "both accepted" if row.both_accepted else "",
+    )
+
+
+def _content(row: Compared) -> dict[str, Any]:
+    sides = {
+        name: None if side is None else {"verdict": side.verdict, "authors": side.authors}
+        for name, side in (("first", row.first), ("second", row.second))
+    }
+    return {
+        "id": row.id,
+        "dice": row.dice,
+        "differing": row.differing,
+        "both_accepted": row.both_accepted,
+        "problem": row.problem,
+        **sides,
+    }
 
 
 def _merge(given: argparse.Namespace, answer: Answer) -> None:

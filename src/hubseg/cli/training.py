@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hubseg.cli._said import Answer
+    from hubseg.outcome import Outcome
     from hubseg.recipe import Recipe
     from hubseg.recipe.training_plan import TrainingPlan
+    from hubseg.training.sources import Label, Watch
 
 __all__ = ["add_to"]
 
@@ -28,6 +30,22 @@ __all__ = ["add_to"]
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     train = commands.add_parser("train", help="train a recipe's folds on labelled slides")
+    _add_labels(train)
+    _add_networks(train)
+    add_json(train)
+    train.add_argument(
+        "--json-lines", action="store_true", help="print one JSON object for each report"
+    )
+    train.add_argument(
+        "--stop-with-stdin",
+        action="store_true",
+        help="save and stop when standard input ends: for a program that starts this one",
+    )
+    train.set_defaults(run=_train)
+
+
+def _add_labels(train: argparse.ArgumentParser) -> None:
+    """Add what says on which slides is trained, and where to."""
     train.add_argument(
         "labels", type=Path, help="NAME.hubseg, CSV with an rle column, or a pseudo-label set"
     )
@@ -45,6 +63,10 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     train.add_argument(
         "--hold-out", type=int, default=0, metavar="N", help="slides that no fold sees, in groups"
     )
+
+
+def _add_networks(train: argparse.ArgumentParser) -> None:
+    """Add what says which networks are trained, how long and where."""
     train.add_argument(
         "--start",
         type=Path,
@@ -61,16 +83,6 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     )
     train.add_argument("--threads", type=int, help="CPU threads; default: all cores")
     train.add_argument("--resume", action="store_true", help="go on where it was stopped")
-    add_json(train)
-    train.add_argument(
-        "--json-lines", action="store_true", help="print one JSON object for each report"
-    )
-    train.add_argument(
-        "--stop-with-stdin",
-        action="store_true",
-        help="save and stop when standard input ends: for a program that starts this one",
-    )
-    train.set_defaults(run=_train)
 
 
 def _train(given: argparse.Namespace, answer: Answer) -> int | None:
@@ -79,7 +91,6 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
     from hubseg.cli._training_told import Told
     from hubseg.training.fit import train
     from hubseg.training.folder import plan_of
-    from hubseg.training.sources import labels_of, readable
 
     if given.stop_with_stdin:  # whoever started it has a window that goes first
         give_way(COMPUTES)
@@ -90,11 +101,7 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
     plan = plan_of(given.out, recipe, given.start, resume=given.resume)
     told = Told(given, answer, recipe, members, plan.steps)
     with _stopping(given.stop_with_stdin) as stopped, told:
-        outcome, watch = answer.outcome, told.doing
-        read = partial(labels_of, outcome=outcome, watch=watch)
-        labels = read(given.labels, images=given.images, models=given.models_too)
-        beside = [label for path in given.beside for label in read(path)]
-        labels, beside = readable(labels, outcome, watch), readable(beside, outcome, watch)
+        labels, beside = _labels(given, answer.outcome, told.doing)
         answer.tell()
         for progress in train(
             labels,
@@ -114,6 +121,18 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
         return told.stopped()
     told.conclude()
     return None
+
+
+def _labels(
+    given: argparse.Namespace, outcome: Outcome, watch: Watch
+) -> tuple[list[Label], list[Label]]:
+    """Read the labels to train on and those beside them; what cannot be read is left out."""
+    from hubseg.training.sources import labels_of, readable
+
+    read = partial(labels_of, outcome=outcome, watch=watch)
+    labels = read(given.labels, images=given.images, models=given.models_too)
+    beside = [label for path in given.beside for label in read(path)]
+    return readable(labels, outcome, watch), readable(beside, outcome, watch)
 
 
 def _recipe(given: argparse.Namespace) -> Recipe:

@@ -93,16 +93,7 @@ def _members(
     said: Callable[[str], None] | None,
 ) -> Iterator[tuple[Order, MemberMap]]:
     """Yield every member's map: from the store, or computed while the next one is being read."""
-    keys = [
-        map_key(
-            order.recipe,
-            order.member,
-            slide_digest=slide.digest,
-            checkpoint_digest=order.digest,
-            precision=precision,
-        )
-        for order in orders
-    ]
+    keys = [_key(order, slide, precision) for order in orders]
     absent = [i for i, key in enumerate(keys) if store is None or key not in store]
     pixels = None
     for index, (order, key) in enumerate(zip(orders, keys, strict=True)):
@@ -127,3 +118,13 @@ def _members(
             if store is not None:
                 store.put(key, made)
         yield order, made
+
+
+def _key(order: Order, slide: Slide, precision: str) -> str:
+    return map_key(
+        order.recipe,
+        order.member,
+        slide_digest=slide.digest,
+        checkpoint_digest=order.digest,
+        precision=precision,
+    )

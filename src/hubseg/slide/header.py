@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from hubseg.slide.series import Choice
+
 _WHOLE_NUMBERS = (
     *("imagewidth", "imagelength", "imagedepth", "tilewidth", "tilelength", "tiledepth"),
     *("samplesperpixel", "compression", "photometric", "planarconfig", "predictor", "fillorder"),
@@ -154,15 +156,7 @@ def _tiff_layout(path: Path, part: Part) -> Layout:
             raise damaged(path, exc) from exc
         if isinstance(choice, str):
             raise ValueError(f"{path} cannot be shown: {choice}.")
-        sizes: list[tuple[int, int]] = []
-        offsets: list[tuple[PageRef, ...]] = []
-        for refs in choice.levels:
-            pages = read_pages(tif, refs, path, choice.samples)
-            size = Orientation.of(pages[0]).shown(pages[0].imagelength, pages[0].imagewidth)
-            # A label or a thumbnail with another aspect ratio is no level of the pyramid.
-            if not sizes or _is_reduction(sizes[0], size):
-                sizes.append(size)
-                offsets.append(refs)
+        sizes, offsets = _levels(tif, choice, path)
         try:
             page = read_pages(tif, offsets[0], path, choice.samples)[0]
             found = find_pixel_size(page, description, choice.pixels)
@@ -183,6 +177,22 @@ def _tiff_layout(path: Path, part: Part) -> Layout:
         values,
         tuple((key, note) for key, note in notes.items() if note),
     )
+
+
+def _levels(
+    tif: tifffile.TiffFile, choice: Choice, path: Path
+) -> tuple[list[tuple[int, int]], list[tuple[PageRef, ...]]]:
+    """Return each level's size as it is shown, and where its pages begin."""
+    sizes: list[tuple[int, int]] = []
+    offsets: list[tuple[PageRef, ...]] = []
+    for refs in choice.levels:
+        pages = read_pages(tif, refs, path, choice.samples)
+        size = Orientation.of(pages[0]).shown(pages[0].imagelength, pages[0].imagewidth)
+        # A label or a thumbnail with another aspect ratio is no level of the pyramid.
+        if not sizes or _is_reduction(sizes[0], size):
+            sizes.append(size)
+            offsets.append(refs)
+    return sizes, offsets
 
 
 def _is_reduction(full: tuple[int, int], size: tuple[int, int]) -> bool:

@@ -264,19 +264,15 @@ def read_slide(
     if um_per_px is not None:
         notes.pop("um_per_px", None)
     elif layout.um_per_px is not None:
-        down, across = layout.um_per_px
-        um_per_px = down if down == across else math.sqrt(down * across)
-        stretch, origins["um_per_px"] = down / across, "TIFF tags"
-    values = layout.values
-    if values is None:
-        values = _found_values(path, layout)
-        notes["values"] = _note_on_values(path, layout, values)
-    height, width = layout.levels[0]
+        um_per_px, stretch = _area_and_stretch(*layout.um_per_px)
+        origins["um_per_px"] = "TIFF tags"
+    found = _found_values(path, layout) if layout.values is None else None
+    if found is not None:
+        notes["values"] = _note_on_values(path, layout, found)
     return Slide(
-        id=id if id is not None else stem_of(path) + (f"#{wanted}" if wanted != Part() else ""),
-        path=path,
-        height=height,
-        width=width,
+        _named(path, wanted) if id is None else id,
+        path,
+        *layout.levels[0],
         organ=organ,
         source=source,
         um_per_px=um_per_px,
@@ -284,9 +280,18 @@ def read_slide(
         levels=layout.levels,
         part=str(wanted),
         stretch=stretch,
-        values=values if layout.values is None else None,
+        values=found,
         notes={key: note for key, note in notes.items() if note},
     )
+
+
+def _area_and_stretch(down: float, across: float) -> tuple[float, float]:
+    """Return µm/px that keep a pixel's area, and its height divided by its width."""
+    return (down if down == across else math.sqrt(down * across)), down / across
+
+
+def _named(path: Path, part: Part) -> str:
+    return stem_of(path) + (f"#{part}" if part != Part() else "")
 
 
 def _found_values(path: Path, layout: Layout) -> Values:

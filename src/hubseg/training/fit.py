@@ -211,17 +211,9 @@ def _prepared(
     watch: Watch,
 ) -> TrainingRun:
     (out / "weights").mkdir(parents=True, exist_ok=True)
-    if not resume and (begun := begun_in(out)):
-        raise FileExistsError(
-            f"{out} holds a training already ({begun.name}): go on with --resume, or name another "
-            "folder."
-        )
-    own = [label for label in labels if label.by_person]
-    if not own:
-        raise ValueError(
-            f"None of the {len(labels)} labels was drawn or accepted by a person, so nothing could "
-            "say how good a network is: accept some slides first."
-        )
+    if not resume:
+        _refuse_another(out)
+    own = _by_person(labels)
     others = [*beside, *(label for label in labels if not label.by_person)]
     assigned = assigned_to(
         out, own, others, recipe, start=start, resume=resume, hold_out=hold_out, watch=watch
@@ -244,6 +236,25 @@ def _prepared(
         watch=watch,
         said=said,
     )
+
+
+def _refuse_another(out: Path) -> None:
+    if begun := begun_in(out):
+        raise FileExistsError(
+            f"{out} holds a training already ({begun.name}): go on with --resume, or name another "
+            "folder."
+        )
+
+
+def _by_person(labels: Sequence[Label]) -> list[Label]:
+    """Return the labels that a person stands behind: they alone can judge a network."""
+    own = [label for label in labels if label.by_person]
+    if not own:
+        raise ValueError(
+            f"None of the {len(labels)} labels was drawn or accepted by a person, so nothing could "
+            "say how good a network is: accept some slides first."
+        )
+    return own
 
 
 def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:

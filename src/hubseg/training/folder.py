@@ -177,18 +177,8 @@ def assigned_to(
     ValueError
         When the slides are not those of the training to go on with, or cannot be assigned.
     """
-    path = out / TABLE
-    if resume and path.is_file():
-        before = read_folds(path)
-        missing = sorted(before.known - {label.slide.id for label in own})
-        if not missing:
-            return before
-        if begun_in(out):
-            raise ValueError(
-                f"{out} was trained on {len(before.known)} slides, and {len(missing)} of them are "
-                f"not among these ({', '.join(missing[:3])}): give them too to go on, or train "
-                "into another folder."
-            )
+    if resume and (before := _begun_with(out, own)) is not None:
+        return before
     slides = [label.slide for label in own]
     known = {slide.id for slide in slides}
     more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
@@ -212,8 +202,32 @@ def assigned_to(
     else:
         earlier = read_folds(table)
         folds = continue_folds(earlier, slides, count, donors=donors, overlaps=overlaps)
-    write_folds(path, folds)
+    write_folds(out / TABLE, folds)
     return folds
+
+
+def _begun_with(out: Path, own: Sequence[Label]) -> Folds | None:
+    """Return who sees what in a training that goes on; None where nothing was trained yet.
+
+    Raises
+    ------
+    ValueError
+        When slides that it was trained on are missing.
+    """
+    path = out / TABLE
+    if not path.is_file():
+        return None
+    before = read_folds(path)
+    missing = sorted(before.known - {label.slide.id for label in own})
+    if not missing:
+        return before
+    if begun_in(out):
+        raise ValueError(
+            f"{out} was trained on {len(before.known)} slides, and {len(missing)} of them are "
+            f"not among these ({', '.join(missing[:3])}): give them too to go on, or train "
+            "into another folder."
+        )
+    return None
 
 
 def _table_of(start: Path | None) -> Path | None:

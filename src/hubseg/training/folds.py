@@ -167,29 +167,32 @@ def continue_folds(
             f"The networks to start from have seen these slides in {most} folds, and you "
             f"ask for {count}: give as many folds, or start from random weights."
         )
-    held, unjudged = before.held_out & strata.keys(), before.unjudged & strata.keys()
-    free = []
-    for name in ids:
-        if name in before.known:
-            continue
-        beside = {b if a == name else a for a, b in pairs if name in (a, b)} & before.known
-        seen_by = {before.of[other] for other in beside if other in before.of}
-        if len(seen_by) > 1 or beside & before.unjudged:
-            unjudged |= {name}
-        elif seen_by:
-            of |= dict.fromkeys([name], *seen_by)
-        elif beside:
-            held |= {name}
-        else:
-            free.append(name)
+    joined = {name: _joins(name, before, pairs) for name in ids if name not in before.known}
+    of |= {name: place for name, place in joined.items() if not isinstance(place, str)}
+    free = [name for name, place in joined.items() if place == "free"]
     groups = _components(ids, pairs)
     return Folds(
         of={**of, **_deal(_components(free, pairs), strata, count, of)},
         group={name: number for number, group in enumerate(sorted(groups)) for name in group},
-        held_out=frozenset(held),
+        held_out=(before.held_out & strata.keys()) | _placed(joined, "held out"),
         overlaps=pairs,
-        unjudged=frozenset(unjudged),
+        unjudged=(before.unjudged & strata.keys()) | _placed(joined, "unjudged"),
     )
+
+
+def _joins(name: str, before: Folds, pairs: Iterable[Pair]) -> int | str:
+    """Return the fold that a new slide must join, "unjudged", "held out", or "free"."""
+    beside = {b if a == name else a for a, b in pairs if name in (a, b)} & before.known
+    seen_by = {before.of[other] for other in beside if other in before.of}
+    if len(seen_by) > 1 or beside & before.unjudged:
+        return "unjudged"
+    if seen_by:
+        return seen_by.pop()
+    return "held out" if beside else "free"
+
+
+def _placed(joined: Mapping[str, int | str], place: str) -> frozenset[str]:
+    return frozenset(name for name, one in joined.items() if one == place)
 
 
 def _check_enough(slides: int, count: int, hold_out: int) -> None:
