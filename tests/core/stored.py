@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import tifffile
 
 from hubseg.formats.rle import encode
 from hubseg.probability import MapStore, MemberMap
@@ -19,22 +21,43 @@ from hubseg.slide import SlideTable
 
 SHAPE = (48, 64)
 HEAD = ("id", "organ", "data_source", "img_height", "img_width", "pixel_size", "rle")
-RECIPE = Recipe(
-    name="stored",
-    folds=(0, 1, 2, 3, 4),
-    resolutions=(
-        Resolution(
-            scale=0.5,
-            members=(Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}"),),
-        ),
-    ),
-)
+TINY = """
+name: tiny
+folds: [0, 1]
+tta: none
+resolutions:
+  - scale: 0.5
+    members:
+      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
+"""  # ready for lines that follow
+
+
+def recipe_of(name: str, encoder: str, checkpoint: str, folds: int, **resolution: Any) -> Recipe:
+    """Return a recipe of one network; `resolution` says how large it sees slides."""
+    entry = Entry(network=NetworkSpec(encoder=encoder), checkpoint=checkpoint)
+    return Recipe(
+        name=name,
+        folds=tuple(range(folds)),
+        resolutions=(Resolution(**resolution, members=(entry,)),),
+    )
+
+
+RECIPE = recipe_of("stored", "test_resnet", "m_{fold}", 5, scale=0.5)
 
 
 def blob(number: int = 0) -> np.ndarray:
     """Return a member's map, 0-1, of a round thing that lies a little elsewhere in each slide."""
     y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
     return np.clip(1.4 - np.hypot(y - 20 - number, x - 30) / 14, 0, 1).astype(np.float32)
+
+
+def write_blanks(folder: Path, names: Iterable[str], shape: tuple[int, int]) -> Path:
+    """Write a folder of slides, each of one grey that no other one has; return it."""
+    folder.mkdir()
+    for number, name in enumerate(names):
+        pixels = np.full((*shape, 3), number, np.uint8)
+        tifffile.imwrite(folder / f"{name}.tiff", pixels, photometric="rgb")
+    return folder
 
 
 def write_slides(folder: Path, names: Sequence[str]) -> Path:

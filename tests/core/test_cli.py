@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from stored import TINY
 
 from hubseg.cli import main
 from hubseg.cli.keeping import size
@@ -29,17 +30,9 @@ from hubseg.project.runs import newest_map
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 
-RECIPE = """
-name: tiny
-folds: [0, 1]
-tta: none
-resolutions:
-  - scale: 0.5
-    members:
-      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
-thresholds: {Hubmap: {kidney: 120}}
-training: {steps: 2, batch: 2, crop: 32, warm_up: 1}
-"""
+RECIPE = TINY + (
+    "thresholds: {Hubmap: {kidney: 120}}\ntraining: {steps: 2, batch: 2, crop: 32, warm_up: 1}\n"
+)
 SHAPE = (96, 128)
 
 pytestmark = pytest.mark.slow

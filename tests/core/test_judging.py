@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from stored import recipe_of
 
 from hubseg import tools
 from hubseg.cli import main
@@ -18,7 +19,6 @@ from hubseg.mask.metrics import dice
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
 from hubseg.project.runs import newest_map, record
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 from hubseg.thresholds.calibration import ENOUGH
@@ -26,15 +26,7 @@ from hubseg.thresholds.presets import Preset
 
 SHAPE = (48, 64)
 IDS = tuple(f"s{i}" for i in range(ENOUGH + 1))
-RECIPE = Recipe(
-    name="two",
-    folds=(0, 1),
-    resolutions=(
-        Resolution(
-            scale=0.5, members=(Entry(network=NetworkSpec(encoder="a"), checkpoint="a_{fold}"),)
-        ),
-    ),
-)
+RECIPE = recipe_of("two", "a", "a_{fold}", 2, scale=0.5)
 
 
 def member_maps(number: int) -> dict[int, np.ndarray]:

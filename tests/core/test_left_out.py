@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from stored import HEAD, RECIPE, accept, put_maps, stored_project
+from stored import HEAD, RECIPE, TINY, accept, put_maps, stored_project
 
 from hubseg.cli import main
 from hubseg.cli._said import Answer
@@ -29,16 +29,7 @@ from hubseg.training.fit import Progress
 from hubseg.training.sources import Label
 
 SLIDES = tuple("abcdefg")
-TINY = """
-name: tiny
-folds: [0, 1]
-tta: none
-resolutions:
-  - scale: 0.5
-    members:
-      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
-training: {steps: 1, batch: 2, crop: 32, warm_up: 1, workers: 0}
-"""
+TRAINS = TINY + "training: {steps: 1, batch: 2, crop: 32, warm_up: 1, workers: 0}"
 
 Harm = Callable[[Path], None]
 
@@ -49,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     project = stored_project(folder, SLIDES)
     accept(project, SLIDES)
-    (folder / "recipe.yaml").write_text(TINY)
+    (folder / "recipe.yaml").write_text(TRAINS)
     for member in Recipe.load(folder / "recipe.yaml").members():
         torch.manual_seed(member.fold)
         torch.save({"state_dict": build(member.network).state_dict()}, folder / member.checkpoint)

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from stored import recipe_of, write_blanks
 
 from hubseg.journal.verdict import Verdict
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project.queue_rows import Order, QueueRow, matching, next_doubt, ordered, row_of
 from hubseg.project.runs import record
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 
 SHAPE = (60, 80)
@@ -25,15 +24,7 @@ ROWS = [
     QueueRow("d", "", "", Verdict.UNSEEN),
     QueueRow("e", "lung", "Hubmap", Verdict.FLAGGED, "ask Ann", 0.1, 0.0, 0),
 ]
-RECIPE = Recipe(
-    name="two",
-    folds=(0, 1),
-    resolutions=(
-        Resolution(
-            size=32, members=(Entry(network=NetworkSpec(encoder="x"), checkpoint="x_{fold}"),)
-        ),
-    ),
-)
+RECIPE = recipe_of("two", "x", "x_{fold}", 2, size=32)
 
 
 @pytest.mark.parametrize(
@@ -67,13 +58,8 @@ def test_rows_can_be_found(text: str, verdicts: tuple[Verdict, ...], expected: s
 
 @pytest.fixture
 def session(tmp_path: Path) -> ReviewSession:
-    tiles = tmp_path / "tiles"
-    tiles.mkdir()
-    for number, name in enumerate("abc"):
-        pixels = np.full((*SHAPE, 3), number, np.uint8)
-        tifffile.imwrite(tiles / f"{name}.tiff", pixels, photometric="rgb")
     session = ReviewSession(author="ann")
-    session.open(tiles)
+    session.open(write_blanks(tmp_path / "tiles", "abc", SHAPE))
     yield session
     session.close()
 

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from stored import write_blanks
 
 from hubseg.cli import main
 from hubseg.edits.gesture import ADD, ERASE, KEEP
@@ -35,11 +36,7 @@ def square(side: int) -> np.ndarray:
 @pytest.fixture
 def copies(tmp_path: Path) -> tuple[Path, Path]:
     """Ann's project, and a copy in which Bob went on; both have the first slide drawn by Ann."""
-    tiles = tmp_path / "ann"
-    tiles.mkdir()
-    for number, name in enumerate("abc"):
-        pixels = np.full((*SHAPE, 3), number, np.uint8)
-        tifffile.imwrite(tiles / f"{name}.tiff", pixels, photometric="rgb")
+    tiles = write_blanks(tmp_path / "ann", "abc", SHAPE)
     session = ReviewSession(author="ann")
     session.open(tiles)
     for name in "ab":

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored import write_blanks
 
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
@@ -22,13 +23,8 @@ SHAPE = (60, 80)
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[ReviewSession]:
-    folder = tmp_path / "tiles"
-    folder.mkdir()
-    for number, name in enumerate("abcd"):
-        values = np.full((*SHAPE, 3), number, np.uint8)
-        tifffile.imwrite(folder / f"{name}.tiff", values, photometric="rgb")
     opened = ReviewSession(author="ann")
-    opened.open(folder)
+    opened.open(write_blanks(tmp_path / "tiles", "abcd", SHAPE))
     yield opened
     opened.close(discard=True)
 

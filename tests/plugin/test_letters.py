@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from qtpy.QtCore import Qt
+from windows import Wait, said, see, settle
 
 from hubseg.journal.verdict import Verdict
 from napari_hubseg.actions import ACTIONS
 from napari_hubseg.desk.letters import Letters
 from napari_hubseg.dock import HubSegWidget
 
-Wait = Callable[[Callable[[], bool]], None]
 LEFT, CTRL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier
-
-
-def settle(dock: HubSegWidget, wait: Wait) -> None:
-    wait(lambda: not dock.busy and not dock.thresholds.busy)
-    dock.refresh()
-
-
-def see(dock: HubSegWidget, wait: Wait) -> None:
-    """Look at slide and mask, until a frame has shown them as they are."""
-    settle(dock, wait)
-    wait(lambda: not dock.desk.seen.why_not(mask=True))
 
 
 @pytest.fixture
@@ -34,10 +22,6 @@ def mapped(opened: HubSegWidget, wait: Wait, make_map: Any) -> HubSegWidget:
     opened.desk.verdicts.advances = False
     see(opened, wait)
     return opened
-
-
-def said(dock: HubSegWidget) -> str:
-    return dock.step.sentence.text() if dock.step.isVisible() else ""
 
 
 class TestLetters:

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLineEdit
+from stored import recipe_of
 
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import Organ
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project.queue_rows import QueueRow
 from hubseg.project.runs import record
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.doubt import Doubt
@@ -31,15 +31,7 @@ ROWS = (
     QueueRow("b", "lung", "HPA", Verdict.UNSEEN, "torn"),
     QueueRow("c", "", "", Verdict.FLAGGED, "", 0.5, 0.015, 1200),
 )
-RECIPE = Recipe(
-    name="two",
-    folds=(0, 1),
-    resolutions=(
-        Resolution(
-            size=32, members=(Entry(network=NetworkSpec(encoder="x"), checkpoint="x_{fold}"),)
-        ),
-    ),
-)
+RECIPE = recipe_of("two", "x", "x_{fold}", 2, size=32)
 
 
 @pytest.fixture

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from windows import Wait, said, see, settle
 
 from hubseg.journal.verdict import Verdict
 from napari_hubseg.dock import HubSegWidget
 
-Wait = Callable[[Callable[[], bool]], None]
 LEFT = Qt.MouseButton.LeftButton
-
-
-def settle(dock: HubSegWidget, wait: Wait) -> None:
-    wait(lambda: not dock.busy and not dock.thresholds.busy)
-    dock.refresh()
-
-
-def see(dock: HubSegWidget, wait: Wait) -> None:
-    """Look at slide and mask, until a frame has shown them as they are."""
-    settle(dock, wait)
-    wait(lambda: not dock.desk.seen.why_not(mask=True))
 
 
 @pytest.fixture
@@ -36,10 +24,6 @@ def decided(opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any) -> HubS
     see(opened, wait)
     assert opened.session.current.id == "two"
     return opened
-
-
-def said(dock: HubSegWidget) -> str:
-    return dock.step.sentence.text() if dock.step.isVisible() else ""
 
 
 class TestAVerdictThatMovedOn:

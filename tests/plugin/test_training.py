@@ -15,6 +15,7 @@ import pytest
 import tifffile
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
+from stored import TINY
 
 from hubseg.engine import TrainingOrder
 from hubseg.engine.training_folder import Learning
@@ -29,16 +30,8 @@ from napari_hubseg.widgets.loss_plot import LossPlot
 
 Wait = Callable[[Callable[[], bool]], None]
 
-RECIPE = """
-name: tiny
-folds: [0, 1]
-tta: none
-resolutions:
-  - scale: 0.5
-    members:
-      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
-training: {steps: 2, batch: 2, crop: 64, report_every: 1, warm_up: 1, workers: 1}
-"""
+LEARNING = "{steps: 2, batch: 2, crop: 64, report_every: 1, warm_up: 1, workers: 1}"
+RECIPE = f"{TINY}training: {LEARNING}\n"
 
 
 class Made:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget
+from windows import Wait, see, settle
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.rows import Kind
@@ -21,19 +22,7 @@ from napari_hubseg import dock as _widget
 from napari_hubseg.actions import ACTIONS
 from napari_hubseg.dock import HubSegWidget
 
-Wait = Callable[[Callable[[], bool]], None]
 LEFT = Qt.MouseButton.LeftButton
-
-
-def settle(dock: HubSegWidget, wait: Wait) -> None:
-    wait(lambda: not dock.busy and not dock.thresholds.busy)
-    dock.refresh()
-
-
-def see(dock: HubSegWidget, wait: Wait) -> None:
-    """Look at slide and mask, until a frame has shown them as they are."""
-    settle(dock, wait)
-    wait(lambda: not dock.desk.seen.why_not(mask=True))
 
 
 def test_first_the_dock_says_how_to_begin(dock: HubSegWidget) -> None:

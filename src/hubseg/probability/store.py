@@ -94,12 +94,7 @@ class MapStore:
             return self._get_old(key)
         except OSError:
             return None
-        made = _decode(content)
-        if made is None:
-            _remove(path)
-        else:
-            self.room.used(path)
-        return made
+        return self._used(path, _decode(content))
 
     def get_all(self, keys: Iterable[str]) -> Iterator[tuple[str, MemberMap | None]]:
         """Read many maps, a few at the same time; yields each key, in order, with its map."""
@@ -111,7 +106,10 @@ class MapStore:
         path = self._old_path(key)
         if not path.is_file():
             return None
-        made = _decode_tiff(path)
+        return self._used(path, _decode_tiff(path))
+
+    def _used(self, path: Path, made: MemberMap | None) -> MemberMap | None:
+        """Note that a map was read; a file that holds none is removed."""
         if made is None:
             _remove(path)
         else:

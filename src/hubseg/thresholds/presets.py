@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hubseg.thresholds.calibration import Calibration
 
 __all__ = ["Preset"]
+
+Word = TypeVar("Word", Organ, DataSource)
 
 _KEYS = ("recipe", "recipe_digest", "thresholds", "calibration")
 
@@ -129,23 +131,28 @@ class Preset:
         return cls.from_yaml(path.read_text("utf-8"), where=str(path))
 
 
+def _known(words: type[Word], name: object, where: str, notes: list[str]) -> Word | None:
+    """Return an organ or a source by its name; one that is none is noted."""
+    try:
+        return words.parse(str(name))
+    except ValueError as error:
+        notes.append(f"{where}: {error} It was left out.")
+        return None
+
+
 def _values(
     rows: Mapping[Any, Any], where: str, notes: list[str]
 ) -> dict[tuple[Organ, DataSource], float]:
     values: dict[tuple[Organ, DataSource], float] = {}
     for source_name, organs in rows.items():
-        try:
-            source = DataSource.parse(str(source_name))
-        except ValueError as error:
-            notes.append(f"{where}: {error} It was left out.")
+        source = _known(DataSource, source_name, where, notes)
+        if source is None:
             continue
         if not isinstance(organs, Mapping):
             raise ValueError(f"{where}: {source} has no table of organs: write organ: value.")
         for organ_name, value in organs.items():
-            try:
-                organ = Organ.parse(str(organ_name))
-            except ValueError as error:
-                notes.append(f"{where}: {error} It was left out.")
+            organ = _known(Organ, organ_name, where, notes)
+            if organ is None:
                 continue
             what = f"threshold of {organ}/{source} in {where}"
             values[organ, source] = checked_threshold(value, what)
