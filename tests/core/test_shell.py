@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from stored import RECIPE, write_slides
+from stored import RECIPE, stored_project, write_slides
 
 from hubseg.cli import main
 from hubseg.cli.predicting import folds
@@ -256,3 +256,17 @@ def test_a_run_says_nothing_but_its_own_sentences(
     assert all(line.startswith("hubseg predict: ") for line in told.stderr.splitlines())
     if sys.platform == "linux":
         assert list((tmp_path / "state").rglob("workers.log"))
+
+
+def test_masks_and_exports_start_nothing_that_maps_or_figures_need(tmp_path: Path) -> None:
+    project, out = str(stored_project(tmp_path, "a")), str(tmp_path / "out.csv")
+    absent = ["torch", "timm", "distributed", "asyncio", "skimage", "matplotlib", "pandas"]
+    program = (
+        "import sys\nfrom hubseg.cli import main\n"
+        f"assert main(['mask', {project!r}]) == 0\n"
+        f"assert main(['export', {project!r}, '--format', 'kaggle-rle', '--out', {out!r}]) == 0\n"
+        f"print('loaded:', *(name for name in {absent!r} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded:"
