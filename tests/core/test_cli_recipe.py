@@ -50,6 +50,15 @@ def test_check_tells_of_every_member_where_it_is_and_whether_it_fits(
     assert "m_1.pth does not fit the network: 1 missing (res.bias)" in err
 
 
+def test_members_that_share_a_file_that_does_not_fit_are_counted_each(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    (folder / "r.yaml").write_text(RECIPE.replace("m_{fold}", "m_1"))
+    assert run(folder, "check", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["found"], told["fit"]) == (3, 0)
+
+
 def test_check_lists_where_it_looked(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert run(folder, "check", "--folds", "2") == 1
     said = capsys.readouterr().out
