@@ -372,7 +372,7 @@ def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 # they put together, part by part, what is seen or held
-LONGER = ("dock", "panels", "widgets", "demo", "session")
+LONGER = ("dock", "layout", "panels", "widgets", "demo", "session")
 
 
 @each(MODULES)
