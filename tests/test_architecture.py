@@ -66,7 +66,16 @@ CORE: dict[str, set[str]] = {
     },
     # what comes of it
     "formats.rle": set(),
-    "formats": {"edits", "formats.polygons", "formats.rle", "organ", "slide", "thresholds"},
+    "formats": {
+        "edits",
+        "formats.coco_runs",
+        "formats.json_text",
+        "formats.polygons",
+        "formats.rle",
+        "organ",
+        "slide",
+        "thresholds",
+    },
     "export": {"failure", "formats", "journal", "organ", "outcome", "project"},
     "evaluation": {
         *{"", "cleanup", "edits", "formats.rle", "journal", "mask", "outcome", "probability"},

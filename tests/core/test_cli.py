@@ -282,7 +282,7 @@ def test_an_export_that_differs_from_the_mask_is_not_called_done(
     def drop_last(path: Path, rows: list[tuple[str, str]]) -> None:
         Path(path).write_text("id,rle\n" + "".join(f"{i},1 1\n" for i, _ in rows))
 
-    monkeypatch.setattr("hubseg.export.write_submission", drop_last)
+    monkeypatch.setattr("hubseg.export.writers.write_submission", drop_last)
     out = tmp_path / "s.csv"
     with (
         ReviewProject.open(made / "p.hubseg") as project,

@@ -210,7 +210,7 @@ def test_what_is_no_geojson_is_one_sentence(content: bytes, said: str, tmp_path:
 def test_a_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubseg.formats.geojson._MOST_BYTES", 2**20)
+    monkeypatch.setattr("hubseg.formats.json_text.MOST_BYTES", 2**20)
     path = tmp_path / "a.geojson.gz"
     path.write_bytes(gzip.compress(b" " * 2**24))
     with pytest.raises(ValueError, match="more than 1 MiB"):

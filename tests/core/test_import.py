@@ -11,6 +11,7 @@ import pytest
 from stored import SHAPE, accept, stored_project
 
 from hubseg.cli import main
+from hubseg.formats.coco import write_coco
 from hubseg.formats.geojson import write_geojson
 from hubseg.formats.raster import write_mask_png, write_mask_tiff
 from hubseg.formats.rle import encode
@@ -180,6 +181,14 @@ def test_what_went_out_comes_in_again(project: Path, masks: Path, tmp_path: Path
     assert take(project, masks, "--yes") == 0
     for slide_id, mask in before.items():
         assert np.array_equal(mask_of(project, slide_id), mask)
+
+
+def test_a_coco_file_of_many_images_is_taken_image_by_image(project: Path, masks: Path) -> None:
+    images = [(f"{name}.png", "glomerulus", drawn(n)) for n, name in enumerate("abc")]
+    write_coco(masks / "annotations.json", images)
+    assert take(project, masks / "annotations.json", "--yes") == 0
+    for number, slide_id in enumerate("abc"):
+        assert np.array_equal(mask_of(project, slide_id), drawn(number))
 
 
 def test_an_image_of_objects_counts_where_it_is_not_zero(project: Path, masks: Path) -> None:

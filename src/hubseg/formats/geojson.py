@@ -9,10 +9,8 @@ Source: RFC 7946, and the members that QuPath 0.2 to 0.6 adds to a feature.
 
 from __future__ import annotations
 
-import gzip
 import json
 import uuid
-import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hubseg.formats.json_text import parsed
 from hubseg.formats.polygons import Polygon, polygons_of, rasterised
-from hubseg.slide.errors import check_same, opening, same_pixels, writing
+from hubseg.slide.errors import check_same, same_pixels, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Annotation", "Annotations", "read_geojson", "write_geojson"]
 
-_MOST_BYTES = 2**29  # of text: about ten million corners
 _OURS = uuid.UUID("6f0c9d2e-5a0b-4b57-9a39-0a4f0d1d7c11")  # the namespace of our objects' ids
-_DAMAGED = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +157,7 @@ def read_geojson(path: Path | str) -> Annotations:
     """
     path = Path(path)
     reading = _Reading()
-    content = _parsed(path)
+    content = parsed(path)
     features = list(_features(content))
     if not features and not _is_empty_collection(content):
         raise ValueError(
@@ -172,30 +169,6 @@ def read_geojson(path: Path | str) -> Annotations:
         if polygons:
             objects.append(Annotation(_class_of(feature), polygons))
     return Annotations(tuple(objects), dict(reading.left_out), tuple(reading.notes()))
-
-
-def _parsed(path: Path) -> Any:
-    with opening(path), path.open("rb") as stream:
-        packed = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
-        try:
-            content = (gzip.GzipFile(fileobj=stream) if packed else stream).read(_MOST_BYTES + 1)
-        except _DAMAGED as exc:
-            if isinstance(exc, OSError) and exc.errno is not None:
-                raise
-            raise ValueError(
-                f"{path} cannot be unpacked ({exc}): it is damaged, get it again."
-            ) from exc
-    if len(content) > _MOST_BYTES:
-        raise ValueError(
-            f"{path} holds more than {_MOST_BYTES >> 20} MiB of text: export it in parts."
-        )
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as exc:
-        raise ValueError(
-            f"{path} is no whole JSON file ({exc}): it was cut off or is damaged, get it again."
-        ) from exc
 
 
 def _features(content: Any) -> Iterator[dict[str, Any]]:

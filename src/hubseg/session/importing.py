@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 
 from hubseg.edits.gesture import ADD, ERASE
+from hubseg.formats.coco import CocoImage, is_coco, read_coco
 from hubseg.formats.geojson import read_geojson
+from hubseg.formats.json_text import parsed
 from hubseg.formats.raster import read_mask
 from hubseg.formats.rle import decode
 from hubseg.formats.table import read_submission
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ImportPlan", "import_masks", "mask_for", "plan_import"]
 
 _OUTLINES = (".geojson", ".json", ".geojson.gz", ".json.gz")
+_JSON = (".json", ".json.gz")
 _RASTERS = (".png", ".tif", ".tiff")
 _TABLES = (".csv",)
 
@@ -210,6 +213,12 @@ def _masks(files: Sequence[Path]) -> list[tuple[str, _Mask]]:
     found: list[tuple[str, _Mask]] = []
     for file in files:
         lower = file.name.casefold()
+        if lower.endswith(_JSON) and is_coco(parsed(file)):
+            images = (
+                (image.name.rpartition(".")[0] or image.name, image) for image in read_coco(file)
+            )
+            found += [(name, _Mask(file, _annotated(image))) for name, image in images]
+            continue
         for endings, read in ((_OUTLINES, _outlines), (_RASTERS, _raster)):
             ending = next((one for one in endings if lower.endswith(one)), "")
             if ending:
@@ -245,6 +254,15 @@ def _outlines(
             counted = ", ".join(f"{count} {what}" for what, count in found.left_out.items())
             notes.append(f"Not taken, being no area: {counted}.")
         return inside, tuple(notes)
+
+    return read
+
+
+def _annotated(
+    image: CocoImage,
+) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
+    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+        return image.mask(slide.height, slide.width), image.notes
 
     return read
 

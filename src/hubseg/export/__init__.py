@@ -1,0 +1,135 @@
+"""Masks that leave: derived, written, read back and compared before they count as done.
+
+Responsible for an export as a whole and for its report. Which slides leave is
+:mod:`hubseg.export.source`'s, what is written :mod:`hubseg.export.writers`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubseg.export.source import Source
+from hubseg.export.writers import FORMATS, Format
+from hubseg.failure import about
+from hubseg.outcome import Outcome
+
+if TYPE_CHECKING:
+    from hubseg.project import ReviewProject
+
+__all__ = ["FORMATS", "ExportReport", "Format", "export_project", "in_the_way"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was written.
+
+    Attributes
+    ----------
+    out
+        File or folder.
+    format
+        Name of the format.
+    written
+        Ids of the slides in it.
+    skipped
+        Id → one sentence why a slide is not in it.
+    digest
+        Hex digest of what was written.
+    notes
+        Id or topic → what a person should know of what is in it.
+    """
+
+    out: Path
+    format: str
+    written: tuple[str, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        count = len(self.written)
+        said = (
+            f"{count} slide{'s' if count != 1 else ''} written to {self.out}, read back and "
+            "compared."
+        )
+        why = next(iter(self.skipped.values()), "")
+        return f"{said} {len(self.skipped)} left out: {why}" if why else said
+
+
+def export_project(
+    project: ReviewProject,
+    out: Path,
+    *,
+    format: str,
+    slides: Sequence[str] | None = None,
+    on_progress: Progress | None = None,
+    partial: bool = False,
+    overwrite: bool = False,
+    outcome: Outcome | None = None,
+) -> ExportReport:
+    """Write a project's masks and compare what was written with what was derived.
+
+    Parameters
+    ----------
+    project
+        Open for reading at least; where it can be written the export is recorded in it.
+    out
+        File (kaggle-rle; a folder gets ``submission.csv``) or folder.
+    format
+        One of :data:`FORMATS`.
+    slides
+        Ids; default: every slide that is not rejected.
+    on_progress
+        Called with slides done and slides in all.
+    partial
+        Also take maps of fewer members than their run was asked for; the report notes them.
+    overwrite
+        Replace what an earlier export wrote.
+    outcome
+        Takes what is left out and noted, also where nothing can be written.
+
+    Raises
+    ------
+    ValueError
+        When the format is unknown, no slide has a mask, or what was read back differs.
+    FileExistsError
+        When something of the same name is there already, unless it may be replaced.
+    OSError
+        When `out` cannot be written.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"Unknown format {format!r}: use one of {', '.join(FORMATS)}.")
+    out, outcome = Path(out), Outcome() if outcome is None else outcome
+    source = Source(project, slides, on_progress, partial, outcome)
+    there = in_the_way(out, format, [slide.id for slide in source.slides])
+    if there is not None and not overwrite:
+        raise FileExistsError(
+            f"{there} exists already: write elsewhere, or replace it (--overwrite)."
+        )
+    with about(out):
+        out, written = FORMATS[format].write(source, out)
+    report = ExportReport(
+        out, format, tuple(outcome.done), outcome.left_out, _digest_of(written), outcome.notes
+    )
+    if not project.read_only:
+        project.record_export(report.out, format=format, digest=report.digest)
+    return report
+
+
+def in_the_way(out: Path, format: str, slides: Sequence[str]) -> Path | None:
+    """Return the first file of an export that is there already, or None."""
+    wanted = (FORMATS[format].file(out, slide_id) for slide_id in slides)
+    return next((path for path in wanted if path.exists()), None)
+
+
+def _digest_of(paths: Sequence[Path]) -> str:
+    content = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        content.update(path.read_bytes())
+    return content.hexdigest()

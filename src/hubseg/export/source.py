@@ -1,0 +1,89 @@
+"""The slides of an export, one derived after the other.
+
+Responsible for which slides leave, for what each is made of, and for what is noted of it. Does not
+know a format.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubseg.journal.verdict import Verdict
+from hubseg.project.derived import Derived, derive, older_mask, other_file, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hubseg.outcome import Outcome
+    from hubseg.project import ReviewProject
+
+__all__ = ["Source"]
+
+
+class Source:
+    """Derives one slide after the other; one that cannot be derived is left out."""
+
+    def __init__(
+        self,
+        project: ReviewProject,
+        slides: Sequence[str] | None,
+        on_progress: Callable[[int, int], None] | None,
+        partial: bool,
+        outcome: Outcome,
+    ) -> None:
+        self.project = project
+        self.outcome = outcome
+        if slides is None:
+            slides = self._not_rejected()
+        self.slides = self.outcome.slides_of(project, slides)
+        self.maps: dict[str, dict[str, object]] = {}
+        self._on_progress = on_progress
+        self._partial = partial
+
+    def _not_rejected(self) -> list[str]:
+        said = verdicts(self.project, self.outcome)
+        rejected = [name for name, verdict in said.items() if verdict is Verdict.REJECTED]
+        if rejected:
+            self.outcome.note("rejected", f"{', '.join(rejected)}: not written, being rejected.")
+        return [name for name in said if name not in rejected]
+
+    def __iter__(self) -> Iterator[Derived]:
+        for number, slide in enumerate(self.slides, 1):
+            derived: Derived | None = None
+            with self.outcome.attempt(slide.id):
+                if not self.project.read_only and (older := older_mask(self.project, slide)):
+                    older.keep(self.project)
+                found = derive(self.project, slide, partial=self._partial)
+                if found.slide.digest != found.slide_digest:  # the file itself, not its dates
+                    raise other_file(slide)
+                derived = found
+                self.maps[slide.id] = _origin(derived)
+                self._note_partial(derived)
+            if derived is not None:
+                yield derived
+            if self._on_progress is not None:
+                self._on_progress(number, len(self.slides))
+
+    def nothing(self) -> ValueError:
+        """Return why there is nothing to write."""
+        why = next(
+            iter(self.outcome.left_out.values()), "no slide was chosen, or all are rejected."
+        )
+        return ValueError(f"There is no mask to export: {why}")
+
+    def _note_partial(self, derived: Derived) -> None:
+        if derived.members is not None and derived.members[0] < derived.members[1]:
+            said = "Its map is mixed of {} of {} members.".format(*derived.members)
+            self.outcome.note(derived.slide.id, said)
+
+
+def _origin(derived: Derived) -> dict[str, object]:
+    return {
+        "slide_digest": derived.slide_digest,
+        "recipe_digest": derived.recipe_digest,
+        "members": None if derived.members is None else list(derived.members),
+        "threshold": derived.threshold,
+        "cleanup": derived.cleanup.model_dump(mode="json"),
+        "verdict": derived.verdict.value,
+        "corrected_px": derived.corrected,
+    }

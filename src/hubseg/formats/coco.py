@@ -1,0 +1,306 @@
+"""COCO instance annotations: one JSON file for many images, one annotation an object.
+
+Responsible for polygons where an object is one piece without holes, run lengths where it is not,
+and for reading what others write: polygons of several parts, run lengths as numbers or packed into
+a string, results without images, single images (SA-1B). Does not know slides.
+
+Source: the COCO data format, and cocodataset/cocoapi for how numbers are packed into a string.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from hubseg.formats.coco_runs import counts_of, pack, unpack
+from hubseg.formats.json_text import parsed
+from hubseg.formats.polygons import Polygon, polygons_of, rasterised
+from hubseg.slide.errors import check_same, same_pixels, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["CocoImage", "CocoObject", "is_coco", "read_coco", "write_coco"]
+
+_MOST_NAMED = 5  # annotations that a note names one by one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CocoObject:
+    """One annotation.
+
+    Attributes
+    ----------
+    name
+        Its category; the number of one that the file does not name.
+    polygons
+        Its parts, in px; empty where it is given as runs.
+    runs
+        int64 (n, 2): first pixel and length of each run, counted down the columns.
+    size
+        Height and width of the image that runs were counted in.
+    """
+
+    name: str
+    polygons: tuple[Polygon, ...] = ()
+    runs: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    size: tuple[int, int] | None = None
+
+    @property
+    def area(self) -> float:
+        """Area in px²."""
+        return sum(one.area for one in self.polygons) + float(self.runs[:, 1].sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CocoImage:
+    """What a file holds of one image.
+
+    Attributes
+    ----------
+    name
+        Name of the image's file, or its number where the file names none.
+    size
+        Height and width in px, or None where the file does not say.
+    objects
+        Every annotation that could be read.
+    notes
+        What could not, one sentence each.
+    """
+
+    name: str
+    size: tuple[int, int] | None
+    objects: tuple[CocoObject, ...]
+    notes: tuple[str, ...] = ()
+
+    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Return the pixels of all objects, bool (h, w).
+
+        Raises
+        ------
+        ValueError
+            When runs were counted in an image of another size.
+        """
+        polygons = [polygon for found in self.objects for polygon in found.polygons]
+        inside = rasterised(polygons, height, width)
+        counted = [one for one in self.objects if len(one.runs)]
+        if not counted:
+            return inside
+        for one in counted:
+            if one.size != (height, width):
+                raise ValueError(
+                    f"{self.name} is not annotated at {width} × {height} px: use the annotations "
+                    "of this image."
+                )
+        runs = np.concatenate([one.runs for one in counted])
+        steps = np.zeros(height * width + 1, np.int32)
+        np.add.at(steps, runs[:, 0], 1)
+        np.add.at(steps, runs.sum(axis=1), -1)
+        return inside | (np.cumsum(steps[:-1]) > 0).reshape(width, height).T
+
+
+# ---- writing ---------------------------------------------------------------------------------
+
+
+def write_coco(path: Path | str, images: Iterable[tuple[str, str, NDArray[np.bool_]]]) -> Path:
+    """Write the objects of masks, read them back, and only then give the file its name.
+
+    Parameters
+    ----------
+    path
+        File to write; one that exists is replaced as a whole.
+    images
+        Name of the image's file, category of its objects, and mask, bool (h, w).
+
+    Returns
+    -------
+    Path
+        The file, absolute.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written, or reads back different.
+    """
+    path = Path(path).absolute()
+    content: dict[str, list[Any]] = {"images": [], "categories": [], "annotations": []}
+    numbers: dict[str, int] = {}
+    digests: list[NDArray[np.uint8]] = []
+    for number, (file_name, category, mask) in enumerate(images, 1):
+        height, width = mask.shape
+        entry = {"id": number, "file_name": file_name, "width": width, "height": height}
+        content["images"].append(entry)
+        if category not in numbers:
+            numbers[category] = len(numbers) + 1
+            content["categories"].append(
+                {"id": numbers[category], "name": category, "supercategory": ""}
+            )
+        for annotation in _annotations(mask):
+            head = {"id": len(content["annotations"]) + 1, "image_id": number}
+            head |= {"category_id": numbers[category], "iscrowd": 0}
+            content["annotations"].append(head | annotation)
+        digests.append(np.packbits(mask))
+    with writing(path) as part:
+        part.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+        for found, packed in zip(read_coco(part), digests, strict=True):
+            if found.size is None:
+                raise OSError(f"{path} lost the size of {found.name}: write it again.")
+            check_same(same_pixels(np.packbits(found.mask(*found.size))[None], packed[None]), path)
+    return path
+
+
+def _annotations(mask: NDArray[np.bool_]) -> Iterable[dict[str, Any]]:
+    """Yield segmentation, area and box of each object."""
+    if not mask.any():
+        return
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(mask).view(np.uint8), connectivity=8
+    )
+    counts = counts_of(np.asarray(labels))
+    size = [int(side) for side in mask.shape]
+    for polygons in polygons_of(mask):
+        first = polygons[0]
+        column, row = (int(v) for v in first.exterior[0])
+        label = int(labels[row, column])  # an exterior begins at the upper left of a pixel
+        if len(polygons) == 1 and not first.holes:
+            segmentation: Any = [first.exterior.ravel().tolist()]
+        else:
+            segmentation = {"size": size, "counts": pack(counts[label])}
+        yield {
+            "segmentation": segmentation,
+            "area": int(stats[label, cv2.CC_STAT_AREA]),
+            "bbox": [int(v) for v in stats[label, :4]],
+        }
+
+
+# ---- reading ---------------------------------------------------------------------------------
+
+
+def is_coco(content: Any) -> bool:
+    """Whether parsed JSON looks like COCO annotations, or like results of them."""
+    if isinstance(content, dict):
+        named = "images" in content or "image" in content
+        return named and isinstance(content.get("annotations"), list)
+    first = content[0] if isinstance(content, list) and content else None
+    return isinstance(first, dict) and {"image_id", "segmentation"} <= first.keys()
+
+
+def read_coco(path: Path | str) -> list[CocoImage]:
+    """Read a file's annotations, image by image.
+
+    Raises
+    ------
+    ValueError
+        When the file is no JSON or no COCO: one sentence.
+    OSError
+        When it cannot be opened.
+    """
+    path = Path(path)
+    content = parsed(path)
+    if not is_coco(content):
+        raise ValueError(f"{path} holds no COCO annotations: it needs images and annotations.")
+    annotations = content if isinstance(content, list) else content["annotations"]
+    single = content.get("image") if isinstance(content, dict) else None
+    images = _images(content)
+    names = _categories(content)
+    objects: dict[object, list[CocoObject]] = defaultdict(list)
+    wrong: dict[object, list[str]] = defaultdict(list)
+    for number, annotation in enumerate(annotations, 1):
+        which: object = None
+        try:
+            which = single["image_id"] if single else annotation["image_id"]
+            size = images.get(which, (str(which), None))[1]
+            objects[which].append(_object(annotation, names, size))
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as exc:
+            said = str(exc) if isinstance(exc, ValueError) else "it is no annotation"
+            named = annotation.get("id", number) if isinstance(annotation, dict) else number
+            wrong[which].append(f"Annotation {named} is left out: {said}.")
+    every = dict.fromkeys([*images, *objects, *wrong])
+    return [_image(which, images, objects[which], wrong[which]) for which in every]
+
+
+def _images(content: Any) -> dict[object, tuple[str, tuple[int, int] | None]]:
+    """Return name and size of each image by its number."""
+    if isinstance(content, list):
+        return {}
+    listed = content.get("images") or [content.get("image")]
+    images: dict[object, tuple[str, tuple[int, int] | None]] = {}
+    for one in listed:
+        if isinstance(one, dict):
+            number = one.get("id", one.get("image_id"))
+            size: tuple[int, int] | None = None
+            match one:
+                case {"height": int(height), "width": int(width)} if min(height, width) > 0:
+                    size = height, width
+            images[number] = (PurePath(str(one.get("file_name", number))).name, size)
+    return images
+
+
+def _categories(content: Any) -> Mapping[object, str]:
+    listed = content.get("categories") if isinstance(content, dict) else None
+    return {
+        one.get("id"): str(one.get("name", one.get("id")))
+        for one in listed or ()
+        if isinstance(one, dict)
+    }
+
+
+def _image(
+    which: object,
+    images: Mapping[object, tuple[str, tuple[int, int] | None]],
+    objects: Sequence[CocoObject],
+    wrong: Sequence[str],
+) -> CocoImage:
+    name, size = images.get(which, (str(which), None))
+    notes = list(wrong[:_MOST_NAMED])
+    if len(wrong) > _MOST_NAMED:
+        notes.append(f"{len(wrong) - _MOST_NAMED} more annotations are left out.")
+    return CocoImage(name, size, tuple(objects), tuple(notes))
+
+
+def _object(
+    annotation: Mapping[str, Any], names: Mapping[object, str], size: tuple[int, int] | None
+) -> CocoObject:
+    category = annotation.get("category_id")
+    name = names.get(category, "" if category is None else str(category))
+    segmentation = annotation["segmentation"]
+    if isinstance(segmentation, dict):
+        return CocoObject(name, (), *_runs(segmentation, size))
+    polygons = tuple(_polygon(flat) for flat in segmentation)
+    if not polygons:
+        raise ValueError("it has no outline")
+    return CocoObject(name, polygons)
+
+
+def _polygon(flat: Sequence[float]) -> Polygon:
+    points = np.array(flat)
+    if points.dtype.kind not in "iuf" or not np.isfinite(points).all():
+        raise ValueError("a corner is no number")
+    if points.ndim != 1 or len(points) < 6 or len(points) % 2:
+        raise ValueError("an outline has too few numbers, or an odd one")
+    return Polygon(points.reshape(-1, 2))
+
+
+def _runs(
+    segmentation: Mapping[str, Any], size: tuple[int, int] | None
+) -> tuple[NDArray[np.int64], tuple[int, int]]:
+    height, width = (int(side) for side in segmentation["size"])
+    if size is not None and (height, width) != size and (height, width) != size[::-1]:
+        raise ValueError(f"its runs are of {width} × {height} px, the image has another size")
+    text = segmentation["counts"]
+    counts = np.array(unpack(text) if isinstance(text, str) else text, np.int64)
+    if counts.ndim != 1 or (counts < 0).any() or int(counts.sum()) > height * width:
+        raise ValueError(f"its runs do not fit into {width} × {height} px")
+    if size is not None and (height, width) != size and counts[1::2].any():
+        raise ValueError(f"its runs are of {width} × {height} px, the image lies the other way")
+    ends = np.cumsum(counts)
+    runs = np.stack((ends[:-1:2], counts[1::2]), axis=1) if len(counts) else np.zeros((0, 2))
+    return runs.astype(np.int64), (height, width)

@@ -1,0 +1,51 @@
+"""JSON that somebody else wrote: plain or gzipped, bounded, and one sentence where it is none."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from hubseg.slide.errors import opening
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["MOST_BYTES", "parsed"]
+
+MOST_BYTES = 2**29  # of text: about ten million corners
+_DAMAGED = (OSError, EOFError, zlib.error)
+
+
+def parsed(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises
+    ------
+    ValueError
+        When the file is no whole JSON, or larger than 512 MiB unpacked: one sentence.
+    OSError
+        When it cannot be opened.
+    """
+    with opening(path), path.open("rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        try:
+            content = (gzip.GzipFile(fileobj=stream) if packed else stream).read(MOST_BYTES + 1)
+        except _DAMAGED as exc:
+            if isinstance(exc, OSError) and exc.errno is not None:
+                raise
+            raise ValueError(
+                f"{path} cannot be unpacked ({exc}): it is damaged, get it again."
+            ) from exc
+    if len(content) > MOST_BYTES:
+        raise ValueError(
+            f"{path} holds more than {MOST_BYTES >> 20} MiB of text: export it in parts."
+        )
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(
+            f"{path} is no whole JSON file ({exc}): it was cut off or is damaged, get it again."
+        ) from exc
