@@ -18,6 +18,8 @@ from stored import TINY
 from hubseg.cli import main
 from hubseg.cli.keeping import size
 from hubseg.export import FORMATS, export_project
+from hubseg.formats.coco import read_coco
+from hubseg.formats.geojson import read_geojson
 from hubseg.formats.pseudo_labels import read_pseudo_labels
 from hubseg.formats.raster import read_mask
 from hubseg.formats.rle import decode, encode
@@ -229,6 +231,11 @@ def read_back(out: Path, format: str, name: str) -> np.ndarray:
         return decode(read_submission(out)[name], SHAPE)
     if format == "pseudo-labels":
         return read_pseudo_labels(out).mask(name)
+    if format == "geojson":
+        return read_geojson(out / f"{name}.geojson").mask(*SHAPE)
+    if format == "coco":
+        images = read_coco(out / "annotations.json")
+        return next(one for one in images if one.name.startswith(f"{name}.")).mask(*SHAPE)
     return read_mask(out / f"{name}{'.png' if format == 'png' else '.tif'}")
 
 
