@@ -17,6 +17,7 @@ from hubseg.mask.drawing import REACH, Drawn, drawn, edge_width, hand_of, redraw
 from hubseg.window import grown
 from napari_hubseg.canvas.stack import redraw
 from napari_hubseg.canvas.strokes import take_stroke
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +74,8 @@ class MaskDrawing:
         self._session, self._prepared = session, prepared
         self._stack = stack
         self._background = background
-        self._drawing = self._stroking = False
+        self._drawing = Latest(background, self.failed.emit)
+        self._stroking = False
         self.found: Drawn | None = None
         self._written = self._windows = 0
         self._newest_windows: deque[Window] = deque(maxlen=_REMEMBERED)
@@ -114,27 +116,21 @@ class MaskDrawing:
             if one is not None and self._fits(one):
                 self._put(one)
                 return
-        if self._drawing:
+        if self._drawing.busy:
             return
         if self._pixels(mask) is None:
             self.finished.emit()
             return
-        self._drawing = True
 
         def show(found: Drawn | None) -> None:
-            self._drawing = False
             if found is not None and self._fits(found) and not self._stroking:
                 self._put(found)
             else:
                 self.draw_all()
 
-        def failed(said: str) -> None:
-            self._drawing = False
-            self.failed.emit(said)
-
         edits = None if self._session.edits is None else self._session.edits.copy()
         find = self.finder(edits)
-        self._background.submit(lambda: find(mask), show, failed)
+        self._drawing.ask(lambda: find(mask), show)
 
     def finder(self, edits: Edits | None) -> Callable[[NDArray[np.bool_]], Drawn | None]:
         """Return what finds, in any thread, where the layer does not show a mask with these edits.

@@ -46,8 +46,13 @@ class Latest:
         self._asked = 0
         self.busy = False
 
-    def ask(self, work: Callable[[], _Answer], then: Callable[[_Answer], object]) -> None:
-        """Do `work` in a thread, then `then` with its answer in the window's."""
+    def ask(
+        self,
+        work: Callable[[], _Answer],
+        then: Callable[[_Answer], object],
+        failed: Callable[[str], object] | None = None,
+    ) -> None:
+        """Do `work` in a thread, then `then` with its answer in the window's, or `failed`."""
         self._asked += 1
         asked, self.busy = self._asked, True
 
@@ -61,7 +66,7 @@ class Latest:
             return taken
 
         self._changed()
-        self._background.submit(work, take(then), take(self._failed))
+        self._background.submit(work, take(then), take(failed or self._failed))
 
     def later(self, work: Callable[[], object]) -> None:
         """Do `work` in the window's thread once what runs now is drawn, unless it is dropped."""

@@ -16,6 +16,7 @@ from psygnal import Signal
 
 from hubseg.cleanup import count_objects
 from hubseg.mask.metrics import dice
+from napari_hubseg.jobs.latest import Latest
 from napari_hubseg.jobs.prepared import PreparedSlides
 
 if TYPE_CHECKING:
@@ -111,11 +112,12 @@ class Derivation:
         prepared: PreparedSlides | None = None,
     ) -> None:
         self._session = session
-        self._background = background
+        self._deriving = Latest(background, self.failed.emit)
+        self._counting = Latest(background, self.failed.emit)
         self._truth = truth
         self._prepared = prepared or PreparedSlides()
         self.drawing: Drawing | None = None
-        self.deriving = self._counting = self._taking = False
+        self._taking = False
         self._changes = 0  # of the mask: figures of an older one are counted again
         self._map: tuple[Any, float | None] = (None, None)
         self.figures = Figures()
@@ -132,7 +134,12 @@ class Derivation:
     @property
     def busy(self) -> bool:
         """Whether a mask or its figures are being computed."""
-        return self.deriving or self._counting
+        return self.deriving or self._counting.busy
+
+    @property
+    def deriving(self) -> bool:
+        """Whether a mask is being computed."""
+        return self._deriving.busy
 
     def derive(self) -> None:
         """Compute the mask in a thread if it is stale; a stale answer is asked for again."""
@@ -142,7 +149,7 @@ class Derivation:
         ready = self._prepared.mask(request)
         if ready is not None and self._session.take_mask(request, ready):
             return
-        self.deriving, drawing = True, self.drawing
+        drawing = self.drawing
         find = None if drawing is None else drawing.finder(request.edits)
 
         def work() -> tuple[MaskAnswer, Drawn | None]:
@@ -150,15 +157,10 @@ class Derivation:
             return answer, None if find is None else find(answer.mask)
 
         def take(made: tuple[MaskAnswer, Drawn | None]) -> None:
-            self.deriving = False
             self._take(request, *made)
             self.derive()
 
-        def failed(said: str) -> None:
-            self.deriving = False
-            self.failed.emit(said)
-
-        self._background.submit(work, take, failed)
+        self._deriving.ask(work, take)
 
     def _take(self, request: MaskRequest, answer: MaskAnswer, found: Drawn | None) -> None:
         """Give a mask to the session, which draws it, and count it after that."""
@@ -196,12 +198,10 @@ class Derivation:
 
     def _count(self) -> None:
         mask, found, changes = self._session.mask, self._session.probability, self._changes
-        if mask is None or self._counting:
+        if mask is None or self._counting.busy:
             return
-        self._counting = True
 
         def show(answer: tuple[Figures, tuple[Any, float | None]]) -> None:
-            self._counting = False
             figures, self._map = answer
             if changes != self._changes:
                 self._count()
@@ -211,12 +211,8 @@ class Derivation:
             self.figures = figures
             self.figures_changed.emit()
 
-        def failed(said: str) -> None:
-            self._counting = False
-            self.failed.emit(said)
-
         known, truth = self._map, self._truth.mask
-        self._background.submit(lambda: _figures(mask, found, known, truth), show, failed)
+        self._counting.ask(lambda: _figures(mask, found, known, truth), show)
 
 
 def _figures(

@@ -75,7 +75,8 @@ class Mixing:
         self._files = Latest(background, self.failed.emit)
         self._kept: KeptMaps | None = None
         self._ran: Ran | None = None  # of the slide on screen
-        self._busy = self._nothing = False  # whether it was said that there is nothing to mix
+        self._mixing = Latest(background, self._fail)
+        self._nothing = False  # whether it was said that there is nothing to mix
         self._again: _Why | None = None  # another mix is wanted
         session.mixture_changed.connect(self._follow)
 
@@ -159,12 +160,12 @@ class Mixing:
     @property
     def busy(self) -> bool:
         """Whether maps are being mixed."""
-        return self._busy
+        return self._mixing.busy
 
     @property
     def reading(self) -> bool:
         """Whether maps are being read and mixed, and none is on screen yet."""
-        return self._busy and self._session.probability is None
+        return self.busy and self._session.probability is None
 
     def leave(self) -> None:
         """Forget the maps of the slide that was on screen."""
@@ -186,13 +187,12 @@ class Mixing:
         slide, project = self._session.current, self._session.project
         if slide is None or project is None or self._session.unopened:
             return
-        if why == "look" and not self._busy and self._ready() is not None:
+        if why == "look" and not self.busy and self._ready() is not None:
             return  # shown when everybody has heard of the slide: show_prepared
-        if self._busy:
+        if self.busy:
             known = {why, self._again}
             self._again = "asked" if "asked" in known else "run" if "run" in known else "look"
             return
-        self._busy = True
         order = Order(project.reader(), slide, self.recipe, self.mixture, self._kept, self._ran)
         if self._ran is not None:  # the mix has them now
             self._ran = replace(self._ran, came=())
@@ -201,7 +201,7 @@ class Mixing:
             mixed, self._kept = answer
             self._show(mixed, why)
 
-        self._background.submit(order.mix, show, self._fail)
+        self._mixing.ask(order.mix, show)
 
     def order_for(self, slide: Slide) -> Order | None:
         """Return the wish for another slide's map by what is chosen now; None without a project."""
@@ -230,7 +230,6 @@ class Mixing:
         return order.recipe is self.recipe and order.mixture == self.mixture
 
     def _show(self, mixed: MixedSlide | None, why: _Why) -> None:
-        self._busy = False
         session = self._session
         if mixed is not None and session.current is not None:
             if mixed.slide_id == session.current.id:
@@ -253,7 +252,6 @@ class Mixing:
         self._nothing = nothing
 
     def _fail(self, said: str) -> None:
-        self._busy = False
         self.failed.emit(said)
         self._next()
 

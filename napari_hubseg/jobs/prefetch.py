@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hubseg.mask.drawing import drawn, edge_width, hand_of
 from hubseg.slide.pyramid import pixels
 from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.latest import Latest
 from napari_hubseg.jobs.prepared import Prepared, stamp_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Prefetch:
         self._session, self._mixing, self._prepared = session, mixing, prepared
         self._background = Background(threads=1)  # the window's own threads stay free
         self._tried: set[str] = set()  # what could not be read: going there says why
-        self._busy: object = None
+        self._working = Latest(self._background, lambda _: None)
         self._rest = self._background.timer(_REST, self._go_on)
         self._background.listen(
             (session.slides_changed, self._begin),
@@ -68,12 +69,13 @@ class Prefetch:
     def drop(self, slide_id: str) -> None:
         """Forget what was prepared of a slide: there is a newer map."""
         self._prepared.drop(slide_id)
-        self._busy = None  # what is being read is none that counts
+        self._working.drop()  # what is being read is none that counts
         self.look()
 
     def _begin(self) -> None:
         self._prepared.keep_only(())
-        self._tried, self._busy = set(), None
+        self._tried = set()
+        self._working.drop()
         self.look()
 
     def look(self, _: object = None) -> None:
@@ -89,7 +91,7 @@ class Prefetch:
         return [i for i in dict.fromkeys(likely) if i is not None and i not in self._tried]
 
     def _go_on(self) -> None:
-        if self._background.closed or self._busy is not None or self._session.project is None:
+        if self._background.closed or self._working.busy or self._session.project is None:
             return
         goals = self._goals()
         self._prepared.keep_only(goals)
@@ -166,21 +168,15 @@ class Prefetch:
         self._submit(one.slide.id, work, take)
 
     def _submit(self, slide_id: str, work: Any, take: Any) -> None:
-        asked = self._busy = object()
-
         def done(answer: Any) -> None:
-            if asked is self._busy:
-                self._busy = None
-                take(answer)
-                self._go_on()
+            take(answer)
+            self._go_on()
 
         def failed(_: str) -> None:
-            if asked is self._busy:
-                self._busy = None
-                self._tried.add(slide_id)
-                self._go_on()
+            self._tried.add(slide_id)
+            self._go_on()
 
-        self._background.submit(work, done, failed)
+        self._working.ask(work, done, failed)
 
     def close(self) -> None:
         """Stop listening, and wait for what is being read."""

@@ -15,6 +15,7 @@ from hubseg.journal.verdict import Verdict
 from hubseg.project.queue_rows import Order, QueueRow, matching, ordered, row_of
 from hubseg.slide.thumbnails import kept_thumbnail
 from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,7 @@ class Queue:
     def __init__(self, session: ReviewSession) -> None:
         self._session = session
         self._background = Background(threads=1)  # the window's own threads stay free
+        self._working = Latest(self._background, lambda _: None)
         self._rest = self._background.timer(_REST, self._go_on)
         self._background.listen(
             (session.slides_changed, self._begin),
@@ -119,7 +121,7 @@ class Queue:
         self._known: dict[str, QueueRow] = {}
         self._stale = dict.fromkeys(slide.id for slide in session.slides)
         self._pictures: list[str] = []  # thumbnails asked for, the newest last
-        self._busy: object = None
+        self._working.drop()
         self._rules: dict[Any, Any] = {}
         self.rows: tuple[QueueRow, ...] = ()
         for slide in session.slides:
@@ -196,7 +198,7 @@ class Queue:
     def _go_on(self) -> None:
         """Do the next piece of work: thumbnails that are looked at, then a slide's figures."""
         project = self._session.project
-        if project is None or self._busy is not None or self._background.closed:
+        if project is None or self._working.busy or self._background.closed:
             return
         if self._pictures:
             self._make_picture(self._pictures.pop(), project)
@@ -209,15 +211,12 @@ class Queue:
         slide = next((slide for slide in self._session.slides if slide.id == slide_id), None)
         if slide is None:
             return
-        known, self._busy = self._known, object()  # of other slides `_begin` makes another
 
         def done(answer: Any) -> None:
-            if known is self._known:
-                self._busy = None
-                then(answer)
-                self._go_on()
+            then(answer)
+            self._go_on()
 
-        self._background.submit(lambda: work(slide), done, lambda _: done(None))
+        self._working.ask(lambda: work(slide), done, lambda _: done(None))
 
     def _make_picture(self, slide_id: str, project: ReviewProject) -> None:
         folder, keep = project.path / "thumbnails", not project.read_only
@@ -250,7 +249,7 @@ class Queue:
     @property
     def busy(self) -> bool:
         """Whether a slide or a thumbnail is being read."""
-        return self._busy is not None
+        return self._working.busy
 
     def close(self) -> None:
         """Stop listening, and wait for what is being read."""

@@ -267,15 +267,15 @@ def test_switching_a_fold_off_changes_the_map_without_a_run(
     assert session.probability.values.mean() < whole  # fold 4 was the brightest
     assert ensemble_state(ensemble, enabled=True, run_next=False).folds_off == (4,)
     mixing.weigh((0,), 9.0)
-    wait(lambda: not mixing._busy)
+    wait(lambda: not mixing.busy)
     row = tree_of(ensemble).rows[0]
     assert (row.weight, row.on) == (9.0, None)
     assert session.mixture(recipe) == mixing.mixture
     session.undo()
-    wait(lambda: not mixing._busy)
+    wait(lambda: not mixing.busy)
     assert tree_of(ensemble).rows[0].weight == 1.0, "a weight is a step of a person's"
     session.redo()
-    wait(lambda: not mixing._busy)
+    wait(lambda: not mixing.busy)
     mixing.switch((0, 0, 4), True)
     wait(lambda: session.probability.done == count - len(recipe.resolutions) + 1)
     assert engines == []  # nothing was run

@@ -98,3 +98,11 @@ def test_what_is_done_later_is_left_out_once_there_is_a_newer_question(
     latest.ask(lambda: 1, lambda _: latest.later(lambda: done.append("of the newest")))
     wait(lambda: not background.waiting)
     assert done == ["of the newest"]
+
+
+def test_a_question_may_have_a_way_to_fail_of_its_own(background: Background, wait: Wait) -> None:
+    said: list[str] = []
+    latest = Latest(background, lambda _: said.append("any"))
+    latest.ask(lambda: 1 // 0, said.append, lambda _: said.append("this one"))
+    wait(lambda: not latest.busy)
+    assert said == ["this one"]

@@ -122,10 +122,10 @@ def test_the_dock_does_not_wait_long_for_a_mask(opened: HubSegWidget, wait: Wait
     settle(opened, wait)
     seen: list[str] = []
     opened._due.timeout.connect(lambda: seen.append("dock"))
-    opened.desk.derivation.deriving = True
+    opened.desk.derivation._deriving.busy = True
     opened.desk.set_organ_threshold(Organ.LUNG, 33)
     wait(lambda: bool(seen))
-    opened.desk.derivation.deriving = False
+    opened.desk.derivation._deriving.busy = False
 
 
 def test_a_cleanup_that_is_on_is_seen_while_its_section_is_folded(

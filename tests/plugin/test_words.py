@@ -43,13 +43,13 @@ def test_that_nothing_is_there_to_mix_is_said_once_and_taken_back(
     wait(lambda: session.probability is not None)
     for fold in (0, 1, 2):
         mixing.switch_fold(fold, False)
-        wait(lambda: not mixing._busy)
+        wait(lambda: not mixing.busy)
     assert len(said) == 1
     assert said[0].startswith("None of the members")
     assert unsaid == []
     for _ in range(3):
         session.undo()
-        wait(lambda: not mixing._busy)
+        wait(lambda: not mixing.busy)
     assert unsaid == said
     session.close()
 
@@ -63,7 +63,7 @@ def test_a_map_that_is_being_read_is_not_one_that_is_missing(
     assert not mixing.reading
     mixing.remix(asked=False)
     assert mixing.reading
-    wait(lambda: not mixing._busy)
+    wait(lambda: not mixing.busy)
     assert not mixing.reading
     histogram = Histogram()
     qtbot.addWidget(histogram)
