@@ -25,6 +25,7 @@ class FactsPresenter(Presenter[FactsPanel, FactsState]):
         yield panel.organ_requested, lambda organ: tell(organ=organ)
         yield panel.source_requested, lambda source: tell(source=source)
         yield panel.um_per_px_requested, lambda size: tell(um_per_px=size)
+        yield panel.all_requested, self._desk.session.tell_alike
 
     def state(self, step: str) -> FactsState:
         return facts_state(self._desk.session)
@@ -42,6 +43,7 @@ def facts_state(session: ReviewSession) -> FactsState:
         origins=dict(slide.origins),
         **_seen(session),
         notes=tuple(slide.notes.values()),
+        alike=len(session.alike()),
         enabled=True,
     )
 

@@ -1051,3 +1051,67 @@ def test_neither_torch_nor_qt_is_loaded_with_the_session() -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert said.stdout == "[]\n", said.stderr
+
+
+class TestFactsOfAPlainFolder:
+    """What is told of one slide can be told of all of which no more is known."""
+
+    @pytest.fixture
+    def plain(self, tiles: Path) -> Iterator[ReviewSession]:
+        (tiles / "train.csv").write_text("id,organ,data_source,pixel_size,rle\na,kidney,Hubmap,,\n")
+        session = ReviewSession(author="ann")
+        session.open(tiles)
+        session.go_to("b")
+        yield session
+        session.close(discard=True)
+
+    def test_nothing_is_alike_before_anything_was_told(self, plain: ReviewSession) -> None:
+        assert plain.alike() == ()
+        plain.tell_alike()
+        assert all(row.slide_id in (None, "b") for row in plain.project.entries())
+
+    def test_the_others_get_what_was_told_and_what_is_known_stays(
+        self, plain: ReviewSession
+    ) -> None:
+        plain.tell(organ="lung", source="HPA")
+        assert [slide.id for slide in plain.alike()] == ["c", "d"], "a is known"
+        plain.tell(um_per_px=0.4)
+        heard = Heard(plain)
+        plain.tell_alike()
+        assert "facts_changed" in heard.names()
+        assert plain.alike() == ()
+        for slide in plain.slides:
+            known = (slide.organ, slide.source, slide.um_per_px)
+            if slide.id == "a":
+                assert known == (Organ.KIDNEY, DataSource.HUBMAP, None)
+            else:
+                assert known == (Organ.LUNG, DataSource.HPA, 0.4), slide.id
+                assert slide.origins["organ"] == "person"
+
+    def test_each_is_undone_on_its_own_slide_and_kept_when_the_project_is_opened_again(
+        self, plain: ReviewSession
+    ) -> None:
+        plain.tell(organ="lung")
+        plain.tell_alike()
+        plain.go_to("c")
+        plain.undo()
+        assert plain.current.organ is None
+        path = Path(plain.project.path)
+        plain.close()
+        again = ReviewSession(author="ann")
+        again.open(path)
+        assert {slide.id: slide.organ for slide in again.slides} == {
+            "a": Organ.KIDNEY,
+            "b": Organ.LUNG,
+            "c": None,
+            "d": Organ.LUNG,
+        }
+        again.close(discard=True)
+
+    def test_a_slide_that_a_person_knows_better_is_left_alone(self, plain: ReviewSession) -> None:
+        plain.go_to("c")
+        plain.tell(organ="spleen")
+        plain.go_to("b")
+        plain.tell(organ="lung")
+        plain.tell_alike()
+        assert {slide.id: slide.organ for slide in plain.slides}["c"] is Organ.SPLEEN

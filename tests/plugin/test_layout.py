@@ -205,6 +205,19 @@ def test_facts_are_one_line_and_their_form_closes_when_a_person_goes_on(
     assert opened.facts.attention.isVisible()
 
 
+def test_facts_can_be_told_of_all_slides_like_this_at_once(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    opened.session.go_to("three")
+    settle(opened, wait)
+    qtbot.mouseClick(opened.facts.change, LEFT)
+    assert opened.facts.all.isHidden(), "nothing was told yet"
+    opened.desk.tell(um_per_px=0.4)
+    settle(opened, wait)
+    assert opened.facts.all.isHidden(), "of the others it is known"
+    assert opened.facts.line.text() == "organ?  ·  source?  ·  0.4 µm/px"
+
+
 # ---- the beginning ----------------------------------------------------------------------------
 
 

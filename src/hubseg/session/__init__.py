@@ -100,6 +100,7 @@ class ReviewSession(SessionSignals):
 
         rules = Rules(review, slides.may_change)
         self.tell, self.adopt, self.set_cleanup = rules.tell, rules.adopt, rules.set_cleanup
+        self.alike, self.tell_alike = rules.alike, rules.tell_alike
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold
         self.mixture, self.set_mixture = rules.mixture, rules.set_mixture
 

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from hubseg.organ import DataSource, Organ
     from hubseg.recipe import Recipe
     from hubseg.session.review import Review
+    from hubseg.slide import Slide
 
 __all__ = ["Rules"]
+
+_FACTS = ("organ", "source", "um_per_px")
 
 
 class Rules:
@@ -62,6 +65,45 @@ class Rules:
         before = {name: getattr(here, name) for name in known}
         label = ", ".join(f"{name.replace('um_per_px', 'µm/px')} {v}" for name, v in known.items())
         self._write(Kind.FACTS, {"before": before, "after": known}, here.id, label)
+
+    def alike(self) -> tuple[Slide, ...]:
+        """Return the other slides of which no more is known than was of this one.
+
+        None while a person has told nothing of this one.
+        """
+        told, here = self._told, self._review.current
+        if here is None or not told:
+            return ()
+        before = self._review.catalogue.untold[here.id]
+        return tuple(
+            slide
+            for slide in self._review.catalogue.slides.values()
+            if slide.id != here.id
+            and all(getattr(slide, name) == getattr(before, name) for name in told)
+        )
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What a person told of the current slide."""
+        here = self._review.current
+        facts = {} if here is None else {name: getattr(here, name) for name in _FACTS}
+        own = {name for name in _FACTS if here is not None and here.origins.get(name) == "person"}
+        return {name: value for name, value in facts.items() if name in own}
+
+    def tell_alike(self) -> None:
+        """Tell those of :meth:`alike` what was told of this one; undo is theirs, one by one."""
+        told, alike, review = self._told, self.alike(), self._review
+        if not alike or not self._may_change():
+            return
+        for slide in alike:
+            review.record_file(slide)
+            before = {name: getattr(slide, name) for name in told}
+            label = "facts as on " + (review.current.id if review.current else "")
+            payload = {"before": before, "after": told}
+            review.open_project().append(Kind.FACTS, payload, slide_id=slide.id, label=label)
+            review.catalogue.slides[slide.id] = slide.told(**told)
+        review.signals.facts_changed.emit()
+        review.report()
 
     def set_threshold(
         self,
