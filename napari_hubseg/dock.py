@@ -76,6 +76,7 @@ class HubSegWidget(DockLayout):
         self._due.timeout.connect(self.refresh)
         self.desk.changed.connect(self._look_again)
         self.desk.layers.mask_drawn.connect(self._look_again)
+        self.desk.layers.mask_drawn.connect(self.canvas.ask_for_frame)
         self.desk.failed.connect(self._complain)
         self.desk.told.connect(self._tell)
         self.desk.offered.connect(self._offer)
@@ -268,7 +269,7 @@ class HubSegWidget(DockLayout):
         self._docks.look()
         if self.canvas.widget is not None:
             self.notices.lie_over(self.canvas.widget)
-            self._controls.adopt(self.canvas.widget)
+            self._controls.heed_presses(self.canvas.widget)
         for widget in (self.canvas.widget, self.window(), self):
             self._typing.watch(widget)
         self.desk.seen.frames = self.canvas.there

@@ -58,6 +58,12 @@ class Canvas(QObject):
             canvas.frameSwapped.connect(self.drawn)
             self._found = weakref.ref(canvas)
 
+    def ask_for_frame(self) -> None:
+        """Have a frame drawn: a mask that came out as it is drawn already is to be seen, too."""
+        canvas = self._found()
+        if canvas is not None:
+            canvas.update()
+
     def focus(self) -> None:
         """Let the next key be the canvas's."""
         canvas = self._found()

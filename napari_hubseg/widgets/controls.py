@@ -59,15 +59,19 @@ class ControlRules(QObject):
         self._root = root
         self._clicked: QWidget | None = None  # the control that the wheel may change
         self._last = _Press()
+        self._elsewhere = _Presses(self, self._last)
         self._before: tuple[Any, Any] = (None, None)  # the field a person came to, what it held
-        self.adopt(root)
+        self._adopt(root)
 
-    def adopt(self, widget: QWidget) -> None:
-        """Watch a widget and what is in it, wherever that is."""
+    def _adopt(self, widget: QWidget) -> None:
         for one in (widget, *widget.findChildren(QWidget)):
             one.installEventFilter(self)
             if one.focusPolicy() == Qt.FocusPolicy.WheelFocus:  # a wheel is no click
                 one.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def heed_presses(self, widget: QWidget) -> None:
+        """Know of presses on a widget elsewhere, too: a button may come to lie over it."""
+        self._elsewhere.watch(widget)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Heed what is pressed, turned and typed; all else goes its way."""
@@ -77,7 +81,7 @@ class ControlRules(QObject):
         if kind == QEvent.Type.ChildPolished:
             child = event.child()
             if isinstance(child, QWidget):
-                self.adopt(child)
+                self._adopt(child)
         elif kind in _PRESSES:
             if self._last.was_for_another(watched, event):
                 return True
@@ -152,6 +156,28 @@ class ControlRules(QObject):
         return True
 
 
+class _Presses(QObject):
+    """Notes presses on other widgets, and asks nothing else of their events.
+
+    What a canvas keeps of its events may be another one by the time it is looked at.
+    """
+
+    def __init__(self, parent: QObject, last: _Press) -> None:
+        super().__init__(parent)
+        self._last = last
+
+    def watch(self, widget: QWidget) -> None:
+        """Watch a widget; once is enough, again does no harm."""
+        widget.removeEventFilter(self)
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Note a press."""
+        if event is not None and event.type() in _PRESSES and isinstance(watched, QWidget):
+            self._last.note(watched)
+        return False
+
+
 class _Press:
     """The last press: where it ended, and on what, as long as the pointer rests there."""
 
@@ -167,6 +193,10 @@ class _Press:
         covers = button and self._is_near(at) and on is not self._on
         self._on, self._at = on, at
         return covers
+
+    def note(self, widget: QWidget) -> None:
+        """Note a press on something that is no button."""
+        self._on, self._at = widget, QCursor.pos()
 
     def let_go(self, event: QMouseEvent) -> None:
         """Note where the pointer was let go: a drag ends elsewhere."""

@@ -241,12 +241,15 @@ def test_the_wand_takes_no_neighbour_and_nothing_where_the_map_is_flat(bench: Be
 def test_a_bucket_is_one_gesture_over_the_whole_slide(bench: Bench) -> None:
     panel = bench.dock.correct
     panel.under.setValue(400)
+    bench.take("drop")  # what it is set with stands under the tools
     bench.mouse.click(bench.mouse.place(panel.drop_small))
     bench.settle()
     assert bench.count == 2
+    bench.take("fill")
     bench.mouse.click(bench.mouse.place(panel.fill_small))
     bench.settle()
     assert bench.session.mask[160, 120]
+    bench.take("drop")
     bench.mouse.click(bench.mouse.place(panel.drop_small))
     bench.settle()
     assert "no object under 400 px" in bench.dock.message.sentence.text()

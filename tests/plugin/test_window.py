@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget
 from windows import Wait, see, settle
 
@@ -97,6 +98,17 @@ def test_what_no_frame_has_shown_is_not_decided(
     assert opened.session.verdict("two") is Verdict.UNSEEN
     qtbot.keyClick(opened.window(), "F")
     assert opened.session.verdict("two") is Verdict.FLAGGED
+
+
+def test_a_mask_that_comes_out_as_it_is_drawn_already_gets_its_frame(
+    opened: HubSegWidget, wait: Wait, make_map: Any
+) -> None:
+    opened.session.show(make_map(opened.session))
+    see(opened, wait)
+    opened.desk.seen._forget(None)  # the frames until now showed it while it was being derived
+    assert opened.desk.seen.why_not(mask=True)
+    opened.desk.layers.mask_drawn.emit()
+    wait(lambda: not opened.desk.seen.why_not(mask=True))
 
 
 def test_a_new_threshold_is_told_in_the_frame_that_shows_its_mask(
@@ -252,6 +264,26 @@ def test_a_message_lies_over_the_canvas_and_is_all_there(opened: HubSegWidget, w
     assert opened.message.isVisible()
     for corner in (opened.message.rect().topLeft(), opened.message.rect().bottomRight()):
         assert canvas.rect().contains(opened.message.mapTo(canvas, corner))
+
+
+def test_a_button_that_opens_under_a_stroke_ignores_the_next_press(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    """It lies over the canvas now, and the press was for the canvas."""
+    acted: list[int] = []
+    opened.step.acted.connect(lambda: acted.append(1))
+    opened.step.say("Slide one accepted.", error=False, action="Undo")
+    wait(lambda: opened.step.action.width() > 0 and opened.notices.height() > 0)
+    canvas, button = opened.canvas.widget, opened.step.action
+    place = button.mapTo(canvas, button.rect().center())
+    opened.notices.hide()
+    QCursor.setPos(canvas.mapToGlobal(place))
+    qtbot.mouseClick(canvas, LEFT, pos=place)
+    opened.notices.show()
+    qtbot.mouseClick(button, LEFT)
+    assert acted == []
+    qtbot.mouseClick(button, LEFT)
+    assert acted == [1]
 
 
 def test_a_click_on_a_message_is_no_stroke(opened: HubSegWidget, qtbot: Any, wait: Wait) -> None:
