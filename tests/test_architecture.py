@@ -70,6 +70,7 @@ CORE: dict[str, set[str]] = {
         "edits",
         "formats.coco_runs",
         "formats.json_text",
+        "formats.pixel_runs",
         "formats.polygons",
         "formats.rle",
         "organ",

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
-from hubseg.formats.coco_runs import counts_of, pack, unpack
+from hubseg.formats.coco_runs import by_label, counts_of, pack, unpack
 from hubseg.formats.json_text import parsed
+from hubseg.formats.pixel_runs import Runs
 from hubseg.formats.polygons import Polygon, polygons_of, rasterised
 from hubseg.slide.errors import check_same, same_pixels, writing
 
@@ -101,10 +101,11 @@ class CocoImage:
                     "of this image."
                 )
         runs = np.concatenate([one.runs for one in counted])
-        steps = np.zeros(height * width + 1, np.int32)
-        np.add.at(steps, runs[:, 0], 1)
-        np.add.at(steps, runs.sum(axis=1), -1)
-        return inside | (np.cumsum(steps[:-1]) > 0).reshape(width, height).T
+        down = np.zeros(height * width, np.bool_)
+        for start, length in runs.tolist():
+            down[start : start + length] = True
+        inside |= down.reshape(width, height).T
+        return inside
 
 
 # ---- writing ---------------------------------------------------------------------------------
@@ -161,23 +162,23 @@ def _annotations(mask: NDArray[np.bool_]) -> Iterable[dict[str, Any]]:
     """Yield segmentation, area and box of each object."""
     if not mask.any():
         return
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(
-        np.ascontiguousarray(mask).view(np.uint8), connectivity=8
-    )
-    counts = counts_of(np.asarray(labels))
+    columns = Runs.of(mask.T)
+    labels = columns.labels(diagonal=True)
+    of_label = by_label(labels)
     size = [int(side) for side in mask.shape]
     for polygons in polygons_of(mask):
-        first = polygons[0]
-        column, row = (int(v) for v in first.exterior[0])
-        label = int(labels[row, column])  # an exterior begins at the upper left of a pixel
-        if len(polygons) == 1 and not first.holes:
-            segmentation: Any = [first.exterior.ravel().tolist()]
+        first = polygons[0].exterior[0]  # the upper left corner of a pixel
+        if len(polygons) == 1 and not polygons[0].holes:
+            segmentation: Any = [polygons[0].exterior.ravel().tolist()]
         else:
-            segmentation = {"size": size, "counts": pack(counts[label])}
+            chosen = of_label[labels[columns.at(first[:1], first[1:])[0]]]
+            segmentation = {"size": size, "counts": pack(counts_of(columns, chosen, mask.size))}
+        corners = np.concatenate([one.exterior for one in polygons])
+        low, high = corners.min(axis=0), corners.max(axis=0)
         yield {
             "segmentation": segmentation,
-            "area": int(stats[label, cv2.CC_STAT_AREA]),
-            "bbox": [int(v) for v in stats[label, :4]],
+            "area": round(sum(one.area for one in polygons)),
+            "bbox": [*low.tolist(), *(high - low).tolist()],
         }
 
 

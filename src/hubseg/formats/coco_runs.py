@@ -5,7 +5,6 @@ Responsible for numbers alone. Source: cocodataset/cocoapi, which packs five bit
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,22 +14,38 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["counts_of", "pack", "unpack"]
+    from hubseg.formats.pixel_runs import Runs
+
+__all__ = ["by_label", "counts_of", "pack", "unpack"]
 
 
-def counts_of(labels: NDArray[np.int32]) -> dict[int, list[int]]:
-    """Return run lengths, outside first, down the columns, of each label above 0."""
-    flat = np.pad(labels.T.ravel(), 1)
-    at = np.flatnonzero(flat[1:] != flat[:-1])  # where another label begins, in px
-    run_label, start, end = flat[at + 1][:-1], at[:-1], at[1:]
-    order = np.argsort(run_label, kind="stable")
-    run_label, start, end = run_label[order], start[order], end[order]
-    first = np.searchsorted(run_label, np.arange(1, int(labels.max()) + 2))
-    counts = {}
-    for label, (low, high) in enumerate(pairwise(first), 1):
-        edges = np.stack((start[low:high], end[low:high]), axis=1).ravel()
-        counts[label] = [*np.diff(edges, prepend=0).tolist(), labels.size - int(edges[-1])]
-    return counts
+def by_label(labels: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    """Return which runs have each label."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.searchsorted(labels[order], np.arange(1, int(labels.max()) + 1)))
+
+
+def counts_of(columns: Runs, chosen: NDArray[np.intp], pixels: int) -> list[int]:
+    """Return the run lengths of some runs of a mask's columns, outside first.
+
+    Parameters
+    ----------
+    columns
+        Of the mask on its side: its rows are the mask's columns.
+    chosen
+        Which of them, in their order.
+    pixels
+        Of the mask.
+    """
+    place = columns.row[chosen] * columns.width
+    edges = np.stack((place + columns.start[chosen], place + columns.end[chosen]), axis=1).ravel()
+    counts = np.diff(edges, prepend=0)
+    # a run that ends with its column goes on at the top of the next
+    gaps = np.flatnonzero(counts[2::2] == 0) * 2 + 2
+    if len(gaps):
+        edges = np.delete(edges, np.concatenate((gaps - 1, gaps)))
+        counts = np.diff(edges, prepend=0)
+    return [*counts.tolist(), pixels - int(edges[-1])]
 
 
 def pack(counts: Sequence[int]) -> str:

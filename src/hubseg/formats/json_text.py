@@ -11,10 +11,12 @@ from hubseg.slide.errors import opening
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 __all__ = ["MOST_BYTES", "parsed"]
 
 MOST_BYTES = 2**29  # of text: about ten million corners
+_PIECE = 2**20  # bytes
 _DAMAGED = (OSError, EOFError, zlib.error)
 
 
@@ -32,7 +34,7 @@ def parsed(path: Path) -> Any:
         packed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
         try:
-            content = (gzip.GzipFile(fileobj=stream) if packed else stream).read(MOST_BYTES + 1)
+            content = _read(gzip.GzipFile(fileobj=stream) if packed else stream)
         except _DAMAGED as exc:
             if isinstance(exc, OSError) and exc.errno is not None:
                 raise
@@ -49,3 +51,11 @@ def parsed(path: Path) -> Any:
         raise ValueError(
             f"{path} is no whole JSON file ({exc}): it was cut off or is damaged, get it again."
         ) from exc
+
+
+def _read(stream: BinaryIO | gzip.GzipFile) -> bytearray:
+    """Read at most one byte more than is taken, without asking for room for it at once."""
+    content = bytearray()
+    while len(content) <= MOST_BYTES and (piece := stream.read(_PIECE)):
+        content += piece
+    return content

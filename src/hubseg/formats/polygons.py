@@ -10,11 +10,13 @@ connected along edges. An object whose pixels meet only at a corner has several 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
+
+from hubseg.formats.pixel_runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Polygon", "polygons_of", "rasterised"]
+
+_ROWS = 512  # looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +65,21 @@ def polygons_of(mask: NDArray[np.bool_]) -> list[list[Polygon]]:
     """
     if not mask.any():
         return []
-    pixels = np.ascontiguousarray(mask).view(np.uint8)
-    parts, part_of = cv2.connectedComponents(pixels, connectivity=4)
-    objects, object_of = cv2.connectedComponents(pixels, connectivity=8)
     corners = _Corners.of(mask)
     order, starts = corners.rings()
     points = np.stack((corners.column, corners.row), axis=1)[order]
     filled = _signed_areas(points, starts) > 0
-    row, column = corners.pixel[order[starts]].T
-    part, whole = part_of[row, column], object_of[row, column]
-    holes: list[list[NDArray[np.int32]]] = [[] for _ in range(parts)]
+    runs = Runs.of(mask)
+    run = runs.at(*corners.pixel[order[starts]].T)
+    part, whole = runs.labels(diagonal=False)[run], runs.labels(diagonal=True)[run]
+    holes: dict[int, list[NDArray[np.int32]]] = defaultdict(list)
     rings = np.split(points, starts[1:])
     for number in np.flatnonzero(~filled):
         holes[part[number]].append(rings[number])
-    found: list[list[Polygon]] = [[] for _ in range(objects)]
+    found: list[list[Polygon]] = [[] for _ in range(int(whole.max()) + 1)]
     for number in np.flatnonzero(filled):
         found[whole[number]].append(Polygon(rings[number], tuple(holes[part[number]])))
-    return found[1:]
+    return found
 
 
 def rasterised(polygons: Iterable[Polygon], height: int, width: int) -> NDArray[np.bool_]:
@@ -117,12 +119,17 @@ def _rectilinear(polygons: list[Polygon], height: int, width: int) -> NDArray[np
     exterior = np.cumsum([0, *(1 + len(polygon.holes) for polygon in polygons)])[:-1]
     expected = 2 * areas[exterior].sum() - areas.sum()
     upright = steps[:, 1] != 0
-    toggles = np.zeros((height + 1, width + 1), np.int32)
+    toggles = np.zeros((height + 1, width + 1), np.uint8)
     for end in (points, following):
         np.add.at(toggles, (end[upright, 1], end[upright, 0]), 1)
-    crossed = np.cumsum(toggles[:height, :width], axis=0, dtype=np.int32) & 1
-    mask = (np.cumsum(crossed, axis=1, dtype=np.int32) & 1).astype(np.bool_)
-    return mask if int(mask.sum()) == round(float(expected)) else None
+    toggles &= 1
+    for row in range(1, height):
+        toggles[row] ^= toggles[row - 1]
+    for top in range(0, height, _ROWS):
+        band = toggles[top : top + _ROWS]
+        np.bitwise_xor.accumulate(band, axis=1, out=band)
+    mask = toggles[:height, :width].view(np.bool_)
+    return mask if int(np.count_nonzero(mask)) == round(float(expected)) else None
 
 
 def _fill(mask: NDArray[np.bool_], polygon: Polygon) -> None:
@@ -189,18 +196,17 @@ class _Corners:
         They are found in reading order, so the first and second in a row of corners end a
         horizontal edge, the third and fourth the next; in columns they do the same.
         """
-        padded = np.pad(mask, 1)
-        row, column, twin = _turns(padded)
+        row, column, northwest, southeast, twin = _turns(mask)
         west = twin > np.arange(len(twin))  # of a point met twice: the visit of the western pixel
         left, right = np.arange(0, len(row), 2), np.arange(1, len(row), 2)
-        below = padded[row[left] + 1, column[left] + 1]
+        below = southeast[left]
         after = np.empty(len(row), np.intp)
         after[np.where(below, left, right)] = np.where(below, right, left)
         # of a point met twice, the visit of the upper pixel ends the edge that comes from above
-        upper = west == padded[row, column]
+        upper = west == northwest
         order = np.lexsort((~upper, row, column))
         north, south = order[0::2], order[1::2]
-        east = padded[row[north] + 1, column[north] + 1]
+        east = southeast[north]
         after[np.where(east, south, north)] = np.where(east, north, south)
         pixel = np.stack((row - 1, column), axis=1)
         pixel[right, 1] -= 1
@@ -232,21 +238,32 @@ class _Corners:
         return np.array(order, np.intp), np.array(starts, np.intp)
 
 
-def _turns(
-    padded: NDArray[np.bool_],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.intp]]:
-    """Return row, column and twin of each visit of a corner, in reading order."""
-    nw, ne = padded[:-1, :-1], padded[:-1, 1:]
-    sw, se = padded[1:, :-1], padded[1:, 1:]
-    odd = nw ^ ne ^ sw ^ se
-    met = (nw ^ ne) & (nw ^ sw) & ~odd
-    row, column = (at.astype(np.int32) for at in np.nonzero(odd | met))
-    twice = met[row, column]
+def _turns(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
+    """Return each visit of a corner, in reading order.
+
+    Its row, its column, whether the pixels northwest and southeast of it are in the mask, and its
+    twin.
+    """
+    height, width = mask.shape
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for top in range(0, height + 1, _ROWS):
+        bottom = min(top + _ROWS, height + 1)  # corners of these rows, and the pixels around them
+        band = np.zeros((bottom - top + 1, width + 2), np.bool_)
+        inside = mask[max(top - 1, 0) : bottom]
+        band[top == 0 :, 1:-1][: len(inside)] = inside
+        nw, ne, sw, se = band[:-1, :-1], band[:-1, 1:], band[1:, :-1], band[1:, 1:]
+        odd = nw ^ ne ^ sw ^ se
+        met = (nw ^ ne) & (nw ^ sw) & ~odd
+        at = np.nonzero(odd | met)
+        parts.append(
+            (at[0].astype(np.int32) + top, at[1].astype(np.int32), nw[at], se[at], met[at])
+        )
+    row, column, nw, se, twice = (np.concatenate(part) for part in zip(*parts, strict=True))
     visits = 1 + twice
     first = (np.cumsum(visits) - visits)[twice]
     twin = np.full(int(visits.sum()), -1, np.intp)
     twin[first], twin[first + 1] = first + 1, first
-    return np.repeat(row, visits), np.repeat(column, visits), twin
+    return (*(np.repeat(values, visits) for values in (row, column, nw, se)), twin)
 
 
 def _parted(ring: list[int], twin: list[int]) -> Iterator[list[int]]:
