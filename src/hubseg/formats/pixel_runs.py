@@ -14,9 +14,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Runs"]
+__all__ = ["Runs", "rows_together"]
 
-_ROWS = 512  # looked at together
+_TOGETHER = 2**18  # px that are looked at together
+
+
+def rows_together(width: int) -> int:
+    """Return how many rows of an image are looked at together, so that they take little memory."""
+    return max(1, _TOGETHER // width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +46,10 @@ class Runs:
         """Find the runs of a mask, bool (h, w)."""
         height, width = mask.shape
         parts: list[tuple[NDArray[np.intp], ...]] = []
-        for top in range(0, height, _ROWS):
-            band = np.zeros((min(_ROWS, height - top), width + 2), np.bool_)
-            band[:, 1:-1] = mask[top : top + _ROWS]
+        rows = rows_together(width)
+        for top in range(0, height, rows):
+            band = np.zeros((min(rows, height - top), width + 2), np.bool_)
+            band[:, 1:-1] = mask[top : top + rows]
             row, edge = np.nonzero(band[:, 1:] != band[:, :-1])  # begin, end, begin, end, …
             parts.append((row[::2] + top, edge[::2], edge[1::2]))
         row, start, end = (

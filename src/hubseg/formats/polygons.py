@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hubseg.formats.pixel_runs import Runs
+from hubseg.formats.pixel_runs import Runs, rows_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Polygon", "polygons_of", "rasterised"]
-
-_ROWS = 512  # looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +123,9 @@ def _rectilinear(polygons: list[Polygon], height: int, width: int) -> NDArray[np
     toggles &= 1
     for row in range(1, height):
         toggles[row] ^= toggles[row - 1]
-    for top in range(0, height, _ROWS):
-        band = toggles[top : top + _ROWS]
+    rows = rows_together(width)
+    for top in range(0, height, rows):
+        band = toggles[top : top + rows]
         np.bitwise_xor.accumulate(band, axis=1, out=band)
     mask = toggles[:height, :width].view(np.bool_)
     return mask if int(np.count_nonzero(mask)) == round(float(expected)) else None
@@ -246,8 +245,9 @@ def _turns(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
     """
     height, width = mask.shape
     parts: list[tuple[NDArray[Any], ...]] = []
-    for top in range(0, height + 1, _ROWS):
-        bottom = min(top + _ROWS, height + 1)  # corners of these rows, and the pixels around them
+    rows = rows_together(width)
+    for top in range(0, height + 1, rows):
+        bottom = min(top + rows, height + 1)  # corners of these rows, and the pixels around them
         band = np.zeros((bottom - top + 1, width + 2), np.bool_)
         inside = mask[max(top - 1, 0) : bottom]
         band[top == 0 :, 1:-1][: len(inside)] = inside
