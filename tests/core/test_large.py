@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import scipy.sparse.csgraph  # noqa: F401  (its code is no mask's memory)
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
