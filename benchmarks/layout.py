@@ -111,7 +111,7 @@ def _needs_more(widget: QWidget) -> bool:
         return False  # it shortens them, and its tooltip says all
     advance = widget.fontMetrics().horizontalAdvance
     if isinstance(widget, Hint):
-        wrap = int(Qt.TextFlag.TextWordWrap.value)
+        wrap = int(getattr(Qt.TextFlag.TextWordWrap, "value", Qt.TextFlag.TextWordWrap))
         rect = QRect(0, 0, widget.width(), 10_000)
         needed = widget.fontMetrics().boundingRect(rect, wrap, QLabel.text(widget))
         return bool(widget.text()) and needed.height() > widget.height() + 2

@@ -119,8 +119,10 @@ class QueuePanel(QWidget):
         row.addWidget(self.napari)
         row.addWidget(self.help)
         facts = QHBoxLayout()
-        facts.addWidget(self.place)
-        facts.addWidget(self.saved, 1)
+        facts.addWidget(self.place, 3)  # shares of the width: what they say moves neither
+        facts.addWidget(self.saved, 2)
+        for one in (self.place, self.saved):
+            one.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)

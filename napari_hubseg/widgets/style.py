@@ -87,6 +87,7 @@ def style_sheet() -> str:
             border: 1px solid rgba(128, 140, 150, 160); border-radius: 4px;
         }}
         QWidget#notices {{ background: transparent; }}
+        QDialog#keys {{ border: 1px solid rgba(128, 140, 150, 160); }}
         QPushButton[section="true"], QPushButton[section="true"]:checked {{
             text-align: left; font-weight: 600; padding: 5px 4px; background: transparent;
             border-top: 1px solid #5a626c; border-radius: 0px;

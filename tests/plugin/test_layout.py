@@ -289,7 +289,7 @@ def test_the_hint_of_every_tool_fits_its_two_lines(qtbot: Any) -> None:
     panel.show()
     for tool in TOOLBOX:
         panel.show_state(CorrectState(tool.name, enabled=True))
-        wrap = int(Qt.TextFlag.TextWordWrap.value)
+        wrap = int(getattr(Qt.TextFlag.TextWordWrap, "value", Qt.TextFlag.TextWordWrap))
         needed = panel.hint.fontMetrics().boundingRect(
             QRect(0, 0, panel.hint.width(), 999), wrap, tool.hint
         )
