@@ -9,8 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, QTimer
-from qtpy.QtWidgets import QFrame, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_hubseg.panels.accepted import AcceptedPanel
 from napari_hubseg.panels.calibrate import CalibratePanel
@@ -111,6 +118,11 @@ class DockLayout(QWidget):
         pages = self.pages.all.values()
         self.setMinimumWidth(max(_WIDTH, *(page.least_width() for page in pages)))
         self.setStyleSheet(style_sheet())
+        for control in self.findChildren(QWidget):
+            worded = isinstance(control, QAbstractButton) and control.text()  # and it may change
+            takes_keys = control.focusPolicy() != Qt.FocusPolicy.NoFocus
+            if takes_keys and not worded and not control.accessibleName():
+                control.setAccessibleName(_spoken(control))
 
     def _fill_pages(self) -> None:
         sections, pages = self.sections, self.pages
@@ -143,6 +155,11 @@ class DockLayout(QWidget):
             self.pages.page.ensureWidgetVisible(section.header, 0, 0)
 
         return lambda: QTimer.singleShot(0, reveal) if section.header.isChecked() else None
+
+
+def _spoken(control: QWidget) -> str:
+    """Return what a screen reader calls a control without words: what its tooltip says."""
+    return str(control.toolTip() or control.objectName().replace("_", " "))
 
 
 def _column(*widgets: QWidget, wide: QWidget | None = None) -> QWidget:

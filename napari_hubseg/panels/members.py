@@ -77,6 +77,7 @@ class MembersPanel(QWidget):
         self.files = Hint(name="members_files")
         self.tree = QTreeWidget()
         self.tree.setObjectName("members")
+        self.tree.setAccessibleName("Members of the ensemble")
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels(["member", "weight", "state"])
         self.tree.setRootIsDecorated(True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtGui import QColor, QIcon
-from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
+from qtpy.QtWidgets import QAbstractButton, QApplication, QDockWidget, QLabel, QWidget
 
 from napari_hubseg.actions import ACTIONS, TOOLBOX, grouped, key_of
 from napari_hubseg.desk.offer import step_words
@@ -360,6 +360,15 @@ def test_verdicts_differ_for_who_sees_no_red_or_no_green(theme: str, eyes: str) 
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
             assert np.abs(seen(one) - seen(other)).max() > 0.1, (one, other)
+
+
+def test_every_control_of_the_dock_has_a_name_for_screen_readers(dock: HubSegWidget) -> None:
+    for control in dock.findChildren(QWidget):
+        worded = isinstance(control, QAbstractButton) and control.text()
+        named = worded or control.accessibleName() or not control.objectName()
+        inside = control.objectName().startswith("qt_")
+        takes_keys = control.focusPolicy() != Qt.FocusPolicy.NoFocus
+        assert named or inside or not takes_keys, control.objectName()
 
 
 def test_a_notice_keeps_to_its_corner(opened: HubSegWidget, wait: Wait) -> None:
