@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
+from qtpy.QtCore import QChildEvent, QEvent, QObject, QPoint, Qt, QTimer, Signal
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -79,8 +79,7 @@ class ControlRules(QObject):
             return False
         kind = event.type()
         if kind == QEvent.Type.ChildPolished:
-            child = event.child()
-            if isinstance(child, QWidget):
+            for child in _polished(watched, event):
                 self._adopt(child)
         elif kind in _PRESSES:
             if self._last.was_for_another(watched, event):
@@ -154,6 +153,15 @@ class ControlRules(QObject):
             counted = known and field.keyboardTracking()  # each letter that was typed did
             field.setValue(before if counted else field.value())
         return True
+
+
+def _polished(parent: QWidget, event: QEvent) -> list[QWidget]:
+    """Return the child that an event is about; all of them where it is known by another kind.
+
+    Where something keeps an event of Qt's, Python takes a later one at its place for that one.
+    """
+    children = [event.child()] if isinstance(event, QChildEvent) else parent.children()
+    return [child for child in children if isinstance(child, QWidget)]
 
 
 class _Presses(QObject):

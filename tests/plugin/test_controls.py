@@ -250,6 +250,13 @@ class TestAControl:
     def test_the_wheel_gives_it_no_focus(self, box: QWidget) -> None:
         assert put(box, QSpinBox()).focusPolicy() == Qt.FocusPolicy.StrongFocus
 
+    def test_a_new_one_is_heeded_although_python_takes_the_event_for_an_older_one(
+        self, box: QWidget
+    ) -> None:
+        control = QSpinBox(box)
+        box.rules.eventFilter(box, QEvent(QEvent.Type.ChildPolished))
+        assert control.focusPolicy() == Qt.FocusPolicy.StrongFocus
+
     def test_one_of_several_parts_turns_by_the_part_that_has_the_value(self, box: QWidget) -> None:
         size = put(box, QLabeledSlider(Qt.Orientation.Horizontal))
         asked: list[int] = []
