@@ -296,6 +296,11 @@ def test_a_killed_client_leaves_what_was_finished_and_no_process(folder: Path):
     assert int(computed) == 3 - filed  # no finished member again
 
 
+def test_an_empty_address_is_this_computer(tmp_path: Path) -> None:
+    """Dask, asked for no address at all, would start a cluster with a page for everybody to see."""
+    assert Engine(tmp_path / "maps", device="cpu", scheduler="").scheduler is None
+
+
 def test_somebody_elses_cluster_is_used_and_left_as_it_was(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):

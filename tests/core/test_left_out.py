@@ -262,11 +262,11 @@ def test_a_broken_link_in_a_folder_is_named(
 
 @pytest.mark.parametrize("command", sorted(READS_A_TABLE))
 def test_what_a_table_notes_reaches_the_shell(
-    folder: Path, command: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, scheduler: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (folder / "train.csv").read_text().replace("kidney", "gills", 1)
     (folder / "train.csv").write_text(text + text.splitlines()[2] + "\n")
-    _, answer, said = run(folder, command, capsys)
+    _, answer, said = run(folder, command, capsys, scheduler)
     assert set(answer["notes"]) == {"a", "b"}
     assert "gills" in answer["notes"]["a"]
     assert "twice" in answer["notes"]["b"]

@@ -79,7 +79,7 @@ class Engine:
         workers: int = 1,
     ) -> None:
         self.store = MapStore(store)
-        self.scheduler = scheduler
+        self.scheduler = scheduler or None  # an empty address: none, and so this computer
         self.precision = precision
         self.warnings: tuple[str, ...] = ()
         self._devices = worker_devices(device)
