@@ -121,12 +121,12 @@ def test_one_bad_annotation_is_named_and_the_rest_is_done(tmp_path: Path) -> Non
 
 def test_runs_of_another_size_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    content = [{"image_id": 3, "category_id": 1, "segmentation": {"size": [4, 5], "counts": "055"}}]
-    content[0]["segmentation"]["counts"] = pack([3, 2, 15])  # type: ignore[index]
+    segmentation = {"size": [4, 5], "counts": pack([3, 2, 15])}
+    content = [{"image_id": 3, "category_id": 1, "segmentation": segmentation}]
     path.write_text(json.dumps(content))
     (image,) = read_coco(path)
     assert image.mask(4, 5).sum() == 2
-    with pytest.raises(ValueError, match="not annotated at 4 × 4 px"):
+    with pytest.raises(ValueError, match="annotated at 5 × 4 px, the slide has 4 × 4"):
         image.mask(4, 4)
 
 

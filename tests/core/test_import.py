@@ -19,6 +19,7 @@ from hubseg.formats.table import write_submission
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.session import ReviewSession
+from hubseg.session.importing import _id_of
 
 
 def drawn(number: int = 0) -> np.ndarray:
@@ -196,3 +197,50 @@ def test_an_image_of_objects_counts_where_it_is_not_zero(project: Path, masks: P
     cv2.imwrite(str(masks / "a.png"), labels)
     assert take(project, masks, "--yes") == 0
     assert np.array_equal(mask_of(project, "a"), drawn())
+
+
+def test_a_file_that_cannot_be_read_leaves_the_others_alone(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_mask_png(masks / "a.png", drawn())
+    (masks / "b.json").write_text('{"annotations": [')
+    (masks / "notes.csv").write_text("what,else\n1,2\n")
+    points = {"type": "Point", "coordinates": [1, 2]}
+    (masks / "c.geojson").write_text(json.dumps(points))
+    before = mask_of(project, "c")
+    assert take(project, masks, "--yes") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["imported"] == ["a"]
+    assert told["left_out"].keys() == {"b.json", "notes.csv", "c"}
+    assert "no area" in told["left_out"]["c"]
+    assert np.array_equal(mask_of(project, "c"), before)
+
+
+def test_coco_of_an_image_of_another_size_or_without_a_readable_annotation_changes_nothing(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    square = {"category_id": 1, "segmentation": [[2, 2, 9, 2, 9, 9, 2, 9]]}
+    height, width = SHAPE
+    images = [
+        {"id": 1, "file_name": "a.png", "height": 2 * height, "width": 2 * width},
+        {"id": 2, "file_name": "b.png", "height": height, "width": width},
+        {"id": 3, "file_name": "c.png", "height": height, "width": width},
+    ]
+    wrong = {"image_id": 2, "category_id": 1, "segmentation": [[1, 2]]}
+    content = {"images": images, "annotations": [{**square, "image_id": 1}, wrong]}
+    (masks / "set.json").write_text(json.dumps(content))
+    before = {slide_id: mask_of(project, slide_id) for slide_id in "ab"}
+    assert take(project, masks, "--yes") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert f"annotated at {2 * width} × {2 * height} px" in told["left_out"]["a"]
+    assert "None of its annotations can be read" in told["left_out"]["b"]
+    assert "its mask is empty" in told["notes"]["c"]
+    for slide_id, mask in before.items():
+        assert np.array_equal(mask_of(project, slide_id), mask)
+    assert not mask_of(project, "c").any()
+
+
+def test_two_slides_whose_names_differ_in_case_are_told_apart() -> None:
+    assert [_id_of(name, ["A", "a", "b"]) for name in ("A", "a", "B", "c")] == ["A", "a", "b", None]
+    assert _id_of("é", ["e\u0301", "x"]) == "e\u0301"
+    assert _id_of("AA", ["Aa", "aA"]) is None

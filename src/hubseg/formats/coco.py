@@ -87,19 +87,19 @@ class CocoImage:
         Raises
         ------
         ValueError
-            When runs were counted in an image of another size.
+            When they were drawn in an image of another size.
         """
+        counted = [one for one in self.objects if len(one.runs)]
+        for size in (self.size, *(one.size for one in counted)):
+            if size is not None and size != (height, width):
+                raise ValueError(
+                    f"{self.name} is annotated at {size[1]} × {size[0]} px, the slide has "
+                    f"{width} × {height}: export the annotations of this image."
+                )
         polygons = [polygon for found in self.objects for polygon in found.polygons]
         inside = rasterised(polygons, height, width)
-        counted = [one for one in self.objects if len(one.runs)]
         if not counted:
             return inside
-        for one in counted:
-            if one.size != (height, width):
-                raise ValueError(
-                    f"{self.name} is not annotated at {width} × {height} px: use the annotations "
-                    "of this image."
-                )
         runs = np.concatenate([one.runs for one in counted])
         down = np.zeros(height * width, np.bool_)
         for start, length in runs.tolist():

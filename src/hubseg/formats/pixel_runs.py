@@ -7,7 +7,7 @@ with the number of pixels. Does not know a format.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -69,9 +69,10 @@ class Runs:
         from scipy.sparse.csgraph import connected_components
 
         below = (self.row + 1) * (self.width + 1)
-        ends, starts = ("left", "right") if diagonal else ("right", "left")
-        first = np.searchsorted(self._key(self.end), below + self.start, ends)  # type: ignore[call-overload]
-        after = np.searchsorted(self._key(self.start), below + self.end, starts)  # type: ignore[call-overload]
+        ends: Literal["left", "right"] = "left" if diagonal else "right"
+        starts: Literal["left", "right"] = "right" if diagonal else "left"
+        first = np.searchsorted(self._key(self.end), below + self.start, ends)
+        after = np.searchsorted(self._key(self.start), below + self.end, starts)
         times = np.maximum(after - first, 0)
         one = np.repeat(np.arange(len(times)), times)
         other = np.arange(len(one)) - np.repeat(np.cumsum(times) - times, times) + first[one]

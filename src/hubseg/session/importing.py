@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from hubseg.edits.gesture import ADD, ERASE
+from hubseg.failure import one_sentence
 from hubseg.formats.coco import CocoImage, is_coco, read_coco
 from hubseg.formats.geojson import read_geojson
 from hubseg.formats.json_text import parsed
@@ -88,13 +89,13 @@ def plan_import(path: Path | str, slides: Sequence[Slide]) -> ImportPlan:
     """
     path = Path(path)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    known = {_plain(slide.id): slide.id for slide in slides}
     matched: dict[str, _Mask] = {}
     unmatched: dict[str, str] = {}
-    for name, mask in _masks(files):
-        slide_id = known.get(_plain(name))
+    ids = [slide.id for slide in slides]
+    for name, mask in _masks(files, unmatched):
+        slide_id = _id_of(name, ids)
         if slide_id is None:
-            unmatched[name] = "no slide of the project is called so."
+            unmatched[name] = "no slide of the project, or more than one, is called so."
         elif slide_id in matched:
             unmatched[mask.path.name] = f"{matched[slide_id].path.name} is of the same slide."
         else:
@@ -161,7 +162,10 @@ def mask_for(path: Path, slide: Slide) -> tuple[Change, tuple[str, ...]]:
     OSError
         When it cannot be read.
     """
-    masks = _masks([path])
+    wrong: dict[str, str] = {}
+    masks = _masks([path], wrong)
+    if wrong:
+        raise ValueError(*wrong.values())
     own = [mask for name, mask in masks if _plain(name) == _plain(slide.id)]
     if not own and path.suffix.casefold() not in _TABLES:
         own = [mask for _, mask in masks]
@@ -175,6 +179,8 @@ def mask_for(path: Path, slide: Slide) -> tuple[Change, tuple[str, ...]]:
 
 def _edit(mask: _Mask, slide: Slide, *, fit: bool) -> tuple[Change, tuple[str, ...]]:
     inside, notes = mask.read(slide, fit)
+    if not inside.any():
+        notes = (*notes, f"{mask.path.name} holds no object for it: its mask is empty.")
     values = np.where(inside, np.uint8(ADD), np.uint8(ERASE))
     return Change(f"import of {mask.path.name}"[:100], 0, 0, values), notes
 
@@ -204,30 +210,47 @@ def _import(
         outcome.note(slide_id, "It holds this mask already.")
 
 
+def _id_of(name: str, ids: Sequence[str]) -> str | None:
+    """Return the id that a name is, or the only one that it is but for case and Unicode form."""
+    if name in ids:
+        return name
+    alike = [one for one in ids if _plain(one) == _plain(name)]
+    return alike[0] if len(alike) == 1 else None
+
+
 def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _masks(files: Sequence[Path]) -> list[tuple[str, _Mask]]:
-    """Return the masks of files, each by the name that a slide should have."""
+def _masks(files: Sequence[Path], wrong: dict[str, str]) -> list[tuple[str, _Mask]]:
+    """Return the masks of files, each by the name that a slide should have.
+
+    A file that cannot be read goes into `wrong`, by its name, with the reason.
+    """
     found: list[tuple[str, _Mask]] = []
     for file in files:
-        lower = file.name.casefold()
-        if lower.endswith(_JSON) and is_coco(parsed(file)):
-            images = (
-                (image.name.rpartition(".")[0] or image.name, image) for image in read_coco(file)
-            )
-            found += [(name, _Mask(file, _annotated(image))) for name, image in images]
-            continue
-        for endings, read in ((_OUTLINES, _outlines), (_RASTERS, _raster)):
-            ending = next((one for one in endings if lower.endswith(one)), "")
-            if ending:
-                found.append((file.name[: -len(ending)], _Mask(file, read(file))))
-        if lower.endswith(_TABLES):
-            found += [
-                (name, _Mask(file, _row(text))) for name, text in read_submission(file).items()
-            ]
+        try:
+            found += _masks_of(file)
+        except (OSError, ValueError) as exc:
+            wrong[file.name] = one_sentence(exc)
     return found
+
+
+def _masks_of(file: Path) -> list[tuple[str, _Mask]]:
+    lower = file.name.casefold()
+    if lower.endswith(_JSON) and is_coco(parsed(file)):
+        return [
+            (image.name.rpartition(".")[0] or image.name, _Mask(file, _annotated(image)))
+            for image in read_coco(file)
+        ]
+    if lower.endswith(_TABLES):
+        rows = read_submission(file).items()
+        return [(name, _Mask(file, _row(text))) for name, text in rows]
+    for endings, read in ((_OUTLINES, _outlines), (_RASTERS, _raster)):
+        for ending in endings:
+            if lower.endswith(ending):
+                return [(file.name[: -len(ending)], _Mask(file, read(file)))]
+    return []
 
 
 def _outlines(
@@ -242,6 +265,8 @@ def _outlines(
             bool((polygon.exterior < 0).any() or (polygon.exterior > size).any())
             for polygon in polygons
         )
+        if found.left_out and not polygons:
+            raise ValueError(f"{path.name} holds points or lines only, no area: draw outlines.")
         if polygons and not inside.any():
             raise ValueError(
                 f"No object of {path.name} lies on the slide of {slide.width} × {slide.height} px: "
@@ -262,6 +287,8 @@ def _annotated(
     image: CocoImage,
 ) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
     def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+        if image.notes and not image.objects:
+            raise ValueError(f"None of its annotations can be read. {image.notes[0]}")
         return image.mask(slide.height, slide.width), image.notes
 
     return read
