@@ -118,8 +118,7 @@ def _needs_more(widget: QWidget) -> bool:
     if isinstance(widget, QLabel):
         return bool(widget.text()) and widget.minimumSizeHint().width() > widget.width() + 1
     if isinstance(widget, IconButton):
-        sign = widget.iconSize().width() + (4 + advance(widget.text()) if widget.text() else 0)
-        return sign > widget.width()
+        return widget.needed() > widget.width()
     if isinstance(widget, QCheckBox):
         return _BOX + advance(widget.text()) > widget.width()
     if isinstance(widget, QPushButton):
@@ -203,7 +202,7 @@ def _tour(size: tuple[int, int], scale: float, out: Path, *, run: bool) -> list[
         tour.stands_still("a notice", lambda: dock.message.say(said, error=True))
         tour.stands_still("its end", lambda: dock.message.say("", error=False))
         for theme in ("dark", "light"):
-            viewer.theme = theme
+            tour.stands_still(f"theme {theme}", lambda theme=theme: setattr(viewer, "theme", theme))
             tour.pages(theme)
         canvas = dock.canvas.widget
         print(f"canvas {canvas.width()} × {canvas.height()} px, dock {dock.width()} px")

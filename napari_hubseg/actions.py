@@ -65,6 +65,8 @@ class Action:
         What a tooltip says of it; "" is its title.
     tool
         The tool that it takes, or None.
+    sign
+        A sign that does the same, on whichever key a keyboard has it.
     held
         Whether it lasts as long as the key is down; from the palette it is switched on and off.
     gradual
@@ -81,6 +83,7 @@ class Action:
     held: bool = False
     gradual: bool = False
     tool: Tool | None = None
+    sign: str = ""
 
 
 def _take(
@@ -119,7 +122,7 @@ ACTIONS = (
         "Control-Shift-K",
         "Open the bundled kidney sample",
     ),
-    Action("show_keys", "Show every key", "F1", "Every key on one page"),
+    Action("show_keys", "Show every key", "F1", "Every key on one page", sign="?"),
     Action("next_slide", "Next slide", "N"),
     Action("previous_slide", "Previous slide", "Shift-N"),
     Action("advance", "Next slide that needs me", "J"),
@@ -320,8 +323,10 @@ def tool_named(name: str) -> Tool | None:
 
 
 def key_of(name: str) -> str:
-    """Return the shortcut of an action as people read it: "A", "Shift+N", "Ctrl+Shift+H"."""
-    return _NAMED[name].key.replace("Control", "Ctrl").replace("-", "+")
+    """Return the shortcut of an action as people read it: "A", "Ctrl+Shift+H", "F1 or ?"."""
+    action = _NAMED[name]
+    keys = (action.key.replace("Control", "Ctrl").replace("-", "+"), action.sign)
+    return " or ".join(filter(None, keys))
 
 
 def tip(name: str) -> str:

@@ -87,6 +87,7 @@ class HubSegWidget(DockLayout):
         self.session.slide_changed.connect(self._leave_note)
         _keys.bind(viewer, self.do, self.desk.hold)
         self._typing = presenters.letters(self, self.desk, self._controls, self.step)
+        self._typing.asked.connect(self._doing("show_keys"))
         self._watch = WindowWatch(self)
         self._watch.asked.connect(self.desk.background.hold)
         self._watch.asked.connect(self.notices.go_home)  # the canvas goes before the dock does

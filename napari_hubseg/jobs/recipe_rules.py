@@ -52,10 +52,11 @@ class BroughtRules:
             after = ", ".join(steps_on(self.cleanup[1], self.um_per_px)) or "none"
             parts.append(f"the cleanup ({after})")
         if self.others:
-            parts.append(
-                f"thresholds of {self.others} other kind{'s' * (self.others > 1)} of slides"
-            )
-        return f"The recipe {self.recipe} brings its own rules: {', '.join(parts)}."
+            kinds = f"{self.others} other organ{'s' * (self.others > 1)} or source"
+            parts.append(f"thresholds of slides of {kinds}{'s' * (self.others > 1)}")
+        nothing = self.threshold is None and self.cleanup is None
+        here = " Nothing changes on this slide." if nothing else ""
+        return f"The networks' recipe, {self.recipe}, sets {', '.join(parts)}.{here}"
 
     @property
     def label(self) -> str:

@@ -216,7 +216,7 @@ def _tool_button(tool: Tool) -> IconButton:
     if tool.name not in _DRAW:
         made.setIconSize(QSize(16, 16))  # beside a word and its key
     made.setCheckable(True)
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     made.setAccessibleName(explained(name))
     return made
 

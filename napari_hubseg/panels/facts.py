@@ -174,8 +174,8 @@ class FactsPanel(QWidget):
 
     def press_elsewhere(self, at: QWidget) -> None:
         """Close the form when a person goes on elsewhere."""
-        own = (self.change, self.attention, self.form)
-        if self.form.isVisible() and at not in own and not self.form.isAncestorOf(at):
+        own = (self.change, self.attention)
+        if self.form.isVisible() and at not in own and not self.form.holds(at):
             self.form.hide()
 
     def show_state(self, state: FactsState) -> None:

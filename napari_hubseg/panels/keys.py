@@ -13,6 +13,8 @@ from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayou
 from napari_hubseg.actions import grouped, key_of
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
     from napari_hubseg.actions import Action
 
 __all__ = ["KeysPage"]
@@ -26,7 +28,7 @@ _NAPARIS = (
 
 
 class KeysPage(QDialog):
-    """A page of groups in columns; F1 or Esc closes it."""
+    """A page of groups in columns; F1, ? or Esc closes it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -44,9 +46,9 @@ class KeysPage(QDialog):
         """Show the page, or take it away."""
         self.setVisible(not self.isVisible())
 
-    def keyPressEvent(self, event: object) -> None:
-        """Close with the key that opened it, too."""
-        if getattr(event, "key", int)() == Qt.Key.Key_F1:
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Close with the keys that opened it, too."""
+        if event is not None and (event.key() == Qt.Key.Key_F1 or event.text() == "?"):
             self.hide()
         else:
             super().keyPressEvent(event)

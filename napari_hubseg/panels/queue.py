@@ -7,6 +7,7 @@ session: only ids, verdicts as text, and the time of the last save.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QPalette
@@ -46,6 +47,8 @@ class QueueState:
         Place of the slide on screen in `ids`, or -1.
     saved
         Time of the last committed change, ``hh:mm``, or "".
+    project
+        Where all of it is kept, or "".
     note
         A lasting remark, such as that the project is read-only, or "".
     """
@@ -54,6 +57,7 @@ class QueueState:
     verdicts: tuple[str, ...] = ()
     current: int = -1
     saved: str = ""
+    project: str = ""
     note: str = ""
 
 
@@ -156,9 +160,11 @@ class QueuePanel(QWidget):
             self.place.setText(
                 f"slide {here + 1} / {count} &nbsp; <span style='color:{colour}'>●</span> {verdict}"
             )
-        saved = f"saved {state.saved}" if state.saved else ""
+        kept = PurePath(state.project).name
+        saved = f"saved {state.saved}" if state.saved else f"in {kept}" if kept else ""
         self.saved.setText(state.note or saved)
-        self.saved.setToolTip(state.note or "When the last change was committed to the project")
+        where = f"All work on these slides is kept in {state.project}, change by change"
+        self.saved.setToolTip(state.note or (where if kept else ""))
         self.jump.setEnabled(count > 0)
         self.jump.setToolTip(state.ids[here] if here >= 0 else "Go to a slide")
         self.previous.setEnabled(here > 0)

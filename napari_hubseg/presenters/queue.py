@@ -29,5 +29,6 @@ class QueuePresenter(Presenter[QueuePanel, QueueState]):
             verdicts=tuple(session.verdict(slide_id).value for slide_id in ids),
             current=ids.index(here) if here else -1,
             saved=saved.astimezone().strftime("%H:%M") if saved is not None else "",
+            project="" if project is None else str(project.path),
             note="read only" if project is not None and project.read_only else "",
         )

@@ -39,6 +39,12 @@ class Flyout(QFrame):
         layout.addWidget(form)
         self.hide()
 
+    def holds(self, widget: QWidget | None) -> bool:
+        """Whether a widget is in it, or in a list that opened out of it: a window of its own."""
+        while widget is not None and widget is not self:
+            widget = widget.parentWidget()
+        return widget is self
+
     def toggle(self) -> None:
         """Open, or close."""
         if self.isVisible():

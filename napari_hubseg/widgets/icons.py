@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fonticon_mdi7 import MDI7
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPalette, QPixmap
 from qtpy.QtWidgets import QPushButton
 from superqt.fonticon import icon
 
@@ -24,6 +24,8 @@ __all__ = ["SIDE", "SIGNS", "IconButton", "SignedElidedButton", "short_key", "si
 SIDE = 18  # px of an icon, at 100 % scaling
 _FAINT = 90  # of 255: what cannot be pressed now
 _KEY_PT = 6.5  # size of a key in a button's corner
+_BEFORE_WORD = 4  # px between a sign and its word
+_EDGE = 3  # px at either end of a button
 _ON_VERDICT = "#10151a"
 _THEME = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange)
 
@@ -145,14 +147,34 @@ class IconButton(_Signed):
         self._key = key
         self.show_sign(sign_name)
 
+    def minimumSizeHint(self) -> QSize:
+        """Return the room for its sign, its word and its key beside each other."""
+        return QSize(self.needed(), super().minimumSizeHint().height())
+
+    def sizeHint(self) -> QSize:
+        """Return the room that it likes: no key stands over a word."""
+        hint = super().sizeHint()
+        return QSize(max(self.needed(), hint.width()), hint.height())
+
+    def needed(self) -> int:
+        """Return how wide it must be for its key to stand beside its word, px."""
+        advance = self.fontMetrics().horizontalAdvance
+        word = _BEFORE_WORD + advance(self.text()) if self.text() else 0
+        key = QFontMetrics(self._key_font).horizontalAdvance(self._key) if self._key else 0
+        return int(self.iconSize().width()) + word + key + 2 * _EDGE
+
+    @property
+    def _key_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(_KEY_PT)
+        return font
+
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the button, and its key over the corner."""
         super().paintEvent(event)
         if self._key:
             painter = QPainter(self)
-            font = QFont(self.font())
-            font.setPointSizeF(_KEY_PT)
-            painter.setFont(font)
+            painter.setFont(self._key_font)
             colour = self.palette().color(QPalette.ColorRole.ButtonText)
             on = self.isChecked() and self.isEnabled()
             colour = QColor(ON_CHOSEN) if on else colour

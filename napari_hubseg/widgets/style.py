@@ -55,30 +55,32 @@ def style_sheet() -> str:
     """Return the dock's style sheet: only what napari's theme does not already say."""
     verdicts = "".join(
         f"""
-        QPushButton[verdict="{name}"] {{ font-weight: 600; min-height: 24px; padding: 4px 4px; }}
+        QPushButton[verdict="{name}"] {{ font-weight: 600; min-height: 24px; padding: 3px 3px; }}
         QPushButton[verdict="{name}"]:checked {{
             background: {colour}; color: #10151a; border: 1px solid {colour};
         }}
-        QPushButton[verdict="{name}"]:checked:disabled {{ background: #5a626c; border: 0; }}
+        QPushButton[verdict="{name}"]:checked:disabled {{
+            background: #5a626c; border-color: transparent;
+        }}
         """
         for name, colour in INKS["dark"].items()
         if name in ("accepted", "flagged", "rejected")
     )
     return f"""
-        QPushButton {{ min-height: 20px; padding: 4px 8px; }}
+        QPushButton {{ min-height: 20px; padding: 3px 7px; border: 1px solid transparent; }}
         QPushButton[step="next"] {{ background: {_PRIMARY}; color: white; font-weight: 600; }}
         QPushButton[step="next"]:hover {{ background: {_PRIMARY_HOVER}; }}
         QPushButton[step="next"]:pressed {{ background: {_PRIMARY_DOWN}; }}
         QPushButton[tool="true"]:checked:enabled {{
             background: {_CHOSEN}; color: {ON_CHOSEN}; border: 1px solid {_PRIMARY_HOVER};
         }}
-        QPushButton[dense="true"] {{ padding: 3px 2px; }}
-        QPushButton[left="true"] {{ text-align: left; padding: 3px 3px; }}
-        QPushButton[flat="true"] {{ background: transparent; padding: 3px 4px; }}
+        QPushButton[dense="true"] {{ padding: 2px 1px; }}
+        QPushButton[left="true"] {{ text-align: left; padding: 2px 2px; }}
+        QPushButton[flat="true"] {{ background: transparent; padding: 2px 3px; }}
         QPushButton[flat="true"]:hover {{ background: rgba(128, 140, 150, 60); }}
-        QPushButton[choice="true"] {{ text-align: left; padding: 12px 14px; font-size: 11pt; }}
+        QPushButton[choice="true"] {{ text-align: left; padding: 11px 13px; font-size: 11pt; }}
         QPushButton[recent="true"] {{
-            text-align: left; background: transparent; padding: 5px 14px;
+            text-align: left; background: transparent; padding: 4px 13px;
         }}
         QPushButton[recent="true"]:hover {{ background: rgba(128, 140, 150, 60); }}
         QPushButton:focus {{ border: 1px solid {_PRIMARY_HOVER}; }}
@@ -89,8 +91,8 @@ def style_sheet() -> str:
         QWidget#notices {{ background: transparent; }}
         QDialog#keys {{ border: 1px solid rgba(128, 140, 150, 160); }}
         QPushButton[section="true"], QPushButton[section="true"]:checked {{
-            text-align: left; font-weight: 600; padding: 5px 4px; background: transparent;
-            border-top: 1px solid #5a626c; border-radius: 0px;
+            text-align: left; font-weight: 600; padding: 4px 3px; background: transparent;
+            border-top-color: #5a626c; border-radius: 0px;
         }}
         QPushButton[section="true"]:hover {{ background: rgba(128, 140, 150, 60); }}
         QLabel[title="true"] {{ font-weight: 600; font-size: 12pt; }}
@@ -104,12 +106,15 @@ def _tabs() -> str:
     return f"""
         QTabBar {{ background: transparent; }}
         QTabBar::tab, QTabBar::tab:selected {{
-            background: transparent; border: 0; border-bottom: 2px solid transparent;
-            border-radius: 0; min-width: 56px; padding: 6px 4px; margin: 0;
+            background: transparent; border: 1px solid transparent;
+            border-bottom: 2px solid transparent;
+            border-radius: 0; min-width: 56px; padding: 5px 3px; margin: 0;
         }}
         QTabBar::tab:selected {{ border-bottom: 2px solid {MARK}; }}
         QTabBar::tab:hover {{ background: rgba(128, 140, 150, 60); }}
-        QTabBar::tab:focus {{ border: 1px solid {_PRIMARY_HOVER}; }}
+        QTabBar::tab:focus {{
+            border: 1px solid {_PRIMARY_HOVER}; border-bottom: 2px solid {MARK};
+        }}
         QTabWidget::pane {{ border: 0; border-top: 1px solid rgba(128, 140, 150, 110); }}
         QLabel[fixed="true"] {{ padding: 0; margin: 0; }}
     """
@@ -126,7 +131,7 @@ def _strips() -> str:
             background: transparent; color: white;
         }
         QFrame#message QPushButton#act, QFrame#step QPushButton#act {
-            border: 1px solid white; padding: 3px 10px;
+            border: 1px solid white; padding: 2px 9px;
         }
     """
 

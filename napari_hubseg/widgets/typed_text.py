@@ -54,11 +54,14 @@ class Typing(QObject):
         Signal: letters are commands again.
     tool_taken
         Signal: a letter has taken one of napari's tools.
+    asked
+        Signal: a question mark was pressed, whichever key the layout has it on.
     """
 
     strayed = Signal()
     rested = Signal()
     tool_taken = Signal()
+    asked = Signal()
 
     def __init__(self, parent: QWidget, letters: _Letters, here: Callable[[], bool]) -> None:
         super().__init__(parent)
@@ -92,6 +95,11 @@ class Typing(QObject):
             if not again:
                 self.rest()
             return False
+        if event.text() == "?" and not self._letters.stray:
+            event.accept()  # then no shortcut takes it
+            if not again:
+                self.asked.emit()
+            return True
         if not _is_letter(event) or not self._here():
             return False
         if again:

@@ -205,6 +205,25 @@ def test_facts_are_one_line_and_their_form_closes_when_a_person_goes_on(
     assert opened.facts.attention.isVisible()
 
 
+def test_a_choice_in_a_list_of_the_form_is_taken_and_the_form_stays(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    opened.session.go_to("three")
+    settle(opened, wait)
+    qtbot.mouseClick(opened.facts.change, LEFT)
+    for field, word in ((opened.facts.organ, "kidney"), (opened.facts.source, "HPA")):
+        field.showPopup()
+        items = field.view()
+        wait(items.isVisible)
+        place = items.visualRect(items.model().index(field.findText(word), 0)).center()
+        qtbot.mouseMove(items.viewport(), place)
+        qtbot.mouseClick(items.viewport(), LEFT, pos=place)
+        settle(opened, wait)
+        assert field.currentText() == word
+        assert opened.facts.form.isVisible()
+    assert opened.facts.line.text() == "kidney  ·  HPA  ·  µm/px?"
+
+
 def test_facts_can_be_told_of_all_slides_like_this_at_once(
     opened: HubSegWidget, qtbot: Any, wait: Wait
 ) -> None:
@@ -280,6 +299,52 @@ def test_every_key_stands_on_one_page(opened: HubSegWidget, qtbot: Any) -> None:
     assert opened.keys.width() <= 1366
     qtbot.keyClick(opened.keys, Qt.Key.Key_F1)
     assert not opened.keys.isVisible()
+
+
+@pytest.mark.parametrize("of", ["window", "canvas", "dock"])
+def test_a_question_mark_opens_the_page_of_keys_too(
+    opened: HubSegWidget, qtbot: Any, of: str
+) -> None:
+    pressed = {"window": opened.window(), "canvas": opened.canvas.widget, "dock": opened}[of]
+    qtbot.keyClicks(pressed, "?")
+    assert opened.keys.isVisible()
+    qtbot.keyClicks(opened.keys, "?")
+    assert not opened.keys.isVisible()
+
+
+def test_a_question_mark_in_a_text_is_text(opened: HubSegWidget, qtbot: Any) -> None:
+    qtbot.keyClicks(opened.verdict.note, "sure?")
+    assert opened.verdict.note.text() == "sure?"
+    qtbot.keyClicks(opened.canvas.widget, "#?")
+    assert not opened.keys.isVisible()
+
+
+def test_no_key_stands_over_the_word_of_its_button(small: HubSegWidget) -> None:
+    buttons = small.correct.findChildren(IconButton)
+    assert len(buttons) == len(TOOLBOX)
+    tight = [one.text() for one in buttons if one.width() < one.needed()]
+    assert tight == []
+
+
+def test_another_theme_moves_nothing(small: HubSegWidget, layout: ModuleType, wait: Wait) -> None:
+    settle(small, wait)
+    for theme in ("dark", "light", "dark"):
+        before = layout.places(small)
+        small._viewer.theme = theme
+        settle(small, wait)
+        assert layout.moved(before, layout.places(small)) == [], theme
+
+
+def test_the_focus_moves_nothing(small: HubSegWidget, layout: ModuleType, wait: Wait) -> None:
+    settle(small, wait)
+    before = layout.places(small)
+    bar = small.pages.tabBar()
+    tabs = [bar.tabRect(place) for place in range(bar.count())]
+    for control in (small.queue.open, small.facts.change, small.verdict.accept, bar):
+        control.setFocus()
+        QApplication.processEvents()
+        assert layout.moved(before, layout.places(small)) == [], control.objectName()
+        assert [bar.tabRect(place) for place in range(bar.count())] == tabs
 
 
 def test_the_hint_of_every_tool_fits_its_two_lines(qtbot: Any) -> None:

@@ -43,6 +43,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             verdicts=("corrected", "in work"),
             current=0,
             saved="14:03",
+            project="/of/mine/tiles.hubseg",
             note="read only",
         ),
     ),
@@ -700,3 +701,15 @@ def test_peeking_lasts_as_long_as_the_button_is_down(qtbot: Any) -> None:
     qtbot.mouseClick(panel.compare, LEFT)
     panel.opacity.setValue(40)
     assert asked == [True, False, "compare", 0.4]
+
+
+def test_the_top_says_where_the_project_is_until_something_was_saved(qtbot: Any) -> None:
+    panel = QueuePanel()
+    qtbot.addWidget(panel)
+    shown = QueueState(("a",), ("unseen",), 0, project="/of/mine/tiles.hubseg")
+    panel.show_state(shown)
+    assert panel.saved.text() == "in tiles.hubseg"
+    assert "/of/mine/tiles.hubseg" in panel.saved.toolTip()
+    panel.show_state(QueueState(("a",), ("unseen",), 0, saved="14:03", project=shown.project))
+    assert panel.saved.text() == "saved 14:03"
+    assert "/of/mine/tiles.hubseg" in panel.saved.toolTip()
