@@ -214,7 +214,7 @@ def _tool_button(tool: Tool) -> IconButton:
         **({"dense": "true"} if tool.name in _DRAW else {"left": "true"}),
     )
     if tool.name not in _DRAW:
-        made.setIconSize(QSize(16, 16))  # beside a word and its key
+        made.setIconSize(QSize(14, 14))  # beside a word and its key
     made.setCheckable(True)
     made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     made.setAccessibleName(explained(name))

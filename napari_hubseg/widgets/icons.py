@@ -23,9 +23,9 @@ __all__ = ["SIDE", "SIGNS", "IconButton", "SignedElidedButton", "short_key", "si
 
 SIDE = 18  # px of an icon, at 100 % scaling
 _FAINT = 90  # of 255: what cannot be pressed now
-_KEY_PT = 6.5  # size of a key in a button's corner
+_KEY_PT = 6.0  # size of a key in a button's corner
 _BEFORE_WORD = 4  # px between a sign and its word
-_EDGE = 3  # px at either end of a button
+_EDGE = 2  # px at either end of a button
 _ON_VERDICT = "#10151a"
 _THEME = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange)
 
@@ -180,7 +180,7 @@ class IconButton(_Signed):
             colour = QColor(ON_CHOSEN) if on else colour
             colour.setAlpha(170 if self.isEnabled() else _FAINT)
             painter.setPen(colour)
-            place = self.rect().adjusted(0, 0, -3, -1)
+            place = self.rect().adjusted(0, 0, -_EDGE, -1)
             corner = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
             painter.drawText(place, int(corner), self._key)
             painter.end()
