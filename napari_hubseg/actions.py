@@ -116,12 +116,7 @@ ACTIONS = (
     Action(
         "find_files", "Find files that were moved…", "Control-Shift-F", "Search a folder for files"
     ),
-    Action(
-        "open_sample",
-        "Open the bundled sample",
-        "Control-Shift-K",
-        "Open the bundled kidney sample",
-    ),
+    Action("open_sample", "Open the bundled sample", "Control-Shift-K"),
     Action("show_keys", "Show every key", "F1", "Every key on one page", sign="?"),
     Action("next_slide", "Next slide", "N"),
     Action("previous_slide", "Previous slide", "Shift-N"),
