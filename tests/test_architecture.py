@@ -61,23 +61,29 @@ CORE: dict[str, set[str]] = {
         *{"slide", "thresholds"},
     },
     "session": {
-        *{"cleanup", "edits", "failure", "formats", "journal", "mask", "organ", "outcome"},
-        *{"probability", "project", "recipe", "slide", "thresholds", "tools"},
+        *{"cleanup", "edits", "failure", "journal", "mask", "organ", "probability", "project"},
+        *{"recipe", "slide", "thresholds", "tools"},
     },
     # what comes of it
     "formats.rle": set(),
     "formats": {
         "edits",
+        "formats.annotated",
         "formats.coco_runs",
         "formats.json_text",
+        "formats.outlines",
         "formats.pixel_runs",
         "formats.polygons",
         "formats.rle",
+        "formats.table",
+        "formats.xml_text",
         "organ",
         "slide",
         "thresholds",
     },
-    "export": {"failure", "formats", "journal", "organ", "outcome", "project"},
+    "export": {
+        *{"failure", "formats", "journal", "organ", "outcome", "project", "session", "tools"},
+    },
     "evaluation": {
         *{"", "cleanup", "edits", "formats.rle", "journal", "mask", "outcome", "probability"},
         *{"project", "slide", "thresholds"},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg import tools
-from hubseg.session.importing import mask_for
+from hubseg.export.importing import mask_for
 from napari_hubseg.actions import tool_named
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import pytest
 from stored import SHAPE, accept, stored_project
 
 from hubseg.cli import main
+from hubseg.export.importing import _id_of
 from hubseg.formats.coco import write_coco
 from hubseg.formats.geojson import write_geojson
 from hubseg.formats.raster import write_mask_png, write_mask_tiff
@@ -19,7 +20,6 @@ from hubseg.formats.table import write_submission
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.session import ReviewSession
-from hubseg.session.importing import _id_of
 
 
 def drawn(number: int = 0) -> np.ndarray:

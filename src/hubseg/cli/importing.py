@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, bar, table
+from hubseg.formats.registry import FORMATS
 
 if TYPE_CHECKING:
     import argparse
@@ -17,13 +18,13 @@ __all__ = ["add_to"]
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
+    read = ", ".join(one.title for one in FORMATS.values() if one.reads)
     into = commands.add_parser("import", help="take masks of other programs over as edits")
     into.add_argument("project", type=Path, help="NAME.hubseg")
     into.add_argument(
         "masks",
         type=Path,
-        help="folder of GeoJSON, PNG or TIFF files called as the slides are, one such file, or a "
-        "table with id and rle",
+        help=f"folder of files called as the slides are, or one file: {read}",
     )
     into.add_argument("--yes", action="store_true", help="do it; else what matches is only listed")
     into.add_argument(
@@ -34,8 +35,8 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _import(given: argparse.Namespace, answer: Answer) -> int:
+    from hubseg.export.importing import import_masks, plan_import
     from hubseg.session import ReviewSession
-    from hubseg.session.importing import import_masks, plan_import
 
     outcome, session = answer.outcome, ReviewSession()
     session.open(given.project)

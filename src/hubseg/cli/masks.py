@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, add_partial, bar, table
+from hubseg.formats.registry import FORMATS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from hubseg.cli._said import Answer
     from hubseg.outcome import Outcome
@@ -38,24 +38,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     _add_export(commands)
 
 
-class _Formats:
-    """The names of the formats, looked up when somebody asks: they need more than the parser."""
-
-    def __iter__(self) -> Iterator[str]:
-        from hubseg.export import FORMATS
-
-        return iter(FORMATS)
-
-    def __contains__(self, name: object) -> bool:
-        return name in set(self)
-
-
 def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
+    names = [one.name for one in FORMATS.values() if one.writes]
+    told = "; ".join(f"{name}: {FORMATS[name].sentence}" for name in names)
     export = commands.add_parser("export", help="write masks for retraining or submission")
     export.add_argument("project", type=Path, help="NAME.hubseg")
-    export.add_argument(
-        "--format", required=True, metavar="NAME", choices=_Formats(), help="%(choices)s"
-    )
+    export.add_argument("--format", required=True, metavar="NAME", choices=names, help=told)
     export.add_argument("--out", type=Path, required=True, help="file or folder")
     which = export.add_mutually_exclusive_group()
     which.add_argument(

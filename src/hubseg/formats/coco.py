@@ -11,151 +11,65 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
 from hubseg.formats.coco_runs import by_label, counts_of, pack, unpack
 from hubseg.formats.json_text import parsed
 from hubseg.formats.pixel_runs import Runs
-from hubseg.formats.polygons import Polygon, polygons_of, rasterised
-from hubseg.slide.errors import check_same, same_pixels, writing
+from hubseg.formats.polygons import Polygon, polygons_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["CocoImage", "CocoObject", "is_coco", "read_coco", "write_coco"]
+__all__ = ["images", "read", "read_coco", "recognises", "write", "write_coco"]
 
 _MOST_NAMED = 5  # annotations that a note names one by one
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CocoObject:
-    """One annotation.
-
-    Attributes
-    ----------
-    name
-        Its category; the number of one that the file does not name.
-    polygons
-        Its parts, in px; empty where it is given as runs.
-    runs
-        int64 (n, 2): first pixel and length of each run, counted down the columns.
-    size
-        Height and width of the image that runs were counted in.
-    """
-
-    name: str
-    polygons: tuple[Polygon, ...] = ()
-    runs: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
-    size: tuple[int, int] | None = None
-
-    @property
-    def area(self) -> float:
-        """Area in px²."""
-        return sum(one.area for one in self.polygons) + float(self.runs[:, 1].sum())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CocoImage:
-    """What a file holds of one image.
-
-    Attributes
-    ----------
-    name
-        Name of the image's file, or its number where the file names none.
-    size
-        Height and width in px, or None where the file does not say.
-    objects
-        Every annotation that could be read.
-    notes
-        What could not, one sentence each.
-    """
-
-    name: str
-    size: tuple[int, int] | None
-    objects: tuple[CocoObject, ...]
-    notes: tuple[str, ...] = ()
-
-    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Return the pixels of all objects, bool (h, w).
-
-        Raises
-        ------
-        ValueError
-            When they were drawn in an image of another size.
-        """
-        counted = [one for one in self.objects if len(one.runs)]
-        for size in (self.size, *(one.size for one in counted)):
-            if size is not None and size != (height, width):
-                raise ValueError(
-                    f"{self.name} is annotated at {size[1]} × {size[0]} px, the slide has "
-                    f"{width} × {height}: export the annotations of this image."
-                )
-        polygons = [polygon for found in self.objects for polygon in found.polygons]
-        inside = rasterised(polygons, height, width)
-        if not counted:
-            return inside
-        runs = np.concatenate([one.runs for one in counted])
-        down = np.zeros(height * width, np.bool_)
-        for start, length in runs.tolist():
-            down[start : start + length] = True
-        inside |= down.reshape(width, height).T
-        return inside
 
 
 # ---- writing ---------------------------------------------------------------------------------
 
 
-def write_coco(path: Path | str, images: Iterable[tuple[str, str, NDArray[np.bool_]]]) -> Path:
-    """Write the objects of masks, read them back, and only then give the file its name.
-
-    Parameters
-    ----------
-    path
-        File to write; one that exists is replaced as a whole.
-    images
-        Name of the image's file, category of its objects, and mask, bool (h, w).
-
-    Returns
-    -------
-    Path
-        The file, absolute.
+def write(path: Path | str, images: Iterable[MaskedImage]) -> Path:
+    """Write the objects of images, read them back, and only then give the file its name.
 
     Raises
     ------
     OSError
         When the file cannot be written, or reads back different.
     """
-    path = Path(path).absolute()
+    return proven(path, images, _put, read)
+
+
+def write_coco(path: Path | str, images: Iterable[tuple[str, str, NDArray[np.bool_]]]) -> Path:
+    """Write file names, categories and masks, bool (h, w); otherwise as :func:`write`."""
+    return write(
+        path, (MaskedImage(mask, file, file, name=category) for file, category, mask in images)
+    )
+
+
+def _put(path: Path, images: Iterable[MaskedImage]) -> None:
     content: dict[str, list[Any]] = {"images": [], "categories": [], "annotations": []}
     numbers: dict[str, int] = {}
-    digests: list[NDArray[np.uint8]] = []
-    for number, (file_name, category, mask) in enumerate(images, 1):
-        height, width = mask.shape
-        entry = {"id": number, "file_name": file_name, "width": width, "height": height}
+    for number, image in enumerate(images, 1):
+        height, width = image.size
+        entry = {"id": number, "file_name": image.file_name, "width": width, "height": height}
         content["images"].append(entry)
-        if category not in numbers:
-            numbers[category] = len(numbers) + 1
+        if image.name not in numbers:
+            numbers[image.name] = len(numbers) + 1
             content["categories"].append(
-                {"id": numbers[category], "name": category, "supercategory": ""}
+                {"id": numbers[image.name], "name": image.name, "supercategory": ""}
             )
-        for annotation in _annotations(mask):
+        for annotation in _annotations(image.mask):
             head = {"id": len(content["annotations"]) + 1, "image_id": number}
-            head |= {"category_id": numbers[category], "iscrowd": 0}
+            head |= {"category_id": numbers[image.name], "iscrowd": 0}
             content["annotations"].append(head | annotation)
-        digests.append(np.packbits(mask))
-    with writing(path) as part:
-        part.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
-        for found, packed in zip(read_coco(part), digests, strict=True):
-            if found.size is None:
-                raise OSError(f"{path} lost the size of {found.name}: write it again.")
-            check_same(same_pixels(np.packbits(found.mask(*found.size))[None], packed[None]), path)
-    return path
+    path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
 
 
 def _annotations(mask: NDArray[np.bool_]) -> Iterable[dict[str, Any]]:
@@ -185,7 +99,7 @@ def _annotations(mask: NDArray[np.bool_]) -> Iterable[dict[str, Any]]:
 # ---- reading ---------------------------------------------------------------------------------
 
 
-def is_coco(content: Any) -> bool:
+def recognises(content: Any) -> bool:
     """Whether parsed JSON looks like COCO annotations, or like results of them."""
     if isinstance(content, dict):
         named = "images" in content or "image" in content
@@ -194,7 +108,7 @@ def is_coco(content: Any) -> bool:
     return isinstance(first, dict) and {"image_id", "segmentation"} <= first.keys()
 
 
-def read_coco(path: Path | str) -> list[CocoImage]:
+def read_coco(path: Path | str) -> list[AnnotatedImage]:
     """Read a file's annotations, image by image.
 
     Raises
@@ -204,28 +118,36 @@ def read_coco(path: Path | str) -> list[CocoImage]:
     OSError
         When it cannot be opened.
     """
-    path = Path(path)
-    content = parsed(path)
-    if not is_coco(content):
+    return read(Path(path))
+
+
+def read(path: Path) -> list[AnnotatedImage]:
+    """Return what a file holds, image by image; raises as :func:`read_coco`."""
+    return images(parsed(path), path)
+
+
+def images(content: Any, path: Path) -> list[AnnotatedImage]:
+    """Return the images of parsed JSON; raises ValueError where it holds no COCO."""
+    if not recognises(content):
         raise ValueError(f"{path} holds no COCO annotations: it needs images and annotations.")
     annotations = content if isinstance(content, list) else content["annotations"]
     single = content.get("image") if isinstance(content, dict) else None
-    images = _images(content)
+    listed = _images(content)
     names = _categories(content)
-    objects: dict[object, list[CocoObject]] = defaultdict(list)
+    objects: dict[object, list[Annotation]] = defaultdict(list)
     wrong: dict[object, list[str]] = defaultdict(list)
     for number, annotation in enumerate(annotations, 1):
         which: object = None
         try:
             which = single["image_id"] if single else annotation["image_id"]
-            size = images.get(which, (str(which), None))[1]
+            size = listed.get(which, (str(which), None))[1]
             objects[which].append(_object(annotation, names, size))
         except (KeyError, TypeError, IndexError, AttributeError, ValueError) as exc:
             said = str(exc) if isinstance(exc, ValueError) else "it is no annotation"
             named = annotation.get("id", number) if isinstance(annotation, dict) else number
             wrong[which].append(f"Annotation {named} is left out: {said}.")
-    every = dict.fromkeys([*images, *objects, *wrong])
-    return [_image(which, images, objects[which], wrong[which]) for which in every]
+    every = dict.fromkeys([*listed, *objects, *wrong])
+    return [_image(which, listed, objects[which], wrong[which]) for which in every]
 
 
 def _images(content: Any) -> dict[object, tuple[str, tuple[int, int] | None]]:
@@ -257,28 +179,28 @@ def _categories(content: Any) -> Mapping[object, str]:
 def _image(
     which: object,
     images: Mapping[object, tuple[str, tuple[int, int] | None]],
-    objects: Sequence[CocoObject],
+    objects: Sequence[Annotation],
     wrong: Sequence[str],
-) -> CocoImage:
+) -> AnnotatedImage:
     name, size = images.get(which, (str(which), None))
     notes = list(wrong[:_MOST_NAMED])
     if len(wrong) > _MOST_NAMED:
         notes.append(f"{len(wrong) - _MOST_NAMED} more annotations are left out.")
-    return CocoImage(name, size, tuple(objects), tuple(notes))
+    return AnnotatedImage(name, size, tuple(objects), notes=tuple(notes))
 
 
 def _object(
     annotation: Mapping[str, Any], names: Mapping[object, str], size: tuple[int, int] | None
-) -> CocoObject:
+) -> Annotation:
     category = annotation.get("category_id")
     name = names.get(category, "" if category is None else str(category))
     segmentation = annotation["segmentation"]
     if isinstance(segmentation, dict):
-        return CocoObject(name, (), *_runs(segmentation, size))
+        return Annotation(name, (), *_runs(segmentation, size))
     polygons = tuple(_polygon(flat) for flat in segmentation)
     if not polygons:
         raise ValueError("it has no outline")
-    return CocoObject(name, polygons)
+    return Annotation(name, polygons)
 
 
 def _polygon(flat: Sequence[float]) -> Polygon:

@@ -9,71 +9,52 @@ Source: RFC 7946, and the members that QuPath 0.2 to 0.6 adds to a feature.
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
 from hubseg.formats.json_text import parsed
-from hubseg.formats.polygons import Polygon, polygons_of, rasterised
-from hubseg.slide.errors import check_same, same_pixels, writing
+from hubseg.formats.outlines import Outlines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Annotation", "Annotations", "read_geojson", "write_geojson"]
+    from hubseg.formats.polygons import Polygon
+
+__all__ = ["images", "read", "read_geojson", "recognises", "write", "write_geojson"]
 
 _OURS = uuid.UUID("6f0c9d2e-5a0b-4b57-9a39-0a4f0d1d7c11")  # the namespace of our objects' ids
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """One object of a file.
-
-    Attributes
-    ----------
-    name
-        Its class, or "" where it has none.
-    polygons
-        Its parts, in px of the full-size image.
-    """
-
-    name: str
-    polygons: tuple[Polygon, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Annotations:
-    """What a file holds.
-
-    Attributes
-    ----------
-    objects
-        Every object with an area.
-    left_out
-        What is no area or cannot be read → how many: ``{"points": 3}``.
-    notes
-        What was repaired, one sentence each.
-    """
-
-    objects: tuple[Annotation, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Return the pixels, bool (h, w), whose centre lies in one of the objects."""
-        return rasterised(
-            (polygon for found in self.objects for polygon in found.polygons), height, width
-        )
-
-
 # ---- writing ---------------------------------------------------------------------------------
+
+
+def write(path: Path | str, image: MaskedImage) -> Path:
+    """Write an image's objects, read them back, and only then give the file its name.
+
+    Objects' ids are made of the image's origin and their place: equal masks of one origin get
+    equal ids. A path that ends in ``.gz`` is packed.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written, or reads back different.
+    """
+    packed = Path(path).suffix.lower() == ".gz"
+
+    def put(part: Path, images: Iterable[MaskedImage]) -> None:
+        opened = gzip.open if packed else open
+        for one in images:
+            with opened(part, "wt", encoding="utf-8", newline="\n") as stream:
+                stream.writelines(_collection(one))
+
+    return proven(path, [image], put, read)
 
 
 def write_geojson(
@@ -84,44 +65,20 @@ def write_geojson(
     colour: Sequence[int] = (0, 213, 203),
     origin: str = "",
 ) -> Path:
-    """Write a mask's objects, read them back, and only then give the file its name.
+    """Write a mask, bool (h, w), with its class and RGB colour; otherwise as :func:`write`."""
+    return write(path, MaskedImage(mask, name=name, colour=colour, origin=origin))
 
-    Parameters
-    ----------
-    path
-        File to write; one that exists is replaced as a whole.
-    mask
-        (h, w) bool.
-    name, colour
-        Class of the objects, and its RGB.
-    origin
-        What the objects' ids are made of, with their place: equal masks of one origin get equal
-        ids.
 
-    Returns
-    -------
-    Path
-        The file, absolute.
-
-    Raises
-    ------
-    OSError
-        When the file cannot be written, or reads back different.
-    """
-    path = Path(path).absolute()
-    classification = {"name": name, "color": [int(part) for part in colour]}
+def _collection(image: MaskedImage) -> Iterator[str]:
+    classification = {"name": image.name, "color": [int(part) for part in image.colour]}
     properties = json.dumps(
         {"objectType": "annotation", "classification": classification}, ensure_ascii=False
     )
-    with writing(path) as part:
-        with part.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write('{"type":"FeatureCollection","features":[')
-            for number, polygons in enumerate(polygons_of(mask)):
-                stream.write(",\n" if number else "\n")
-                stream.write(_feature(polygons, properties, origin))
-            stream.write("\n]}\n")
-        check_same(same_pixels(read_geojson(part).mask(*mask.shape[:2]), mask), path)
-    return path
+    yield '{"type":"FeatureCollection","features":['
+    for number, polygons in enumerate(image.objects):
+        yield ",\n" if number else "\n"
+        yield _feature(polygons, properties, image.origin)
+    yield "\n]}\n"
 
 
 def _feature(polygons: list[Polygon], properties: str, origin: str) -> str:
@@ -144,7 +101,12 @@ def _closed(ring: NDArray[np.number]) -> str:
 # ---- reading ---------------------------------------------------------------------------------
 
 
-def read_geojson(path: Path | str) -> Annotations:
+def recognises(content: Any) -> bool:
+    """Whether parsed JSON looks like GeoJSON."""
+    return _is_empty_collection(content) or any(True for _ in _features(content))
+
+
+def read_geojson(path: Path | str) -> AnnotatedImage:
     """Read the objects of a file.
 
     Raises
@@ -155,20 +117,27 @@ def read_geojson(path: Path | str) -> Annotations:
     OSError
         When it cannot be opened.
     """
-    path = Path(path)
+    return read(Path(path))[0]
+
+
+def read(path: Path) -> list[AnnotatedImage]:
+    """Return what a file holds, as its only image; raises as :func:`read_geojson`."""
+    return images(parsed(path), path)
+
+
+def images(content: Any, path: Path) -> list[AnnotatedImage]:
+    """Return the objects of parsed JSON; raises ValueError where it holds no GeoJSON."""
     reading = _Reading()
-    content = parsed(path)
     features = list(_features(content))
     if not features and not _is_empty_collection(content):
         raise ValueError(
             f"{path} holds no GeoJSON feature: export the annotations from QuPath as GeoJSON."
         )
-    objects = []
     for feature in features:
         polygons = tuple(reading.polygons(feature.get("geometry")))
         if polygons:
-            objects.append(Annotation(_class_of(feature), polygons))
-    return Annotations(tuple(objects), dict(reading.left_out), tuple(reading.notes()))
+            reading.objects.append(Annotation(_class_of(feature), polygons))
+    return [reading.image()]
 
 
 def _features(content: Any) -> Iterator[dict[str, Any]]:
@@ -208,21 +177,10 @@ def _class_of(feature: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-class _Reading:
-    """Takes geometries, and counts what was left out or repaired."""
+class _Reading(Outlines):
+    """Takes geometries."""
 
     _ABSENT = ("Point", "MultiPoint", "LineString", "MultiLineString")
-
-    def __init__(self) -> None:
-        self.left_out: Counter[str] = Counter()
-        self.crossed = self.unclosed = 0
-
-    def notes(self) -> Iterator[str]:
-        """Say what was repaired."""
-        if self.crossed:
-            yield f"{self.crossed} outlines crossed themselves: repaired."
-        if self.unclosed:
-            yield f"{self.unclosed} outlines were not closed: closed."
 
     def polygons(self, geometry: Any) -> Iterator[Polygon]:
         """Yield the valid polygons of a geometry; what has no area is counted."""
@@ -231,67 +189,10 @@ class _Reading:
             for one in geometry.get("geometries") or ():
                 yield from self.polygons(one)
         elif kind in self._ABSENT:
-            self.left_out["points" if "Point" in kind else "lines"] += 1
+            self.leave_out("points" if "Point" in kind else "lines")
         elif kind in ("Polygon", "MultiPolygon"):
             coordinates = geometry.get("coordinates")
             for rings in [coordinates] if kind == "Polygon" else coordinates or ():
-                yield from self._polygon(rings)
+                yield from self.polygon(rings)
         else:
-            self.left_out["objects that cannot be read"] += 1
-
-    def _polygon(self, rings: Any) -> Iterator[Polygon]:
-        try:
-            read = [self._ring(ring) for ring in rings]
-        except (TypeError, ValueError, IndexError):
-            read = []
-        if not read:
-            self.left_out["objects that cannot be read"] += 1
-            return
-        polygon = Polygon(read[0], tuple(read[1:]))
-        if _is_rectilinear(read):  # ours, or another program's outline of pixels
-            yield polygon
-        else:
-            yield from self._valid(polygon)
-
-    def _ring(self, ring: Any) -> NDArray[np.number]:
-        points = np.array(ring)
-        if points.ndim != 2 or points.shape[1] != 2:  # some write a height too
-            points = np.array([point[:2] for point in ring])
-        if points.dtype.kind not in "iuf" or not np.isfinite(points).all():
-            raise ValueError("a corner is no pair of numbers")
-        if (points[0] == points[-1]).all():
-            points = points[:-1]
-        else:
-            self.unclosed += 1
-        if len(points) < 3:
-            raise ValueError("a ring has too few corners")
-        return points
-
-    def _valid(self, polygon: Polygon) -> Iterator[Polygon]:
-        """Yield a polygon as it is, or the parts it has where its outline crosses itself."""
-        import shapely
-
-        made = shapely.Polygon(polygon.exterior, polygon.holes)
-        if made.is_valid:
-            yield polygon
-            return
-        self.crossed += 1
-        repaired = shapely.make_valid(made)
-        for part in getattr(repaired, "geoms", (repaired,)):
-            for one in getattr(part, "geoms", (part,)):
-                if one.geom_type == "Polygon" and one.area:
-                    yield Polygon(
-                        np.asarray(one.exterior.coords)[:-1],
-                        tuple(np.asarray(hole.coords)[:-1] for hole in one.interiors),
-                    )
-
-
-def _is_rectilinear(rings: list[NDArray[np.number]]) -> bool:
-    """Whether all edges run along rows or columns of pixels."""
-    for points in rings:
-        if points.dtype.kind == "f" and not np.array_equal(points, points.round()):
-            return False
-        steps = points[1:] - points[:-1]
-        if np.count_nonzero(steps[:, 0] * steps[:, 1]) or (points[0] - points[-1]).all():
-            return False
-    return True
+            self.leave_out()

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: plain or gzipped, bounded, and one sentence where it is none."""
+"""Text and JSON that somebody else wrote: plain or gzipped, bounded, refused in one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["MOST_BYTES", "parsed"]
+__all__ = ["MOST_BYTES", "parsed", "text_of"]
 
 MOST_BYTES = 2**29  # of text: about ten million corners
 _PIECE = 2**20  # bytes
@@ -30,6 +30,17 @@ def parsed(path: Path) -> Any:
     OSError
         When it cannot be opened.
     """
+    content = text_of(path)
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(
+            f"{path} is no whole JSON file ({exc}): it was cut off or is damaged, get it again."
+        ) from exc
+
+
+def text_of(path: Path) -> bytearray:
+    """Return the bytes of a text file, unpacked where it is gzipped; raises as :func:`parsed`."""
     with opening(path), path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
@@ -45,12 +56,7 @@ def parsed(path: Path) -> Any:
         raise ValueError(
             f"{path} holds more than {MOST_BYTES >> 20} MiB of text: export it in parts."
         )
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as exc:
-        raise ValueError(
-            f"{path} is no whole JSON file ({exc}): it was cut off or is damaged, get it again."
-        ) from exc
+    return content
 
 
 def _read(stream: BinaryIO | gzip.GzipFile) -> bytearray:

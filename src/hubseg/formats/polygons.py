@@ -41,6 +41,11 @@ class Polygon:
     exterior: NDArray[np.number]
     holes: tuple[NDArray[np.number], ...] = ()
 
+    def times(self, x: float, y: float) -> Polygon:
+        """Return the polygon with its coordinates multiplied, near whole numbers made whole."""
+        rings = [_whole(ring * (x, y)) for ring in (self.exterior, *self.holes)]
+        return Polygon(rings[0], tuple(rings[1:]))
+
     @property
     def area(self) -> float:
         """Area in px²: of a mask's polygon, its number of pixels."""
@@ -146,6 +151,11 @@ def _fill(mask: NDArray[np.bool_], polygon: Polygon) -> None:
         x, y = (np.asarray(outline, np.float64) - low - 0.5).T
         inside[pixels_in(y, x, (height, width))] ^= True
     mask[low[1] : high[1], low[0] : high[0]] |= inside
+
+
+def _whole(points: NDArray[np.number]) -> NDArray[np.number]:
+    near = np.round(points)
+    return np.where(np.abs(points - near) < 1e-5, near, points)
 
 
 def _area(ring: NDArray[np.number]) -> float:

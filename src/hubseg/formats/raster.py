@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import tifffile
 
+from hubseg.formats.annotated import AnnotatedImage, MaskedImage, images_of_labels
 from hubseg.slide.errors import (
     BEST_COMPRESSION,
     DAMAGE,
@@ -27,7 +28,16 @@ from hubseg.slide.errors import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["holds_mask", "read_mask", "write_mask_png", "write_mask_tiff"]
+__all__ = [
+    "holds_mask",
+    "read",
+    "read_mask",
+    "tiff_options",
+    "write_mask_png",
+    "write_mask_tiff",
+    "write_png",
+    "write_tiff",
+]
 
 
 def write_mask_png(path: Path | str, mask: NDArray[np.bool_]) -> Path:
@@ -59,11 +69,16 @@ def write_mask_png(path: Path | str, mask: NDArray[np.bool_]) -> Path:
     return path
 
 
-def write_mask_tiff(path: Path | str, mask: NDArray[np.bool_]) -> Path:
-    """Write a mask as an 8-bit grey TIFF with Deflate; otherwise as :func:`write_mask_png`."""
+def write_mask_tiff(
+    path: Path | str, mask: NDArray[np.bool_], um_per_px: tuple[float, float] | None = None
+) -> Path:
+    """Write a mask as an 8-bit grey TIFF with Deflate; otherwise as :func:`write_mask_png`.
+
+    `um_per_px` is the height and width of a pixel, kept in the resolution tags.
+    """
     path, mask = Path(path).absolute(), _checked(mask)
     with writing(path) as part:
-        tifffile.imwrite(part, _grey(mask), compression="zlib", photometric="minisblack")
+        tifffile.imwrite(part, _grey(mask), **tiff_options(um_per_px))
         check_same(holds_mask(part, mask), path)
     return path
 
@@ -102,7 +117,43 @@ def read_mask(path: Path | str) -> NDArray[np.bool_]:
     OSError
         When it cannot be opened.
     """
-    path = Path(path)
+    pixels = _stored(Path(path))
+    if pixels.ndim == 3:
+        colours = 1 if pixels.shape[-1] == 2 else 3  # what follows them is transparency
+        return np.asarray(pixels[..., :colours].any(axis=-1))
+    if pixels.dtype == np.uint8:  # in its own memory: a mask may take 400 MB
+        return np.asarray(np.not_equal(pixels, 0, out=pixels.view(np.bool_)))
+    return np.asarray(pixels != 0)
+
+
+def read(path: Path) -> list[AnnotatedImage]:
+    """Return what an image holds: every number but 0, or every colour but black, is an object.
+
+    Raises
+    ------
+    ValueError, OSError
+        As :func:`read_mask`.
+    """
+    pixels = _stored(path)
+    if pixels.ndim == 3 and pixels.shape[-1] == 2:
+        pixels = pixels[..., 0]
+    if pixels.ndim == 3:
+        red, green, blue = (pixels[..., part].astype(np.uint64) for part in range(3))
+        pixels = (red << 32) | (green << 16) | blue
+    return [images_of_labels(pixels)]
+
+
+def write_png(path: Path | str, image: MaskedImage) -> Path:
+    """Write an image's mask as :func:`write_mask_png` does."""
+    return write_mask_png(path, image.mask)
+
+
+def write_tiff(path: Path | str, image: MaskedImage) -> Path:
+    """Write an image's mask as :func:`write_mask_tiff` does, with its pixel size."""
+    return write_mask_tiff(path, image.mask, image.um_per_px)
+
+
+def _stored(path: Path) -> NDArray[Any]:
     with opening(path), path.open("rb") as stream:
         start = stream.read(24)
         if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -122,12 +173,16 @@ def read_mask(path: Path | str) -> NDArray[np.bool_]:
             f"{path} holds {pixels.dtype} values of shape {pixels.shape}, which are no mask: "
             "save 0 outside and 255 inside."
         )
-    if pixels.ndim == 3:
-        colours = 1 if pixels.shape[-1] == 2 else 3  # what follows them is transparency
-        return np.asarray(pixels[..., :colours].any(axis=-1))
-    if pixels.dtype == np.uint8:  # in its own memory: a mask may take 400 MB
-        return np.asarray(np.not_equal(pixels, 0, out=pixels.view(np.bool_)))
-    return np.asarray(pixels != 0)
+    return pixels
+
+
+def tiff_options(um_per_px: tuple[float, float] | None) -> dict[str, Any]:
+    """Return how TIFFs of whole numbers are written: packed, with the pixel size in the tags."""
+    options: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack"}
+    if um_per_px is not None:
+        height, width = um_per_px
+        options |= {"resolution": (1e4 / width, 1e4 / height), "resolutionunit": "CENTIMETER"}
+    return options
 
 
 def _grey(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["decode", "encode", "encode_published"]
+__all__ = ["decode", "encode", "encode_published", "filled", "read_runs", "runs_of"]
 
 _AT_A_TIME = 1 << 22  # px
 _LONGEST_NUMBER = 18  # decimal digits that always fit in int64
@@ -46,10 +46,9 @@ def encode(mask: NDArray[np.bool_]) -> str:
         )
     if mask.size == 0:
         return ""
-    changes = _changes(mask)
-    changes[1::2] -= changes[::2]
-    changes[::2] += 1
-    return " ".join(map(str, changes.tolist()))
+    runs = runs_of(mask)
+    runs[:, 0] += 1
+    return " ".join(map(str, runs.ravel().tolist()))
 
 
 def encode_published(mask: NDArray[np.bool_]) -> str:
@@ -90,10 +89,54 @@ def decode(text: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
     height, width = shape
     if height < 0 or width < 0:
         raise ValueError(f"A mask of {height} x {width} px cannot exist: give the slide's size.")
+    runs = read_runs(text)
+    _check_end(runs, height, width)
+    return _between(np.column_stack((runs[:, 0], runs.sum(axis=1))).ravel(), height, width)
+
+
+def read_runs(text: str) -> NDArray[np.int64]:
+    """Return the runs of a text, int64 (n, 2): first pixel, from 0, and length.
+
+    Raises
+    ------
+    ValueError
+        When the text is no list of pairs, sorted and disjoint.
+    """
     starts, lengths = _pairs(text)
-    _check(starts, lengths, height, width)
-    ends = starts + lengths
-    edges = np.column_stack((starts, ends)).ravel()
+    _check(starts, lengths)
+    return np.stack((starts, lengths), axis=1)
+
+
+def runs_of(mask: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the runs of a mask (h, w), int64 (n, 2): first pixel, from 0 down the columns, length.
+
+    Of a mask of integers every non-zero value is inside.
+    """
+    changes = _changes(mask) if mask.size else np.zeros(0, np.int64)
+    changes[1::2] -= changes[::2]
+    return changes.reshape(-1, 2)
+
+
+def filled(runs: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the mask, bool `shape`, of runs as :func:`runs_of` gives them.
+
+    They may overlap and need no order.
+
+    Raises
+    ------
+    ValueError
+        When one ends beyond the mask.
+    """
+    _check_end(runs, *shape)
+    runs = runs[np.argsort(runs[:, 0], kind="stable")]
+    starts, ends = runs[:, 0], np.maximum.accumulate(runs.sum(axis=1))
+    first = np.append(True, starts[1:] > ends[:-1])[: len(runs)]  # those that touch no earlier one
+    last = np.append(first[1:], True)[: len(runs)]
+    return _between(np.column_stack((starts[first], ends[last])).ravel(), *shape)
+
+
+def _between(edges: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
+    """Return the mask whose runs start and end, in turns, at `edges`."""
     mask = np.empty((height, width), np.bool_)
     for left, columns in _columns(height, width):
         first, last = left * height, (left + columns) * height
@@ -152,20 +195,24 @@ def _pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return numbers[::2] - 1, numbers[1::2]
 
 
-def _check(starts: NDArray[np.int64], lengths: NDArray[np.int64], height: int, width: int) -> None:
-    """Refuse pairs that are not sorted, disjoint runs inside height x width pixels."""
+def _check_end(runs: NDArray[np.int64], height: int, width: int) -> None:
+    """Refuse runs beyond height x width pixels."""
+    if not len(runs) or (ends := runs.sum(axis=1)).max() <= height * width:
+        return
+    start, length = runs[int(ends.argmax())]
+    raise ValueError(
+        f"RLE run '{start + 1} {length}' ends beyond the {height * width} pixels of "
+        f"{height} x {width}: give the size of the image that the text was made for."
+    )
+
+
+def _check(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+    """Refuse pairs that are not sorted, disjoint runs."""
     if starts.size == 0:
         return
     if starts.min() < 0 or lengths.min() < 1:
         raise ValueError("RLE has a start or a length below 1: starts count from 1, not from 0.")
-    ends = starts + lengths
-    if ends.max() > height * width:
-        at = int(ends.argmax())
-        raise ValueError(
-            f"RLE run '{starts[at] + 1} {lengths[at]}' ends beyond the {height * width} pixels of "
-            f"{height} x {width}: give the size of the image that the text was made for."
-        )
-    wrong = np.flatnonzero(starts[1:] < ends[:-1])
+    wrong = np.flatnonzero(starts[1:] < (starts + lengths)[:-1])
     if wrong.size:
         at = int(wrong[0])
         raise ValueError(

@@ -1,7 +1,8 @@
-"""Submission tables: a CSV with the columns ``id`` and ``rle``.
+"""Competition tables: a CSV of ids and run lengths.
 
-Responsible for writing and reading them, cells of any length, and for comparing what was written.
-Carries run-length texts as they are; :mod:`hubseg.formats.rle` knows what they mean.
+Responsible for their columns: ``id,rle`` and ``id,encoding``, one row an image, counted down the
+columns; ``id,class,segmentation``, one row an image and class, counted along the rows. Cells may be
+of any length. What a run-length text means :mod:`hubseg.formats.rle` knows.
 """
 
 from __future__ import annotations
@@ -10,14 +11,108 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubseg.formats import rle
+from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
 from hubseg.slide import read_rows
 from hubseg.slide.errors import check_same, writing
 from hubseg.slide.table import check_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["read_submission", "write_submission"]
+__all__ = [
+    "read",
+    "read_submission",
+    "write",
+    "write_classes",
+    "write_encoding",
+    "write_published",
+    "write_submission",
+]
+
+_TEXTS = ("rle", "encoding", "segmentation")
+
+
+def write(path: Path | str, images: Iterable[MaskedImage]) -> Path:
+    """Write ``id,rle``, one row an image, and compare; raises as :func:`write_submission`."""
+    return _written(path, images, ("id", "rle"))
+
+
+def write_encoding(path: Path | str, images: Iterable[MaskedImage]) -> Path:
+    """Write ``id,encoding``, as HuBMAP 2021 has it."""
+    return _written(path, images, ("id", "encoding"))
+
+
+def write_classes(path: Path | str, images: Iterable[MaskedImage]) -> Path:
+    """Write ``id,class,segmentation``, runs counted along the rows, as UW-Madison's has it."""
+    return _written(path, images, ("id", "class", "segmentation"))
+
+
+def write_published(path: Path | str, images: Iterable[MaskedImage]) -> Path:
+    """Write ``id,rle`` as the published 2nd-place encoder does: two corners of each image go."""
+
+    def without_corners() -> Iterator[MaskedImage]:
+        for image in images:
+            mask = image.mask.copy()
+            mask[0, 0] = mask[-1, -1] = False
+            yield MaskedImage(mask, image.id, image.file_name, name=image.name)
+
+    return _written(path, without_corners(), ("id", "rle"))
+
+
+def _written(path: Path | str, images: Iterable[MaskedImage], columns: tuple[str, ...]) -> Path:
+    def put(part: Path, taken: Iterable[MaskedImage]) -> None:
+        with part.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(columns)
+            for image in taken:
+                check_id(image.id, part)
+                writer.writerow(_row(image, columns))
+
+    return proven(path, images, put, read)
+
+
+def _row(image: MaskedImage, columns: tuple[str, ...]) -> tuple[str, ...]:
+    if len(columns) == 2:
+        return image.id, rle.encode(image.mask)
+    return image.id, image.name, rle.encode(image.mask.T)
+
+
+def read(path: Path) -> list[AnnotatedImage]:
+    """Return the images of a table, each with its rows; a row that cannot be read is named.
+
+    Raises
+    ------
+    ValueError
+        When the table has none of the columns, or an id stands twice where it may not.
+    OSError
+        When the file cannot be opened.
+    """
+    objects: dict[str, list[Annotation]] = {}
+    notes: dict[str, list[str]] = {}
+    for row in read_rows(path):
+        text = next((column for column in _TEXTS if column in row), None)
+        if text is None:
+            raise ValueError(
+                f"{path} has no column 'rle', 'encoding' or 'segmentation': use a table with the "
+                "columns id,rle."
+            )
+        own, across = row["id"], text == "segmentation"
+        if own in objects and not across:
+            raise ValueError(f"Id {own} stands twice in {path}: keep one of its rows.")
+        objects.setdefault(own, [])
+        try:
+            runs = rle.read_runs(row[text])
+        except ValueError as exc:
+            notes.setdefault(own, []).append(str(exc))
+            continue
+        if len(runs):
+            found = Annotation(row.get("class", ""), (), runs, across=across)
+            objects[own].append(found)
+    return [
+        AnnotatedImage(own, None, tuple(found), notes=tuple(notes.get(own, ())))
+        for own, found in objects.items()
+    ]
 
 
 def write_submission(path: Path | str, rows: Iterable[tuple[str, str]]) -> Path:
@@ -44,11 +139,11 @@ def write_submission(path: Path | str, rows: Iterable[tuple[str, str]]) -> Path:
     """
     path = Path(path).absolute()
     table: dict[str, str] = {}
-    for slide_id, rle in rows:
+    for slide_id, text in rows:
         check_id(slide_id, path)
         if slide_id in table:
             raise ValueError(f"Id {slide_id} is to be written to {path} twice: give it once.")
-        table[slide_id] = rle
+        table[slide_id] = text
     with writing(path) as part:
         with part.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")

@@ -63,6 +63,11 @@ class Change:
         return cls(kind, place[0], place[1], values)
 
     @classmethod
+    def whole(cls, kind: str, inside: NDArray[np.bool_]) -> Change:
+        """Return the change that makes every pixel of a slide what a mask, bool (h, w), says."""
+        return cls(kind, 0, 0, np.where(inside, np.uint8(ADD), np.uint8(ERASE)))
+
+    @classmethod
     def together(cls, changes: Sequence[Change]) -> Change:
         """Return several changes as one, called as the first is; the later ones win.
 

@@ -9,19 +9,13 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 
-from hubseg.edits.gesture import ADD, ERASE
 from hubseg.failure import one_sentence
-from hubseg.formats.coco import CocoImage, is_coco, read_coco
-from hubseg.formats.geojson import read_geojson
-from hubseg.formats.json_text import parsed
-from hubseg.formats.raster import read_mask
-from hubseg.formats.rle import decode
-from hubseg.formats.table import read_submission
+from hubseg.formats.registry import formats_of, images_in, suffix_of
 from hubseg.tools.change import Change
 
 if TYPE_CHECKING:
@@ -29,24 +23,37 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.formats.annotated import AnnotatedImage
     from hubseg.outcome import Outcome
     from hubseg.session import ReviewSession
-    from hubseg.slide import Slide
+
+_IMAGES = (".tif", ".tiff", ".svs", ".ndpi", ".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 __all__ = ["ImportPlan", "import_masks", "mask_for", "plan_import"]
 
-_OUTLINES = (".geojson", ".json", ".geojson.gz", ".json.gz")
-_JSON = (".json", ".json.gz")
-_RASTERS = (".png", ".tif", ".tiff")
-_TABLES = (".csv",)
+
+class Sized(Protocol):
+    """What an import has to know of a slide."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def height(self) -> int:
+        """Its height, px."""
+
+    @property
+    def width(self) -> int:
+        """Its width, px."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Mask:
-    """A mask that may be taken over: where it stands, and how it is read for a slide."""
+    """A mask that may be taken over: where it stands, and what reads it."""
 
     path: Path
-    read: Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]
+    read: Callable[[], AnnotatedImage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +76,14 @@ class ImportPlan:
         return {slide_id: mask.path for slide_id, mask in self.matched.items()}
 
 
-def plan_import(path: Path | str, slides: Sequence[Slide]) -> ImportPlan:
+def plan_import(path: Path | str, slides: Sequence[Sized]) -> ImportPlan:
     """Find the masks of slides in a file or folder.
 
     Parameters
     ----------
     path
-        A folder of files called as the slides are, one such file, or a table with ``id`` and
-        ``rle``. Files are GeoJSON (also gzipped), or PNG and TIFF whose pixels are not 0 inside.
+        A folder of files called as the slides are, one such file, or one file of several images:
+        any format of :mod:`hubseg.formats.registry` that is read.
     slides
         Of the project. Letters' case and Unicode form make no difference.
 
@@ -88,7 +95,8 @@ def plan_import(path: Path | str, slides: Sequence[Slide]) -> ImportPlan:
         When `path` cannot be read.
     """
     path = Path(path)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    single = suffix_of(path) or not path.is_dir()
+    files = [path] if single else sorted(path.iterdir())
     matched: dict[str, _Mask] = {}
     unmatched: dict[str, str] = {}
     ids = [slide.id for slide in slides]
@@ -102,8 +110,8 @@ def plan_import(path: Path | str, slides: Sequence[Slide]) -> ImportPlan:
             matched[slide_id] = mask
     if not matched and not unmatched:
         raise ValueError(
-            f"{path} holds no mask: give GeoJSON, PNG or TIFF files called as the slides are, or a "
-            "table with the columns id and rle."
+            f"{path} holds no mask: give files called as the slides are, or one file of several "
+            "images, of a format that hubseg import --help lists."
         )
     return ImportPlan(matched, unmatched)
 
@@ -147,7 +155,7 @@ def import_masks(
         session.failed.disconnect(trouble.append)
 
 
-def mask_for(path: Path, slide: Slide) -> tuple[Change, tuple[str, ...]]:
+def mask_for(path: Path, slide: Sized) -> tuple[Change, tuple[str, ...]]:
     """Read a file's mask for one slide, whatever the file is called.
 
     Returns
@@ -167,22 +175,22 @@ def mask_for(path: Path, slide: Slide) -> tuple[Change, tuple[str, ...]]:
     if wrong:
         raise ValueError(*wrong.values())
     own = [mask for name, mask in masks if _plain(name) == _plain(slide.id)]
-    if not own and path.suffix.casefold() not in _TABLES:
+    if not own and len(masks) == 1 and not any(one.several for one in formats_of(path)[:1]):
         own = [mask for _, mask in masks]
     if not own:
+        named = f", only of {', '.join(name for name, _ in masks[:3])}" if masks else ""
         raise ValueError(
-            f"{path} holds no mask of slide {slide.id}: give GeoJSON, PNG, TIFF, or a table with "
-            "its id and rle."
+            f"{path} holds no mask of slide {slide.id}{named}: export it from this image."
         )
     return _edit(own[0], slide, fit=False)
 
 
-def _edit(mask: _Mask, slide: Slide, *, fit: bool) -> tuple[Change, tuple[str, ...]]:
-    inside, notes = mask.read(slide, fit)
+def _edit(mask: _Mask, slide: Sized, *, fit: bool) -> tuple[Change, tuple[str, ...]]:
+    image = mask.read()
+    inside, notes = _inside(image, mask.path.name, slide, fit)
     if not inside.any():
         notes = (*notes, f"{mask.path.name} holds no object for it: its mask is empty.")
-    values = np.where(inside, np.uint8(ADD), np.uint8(ERASE))
-    return Change(f"import of {mask.path.name}"[:100], 0, 0, values), notes
+    return Change.whole(f"import of {mask.path.name}"[:100], inside), notes
 
 
 def _import(
@@ -237,88 +245,76 @@ def _masks(files: Sequence[Path], wrong: dict[str, str]) -> list[tuple[str, _Mas
 
 
 def _masks_of(file: Path) -> list[tuple[str, _Mask]]:
-    lower = file.name.casefold()
-    if lower.endswith(_JSON) and is_coco(parsed(file)):
-        return [
-            (image.name.rpartition(".")[0] or image.name, _Mask(file, _annotated(image)))
-            for image in read_coco(file)
-        ]
-    if lower.endswith(_TABLES):
-        rows = read_submission(file).items()
-        return [(name, _Mask(file, _row(text))) for name, text in rows]
-    for endings, read in ((_OUTLINES, _outlines), (_RASTERS, _raster)):
-        for ending in endings:
-            if lower.endswith(ending):
-                return [(file.name[: -len(ending)], _Mask(file, read(file)))]
-    return []
+    suffix = suffix_of(file)
+    candidates = formats_of(file)
+    if not suffix or not candidates:
+        return []
+    stem = file.name[: -len(suffix)]
+    if len(candidates) == 1 and not candidates[0].several:
+        return [(stem, _Mask(file, lambda: images_in(file)[1][0]))]
+    form, images = images_in(file)
+    if not form.several:
+        return [(stem, _Mask(file, lambda: images_in(file)[1][0]))]
+    return [(_stem(image.name) or stem, _Mask(file, _kept(image))) for image in images]
 
 
-def _outlines(
-    path: Path,
-) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
-    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-        found = read_geojson(path)
-        polygons = [polygon for one in found.objects for polygon in one.polygons]
-        inside = found.mask(slide.height, slide.width)
-        size = np.array((slide.width, slide.height))
-        outside = sum(
-            bool((polygon.exterior < 0).any() or (polygon.exterior > size).any())
-            for polygon in polygons
+def _kept(image: AnnotatedImage) -> Callable[[], AnnotatedImage]:
+    return lambda: image
+
+
+def _stem(name: str) -> str:
+    """Return the name of an image's file without its ending, that of an id as it is."""
+    suffix = Path(name).suffix
+    return name[: -len(suffix)] if suffix.casefold() in _IMAGES else name
+
+
+def _inside(
+    image: AnnotatedImage, name: str, slide: Sized, fit: bool
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return an image's mask at a slide's size, and what was noticed."""
+    if image.notes and not image.objects:
+        raise ValueError(f"None of its annotations can be read. {image.notes[0]}")
+    if image.left_out and not image.objects:
+        raise ValueError(f"{name} holds points or lines only, no area: draw outlines.")
+    notes = list(image.notes)
+    if image.size is None or image.size == (slide.height, slide.width):
+        inside = image.mask(slide.height, slide.width)
+    else:
+        inside, said = _fitted(image, image.size, slide, fit)
+        notes.append(said)
+    outlines = image.polygons(slide.height, slide.width)
+    if outlines and not inside.any():
+        raise ValueError(
+            f"No object of {name} lies on the slide of {slide.width} × {slide.height} px: "
+            "export it from this image, in px of its full size."
         )
-        if found.left_out and not polygons:
-            raise ValueError(f"{path.name} holds points or lines only, no area: draw outlines.")
-        if polygons and not inside.any():
-            raise ValueError(
-                f"No object of {path.name} lies on the slide of {slide.width} × {slide.height} px: "
-                "export it from this image, in px of its full size."
-            )
-        notes = [*found.notes]
-        if outside:
-            notes.append(f"{outside} outlines reach beyond the slide: cut at its border.")
-        if found.left_out:
-            counted = ", ".join(f"{count} {what}" for what, count in found.left_out.items())
-            notes.append(f"Not taken, being no area: {counted}.")
-        return inside, tuple(notes)
-
-    return read
+    height, width = image.size or (slide.height, slide.width)
+    outside = sum(
+        bool((one.exterior < 0).any() or (one.exterior > (width, height)).any()) for one in outlines
+    )
+    if outside:
+        notes.append(f"{outside} outlines reach beyond the slide: cut at its border.")
+    if image.left_out:
+        counted = ", ".join(f"{count} {what}" for what, count in image.left_out.items())
+        notes.append(f"Not taken, being no area: {counted}.")
+    return inside, tuple(notes)
 
 
-def _annotated(
-    image: CocoImage,
-) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
-    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-        if image.notes and not image.objects:
-            raise ValueError(f"None of its annotations can be read. {image.notes[0]}")
-        return image.mask(slide.height, slide.width), image.notes
-
-    return read
-
-
-def _raster(
-    path: Path,
-) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
-    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-        inside = read_mask(path)
-        height, width = inside.shape
-        if (height, width) == (slide.height, slide.width):
-            return inside, ()
-        factor = slide.width / width
-        sizes = f"{path.name} has {width} × {height} px, the slide {slide.width} × {slide.height}"
-        if abs(height * factor - slide.height) >= max(1.0, factor):
-            raise ValueError(f"{sizes}: it is of another image.")
-        if not fit:
-            raise ValueError(
-                f"{sizes}: enlarged {factor:.4g} times it fits; hubseg import --fit does that."
-            )
-        size = slide.width, slide.height
-        fitted = cv2.resize(inside.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
-        return fitted.view(np.bool_), (f"{sizes}: enlarged {factor:.4g} times.",)
-
-    return read
-
-
-def _row(text: str) -> Callable[[Slide, bool], tuple[NDArray[np.bool_], tuple[str, ...]]]:
-    def read(slide: Slide, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-        return decode(text, (slide.height, slide.width)), ()
-
-    return read
+def _fitted(
+    image: AnnotatedImage, size: tuple[int, int], slide: Sized, fit: bool
+) -> tuple[NDArray[np.bool_], str]:
+    """Return the mask of an image of another size, enlarged where that was asked for."""
+    height, width = size
+    factor = slide.width / width
+    sizes = (
+        f"It is annotated at {width} × {height} px, the slide has {slide.width} × {slide.height}"
+    )
+    if abs(height * factor - slide.height) >= max(1.0, factor):
+        raise ValueError(f"{sizes}: it is of another image.")
+    if not fit:
+        raise ValueError(
+            f"{sizes}: enlarged {factor:.4g} times it fits; hubseg import --fit does that."
+        )
+    drawn = image.mask(height, width).view(np.uint8)
+    fitted = cv2.resize(drawn, (slide.width, slide.height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return fitted.view(np.bool_), f"{sizes}: enlarged {factor:.4g} times."
