@@ -25,6 +25,7 @@ from napari_hubseg.canvas.notice import Notice
 from napari_hubseg.canvas.sketch import Sketch
 from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
+from napari_hubseg.canvas.viewpoint import ScaleBar, same_tissue
 from napari_hubseg.jobs.latest import Latest, listening
 from napari_hubseg.jobs.prepared import PreparedSlides
 
@@ -95,9 +96,9 @@ class LayerBinding:
         self._map.finished.connect(self._map_is_there)
         self._map.failed.connect(self.failed.emit)
         self._reading = Latest(background, self._show_nothing)
-        self._whole = 1.0  # the zoom at which the whole slide is seen
+        self._whole = 1.0  # px of the screen for one of the slide where all of it is seen
         self._hidden: list[Any] = []
-        self._notice = Notice(viewer)
+        self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self._stop = listening(
@@ -193,7 +194,7 @@ class LayerBinding:
         """Bring a place into the middle, near enough that a quarter of the slide fills it."""
         if self.appearance.shown:
             seen = camera(self._viewer)
-            seen.zoom = max(seen.zoom, 4 * self._whole)
+            seen.zoom *= max(1.0, 4 * self._whole / self.px_on_screen)
             self.visit(round(row), round(column))
 
     # ---- the slide -----------------------------------------------------------------------------
@@ -246,7 +247,8 @@ class LayerBinding:
         self._stack.empty_contours(shape)
         self._place()
         self._viewer.reset_view()
-        self._whole = float(camera(self._viewer).zoom)
+        self._whole = self.px_on_screen
+        self._scale_bar.show()
         self.appearance.apply()
         self._reading.later(lambda: self._show_mask(slide))
 
@@ -284,7 +286,8 @@ class LayerBinding:
         """Give all layers the slide's pixel size."""
         slide = self._session.current
         if slide is not None and self.appearance.shown:
-            self._stack.place((slide.height, slide.width), slide.um_per_px, slide.stretch)
+            with same_tissue(self._viewer, self._stack.get("mask")):
+                self._stack.place((slide.height, slide.width), slide.um_per_px, slide.stretch)
 
     def _equip(self, mask: Any) -> None:
         """Listen to a new mask layer, and bind its keys."""
@@ -321,6 +324,8 @@ class LayerBinding:
         self._stop()
         self.others.close()
         self._notice.close(leave=leave)
+        if not leave:
+            self._scale_bar.close()
         self.drawing.close()
         self._map.close()
         mask = self._stack.get("mask")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Notice"]
+__all__ = ["Notice", "overlay"]
 
 _PT = 12  # size of the letters
 _LETTER = 1.15  # width of one on average, times its size, px: generous, nothing may be cut
@@ -29,10 +29,10 @@ class _Wrapper(textwrap.TextWrapper):
         return [part for part in re.split(r"(\s+|[^\s/\\]*[/\\]+)", text) if part]
 
 
-def _overlay(viewer: ViewerModel) -> Any:
-    """Return a viewer's text overlay: from 0.9 on, napari keeps it in the viewer's canvas."""
+def overlay(viewer: ViewerModel, name: str, *, before: str) -> Any:
+    """Return an overlay: from 0.9 on, napari keeps it in the viewer's canvas, under that name."""
     canvas = getattr(viewer, "canvas", None)
-    return viewer.text_overlay if canvas is None else canvas.overlays.text
+    return getattr(viewer, before) if canvas is None else getattr(canvas.overlays, name)
 
 
 class Notice:
@@ -45,7 +45,7 @@ class Notice:
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self._overlay = _overlay(viewer)
+        self._overlay = overlay(viewer, "text", before="text_overlay")
         self._canvas = getattr(viewer, "canvas", None)
         self._before: dict[str, Any] = {}
         self.said = ""

@@ -16,6 +16,7 @@ from psygnal import Signal
 
 from hubseg.cleanup import count_objects
 from hubseg.mask.metrics import dice
+from hubseg.thresholds.sizes import size_in_words
 from napari_hubseg.jobs.latest import Latest
 from napari_hubseg.jobs.prepared import PreparedSlides
 
@@ -52,6 +53,8 @@ class Figures:
         mask yet: no map, and nothing is drawn.
     members
         Members mixed into the map, and members it is to have, while some are missing; or None.
+    px
+        Pixels of the slide.
     pending
         Whether a first map has come in and what it gives is not counted yet.
     """
@@ -61,15 +64,20 @@ class Figures:
     objects: int | None = None
     dice: float | None = None
     members: tuple[int, int] | None = None
+    px: int = 0
     pending: bool = False
 
-    @property
-    def size(self) -> tuple[str, ...]:
-        """Area and objects, as far as they are known, in words."""
+    def size(self, um_per_px: float | None) -> tuple[str, ...]:
+        """Return objects and area, as far as they are known, in words.
+
+        Parameters
+        ----------
+        um_per_px
+            Pixel size of the slide, µm/px, or None.
+        """
         if self.pending:
-            return "area –", "objects –"
-        area = () if self.area is None else (f"area {100 * self.area:.1f} %",)
-        return area if self.objects is None else (*area, f"objects {self.objects}")
+            return "– objects", "– %"
+        return size_in_words(self.objects, self.area, self.px, um_per_px)
 
     def __str__(self) -> str:
         """Return what else there is to say."""
@@ -235,4 +243,4 @@ def _figures(
         agreed = nan
     partial = found is not None and found.done < found.total
     members = (found.done, found.total) if found is not None and partial else None
-    return Figures(disagreement, area, count_objects(mask), agreed, members), known
+    return Figures(disagreement, area, count_objects(mask), agreed, members, mask.size), known

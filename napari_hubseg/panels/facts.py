@@ -234,9 +234,15 @@ def _line(state: FactsState) -> str:
 
 
 def _origin_sentence(state: FactsState) -> str:
-    """Say where the three facts come from: in one word when they agree."""
+    """Say where the three facts come from: those with one origin together."""
     names = {"organ": "organ", "source": "source", "um_per_px": "pixel size"}
-    origins = {key: state.origins.get(key, "unknown") for key in names}
-    if len(set(origins.values())) == 1:
-        return f"all from: {origins['organ']}"
-    return " · ".join(f"{names[key]}: {origin}" for key, origin in origins.items())
+    together: dict[str, list[str]] = {}
+    for key, name in names.items():
+        together.setdefault(state.origins.get(key, "unknown"), []).append(name)
+    parts = []
+    for origin, named in together.items():
+        whose = {"person": "told by you", "unknown": "not known yet"}
+        which = "all three" if len(named) == len(names) else ", ".join(named)
+        parts.append(f"{which}: {whose.get(origin, f'from {origin}')}")
+    said = " · ".join(parts)
+    return f"{said[:1].upper()}{said[1:]}"

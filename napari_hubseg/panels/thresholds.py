@@ -56,7 +56,7 @@ class ThresholdsState:
     curves
         What each threshold gives; empty when there is no map.
     size
-        Area and objects of the mask, in words: said once, over the histogram.
+        Objects and area of the mask, in words: said once, over the histogram.
     figures
         One line of other figures of the mask: Dice, disagreement.
     enabled

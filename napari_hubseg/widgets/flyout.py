@@ -69,9 +69,11 @@ class Flyout(QFrame):
         dock = self.parentWidget()
         if dock is not None:
             at = self._below.mapTo(dock, QPoint(0, self._below.height() + 2))
-            self.setGeometry(at.x(), at.y(), self._below.width(), 0)
-            self.adjustSize()
-            self.resize(self._below.width(), self.height())
+            width, layout = self._below.width(), self.layout()
+            tall = self.sizeHint().height()
+            if layout is not None and layout.hasHeightForWidth():  # words that break into lines
+                tall = layout.totalHeightForWidth(width)
+            self.setGeometry(at.x(), at.y(), width, tall)
 
     def event(self, event: QEvent | None) -> bool:
         """Stay as tall as the form asks for."""

@@ -23,6 +23,7 @@ _NO_MAP = "no probability map yet"
 _READING = "reading the probability map …"
 _BASELINE = 3.0  # px under the bars, where the line's foot stands
 _PLOT = 72  # px
+_DOT, _APART = " · ", "    "
 
 
 class Histogram(QWidget):
@@ -93,7 +94,7 @@ class Histogram(QWidget):
 
     def said(self) -> str:
         """Return the line of text over the bars."""
-        return "  ·  ".join(text for _, text in self._said())
+        return _DOT.join(text for _, text in self._said())
 
     def _said(self) -> tuple[tuple[str, str], ...]:
         parts = self._curves.said(self._threshold)
@@ -101,6 +102,18 @@ class Histogram(QWidget):
         if self._threshold != threshold:
             return parts
         return (*(("", text) for text in figures), *(part for part in parts if part[0]))
+
+    def _fitting(self) -> list[tuple[str, str]]:
+        """Return what is drawn: objects, share and area as one; the area goes where all is long."""
+        said = self._said()
+        size = [text for role, text in said if not role]
+        others = [part for part in said if part[0]]
+        while True:
+            parts = [("", _DOT.join(size)), *others] if size else others
+            wide = self.fontMetrics().horizontalAdvance(_APART.join(text for _, text in parts))
+            if wide <= self.width() or len(size) < 2:
+                return parts
+            size.pop()
 
     def x_of(self, threshold: float) -> float:
         """Return where the line of a threshold (0-255) stands, px from the left edge."""
@@ -159,10 +172,10 @@ class Histogram(QWidget):
     def _draw_said(self, painter: QPainter, text: QColor) -> None:
         colours = {"": text, "here": self._ink("here"), "every": self._ink("every")}
         x, y = 1.0, self.fontMetrics().ascent()
-        for role, words in self._said():
+        for role, words in self._fitting():
             painter.setPen(colours[role])
             painter.drawText(QPointF(x, y), words)
-            x += self.fontMetrics().horizontalAdvance(words + "   ")
+            x += self.fontMetrics().horizontalAdvance(words + _APART)
 
     def _draw_curve(self, painter: QPainter, shares: tuple[float, ...], pen: QPen) -> None:
         """Draw a curve of shares 0-1, one value per threshold."""

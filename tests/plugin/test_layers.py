@@ -37,6 +37,8 @@ from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.canvas.strokes import stroke
+from napari_hubseg.canvas.notice import overlay
+from napari_hubseg.canvas.viewpoint import ScaleBar
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.mask import Derivation
 from napari_hubseg.jobs.truth import Truth
@@ -124,6 +126,49 @@ def test_looking_at_a_place_comes_near_and_never_goes_away_from_it(scene: Scene)
     scene.layers.look_at(80.0, 8.0)
     assert camera.zoom == pytest.approx(9 * whole)
     assert camera.center[-2:] == pytest.approx(scene.mask.data_to_world((80, 8)))
+
+
+def test_telling_the_pixel_size_keeps_the_tissue_where_it_is_as_large(scene: Scene) -> None:
+    camera = camera_of(scene.viewer)
+    scene.layers.look_at(24.0, 96.0)
+
+    def seen() -> tuple[float, ...]:
+        middle = scene.mask.world_to_data(camera.center[-2:])
+        return (*map(float, middle), scene.layers.px_on_screen)
+
+    before = seen()
+    for size in (0.25, 2.0):
+        scene.session.tell(um_per_px=size)
+        scene.settle()
+        assert seen() == pytest.approx(before)
+        assert scene.mask.scale[-1] == size
+    scene.session.undo()
+    scene.settle()
+    assert seen() == pytest.approx(before)
+    scene.layers.look_at(24.0, 96.0)
+    assert seen() == pytest.approx(before), "near means as near as before"
+
+
+def test_the_scale_bar_is_on_until_a_person_switches_it_off(scene: Scene) -> None:
+    bar = overlay(scene.viewer, "scale_bar", before="scale_bar")
+    assert bar.visible
+    bar.visible = False
+    scene.go_to("two")
+    assert not bar.visible
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_dock_that_leaves_leaves_the_scale_bar_as_it_was(
+    session: ReviewSession, background: Background, before: bool
+) -> None:
+    viewer = ViewerModel()
+    shown = overlay(viewer, "scale_bar", before="scale_bar")
+    shown.visible = before
+    bar = ScaleBar(viewer)
+    bar.show()
+    assert shown.visible
+    bar.close()
+    assert shown.visible is before
 
 
 # ---- what is where -----------------------------------------------------------------------------
@@ -984,8 +1029,7 @@ def test_the_figures_are_those_of_mask_and_map(mapped: Scene) -> None:
     assert figures.area == pytest.approx(mapped.session.mask.mean())
     assert figures.objects == 1
     assert figures.disagreement == pytest.approx(0.2)
-    assert figures.size[0].startswith("area 64.")
-    assert figures.size[1] == "objects 1"
+    assert figures.size(None)[:2] == ("1 object", f"{100 * figures.area:.1f} %")
     assert str(figures) == "disagreement 0.20", "area and objects are said once"
 
 

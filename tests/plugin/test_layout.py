@@ -224,6 +224,20 @@ def test_a_choice_in_a_list_of_the_form_is_taken_and_the_form_stays(
     assert opened.facts.line.text() == "kidney  ·  HPA  ·  µm/px?"
 
 
+def test_the_form_is_as_tall_as_its_words(
+    small: HubSegWidget, layout: ModuleType, qtbot: Any, wait: Wait
+) -> None:
+    small.session.go_to("three")
+    small.desk.tell(organ="kidney")
+    settle(small, wait)
+    qtbot.mouseClick(small.facts.change, LEFT)
+    QApplication.processEvents()
+    words = small.facts.origins
+    assert words.text() == "Organ: told by you · source, pixel size: not known yet"
+    assert words.height() >= words.heightForWidth(words.width())
+    assert layout.clipped(small) == []
+
+
 def test_facts_can_be_told_of_all_slides_like_this_at_once(
     opened: HubSegWidget, qtbot: Any, wait: Wait
 ) -> None:

@@ -66,7 +66,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             rows=tuple(ThresholdRow(organ, 100.0) for organ in Organ),
             this_slide_only=True,
             curves=Curves(tuple(range(256))),
-            size=("area 100.0 %", "objects 12345"),
+            size=("12345 objects", "100.0 %", "123.4 mm²"),
             figures="mask Dice 0.912  ·  disagreement 0.08",
             enabled=True,
         ),
@@ -201,7 +201,10 @@ def test_facts_name_their_origin(qtbot: Any) -> None:
     qtbot.addWidget(panel)
     origins = {"organ": "table", "source": "person", "um_per_px": "unknown"}
     panel.show_state(FactsState(Organ.KIDNEY, DataSource.HPA, None, origins, enabled=True))
-    assert panel.origins.text() == "organ: table · source: person · pixel size: unknown"
+    assert (
+        panel.origins.text()
+        == "Organ: from table · source: told by you · pixel size: not known yet"
+    )
     assert panel.organ.currentText() == "kidney"
     with qtbot.waitSignal(panel.organ_requested) as asked:
         panel.organ.activated.emit(panel.organ.findText("lung"))
@@ -335,12 +338,12 @@ def test_the_line_in_the_histogram_is_a_slider_too(qtbot: Any) -> None:
 def test_objects_are_counted_once_of_the_mask_or_of_the_line_under_the_hand(qtbot: Any) -> None:
     curves = Curves(tuple(range(256)), (0.5,) * 256, tuple(range(256)), (0.8,) * 256)
     panel = thresholds(
-        qtbot, curves=curves, size=("area 9.9 %", "objects 25"), figures="mask Dice 1"
+        qtbot, curves=curves, size=("25 objects", "9.9 %", "0.11 mm²"), figures="mask Dice 1"
     )
-    assert panel.histogram.said() == "area 9.9 %  ·  objects 25  ·  Dice 0.800"
+    assert panel.histogram.said() == "25 objects · 9.9 % · 0.11 mm² · Dice 0.800"
     assert "objects" not in panel.figures.text()
     panel.main.slider.setValue(120)
-    assert panel.histogram.said() == "area 50.0 %  ·  objects 120  ·  Dice 0.800"
+    assert panel.histogram.said() == "120 objects · 50.0 % · Dice 0.800"
 
 
 def test_a_message_can_come_with_something_to_do(qtbot: Any) -> None:

@@ -319,7 +319,7 @@ def test_facts_are_told_and_shown(opened: HubSegWidget, wait: Wait) -> None:
     slide = opened.session.current
     assert (slide.organ, slide.um_per_px) == (Organ.LUNG, 0.4)
     assert opened.thresholds.main.number.value() == 25.0
-    assert opened.facts.origins.text() == "all from: person"
+    assert opened.facts.origins.text() == "All three: told by you"
 
 
 def test_a_threshold_can_be_for_this_slide_only(

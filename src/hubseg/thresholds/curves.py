@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from hubseg.thresholds.sizes import size_in_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -254,6 +256,10 @@ class Curves:
         Dice on this slide.
     every
         Dice on all slides of this organ and source, as last calibrated.
+    px
+        Pixels of the slide; 0 where that is not known.
+    um_per_px
+        Its pixel size, µm/px, or None.
     """
 
     counts: tuple[int, ...] = ()
@@ -261,15 +267,15 @@ class Curves:
     objects: tuple[int, ...] = ()
     dice: tuple[float, ...] = ()
     every: tuple[float, ...] = ()
+    px: int = 0
+    um_per_px: float | None = None
 
     def said(self, threshold: float) -> tuple[tuple[str, str], ...]:
         """Return (role, text) of what a threshold gives; roles are "", "here" and "every"."""
         at = int(threshold)  # a map's levels are whole: 89.5 leaves about what 89 does
-        parts = []
-        if self.area:
-            parts.append(("", f"area {100 * self.area[at]:.1f} %"))
-        if self.objects:
-            parts.append(("", f"objects {self.objects[at]}"))
+        objects = self.objects[at] if self.objects else None
+        share = self.area[at] if self.area else None
+        parts = [("", text) for text in size_in_words(objects, share, self.px, self.um_per_px)]
         if self.dice:
             parts.append(("here", f"Dice {self.dice[at]:.3f}"))
         if self.every:
