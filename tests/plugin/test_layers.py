@@ -35,9 +35,9 @@ from napari_hubseg.canvas.brush import camera as camera_of
 from napari_hubseg.canvas.colours import LINE, LINE_RIM, STROKE
 from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.layers import LayerBinding
+from napari_hubseg.canvas.notice import overlay
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.canvas.strokes import stroke
-from napari_hubseg.canvas.notice import overlay
 from napari_hubseg.canvas.viewpoint import ScaleBar
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.mask import Derivation
