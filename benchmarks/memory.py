@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import tifffile
 
+from hubseg.export import FORMATS
 from hubseg.formats.rle import encode
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
@@ -131,7 +132,7 @@ def main() -> None:
         project, table = map(str, project_of(folder, asked.side))
         print(f"| {asked.side} x {asked.side} px | peak, GB | s |\n|---|---|---|")
         measured("mask", ["mask", project])
-        for form in ("kaggle-rle", "png", "label-tiff", "pseudo-labels"):
+        for form in FORMATS:
             out = str(folder / form)
             measured(f"export {form}", ["export", project, "--format", form, "--out", out])
         measured("report", ["report", project, "--out", str(folder / "report.html")])

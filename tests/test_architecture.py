@@ -493,3 +493,10 @@ def test_the_window_asks_nothing_private_of_napari(module: Module) -> None:
     """The canvas and the window are found as Qt's, from the dock (napari_hubseg.canvas.view)."""
     found = re.search(r"\._qt_(viewer|window)\b", module.path.read_text("utf-8"))
     assert found is None, f"{module.path.name} uses napari's private {found and found[0]}"
+
+
+def test_no_test_reads_a_clock() -> None:
+    """A busy machine is no failure: a test waits for what happens, or counts what is done."""
+    clocks = re.compile(r"\b(monotonic|perf_counter|(process|thread)_time)(_ns)?\b|\btime\.time\(")
+    files = [path for path in (REPOSITORY / "tests").rglob("*.py") if path != Path(__file__)]
+    assert not [path.name for path in files if clocks.search(path.read_text("utf-8"))]

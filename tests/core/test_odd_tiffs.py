@@ -15,6 +15,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hubseg.project.opening import prepare_project
 from hubseg.slide import SlideTable, read_slide
 
 if TYPE_CHECKING:
@@ -127,6 +128,18 @@ class TestSeveralImages:
         for plane in (1, 2, 3):
             chosen = read_slide(f"{path}#plane={plane}")
             np.testing.assert_array_equal(chosen.read(), stack[plane - 1])
+
+    def test_a_plane_is_opened_for_review_beside_the_whole(self, tmp_path):
+        stack = np.stack([RGB, OTHER])
+        path = write(tmp_path / "a.tif", stack, photometric="rgb")
+        for asked, ids in (("", ["a"]), ("#plane=2", ["a", "a#plane=2"])):
+            prepared = prepare_project(tmp_path / f"a.tif{asked}")
+            with prepared.project as project:
+                assert project.path == tmp_path / "a.hubseg"
+                slides = project.slides()
+                assert [slide.id for slide in slides] == ids
+                np.testing.assert_array_equal(slides[-1].read(), stack[len(ids) - 1])
+        assert path.exists()
 
     def test_a_stack_in_one_piece_is_read_plane_by_plane(self, tmp_path):
         stack = np.stack([RGB, OTHER, RGB[::-1]])

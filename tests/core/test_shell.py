@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,11 +21,12 @@ from hubseg.cli import main
 from hubseg.cli.predicting import folds
 from hubseg.engine.answers import result
 from hubseg.engine.checking import Checks
-from hubseg.engine.worker import Refused, check_checkpoint
+from hubseg.engine.worker import PLUGIN, Job, Networks, Refused, check_checkpoint, run_member
 from hubseg.failure import about, one_sentence
 from hubseg.network import build
 from hubseg.process.logs import LARGEST, library_logs, log_folder, worker_log
 from hubseg.recipe import Recipe, with_scores
+from hubseg.slide import SlideTable
 
 TINY = """
 name: tiny
@@ -222,6 +224,28 @@ def test_a_task_answers_whatever_is_raised_so_that_no_worker_prints_a_traceback(
     assert isinstance(answer, Refused)
     assert "absent" in answer.why
     assert isinstance(result(Task(answer), "m_1"), Refused)
+
+
+def test_a_map_that_is_no_number_is_the_slides_failure_and_no_workers_traceback(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that are numbers, of which none is odd, and a map that overflows."""
+    recipe, file = Recipe.from_yaml(TINY), weights / "m_0"
+    state = torch.load(file)["state_dict"]
+    large = {name: torch.full_like(one, 1e37) for name, one in state.items() if one.ndim == 4}
+    torch.save({"state_dict": {**state, **large}}, file)
+    networks = Networks(None)
+    monkeypatch.setattr("hubseg.engine.worker.give_way", lambda _: None)
+    networks.setup(None)
+    monkeypatch.setattr(
+        "distributed.get_worker", lambda: SimpleNamespace(plugins={PLUGIN: networks})
+    )
+    (slide, *_) = SlideTable.open(write_slides(tmp_path / "slides", "a")).slides
+    job = Job("run", slide, "digest", recipe, recipe.members()[0], file, "digest", "cpu")
+    assert check_checkpoint(recipe, job.member, file) == ()
+    answer = run_member(job)
+    assert isinstance(answer, Refused)
+    assert answer.why.startswith("The map of a member must be finite, and this one holds NaN")
 
 
 def predict(folder: Path, weights: Path) -> subprocess.CompletedProcess[str]:
