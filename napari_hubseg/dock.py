@@ -23,6 +23,7 @@ from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
 from napari_hubseg.layout import DockLayout
 from napari_hubseg.widgets.controls import ControlRules
+from napari_hubseg.widgets.remembered import recall, remember
 from napari_hubseg.widgets.side_docks import SideDocks
 from napari_hubseg.window_lifetime import WindowWatch
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HubSegWidget"]
 
+_TOUR = "tour"  # remembered: it was left, or seen to its end
 _ONE_FRAME = 40  # ms that the dock waits for a mask at most
 
 
@@ -85,6 +87,8 @@ class HubSegWidget(DockLayout):
         self.desk.unsaid.connect(self.message.unsay)
         self.canvas.drawn.connect(self.desk.frame)
         self.session.slide_changed.connect(self._leave_note)
+        self.session.slides_changed.connect(self._tour_goes_on)
+        self.tour.turned.connect(self._note_tour)
         _keys.bind(viewer, self.do, self.desk.hold)
         self._typing = presenters.letters(self, self.desk, self._controls, self.step)
         self._typing.asked.connect(self._doing("show_keys"))
@@ -187,6 +191,19 @@ class HubSegWidget(DockLayout):
         if self.verdict.note.hasFocus():
             self.canvas.focus()
 
+    def offer_tour(self) -> None:
+        """Begin the tour, unless somebody has left it or seen it to its end."""
+        if not recall(_TOUR, False):
+            self.tour.begin()
+
+    def _tour_goes_on(self) -> None:
+        self.refresh()  # the work is seen from now on
+        self.tour.go_on_from(0)
+
+    def _note_tour(self, step: int) -> None:
+        if step < 0:
+            remember(_TOUR, True)
+
     def _doing(self, name: str) -> Callable[[], None]:
         return lambda: self.do(name)
 
@@ -288,6 +305,8 @@ class HubSegWidget(DockLayout):
             project, slide_id, view = kept
             self.desk.take_view(view)
             self.desk.open_path(Path(project), at=slide_id)
+        elif not self.session.slides and not self.desk.opening:
+            self.offer_tour()
 
     def closeEvent(self, event: Any) -> None:
         """Shut down with the window, where the dock is a window of its own."""

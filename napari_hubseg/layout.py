@@ -37,12 +37,14 @@ from napari_hubseg.panels.queue import QueuePanel
 from napari_hubseg.panels.queue_table import QueueTablePanel
 from napari_hubseg.panels.start import StartPanel
 from napari_hubseg.panels.thresholds import ThresholdsPanel
+from napari_hubseg.panels.tour import TourPanel
 from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.panels.verdict import VerdictPanel
 from napari_hubseg.presenters.foreign_layers import OFFERS
 from napari_hubseg.widgets.notices import NoticeStack
 from napari_hubseg.widgets.pages import Pages
 from napari_hubseg.widgets.queue_strip import QueueStrip
+from napari_hubseg.widgets.spotlight import Spotlight
 from napari_hubseg.widgets.style import Section, style_sheet
 
 if TYPE_CHECKING:
@@ -113,7 +115,10 @@ class DockLayout(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._either)
         self.keys = KeysPage(self)
-        cards = (self.message, self.step, self.others, self.files, self.accepted)
+        self.tour, self._light = TourPanel(), Spotlight(self)
+        self.tour.turned.connect(self._light_up)
+        self.keys.tour_requested.connect(self.tour.begin)
+        cards = (self.tour, self.message, self.step, self.others, self.files, self.accepted)
         self.notices = NoticeStack(self, cards)
         pages = self.pages.all.values()
         self.setMinimumWidth(max(_WIDTH, *(page.least_width() for page in pages)))
@@ -133,6 +138,13 @@ class DockLayout(QWidget):
         self.advanced = Section("Advanced", _column(self.ensemble.advanced, *deep))
         pages.add("model", "Model", self.ensemble, self.advanced)
         pages.add("export", "Export", self.export)
+
+    def _light_up(self, step: int) -> None:
+        """Show where that is what a step of the tour speaks of."""
+        if step == 0:
+            self._light.point_at(self.start if self._either.currentIndex() == 0 else self.queue)
+        else:
+            self._light.point_at({1: self.pages, 2: self.verdict}.get(step))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Show a few rows of the queue where the window is tall enough for them."""

@@ -79,6 +79,7 @@ def demo(out: Path, *, scripted: bool = False) -> int:
     project = out / "demo.hubseg"
     if seen and not scripted:
         _, dock = open_window()
+        dock.offer_tour()
         dock.open_path(project if project.is_dir() else sample_table(), project=project)
         napari.run()
         return 0

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_hubseg.actions import grouped, key_of
+from napari_hubseg.widgets.style import button
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
@@ -22,13 +23,22 @@ __all__ = ["KeysPage"]
 _COLUMNS = 3
 _NAPARIS = (
     ("[  ]", "Smaller, larger brush"),
+    ("1–6, E, P, Z", "napari's own tools: E erases"),
     ("Space", "Move the view while it is held"),
     ("Esc", "Letters are commands again; leave a field"),
 )
 
 
 class KeysPage(QDialog):
-    """A page of groups in columns; F1, ? or Esc closes it."""
+    """A page of groups in columns; F1, ? or Esc closes it.
+
+    Attributes
+    ----------
+    tour_requested
+        Signal: the tour shall be shown again.
+    """
+
+    tour_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -36,11 +46,23 @@ class KeysPage(QDialog):
         self.setWindowTitle("HubSeg: every key")
         groups = [(name, _rows(actions)) for name, actions in grouped().items()]
         groups.append(("Also", list(_NAPARIS)))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(20, 16, 20, 16)
-        layout.setSpacing(28)
+        columns = QHBoxLayout()
+        columns.setSpacing(28)
         for column in _shared_out(groups):
-            layout.addLayout(column)
+            columns.addLayout(column)
+        self.tour = button("Show the tour", "Three steps: open, mend, decide", name="show_tour")
+        self.tour.clicked.connect(self._ask_for_tour)
+        self._foot = QHBoxLayout()
+        self._foot.addStretch(1)
+        self._foot.addWidget(self.tour)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(20, 16, 20, 12)
+        layout.addLayout(columns)
+        layout.addLayout(self._foot)
+
+    def _ask_for_tour(self) -> None:
+        self.hide()
+        self.tour_requested.emit()
 
     def toggle(self) -> None:
         """Show the page, or take it away."""

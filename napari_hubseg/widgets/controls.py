@@ -1,8 +1,8 @@
 """How every control of the dock behaves, whatever panel it is in: the wheel, Enter, Esc and clicks.
 
 Responsible for four rules that no panel has to know. The wheel over a control that was not clicked
-scrolls the dock and changes nothing, and over a closed list it never chooses: whoever has chosen
-there scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes back what
+scrolls the dock and changes nothing, and over a closed list or a tab it never chooses: whoever has
+chosen there scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes back what
 was typed into it. A button that has come to lie where something else was pressed just now ignores
 the next press there: it is for what the button covers. Controls that are made later obey too.
 Does not know what a control is for.
@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QScrollBar,
     QSpinBox,
+    QTabBar,
     QWidget,
 )
 
@@ -93,7 +94,9 @@ class ControlRules(QObject):
             if kind == QEvent.Type.Leave and watched is self._clicked:
                 self._clicked = None
         elif kind == QEvent.Type.Wheel:
-            if self._is_value(watched) and not self._may_turn(watched):
+            if isinstance(watched, QTabBar) or (
+                self._is_value(watched) and not self._may_turn(watched)
+            ):
                 event.ignore()  # so that Qt goes on with what is around it, up to the dock
                 return True
         elif kind == QEvent.Type.FocusIn:

@@ -127,9 +127,10 @@ def _strips() -> str:
         QFrame[strip="error"] QLabel, QFrame[strip="info"] QLabel {
             background: transparent; color: white;
         }
-        QFrame#message QPushButton, QFrame#step QPushButton {
+        QFrame#message QPushButton, QFrame#step QPushButton, QFrame#tour QPushButton {
             background: transparent; color: white;
         }
+        QFrame#tour QPushButton#tour_next,
         QFrame#message QPushButton#act, QFrame#step QPushButton#act {
             border: 1px solid white; padding: 2px 9px;
         }

@@ -26,6 +26,7 @@ from hubseg.probability import MemberMap, ProbabilityMap
 from hubseg.session import ReviewSession
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.jobs.background import Background
+from napari_hubseg.widgets.remembered import remember
 
 PATIENCE_S = 600  # how long anything may take: on a busy machine that says nothing of our code
 SHAPE = (96, 128)
@@ -102,9 +103,13 @@ def nothing_left(qapp: QApplication) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what a window remembers out of the home of whoever runs the tests."""
-    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path / "config")
+def _nothing_remembered(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep what a window remembers out of the home of whoever runs the tests; no tour is due."""
+    config = tmp_path_factory.mktemp("config")
+    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: config)
+    remember("tour", True)
 
 
 @pytest.fixture
