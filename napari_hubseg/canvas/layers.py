@@ -25,7 +25,7 @@ from napari_hubseg.canvas.notice import Notice
 from napari_hubseg.canvas.sketch import Sketch
 from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
-from napari_hubseg.canvas.viewpoint import ScaleBar, same_tissue
+from napari_hubseg.canvas.viewpoint import ScaleBar, fit, same_tissue
 from napari_hubseg.jobs.latest import Latest, listening
 from napari_hubseg.jobs.prepared import PreparedSlides
 
@@ -246,7 +246,7 @@ class LayerBinding:
             self._stack.put(name, np.zeros(size, kind))
         self._stack.empty_contours(shape)
         self._place()
-        self._viewer.reset_view()
+        fit(self._viewer, self._stack.get("slide"))
         self._whole = self.px_on_screen
         self._scale_bar.show()
         self.appearance.apply()

@@ -7,6 +7,7 @@ slides.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from napari_hubseg.canvas.brush import camera
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-__all__ = ["ScaleBar", "same_tissue"]
+__all__ = ["ScaleBar", "fit", "same_tissue"]
 
 
 @contextmanager
@@ -41,6 +42,12 @@ def same_tissue(viewer: ViewerModel, layer: Any) -> Iterator[None]:
     if after != before:
         seen.center = (0.0, *map(float, layer.data_to_world(middle)))
         seen.zoom *= before / after
+
+
+def fit(viewer: ViewerModel, layer: Any) -> None:
+    """Show a layer whole, whatever other layers there are; before 0.9 napari shows all of them."""
+    chosen = "layers" in signature(viewer.reset_view).parameters
+    viewer.reset_view(**({"layers": [layer]} if chosen else {}))
 
 
 class ScaleBar:

@@ -133,7 +133,7 @@ class QueueTablePanel(QWidget):
         )
         self.table.entered_row.connect(self._open)
         self.table.left.connect(self.leave_requested)
-        self.table.doubleClicked.connect(self._open_at)
+        self.table.clicked.connect(self._open_at)
         self.model.note_requested.connect(self.note_requested)
         self.model.picture_requested.connect(self.picture_requested)
 
@@ -184,8 +184,9 @@ class QueueTablePanel(QWidget):
             self.slide_requested.emit(goal)
 
     def _open_at(self, index: QModelIndex) -> None:
-        if index.column() != NOTE or not self._state.writable:  # a double click there writes
-            self.slide_requested.emit(self.model.id_at(index.row()))
+        goal = self.model.id_at(index.row())
+        if goal != self._state.current:  # so that what is highlighted is what a verdict is for
+            self.slide_requested.emit(goal)
 
 
 def _combo(name: str, tip: str, items: tuple[tuple[str, str], ...]) -> QComboBox:
@@ -239,7 +240,7 @@ class _Table(QTableView):
         super().__init__()
         self.setObjectName("queue_table")
         self.setToolTip(
-            "Enter or a double click opens the highlighted slide, F2 writes its note, "
+            "A click or Enter opens a slide, F2 or a double click writes its note, "
             "Esc goes back to the canvas"
         )
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

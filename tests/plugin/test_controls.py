@@ -161,6 +161,12 @@ class TestTheDock:
         assert len(walked) > 30
         assert not unfolded.session.can_undo
 
+    def test_the_wheel_over_a_tab_turns_no_page(self, unfolded: HubSegWidget) -> None:
+        bar = unfolded.pages.tabBar()
+        for by in (-120, 120, -120):
+            turn(bar, by)
+            assert unfolded.pages.chosen == "review"
+
     def test_enter_and_escape_give_the_keyboard_back_to_the_canvas_from_every_field(
         self, unfolded: HubSegWidget, qtbot: Any, wait: Wait
     ) -> None:

@@ -149,6 +149,16 @@ def test_telling_the_pixel_size_keeps_the_tissue_where_it_is_as_large(scene: Sce
     assert seen() == pytest.approx(before), "near means as near as before"
 
 
+def test_a_slide_is_fitted_into_the_view_whatever_other_layers_there_are(scene: Scene) -> None:
+    alone = scene.layers.px_on_screen
+    scene.viewer.add_labels(np.ones((3000, 3000), np.uint8), name="of mine", scale=(7, 7))
+    scene.go_to("two")
+    scene.go_to("one")
+    assert scene.layers.px_on_screen == pytest.approx(alone)
+    middle = scene.mask.world_to_data(camera_of(scene.viewer).center[-2:])
+    assert middle == pytest.approx(np.array(SHAPE) / 2, abs=1)
+
+
 def test_the_scale_bar_is_on_until_a_person_switches_it_off(scene: Scene) -> None:
     bar = overlay(scene.viewer, "scale_bar", before="scale_bar")
     assert bar.visible

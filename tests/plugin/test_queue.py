@@ -311,3 +311,17 @@ class TestNextDoubtfulPlace:
         session.show(replace(make_map(session), disagreement=None))
         doubt.next_place()
         assert said == ["One member cannot disagree: run at least two to find doubtful places."]
+
+
+def test_one_click_opens_what_it_highlights(qtbot: Any) -> None:
+    panel = QueueTablePanel()
+    qtbot.addWidget(panel)
+    panel.resize(380, 300)
+    panel.show()
+    panel.show_state(QueueTableState(rows=ROWS, current="b"))
+    asked: list[str] = []
+    panel.slide_requested.connect(asked.append)
+    for row, column in ((2, 1), (0, NOTE), (1, 1)):  # the last one is on screen already
+        place = panel.table.visualRect(panel.model.index(row, column)).center()
+        qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert asked == ["c", "a"]
