@@ -74,6 +74,7 @@ CORE: dict[str, set[str]] = {
         "formats.outlines",
         "formats.pixel_runs",
         "formats.polygons",
+        "formats.raster",
         "formats.rle",
         "formats.table",
         "formats.xml_text",

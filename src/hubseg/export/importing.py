@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from hubseg.failure import one_sentence
-from hubseg.formats.registry import formats_of, images_in, suffix_of
+from hubseg.formats.registry import formats_of, images_in, recognised, suffix_of
 from hubseg.tools.change import Change
 
 if TYPE_CHECKING:
@@ -250,7 +250,10 @@ def _masks_of(file: Path) -> list[tuple[str, _Mask]]:
     if not suffix or not candidates:
         return []
     stem = file.name[: -len(suffix)]
-    if len(candidates) == 1 and not candidates[0].several:
+    several = any(one.several for one in candidates)
+    if candidates[0].content == "lines" and recognised(file) is None:
+        return []  # some text that lies about
+    if not several:
         return [(stem, _Mask(file, lambda: images_in(file)[1][0]))]
     form, images = images_in(file)
     if not form.several:

@@ -52,22 +52,27 @@ class Format:
     write: Callable[[Source, Path], tuple[Path, list[Path]]]
 
 
-def _image_of(derived: Derived) -> MaskedImage:
+def _image_of(derived: Derived, numbers: dict[str, int]) -> MaskedImage:
+    """Return what is written of a slide; classes are numbered from 1 as they come."""
     slide = derived.slide
+    name = "object" if slide.organ is None else FACTS[slide.organ].unit
     return MaskedImage(
         derived.mask,
         slide.id,
         slide.path.name,
-        name="object" if slide.organ is None else FACTS[slide.organ].unit,
+        name=name,
+        number=numbers.setdefault(name, len(numbers) + 1),
         origin=derived.slide_digest,
         um_per_px=slide.spacing,
     )
 
 
-def _images(source: Source, form: registry.Format) -> Iterator[MaskedImage]:
+def _images(
+    source: Source, form: registry.Format, numbers: dict[str, int]
+) -> Iterator[MaskedImage]:
     """Yield what a format can hold; the other slides are left out, with the reason."""
     for derived in source:
-        image = _image_of(derived)
+        image = _image_of(derived, numbers)
         if refusal := form.refusal(image):
             source.outcome.done.remove(image.id)
             source.outcome.leave_out(image.id, refusal)
@@ -87,17 +92,21 @@ def _file(form: registry.Format, out: Path) -> Path:
 def _all_in_one(form: registry.Format, source: Source, out: Path) -> tuple[Path, list[Path]]:
     path = _file(form, out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    form.write(path, _images(source, form))
+    form.write(path, _images(source, form, {}))
     return path, [path]
 
 
 def _one_a_slide(form: registry.Format, source: Source, out: Path) -> tuple[Path, list[Path]]:
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for image in _images(source, form):
+    written: list[Path] = []
+    numbers: dict[str, int] = {}
+    for image in _images(source, form, numbers):
         path = out / f"{image.id}{form.suffixes[0]}"
         form.write(path, image)
         written.append(path)
+    if form.index:
+        index = getattr(form.code, form.index)
+        written.append(index(out, {number: name for name, number in numbers.items()}))
     return out, written
 
 

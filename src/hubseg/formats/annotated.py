@@ -158,8 +158,8 @@ class MaskedImage:
         Of the image; its file without a folder.
     mask
         bool (h, w).
-    name, colour
-        Class of its objects, and its RGB.
+    name, number, colour
+        Class of its objects, its number from 1, and its RGB.
     origin
         What the objects' ids are made of, with their place.
     um_per_px
@@ -173,11 +173,13 @@ class MaskedImage:
         file_name: str = "",
         *,
         name: str = "object",
+        number: int = 1,
         colour: Sequence[int] = (0, 213, 203),
         origin: str = "",
         um_per_px: tuple[float, float] | None = None,
     ) -> None:
         self.mask, self.id, self.file_name, self.name = mask, id, file_name or id, name
+        self.number = number
         self.colour, self.origin, self.um_per_px = colour, origin, um_per_px
 
     @property
@@ -204,19 +206,29 @@ def images_of_labels(
         Value → class; without it the objects have none.
     """
     size = labels.shape[0], labels.shape[1]
-    down = np.ascontiguousarray(labels.T).ravel()
-    starts = np.append(0, np.flatnonzero(down[1:] != down[:-1]) + 1)[: down.size]
-    lengths = np.diff(starts, append=down.size)
-    values = down[starts]
+    parts = [_value_runs(labels, left, wide) for left, wide in rle.columns_together(*size)]
+    values, starts, lengths = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(values, kind="stable")
-    order = order[values[order] != 0]
-    cuts = np.flatnonzero(np.diff(values[order].astype(np.float64))) + 1
+    sorted_values = values[order]
+    cuts = np.flatnonzero(sorted_values[1:] != sorted_values[:-1]) + 1
     objects = []
     for chosen in np.split(order, cuts) if len(order) else ():
         name = (names or {}).get(int(values[chosen[0]]), "")
         runs = np.stack((starts[chosen], lengths[chosen]), axis=1)
         objects.append(Annotation(name, (), runs, size))
     return AnnotatedImage("", size, tuple(objects))
+
+
+def _value_runs(
+    labels: NDArray[np.generic], left: int, wide: int
+) -> tuple[NDArray[np.generic], NDArray[np.int64], NDArray[np.int64]]:
+    """Return value, first pixel and length of the runs of a few columns, those of 0 left out."""
+    down = np.ascontiguousarray(labels[:, left : left + wide].T).ravel()
+    starts = np.append(0, np.flatnonzero(down[1:] != down[:-1]) + 1)
+    lengths = np.diff(starts, append=down.size)
+    inside = down[starts] != 0
+    starts, lengths = starts[inside], lengths[inside]
+    return down[starts], starts + left * labels.shape[0], lengths
 
 
 def proven(

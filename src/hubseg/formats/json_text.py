@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["MOST_BYTES", "parsed", "text_of"]
+__all__ = ["MOST_BYTES", "file_name", "lines_of", "parsed", "text_of"]
 
 MOST_BYTES = 2**29  # of text: about ten million corners
 _PIECE = 2**20  # bytes
@@ -37,6 +37,19 @@ def parsed(path: Path) -> Any:
         raise ValueError(
             f"{path} is no whole JSON file ({exc}): it was cut off or is damaged, get it again."
         ) from exc
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a text in UTF-8; raises as :func:`parsed`."""
+    try:
+        return bytes(text_of(path)).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{path} is no text in UTF-8 ({exc.reason}): save it as such.") from exc
+
+
+def file_name(text: Any) -> str:
+    """Return the last part of a path or address of any system; "" where it is no text."""
+    return text.replace("\\", "/").rpartition("/")[2] if isinstance(text, str) else ""
 
 
 def text_of(path: Path) -> bytearray:

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Outlines", "box", "ellipse"]
+__all__ = ["Outlines", "box", "ellipse", "nested"]
 
 _UNREADABLE = "objects that cannot be read"
 _AROUND = 720  # corners of an ellipse
 
 
-def box(x0: float, y0: float, x1: float, y1: float, degrees: float = 0.0) -> NDArray[np.float64]:
-    """Return the corners of a box, turned clockwise about its first one."""
+def box(
+    x0: float, y0: float, x1: float, y1: float, degrees: float = 0.0, *, centred: bool = False
+) -> NDArray[np.float64]:
+    """Return the corners of a box, turned clockwise about its first one, or about its centre."""
     ring = np.array(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), np.float64)
-    return _turned(ring, (x0, y0), degrees) if degrees else ring
+    about = ((x0 + x1) / 2, (y0 + y1) / 2) if centred else (x0, y0)
+    return _turned(ring, about, degrees) if degrees else ring
 
 
 def ellipse(
@@ -47,6 +50,30 @@ def _turned(
     turn = np.deg2rad(degrees)
     cos, sin = np.cos(turn), np.sin(turn)
     return np.asarray((ring - about) @ np.array(((cos, sin), (-sin, cos))) + about)
+
+
+def nested(rings: Sequence[NDArray[np.number]]) -> list[list[NDArray[np.number]]]:
+    """Return polygons, exterior first, of rings whose inside is told by how deep they lie.
+
+    A ring inside an odd number of others is a hole of the smallest one around it.
+    """
+    import shapely
+
+    shapes = shapely.polygons([shapely.linearrings(ring) for ring in rings])
+    area = shapely.area(shapes)
+    tree = shapely.STRtree(shapes)
+    inner, outer = tree.query(shapely.point_on_surface(shapes), predicate="intersects")
+    around = area[outer] > area[inner]
+    inner, outer = inner[around], outer[around]
+    depth = np.bincount(inner, minlength=len(rings))
+    parent = np.full(len(rings), -1)
+    for order in np.argsort(-area[outer], kind="stable"):  # the smallest one around comes last
+        if depth[outer[order]] == depth[inner[order]] - 1:
+            parent[inner[order]] = outer[order]
+    found = {at: [rings[at]] for at in np.flatnonzero(depth % 2 == 0).tolist()}
+    for at in np.flatnonzero(depth % 2).tolist():
+        found[int(parent[at])].append(rings[at])
+    return list(found.values())
 
 
 class Outlines:
@@ -72,6 +99,45 @@ class Outlines:
         )
         if polygons:
             self.objects.append(Annotation(name, polygons))
+
+    def take_pixels(self, parts: Iterable[Annotation | None]) -> None:
+        """Add an object given as pixels, in one patch or several; None cannot be read."""
+        found = [one for one in parts if one is not None]
+        if not found:
+            self.leave_out()
+            return
+        runs = np.concatenate([one.runs for one in found])
+        self.objects.append(Annotation(found[0].name, (), runs, found[0].size, found[0].across))
+
+    def take_with_holes(
+        self,
+        name: str,
+        inside: Sequence[NDArray[np.float64]],
+        holes: Sequence[NDArray[np.float64]],
+    ) -> None:
+        """Add an object a ring; each hole is one of the smallest ring around it."""
+        import shapely
+
+        polygons = [[ring] for ring in inside]
+        if holes and inside:
+            shapes = shapely.polygons([shapely.linearrings(ring) for ring in inside])
+            area = shapely.area(shapes)
+            points = shapely.point_on_surface(
+                shapely.polygons([shapely.linearrings(ring) for ring in holes])
+            )
+            which, around = shapely.STRtree(shapes).query(points, predicate="intersects")
+            parent = np.full(len(holes), -1)
+            for at in np.argsort(-area[around], kind="stable"):  # the smallest comes last
+                parent[which[at]] = around[at]
+            for ring, outer in zip(holes, parent.tolist(), strict=True):
+                if outer < 0:
+                    self.leave_out("holes outside of any object")
+                else:
+                    polygons[outer].append(ring)
+        elif holes:
+            self.left_out["holes outside of any object"] += len(holes)
+        for rings in polygons:
+            self.take(name, rings)
 
     def image(
         self,

@@ -7,14 +7,14 @@ with the number of pixels. Does not know a format.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Runs", "rows_together"]
+__all__ = ["Runs", "numbered", "rows_together"]
 
 _TOGETHER = 2**18  # px that are looked at together
 
@@ -22,6 +22,22 @@ _TOGETHER = 2**18  # px that are looked at together
 def rows_together(width: int) -> int:
     """Return how many rows of an image are looked at together, so that they take little memory."""
     return max(1, _TOGETHER // width)
+
+
+def numbered(mask: NDArray[np.bool_]) -> NDArray[np.unsignedinteger[Any]]:
+    """Return the number of each pixel's object, from 1 in reading order, and 0 outside.
+
+    Diagonal neighbours are of one object. The result is uint16 (h, w), or uint32 where that is
+    too few.
+    """
+    runs = Runs.of(mask)
+    labels = runs.labels(diagonal=True) if len(runs.row) else np.zeros(0, np.int32)
+    most = int(labels.max(initial=-1)) + 1
+    values = np.zeros(2 * len(labels) + 1, np.uint16 if most < 2**16 else np.uint32)
+    values[1::2] = labels + 1
+    place = runs.row * runs.width
+    edges = np.stack((place + runs.start, place + runs.end), axis=1).ravel()
+    return np.repeat(values, np.diff(edges, prepend=0, append=mask.size)).reshape(mask.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

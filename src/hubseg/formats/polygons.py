@@ -19,11 +19,11 @@ import numpy as np
 from hubseg.formats.pixel_runs import Runs, rows_together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Polygon", "polygons_of", "rasterised"]
+__all__ = ["Polygon", "patch_of", "polygons_of", "rasterised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,17 @@ def rasterised(polygons: Iterable[Polygon], height: int, width: int) -> NDArray[
         for polygon in polygons:
             _fill(mask, polygon)
     return mask
+
+
+def patch_of(polygons: Sequence[Polygon]) -> tuple[int, int, NDArray[np.bool_]]:
+    """Return the pixels of polygons on the edges of pixels: top, left and bool (h, w)."""
+    corners = np.concatenate([one.exterior for one in polygons])
+    low = corners.min(axis=0)
+    width, height = (int(side) for side in corners.max(axis=0) - low)
+    moved = [
+        Polygon(one.exterior - low, tuple(hole - low for hole in one.holes)) for one in polygons
+    ]
+    return int(low[1]), int(low[0]), rasterised(moved, height, width)
 
 
 def _rectilinear(polygons: list[Polygon], height: int, width: int) -> NDArray[np.bool_] | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hubseg.formats.annotated import AnnotatedImage, MaskedImage
 
-__all__ = ["FORMATS", "Format", "as_table", "formats_of", "images_in", "suffix_of"]
+__all__ = ["FORMATS", "Format", "as_table", "formats_of", "images_in", "recognised", "suffix_of"]
 
 _JSON = (".json", ".json.gz")
 
@@ -55,6 +55,10 @@ class Format:
     holes, parts
         Whether holes are kept, and an object in several parts stays one object. Without holes a
         mask that has some is refused; without parts every part is an object of its own.
+    index
+        The function of `module` that writes the list of classes of a folder.
+    always
+        What a person must know of whatever is written.
     apart
         Whether objects are kept apart, or only what is inside.
     classes, scale, soft
@@ -68,7 +72,7 @@ class Format:
     sentence: str
     module: str
     suffixes: tuple[str, ...]
-    content: Literal["", "json", "xml"] = ""
+    content: Literal["", "json", "xml", "lines"] = ""
     writes: Literal["", "slide", "all", "project"] = ""
     target: str = ""
     writer: str = "write"
@@ -76,6 +80,8 @@ class Format:
     several: bool = False
     holes: bool = True
     parts: bool = True
+    index: str = ""
+    always: str = ""
     apart: bool = True
     classes: bool = True
     scale: bool = False
@@ -84,12 +90,12 @@ class Format:
 
     def write(self, path: Path, images: MaskedImage | Iterable[MaskedImage]) -> Path:
         """Write an image, or all of them, read them back and compare; return the file."""
-        written: Path = getattr(self._code, self.writer)(path, images)
+        written: Path = getattr(self.code, self.writer)(path, images)
         return written
 
     def read(self, path: Path) -> list[AnnotatedImage]:
         """Return the images of a file; raises ValueError or OSError, one sentence each."""
-        found: list[AnnotatedImage] = self._code.read(path)
+        found: list[AnnotatedImage] = self.code.read(path)
         return found
 
     def refusal(self, image: MaskedImage) -> str:
@@ -106,13 +112,14 @@ class Format:
 
     def loss(self, image: MaskedImage) -> str:
         """Return what a person must know of an image that is written, or ""."""
-        if self.parts or not self.writes:
-            return ""
+        if self.always or self.parts or not self.apart:
+            return self.always
         several = sum(len(parts) > 1 for parts in image.objects)
         return f"{several} objects of several parts are written part by part." if several else ""
 
     @property
-    def _code(self) -> Any:
+    def code(self) -> Any:
+        """Its own code, loaded when it is asked for."""
         return import_module(f"hubseg.formats.{self.module}")
 
 
@@ -166,6 +173,148 @@ FORMATS: dict[str, Format] = {
             several=True,
         ),
         Format(
+            "geojson-gz",
+            "GeoJSON, gzipped",
+            "the same in a tenth of the room; QuPath opens it packed",
+            "geojson",
+            (".geojson.gz",),
+            content="json",
+            writes="slide",
+            target="geojson",
+        ),
+        Format(
+            "label-studio",
+            "Label Studio (tasks.json)",
+            "one brush a class and image; reads brushes, polygons, boxes and ellipses",
+            "label_studio",
+            _JSON,
+            content="json",
+            writes="all",
+            target="tasks.json",
+            several=True,
+            apart=False,
+        ),
+        Format(
+            "labelme",
+            "LabelMe",
+            "polygons where exact, pixels where not",
+            "labelme",
+            _JSON,
+            content="json",
+            writes="slide",
+            target="labelme",
+        ),
+        Format(
+            "cvat",
+            "CVAT for images (annotations.xml)",
+            "CVAT 1.1: polygons where exact, pixels where not",
+            "cvat",
+            (".xml",),
+            content="xml",
+            writes="all",
+            target="annotations.xml",
+            several=True,
+        ),
+        Format(
+            "asap",
+            "ASAP",
+            "ASAP's XML, which knows no holes",
+            "asap",
+            (".xml",),
+            content="xml",
+            writes="slide",
+            target="asap",
+            holes=False,
+            parts=False,
+        ),
+        Format(
+            "imagescope",
+            "Aperio ImageScope",
+            "ImageScope's XML, holes as negative regions; reads HALO's too",
+            "imagescope",
+            (".xml", ".annotations"),
+            content="xml",
+            writes="slide",
+            target="imagescope",
+            parts=False,
+            scale=True,
+        ),
+        Format(
+            "yolo",
+            "YOLO segmentation",
+            "a line an object, corners as fractions of the image; YOLO knows no holes",
+            "yolo",
+            (".txt",),
+            content="lines",
+            writes="slide",
+            target="labels",
+            index="write_index",
+            holes=False,
+            parts=False,
+        ),
+        Format(
+            "polygons-jsonl",
+            "HuBMAP 2023 (polygons.jsonl)",
+            "a line an image, an outline an object; its readers know no holes",
+            "polygons_jsonl",
+            (".jsonl",),
+            content="lines",
+            writes="all",
+            target="polygons.jsonl",
+            several=True,
+            holes=False,
+            parts=False,
+        ),
+        Format(
+            "imagej",
+            "ImageJ regions",
+            "a zip for the ROI Manager; reads single .roi files too",
+            "imagej",
+            (".zip", ".roi"),
+            writes="slide",
+            target="imagej",
+            classes=False,
+        ),
+        Format(
+            "kaggle-encoding",
+            "Kaggle RLE of HuBMAP 2021",
+            "the table id,encoding: one row a slide, runs down the columns",
+            "table",
+            (".csv",),
+            writes="all",
+            target="train.csv",
+            writer="write_encoding",
+            several=True,
+            apart=False,
+            classes=False,
+        ),
+        Format(
+            "kaggle-classes",
+            "Kaggle RLE by class",
+            "the table id,class,segmentation: one row a slide and class, runs along the rows",
+            "table",
+            (".csv",),
+            writes="all",
+            target="train.csv",
+            writer="write_classes",
+            several=True,
+            apart=False,
+        ),
+        Format(
+            "kaggle-rle-published",
+            "Kaggle RLE as published",
+            "the table id,rle as the published 2nd place wrote it: two corner pixels are lost",
+            "table",
+            (".csv",),
+            writes="all",
+            target="submission.csv",
+            writer="write_published",
+            always="Its first and last pixel are written as outside, as the published code does.",
+            several=True,
+            apart=False,
+            classes=False,
+        ),
+        Format(
             "png",
             "PNG",
             "0 outside and 255 inside; reads also numbers and colours of objects",
@@ -190,6 +339,40 @@ FORMATS: dict[str, Format] = {
             classes=False,
             scale=True,
         ),
+        Format(
+            "object-tiff",
+            "TIFF of object numbers",
+            "16 or 32 bit, each object its number, the pixel size in its tags",
+            "label_image",
+            (".tif", ".tiff"),
+            writes="slide",
+            target="objects_tiff",
+            classes=False,
+            scale=True,
+        ),
+        Format(
+            "class-png",
+            "PNG of class numbers",
+            "8 bit with a colour table, the pixel size in it",
+            "label_image",
+            (".png",),
+            writes="slide",
+            target="classes_png",
+            writer="write_classes",
+            apart=False,
+            classes=False,
+            scale=True,
+        ),
+        Format(
+            "npy",
+            "NumPy",
+            "object numbers as an array; nothing is ever unpickled",
+            "numpy_file",
+            (".npy",),
+            writes="slide",
+            target="npy",
+            classes=False,
+        ),
     )
 }
 """By their names on the command line, in the order in which they are offered."""
@@ -208,6 +391,29 @@ def formats_of(path: Path) -> list[Format]:
     return [one for one in FORMATS.values() if one.reads and suffix in one.suffixes]
 
 
+def recognised(path: Path) -> tuple[Format, Any] | None:
+    """Return the format of a file, and what it was parsed as; None where it is of none.
+
+    Raises
+    ------
+    ValueError
+        When no format has its suffix, or it cannot be parsed: one sentence.
+    OSError
+        When it cannot be opened.
+    """
+    candidates = formats_of(path)
+    if not candidates:
+        raise ValueError(f"{path} is of no format that is read: {_suffixes()}.")
+    kind = candidates[0].content
+    if not kind:
+        return candidates[0], None
+    content = _content(kind, path)
+    for one in candidates:
+        if one.code.recognises(content):
+            return one, content
+    return None
+
+
 def images_in(path: Path) -> tuple[Format, list[AnnotatedImage]]:
     """Return a file's format and its images.
 
@@ -218,28 +424,22 @@ def images_in(path: Path) -> tuple[Format, list[AnnotatedImage]]:
     OSError
         When it cannot be opened.
     """
-    candidates = formats_of(path)
-    if not candidates:
-        raise ValueError(f"{path} is of no format that is read: {_suffixes()}.")
-    first = candidates[0]
-    if not first.content:
-        return first, first.read(path)
-    content = _content(first.content, path)
-    for one in candidates:
-        if one._code.recognises(content):
-            return one, one._code.images(content, path)
-    titles = ", ".join(one.title for one in candidates)
-    raise ValueError(f"{path} is none of {titles}: export it as one of them.")
+    found = recognised(path)
+    if found is None:
+        titles = ", ".join(one.title for one in formats_of(path))
+        raise ValueError(f"{path} is none of {titles}: export it as one of them.")
+    form, content = found
+    return form, form.code.images(content, path) if form.content else form.read(path)
 
 
 def _content(kind: str, path: Path) -> Any:
-    if kind == "json":
-        from hubseg.formats.json_text import parsed
+    from hubseg.formats.json_text import lines_of, parsed
 
-        return parsed(path)
-    from hubseg.formats.xml_text import root_of
+    if kind == "xml":
+        from hubseg.formats.xml_text import root_of
 
-    return root_of(path)
+        return root_of(path)
+    return parsed(path) if kind == "json" else lines_of(path)
 
 
 def _suffixes() -> str:

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["decode", "encode", "encode_published", "filled", "read_runs", "runs_of"]
+__all__ = [
+    "columns_together",
+    "decode",
+    "encode",
+    "encode_published",
+    "filled",
+    "read_runs",
+    "runs_of",
+]
 
 _AT_A_TIME = 1 << 22  # px
 _LONGEST_NUMBER = 18  # decimal digits that always fit in int64
@@ -138,7 +146,7 @@ def filled(runs: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.bool_]
 def _between(edges: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
     """Return the mask whose runs start and end, in turns, at `edges`."""
     mask = np.empty((height, width), np.bool_)
-    for left, columns in _columns(height, width):
+    for left, columns in columns_together(height, width):
         first, last = left * height, (left + columns) * height
         place = slice(*np.searchsorted(edges, (first, last), "right"))
         # Alternating counts, outside and inside: repeat() then writes every pixel once.
@@ -154,7 +162,7 @@ def _changes(mask: NDArray[Any]) -> NDArray[np.int64]:
     """Return where runs start and end, in turns, counted from 0 down the columns."""
     height, width = mask.shape
     found, before = [], False
-    for left, columns in _columns(height, width):
+    for left, columns in columns_together(height, width):
         part = mask[:, left : left + columns]
         inside = np.ascontiguousarray((part if part.dtype == bool else part != 0).T).ravel()
         start = left * height
@@ -167,7 +175,7 @@ def _changes(mask: NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def _columns(height: int, width: int) -> Iterator[tuple[int, int]]:
+def columns_together(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Yield the first of a few columns, and how many they are: what is looked at at a time."""
     few = max(1, _AT_A_TIME // max(1, height))
     return ((left, min(few, width - left)) for left in range(0, width, few))
