@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
+import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +164,186 @@ def test_a_file_is_told_by_its_name_and_its_content(tmp_path: Path) -> None:
     assert registry.suffix_of(Path("A.GeoJSON.gz")) == ".geojson.gz"
     packed = FORMATS["geojson"].write(tmp_path / "a.geojson.gz", image_of(drawn()))
     assert gzip.decompress(packed.read_bytes()).startswith(b'{"type":"FeatureCollection"')
+
+
+BAD_TEXTS = {
+    "entities.xml": (
+        '<!DOCTYPE a [<!ENTITY b "c">]><ASAP_Annotations>&b;</ASAP_Annotations>',
+        "document type or entities",
+    ),
+    "elsewhere.xml": (
+        '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><annotations>&b;</annotations>',
+        "document type or entities",
+    ),
+    "half.xml": ("<ASAP_Annotations><Annotations>", "no whole XML"),
+    "other.xml": ("<html></html>", "is none of"),
+    "half.json": ('{"shapes": [', "no whole JSON"),
+    "words.jsonl": ("not json\n", "is none of"),
+    "other.csv": ("id,what\na,1\n", "no column"),
+    "text.npy": ("hello", "no array of NumPy"),
+    "text.roi": ("hello", "no region of ImageJ"),
+    "text.zip": ("PK\x03\x04 hello", "no region of ImageJ"),
+    "text.png": ("hello", "no PNG or TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TEXTS)
+def test_what_is_none_is_refused_in_one_sentence(name: str, tmp_path: Path) -> None:
+    text, said = BAD_TEXTS[name]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=said) as refused:
+        registry.images_in(tmp_path / name)
+    assert len(str(refused.value).splitlines()) == 1
+    assert name in str(refused.value)
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.array([[{"a": 1}]], object), allow_pickle=True)
+    with pytest.raises(ValueError, match="pickled Python objects"):
+        registry.images_in(path)
+    path.write_bytes(pickle.dumps(np.zeros((2, 2))))
+    with pytest.raises(ValueError, match="no array of NumPy"):
+        registry.images_in(path)
+
+
+def test_an_array_that_declares_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(
+            stream, {"descr": "|u1", "fortran_order": False, "shape": (2**16, 2**16)}
+        )
+    with pytest.raises(ValueError, match="too short to hold them"):
+        registry.images_in(path)
+
+
+def test_a_zip_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubseg.formats.imagej._MOST_BYTES", 2**21)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("../a.roi", b"Iout" + bytes(2**23))
+    assert path.stat().st_size < 2**16
+    with pytest.raises(ValueError, match="unpacks to more than 2 MiB"):
+        registry.images_in(path)
+
+
+NAN = float("nan")
+SQUARE = [[2, 2], [9, 2], [9, 9], [2, 9]]
+BROKEN = [[2, 2], [9, NAN], [9, 9], [2, 9]]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.json", "b.json", "a.xml", "b.xml", "c.xml", "a.txt", "a.jsonl"]
+)
+def test_a_corner_that_is_no_number_costs_its_object_alone(name: str, tmp_path: Path) -> None:
+    """One object of each file can be read, one cannot: it is counted."""
+
+    def points(tag: str, ring: list[list[float]]) -> str:
+        return "".join(f'<{tag} X="{x}" Y="{y}"/>' for x, y in ring)
+
+    rings = (SQUARE, BROKEN)
+    asap = "".join(
+        f'<Annotation Type="Polygon"><Coordinates>{points("Coordinate", ring)}</Coordinates>'
+        "</Annotation>"
+        for ring in rings
+    )
+    scope = "".join(f"<Region>{points('Vertex', ring)}</Region>" for ring in rings)
+    cvat = "".join(f'<polygon points="{";".join(f"{x},{y}" for x, y in ring)}"/>' for ring in rings)
+    flat = [" ".join(str(v / 12) for pair in ring for v in pair) for ring in rings]
+    region = {"type": "polygonlabels", "original_width": 12, "original_height": 12}
+    task = [
+        {**region, "value": {"points": [[x * 100 / 12, y * 100 / 12] for x, y in ring]}}
+        for ring in rings
+    ]
+    texts = {
+        "a.json": json.dumps({"shapes": [{"label": "x", "points": ring} for ring in rings]}),
+        "b.json": json.dumps([{"data": {}, "annotations": [{"result": task}]}]),
+        "a.xml": f"<ASAP_Annotations>{asap}</ASAP_Annotations>",
+        "b.xml": f"<Annotations><Annotation>{scope}</Annotation></Annotations>",
+        "c.xml": f"<annotations><image>{cvat}</image></annotations>",
+        "a.txt": "".join(f"0 {line}\n" for line in flat),
+        "a.jsonl": json.dumps(
+            {"id": "a", "annotations": [{"type": "x", "coordinates": [ring]} for ring in rings]}
+        ),
+    }
+    (tmp_path / name).write_text(texts[name])
+    (image,) = registry.images_in(tmp_path / name)[1]
+    assert len(image.objects) == 1
+    assert dict(image.left_out) == {"objects that cannot be read": 1}
+    assert image.mask(12, 12).sum() == 49
+
+
+def test_a_table_names_the_row_that_is_wrong_and_reads_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\ufeffid;rle\na;1 3\nb;1 2 3\nc;5 2 5 1\nd;\n")
+    images = {one.name: one for one in FORMATS["kaggle-rle"].read(path)}
+    assert images["a"].mask(4, 2).sum() == 3
+    assert "odd count" in images["b"].notes[0] and not images["b"].objects
+    assert "overlap" in images["c"].notes[0]
+    assert not images["d"].mask(4, 2).any()
+    with pytest.raises(ValueError, match="ends beyond"):
+        images["a"].mask(1, 1)
+    path.write_text("id,encoding\na,1 3\na,5 1\n")
+    with pytest.raises(ValueError, match="stands twice"):
+        FORMATS["kaggle-rle"].read(path)
+
+
+def test_runs_by_class_are_counted_along_the_rows_as_others_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,class,segmentation\na,stomach,2 3\na,bowel,\na,crypt,7 1\n")
+    (image,) = FORMATS["kaggle-classes"].read(path)
+    assert [one.name for one in image.objects] == ["stomach", "crypt"]
+    wanted = np.zeros((2, 4), np.bool_)
+    wanted[0, 1:4] = wanted[1, 2] = True
+    assert np.array_equal(image.mask(2, 4), wanted)
+
+
+def test_shapes_that_are_no_polygon_have_their_area(tmp_path: Path) -> None:
+    """Boxes, ellipses and turned boxes of CVAT and Label Studio."""
+    (tmp_path / "a.xml").write_text(
+        '<annotations><image name="x/a.png" width="40" height="30">'
+        '<box label="b" xtl="2" ytl="3" xbr="12" ybr="8" rotation="90"/>'
+        '<ellipse label="e" cx="20" cy="15" rx="6" ry="4"/><tag label="t"/>'
+        '<mask label="m" rle="1, 2, 1" left="38" top="0" width="2" height="2"/>'
+        '<mask label="m" rle="1, 9, 1" left="38" top="0" width="2" height="2"/>'
+        '<mask label="m" rle="0, 4" left="39" top="0" width="2" height="2"/></image></annotations>'
+    )
+    (image,) = registry.images_in(tmp_path / "a.xml")[1]
+    assert image.name == "a.png" and image.size == (30, 40)
+    box, ellipse, pixels = image.objects
+    assert box.area == pytest.approx(50) and ellipse.area == pytest.approx(np.pi * 24)
+    assert np.allclose(sorted({*box.polygons[0].exterior[:, 0].round(6)}), [4.5, 9.5])
+    assert pixels.area == 2
+    assert dict(image.left_out) == {"objects that cannot be read": 2}
+
+
+def test_colours_and_numbers_are_objects(tmp_path: Path) -> None:
+    """A colour table whose first colour is not black has objects there too."""
+    from PIL import Image
+
+    numbers = np.array([[0, 1], [2, 1]], np.uint8)
+    picture = Image.fromarray(numbers)
+    picture.putpalette(bytes([9, 0, 0, 0, 0, 0, 0, 8, 0]))
+    picture.save(tmp_path / "a.png")
+    (image,) = registry.images_in(tmp_path / "a.png")[1]
+    assert sorted(one.area for one in image.objects) == [1, 1]
+    assert np.array_equal(image.mask(2, 2), numbers != 1)
+
+
+def test_pixel_size_is_kept_where_it_says_so(tmp_path: Path) -> None:
+    from PIL import Image
+
+    image = image_of(drawn())
+    kept = [one for one in WRITTEN if one.scale]
+    assert {one.name for one in kept} == {"imagescope", "label-tiff", "object-tiff", "class-png"}
+    for form in kept:
+        path = form.write(tmp_path / f"{form.name}{form.suffixes[0]}", image)
+        if form.suffixes[0] == ".xml":
+            assert 'MicronsPerPixel="0.3535533906"' in path.read_text()
+            continue
+        with Image.open(path) as picture:
+            assert [float(dpi) for dpi in picture.info["dpi"]] == pytest.approx(
+                [25400 / 0.25, 25400 / 0.5], rel=1e-4
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 from pathlib import Path
@@ -215,27 +214,3 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     path.write_bytes(gzip.compress(b" " * 2**24))
     with pytest.raises(ValueError, match="more than 1 MiB"):
         read_geojson(path)
-
-
-class TestOtherPeoplesFiles:
-    """Each is read to the figures that were counted independently."""
-
-    def rows(self, shared_data: Path) -> list[dict[str, str]]:
-        with (shared_data / "exchange" / "INDEX.tsv").open(newline="", encoding="utf-8") as stream:
-            rows = [*csv.DictReader(stream, delimiter="\t")]
-        return [row for row in rows if row["kind"].startswith("geojson")]
-
-    def test_objects_areas_and_classes(self, shared_data: Path) -> None:
-        rows = self.rows(shared_data)
-        assert len(rows) >= 7
-        for row in rows:
-            path = shared_data / "exchange" / row["file"]
-            if "not GeoJSON" in row["notes"]:
-                with pytest.raises(ValueError, match="no GeoJSON feature"):
-                    read_geojson(path)
-                continue
-            read = read_geojson(path)
-            assert len(read.objects) + sum(read.left_out.values()) == int(row["objects"]), path
-            area = sum(one.area for found in read.objects for one in found.polygons)
-            counted = float(row["area_px"].rpartition(":")[2] or 0)
-            assert area == pytest.approx(counted, abs=0.01), path

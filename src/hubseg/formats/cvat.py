@@ -16,6 +16,7 @@ from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, pr
 from hubseg.formats.json_text import file_name
 from hubseg.formats.outlines import Outlines, box, ellipse
 from hubseg.formats.polygons import patch_of
+from hubseg.formats.rle import runs_of
 from hubseg.formats.xml_text import attributes, number, root_of
 
 if TYPE_CHECKING:
@@ -61,10 +62,9 @@ def _shape(parts: list[Polygon], name: str) -> str:
         return f"<polygon{told}{attributes(points=points, z_order=0)}>\n</polygon>\n"
     top, left, inside = patch_of(parts)
     height, width = inside.shape
-    flat = inside.ravel()
-    changes = np.flatnonzero(np.diff(flat, prepend=False))
-    counts = np.diff(changes, prepend=0, append=flat.size)
-    runs = ", ".join(map(str, counts.tolist()))
+    found = runs_of(inside.T)  # along the rows
+    edges = np.stack((found[:, 0], found.sum(axis=1)), axis=1).ravel()
+    runs = ", ".join(map(str, np.diff(edges, prepend=0, append=inside.size).tolist()))
     place = attributes(rle=runs, left=left, top=top, width=width, height=height, z_order=0)
     return f"<mask{told}{place}>\n</mask>\n"
 
@@ -145,7 +145,7 @@ def _pixels(shape: Any, name: str, size: tuple[int, int] | None) -> Annotation |
         top, left, height, width = (
             int(number(shape, key)) for key in ("top", "left", "height", "width")
         )
-        counts = np.array([int(one) for one in shape.get("rle", "").split(",")], np.int64)
+        counts = np.fromstring(shape.get("rle", ""), np.int64, sep=",")
         pixels = height * width
         if size is None or min(height, width) < 1 or pixels > _MOST_PIXELS:
             return None
@@ -153,5 +153,5 @@ def _pixels(shape: Any, name: str, size: tuple[int, int] | None) -> Annotation |
             return None
         inside = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
         return Annotation.of_pixels(name, inside, (top, left), size)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, DeprecationWarning):
         return None

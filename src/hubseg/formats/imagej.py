@@ -8,7 +8,6 @@ composite, so all are written as composites.
 
 from __future__ import annotations
 
-import io
 import struct
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ __all__ = ["read", "write"]
 
 _MOST_BYTES = 2**29  # of all regions unpacked
 _MOST_REGIONS = 2**20
+_PIECE = 2**20  # bytes
 _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0
 _DAMAGED = (
     *(zipfile.BadZipFile, struct.error, ValueError, TypeError, RuntimeError, EOFError),
@@ -108,25 +108,28 @@ def read(path: Path) -> list[AnnotatedImage]:
 def _contents(path: Path) -> Iterator[bytes]:
     """Yield the bytes of each region; what a zip declares is never trusted."""
     with path.open("rb") as stream:
-        if stream.read(4) == b"Iout":
-            stream.seek(0)
-            yield stream.read(_MOST_BYTES)
-            return
-        stream.seek(0)
-        left = _MOST_BYTES
-        with zipfile.ZipFile(io.BytesIO(stream.read(_MOST_BYTES))) as packed:
-            names = [name for name in packed.namelist() if name.casefold().endswith(".roi")]
-            if not names and packed.namelist():
-                raise ValueError("it holds no .roi")
-            if len(names) > _MOST_REGIONS:
-                raise ValueError("it holds too many regions")
-            for name in names:
-                with packed.open(name) as one:
-                    content = one.read(left + 1)
-                left -= len(content)
-                if left < 0:
-                    raise ValueError(f"it unpacks to more than {_MOST_BYTES >> 20} MiB")
-                yield content
+        single = stream.read(4) == b"Iout"
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"it holds more than {_MOST_BYTES >> 20} MiB")
+    if single:
+        yield path.read_bytes()
+        return
+    left = _MOST_BYTES
+    with zipfile.ZipFile(path) as packed:
+        names = [name for name in packed.namelist() if name.casefold().endswith(".roi")]
+        if not names and packed.namelist():
+            raise ValueError("it holds no .roi")
+        if len(names) > _MOST_REGIONS:
+            raise ValueError("it holds too many regions")
+        for name in names:
+            content = bytearray()
+            with packed.open(name) as one:
+                while len(content) <= left and (piece := one.read(_PIECE)):
+                    content += piece
+            left -= len(content)
+            if left < 0:
+                raise ValueError(f"it unpacks to more than {_MOST_BYTES >> 20} MiB")
+            yield bytes(content)
 
 
 def _take(reading: Outlines, content: bytes) -> None:

@@ -43,7 +43,7 @@ def _put(path: Path, images: Iterable[MaskedImage]) -> None:
 def read(path: Path) -> list[AnnotatedImage]:
     """Return what a file holds: every number but 0 is an object.
 
-    Axes of length 1 are left out; of colour planes, (h, w, 3), the colours count.
+    Axes of length 1 are left out; equal planes, (h, w, 3), are one.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def read(path: Path) -> list[AnnotatedImage]:
             pixels = np.lib.format.read_array(stream, allow_pickle=False).reshape(flat)
         except ValueError as exc:
             raise ValueError(f"{path} was cut off: get it again.") from exc
-    return [images_of_labels(_whole(path, pixels if planes == 1 else _any_colour(pixels)))]
+    return [images_of_labels(_whole(path, pixels if planes == 1 else _plane(path, pixels)))]
 
 
 def _header(path: Path, stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -94,8 +94,11 @@ def _header(path: Path, stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _any_colour(pixels: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(pixels[..., :3].any(axis=-1))
+def _plane(path: Path, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the one plane of (h, w, planes)."""
+    if any((pixels[..., other] != pixels[..., 0]).any() for other in (1, 2)):
+        raise ValueError(f"{path} holds planes that differ: save the one that is the mask.")
+    return np.asarray(pixels[..., 0])
 
 
 def _whole(path: Path, pixels: NDArray[Any]) -> NDArray[Any]:

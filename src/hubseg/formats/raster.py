@@ -39,6 +39,8 @@ __all__ = [
     "write_tiff",
 ]
 
+_MOST_COLOURS = 2**16  # of objects
+
 
 def write_mask_png(path: Path | str, mask: NDArray[np.bool_]) -> Path:
     """Write a mask as an 8-bit grey PNG, read it back, and only then give the file its name.
@@ -139,7 +141,13 @@ def read(path: Path) -> list[AnnotatedImage]:
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
         red, green, blue = (pixels[..., part].astype(np.uint64) for part in range(3))
-        pixels = (red << 32) | (green << 16) | blue
+        found = images_of_labels((red << 32) | (green << 16) | blue)
+        if len(found.objects) > _MOST_COLOURS:
+            raise ValueError(
+                f"{path} holds {len(found.objects)} colours: it looks like a photograph and no "
+                "mask. Give an image with one colour an object."
+            )
+        return [found]
     return [images_of_labels(pixels)]
 
 
@@ -155,14 +163,14 @@ def write_tiff(path: Path | str, image: MaskedImage) -> Path:
 
 def _stored(path: Path) -> NDArray[Any]:
     with opening(path), path.open("rb") as stream:
-        start = stream.read(24)
+        start = stream.read(26)
         if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             stream.seek(0)
             pixels = _read_tiff(path, stream)
         elif start.startswith(b"\x89PNG\r\n\x1a\n"):
             width, height = (int.from_bytes(start[at : at + 4], "big") for at in (16, 20))
             check_size(path, height, width, 8)
-            pixels = _read_png(path)
+            pixels = _read_png(path, table=start[25:26] == b"\x03")
         else:
             raise ValueError(
                 f"{path} is no PNG or TIFF, the formats that keep a mask's edges: "
@@ -196,7 +204,10 @@ def _checked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.ascontiguousarray(mask if mask.dtype == np.bool_ else mask != 0)
 
 
-def _read_png(path: Path) -> NDArray[Any]:
+def _read_png(path: Path, *, table: bool) -> NDArray[Any]:
+    """Return the pixels, (h, w) or (h, w, channels); of a colour table its numbers, 0 for black."""
+    if table and (indices := _indices(path)) is not None:
+        return indices
     try:
         pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as exc:
@@ -204,6 +215,26 @@ def _read_png(path: Path) -> NDArray[Any]:
     if pixels is None:
         raise damaged(path, ValueError("no pixels came out"))
     return np.asarray(pixels)
+
+
+def _indices(path: Path) -> NDArray[Any] | None:
+    """Return the numbers in a PNG with a colour table; None where that is too large for Pillow."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            numbers = np.asarray(picture)
+            table = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    except Image.DecompressionBombError:
+        return None
+    except (OSError, ValueError, SyntaxError, EOFError) as exc:
+        raise damaged(path, exc) from exc
+    colours = np.asarray(table.any(axis=1))
+    shown = np.zeros(256, np.uint16)
+    shown[: len(colours)] = np.where(colours, np.arange(1, len(colours) + 1), 0)
+    if not shown[0]:
+        shown = (shown - (shown > 0)).astype(np.uint8)
+    return np.asarray(shown[numbers])
 
 
 def _read_tiff(path: Path, stream: Any) -> NDArray[Any]:

@@ -403,7 +403,9 @@ def recognised(path: Path) -> tuple[Format, Any] | None:
     """
     candidates = formats_of(path)
     if not candidates:
-        raise ValueError(f"{path} is of no format that is read: {_suffixes()}.")
+        raise ValueError(
+            f"{path} is of no format that is read ({_suffixes()}): export it as GeoJSON or COCO."
+        )
     kind = candidates[0].content
     if not kind:
         return candidates[0], None
