@@ -18,8 +18,8 @@ from stored import TINY
 from hubseg.cli import main
 from hubseg.cli.keeping import size
 from hubseg.export import FORMATS, export_project
+from hubseg.formats.finding import images_in
 from hubseg.formats.pseudo_labels import read_pseudo_labels
-from hubseg.formats.registry import images_in
 from hubseg.formats.rle import decode, encode
 from hubseg.network import build
 from hubseg.probability import Mixture

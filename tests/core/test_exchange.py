@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hubseg.formats import registry
+from hubseg.formats.finding import images_in
 
 # Kinds that nothing of ours reads, and single files that no mask can be made of.
 REFUSED = {
@@ -79,7 +79,7 @@ def by_class(listed: str) -> dict[str, float] | None:
 
 def wrong(row: dict[str, str], path: Path) -> str:
     """Return how what is read differs from a row's figures, or ""."""
-    images = registry.images_in(path)[1]
+    images = images_in(path)[1]
     objects = [one for image in images for one in image.objects]
     left_out = sum(count for image in images for count in image.left_out.values())
     notes = sum(len(image.notes) for image in images)
@@ -124,7 +124,7 @@ def test_what_is_not_read_is_refused_in_one_sentence(
         if (exchange / row["file"]).is_dir() and row["kind"] == "label_image":
             continue
         with pytest.raises((ValueError, OSError)) as refused:
-            registry.images_in(exchange / row["file"])
+            images_in(exchange / row["file"])
         said = str(refused.value)
         assert Path(row["file"]).name in said
         assert len(said.splitlines()) == 1 and said.endswith(".")
@@ -134,8 +134,7 @@ def test_what_is_not_read_is_refused_in_one_sentence(
 def test_a_folder_of_masks_is_read_file_by_file(exchange: Path, rows: list[dict[str, str]]) -> None:
     row = next(row for row in rows if short(row) == "darwin_instance_masks")
     areas = [
-        registry.images_in(path)[1][0].objects[0].area
-        for path in sorted((exchange / row["file"]).iterdir())
+        images_in(path)[1][0].objects[0].area for path in sorted((exchange / row["file"]).iterdir())
     ]
     assert sum(areas) == total(row["area_px"])
     assert len(areas) == int(row["objects"])
@@ -144,4 +143,4 @@ def test_a_folder_of_masks_is_read_file_by_file(exchange: Path, rows: list[dict[
 def test_a_photograph_is_no_mask(exchange: Path, rows: list[dict[str, str]]) -> None:
     row = next(row for row in rows if short(row) == "HE_example.tif")
     with pytest.raises(ValueError, match="colours"):
-        registry.images_in(exchange / row["file"])
+        images_in(exchange / row["file"])

@@ -17,7 +17,9 @@ from hypothesis.extra.numpy import arrays
 from hubseg.export import writers
 from hubseg.formats import registry
 from hubseg.formats.annotated import MaskedImage
-from hubseg.formats.registry import FORMATS, Format
+from hubseg.formats.finding import images_in, suffix_of
+from hubseg.formats.format import Format
+from hubseg.formats.registry import FORMATS
 
 WRITTEN = [one for one in FORMATS.values() if one.writes in ("slide", "all")]
 MASKS = st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(
@@ -45,14 +47,14 @@ def written(form: Format, folder: Path, masks: list[np.ndarray]) -> list[np.ndar
     images = [image_of(mask, number) for number, mask in enumerate(masks)]
     if form.writes == "all":
         path = form.write(folder / f"all{form.suffixes[0]}", iter(images))
-        found, read = registry.images_in(path)
+        found, read = images_in(path)
         assert found.module == form.module
         assert [Path(one.name).stem for one in read] == [image.id for image in images]
     else:
         read = []
         for image in images:
             path = form.write(folder / f"{image.id}{form.suffixes[0]}", image)
-            found, alone = registry.images_in(path)
+            found, alone = images_in(path)
             assert found.code.read is form.code.read
             read += alone
     return [one.mask(*mask.shape) for one, mask in zip(read, masks, strict=True)]
@@ -91,7 +93,7 @@ class TestContract:
         form.write(path, [image] if form.writes == "all" else image)
         if form.index:
             getattr(form.code, form.index)(tmp_path, {1: "crypt"})
-        names = {one.name for one in registry.images_in(path)[1][0].objects}
+        names = {one.name for one in images_in(path)[1][0].objects}
         assert names == ({"crypt"} if form.classes else {""})
 
     def test_an_object_in_several_parts_is_one_object_where_it_says_so(
@@ -101,7 +103,7 @@ class TestContract:
         mask[1:3, 1:3] = mask[3:5, 3:5] = mask[7, 7] = True
         path = tmp_path / f"a{form.suffixes[0]}"
         form.write(path, [image_of(mask)] if form.writes == "all" else image_of(mask))
-        count = len(registry.images_in(path)[1][0].objects)
+        count = len(images_in(path)[1][0].objects)
         if form.parts and form.apart:
             assert count == 2
         elif form.apart:
@@ -120,7 +122,7 @@ class TestContract:
         for part in (0, 1, 10, len(whole) // 2, len(whole) - 3):
             path.write_bytes(whole[:part])
             try:
-                images = registry.images_in(path)[1]
+                images = images_in(path)[1]
             except (ValueError, OSError) as refused:
                 assert len(str(refused).splitlines()) == 1
                 assert str(refused).endswith((".", ").")) and len(str(refused)) < 400
@@ -157,11 +159,11 @@ def test_every_entry_says_what_it_is_and_has_its_code(form: Format) -> None:
 def test_a_file_is_told_by_its_name_and_its_content(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_text("x")
     with pytest.raises(ValueError, match="of no format that is read"):
-        registry.images_in(tmp_path / "a.xyz")
+        images_in(tmp_path / "a.xyz")
     (tmp_path / "a.json").write_text('{"what": 1}')
     with pytest.raises(ValueError, match="is none of GeoJSON"):
-        registry.images_in(tmp_path / "a.json")
-    assert registry.suffix_of(Path("A.GeoJSON.gz")) == ".geojson.gz"
+        images_in(tmp_path / "a.json")
+    assert suffix_of(Path("A.GeoJSON.gz")) == ".geojson.gz"
     packed = FORMATS["geojson"].write(tmp_path / "a.geojson.gz", image_of(drawn()))
     assert gzip.decompress(packed.read_bytes()).startswith(b'{"type":"FeatureCollection"')
 
@@ -192,7 +194,7 @@ def test_what_is_none_is_refused_in_one_sentence(name: str, tmp_path: Path) -> N
     text, said = BAD_TEXTS[name]
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=said) as refused:
-        registry.images_in(tmp_path / name)
+        images_in(tmp_path / name)
     assert len(str(refused.value).splitlines()) == 1
     assert name in str(refused.value)
 
@@ -201,10 +203,10 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.save(path, np.array([[{"a": 1}]], object), allow_pickle=True)
     with pytest.raises(ValueError, match="pickled Python objects"):
-        registry.images_in(path)
+        images_in(path)
     path.write_bytes(pickle.dumps(np.zeros((2, 2))))
     with pytest.raises(ValueError, match="no array of NumPy"):
-        registry.images_in(path)
+        images_in(path)
 
 
 def test_an_array_that_declares_more_than_it_holds_is_refused(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_an_array_that_declares_more_than_it_holds_is_refused(tmp_path: Path) ->
             stream, {"descr": "|u1", "fortran_order": False, "shape": (2**16, 2**16)}
         )
     with pytest.raises(ValueError, match="too short to hold them"):
-        registry.images_in(path)
+        images_in(path)
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(
@@ -226,7 +228,7 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(
         packed.writestr("../a.roi", b"Iout" + bytes(2**23))
     assert path.stat().st_size < 2**16
     with pytest.raises(ValueError, match="unpacks to more than 2 MiB"):
-        registry.images_in(path)
+        images_in(path)
 
 
 NAN = float("nan")
@@ -269,7 +271,7 @@ def test_a_corner_that_is_no_number_costs_its_object_alone(name: str, tmp_path: 
         ),
     }
     (tmp_path / name).write_text(texts[name])
-    (image,) = registry.images_in(tmp_path / name)[1]
+    (image,) = images_in(tmp_path / name)[1]
     assert len(image.objects) == 1
     assert dict(image.left_out) == {"objects that cannot be read": 1}
     assert image.mask(12, 12).sum() == 49
@@ -310,7 +312,7 @@ def test_shapes_that_are_no_polygon_have_their_area(tmp_path: Path) -> None:
         '<mask label="m" rle="1, 9, 1" left="38" top="0" width="2" height="2"/>'
         '<mask label="m" rle="0, 4" left="39" top="0" width="2" height="2"/></image></annotations>'
     )
-    (image,) = registry.images_in(tmp_path / "a.xml")[1]
+    (image,) = images_in(tmp_path / "a.xml")[1]
     assert image.name == "a.png" and image.size == (30, 40)
     box, ellipse, pixels = image.objects
     assert box.area == pytest.approx(50) and ellipse.area == pytest.approx(np.pi * 24)
@@ -327,7 +329,7 @@ def test_colours_and_numbers_are_objects(tmp_path: Path) -> None:
     picture = Image.fromarray(numbers)
     picture.putpalette(bytes([9, 0, 0, 0, 0, 0, 0, 8, 0]))
     picture.save(tmp_path / "a.png")
-    (image,) = registry.images_in(tmp_path / "a.png")[1]
+    (image,) = images_in(tmp_path / "a.png")[1]
     assert sorted(one.area for one in image.objects) == [1, 1]
     assert np.array_equal(image.mask(2, 2), numbers != 1)
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from hubseg.failure import one_sentence
-from hubseg.formats.registry import formats_of, images_in, recognised, suffix_of
+from hubseg.formats.finding import formats_of, images_in, recognised, suffix_of
 from hubseg.tools.change import Change
 
 if TYPE_CHECKING:

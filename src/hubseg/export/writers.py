@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hubseg.formats import registry
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
+from hubseg.formats.registry import FORMATS as FORMS
 from hubseg.organ import FACTS
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hubseg.export.source import Source
+    from hubseg.formats.format import Format as Form
     from hubseg.project.derived import Derived
 
 __all__ = ["FORMATS", "Format"]
@@ -67,9 +68,7 @@ def _image_of(derived: Derived, numbers: dict[str, int]) -> MaskedImage:
     )
 
 
-def _images(
-    source: Source, form: registry.Format, numbers: dict[str, int]
-) -> Iterator[MaskedImage]:
+def _images(source: Source, form: Form, numbers: dict[str, int]) -> Iterator[MaskedImage]:
     """Yield what a format can hold; the other slides are left out, with the reason."""
     for derived in source:
         image = _image_of(derived, numbers)
@@ -84,19 +83,19 @@ def _images(
         raise source.nothing()
 
 
-def _file(form: registry.Format, out: Path) -> Path:
+def _file(form: Form, out: Path) -> Path:
     """Return the one file of an export: the target, or the usual file in that folder."""
     return out if out.suffix.lower() == form.suffixes[0] else out / form.target
 
 
-def _all_in_one(form: registry.Format, source: Source, out: Path) -> tuple[Path, list[Path]]:
+def _all_in_one(form: Form, source: Source, out: Path) -> tuple[Path, list[Path]]:
     path = _file(form, out)
     path.parent.mkdir(parents=True, exist_ok=True)
     form.write(path, _images(source, form, {}))
     return path, [path]
 
 
-def _one_a_slide(form: registry.Format, source: Source, out: Path) -> tuple[Path, list[Path]]:
+def _one_a_slide(form: Form, source: Source, out: Path) -> tuple[Path, list[Path]]:
     out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     numbers: dict[str, int] = {}
@@ -133,7 +132,7 @@ def _pseudo_labels(source: Source, out: Path) -> tuple[Path, list[Path]]:
 _OF_A_PROJECT = {"pseudo-labels": (_pseudo_labels, MANIFEST)}
 
 
-def _written(form: registry.Format) -> Format:
+def _written(form: Form) -> Format:
     if form.writes == "project":
         write, index = _OF_A_PROJECT[form.name]
         return _format(form, form.title, True, lambda out, _: out / index, write)
@@ -151,7 +150,7 @@ def _written(form: registry.Format) -> Format:
 
 
 def _format(
-    form: registry.Format,
+    form: Form,
     title: str,
     is_folder: bool,
     file: Callable[[Path, str], Path],
@@ -161,6 +160,6 @@ def _format(
 
 
 FORMATS: Mapping[str, Format] = {
-    name: _written(form) for name, form in registry.FORMATS.items() if form.writes
+    name: _written(form) for name, form in FORMS.items() if form.writes
 }
 """Every way of writing masks, by its name on the command line."""
