@@ -1,7 +1,7 @@
 """What is known of a format before its own code is loaded.
 
-Responsible for one entry of :mod:`hubseg.formats.registry`, and for saying what it cannot hold of an
-image. Does not know which formats there are.
+Responsible for one entry of :mod:`hubseg.formats.registry`, and for saying what it cannot hold of
+an image. Does not know which formats there are.
 """
 
 from __future__ import annotations
