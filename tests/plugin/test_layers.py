@@ -27,7 +27,7 @@ from hubseg.mask.drawing import (
     edge_width,
     hand_of,
 )
-from hubseg.mask.live import Difference, MaskRequest
+from hubseg.mask.live import Difference, MaskAnswer, MaskRequest
 from hubseg.session import ReviewSession
 from hubseg.tools import Change
 from napari_hubseg.canvas import mask_layer as _drawing
@@ -435,6 +435,36 @@ def test_the_mask_follows_everything_it_is_derived_from(
     mapped.settle()
     assert np.array_equal(mapped.mask.data != 0, mapped.session.mask_now())
     assert mapped.mask.data is data  # written in place: napari's own undo has no atoms to keep
+
+
+@pytest.mark.parametrize("change", ["threshold", "cleanup", "undo", "slide"])
+def test_a_mask_is_cleaned_beside_the_windows_thread(
+    mapped: Scene, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    mapped.session.set_cleanup(Cleanup(fill_holes=9, min_area=9, smooth=2))
+    mapped.settle()
+    where: list[threading.Thread] = []
+    compute = MaskRequest.compute
+
+    def noted(request: MaskRequest) -> MaskAnswer:
+        if request.values is not None:
+            where.append(threading.current_thread())
+        return compute(request)
+
+    monkeypatch.setattr(MaskRequest, "compute", noted)
+    if change == "threshold":
+        mapped.session.set_threshold(200)
+    elif change == "cleanup":
+        mapped.session.set_cleanup(Cleanup(fill_holes=9, min_area=90, smooth=2))
+    elif change == "undo":
+        mapped.session.undo()
+    else:
+        shown = mapped.session.probability
+        mapped.go_to("two")
+        mapped.go_to("one")
+        mapped.session.show(shown)
+    mapped.settle()
+    assert where and threading.main_thread() not in where
 
 
 def test_dragging_changes_what_is_drawn_and_no_array(mapped: Scene) -> None:
