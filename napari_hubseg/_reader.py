@@ -1,7 +1,8 @@
 """Opening files with napari's *Open with plugin*: what is to be reviewed goes into the dock.
 
 Responsible for recognising what HubSeg can open. A table, a folder of images and a project fill the
-dock: they are more than layers, and the dock reads pixels in a thread. A single TIFF is an image
+dock: they are more than layers, and the dock reads pixels in a thread. A mask of another program
+goes onto the slide in the dock. A single TIFF is an image
 layer with scale and units, and is claimed only when it is a slide (RGB tissue, not a stack or a
 label image), so that ordinary TIFFs stay with napari's own reader.
 """
@@ -12,6 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hubseg.formats.registry import DROPPED
 from hubseg.slide import SUFFIXES, Slide, read_slide
 from hubseg.slide.pyramid import pixels
 
@@ -34,6 +36,8 @@ def get_reader(
     paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
     if len(paths) == 1 and _is_for_review(paths[0]):
         return fill_dock
+    if len(paths) == 1 and _is_mask(paths[0]):
+        return take_mask
     return read if paths and all(_is_slide(one) for one in paths) else None
 
 
@@ -72,6 +76,29 @@ def fill_dock(path: str | Sequence[str]) -> list[LayerDataTuple]:
     return _NOTHING
 
 
+def take_mask(path: str | Sequence[str]) -> list[LayerDataTuple]:
+    """Make a mask of another program the mask of the slide in the dock; return no layer.
+
+    Raises
+    ------
+    RuntimeError
+        When there is no window.
+    """
+    import napari
+
+    from napari_hubseg import _commands
+
+    one = Path(path if isinstance(path, str) else path[0])
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise RuntimeError(
+            f"{one.name} is a mask and goes onto the slide in HubSeg's dock, and there is no "
+            "window: use hubseg import."
+        )
+    _commands.dock(viewer).desk.drop_mask(one)
+    return _NOTHING
+
+
 def slide_layer(slide: Slide) -> Any:
     """Return a slide as a layer-data tuple; a slide of known pixel size is shown in µm."""
     read_pixels = pixels(slide)
@@ -83,6 +110,10 @@ def slide_layer(slide: Slide) -> Any:
 
 def _is_slide(path: Path) -> bool:
     return path.suffix.lower() in _IMAGES and _is_rgb(path)
+
+
+def _is_mask(path: Path) -> bool:
+    return path.name.casefold().endswith(DROPPED) and path.is_file()
 
 
 def _is_for_review(path: Path) -> bool:

@@ -1,7 +1,8 @@
-"""Saving a labels layer as a mask: a PNG, a TIFF, or the competition's run-length CSV.
+"""Saving a labels layer as a mask, in any format whose file holds one image or names it.
 
-Responsible for napari's *Save selected layers*. The mask is what is not background. Reads nothing
-back itself: :mod:`hubseg.formats` does.
+Responsible for napari's *Save selected layers*. The mask is what is not background; the file's
+ending decides the format, and the layer's scale goes with it where that is in µm. Each is read back
+and compared (:mod:`hubseg.formats`).
 """
 
 from __future__ import annotations
@@ -11,46 +12,42 @@ from typing import Any
 
 import numpy as np
 
-from hubseg.formats import raster, rle, table
+from hubseg.formats.annotated import MaskedImage
+from hubseg.formats.registry import saved_as
 
-__all__ = ["write_mask", "write_rle"]
+__all__ = ["write_mask"]
+
+_MICROMETRES = ("µm", "μm", "um", "micrometer", "micron")
 
 
 def write_mask(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a labels layer as a mask of 0 and 255; the name's ending decides PNG or TIFF.
+    """Write a labels layer as a mask; the layer's name is the image's where a format wants one.
 
     Raises
     ------
     ValueError
-        When the layer is not two-dimensional.
+        When the layer is not two-dimensional, or the format cannot hold it.
     """
-    mask = _mask(data, meta)
-    if Path(path).suffix.lower() == ".png":
-        raster.write_mask_png(Path(path), mask)
-    else:
-        raster.write_mask_tiff(Path(path), mask)
+    form = saved_as(Path(path).name)
+    image = _image(data, meta)
+    if refusal := form.refusal(image):
+        raise ValueError(refusal)
+    form.write(Path(path), [image] if form.writes == "all" else image)
     return [path]
 
 
-def write_rle(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a labels layer as a submission of one row, whose id is the layer's name.
-
-    Raises
-    ------
-    ValueError
-        When the layer is not two-dimensional.
-    """
-    table.write_submission(
-        Path(path), [(str(meta.get("name", "mask")), rle.encode(_mask(data, meta)))]
-    )
-    return [path]
-
-
-def _mask(data: Any, meta: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _image(data: Any, meta: dict[str, Any]) -> MaskedImage:
     mask: np.ndarray[Any, np.dtype[np.bool_]] = np.asarray(data) != 0
+    name = str(meta.get("name") or "mask")
     if mask.ndim != 2:
         raise ValueError(
-            f"The layer {meta.get('name', '')!r} has {mask.ndim} dimensions: a mask has two, so "
-            "save one plane of it."
+            f"The layer {name!r} has {mask.ndim} dimensions: a mask has two, so save one plane of "
+            "it."
         )
-    return mask
+    units = meta.get("units")
+    listed = [units] * 2 if isinstance(units, str) else list(units or ())
+    size = None
+    if len(listed) == 2 and all(str(unit) in _MICROMETRES for unit in listed):
+        height, width = (float(side) for side in meta.get("scale", (1.0, 1.0)))
+        size = height, width
+    return MaskedImage(mask, name, um_per_px=size)

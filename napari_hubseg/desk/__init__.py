@@ -144,7 +144,7 @@ class Desk(DeskSignals):
         self.take_tool, self.take_by_key = tools.take_tool, tools.take_by_key
         self.say_tool = tools.say_tool
         self.drop_small, self.fill_small = tools.drop_small, tools.fill_small
-        self.import_mask = tools.import_mask
+        self.import_mask, self.drop_mask = tools.import_mask, tools.drop_mask
 
         view = View(layers, self.truth, self.contour, self.queue, offers, self)
         self.next_view, self.peek, self.hold = view.next_view, view.peek, view.hold

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg import tools
-from hubseg.export.importing import mask_for
+from hubseg.export.importing import mask_for, slide_of
 from napari_hubseg.actions import tool_named
 
 if TYPE_CHECKING:
@@ -66,6 +66,19 @@ class Tools:
     def fill_small(self, under: int) -> None:
         """Fill every hole of the slide with fewer than `under` px, as one gesture."""
         self._pour(lambda mask: tools.fill_small(mask, under), f"no hole under {under} px")
+
+    def drop_mask(self, path: Path) -> None:
+        """Import a mask that was dropped on the window, unless another slide is called so."""
+        slide = self._session.current
+        ids = [one.id for one in self._session.slides]
+        other = slide_of(path, ids)
+        if slide is not None and other is not None and other != slide.id:
+            self._signals.failed.emit(
+                f"{path.name} is called as slide {other} is: go there and drop it again, or use "
+                "Import a mask onto this slide."
+            )
+        else:
+            self.import_mask(path)
 
     def import_mask(self, path: Path) -> None:
         """Make what another program wrote this slide's mask: one gesture, one undo."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
+from hubseg.formats.registry import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,7 +18,8 @@ __all__ = ["MASKS", "PRESETS", "RECIPES", "SLIDES", "asking", "file", "folder", 
 
 SLIDES = "Tables and images (*.csv *.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg);;All (*)"
 RECIPES = "Recipes (*.yaml *.yml)"
-MASKS = "Masks (*.geojson *.json *.gz *.png *.tif *.tiff *.csv);;All (*)"
+_ENDINGS = sorted({f"*{end}" for one in FORMATS.values() if one.reads for end in one.suffixes})
+MASKS = f"Masks ({' '.join(_ENDINGS)});;All (*)"
 PRESETS = "Presets (*.yaml *.yml)"
 
 

@@ -65,6 +65,7 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
             path = dialogs.folder(self._panel, "Choose a folder to write to")
         else:
             suggested = self._panel.target.text()
-            path = dialogs.new_file(self._panel, "Export to", suggested, "Submission (*.csv)")
+            kind = f"{FORMATS[format].title} (*{Path(FORMATS[format].name).suffix})"
+            path = dialogs.new_file(self._panel, "Export to", suggested, kind)
         if path is not None:
             self._panel.set_target(path)

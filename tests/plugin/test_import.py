@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.geojson import write_geojson
+from hubseg.formats.registry import FORMATS
+from napari_hubseg._reader import get_reader
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.presenters import dialogs
 
@@ -49,6 +52,44 @@ def test_what_is_no_mask_of_the_slide_is_one_sentence_and_nothing_is_drawn(
     wait(lambda: bool(failed))
     assert "holds no mask of slide" in failed[0]
     assert not opened.session.can_undo
+
+
+@pytest.mark.parametrize("name", ["geojson", "labelme", "cvat", "imagescope", "imagej"])
+def test_a_mask_dropped_on_the_window_is_the_slides(
+    opened: HubSegWidget,
+    wait: Callable[[Callable[[], bool]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    slide, form, window = opened.session.current, FORMATS[name], object()
+    assert slide is not None
+    drawn = np.zeros((slide.height, slide.width), np.bool_)
+    drawn[3:20, 4:30] = True
+    drawn[8:10, 9:12] = False
+    image = MaskedImage(drawn, slide.id, f"{slide.id}.tiff")
+    file = tmp_path / f"{slide.id}{form.suffixes[0]}"
+    form.write(file, [image] if form.writes == "all" else image)
+    monkeypatch.setattr("napari.current_viewer", lambda: window)
+    monkeypatch.setattr("napari_hubseg._commands.dock", lambda _: opened)
+    reader = get_reader(str(file))
+    assert reader is not None
+    assert reader(str(file)) == [(None,)]
+    wait(lambda: opened.session.can_undo)
+    assert np.array_equal(opened.session.mask_now(), drawn)
+
+
+def test_a_dropped_mask_that_is_called_as_another_slide_is_said_and_not_taken(
+    opened: HubSegWidget, tmp_path: Path
+) -> None:
+    session, failed = opened.session, []
+    opened.desk.failed.connect(failed.append)
+    assert session.current is not None
+    other = next(one.id for one in session.slides if one.id != session.current.id)
+    file = write_geojson(tmp_path / f"{other}.geojson", np.ones((9, 9), np.bool_), name="")
+    opened.desk.drop_mask(file)
+    assert f"is called as slide {other} is" in failed[0]
+    assert not session.can_undo
 
 
 def test_without_a_slide_that_is_said(dock: HubSegWidget, tmp_path: Path) -> None:

@@ -17,13 +17,12 @@ from app_model.types import KeyBinding
 from napari._app_model.constants import MenuId
 from npe2 import PluginManifest
 
-from hubseg.formats.raster import read_mask
-from hubseg.formats.rle import decode
-from hubseg.formats.table import read_submission
+from hubseg.formats.finding import images_in
+from hubseg.formats.registry import DROPPED, SAVED
 from napari_hubseg import _commands
 from napari_hubseg._reader import get_reader, read
 from napari_hubseg._sample_data import kidney_sample
-from napari_hubseg._writer import write_mask, write_rle
+from napari_hubseg._writer import write_mask
 from napari_hubseg.actions import ACTIONS, Action
 
 MANIFEST = Path(_commands.__file__).with_name("napari.yaml")
@@ -191,22 +190,38 @@ def test_the_sample_opens_in_the_dock_and_without_a_window_as_tissue(
     assert done == ["open_sample"]
 
 
-@pytest.mark.parametrize("name", ["mask.png", "mask.tif"])
-def test_a_labels_layer_is_saved_as_a_mask(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("suffix", [*SAVED, ".tiff"])
+def test_a_labels_layer_is_saved_in_the_format_of_its_ending(tmp_path: Path, suffix: str) -> None:
     labels = np.zeros((20, 30), np.uint8)
     labels[3:9, 4:11] = 2
-    path = tmp_path / name
-    assert write_mask(str(path), labels, {"name": "mask"}) == [str(path)]
-    assert np.array_equal(read_mask(path), labels != 0)
+    path = tmp_path / f"10044{suffix}"
+    meta = {"name": "10044", "scale": (0.5, 0.5), "units": ("µm", "µm")}
+    assert write_mask(str(path), labels, meta) == [str(path)]
+    (image,) = images_in(path)[1]
+    assert np.array_equal(image.mask(20, 30), labels != 0)
+    if suffix in (".csv", ".json", ".jsonl"):
+        assert image.name == "10044"
+    if suffix in (".tif", ".tiff"):
+        with tifffile.TiffFile(path) as tif:
+            assert tif.pages[0].tags["XResolution"].value[0] == 20000
 
 
-def test_a_labels_layer_is_saved_as_a_submission(tmp_path: Path) -> None:
-    labels = np.zeros((20, 30), np.uint8)
-    labels[3:9, 4:11] = 2
-    path = tmp_path / "submission.csv"
-    write_rle(str(path), labels, {"name": "10044"})
-    rows = read_submission(path)
-    assert np.array_equal(decode(rows["10044"], (20, 30)), labels != 0)
+def test_what_a_format_cannot_hold_is_not_saved_in_it(tmp_path: Path) -> None:
+    labels = np.ones((20, 30), np.uint8)
+    labels[3:9, 4:11] = 0
+    path = tmp_path / "a.txt"
+    with pytest.raises(ValueError, match="1 hole, which YOLO"):
+        write_mask(str(path), labels, {"name": "a"})
+    assert not path.exists()
+    with pytest.raises(ValueError, match="ends with none of"):
+        write_mask(str(tmp_path / "a.gif"), labels, {"name": "a"})
+
+
+def test_readers_and_writers_are_those_of_the_registry(manifest: PluginManifest) -> None:
+    """Run ``scripts/manifest`` after a change of the registry."""
+    (reader,), (writer,) = manifest.contributions.readers, manifest.contributions.writers
+    assert {f"*{end}" for end in DROPPED} < set(reader.filename_patterns)
+    assert set(writer.filename_extensions) == {*SAVED, ".tiff"}
 
 
 def test_a_volume_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _IMAGES = (".tif", ".tiff", ".svs", ".ndpi", ".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
-__all__ = ["ImportPlan", "import_masks", "mask_for", "plan_import"]
+__all__ = ["ImportPlan", "import_masks", "mask_for", "plan_import", "slide_of"]
 
 
 class Sized(Protocol):
@@ -183,6 +183,12 @@ def mask_for(path: Path, slide: Sized) -> tuple[Change, tuple[str, ...]]:
             f"{path} holds no mask of slide {slide.id}{named}: export it from this image."
         )
     return _edit(own[0], slide, fit=False)
+
+
+def slide_of(path: Path, ids: Sequence[str]) -> str | None:
+    """Return the id that a mask's file is called as, or None."""
+    suffix = suffix_of(path)
+    return _id_of(path.name[: -len(suffix)], ids) if suffix else None
 
 
 def _edit(mask: _Mask, slide: Sized, *, fit: bool) -> tuple[Change, tuple[str, ...]]:
