@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
+    from hubseg.slide import UnknownName
+
 __all__ = ["Desk"]
 
 
@@ -135,7 +137,9 @@ class Desk(DeskSignals):
         self.undo, self.redo = verdicts.undo, session.redo
 
         rules = Rules(session, self, layers.appearance, self.derivation)
+        self._rules = rules
         self.tell, self.set_cleanup = rules.tell, rules.set_cleanup
+        self.tell_name, self.take_name = rules.tell_name, rules.take_name
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold
         self.set_organ_threshold = rules.set_organ_threshold
         self.this_slide_only, self.preview_step = rules.this_slide_only, rules.preview_step
@@ -194,6 +198,11 @@ class Desk(DeskSignals):
         self.slides.gone_on.connect(self.offers.withdraw_step)
         self.mask_tools.told.connect(self.offers.say_here)
         self.ensemble.brought.connect(self.offers.announce)
+
+    @property
+    def asked_name(self) -> UnknownName | None:
+        """A name that was typed and nobody knows: whether it is a new word is asked."""
+        return self._rules.asked_name
 
     def _tell(self) -> None:
         self.changed.emit()

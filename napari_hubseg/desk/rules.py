@@ -5,13 +5,14 @@ Responsible for which threshold a hand on the slider means. Does not know slider
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hubseg.failure import one_sentence
+from hubseg.slide import UnknownName
 
 if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
-    from hubseg.organ import DataSource, Organ
+    from hubseg.organ import Organ
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.appearance import Appearance
     from napari_hubseg.desk.signals import DeskSignals
@@ -32,12 +33,14 @@ class Rules:
     ) -> None:
         self._session, self._signals = session, signals
         self._appearance, self._derivation = appearance, derivation
+        self.asked_name: UnknownName | None = None
+        session.slide_changed.connect(self._forget_name)
 
     def tell(
         self,
         *,
-        organ: Organ | None = None,
-        source: DataSource | None = None,
+        organ: str | None = None,
+        source: str | None = None,
         um_per_px: float | None = None,
     ) -> None:
         """Note what a person says about the slide; nothing known stays as it is."""
@@ -46,6 +49,35 @@ class Rules:
         except ValueError as error:
             self._signals.failed.emit(one_sentence(error))
         self._signals.changed.emit()
+
+    def tell_name(self, kind: Literal["organ", "source"], name: str) -> None:
+        """Tell the slide a name that was typed; one that nobody knows is asked about first."""
+        words = self._session.vocabulary
+        if words.word(kind, name) is None:
+            self.asked_name = UnknownName(kind, name, 0, words.nearest(kind, name))
+            self._signals.changed.emit()
+        else:
+            self._tell_word(kind, name)
+
+    def take_name(self, kind: Literal["organ", "source"], name: str, meant: str) -> None:
+        """Know a name from now on, as a word of its own or as another name of a known one."""
+        typed, self.asked_name = self.asked_name, None
+        try:
+            self._session.take_name(kind, name, meant)
+        except ValueError as error:
+            self._signals.failed.emit(one_sentence(error))
+        if typed is not None and typed.text == name:
+            self._tell_word(kind, name)
+        self._signals.changed.emit()
+
+    def _tell_word(self, kind: str, name: str) -> None:
+        if kind == "organ":
+            self.tell(organ=name)
+        else:
+            self.tell(source=name)
+
+    def _forget_name(self, *_: object) -> None:
+        self.asked_name = None
 
     def set_threshold(self, value: float) -> None:
         """Set the threshold of the slide on screen: its own, when it has one."""

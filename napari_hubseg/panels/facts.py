@@ -13,25 +13,21 @@ from qtpy.QtCore import QLocale, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from hubseg.organ import FACTS, DataSource, Organ
+from hubseg.organ import FACTS, ORGANS, SOURCES, DataSource, Organ
 from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.flyout import Flyout
 from napari_hubseg.widgets.icons import IconButton
+from napari_hubseg.widgets.new_name import NewName
 from napari_hubseg.widgets.style import Hint, button, give_room, refill
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from hubseg.slide import UnknownName
 
 __all__ = ["FactsPanel", "FactsState"]
 
-_ORGANS: tuple[tuple[str, object], ...] = (
-    ("organ?", None),
-    *((FACTS[organ].label, organ) for organ in sorted(Organ)),
-)
-_SOURCES: tuple[tuple[str, object], ...] = (
-    ("source?", None),
-    *((source.value, source) for source in DataSource),
-)
+_ANOTHER = "another…"  # the last of a list: a name that is not in it
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,10 @@ class FactsState:
     notes
         What else a person should know of the slide's file, a sentence each: which of several
         images is shown, how its numbers are scaled, why its pixel size is not known.
+    organs, sources
+        Those that are known, with the names that a person reads.
+    unknown
+        A name that nobody knows, of the slide's table or just typed; None when there is none.
     alike
         How many other slides are of the kind that this one was: they can be told the same.
     enabled
@@ -66,6 +66,11 @@ class FactsState:
     seen: str = ""
     conflict: bool = False
     notes: tuple[str, ...] = ()
+    organs: tuple[tuple[str, Organ], ...] = tuple(
+        (FACTS[organ].label, organ) for organ in sorted(ORGANS)
+    )
+    sources: tuple[tuple[str, DataSource], ...] = tuple((one.value, one) for one in SOURCES)
+    unknown: UnknownName | None = None
     alike: int = 0
     enabled: bool = False
 
@@ -103,6 +108,8 @@ class FactsPanel(QWidget):
     organ_requested = Signal(object)
     source_requested = Signal(object)
     um_per_px_requested = Signal(float)
+    name_typed = Signal(str, str)
+    name_answered = Signal(str, str, str)
     all_requested = Signal()
 
     def __init__(self) -> None:
@@ -119,6 +126,7 @@ class FactsPanel(QWidget):
         self.organ = _combo("organ", "Organ of this slide: chooses the threshold")
         self.source = _combo("source", "Where this slide comes from: chooses the threshold")
         self.um_per_px = _PixelSize()
+        self.naming = NewName()
         self.origins = Hint(name="origins")
         self.seen = Hint(name="seen")
         self.seen.setToolTip("What the networks' own heads say; shown, and never used")
@@ -151,18 +159,20 @@ class FactsPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(row)
-        for widget in (self.origins, self.seen, self.notes):
+        for widget in (self.naming, self.origins, self.seen, self.notes):
             layout.addWidget(widget)
         layout.addLayout(end)
         return form
 
     def _connect(self) -> None:
         self.organ.activated.connect(
-            lambda index: self.organ_requested.emit(self.organ.itemData(index))
+            lambda index: self._choose("organ", self.organ, index, self.organ_requested.emit)
         )
         self.source.activated.connect(
-            lambda index: self.source_requested.emit(self.source.itemData(index))
+            lambda index: self._choose("source", self.source, index, self.source_requested.emit)
         )
+        self.naming.typed.connect(self.name_typed)
+        self.naming.answered.connect(self.name_answered)
         self._rest = Debounce(self, self.um_per_px)
         self._rest.rested.connect(self.um_per_px_requested.emit)
         self.settle, self.drop = self._rest.settle, self._rest.drop
@@ -172,6 +182,17 @@ class FactsPanel(QWidget):
         self.done.clicked.connect(self.form.hide)
         self.all.clicked.connect(self.all_requested)
 
+    def _choose(
+        self, kind: str, combo: QComboBox, index: int, wish: Callable[[object], None]
+    ) -> None:
+        chosen = combo.itemData(index)
+        if chosen != _ANOTHER:
+            wish(chosen)
+            return
+        before = self._state.organ if kind == "organ" else self._state.source
+        combo.setCurrentIndex(combo.findData(before))
+        self.naming.take(kind)
+
     def press_elsewhere(self, at: QWidget) -> None:
         """Close the form when a person goes on elsewhere."""
         own = (self.change, self.attention)
@@ -180,8 +201,15 @@ class FactsPanel(QWidget):
 
     def show_state(self, state: FactsState) -> None:
         """Show `state`; emits nothing."""
-        refill(self.organ, _ORGANS, state.organ)
-        refill(self.source, _SOURCES, state.source)
+        self._state = state
+        another = (_ANOTHER, _ANOTHER)
+        refill(self.organ, (("organ?", None), *state.organs, another), state.organ)
+        refill(self.source, (("source?", None), *state.sources, another), state.source)
+        asked = state.unknown
+        if asked is None:
+            self.naming.ask("", "")
+        else:
+            self.naming.ask(asked.kind, asked.text, asked.meant, asked.sentence)
         shown = self._rest.waiting or self.um_per_px.value() == (state.um_per_px or 0.0)
         if not shown:  # or text being typed is lost
             with QSignalBlocker(self.um_per_px):
@@ -205,6 +233,7 @@ class FactsPanel(QWidget):
     def _show_attention(self, state: FactsState) -> None:
         """Say beside the line that there is more to know than the line says."""
         said = [self.seen.text()] if state.conflict else []
+        said += [state.unknown.sentence] if state.unknown else []
         said += state.notes
         self.attention.show_sign("warning" if state.conflict or _gap(state) else "note")
         self.attention.setToolTip("\n".join(said) or "Some of this is not known")
@@ -229,8 +258,9 @@ def _line(state: FactsState) -> str:
     if not state.enabled:
         return ""
     size = "µm/px?" if state.um_per_px is None else f"{state.um_per_px:g} µm/px"
-    organ = FACTS[state.organ].label if state.organ else "organ?"
-    return f"{organ}  ·  {state.source.value if state.source else 'source?'}  ·  {size}"
+    organ = next((label for label, one in state.organs if one is state.organ), "organ?")
+    source = next((label for label, one in state.sources if one is state.source), "source?")
+    return f"{organ}  ·  {source}  ·  {size}"
 
 
 def _origin_sentence(state: FactsState) -> str:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from hubseg.organ import FACTS, Organ
+from hubseg.organ import FACTS, ORGANS, Organ
 from hubseg.thresholds.curves import Curves
 from napari_hubseg.actions import tip
 from napari_hubseg.widgets.debounce import Debounce
@@ -37,6 +37,7 @@ class ThresholdRow:
 
     organ: Organ
     value: float
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class ThresholdsState:
         Threshold that holds on the slide on screen, 0-255.
     organ, source
         The slide's organ and the name of its source; None and "" when not known.
+    label
+        The organ's name as a person reads it; "" where the organ's own word is that.
     rows
         Thresholds of the other organs of that source.
     this_slide_only
@@ -70,6 +73,7 @@ class ThresholdsState:
     value: float = 127.0
     organ: Organ | None = None
     source: str = ""
+    label: str = ""
     rows: tuple[ThresholdRow, ...] = ()
     this_slide_only: bool = False
     curves: Curves = field(default_factory=Curves)
@@ -220,20 +224,21 @@ class ThresholdsPanel(QWidget):
 
     def _build_others(self) -> QWidget:
         content = QWidget()
-        rows = QVBoxLayout(content)
+        self._rows = rows = QVBoxLayout(content)
         rows.setContentsMargins(4, 0, 0, 0)
         rows.setSpacing(2)
-        for organ in sorted(Organ):
-            label = FACTS[organ].label
-            row = ThresholdSlider(organ.value, f"Threshold of every {label} slide of this source")
-            row.settled.connect(
-                lambda value, organ=organ: self.organ_threshold_requested.emit(organ, value)
-            )
-            self._labels[organ] = QLabel(label)
-            rows.addWidget(self._labels[organ])
-            rows.addWidget(row)
-            self.others[organ] = row
+        for organ in ORGANS:
+            self._add_other(organ, _label(organ))
         return content
+
+    def _add_other(self, organ: Organ, label: str) -> None:
+        row = ThresholdSlider(organ.value, f"Threshold of every {label} slide of this source")
+        row.settled.connect(lambda value: self.organ_threshold_requested.emit(organ, value))
+        self._labels[organ] = QLabel(label)
+        at = 2 * sum(other < organ for other in self.others)
+        self._rows.insertWidget(at, row)
+        self._rows.insertWidget(at, self._labels[organ])
+        self.others[organ] = row
 
     def _lay_out(self) -> None:
         plot = QGridLayout()
@@ -298,6 +303,9 @@ class ThresholdsPanel(QWidget):
 
     def _show_others(self, state: ThresholdsState) -> None:
         shown = {row.organ: row.value for row in state.rows}
+        for one in state.rows:
+            if one.organ not in self.others:
+                self._add_other(one.organ, one.label or _label(one.organ))
         for organ, row in self.others.items():
             row.setVisible(organ in shown)
             self._labels[organ].setVisible(organ in shown)
@@ -311,5 +319,9 @@ def _kind(state: ThresholdsState) -> str:
     """Return what the threshold is for, short enough for its line."""
     if not state.enabled:
         return "threshold"
-    organ = FACTS[state.organ].label if state.organ else "organ ?"
+    organ = (state.label or _label(state.organ)) if state.organ else "organ ?"
     return f"{organ} / {state.source or 'source ?'}"
+
+
+def _label(organ: Organ) -> str:
+    return FACTS[organ].label if organ in FACTS else organ.value

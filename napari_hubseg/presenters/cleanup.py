@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hubseg.organ import FACTS
 from napari_hubseg.jobs.recipe_rules import steps_on
 from napari_hubseg.panels.cleanup import CleanupPanel, CleanupState
 from napari_hubseg.presenters.presenter import SectionPresenter, Wishes
@@ -19,9 +18,10 @@ class CleanupPresenter(SectionPresenter[CleanupPanel, CleanupState]):
 
     def state(self, step: str) -> CleanupState:
         session, slide = self._desk.session, self._desk.session.current
+        organ = None if slide is None else slide.organ
         return CleanupState(
             cleanup=session.cleanup,
-            organ=FACTS[slide.organ].label if slide is not None and slide.organ else "",
+            organ="" if organ is None else session.vocabulary.label(organ),
             previewed_step=session.previewed_step,
             enabled=session.project is not None,
         )

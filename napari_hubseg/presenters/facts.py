@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hubseg.organ import FACTS, Organ
+from hubseg.organ import FACTS, ORGANS, DataSource, Organ
 from napari_hubseg.panels.facts import FactsPanel, FactsState
 from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
+    from hubseg.slide import UnknownName
 
 __all__ = ["FactsPresenter", "facts_state"]
 
@@ -25,18 +26,29 @@ class FactsPresenter(Presenter[FactsPanel, FactsState]):
         yield panel.organ_requested, lambda organ: tell(organ=organ)
         yield panel.source_requested, lambda source: tell(source=source)
         yield panel.um_per_px_requested, lambda size: tell(um_per_px=size)
+        yield panel.name_typed, self._desk.tell_name
+        yield panel.name_answered, self._desk.take_name
         yield panel.all_requested, self._desk.session.tell_alike
 
     def state(self, step: str) -> FactsState:
-        return facts_state(self._desk.session)
+        return facts_state(self._desk.session, self._desk.asked_name)
 
 
-def facts_state(session: ReviewSession) -> FactsState:
-    """Return what the facts row shows."""
-    slide = session.current
+def facts_state(session: ReviewSession, asked: UnknownName | None = None) -> FactsState:
+    """Return what the facts row shows; `asked` is a name that was typed and nobody knows."""
+    slide, words = session.current, session.vocabulary
     if slide is None:
         return FactsState()
+    organs = {Organ(term.label): term.label for term in words.organs}
+    sources = {DataSource(term.label): term.label for term in words.sources}
+    if slide.organ is not None:  # its word may have been taken back since
+        organs.setdefault(slide.organ, slide.organ.value)
+    if slide.source is not None:
+        sources.setdefault(slide.source, slide.source.value)
     return FactsState(
+        organs=tuple((label, organ) for organ, label in sorted(organs.items())),
+        sources=tuple((label, source) for source, label in sources.items()),
+        unknown=asked or next(iter(session.unknown_names), None),
         organ=slide.organ,
         source=slide.source,
         um_per_px=slide.um_per_px,
@@ -59,7 +71,7 @@ def _seen(session: ReviewSession) -> dict[str, Any]:
     share = max(found.organ)
     if share < _CLEARLY:
         return {}
-    organ = tuple(Organ)[found.organ.index(share)]
+    organ = ORGANS[found.organ.index(share)]
     said = f"networks see {FACTS[organ].label} {100 * share:.0f} %"
     conflict = slide.organ is not None and organ is not slide.organ
     size = found.um_per_px

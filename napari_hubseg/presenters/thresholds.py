@@ -10,6 +10,7 @@ from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, Thres
 from napari_hubseg.presenters.presenter import Callbacks, Presenter, Wishes
 
 if TYPE_CHECKING:
+    from hubseg.organ import Vocabulary
     from hubseg.slide import Slide
     from hubseg.thresholds.table import ThresholdTable
     from napari_hubseg.canvas.comparison import Comparison
@@ -45,8 +46,9 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
         return ThresholdsState(
             value=session.threshold,
             organ=slide.organ,
-            source=slide.source.value if slide.source is not None else "",
-            rows=_rows(slide, session.thresholds),
+            label="" if slide.organ is None else session.vocabulary.label(slide.organ),
+            source="" if slide.source is None else session.vocabulary.label(slide.source),
+            rows=_rows(slide, session.thresholds, session.vocabulary),
             this_slide_only=session.slide_threshold is not None,
             curves=replace(
                 desk.curves.curves,
@@ -67,13 +69,17 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             slider.nudge(slider.number.value() + by)
 
 
-def _rows(slide: Slide, table: ThresholdTable) -> tuple[ThresholdRow, ...]:
+def _rows(slide: Slide, table: ThresholdTable, words: Vocabulary) -> tuple[ThresholdRow, ...]:
     """Return the thresholds of the other organs of a slide's source."""
     source = slide.source
     if source is None:
         return ()
-    others = (organ for organ in sorted(Organ) if organ is not slide.organ)
-    return tuple(ThresholdRow(organ, table.value(organ, source)) for organ in others)
+    known = sorted((Organ(term.label), term.label) for term in words.organs)
+    return tuple(
+        ThresholdRow(organ, table.value(organ, source), label)
+        for organ, label in known
+        if organ is not slide.organ
+    )
 
 
 def _compared(comparison: Comparison) -> str:

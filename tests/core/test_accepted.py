@@ -23,7 +23,7 @@ from hubseg.cli import main
 from hubseg.export import export_project
 from hubseg.journal.accepted import AcceptedMask, PackedMask
 from hubseg.journal.rows import Kind
-from hubseg.organ import Organ
+from hubseg.organ import ORGANS, Organ
 from hubseg.probability import MapStore, MemberMap, Mixture
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive, older_mask
@@ -298,7 +298,7 @@ STEPS = st.one_of(
     st.tuples(st.just("recipe"), st.integers(0, 255)),
     st.tuples(st.just("cleanup"), st.integers(0, 400)),
     st.tuples(st.just("members"), st.sampled_from(range(5))),
-    st.tuples(st.just("organ"), st.sampled_from(Organ)),
+    st.tuples(st.just("organ"), st.sampled_from(ORGANS)),
     st.tuples(st.just("undo by others"), st.integers(1, 4)),
     st.tuples(st.just("look"), st.just(0)),
 )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubseg.organ import DataSource, Organ
+from hubseg.organ import ORGANS, DataSource, Organ
 from hubseg.slide import Slide, SlideTable, read_slide
 from hubseg.synthetic.tissue import make_slide
 from hubseg.training.folds import (
@@ -31,7 +31,7 @@ def slides(*organs: Organ) -> list[Slide]:
     ]
 
 
-@given(st.lists(st.sampled_from(list(Organ)), min_size=5, max_size=60), st.integers(2, 5))
+@given(st.lists(st.sampled_from(list(ORGANS)), min_size=5, max_size=60), st.integers(2, 5))
 def test_folds_are_even_in_all_and_in_every_organ(organs: list[Organ], count: int):
     chosen = slides(*organs)
     folds = assign_folds(chosen, count, seed=1).of
@@ -59,7 +59,7 @@ def test_too_few_slides_for_the_folds_is_said():
 @given(st.integers(0, 10_000), st.integers(0, 12))
 def test_no_fold_trains_on_what_it_is_judged_by_or_on_what_is_held_out(seed: int, hold_out: int):
     random = np.random.default_rng(seed)
-    chosen = slides(*random.choice(np.array(list(Organ)), 30))
+    chosen = slides(*random.choice(np.array(list(ORGANS)), 30))
     pairs = [(f"s{a}", f"s{b}") for a, b in random.integers(0, 30, (12, 2)) if a != b]
     folds = assign_folds(chosen, 3, seed=seed, overlaps=pairs, hold_out=hold_out)
     assert folds.known == {slide.id for slide in chosen}
@@ -77,7 +77,7 @@ def test_no_fold_trains_on_what_it_is_judged_by_or_on_what_is_held_out(seed: int
 @given(st.integers(0, 10_000), st.integers(0, 8))
 def test_networks_that_go_on_are_judged_by_nothing_they_or_their_starts_saw(seed: int, hold: int):
     random = np.random.default_rng(seed)
-    every = slides(*random.choice(np.array(list(Organ)), 30))
+    every = slides(*random.choice(np.array(list(ORGANS)), 30))
     pairs = [(f"s{a}", f"s{b}") for a, b in random.integers(0, 30, (14, 2)) if a != b]
     first, now = every[:20], [*every[4:20], *every[20:]]
     ids = {slide.id for slide in first}
@@ -175,7 +175,7 @@ def test_two_tiles_of_one_section_are_found_and_tiles_apart_are_not(
 
 def test_slides_of_two_organs_are_not_compared(section: np.ndarray, tmp_path: Path):
     cv2.imwrite(str(tmp_path / "a.png"), section)
-    same = [read_slide(tmp_path / "a.png", id=o.value, organ=o) for o in list(Organ)[:2]]
+    same = [read_slide(tmp_path / "a.png", id=o.value, organ=o) for o in list(ORGANS)[:2]]
     assert find_overlaps(same) == []
 
 

@@ -402,7 +402,7 @@ class TestRefusals:
     def test_a_newer_schema_is_named(self, project: ReviewProject) -> None:
         project._database.db.execute("PRAGMA user_version=9")
         project.close()
-        with pytest.raises(ValueError, match="schema version 9 and this program knows 3"):
+        with pytest.raises(ValueError, match="schema version 9 and this program knows 4"):
             ReviewProject.open(project.path)
 
     def test_a_database_of_another_program(self, project: ReviewProject) -> None:
@@ -426,7 +426,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("column", "value"),
-        [("organ", "liver"), ("levels", "{}}"), ("origins", "[]"), ("id", "../x"), ("height", "a")],
+        [("organ", "?"), ("levels", "{}}"), ("origins", "[]"), ("id", "../x"), ("height", "a")],
     )
     def test_a_damaged_slide_is_named(
         self, project: ReviewProject, column: str, value: str
@@ -563,7 +563,7 @@ def test_a_project_of_the_first_schema_is_brought_up_to_date_and_backed_up(
     db.executescript("DROP INDEX journal_by_kind; DROP TABLE masks; PRAGMA user_version=1;")
     project.close()
     with ReviewProject.open(project.path) as again:
-        assert again._database.db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert again._database.db.execute("PRAGMA user_version").fetchone() == (4,)
         found = again._database.db.execute(
             "SELECT 1 FROM sqlite_master WHERE name='journal_by_kind'"
         ).fetchall()

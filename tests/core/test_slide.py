@@ -711,7 +711,8 @@ class TestTables:
         table = SlideTable.open(competition / "train.csv")
         (slide,) = table.slides
         assert (slide.organ, slide.source, slide.um_per_px) == (None, None, None)
-        for word in ("'liver'", "'Mars'", "'wide'", "71 x 90 px", "stands in the table twice"):
+        assert slide.unread == {"organ": "liver", "source": "Mars"}
+        for word in ("'wide'", "71 x 90 px", "stands in the table twice"):
             assert word in table.notes["10"]
         assert table.missing == {}
         assert table.truth == {"10": "1 5"}

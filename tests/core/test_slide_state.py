@@ -72,7 +72,7 @@ def test_it_is_read_as_it_stood_when_a_row_was_made() -> None:
 @pytest.mark.parametrize(
     ("kind", "facts", "reads"),
     [
-        (Kind.FACTS, {"after": {"organ": "liver"}}, "facts"),
+        (Kind.FACTS, {"after": {"organ": "?"}}, "facts"),
         (Kind.THRESHOLD, {"scope": "slide", "after": "high"}, "rules"),
         (Kind.CLEANUP, {"after": {"polish": 1}}, "rules"),
         (Kind.VERDICT, {"after": "perhaps"}, "verdict"),

@@ -15,7 +15,7 @@ from test_training import PLAN, write_table
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import PseudoLabel, write_pseudo_labels
 from hubseg.inference import normalise, resize_pixels
-from hubseg.organ import DataSource, Organ
+from hubseg.organ import ORGANS, SOURCES, Organ
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
 from hubseg.project.runs import record
@@ -164,7 +164,7 @@ def test_batches_are_what_the_network_takes(table: Path, tmp_path: Path):
     assert first.images.shape == (2, 3, 64, 64) and first.images.dtype == torch.float32
     assert first.target.shape == first.weight.shape == (2, 1, 64, 64)
     assert 0.0 <= float(first.target.min()) and float(first.target.max()) == 1.0
-    assert first.organ.tolist() == [list(Organ).index(Organ.KIDNEY)] * 2
+    assert first.organ.tolist() == [ORGANS.index(Organ.KIDNEY)] * 2
     assert len(first.slides) == 2
 
 
@@ -270,4 +270,4 @@ def test_a_damaged_slide_is_said_by_whoever_trains(table: Path, tmp_path: Path):
 def test_the_organs_other_source_is_known_for_every_organ():
     from hubseg.organ import FACTS
 
-    assert all(set(facts.um_per_px) == set(DataSource) for facts in FACTS.values())
+    assert all(set(facts.um_per_px) == set(SOURCES) for facts in FACTS.values())

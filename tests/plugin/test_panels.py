@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractButton, QPushButton, QVBoxLayout, QWidget
 
 from hubseg.cleanup import Cleanup
 from hubseg.export import FORMATS
-from hubseg.organ import DataSource, Organ
+from hubseg.organ import ORGANS, DataSource, Organ
 from hubseg.thresholds.curves import Curves
 from napari_hubseg.jobs.choices import EnsembleChoice, ExportChoice
 from napari_hubseg.panels.accepted import AcceptedPanel, AcceptedState
@@ -63,7 +63,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             value=89.5,
             organ=Organ.LARGEINTESTINE,
             source="Hubmap",
-            rows=tuple(ThresholdRow(organ, 100.0) for organ in Organ),
+            rows=tuple(ThresholdRow(organ, 100.0) for organ in ORGANS),
             this_slide_only=True,
             curves=Curves(tuple(range(256))),
             size=("12345 objects", "100.0 %", "123.4 mm²"),

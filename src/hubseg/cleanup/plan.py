@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hubseg.cleanup import shapes
 from hubseg.cleanup.objects import filled, without_small
-from hubseg.organ import Organ
+from hubseg.organ import ORGANS, Organ
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,7 +201,7 @@ def cleanups_from(mapping: object) -> dict[Organ, Cleanup]:
     Raises
     ------
     ValueError
-        When it is no such table, or an organ is unknown or named twice.
+        When it is no such table, or an organ is named twice.
     """
     if not isinstance(mapping, Mapping):
         raise ValueError(f"cleanup must be a table organ → steps, not {mapping!r}")
@@ -230,6 +230,6 @@ def cleanups_to(cleanups: Mapping[Organ, Cleanup]) -> dict[str, dict[str, Any]]:
     """Return ``{"kidney": {"min_area": 4000}}`` in a fixed order: steps at 0 are left out."""
     return {
         organ.value: cleanups[organ].model_dump(exclude_defaults=True)
-        for organ in Organ
+        for organ in (*ORGANS, *sorted(set(cleanups) - set(ORGANS)))
         if organ in cleanups
     }

@@ -19,6 +19,7 @@ from hubseg.cli import (
     importing,
     keeping,
     masks,
+    naming,
     predicting,
     recipes,
     reporting,
@@ -38,7 +39,7 @@ __all__ = ["main", "parser"]
 
 _COMMANDS = (
     *(predicting, recipes, masks, importing, keeping, calibrating),
-    *(evaluating, reporting, training, sharing, review, benchmarks),
+    *(evaluating, reporting, training, sharing, naming, review, benchmarks),
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, add_partial, bar, table
+from hubseg.cli.naming import add_new_names
 from hubseg.formats.registry import FORMATS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     mask.add_argument(
         "--preset", type=Path, help="set the thresholds of a preset, as hubseg calibrate writes it"
     )
+    add_new_names(mask)
     add_partial(mask)
     add_json(mask)
     mask.set_defaults(run=_mask)
@@ -58,25 +60,34 @@ def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     export.set_defaults(run=_export)
 
 
-def set_thresholds(project: Path, assignments: list[str]) -> None:
+def set_thresholds(project: Path, assignments: list[str], *, new_names: bool = False) -> None:
     """Write threshold assignments into a project's journal.
+
+    Parameters
+    ----------
+    new_names
+        Take organs and sources that the project does not know as new words.
 
     Raises
     ------
     ValueError
-        When an assignment is not understood.
+        When an assignment is not understood; then nothing is written.
     OSError
         When the project cannot be written.
     """
     from hubseg.session import ReviewSession
-    from hubseg.thresholds.table import parse_assignment
+    from hubseg.thresholds.table import parse_assignment, words_of_assignments
 
-    parsed = [parse_assignment(text) for text in assignments]
     session = ReviewSession()
     trouble: list[str] = []
     session.failed.connect(trouble.append)
     session.open(project)
     try:
+        words = session.vocabulary
+        if new_names:
+            words = words_of_assignments(assignments, words)
+        parsed = [parse_assignment(text, words) for text in assignments]
+        session.set_vocabulary(words, "new names")
         for organ, source, value in parsed:
             session.set_threshold(value, organ=organ, source=source, scope="table")
     finally:
@@ -89,10 +100,11 @@ def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
     """Set a preset's thresholds; what it holds that is not understood is said."""
     from hubseg.project import ReviewProject
     from hubseg.project.runs import newest_recipe
+    from hubseg.project.words import vocabulary_of
     from hubseg.thresholds.presets import Preset
 
-    preset = Preset.load(path)
     with ReviewProject.for_reading(project) as opened:
+        preset = Preset.load(path, vocabulary_of(opened))
         recipes = (newest_recipe(opened, slide.id) for slide in opened.slides())
         digest = next((recipe.digest for recipe in recipes if recipe is not None), "")
     for note in filter(None, [*preset.notes, preset.warning(digest)]):
@@ -110,7 +122,7 @@ def _mask(given: argparse.Namespace, answer: Answer) -> None:
     if given.preset is not None:
         _take_preset(given.project, given.preset, outcome)
     if given.threshold:
-        set_thresholds(given.project, given.threshold)
+        set_thresholds(given.project, given.threshold, new_names=given.new_names)
     rows, masks = [], []
     with ReviewProject.for_reading(given.project) as project:
         slides = outcome.slides_of(project)

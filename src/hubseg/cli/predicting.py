@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, bar
+from hubseg.cli.naming import add_facts, take_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         dest="compiled",
         help="hand networks to torch.compile: minutes at first, faster over many slides",
     )
+    add_facts(predict)
     predict.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
     add_json(predict)
     predict.set_defaults(run=_predict)
@@ -117,14 +119,8 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
     project, added = open_or_create(given.project, tables)
     _tell_added(answer, tables, added)
     with project:
-        engine = Engine(
-            project.maps,
-            device=given.device,
-            scheduler=given.scheduler,
-            precision=given.precision,
-            compiled=given.compiled,
-            verbose=given.verbose,
-        )
+        options = ("device", "scheduler", "precision", "compiled", "verbose")
+        engine = Engine(project.maps, **{name: getattr(given, name) for name in options})
         try:
             run = engine.run(
                 _as_they_are(project, added, answer.outcome),
@@ -133,6 +129,7 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
                 given.folds,
             )
             _adopt(project, recipe)
+            take_names(given, project, _named(added), answer)
             _follow(run, project, answer)
         finally:
             engine.unload()
@@ -188,20 +185,25 @@ def _as_they_are(project: ReviewProject, added: Sequence[Added], outcome: Outcom
 
     A file that was written over is run as it is: its map belongs to its content.
     """
-    chosen = {slide_id for one in added for slide_id in one.ids.values()}
     present = []
-    for slide in outcome.slides_of(project, sorted(chosen)):
+    for slide in outcome.slides_of(project, sorted(_named(added))):
         with outcome.attempt(slide.id, last=False):
             present.append(project.check_file(slide)[0])
     return present
 
 
+def _named(added: Sequence[Added]) -> set[str]:
+    """Return the ids of the slides that the command names."""
+    return {slide_id for one in added for slide_id in one.ids.values()}
+
+
 def _adopt(project: ReviewProject, recipe: Recipe) -> None:
-    """Put the recipe's thresholds and cleanups below a person's own, as the window does."""
+    """Put the recipe's thresholds, cleanups and words below a person's own, as the window does."""
     from hubseg.journal.slide_state import SlideState
 
     state = SlideState.read(project, "").rules
-    for kind, payload, label in state.adopting(recipe.thresholds, recipe.cleanup):
+    rows = state.adopting(recipe.thresholds, recipe.cleanup, recipe.vocabulary)
+    for kind, payload, label in rows:
         project.append(kind, payload, label=label)
 
 

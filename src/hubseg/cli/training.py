@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json
+from hubseg.cli.naming import add_new_names, note_unknown
 from hubseg.cli.predicting import folds
 from hubseg.process.priority import COMPUTES, give_way
 
@@ -60,6 +61,7 @@ def _add_labels(train: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of a project, train on slides nobody has judged, by their newest maps",
     )
+    add_new_names(train)
     train.add_argument(
         "--hold-out", type=int, default=0, metavar="N", help="slides that no fold sees, in groups"
     )
@@ -101,7 +103,7 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
     plan = plan_of(given.out, recipe, given.start, resume=given.resume)
     told = Told(given, answer, recipe, members, plan.steps)
     with _stopping(given.stop_with_stdin) as stopped, told:
-        labels, beside = _labels(given, answer.outcome, told.doing)
+        labels, beside, recipe = _labels(given, recipe, answer.outcome, told.doing)
         answer.tell()
         for progress in train(
             labels,
@@ -124,15 +126,24 @@ def _train(given: argparse.Namespace, answer: Answer) -> int | None:
 
 
 def _labels(
-    given: argparse.Namespace, outcome: Outcome, watch: Watch
-) -> tuple[list[Label], list[Label]]:
-    """Read the labels to train on and those beside them; what cannot be read is left out."""
-    from hubseg.training.sources import labels_of, readable
+    given: argparse.Namespace, recipe: Recipe, outcome: Outcome, watch: Watch
+) -> tuple[list[Label], list[Label], Recipe]:
+    """Read the labels to train on and those beside them; what cannot be read is left out.
 
-    read = partial(labels_of, outcome=outcome, watch=watch)
+    The recipe knows the words of their slides then.
+    """
+    from hubseg.slide import unknown_names
+    from hubseg.training.sources import labels_of, readable, words_of
+
+    words = recipe.vocabulary
+    read = partial(labels_of, outcome=outcome, watch=watch, vocabulary=words, new=given.new_names)
     labels = read(given.labels, images=given.images, models=given.models_too)
     beside = [label for path in given.beside for label in read(path)]
-    return readable(labels, outcome, watch), readable(beside, outcome, watch)
+    for path, own in ((given.labels, labels), *((path, beside) for path in given.beside)):
+        words = words_of(path, own, words)
+    note_unknown(unknown_names((one.slide for one in (*labels, *beside)), words), outcome)
+    recipe = recipe.model_copy(update={"vocabulary": words})
+    return readable(labels, outcome, watch), readable(beside, outcome, watch), recipe
 
 
 def _recipe(given: argparse.Namespace) -> Recipe:

@@ -14,7 +14,6 @@ from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
 from hubseg.formats.registry import FORMATS as FORMS
-from hubseg.organ import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +55,7 @@ class Format:
 def _image_of(derived: Derived, numbers: dict[str, int]) -> MaskedImage:
     """Return what is written of a slide; classes are numbered from 1 as they come."""
     slide = derived.slide
-    name = "object" if slide.organ is None else FACTS[slide.organ].unit
+    name = derived.structure
     return MaskedImage(
         derived.mask,
         slide.id,

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     FILE = "file"  # a person has decided about a slide whose file was changed
     MASK = "mask"  # the mask of a verdict that an older version gave without one: its target
     MIXTURE = "mixture"  # members switched on or off, and weights, of a recipe's networks
+    VOCABULARY = "vocabulary"  # organs, sources and structures beside the built-in ones
     UNDO = "undo"
     REDO = "redo"
 
@@ -73,10 +74,10 @@ class Entry:
     def is_step(self) -> bool:
         """Whether a person did this, so that undo walks back over it.
 
-        Thresholds and cleanups that a recipe brings are below a person's own and stay; so does
-        the mask of an older verdict.
+        Thresholds, cleanups and words that a recipe brings are below a person's own and stay; so
+        does the mask of an older verdict.
         """
-        if self.kind in (Kind.THRESHOLD, Kind.CLEANUP):
+        if self.kind in (Kind.THRESHOLD, Kind.CLEANUP, Kind.VOCABULARY):
             return self.facts.get("scope") != "default"
         return self.kind is not Kind.MASK
 

@@ -24,7 +24,7 @@ class Prediction(NamedTuple):
         (B, 1, h/2, w/2) of a `timm_unet`, (B, 1, h, w) of an `smp` network: the tissue unit's
         logit per pixel.
     organ
-        (B, 5): organ logits in the order of :class:`hubseg.organ.Organ`; None without that head.
+        (B, 5): organ logits in the order of :data:`hubseg.organ.ORGANS`; None without that head.
     pixel_size
         (B, 1): µm/px of the resized input, divided by 10; None without that head.
     """

@@ -26,7 +26,7 @@ class MemberMap:
     values
         float32 (h, w), 0-1, at the network's output resolution.
     organ
-        Share of each organ in the order of :class:`hubseg.organ.Organ`, the mean over views of
+        Share of each organ in the order of :data:`hubseg.organ.ORGANS`, the mean over views of
         the softmax, where the network has that head. Not calibrated.
     um_per_px
         The slide's pixel size as the network sees it, µm/px, where it has that head.
@@ -60,7 +60,7 @@ class ProbabilityMap:
     done, total
         Members mixed so far, and members the recipe asks for.
     organ
-        Share of each organ in the order of :class:`hubseg.organ.Organ`, the plain mean over the
+        Share of each organ in the order of :data:`hubseg.organ.ORGANS`, the plain mean over the
         mixed members that have that head; None where none has. Not calibrated.
     um_per_px
         The slide's pixel size as the networks see it, µm/px, the plain mean likewise.

@@ -62,6 +62,8 @@ class Derived:
         Members mixed into that map, and members it was to have; None likewise.
     read_map
         What gives `probability`.
+    structure
+        What the mask marks, as the project calls it; "object" where the organ has none.
     """
 
     slide: Slide
@@ -74,6 +76,7 @@ class Derived:
     recipe_digest: str | None
     members: tuple[int, int] | None
     read_map: Callable[[], MapInPieces | None]
+    structure: str = "object"
 
     @cached_property
     def probability(self) -> MapInPieces | None:
@@ -104,11 +107,14 @@ def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> De
         raise other_file(slide)
     now, stands = now.told(**state.facts), state.stands
     if stands is None:
-        return _by_rules(project, now, state, partial=partial)
-    if stands.accepted is None:
+        made = _by_rules(project, now, state, partial=partial)
+    elif stands.accepted is None:
         then = _as_it_stood(project, now, stands.row, partial=partial)
-        return replace(then, verdict=state.verdict)
-    return _accepted(project, now, state, stands.row, stands.accepted)
+        made = replace(then, verdict=state.verdict)
+    else:
+        made = _accepted(project, now, state, stands.row, stands.accepted)
+    occurring = state.vocabulary.structures_in(now.organ)
+    return replace(made, structure=occurring[0].label) if occurring else made
 
 
 def other_file(slide: Slide) -> ValueError:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from hubseg.project.default_location import beside, is_kept_clean, of_person
 from hubseg.project.folder import SUFFIX
 from hubseg.project.review import ReviewProject
-from hubseg.slide import SlideTable
+from hubseg.project.words import vocabulary_of
+from hubseg.slide import SlideTable, unknown_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,4 +136,7 @@ def notes_on(
         notes.extend(added.summary)
     if table is not None:
         notes.extend(table.notes.values())
+    if any(slide.unread for slide in present):
+        names = unknown_names(present, vocabulary_of(project))
+        notes.extend(name.sentence for name in names)
     return tuple(notes)

@@ -17,6 +17,7 @@ from hubseg.project.folder import make_folder, project_path, user_name, why_abse
 from hubseg.project.records import ExportRecord, RecordRows, RunRecord
 from hubseg.project.rows import JournalRows
 from hubseg.project.slides import SlideRows, check_ids
+from hubseg.project.words import slides_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -183,7 +184,7 @@ class ReviewProject:
 
     def slides(self) -> tuple[Slide, ...]:
         """Return the slides whose file is there, in the table's order; see also `missing`."""
-        return self._slides.slides()
+        return slides_in_words(self, self._slides.slides())
 
     def truth(self, slide_id: str) -> str | None:
         """Return the run-length text of the true mask; None when it is not known."""

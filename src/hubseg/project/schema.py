@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION", "SCHEMA", "VERSION", "migrate"]
 
-VERSION: Final = 3
+VERSION: Final = 4
 APPLICATION: Final = 0x48554253  # "HUBS"
 _MASKS: Final = """
 CREATE TABLE masks (
@@ -80,12 +80,14 @@ CREATE TABLE exports (
 );
 """
 
+# 4: a project's own words are rows of the journal
 # 3: a verdict names the mask that it was given on, which is kept with it; switched members are rows
 # 2: notes on slides and decisions about changed files are rows of the journal, and the newest of
 # a kind is found at once
 _STEPS: Final[dict[int, str]] = {
     1: "CREATE INDEX IF NOT EXISTS journal_by_kind ON journal(kind, seq);",
     2: _MASKS,
+    3: "",
 }
 
 

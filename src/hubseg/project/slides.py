@@ -123,12 +123,16 @@ class SlideRows:
         kept = {
             name: getattr(known, name)
             for name in ("organ", "source", "um_per_px")
-            if getattr(one.slide, name) is None and known.origins.get(name) != "TIFF tags"
+            if getattr(one.slide, name) is None
+            and name not in one.slide.unread
+            and known.origins.get(name) != "TIFF tags"
         }
+        unread = {**known.unread, **one.slide.unread}
+        unread = {n: text for n, text in unread.items() if getattr(one.slide, n) is None}
         origins = {**one.slide.origins, **{name: known.origins[name] for name in kept}}
         if "um_per_px" in kept:
             kept["stretch"] = known.stretch
-        return replace(one.slide, **kept, origins=origins)
+        return replace(one.slide, **kept, origins=origins, unread=unread)
 
     def slides(self) -> tuple[Slide, ...]:
         """Return the slides whose file is there; note the others in `missing`."""
@@ -205,7 +209,7 @@ class SlideRows:
         if same and not replaced:
             return slide, True
         # What the old object remembers of the file (digest, layout) may not hold any more.
-        facts = ("organ", "source", "um_per_px", "origins", "stretch")
+        facts = ("organ", "source", "um_per_px", "origins", "stretch", "unread")
         known = {name: getattr(slide, name) for name in facts}
         return replace(found, **known), same
 
@@ -274,8 +278,9 @@ def _kept(slide: Slide) -> dict[str, object]:
         "stretch": slide.stretch,
         "values": slide.values,
         "notes": dict(slide.notes),
+        "unread": dict(slide.unread),
     }
-    plain = {"part": "", "stretch": 1.0, "values": None, "notes": {}}
+    plain = {"part": "", "stretch": 1.0, "values": None, "notes": {}, "unread": {}}
     about = {name: value for name, value in about.items() if value != plain[name]}
     return {_ABOUT: about} if about else {}
 
@@ -290,6 +295,7 @@ def _told_facts(origins: dict[str, Any]) -> dict[str, Any]:
         "stretch": float(about.get("stretch", 1.0)),
         "values": None if values is None else (float(values[0]), float(values[1])),
         "notes": {str(key): str(note) for key, note in about.get("notes", {}).items()},
+        "unread": {str(key): str(name) for key, name in about.get("unread", {}).items()},
     }
 
 

@@ -11,17 +11,20 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import yaml
-from pydantic import Field, PlainSerializer, ValidationError, field_validator
+from pydantic import Field, PlainSerializer, ValidationError, field_validator, model_validator
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.failure import yaml_or_refusal
-from hubseg.organ import Organ  # noqa: TC001 - pydantic reads it
+from hubseg.organ import BUILT_IN, Organ, Vocabulary
 from hubseg.recipe.entries import Member, Normalize, Plan, Resolution
 from hubseg.recipe.training_plan import TrainingPlan
 from hubseg.thresholds.table import ThresholdTable
+
+if TYPE_CHECKING:
+    from hubseg.organ.vocabulary import Kind
 
 __all__ = ["Recipe", "builtin_names"]
 
@@ -54,6 +57,9 @@ class Recipe(Plan):
     cleanup: Annotated[Mapping[Organ, Cleanup], PlainSerializer(cleanups_to, return_type=dict)] = (
         Field(default_factory=dict, description="What is tidied up in the masks of each organ.")
     )
+    vocabulary: Annotated[
+        Vocabulary, PlainSerializer(lambda words: words.to_mapping(), return_type=dict)
+    ] = Field(BUILT_IN, description="Organs, sources and structures beside the built-in ones.")
     training: TrainingPlan = TrainingPlan()
 
     @field_validator("cleanup", mode="before")
@@ -66,10 +72,31 @@ class Recipe(Plan):
     def _read_thresholds(cls, value: object) -> ThresholdTable:
         return _table(value)
 
+    @field_validator("vocabulary", mode="plain")
+    @classmethod
+    def _read_vocabulary(cls, value: object) -> Vocabulary:
+        return value if isinstance(value, Vocabulary) else Vocabulary.from_mapping(value)
+
+    @model_validator(mode="after")
+    def _knows_its_words(self) -> Self:
+        """Refuse an organ or source that its vocabulary does not know: it may be misspelled."""
+        named: dict[Kind, set[str]] = {
+            "organ": {*self.thresholds.organs, *self.cleanup},
+            "source": {*self.thresholds.sources},
+        }
+        for kind, words in named.items():
+            for word in sorted(words):
+                if self.vocabulary.word(kind, word) is None:
+                    raise ValueError(
+                        f"{self.vocabulary.unknown(kind, word)}; a new one is named under "
+                        f"vocabulary: {kind}s"
+                    )
+        return self
+
     @property
     def digest(self) -> str:
-        """Hex digest of what decides the map: not its name, thresholds, cleanup or training."""
-        after = {"name", "thresholds", "cleanup", "training"}
+        """Hex digest of what decides the map: not name, words, thresholds, cleanup or training."""
+        after = {"name", "thresholds", "cleanup", "vocabulary", "training"}
         content = self.model_dump(mode="json", exclude=after)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -152,6 +179,8 @@ class Recipe(Plan):
     def to_yaml(self) -> str:
         """Write the recipe as YAML text that :meth:`from_yaml` reads back to an equal recipe."""
         content = self.model_dump(mode="json", exclude_defaults=False)
+        if not content["vocabulary"]:
+            del content["vocabulary"]
         for resolution in content["resolutions"]:
             for key in ("size", "scale", "um_per_px"):
                 if resolution[key] is None:

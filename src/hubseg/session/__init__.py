@@ -26,6 +26,7 @@ from hubseg.session.slides import Slides
 from hubseg.session.standing import Departure
 from hubseg.session.steps import Steps
 from hubseg.session.verdicts import Verdicts
+from hubseg.slide import unknown_names
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
     from hubseg.edits.override import Edits
     from hubseg.journal.accepted import AcceptedMask
+    from hubseg.organ import Vocabulary
     from hubseg.probability import ProbabilityMap
     from hubseg.project import ReviewProject
-    from hubseg.slide import Slide
+    from hubseg.slide import Slide, UnknownName
     from hubseg.thresholds.table import ThresholdTable
 
 __all__ = ["ChangedFile", "Departure", "MaskRequest", "ReviewSession", "Verdict"]
@@ -101,6 +103,7 @@ class ReviewSession(SessionSignals):
         rules = Rules(review, slides.may_change)
         self.tell, self.adopt, self.set_cleanup = rules.tell, rules.adopt, rules.set_cleanup
         self.alike, self.tell_alike = rules.alike, rules.tell_alike
+        self.take_name, self.set_vocabulary = rules.take_name, rules.set_vocabulary
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold
         self.mixture, self.set_mixture = rules.mixture, rules.set_mixture
 
@@ -154,6 +157,16 @@ class ReviewSession(SessionSignals):
     def thresholds(self) -> ThresholdTable:
         """The table that holds: a person's values over the defaults."""
         return self.review.rules.thresholds
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The organs, sources and structures that the project knows."""
+        return self.review.rules.vocabulary
+
+    @property
+    def unknown_names(self) -> tuple[UnknownName, ...]:
+        """The names in the tables of slides that nobody knows, each once."""
+        return unknown_names(self.catalogue.slides.values(), self.vocabulary)
 
     @property
     def threshold(self) -> float:

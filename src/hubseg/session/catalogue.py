@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from hubseg.journal.verdict import Verdict
 from hubseg.session.opening import waiting
+from hubseg.slide import in_words
 
 if TYPE_CHECKING:
     from hubseg.journal.slide_state import SlideState
+    from hubseg.organ import Vocabulary
     from hubseg.session.opening import Overview
     from hubseg.session.signals import SessionSignals
     from hubseg.slide import Slide
@@ -54,6 +56,15 @@ class Catalogue:
         self.untold, self.slides = overview.untold, overview.slides
         self._verdicts, self._notes = overview.verdicts, overview.notes
         self.unkept = overview.unkept
+
+    def understand(self, vocabulary: Vocabulary) -> bool:
+        """Take what tables say as far as these words go; whether that changed a slide."""
+        changed = False
+        for known in (self.untold, self.slides):
+            for slide_id, before in known.items():
+                known[slide_id] = in_words(before, vocabulary)
+                changed = changed or known[slide_id] is not before
+        return changed
 
     def slide(self, slide_id: str) -> Slide:
         """Return a slide.

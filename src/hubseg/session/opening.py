@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubseg.journal.rows import Entry, History, standing
-from hubseg.journal.slide_state import ReviewState, SlideState
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from hubseg.journal.review_state import ReviewState
     from hubseg.project import ReviewProject
     from hubseg.project.opening import Prepared
     from hubseg.session.stored_edits import StoredEdits

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cleanup import Cleanup
+from hubseg.journal.review_state import ReviewState
 from hubseg.journal.rows import History, Kind
-from hubseg.journal.slide_state import ReviewState, SlideState
+from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import LiveMask
 from hubseg.session.catalogue import Catalogue
 from hubseg.session.standing import StandingMask
@@ -225,13 +226,15 @@ class Review:
         before, threshold, slide = self.rules, self.threshold, self.current
         cleanup = self.cleanup
         self.rules = state.rules
+        words = self.rules.vocabulary
+        told_more = words != before.vocabulary and self.catalogue.understand(words)
         if slide is not None:
             told = self.catalogue.untold[slide.id].told(**state.facts)
             if told != slide:
                 self.current = self.catalogue.slides[slide.id] = told
         self.derive()
         signals = self.signals
-        if self.current != slide:
+        if self.current != slide or told_more:
             signals.facts_changed.emit()
         if self.cleanup != cleanup or self.rules.cleanups != before.cleanups:
             signals.cleanup_changed.emit()

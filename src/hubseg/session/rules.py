@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from hubseg.journal.review_state import mixture_payload
 from hubseg.journal.rows import Kind
-from hubseg.journal.slide_state import mixture_payload, parsed_facts
+from hubseg.journal.slide_state import parsed_facts
 from hubseg.probability import Mixture, networks_digest
 from hubseg.slide.pixel_size import check_plausible
 from hubseg.thresholds.table import checked_threshold
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.cleanup import Cleanup
-    from hubseg.organ import DataSource, Organ
+    from hubseg.organ import DataSource, Organ, Vocabulary
+    from hubseg.organ.vocabulary import Kind as WordKind
     from hubseg.recipe import Recipe
     from hubseg.session.review import Review
     from hubseg.slide import Slide
@@ -53,18 +55,52 @@ class Rules:
         Raises
         ------
         ValueError
-            When a name is unknown, or the pixel size is none that a microscope's image can have.
+            When a name is not known (:meth:`take_name`), or the pixel size is none that a
+            microscope's image can have.
         """
         if um_per_px is not None:
             check_plausible(um_per_px)
         facts = {"organ": organ, "source": source, "um_per_px": um_per_px}
         known = parsed_facts({k: value for k, value in facts.items() if value is not None})
+        words = self._review.rules.vocabulary
+        named: dict[WordKind, str | None] = {"organ": organ, "source": source}
+        for kind, text in named.items():
+            if text is not None:
+                known[kind] = words.word(kind, text)
+                if known[kind] is None:
+                    raise ValueError(f"{words.unknown(kind, text)}.")
         here = self._review.current
         if here is None or not known or not self._may_change() or here.told(**known) == here:
             return
         before = {name: getattr(here, name) for name in known}
         label = ", ".join(f"{name.replace('um_per_px', 'µm/px')} {v}" for name, v in known.items())
         self._write(Kind.FACTS, {"before": before, "after": known}, here.id, label)
+
+    def take_name(self, kind: WordKind, text: str, meant: str = "") -> None:
+        """Know a name from now on: slides whose table says it are told so.
+
+        Parameters
+        ----------
+        kind
+            Whether it is an organ's or a source's.
+        text
+            The name.
+        meant
+            The known word that it is another name of; "" makes it a new word.
+
+        Raises
+        ------
+        ValueError
+            When it can be no name, or `meant` is not known.
+        """
+        label = f"{kind} {text}" + (f" is {meant}" if meant else "")
+        self.set_vocabulary(self._review.rules.vocabulary.taking(kind, text, meant), label)
+
+    def set_vocabulary(self, vocabulary: Vocabulary, label: str = "vocabulary") -> None:
+        """Make these the words of the project; `label` is the text of undo."""
+        row = self._review.rules.taking(vocabulary)
+        if row is not None and self._may_change():
+            self._write(*row, None, label)
 
     def alike(self) -> tuple[Slide, ...]:
         """Return the other slides of which no more is known than was of this one.
@@ -188,8 +224,9 @@ class Rules:
         self._write(Kind.THRESHOLD, payload, here.id, label)
 
     def adopt(self, recipe: Recipe) -> None:
-        """Put a recipe's thresholds and cleanups below a person's own."""
-        rows = self._review.rules.adopting(recipe.thresholds, recipe.cleanup)
+        """Put a recipe's thresholds, cleanups and words below a person's own."""
+        rules = self._review.rules
+        rows = rules.adopting(recipe.thresholds, recipe.cleanup, recipe.vocabulary)
         if not rows or not self._may_change():
             return
         for kind, payload, label in rows:

@@ -4,5 +4,16 @@ from hubseg.slide.image import Slide, read_slide
 from hubseg.slide.matching import SUFFIXES
 from hubseg.slide.rows import read_rows
 from hubseg.slide.table import SlideTable
+from hubseg.slide.words import UnknownName, in_words, take_new, unknown_names
 
-__all__ = ["SUFFIXES", "Slide", "SlideTable", "read_rows", "read_slide"]
+__all__ = [
+    "SUFFIXES",
+    "Slide",
+    "SlideTable",
+    "UnknownName",
+    "in_words",
+    "read_rows",
+    "read_slide",
+    "take_new",
+    "unknown_names",
+]

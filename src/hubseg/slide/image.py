@@ -63,6 +63,9 @@ class Slide:
         One sentence each on what a person should know: keys ``image`` (which of several is shown),
         ``um_per_px`` (why it is not known, or how it was found) and ``values`` (how numbers of
         more than 8 bits are scaled).
+    unread
+        Names of ``organ`` and ``source`` in its table that are no built-in words: what they mean
+        is for a vocabulary to say (:mod:`hubseg.slide.words`).
     """
 
     id: str
@@ -81,6 +84,7 @@ class Slide:
     stretch: float = 1.0
     values: tuple[float, float] | None = None
     notes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    unread: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.levels:

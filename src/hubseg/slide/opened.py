@@ -10,15 +10,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from hubseg.failure import printable
-from hubseg.organ import DataSource, Organ
+from hubseg.organ import BUILT_IN, DataSource, Organ
 from hubseg.slide.ids import distinct_id, nameable, same_text
 from hubseg.slide.image import Slide, read_slide, stem_of
 from hubseg.slide.matching import readable
 from hubseg.slide.pixel_size import PLAUSIBLE_UM
+from hubseg.slide.words import with_unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from hubseg.organ.vocabulary import Kind
 
 BLANK = {"", "nan", "none", "null", "na", "n/a"}
 """What programs write for an empty cell, in small letters."""
@@ -49,8 +52,7 @@ class OpenedRows:
         if slide_id == nameable(given) != same_text(given):
             self._note(slide_id, f"{given!r} cannot name other files: it is called {slide_id}.")
         self._files[slide_id] = path
-        organ = self._parsed(row, "organ", Organ.parse)
-        source = self._parsed(row, "data_source", DataSource.parse)
+        organ, source, unread = self._words(row)
         um_per_px = self._parsed(row, "pixel_size", _parse_um)
         try:
             slide = read_slide(
@@ -65,7 +67,7 @@ class OpenedRows:
         except (ValueError, OSError) as exc:
             self.missing[slide_id] = readable(str(exc))
             return slide_id
-        self.slides[slide_id] = slide
+        self.slides[slide_id] = slide = with_unread(slide, unread)
         for sentence in slide.notes.values():
             self._note(slide_id, sentence)
         self._compare_size(row, slide)
@@ -79,6 +81,19 @@ class OpenedRows:
         if donor := row.get("donor") or row.get("group"):
             self.donors[slide_id] = donor
         return slide_id
+
+    def _words(
+        self, row: Mapping[str, str]
+    ) -> tuple[Organ | None, DataSource | None, dict[Kind, str]]:
+        """Return a row's organ and source, and the names that are no built-in words."""
+        told: dict[Kind, str] = {}
+        if (organ := self._parsed(row, "organ", Organ.parse)) is not None:
+            told["organ"] = " ".join(row["organ"].split())
+        if (source := self._parsed(row, "data_source", DataSource.parse)) is not None:
+            told["source"] = " ".join(row["data_source"].split())
+        organ, source = BUILT_IN.organ(organ or ""), BUILT_IN.source(source or "")
+        unread = {kind: text for kind, text in told.items() if BUILT_IN.word(kind, text) is None}
+        return organ, source, unread
 
     def note_twice(self, slide_id: str) -> None:
         """Note that a slide has several rows."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from hubseg.organ import FACTS, DataSource, Organ
+from hubseg.organ import FACTS, ORGANS, DataSource, Organ
 from hubseg.synthetic.canvas import (
     MARGIN,
     UINT8,
@@ -96,7 +96,7 @@ def make_slide(
     if seed < 0:
         raise ValueError(f"The seed {seed} is negative: use 0 or any larger integer.")
     core = source is DataSource.HPA
-    rng = np.random.Generator(np.random.PCG64([seed, list(Organ).index(organ), int(core)]))
+    rng = np.random.Generator(np.random.PCG64([seed, ORGANS.index(organ), int(core)]))
     shape = (height + 2 * MARGIN, width + 2 * MARGIN)
     remain = _round_core(rng, shape) if core else _organ_edge(rng, shape)
     canvas, mask = _DRAW[organ](rng, remain, FACTS[organ].um_per_px[source])

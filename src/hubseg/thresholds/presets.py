@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from hubseg.failure import yaml_or_refusal
-from hubseg.organ import DataSource, Organ
+from hubseg.organ import BUILT_IN, DataSource, Organ, Vocabulary
 from hubseg.thresholds.table import ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hubseg.organ.vocabulary import Kind
     from hubseg.thresholds.calibration import Calibration
 
 __all__ = ["Preset"]
-
-Word = TypeVar("Word", Organ, DataSource)
 
 _KEYS = ("recipe", "recipe_digest", "thresholds", "calibration")
 
@@ -93,7 +92,9 @@ class Preset:
         return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
     @classmethod
-    def from_yaml(cls, text: str, *, where: str = "The preset") -> Preset:
+    def from_yaml(
+        cls, text: str, *, where: str = "The preset", vocabulary: Vocabulary = BUILT_IN
+    ) -> Preset:
         """Read a preset; what is unknown in it is named in `notes`, and the rest kept.
 
         Raises
@@ -107,7 +108,7 @@ class Preset:
             raise ValueError(f"{where} holds no thresholds: write them as source, organ: value.")
         notes = [f"{where}: {key!r} is not known and was left out." for key in content
                  if key not in _KEYS]  # fmt: skip
-        values = _values(rows, where, notes)
+        values = _values(rows, vocabulary, where, notes)
         calibration = content.get("calibration") or []
         return cls(
             table=ThresholdTable(values),
@@ -118,7 +119,7 @@ class Preset:
         )
 
     @classmethod
-    def load(cls, path: Path) -> Preset:
+    def load(cls, path: Path, vocabulary: Vocabulary = BUILT_IN) -> Preset:
         """Read a preset from a file.
 
         Raises
@@ -128,31 +129,32 @@ class Preset:
         OSError
             When the file cannot be read.
         """
-        return cls.from_yaml(path.read_text("utf-8"), where=str(path))
+        return cls.from_yaml(path.read_text("utf-8"), where=str(path), vocabulary=vocabulary)
 
 
-def _known(words: type[Word], name: object, where: str, notes: list[str]) -> Word | None:
+def _known(
+    kind: Kind, name: object, words: Vocabulary, where: str, notes: list[str]
+) -> Organ | DataSource | None:
     """Return an organ or a source by its name; one that is none is noted."""
-    try:
-        return words.parse(str(name))
-    except ValueError as error:
-        notes.append(f"{where}: {error} It was left out.")
-        return None
+    found = words.word(kind, str(name))
+    if found is None:
+        notes.append(f"{where}: {words.unknown(kind, str(name))}. It was left out.")
+    return found
 
 
 def _values(
-    rows: Mapping[Any, Any], where: str, notes: list[str]
+    rows: Mapping[Any, Any], words: Vocabulary, where: str, notes: list[str]
 ) -> dict[tuple[Organ, DataSource], float]:
     values: dict[tuple[Organ, DataSource], float] = {}
     for source_name, organs in rows.items():
-        source = _known(DataSource, source_name, where, notes)
-        if source is None:
+        source = _known("source", source_name, words, where, notes)
+        if not isinstance(source, DataSource):
             continue
         if not isinstance(organs, Mapping):
             raise ValueError(f"{where}: {source} has no table of organs: write organ: value.")
         for organ_name, value in organs.items():
-            organ = _known(Organ, organ_name, where, notes)
-            if organ is None:
+            organ = _known("organ", organ_name, words, where, notes)
+            if not isinstance(organ, Organ):
                 continue
             what = f"threshold of {organ}/{source} in {where}"
             values[organ, source] = checked_threshold(value, what)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from hubseg.organ import FACTS, Organ
+from hubseg.organ import FACTS, ORGANS
 from hubseg.training.augment import cut, place
 from hubseg.training.colour import Colour, draw_colour, recolour, recolour_batch
 from hubseg.training.stain import Reinhard, stain_transfer
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Crop", "Crops"]
 
 AHEAD = 2  # batches made while the network works on one
-ORGANS = {organ: place for place, organ in enumerate(Organ)}
+_PLACES = {organ: place for place, organ in enumerate(ORGANS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Crop:
     colour
         Change of colours still to be applied; None when it is done.
     organ
-        Place in :class:`hubseg.organ.Organ`, or -1.
+        Place in :data:`hubseg.organ.ORGANS`, or -1: not known, or none of the five.
     pixel_size
         µm/px of the crop, divided by 10 as the published head is; NaN when it is not known.
     """
@@ -150,7 +150,7 @@ class Crops:
         colour = self._colour(slide, resolution, random)
         pixels = made.pixels if self.on_device else recolour(made.pixels, colour)
         own = slide.label.slide
-        organ = -1 if own.organ is None else ORGANS[own.organ]
+        organ = -1 if own.organ is None else _PLACES.get(own.organ, -1)
         per_px = np.nan if own.um_per_px is None else own.um_per_px * own.height / shape[0]
         pixel_size = per_px / placing.scale / 10.0
         waiting = colour if self.on_device else None
@@ -168,9 +168,10 @@ class Crops:
         own = slide.label.slide
         if random.random() >= share or resolution.um_per_px is not None:
             return 1.0
-        if own.organ is None or own.source is None:
+        facts = None if own.organ is None else FACTS.get(own.organ)
+        if facts is None or own.source is None or own.source not in facts.um_per_px:
             return 1.0
-        known = FACTS[own.organ].um_per_px
+        known = facts.um_per_px
         others = [um for source, um in known.items() if source is not own.source]
         return (own.um_per_px or known[own.source]) / float(random.choice(others))
 

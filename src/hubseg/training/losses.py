@@ -162,7 +162,7 @@ def organ_loss(logits: Tensor, organ: Tensor) -> Tensor:
     Parameters
     ----------
     organ
-        int64 (B,): place in :class:`hubseg.organ.Organ`; below 0 where it is not known, which
+        int64 (B,): place in :data:`hubseg.organ.ORGANS`; below 0 where it is not known, which
         does not count.
     """
     known = organ >= 0

@@ -95,14 +95,16 @@ def calibrated(recipe: Recipe, judged: Sequence[Judged]) -> tuple[Recipe, dict[s
         for j in judged
         if j.organ and j.source
     ]
-    thresholds, chosen = recipe.thresholds, {}
+    thresholds, words, chosen = recipe.thresholds, recipe.vocabulary, {}
     for (organ, source), own in calibration.by_kind(known).items():
         if len(own) < calibration.ENOUGH or not any(one.tally.truth for one in own):
             continue
         found = calibration.calibrate(own)
         thresholds = thresholds.replaced(organ, source, float(found.threshold))
+        words = words.taking("organ", organ).taking("source", source)
         chosen[f"{organ}/{source}"] = _Chosen(found.threshold, dict(found.fold_thresholds))
-    return recipe.model_copy(update={"thresholds": thresholds}), chosen
+    changed = {"thresholds": thresholds, "vocabulary": words}
+    return recipe.model_copy(update=changed), chosen
 
 
 def _at(judged: Judged, threshold: float) -> float:

@@ -17,9 +17,11 @@ import numpy as np
 from hubseg.formats.pseudo_labels import MANIFEST, PROVENANCE, read_pseudo_labels
 from hubseg.formats.rle import decode, encode
 from hubseg.journal.verdict import Verdict
+from hubseg.organ import BUILT_IN, Vocabulary
 from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
-from hubseg.slide import SlideTable
+from hubseg.project.words import vocabulary_of
+from hubseg.slide import SlideTable, in_words, take_new
 from hubseg.training.origin import MadeBy, Origin
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from hubseg.project.derived import Derived
     from hubseg.slide import Slide
 
-__all__ = ["Label", "Soft", "Watch", "labels_of", "nobody", "readable"]
+__all__ = ["Label", "Soft", "Watch", "labels_of", "nobody", "readable", "words_of"]
 
 _ORIGINS = {
     Verdict.ACCEPTED.value: Origin.UNEDITED,
@@ -139,6 +141,8 @@ def labels_of(
     models: bool = False,
     outcome: Outcome | None = None,
     watch: Watch = nobody,
+    vocabulary: Vocabulary = BUILT_IN,
+    new: bool = False,
 ) -> list[Label]:
     """Return the labels of a project, a pseudo-label set or a table.
 
@@ -155,6 +159,10 @@ def labels_of(
         Takes the slides that are left out because they cannot be read, and what tables note.
     watch
         Told how many slides of a project have been read.
+    vocabulary
+        What a table's organs and sources mean; a project has its own, and a set's are all words.
+    new
+        Take those of a table that it does not know as new words.
 
     Raises
     ------
@@ -169,11 +177,11 @@ def labels_of(
     elif (folder := _manifest_folder(path)) is not None:
         labels = read_pseudo_labels(folder)
         outcome.take_table(labels)
-        found = _of_set(labels)
+        found = _in_words(_of_set(labels), vocabulary, new=True)
     else:
         table = SlideTable.open(path, images=images)
         outcome.take_table(table)
-        found = _of_table(table)
+        found = _in_words(_of_table(table), vocabulary, new=new)
     if not found and outcome.left_out:
         raise ValueError(f"No slide of {path} has a label: {next(iter(outcome.left_out.values()))}")
     if not found:
@@ -182,6 +190,26 @@ def labels_of(
             "rle column."
         )
     return found
+
+
+def _in_words(labels: list[Label], vocabulary: Vocabulary, *, new: bool) -> list[Label]:
+    """Return labels whose slides have what their table says, as far as it is known."""
+    if new:
+        vocabulary = take_new((label.slide for label in labels), vocabulary)
+    return [replace(label, slide=in_words(label.slide, vocabulary)) for label in labels]
+
+
+def words_of(path: Path, labels: Sequence[Label], vocabulary: Vocabulary) -> Vocabulary:
+    """Return a vocabulary with the words of a project (OSError: unreadable), or of a table."""
+    if ReviewProject.exists(path):
+        with ReviewProject.for_reading(path, check=False) as project:
+            return vocabulary_of(project).over(vocabulary)
+    for slide in (label.slide for label in labels):
+        if slide.organ is not None:
+            vocabulary = vocabulary.taking("organ", slide.unread.get("organ", slide.organ))
+        if slide.source is not None:
+            vocabulary = vocabulary.taking("source", slide.unread.get("source", slide.source))
+    return vocabulary
 
 
 def readable(labels: Sequence[Label], outcome: Outcome, watch: Watch = nobody) -> list[Label]:

@@ -1,55 +1,17 @@
-"""Organs, data sources and what is known about each: the one table of per-organ facts.
+"""What is published about five organs and two sources: the one table of per-organ facts.
 
-Responsible for the names used by the competition tables and for the figures its hosts published.
-Does not know thresholds a person has tuned (:mod:`hubseg.thresholds.table`) or any slide.
+Responsible for the figures that the competition's hosts published. An organ that is none of the
+five has no row here. Does not know thresholds a person has tuned (:mod:`hubseg.thresholds.table`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Self
 
-__all__ = ["FACTS", "DataSource", "Organ", "OrganFacts"]
+from hubseg.organ.words import DataSource, Organ
 
-
-class _Named(StrEnum):
-    """An enumeration that reads its members from text, forgiving case, blanks and hyphens."""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the member named by `text`.
-
-        Raises
-        ------
-        ValueError
-            When no member has that name; the message lists the names that exist.
-        """
-        wanted = "".join(c for c in str(text).casefold() if c.isalnum())
-        for member in cls:
-            if member.value.casefold() == wanted:
-                return member
-        known = ", ".join(member.value for member in cls)
-        kind = "data source" if cls.__name__ == "DataSource" else "organ"
-        raise ValueError(f"Unknown {kind} {text!r}: use one of {known}.")
-
-
-class Organ(_Named):
-    """The five organs, in the order of the published networks' organ head."""
-
-    PROSTATE = "prostate"
-    SPLEEN = "spleen"
-    LUNG = "lung"
-    KIDNEY = "kidney"
-    LARGEINTESTINE = "largeintestine"
-
-
-class DataSource(_Named):
-    """Where a tile comes from: its stain, its pixel size and its threshold differ."""
-
-    HUBMAP = "Hubmap"
-    HPA = "HPA"
+__all__ = ["FACTS", "ORGANS", "SOURCES", "OrganFacts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +62,9 @@ FACTS: MappingProxyType[Organ, OrganFacts] = MappingProxyType(
         Organ.LARGEINTESTINE: _facts("large intestine", "crypt", 0.2290, 8.0, 80, 127),
     }
 )
+
+ORGANS: tuple[Organ, ...] = tuple(FACTS)
+"""The five, in the order of the published networks' organ head."""
+
+SOURCES: tuple[DataSource, ...] = (DataSource.HUBMAP, DataSource.HPA)
+"""The two, in the order of the published tables."""
