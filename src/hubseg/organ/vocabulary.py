@@ -131,7 +131,7 @@ class Vocabulary:
         what = Organ.kind if kind == "organ" else DataSource.kind
         known = ", ".join(term.label for term in self._terms(kind))
         meant = f"{near}?" if near else f"known are {known}"
-        return f"{what.capitalize()} {text!r} is not known: {meant}"
+        return f"{what.capitalize()} {str(text)!r} is not known: {meant}"
 
     # ------------------------------------------------------------------------------ told
 

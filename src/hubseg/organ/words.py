@@ -21,7 +21,14 @@ LONGEST = 48  # characters of a name
 
 def key_of(text: str) -> str:
     """Return what two spellings of one word have in common: its letters and digits, folded."""
-    plain = unicodedata.normalize("NFKC", str(text)).casefold()
+    key = _folded(str(text))
+    while (again := _folded(key)) != key:  # what is left of a text may fold further
+        key = again
+    return key
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", text.casefold())
     return "".join(c for c in plain if c.isalnum() or unicodedata.category(c)[0] == "M")
 
 
@@ -41,7 +48,7 @@ class Word(str):
     def __new__(cls, text: str) -> Self:
         """Return the one word that a text spells."""
         key = key_of(text)
-        if not key or len(str(text)) > LONGEST:
+        if not key or max(len(str(text)), len(key)) > LONGEST:
             said = str(text) if len(str(text)) <= LONGEST else f"{str(text)[:LONGEST]}…"
             raise ValueError(
                 f"{said!r} is no {cls.kind}: use letters or digits, at most {LONGEST} characters."

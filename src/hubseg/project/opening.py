@@ -102,9 +102,13 @@ def _reached(
         return Prepared(None, table, ())
     project = ReviewProject.open(path, author=author)
     added = None
-    if table is not None and not project.read_only:
-        added = project.add(table)
-    return Prepared(project, None, notes_on(project, table, added))
+    try:
+        if table is not None and not project.read_only:
+            added = project.add(table)
+        return Prepared(project, None, notes_on(project, table, added))
+    except (OSError, ValueError):
+        project.close()
+        raise
 
 
 def _places(path: Path) -> list[Path]:
