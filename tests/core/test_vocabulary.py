@@ -259,8 +259,8 @@ def session(tiles: Path) -> Any:
 
 def test_what_a_table_says_is_asked_once_and_answered_for_every_slide(session: Any) -> None:
     assert [said for said in session.heard if "not known" in said] == [
-        "The source 'TCGA' of 4 slides is not known.",
-        "The organ 'Liver' of 3 slides is not known.",
+        "The source 'TCGA' of 4 slides is not known. "
+        "The organ 'Liver' of 3 slides is not known. "
         "The organ 'lungs' of 1 slide is not known: lung?",
     ]
     seen: list[int] = []

@@ -142,5 +142,6 @@ def notes_on(
         notes.extend(table.notes.values())
     if any(slide.unread for slide in present):
         names = unknown_names(present, vocabulary_of(project))
-        notes.extend(name.sentence for name in names)
+        if names:  # in one note: a window shows one at a time
+            notes.append(" ".join(name.sentence for name in names))
     return tuple(notes)
