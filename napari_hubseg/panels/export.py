@@ -58,6 +58,8 @@ class ExportPanel(QWidget):
         self.format.setToolTip("What is written")
         titles = [(one.title, name) for name, one in FORMATS.items()]
         refill(self.format, titles, "kaggle-rle")
+        for place, one in enumerate(FORMATS.values()):
+            self.format.setItemData(place, one.sentence, Qt.ItemDataRole.ToolTipRole)
         self.slides = QComboBox()
         self.slides.setObjectName("export_slides")
         self.slides.setFocusPolicy(Qt.FocusPolicy.TabFocus)

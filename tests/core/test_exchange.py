@@ -19,7 +19,7 @@ from hubseg.formats.finding import images_in
 # Kinds that nothing of ours reads, and single files that no mask can be made of.
 REFUSED = {
     *("darwin_json", "dicom_ann", "kaggle_table", "leica_lmd", "ndpa", "nnunet", "ome_xml"),
-    *("ome_zarr", "superannotate", "supervisely", "via", "viewer_other"),
+    *("superannotate", "supervisely", "via", "viewer_other"),
 }
 NO_MASK = {
     "dsa_sample_annotation.json": "is none of",
@@ -28,6 +28,11 @@ NO_MASK = {
     "diagnostic-slide-thumb-rgb-yen-threshold-mask.npy": "planes that differ",
     "npy_test.uint64-le.npy": "no mask",
     "val_brain_bbox.p": "of no format that is read",
+    "blobs_image_v04.ome.zarr": "no labels",
+    "bioformats-zarr": "of no format that is read",
+    "simple_0.5.zip": "no .roi",
+    "v1.zarr": "no labels",
+    "spec_minimal.ome.zarr": "multiscales",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stored import stored_project
 
@@ -48,7 +49,8 @@ def test_what_is_there_is_replaced_only_when_asked(
     project: Path, format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert export(project, format) == 0
-    before = {path: path.read_bytes() for path in project.parent.glob("out*/**/*.*")}
+    files = [path for path in project.parent.glob("out*/**/*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
     capsys.readouterr()
     assert export(project, format, "--all") == 1
     told = capsys.readouterr()
@@ -93,3 +95,36 @@ def test_when_all_are_rejected_that_is_what_is_said(
 def test_the_reference_names_every_format(repository: Path) -> None:
     page = (repository / "docs" / "reference.md").read_text(encoding="utf-8")
     assert all(name in page.replace("\\", "") for name in FORMATS)
+
+
+def test_a_slide_with_holes_is_left_out_where_they_cannot_be_held(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written of it, and the folder is made for what is written alone."""
+    session = ReviewSession(author="test")
+    session.open(project)
+    for name in ("a", "c"):
+        session.go_to(name)
+        session.paint(np.ones((48, 64), np.bool_), top=0, left=0, add=True)
+        if name == "a":
+            session.paint(np.ones((5, 5), np.bool_), top=9, left=9, add=False)
+    session.close()
+    assert export(project, "yolo") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["written"] == ["c"]
+    assert told["left_out"]["a"].startswith("The mask of a has 1 hole, which YOLO")
+    out = project.parent / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["c.txt", "data.yaml"]
+    assert "glomerulus" in (out / "data.yaml").read_text()
+    assert main(["import", str(project), str(out), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["matched"] == {"c": str(out / "c.txt")}
+    session.open(project)
+    session.go_to("c")
+    session.reject()
+    session.close()
+    (out / "c.txt").unlink()
+    (out / "data.yaml").unlink()
+    out.rmdir()
+    assert export(project, "yolo") == 1
+    assert "The mask of a has 1 hole" in json.loads(capsys.readouterr().out)["error"]
+    assert not out.exists()

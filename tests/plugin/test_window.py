@@ -353,10 +353,12 @@ def test_no_change_follows_a_verdict_where_a_person_wants_to_stay(
 def test_an_export_of_nothing_says_what_to_do(
     opened: HubSegWidget, wait: Wait, written: list[Any]
 ) -> None:
+    opened.export.say("3 slides written elsewhere.")
     opened.do("export")
     settle(opened, wait)
     assert written == []
     assert "accept one" in opened.message.sentence.text()
+    assert opened.export.outcome.isHidden(), "what an earlier export gave stands beside it"
 
 
 def test_a_command_of_the_palette_finds_the_dock(opened: HubSegWidget, wait: Wait) -> None:

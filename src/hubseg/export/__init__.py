@@ -131,5 +131,7 @@ def in_the_way(out: Path, format: str, slides: Sequence[str]) -> Path | None:
 def _digest_of(paths: Sequence[Path]) -> str:
     content = hashlib.blake2b(digest_size=16)
     for path in paths:
-        content.update(path.read_bytes())
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                content.update(file.read_bytes())
     return content.hexdigest()

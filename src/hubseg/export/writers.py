@@ -95,10 +95,10 @@ def _all_in_one(form: Form, source: Source, out: Path) -> tuple[Path, list[Path]
 
 
 def _one_a_slide(form: Form, source: Source, out: Path) -> tuple[Path, list[Path]]:
-    out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     numbers: dict[str, int] = {}
     for image in _images(source, form, numbers):
+        out.mkdir(parents=True, exist_ok=True)
         path = out / f"{image.id}{form.suffixes[0]}"
         form.write(path, image)
         written.append(path)

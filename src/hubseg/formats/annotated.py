@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["AnnotatedImage", "Annotation", "MaskedImage", "images_of_labels", "proven"]
+__all__ = [
+    "AnnotatedImage",
+    "Annotation",
+    "MaskedImage",
+    "images_of_labels",
+    "proven",
+    "put_and_compare",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,6 +266,25 @@ def proven(
         When the file cannot be written, or reads back different.
     """
     path = Path(path).absolute()
+    with writing(path) as part:
+        put_and_compare(part, path, images, put, read)
+    return path
+
+
+def put_and_compare(
+    part: Path,
+    path: Path,
+    images: Iterable[MaskedImage],
+    put: Callable[[Path, Iterable[MaskedImage]], object],
+    read: Callable[[Path], Sequence[AnnotatedImage]],
+) -> None:
+    """Write images to `part`, and compare what is read of it; `path` is named where they differ.
+
+    Raises
+    ------
+    OSError
+        When they do.
+    """
     taken: list[tuple[tuple[int, int], NDArray[np.uint8]]] = []
 
     def passing() -> Iterator[MaskedImage]:
@@ -266,10 +292,8 @@ def proven(
             taken.append((image.size, np.packbits(image.mask)))
             yield image
 
-    with writing(path) as part:
-        put(part, passing())
-        found = read(part)
-        check_same(len(found) == len(taken), path)
-        for one, (size, packed) in zip(found, taken, strict=True):
-            check_same(same_pixels(np.packbits(one.mask(*size))[None], packed[None]), path)
-    return path
+    put(part, passing())
+    found = read(part)
+    check_same(len(found) == len(taken), path)
+    for one, (size, packed) in zip(found, taken, strict=True):
+        check_same(same_pixels(np.packbits(one.mask(*size))[None], packed[None]), path)

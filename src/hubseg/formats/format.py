@@ -102,9 +102,10 @@ class Format:
         holes = sum(len(polygon.holes) for parts in image.objects for polygon in parts)
         if not holes:
             return ""
+        count, them = ("1 hole", "it") if holes == 1 else (f"{holes} holes", "them")
         return (
-            f"Its mask has {holes} hole{'s' * (holes > 1)}, which {self.title} cannot hold: fill "
-            "them, or write another format."
+            f"The mask of {image.id} has {count}, which {self.title} cannot hold: fill {them}, or "
+            "write another format."
         )
 
     def loss(self, image: MaskedImage) -> str:
