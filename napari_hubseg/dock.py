@@ -83,7 +83,7 @@ class HubSegWidget(DockLayout):
         self.desk.told.connect(self._tell)
         self.desk.offered.connect(self._offer)
         self.step.acted.connect(self.desk.take_offer)
-        self.step.dismissed.connect(self.desk.drop_offer)
+        self.step.dismissed.connect(self.desk.dismiss_offer)
         self.desk.unsaid.connect(self.message.unsay)
         self.canvas.drawn.connect(self.desk.frame)
         self.session.slide_changed.connect(self._leave_note)

@@ -16,7 +16,7 @@ from psygnal import Signal
 from hubseg.mask.drawing import REACH, Drawn, drawn, edge_width, hand_of, redrawn
 from hubseg.window import grown
 from napari_hubseg.canvas.stack import redraw
-from napari_hubseg.canvas.strokes import take_stroke
+from napari_hubseg.canvas.strokes import paint_to, take_stroke
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
@@ -201,18 +201,27 @@ class MaskDrawing:
     # ---- a hand that draws ---------------------------------------------------------------------
 
     def equip(self, mask: Any) -> None:
-        """Listen to what is drawn into a new mask layer."""
-        mask.mouse_drag_callbacks.append(self._watch_hand)
+        """Listen to what is drawn into a new mask layer, before napari's own tools do."""
+        mask.mouse_drag_callbacks.insert(0, self._watch_hand)
         mask.events.paint.connect(self._take_stroke)
 
     def _watch_hand(self, mask: Any, event: Any) -> Iterator[None]:
-        """Know when a tool is drawn with: from the press of the mouse to its release."""
+        """Know when a tool is drawn with: from the press of the mouse to its release.
+
+        A stroke ends where the mouse was let go. napari ends it where it was seen to move last:
+        moves wait for their turn there, and those that still wait at the release are dropped.
+        """
         if str(mask.mode) not in ("paint", "erase"):
             return
+        draws = event.button == 1 and not self._stroking and mask.cursor != "circle_frozen"
         self._stroking = True
+        last = mask.world_to_data(event.position)
         yield
         while event.type == "mouse_move":
+            last = mask.world_to_data(event.position)
             yield
+        if draws:
+            paint_to(mask, last, mask.world_to_data(event.position))
         self._stroking = False
         self.draw_all()
 

@@ -24,9 +24,26 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.window import Window
 
-__all__ = ["stroke", "take_stroke"]
+__all__ = ["paint_to", "stroke", "take_stroke"]
 
 _KINDS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
+
+
+def paint_to(layer: Any, begin: Sequence[float], end: Sequence[float]) -> None:
+    """Go on with a stroke of brush or eraser that is being drawn, up to another place.
+
+    Parameters
+    ----------
+    layer
+        A labels layer with brush or eraser in hand.
+    begin, end
+        Where the stroke is, and where it goes: px of the layer's data.
+    """
+    way = np.asarray(end, np.float64) - np.asarray(begin, np.float64)
+    steps = int(np.ceil(np.abs(way).max() / max(1.0, layer.brush_size / 4)))
+    label = 0 if str(layer.mode) == "erase" else layer.selected_label
+    for step in range(1, steps + 1):
+        layer.paint(np.asarray(begin) + way * (step / steps), label, refresh=False)
 
 
 def take_stroke(session: ReviewSession, pieces: Sequence[Any], mode: str) -> Window | None:

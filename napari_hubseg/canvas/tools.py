@@ -165,19 +165,26 @@ class MaskTools:
         self._ask(press)
         yield
         while event.type == "mouse_move":
-            press.path.append(self._place(event))
-            press.up = press.start[1] - event.pos[1]
-            press.far = max(press.far, math.dist(press.start, event.pos))
+            self._go_on(press, event)
             self._ask(press)
             yield
         tool = tool_named(press.tool)
+        moved = press.path[-1] != self._place(event)  # napari drops moves that wait at the release
+        if moved:
+            self._go_on(press, event)
         if tool is not None and not tool.drags and press.far > _STILL:
             self._forget()  # the view was moved
             return
         press.ended = True
-        if press.tool in (*_LINES, "merge"):
+        if moved or press.tool in (*_LINES, "merge"):
             self._ask(press)
         self._finish(press)
+
+    def _go_on(self, press: _Press, event: Any) -> None:
+        """Note where the mouse has come to."""
+        press.path.append(self._place(event))
+        press.up = press.start[1] - event.pos[1]
+        press.far = max(press.far, math.dist(press.start, event.pos))
 
     def _place(self, event: Any) -> tuple[float, float]:
         row, column = self._mask.world_to_data(event.position)[-2:]

@@ -129,7 +129,7 @@ class Desk(DeskSignals):
         self.next_slide, self.previous_slide = slides.next_slide, slides.previous_slide
 
         self.offers = offers = Offers(session, self, slides.show)
-        self.take_offer, self.drop_offer = offers.take_offer, offers.drop_offer
+        self.take_offer, self.dismiss_offer = offers.take_offer, offers.dismiss
 
         self.verdicts = verdicts = Verdicts(session, self, self.seen, offers, slides)
         self.accept, self.accept_anew = verdicts.accept, verdicts.accept_anew

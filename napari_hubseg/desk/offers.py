@@ -48,6 +48,7 @@ class Offers:
     ) -> None:
         self._session, self._signals, self._show = session, signals, show
         self._offer: Offer | None = None
+        self._step: Entry | None = None  # what was done last, until a person goes on
         self._of_letters: Offer | None = None  # what was said of letters that are text
         self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
@@ -87,6 +88,12 @@ class Offers:
             self._signals.offered.emit(None)
             self._signals.changed.emit()
 
+    def dismiss(self) -> None:
+        """Take away what is said; a step whose way back was offered is meant then."""
+        if self._offer is not None and self._offer.step is self._step:
+            self._step = None
+        self.drop_offer()
+
     def is_offered(self, label: str) -> bool:
         """Whether that is what was offered last, and still holds."""
         return self._offer is not None and self._offer.label == label
@@ -94,10 +101,17 @@ class Offers:
     @property
     def step_elsewhere(self) -> Entry | None:
         """What undo takes back on a slide that has left the screen since, or None."""
-        here, step = self._session.current, None if self._offer is None else self._offer.step
-        if step is None or step.kind in (Kind.UNDO, Kind.REDO) or here is None:
+        step = self._step
+        if step is None or step.kind in (Kind.UNDO, Kind.REDO) or self._session.current is None:
             return None
-        return None if step.slide_id in (None, here.id) else step
+        return None if self._is_here(step) else step
+
+    def take_back_elsewhere(self) -> None:
+        """Undo :attr:`step_elsewhere` and show its slide, whatever has been said since."""
+        step = self.step_elsewhere
+        if step is not None:
+            self.withdraw_step()
+            self._take_back(step)
 
     def _withdraw(self, _: object = None) -> None:
         """Take back what was offered for a slide that has changed or is no longer on screen."""
@@ -106,6 +120,7 @@ class Offers:
 
     def withdraw_step(self) -> None:
         """Offer no way back from a step any more: a person has gone on."""
+        self._step = None
         if self._offer is not None and self._offer.step is not None:
             self.drop_offer()
 
@@ -118,6 +133,7 @@ class Offers:
         self.letters.note(row)
         if not row.is_step:
             return
+        self._step = row
         reopened = self._reopens(row)
         by_key = row.kind is Kind.THRESHOLD and self.letters.last
         if row.kind is Kind.VERDICT or by_key or reopened:
@@ -132,13 +148,15 @@ class Offers:
         elif row.kind is Kind.REDO:
             said = f"Did again: {step_words(row.label.removeprefix('redo '))}."
             self.offer(Offer(said, "Undo", self._session.undo, step=row))
-        else:
-            self.withdraw_step()
+        elif self._offer is not None and self._offer.step is not None:
+            self.drop_offer()
 
     def say(self, sentence: str) -> None:
-        """Say what a key did that is no step of the journal; what can be done only here stays."""
+        """Say what a key did that is no step of the journal; what has a button stays beside it."""
         standing = self._offer
-        if standing is not None and standing.label and standing.step is None:
+        if standing is not None and standing is self._of_letters:
+            return  # what letters did until they were text is what a person has to read
+        if standing is not None and standing.label:
             self.say_here(sentence)
         else:
             self.offer(Offer(sentence, "", lambda: None))

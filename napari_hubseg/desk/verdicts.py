@@ -51,7 +51,7 @@ class Verdicts:
         if self._offers.step_elsewhere is None:
             self._session.undo()
         else:
-            self._offers.take_offer()
+            self._offers.take_back_elsewhere()
 
     def accept(self) -> None:
         """Accept the slide; where there is nothing to accept it is asked first."""

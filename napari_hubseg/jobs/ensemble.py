@@ -109,6 +109,7 @@ class Ensemble:
         self.recipe = Recipe.load(self.recipes[0])
         self.name = self.recipes[0]
         self._run_project: Path | None = None
+        self._rules_of: tuple[Recipe, str] | None = None  # which come with the first member
         self.unreachable = False
         self.mixing = Mixing(session, background, self.recipe, prepared)
         self.mixing.changed.connect(self.changed.emit)
@@ -181,9 +182,6 @@ class Ensemble:
         if not slides:
             self.told.emit("Every slide was run before: choose all slides to run them again.")
             return
-        brought = take_up(session, self.recipe, self.name)
-        if brought is not None:
-            self.brought.emit(brought)
         members = self.mixing.mixture.members(self.recipe, choice.folds)
         if not members:
             self.failed.emit("No member is switched on: tick at least one.")
@@ -200,6 +198,7 @@ class Ensemble:
             self.message = ""
             self.failed.emit(one_sentence(error))
             return
+        self._rules_of = recipe, self.name
         self._runner.start(
             lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
         )
@@ -266,8 +265,18 @@ class Ensemble:
             self.mapped.emit(update.slide_id)
         project = self._session.project
         if project is not None and project.path == self._run_project:
+            self._take_up_rules(update)
             self.mixing.take(update)  # else its maps are in the store of another project
         self.changed.emit()
+
+    def _take_up_rules(self, update: Update) -> None:
+        """Take up what the recipe brings along, once a member is there that it is for."""
+        if self._rules_of is None or not update.done:
+            return
+        (recipe, name), self._rules_of = self._rules_of, None
+        brought = take_up(self._session, recipe, name)
+        if brought is not None:
+            self.brought.emit(brought)
 
     def _record(self, update: Update) -> None:
         project = self._session.project

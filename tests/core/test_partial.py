@@ -59,7 +59,10 @@ def test_what_leaves_says_of_how_many_members_it_was_mixed(project: Path, tmp_pa
         report = export_project(opened, out, format="pseudo-labels")
         assert (report.written, list(report.skipped)) == (("a", "c"), ["b"])
         whole = json.loads((out / "provenance.json").read_text())["slides"]
-        export_project(opened, out, format="pseudo-labels", partial=True, overwrite=True)
+        all_three = export_project(
+            opened, out, format="pseudo-labels", partial=True, overwrite=True
+        )
+    assert str(all_three).endswith(" compared. b: Its map is mixed of 3 of 5 members.")
     asked = json.loads((out / "provenance.json").read_text())["slides"]
     assert {name: one["members"] for name, one in whole.items()} == {"a": [5, 5], "c": [5, 5]}
     assert {name: one["members"] for name, one in asked.items()} == {

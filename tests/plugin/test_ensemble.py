@@ -206,6 +206,35 @@ def test_a_failed_run_is_one_sentence(
     assert ensemble.said == ["2 of 5 checkpoints are missing: name the folder."]
 
 
+@pytest.mark.parametrize("how", ["no member", "no engine", "error"])
+def test_a_run_without_a_member_leaves_thresholds_and_cleanup_as_they_are(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait, how: str
+) -> None:
+    """A run that found no checkpoint changed the cleanup of every slide of the kind."""
+    brought: list[Any] = []
+    ensemble.brought.connect(brought.append)
+    if how == "no engine":
+        ensemble._new_engine = refuse
+    ensemble.run(EnsembleChoice("demo"))
+    if how != "no engine":
+        engines[0].go.clear()
+    if how == "error":
+        engines[0].error = FileNotFoundError("None of the 55 checkpoints was found.")
+        engines[0].go.set()
+    elif how == "no member":
+        ensemble.cancel()
+    rules = session.thresholds, session.cleanup
+    wait(lambda: not ensemble.running)
+    assert session.probability is None
+    assert brought == []
+    assert (session.thresholds, session.cleanup) == rules
+    assert [row.label for row in session.project.entries()] == []
+
+
+def refuse(*_: Any) -> Any:
+    raise ValueError("There is no such device.")
+
+
 def test_no_fold_is_no_run(ensemble: Ensemble, engines: list[Any]) -> None:
     ensemble.run(EnsembleChoice("demo", folds=()))
     assert ensemble.said == ["No fold is chosen: tick at least one."]

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils._proxies import PublicOnlyProxy
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
 
 from hubseg.probability import ProbabilityMap
 from napari_hubseg.actions import TOOLBOX, key_of
@@ -18,6 +21,7 @@ from napari_hubseg.demo.screen import Hand, rest, wait_for
 from napari_hubseg.dock import HubSegWidget
 
 SHAPE = (300, 400)
+LEFT_BUTTON, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 LEFT, RIGHT, SPECK = (150.0, 110.0), (150.0, 250.0), (40.0, 340.0)
 
 
@@ -70,6 +74,23 @@ class Bench:
 
     def drag(self, *places: tuple[int, int]) -> None:
         self.mouse.drag(places)
+        self.settle()
+
+    def drag_at_once(self, *places: tuple[float, float]) -> None:
+        """Drag from px to px of the slide; the window finds moves and release all at once."""
+        canvas = self.dock.canvas.widget
+        kinds = [QEvent.Type.MouseButtonPress, *[QEvent.Type.MouseMove] * (len(places) - 1)]
+        for kind, place in zip(
+            [*kinds, QEvent.Type.MouseButtonRelease], [*places, places[-1]], strict=True
+        ):
+            ratio = canvas.devicePixelRatioF()
+            x, y = (round(screen / ratio) for screen in self.at(place))
+            there = QPointF(canvas.mapFromGlobal(QPoint(x, y)))
+            button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else LEFT_BUTTON
+            QApplication.sendEvent(
+                canvas,
+                QMouseEvent(kind, there, QPointF(x, y), button, LEFT_BUTTON, NO_KEYS),
+            )
         self.settle()
 
     @property
@@ -158,6 +179,37 @@ def use(bench: Bench, tool: str, places: list[Any], holds: Callable[[Any, Any], 
     assert bench.camera.center[-2:] == pytest.approx([(s - 1) / 2 for s in SHAPE], abs=2.0), (
         "the tool was used, the view not moved"
     )
+
+
+@pytest.mark.parametrize("tool", ["brush", "eraser", "lasso", "merge", "grow"])
+def test_what_is_drawn_ends_where_the_mouse_was_let_go_also_in_a_busy_window(
+    bench: Bench, tool: str
+) -> None:
+    """napari drops the moves that wait when the mouse is let go: a stroke lost its end."""
+    ways = {
+        "brush": [(40, 40), (40, 60), (40, 200)],
+        "eraser": [(150, 60), (150, 100), (150, 300)],
+        "lasso": [(240, 40), (280, 160), (240, 160)],
+        "merge": [(150, 90), (150, 180), (150, 250)],
+        "grow": [(150, 250), (149, 250), (110, 250)],
+    }
+    bench.take(tool)
+    before, rows = bench.session.mask.copy(), len(bench.session.project.entries())
+    bench.drag_at_once(*ways[tool])
+    after = bench.session.mask
+    assert len(bench.session.project.entries()) == rows + 1, "one gesture"
+    if tool == "brush":
+        assert after[40, 40:201].all()
+    elif tool == "eraser":
+        assert before[150, 75:200].any()
+        assert not after[150, 60:301].any()
+    elif tool == "lasso":
+        assert after[250, 100:155].all()
+    elif tool == "merge":
+        assert bench.count == 2
+    else:
+        assert after[150, 250 + 44]
+    assert np.array_equal(bench.dock.desk.layers.mask_layer.data != 0, after)
 
 
 def test_a_split_is_previewed_while_held_and_done_when_let_go(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 from windows import Wait, said, see, settle
 
 from hubseg.journal.verdict import Verdict
+from napari_hubseg.desk.offer import Offer
 from napari_hubseg.dock import HubSegWidget
 
 LEFT = Qt.MouseButton.LeftButton
@@ -71,6 +72,41 @@ class TestAVerdictThatMovedOn:
         decided.do("undo")
         settle(decided, wait)
         assert decided.session.verdict("one") is Verdict.ACCEPTED
+
+    @pytest.mark.parametrize("how", ["tool", "recipe", "text", "nothing here"])
+    def test_it_is_what_undo_takes_back_whatever_is_said_since(
+        self, decided: HubSegWidget, qtbot: Any, wait: Wait, how: str
+    ) -> None:
+        """A tool in hand, or a notice over it, made Ctrl+Z take back an older threshold of all."""
+        if how == "tool":
+            qtbot.keyClick(decided.window(), "E")
+        elif how == "recipe":
+            decided.desk.offers.offer(Offer("A recipe brings rules.", "Keep", lambda: None))
+        elif how == "text":
+            qtbot.keyClicks(decided.canvas.widget, "c")
+            qtbot.mouseClick(decided.facts, LEFT)
+        else:
+            qtbot.keyClick(decided.window(), "A")
+        settle(decided, wait)
+        assert decided.correct.undo.text() == "Undo accepted slide one"
+        qtbot.keyClick(decided.window(), "Z", Qt.KeyboardModifier.ControlModifier)
+        settle(decided, wait)
+        assert decided.session.verdict("one") is Verdict.UNSEEN
+        assert decided.session.current.id == "one"
+
+    def test_typed_on_the_canvas_it_is_said_with_the_way_back(
+        self, decided: HubSegWidget, qtbot: Any, wait: Wait
+    ) -> None:
+        """The eraser that a later letter took was said instead, a turn after the text was told."""
+        qtbot.keyClicks(decided.canvas.widget, "e")
+        settle(decided, wait)
+        assert said(decided) == "Slide one accepted."
+        assert decided.step.action.text() == "Undo"
+        assert "Tool: eraser" in decided.message.sentence.text()
+        qtbot.keyClicks(decided.canvas.widget, "fe c")
+        settle(decided, wait)
+        assert "looks like text" in said(decided)
+        assert "flagged slide two" in said(decided)
 
     @pytest.mark.parametrize(("key", "word"), [("F", "flagged"), ("R", "rejected")])
     def test_every_verdict_is_said(

@@ -128,9 +128,9 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
             )
-            _adopt(project, recipe)
+            _adopt(project, recipe, words=True)
             take_names(given, project, _named(added), answer)
-            _follow(run, project, answer)
+            _follow(run, project, answer, recipe)
         finally:
             engine.unload()
     done = len(answer.outcome.done)
@@ -197,28 +197,34 @@ def _named(added: Sequence[Added]) -> set[str]:
     return {slide_id for one in added for slide_id in one.ids.values()}
 
 
-def _adopt(project: ReviewProject, recipe: Recipe) -> None:
-    """Put the recipe's thresholds, cleanups and words below a person's own, as the window does."""
+def _adopt(project: ReviewProject, recipe: Recipe, *, words: bool) -> None:
+    """Put the recipe's words, or its thresholds and cleanups, below a person's own."""
+    from hubseg.journal.rows import Kind
     from hubseg.journal.slide_state import SlideState
 
     state = SlideState.read(project, "").rules
     rows = state.adopting(recipe.thresholds, recipe.cleanup, recipe.vocabulary)
     for kind, payload, label in rows:
-        project.append(kind, payload, label=label)
+        if (kind is Kind.VOCABULARY) is words:
+            project.append(kind, payload, label=label)
 
 
-def _follow(run: Run, project: ReviewProject, answer: Answer) -> None:
+def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) -> None:
+    """Record each member as it comes; with the first come the recipe's own rules."""
     from hubseg.project.runs import record_update
 
     outcome = answer.outcome
     done: dict[str, int] = {}
     with bar(len(run.slides) * len(run.members), "member") as shown:
         for update in run:
+            if update.done and not done:
+                _adopt(project, recipe, words=False)
             if update.warning:
                 outcome.note("warning", update.warning)
             shown.set_description(f"{update.slide_id}: {update.message}", refresh=False)
             shown.update(update.done - done.get(update.slide_id, 0))
-            done[update.slide_id] = update.done
+            if update.done:
+                done[update.slide_id] = update.done
             if update.error:
                 outcome.leave_out(update.slide_id, update.error)
             if update.finished:

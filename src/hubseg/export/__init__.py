@@ -59,7 +59,18 @@ class ExportReport:
             "compared."
         )
         why = next(iter(self.skipped.values()), "")
-        return f"{said} {len(self.skipped)} left out: {why}" if why else said
+        left_out = [f"{len(self.skipped)} left out: {why}"] if why else []
+        return " ".join([said, *left_out, *self._noted()])
+
+    def _noted(self) -> list[str]:
+        """Return each note once, after the slides that it is about."""
+        about: dict[str, list[str]] = {}
+        for name, sentence in self.notes.items():
+            about.setdefault(sentence, []).extend([name] if name in self.written else [])
+        return [
+            f"{', '.join(names)}: {sentence}" if names else sentence
+            for sentence, names in about.items()
+        ]
 
 
 def export_project(
