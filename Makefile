@@ -16,10 +16,11 @@ INSTALL := $(PIP) install -q --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 PACKAGING := setup.cfg pyproject.toml
 
-# As many tests at once as there are cores, four at most: each takes up to 1.5 GB. A file's tests
-# stay together, so that what they share is made once; torch gets no more threads than its share.
+# One test more at once than there are cores, four at most: each takes up to 1.5 GB, and waits now
+# and then for a process or a frame. A file's tests stay together, so that what they share is made
+# once; torch gets no more threads than its share.
 CORES := $(shell nproc 2>/dev/null || echo 1)
-WORKERS ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) : 4)))
+WORKERS ?= $(shell echo $$(($(CORES) < 3 ? $(CORES) + 1 : 4)))
 PYTEST := env OMP_NUM_THREADS=$(shell echo $$(($(CORES) > $(WORKERS) ? $(CORES) / $(WORKERS) : 1))) \
     $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

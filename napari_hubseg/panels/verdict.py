@@ -73,7 +73,8 @@ class VerdictPanel(QWidget):
         self.note.setObjectName("note")
         self.note.setAccessibleName("Note on this slide")
         self.note.setPlaceholderText(f"note on this slide ({key_of('write_note')})")
-        self.note.setToolTip(f"{tip('write_note')}: Enter keeps it, Esc does not")
+        self.note.setProperty("prose", True)  # Esc takes back a value, and no sentence
+        self.note.setToolTip(f"{tip('write_note')}: Enter or Esc keeps it, Ctrl+Z takes it back")
         self._note = ""
         self._lay_out()
         for choice, asked in (

@@ -3,9 +3,9 @@
 Responsible for four rules that no panel has to know. The wheel over a control that was not clicked
 scrolls the dock and changes nothing, and over a closed list or a tab it never chooses: whoever has
 chosen there scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes
-back what was typed into it. A button that has come to lie where something else was pressed just now
-ignores the next press there: it is for what the button covers. Controls that are made later obey
-too. Does not know what a control is for.
+back a value that was typed into it. A button that has come to lie where something else was pressed
+just now ignores the next press there: it is for what the button covers. Controls that are made
+later obey too. Does not know what a control is for.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class ControlRules(QObject):
         field_before, before = self._before
         known = field_before is field
         if isinstance(field, QLineEdit):
-            if field.property("live") or _is_cell(field):
+            if field.property("live") or field.property("prose") or _is_cell(field):
                 return False
             field.setText(before if known else field.text())
         elif isinstance(field, QSpinBox | QDoubleSpinBox):

@@ -213,17 +213,21 @@ def test_a_run_without_a_member_leaves_thresholds_and_cleanup_as_they_are(
     """A run that found no checkpoint changed the cleanup of every slide of the kind."""
     brought: list[Any] = []
     ensemble.brought.connect(brought.append)
-    if how == "no engine":
-        ensemble._new_engine = refuse
+    rules = session.thresholds, session.cleanup
+    made = ensemble._new_engine
+
+    def held(*asked: Any) -> Any:
+        engine = made(*asked)
+        engine.go.clear()
+        return engine
+
+    ensemble._new_engine = refuse if how == "no engine" else held
     ensemble.run(EnsembleChoice("demo"))
-    if how != "no engine":
-        engines[0].go.clear()
     if how == "error":
         engines[0].error = FileNotFoundError("None of the 55 checkpoints was found.")
         engines[0].go.set()
     elif how == "no member":
         ensemble.cancel()
-    rules = session.thresholds, session.cleanup
     wait(lambda: not ensemble.running)
     assert session.probability is None
     assert brought == []

@@ -927,7 +927,7 @@ def test_a_mask_that_comes_under_the_hand_waits_until_it_is_lifted(
     go_on = held_up("compared")
     large.session.set_threshold(140)
     large.layers.take_tool("brush")
-    event = SimpleNamespace(type="mouse_press")
+    event = SimpleNamespace(type="mouse_press", button=1, position=(150.0, 350.0))
     hand = large.mask.mouse_drag_callbacks[0](large.mask, event)
     next(hand)
     event.type = "mouse_move"
@@ -1019,7 +1019,7 @@ def test_a_better_map_that_comes_while_the_hand_draws_loses_no_part_of_the_strok
     mapped: Scene, make_map: Callable[..., Any]
 ) -> None:
     mapped.layers.take_tool("brush")
-    event = SimpleNamespace(type="mouse_press")
+    event = SimpleNamespace(type="mouse_press", button=1, position=(25.0, 1.5))
     hand = mapped.mask.mouse_drag_callbacks[0](mapped.mask, event)
     next(hand)
     event.type = "mouse_move"

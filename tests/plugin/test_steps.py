@@ -99,10 +99,9 @@ class TestAVerdictThatMovedOn:
     ) -> None:
         """The eraser that a later letter took was said instead, a turn after the text was told."""
         qtbot.keyClicks(decided.canvas.widget, "e")
-        settle(decided, wait)
+        wait(lambda: "Tool: eraser" in decided.message.sentence.text())
         assert said(decided) == "Slide one accepted."
         assert decided.step.action.text() == "Undo"
-        assert "Tool: eraser" in decided.message.sentence.text()
         qtbot.keyClicks(decided.canvas.widget, "fe c")
         settle(decided, wait)
         assert "looks like text" in said(decided)
