@@ -23,6 +23,7 @@ from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
 from napari_hubseg.layout import DockLayout
 from napari_hubseg.widgets.controls import ControlRules
+from napari_hubseg.widgets.later import later
 from napari_hubseg.widgets.remembered import recall, remember
 from napari_hubseg.widgets.side_docks import SideDocks
 from napari_hubseg.window_lifetime import WindowWatch
@@ -197,8 +198,9 @@ class HubSegWidget(DockLayout):
             self.tour.begin()
 
     def _tour_goes_on(self) -> None:
-        self.refresh()  # the work is seen from now on
-        self.tour.go_on_from(0)
+        if self.session.slides:
+            self.refresh()  # the work is seen from now on
+            self.tour.go_on_from(0)
 
     def _note_tour(self, step: int) -> None:
         if step < 0:
@@ -235,7 +237,7 @@ class HubSegWidget(DockLayout):
         if step != self._next:
             self._next = step
             self._target = next(filter(None, (w.lead(step) for w in self._presenters)), None)
-            QTimer.singleShot(0, self._reveal)  # once the panels have taken their places
+            later(self, self._reveal)  # once the panels have taken their places
         self._mark()
 
     def _mark(self) -> None:
@@ -296,7 +298,7 @@ class HubSegWidget(DockLayout):
         """Watch the window the dock is in, and go on with what the dock before had open."""
         self._look()
         super().showEvent(event)
-        QTimer.singleShot(0, self._go_on)  # what is asked for by name comes first
+        later(self, self._go_on)  # what is asked for by name comes first
 
     def _go_on(self) -> None:
         """Open what the dock before had open in this window."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -41,6 +41,7 @@ from napari_hubseg.panels.tour import TourPanel
 from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.panels.verdict import VerdictPanel
 from napari_hubseg.presenters.foreign_layers import OFFERS
+from napari_hubseg.widgets.later import later
 from napari_hubseg.widgets.notices import NoticeStack
 from napari_hubseg.widgets.pages import Pages
 from napari_hubseg.widgets.queue_strip import QueueStrip
@@ -166,7 +167,7 @@ class DockLayout(QWidget):
             self.pages.page.ensureWidgetVisible(section, 0, 0)
             self.pages.page.ensureWidgetVisible(section.header, 0, 0)
 
-        return lambda: QTimer.singleShot(0, reveal) if section.header.isChecked() else None
+        return lambda: later(self, reveal) if section.header.isChecked() else None
 
 
 def _spoken(control: QWidget) -> str:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, Signal
+
+from napari_hubseg.widgets.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +63,7 @@ class WindowWatch(QObject):
         if event is not None and event.type() == QEvent.Type.Close and watched is self._watched():
             self.closing = True
             self.asked.emit()
-            QTimer.singleShot(0, self._decided)
+            later(self, self._decided)
         return bool(super().eventFilter(watched, event))
 
     def _decided(self) -> None:

@@ -56,6 +56,7 @@ class Background(QObject):
         self._home: deque[tuple[Any, Any, Any]] = deque()
         self._turn_asked = self._held = False
         self.waiting = 0
+        self._turn = self.timer(0, self._hand_over)
         # queued, always: an answer must not overtake the rest of the function that asked
         self._answered.connect(self._take_home, Qt.ConnectionType.QueuedConnection)
 
@@ -109,7 +110,7 @@ class Background(QObject):
     def _go_on(self) -> None:
         if self._home and not self._held and not self._turn_asked:
             self._turn_asked = True
-            QTimer.singleShot(0, self._hand_over)  # queued signals would all come in one turn
+            self._turn.start()  # queued signals would all come in one turn
 
     def _hand_over(self) -> None:
         """Give one answer to who asked for it."""

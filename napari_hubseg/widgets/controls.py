@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QChildEvent, QEvent, QObject, QPoint, Qt, QTimer, Signal
+from qtpy.QtCore import QChildEvent, QEvent, QObject, QPoint, Qt, Signal
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -28,6 +28,8 @@ from qtpy.QtWidgets import (
     QTabBar,
     QWidget,
 )
+
+from napari_hubseg.widgets.later import later
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent, QMouseEvent
@@ -138,9 +140,9 @@ class ControlRules(QObject):
         if not plain or not isinstance(watched, _FIELDS) or isinstance(watched, QScrollBar):
             return False
         if event.key() in _ENTER:
-            QTimer.singleShot(0, self.left.emit)  # once the field has taken what was typed
+            later(self, self.left.emit)  # once the field has taken what was typed
         elif event.key() == Qt.Key.Key_Escape:
-            QTimer.singleShot(0, self.left.emit)
+            later(self, self.left.emit)
             return self._take_back(watched)
         return False
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QAbstractSpinBox
 
+from napari_hubseg.widgets.later import later
+
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
@@ -73,5 +75,5 @@ class Debounce(QObject):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Notice that the keyboard goes elsewhere."""
         if event is not None and event.type() == QEvent.Type.FocusOut:
-            QTimer.singleShot(0, self.settle)  # once the control has taken what was typed
+            later(self, self.settle)  # once the control has taken what was typed
         return False

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 
 from napari_hubseg.keys import spelled
+from napari_hubseg.widgets.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +108,7 @@ class Typing(QObject):
             return bool(self._letters.stray)
         found = self._letters.heed(spelled(event))
         if found == "tool":
-            QTimer.singleShot(0, self.tool_taken.emit)  # once napari has taken it
+            later(self, self.tool_taken.emit)  # once napari has taken it
         kept = found in ("stray", "text")
         if kept:
             self.strayed.emit()
