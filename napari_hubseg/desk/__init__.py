@@ -136,8 +136,8 @@ class Desk(DeskSignals):
         self.flag, self.reject, self.frame = verdicts.flag, verdicts.reject, verdicts.frame
         self.undo, self.redo = verdicts.undo, session.redo
 
-        rules = Rules(session, self, layers.appearance, self.derivation)
-        self._rules = rules
+        self._rules = rules = Rules(session, self, layers.appearance, self.derivation, offers)
+        self.tell_alike, self.tell_by_name = rules.tell_alike, rules.tell_by_name
         self.tell, self.set_cleanup = rules.tell, rules.set_cleanup
         self.tell_name, self.take_name = rules.tell_name, rules.take_name
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold

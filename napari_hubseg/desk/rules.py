@@ -5,16 +5,21 @@ Responsible for which threshold a hand on the slider means. Does not know slider
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hubseg.failure import one_sentence
 from hubseg.slide import UnknownName
+from napari_hubseg.desk.offer import Offer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hubseg.cleanup import Cleanup
+    from hubseg.journal.rows import Entry
     from hubseg.organ import Organ
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.appearance import Appearance
+    from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
     from napari_hubseg.jobs.mask import Derivation
 
@@ -30,8 +35,9 @@ class Rules:
         signals: DeskSignals,
         appearance: Appearance,
         derivation: Derivation,
+        offers: Offers,
     ) -> None:
-        self._session, self._signals = session, signals
+        self._session, self._signals, self._offers = session, signals, offers
         self._appearance, self._derivation = appearance, derivation
         self.asked_name: UnknownName | None = None
         session.slide_changed.connect(self._forget_name)
@@ -78,6 +84,32 @@ class Rules:
 
     def _forget_name(self, *_: object) -> None:
         self.asked_name = None
+
+    def tell_alike(self) -> None:
+        """Tell all slides like this one what was told of it, with the way back."""
+        self._say_told(self._session.tell_alike())
+
+    def tell_by_name(self, pattern: str, facts: Mapping[str, Any]) -> None:
+        """Tell the slides whose names fit a pattern what it says, with the way back."""
+        try:
+            named = self._session.by_name(pattern, facts)
+        except ValueError as error:
+            self._signals.failed.emit(one_sentence(error))
+            return
+        self._say_told(self._session.tell_by_name(named))
+
+    def _say_told(self, rows: tuple[Entry, ...]) -> None:
+        count = len(rows)
+        if count:
+            said = f"{count} slide{' was' if count == 1 else 's were'} told: {rows[0].label}."
+            self._offers.offer(Offer(said, "Undo", lambda: self._take_back(rows)))
+        self._signals.changed.emit()
+
+    def _take_back(self, rows: tuple[Entry, ...]) -> None:
+        """Take back what many slides were told; where something was done since, it stays."""
+        for row in reversed(rows):
+            self._session.take_back(row)
+        self._signals.changed.emit()
 
     def set_threshold(self, value: float) -> None:
         """Set the threshold of the slide on screen: its own, when it has one."""

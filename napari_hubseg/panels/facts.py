@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, 
 from superqt import QElidingLabel
 
 from hubseg.organ import FACTS, ORGANS, SOURCES, DataSource, Organ
+from napari_hubseg.widgets.by_name import ByNameDialog
 from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.flyout import Flyout
 from napari_hubseg.widgets.icons import IconButton
@@ -111,6 +112,7 @@ class FactsPanel(QWidget):
     name_typed = Signal(str, str)
     name_answered = Signal(str, str, str)
     all_requested = Signal()
+    names_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,6 +134,9 @@ class FactsPanel(QWidget):
         self.seen.setToolTip("What the networks' own heads say; shown, and never used")
         self.notes = Hint(name="notes")
         self.all = button("", "", name="facts_for_all")
+        self.names = button(
+            "By file name…", "Tell all slides whose names fit a pattern", name="facts_by_name"
+        )
         self.done = button("Done", "Close this form (Esc)", name="facts_done")
         self.form = Flyout(self, self._build_form())
         self._lay_out()
@@ -153,7 +158,8 @@ class FactsPanel(QWidget):
         row.addWidget(self.source, 3)
         row.addWidget(self.um_per_px, 4)
         end = QHBoxLayout()
-        end.addWidget(self.all, 1)
+        end.addWidget(self.names)
+        end.addStretch(1)
         end.addWidget(self.done)
         layout = QVBoxLayout(form)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -161,8 +167,24 @@ class FactsPanel(QWidget):
         layout.addLayout(row)
         for widget in (self.naming, self.origins, self.seen, self.notes):
             layout.addWidget(widget)
+        layout.addWidget(self.all)
         layout.addLayout(end)
         return form
+
+    def ask_by_name(self) -> ByNameDialog:
+        """Open the form for many slides at once, and return it."""
+        organ = _combo("organ_by_name", "Organ of all that fit")
+        source = _combo("source_by_name", "Source of all that fit")
+        for combo, like in ((organ, self.organ), (source, self.source)):
+            known = [(like.itemText(i), like.itemData(i)) for i in range(like.count())]
+            refill(combo, [one for one in known if one[1] != _ANOTHER], None)
+        size = _PixelSize()
+        size.setKeyboardTracking(True)
+        self.form.hide()
+        asked = ByNameDialog(self, organ, source, size)
+        asked.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        asked.open()
+        return asked
 
     def _connect(self) -> None:
         self.organ.activated.connect(
@@ -181,6 +203,7 @@ class FactsPanel(QWidget):
         self.attention.clicked.connect(self.form.toggle)
         self.done.clicked.connect(self.form.hide)
         self.all.clicked.connect(self.all_requested)
+        self.names.clicked.connect(self.names_requested)
 
     def _choose(
         self, kind: str, combo: QComboBox, index: int, wish: Callable[[object], None]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from hubseg.organ import FACTS, ORGANS, DataSource, Organ
 from napari_hubseg.panels.facts import FactsPanel, FactsState
 from napari_hubseg.presenters.presenter import Presenter, Wishes
+from napari_hubseg.widgets.by_name import Preview
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
+    from hubseg.session.by_name import NamedSlide
     from hubseg.slide import UnknownName
 
 __all__ = ["FactsPresenter", "facts_state"]
@@ -28,10 +30,45 @@ class FactsPresenter(Presenter[FactsPanel, FactsState]):
         yield panel.um_per_px_requested, lambda size: tell(um_per_px=size)
         yield panel.name_typed, self._desk.tell_name
         yield panel.name_answered, self._desk.take_name
-        yield panel.all_requested, self._desk.session.tell_alike
+        yield panel.all_requested, self._desk.tell_alike
+        yield panel.names_requested, self._ask_by_name
+
+    def _ask_by_name(self) -> None:
+        """Open the form for slides whose names fit a pattern."""
+        asked = self._panel.ask_by_name()
+        asked.preview_requested.connect(
+            lambda pattern, facts: asked.show_preview(self._preview(pattern, facts))
+        )
+        asked.told_requested.connect(self._desk.tell_by_name)
+
+    def _preview(self, pattern: str, facts: dict[str, Any]) -> Preview:
+        if not pattern.strip():
+            return Preview()
+        try:
+            found = self._desk.session.by_name(pattern, facts)
+        except ValueError as error:
+            return Preview(said=str(error))
+        count = sum(1 for one in found if one.told)
+        stay = sum(1 for one in found if one.stays)
+        of = len(self._desk.session.slides)
+        said = f"{len(found)} of {of} names fit."
+        if stay:
+            said += f" What you told before stays, on {stay} of them."
+        return Preview(tuple(map(_line, found)), said, count)
 
     def state(self, step: str) -> FactsState:
         return facts_state(self._desk.session, self._desk.asked_name)
+
+
+def _line(named: NamedSlide) -> str:
+    """Return what a slide would be told, in one line."""
+    if named.why:
+        return f"{named.id}:  nothing – {named.why}"
+    size = {"um_per_px": " µm/px"}
+    told = [f"{value}{size.get(name, '')}" for name, value in named.told.items()]
+    said = " · ".join(told) or "nothing new"
+    stays = ", ".join(name.replace("um_per_px", "µm/px") for name in named.stays)
+    return f"{named.id}:  {said}" + (f"  ({stays} stays)" if stays else "")
 
 
 def facts_state(session: ReviewSession, asked: UnknownName | None = None) -> FactsState:

@@ -104,6 +104,7 @@ class ReviewSession(SessionSignals):
         self.tell, self.adopt, self.set_cleanup = rules.tell, rules.adopt, rules.set_cleanup
         self.alike, self.tell_alike = rules.alike, rules.tell_alike
         self.take_name, self.set_vocabulary = rules.take_name, rules.set_vocabulary
+        self.by_name, self.tell_by_name = rules.names.by_name, rules.names.tell_by_name
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold
         self.mixture, self.set_mixture = rules.mixture, rules.set_mixture
 

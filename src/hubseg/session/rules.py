@@ -11,6 +11,7 @@ from hubseg.journal.review_state import mixture_payload
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import parsed_facts
 from hubseg.probability import Mixture, networks_digest
+from hubseg.session.by_name import FactsByName
 from hubseg.slide.pixel_size import check_plausible
 from hubseg.thresholds.table import checked_threshold
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.cleanup import Cleanup
+    from hubseg.journal.rows import Entry
     from hubseg.organ import DataSource, Organ, Vocabulary
     from hubseg.organ.vocabulary import Kind as WordKind
     from hubseg.recipe import Recipe
@@ -38,10 +40,16 @@ class Rules:
         What they hold for.
     may_change
         Asked before anything is written; says why when it is not.
+
+    Attributes
+    ----------
+    names
+        Tells many slides at once.
     """
 
     def __init__(self, review: Review, may_change: Callable[[], bool]) -> None:
         self._review, self._may_change = review, may_change
+        self.names = FactsByName(review, may_change)
 
     def tell(
         self,
@@ -126,20 +134,13 @@ class Rules:
         own = {name for name in _FACTS if here is not None and here.origins.get(name) == "person"}
         return {name: value for name, value in facts.items() if name in own}
 
-    def tell_alike(self) -> None:
-        """Tell those of :meth:`alike` what was told of this one; undo is theirs, one by one."""
+    def tell_alike(self) -> tuple[Entry, ...]:
+        """Tell those of :meth:`alike` what was told of this one; return the rows that did it."""
         told, alike, review = self._told, self.alike(), self._review
         if not alike or not self._may_change():
-            return
-        for slide in alike:
-            review.record_file(slide)
-            before = {name: getattr(slide, name) for name in told}
-            label = "facts as on " + (review.current.id if review.current else "")
-            payload = {"before": before, "after": told}
-            review.open_project().append(Kind.FACTS, payload, slide_id=slide.id, label=label)
-            review.catalogue.slides[slide.id] = slide.told(**told)
-        review.signals.facts_changed.emit()
-        review.report()
+            return ()
+        label = "facts as on " + (review.current.id if review.current else "")
+        return self.names.tell({slide.id: told for slide in alike}, label)
 
     def set_threshold(
         self,

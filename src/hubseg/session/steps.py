@@ -116,7 +116,12 @@ class Steps:
         """Bring what is known of a slide that is not on screen in step with its journal."""
         if slide_id is not None:
             self._review.kept_edits.forget(slide_id)
-            self._review.catalogue.know(slide_id, SlideState(history.done))
+            state, catalogue = SlideState(history.done), self._review.catalogue
+            catalogue.know(slide_id, state)
+            told = catalogue.untold[slide_id].told(**state.facts)
+            if told != catalogue.slides[slide_id]:
+                catalogue.slides[slide_id] = told
+                self._review.signals.facts_changed.emit()
         self._review.report()
 
     def redo(self) -> None:
