@@ -24,13 +24,15 @@ WORKERS ?= $(shell echo $$(($(CORES) < 3 ? $(CORES) + 1 : 4)))
 PYTEST := env OMP_NUM_THREADS=$(shell echo $$(($(CORES) > $(WORKERS) ? $(CORES) / $(WORKERS) : 1))) \
     $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# The window tests run once per Qt binding, as do the core tests, which must pass without Qt.
-# All of them run on PyQt6. PyQt5, which napari 0.10 drops, runs the whole loop and what is closest
-# to Qt: panels, layers, keys, mouse and wheel; the rest asks nothing of a binding but its signals.
+# The window tests run on three Qt bindings, the core tests without any. All of them run on PyQt6.
+# PySide6, which napari's bundle ships, plays the whole loop and what is closest to Qt: mouse, wheel
+# and keys, tabs, focus and the life of windows. PyQt5, which napari 0.10 drops, shows every panel
+# and handles every control; the rest asks nothing of a binding but its signals.
 # The core tests come last, so that the last line is pytest's own.
-PYQT6_TESTS := tests/plugin tests/journey
-PYQT5_TESTS := tests/journey $(wildcard $(addprefix tests/plugin/test_, \
-    $(addsuffix .py, controls layers manifest overlay panels queue window)))
+named = $(wildcard $(addprefix tests/plugin/test_, $(addsuffix .py, $(1))))
+PYQT6_TESTS := tests/plugin
+PYSIDE6_TESTS := tests/journey $(call named, controls manifest window)
+PYQT5_TESTS := $(call named, controls overlay panels queue)
 CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey --no-xvfb \
     -p no:pytest-qt -p no:napari -p no:napari-plugin-engine -p no:npe2
 COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
@@ -39,7 +41,7 @@ COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
 
 help:
 	@echo 'make demo    install, open napari on the bundled sample (without a display: a virtual screen)'
-	@echo 'make test    install, lint, and run every test; window tests on PyQt5 and on PyQt6'
+	@echo 'make test    install, lint, and run every test; window tests on PyQt5, PySide6 and PyQt6'
 	@echo 'make lint | format | test-core | test-window | wheel | bench | clean'
 
 # ---- what is installed: a stamp says it need not be done again --------------------------------
@@ -76,6 +78,7 @@ test-core: $(VENV)/.test
 
 test-window: $(VENV)/.test
 	@QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(PYTEST) $(PYQT5_TESTS)
+	@QT_API=pyside6 PYTEST_QT_API=pyside6 scripts/timed 'window tests on PySide6' $(PYTEST) $(PYSIDE6_TESTS)
 	@QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(PYTEST) $(PYQT6_TESTS)
 
 lint: $(VENV)/.test

@@ -6,7 +6,7 @@ go on. What is not wholly in sight is scrolled to first, with the wheel, as a pe
 pointer goes straight from one thing to the next. What is done on the canvas is not counted. Things
 are found by their names only, so that an older version can be measured with the same script:
 
-    PYTHONPATH=OLDER/src:OLDER python benchmarks/pointer.py FOLDER [--size 1366x768] [--slides 10]
+    PYTHONPATH=OLDER/src:OLDER python benchmarks/pointer.py [FOLDER] [--size 1366x768] [--slides 10]
 """
 
 from __future__ import annotations
@@ -138,10 +138,14 @@ def _measure(path: Path, size: tuple[int, int], count: int) -> list[Effort]:
 def main() -> int:
     """Measure one size of the window."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", type=Path, help="a folder of slides, or a table")
+    parser.add_argument("path", type=Path, nargs="?", help="a folder or table; else the sample")
     parser.add_argument("--size", default="1366x768")
     parser.add_argument("--slides", type=int, default=10)
     options = parser.parse_args()
+    if options.path is None:
+        from hubseg.recipe.bundled import sample_table
+
+        options.path = sample_table()
     width, height = (int(part) for part in options.size.split("x"))
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
     try:
