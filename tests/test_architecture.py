@@ -72,6 +72,7 @@ CORE: dict[str, set[str]] = {
         "formats.coco_runs",
         "formats.format",
         "formats.json_text",
+        "formats.label_image",
         "formats.outlines",
         "formats.pixel_runs",
         "formats.polygons",

@@ -230,7 +230,10 @@ def test_what_is_exported_is_the_mask_edits_included(
 def read_back(out: Path, format: str, name: str) -> np.ndarray:
     if format == "pseudo-labels":
         return read_pseudo_labels(out).mask(name)
-    images = images_in(FORMATS[format].file(out, name))[1]
+    file = (
+        out / "labelsTr" / f"{name}.tif" if format == "nnunet" else FORMATS[format].file(out, name)
+    )
+    images = images_in(file)[1]
     own = [one for one in images if one.name.startswith(name)] if len(images) > 1 else images
     return own[0].mask(*SHAPE)
 

@@ -11,6 +11,8 @@ from stored import stored_project
 
 from hubseg.cli import main
 from hubseg.export import FORMATS
+from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
 from hubseg.session import ReviewSession
 
 
@@ -128,3 +130,32 @@ def test_a_slide_with_holes_is_left_out_where_they_cannot_be_held(
     assert export(project, "yolo") == 1
     assert "The mask of a has 1 hole" in json.loads(capsys.readouterr().out)["error"]
     assert not out.exists()
+
+
+def test_a_data_set_for_nnunet_is_what_its_reader_takes(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its NaturalImage2DIO reads with skimage.io: (h, w, 3) images, (h, w) masks of classes."""
+    from skimage import io
+
+    assert export(project, "nnunet") == 0
+    capsys.readouterr()
+    out = project.parent / "out"
+    told = json.loads((out / "dataset.json").read_text())
+    assert told["labels"] == {"background": 0, "glomerulus": 1}
+    assert told["numTraining"] == 2 and told["file_ending"] == ".tif"
+    assert sorted(path.name for path in (out / "imagesTr").iterdir()) == [
+        "a_0000.tif",
+        "c_0000.tif",
+    ]
+    with ReviewProject.for_reading(project) as opened:
+        for slide in opened.slides():
+            if slide.id == "b":
+                continue
+            image = io.imread(out / "imagesTr" / f"{slide.id}_0000.tif")
+            assert np.array_equal(image, slide.read())
+            mask = io.imread(out / "labelsTr" / f"{slide.id}.tif")
+            assert mask.dtype == np.uint8
+            assert np.array_equal(mask, derive(opened, slide).mask)
+    assert main(["import", str(project), str(out / "labelsTr"), "--json"]) == 1
+    assert sorted(json.loads(capsys.readouterr().out)["matched"]) == ["a", "c"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hubseg.formats import nnunet
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
@@ -128,7 +129,22 @@ def _pseudo_labels(source: Source, out: Path) -> tuple[Path, list[Path]]:
     return out, [manifest]
 
 
-_OF_A_PROJECT = {"pseudo-labels": (_pseudo_labels, MANIFEST)}
+def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
+    numbers: dict[str, int] = {}
+    written: list[Path] = []
+    for derived in source:
+        image = _image_of(derived, numbers)
+        written += nnunet.write_case(out, image, derived.slide.read)
+    if not written:
+        raise source.nothing()
+    names = {number: name for name, number in numbers.items()}
+    return out, [nnunet.write_dataset(out, names, len(written) // 2), *written]
+
+
+_OF_A_PROJECT = {
+    "pseudo-labels": (_pseudo_labels, MANIFEST),
+    "nnunet": (_nnunet, nnunet.INDEX),
+}
 
 
 def _written(form: Form) -> Format:

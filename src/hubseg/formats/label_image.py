@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from hubseg.formats.annotated import AnnotatedImage, MaskedImage, proven
+from hubseg.formats.annotated import MaskedImage, proven
 from hubseg.formats.pixel_runs import numbered
 from hubseg.formats.raster import read, tiff_options
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["read", "write", "write_classes"]
+__all__ = ["read", "write", "write_class_tiff", "write_classes"]
 
 
 def write(path: Path | str, image: MaskedImage) -> Path:
@@ -36,7 +36,18 @@ def write(path: Path | str, image: MaskedImage) -> Path:
 
 def write_classes(path: Path | str, image: MaskedImage) -> Path:
     """Write the number of each pixel's class as a PNG of 8 bit with a colour table; compare."""
-    return proven(path, [image], _put_classes, _read_classes)
+    return proven(path, [image], _put_classes, read)
+
+
+def write_class_tiff(path: Path | str, image: MaskedImage) -> Path:
+    """Write the number of each pixel's class as a TIFF of 8 bit; compare."""
+    return proven(path, [image], _put_class_tiff, read)
+
+
+def _put_class_tiff(path: Path, images: Iterable[MaskedImage]) -> None:
+    for image in images:
+        numbers = np.multiply(image.mask.view(np.uint8), np.uint8(image.number))
+        tifffile.imwrite(path, numbers, **tiff_options(image.um_per_px))
 
 
 def _put_objects(path: Path, images: Iterable[MaskedImage]) -> None:
@@ -53,7 +64,3 @@ def _put_classes(path: Path, images: Iterable[MaskedImage]) -> None:
         size = image.um_per_px
         dpi = {} if size is None else {"dpi": (25400 / size[1], 25400 / size[0])}
         picture.save(path, "PNG", **dpi)
-
-
-def _read_classes(path: Path) -> list[AnnotatedImage]:
-    return read(path)

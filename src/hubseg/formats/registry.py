@@ -254,6 +254,17 @@ FORMATS: dict[str, Format] = {
             scale=True,
         ),
         Format(
+            "nnunet",
+            "nnU-Net data set",
+            "a folder for its nnUNet_raw: images, masks of class numbers and dataset.json",
+            "nnunet",
+            (),
+            writes="project",
+            target="Dataset500_HubSeg",
+            reads=False,
+            apart=False,
+        ),
+        Format(
             "ome-zarr",
             "OME-Zarr labels 0.5",
             "object numbers on several levels, with colours, classes and pixel size",
