@@ -1,13 +1,14 @@
 """Masks as GeoJSON and back, beside a plain loop over objects, on equal results.
 
-    python benchmarks/outlines.py [--objects 100000] [--holes 50000]
+    python benchmarks/outlines.py [--objects 100000] [--holes 50000] [--formats]
 
 Three masks of 3000 × 3000 px: the sample's real kidney, many small objects, one object with many
 holes. The plain loop labels the objects, unites each one's runs of pixels with shapely, and dumps
 the shapes with the json module; back, it asks shapely which centres of pixels lie in each shape.
 Both ways end in the same mask, which is checked; ours also reads back what it wrote before it names
 the file. Processor seconds of one run each, ours and plain in turns, and the largest memory of each
-in a process of its own (Linux).
+in a process of its own (Linux). With ``--formats`` every format of the registry takes the place of
+the plain loop; one that cannot hold a mask's holes is left out for it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import shapely
 
+from hubseg.formats.annotated import MaskedImage
+from hubseg.formats.finding import images_in
 from hubseg.formats.geojson import read_geojson, write_geojson
+from hubseg.formats.registry import FORMATS
 from hubseg.formats.rle import decode
 from hubseg.recipe.bundled import sample_table
 
@@ -99,18 +103,33 @@ MASKS = {"real kidney": kidney, "many objects": objects, "many holes": holes}
 WAYS = {"ours": (ours_write, ours_read), "plain": (plain_write, plain_read)}
 
 
+def format_ways(name: str) -> tuple[Any, Any]:
+    """Return what writes and reads a mask in a format."""
+    form = FORMATS[name]
+
+    def write(path: Path, mask: NDArray[np.bool_]) -> None:
+        image = MaskedImage(mask, "a", "a.tiff", name="glomerulus")
+        form.write(path, [image] if form.writes == "all" else image)
+
+    def read(path: Path) -> NDArray[np.bool_]:
+        return images_in(path)[1][0].mask(SIDE, SIDE)
+
+    return write, read
+
+
 def one(way: str, what: str, count: int) -> None:
     """Write and read one mask; print seconds and peak memory."""
-    write, read = WAYS[way]
+    write, read = WAYS[way] if way in WAYS else format_ways(way)
     mask = MASKS[what](count)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.geojson"
+        path = Path(folder) / f"a{FORMATS[way].suffixes[0] if way in FORMATS else '.geojson'}"
         start = time.process_time()
         write(path, mask)
         written = time.process_time()
         same = bool(np.array_equal(read(path), mask))
         done = time.process_time()
-        size = path.stat().st_size
+        files = path.rglob("*") if path.is_dir() else [path]
+        size = sum(file.stat().st_size for file in files if file.is_file())
     peak = 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
     print(json.dumps([written - start, done - written, peak, size, same]))
 
@@ -120,24 +139,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=100_000)
     parser.add_argument("--holes", type=int, default=50_000)
+    parser.add_argument("--formats", action="store_true")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         one(given.one[0], given.one[1], int(given.one[2]))
         return
     print(f"load {os.getloadavg()[0]:.1f}")
-    print("mask           way    written  read back  peak MB  file MB  same")
+    print("mask           way                  written  read back  peak MB  file MB  same")
+    names = [one.name for one in FORMATS.values() if one.writes in ("slide", "all")]
     for what, count in (
         ("real kidney", 0),
         ("many objects", given.objects),
         ("many holes", given.holes),
     ):
-        for way in WAYS:
+        for way in names if given.formats else WAYS:
+            if way in FORMATS and what != "many objects" and not FORMATS[way].holes:
+                continue
             command = [sys.executable, __file__, "--one", way, what, str(count)]
             told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             write, read, peak, size, same = json.loads(told)
             print(
-                f"{what:14} {way:5} {write:8.2f} s {read:8.2f} s {peak / 1e6:8.0f} "
+                f"{what:14} {way:20} {write:8.2f} s {read:8.2f} s {peak / 1e6:8.0f} "
                 f"{size / 1e6:8.1f}  {same}",
                 flush=True,
             )

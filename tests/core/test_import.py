@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import cv2
@@ -238,6 +239,40 @@ def test_coco_of_an_image_of_another_size_or_without_a_readable_annotation_chang
     for slide_id, mask in before.items():
         assert np.array_equal(mask_of(project, slide_id), mask)
     assert not mask_of(project, "c").any()
+
+
+def recipes(page: str) -> dict[str, list[list[str]]]:
+    """Return the commands of each program that the page tells how to work with."""
+    section = page.split("## Work together with")[1].split("\n## ")[0]
+    found: dict[str, list[list[str]]] = {}
+    for line in section.splitlines():
+        if line.startswith("**"):
+            found[line.strip("*")] = []
+        elif line.startswith("    hubseg "):
+            found[[*found][-1]].append(shlex.split(line, comments=True)[1:])
+    return found
+
+
+@pytest.mark.parametrize("program", ["QuPath", "CVAT", "Kaggle", "nnU-Net"])
+def test_the_recipes_of_the_page_do_what_they_say(
+    project: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """Exported, the thresholds moved, imported again: the masks are what they were."""
+    commands = recipes((repository / "docs" / "how-to.md").read_text(encoding="utf-8"))[program]
+    assert 2 <= len(commands) <= 10
+    monkeypatch.chdir(project.parent)
+    if program == "Kaggle":
+        accept(project, "a")
+    before = {slide_id: mask_of(project, slide_id) for slide_id in "abc"}
+    assert before["a"].any()
+    for number, command in enumerate(commands):
+        assert command[1] == "P.hubseg"
+        given = ["--yes" in command, command[0] == "export"]
+        assert main([command[0], str(project), *command[2:]]) == (0 if any(given) else 1)
+        if not number:
+            assert main(["mask", str(project), "--threshold", "kidney/Hubmap=250"]) == 0
+    for slide_id, mask in before.items() if program != "Kaggle" else ():
+        assert np.array_equal(mask_of(project, slide_id), mask)
 
 
 def test_two_slides_whose_names_differ_in_case_are_told_apart() -> None:
