@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.formats.registry import DROPPED
+from hubseg.formats.finding import DROPPED
 from hubseg.slide import SUFFIXES, Slide, read_slide
 from hubseg.slide.pyramid import pixels
 

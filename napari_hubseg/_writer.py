@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hubseg.formats.annotated import MaskedImage
-from hubseg.formats.registry import saved_as
+from hubseg.formats.finding import saved_as
 
 __all__ = ["write_mask"]
 

@@ -17,8 +17,7 @@ from app_model.types import KeyBinding
 from napari._app_model.constants import MenuId
 from npe2 import PluginManifest
 
-from hubseg.formats.finding import images_in
-from hubseg.formats.registry import DROPPED, SAVED
+from hubseg.formats.finding import DROPPED, SAVED, images_in
 from napari_hubseg import _commands
 from napari_hubseg._reader import get_reader, read
 from napari_hubseg._sample_data import kidney_sample

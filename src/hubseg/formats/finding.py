@@ -16,7 +16,30 @@ if TYPE_CHECKING:
     from hubseg.formats.annotated import AnnotatedImage
     from hubseg.formats.format import Format
 
-__all__ = ["formats_of", "images_in", "recognised", "suffix_of"]
+__all__ = [
+    "DROPPED",
+    "SAVED",
+    "formats_of",
+    "images_in",
+    "recognised",
+    "saved_as",
+    "suffix_of",
+]
+
+DROPPED = tuple(
+    sorted(
+        {end for one in FORMATS.values() if one.reads for end in one.suffixes}
+        - {".csv", ".npy", ".png", ".tif", ".tiff", ".txt"}
+    )
+)
+"""Endings of files that are masks and nothing else: what napari leaves to us."""
+
+SAVED = {
+    one.suffixes[0]: one.name
+    for one in reversed(FORMATS.values())
+    if one.writes in ("slide", "all") and one.suffixes[0].count(".") == 1
+}
+"""Ending → the format that a layer is saved in; of several the first one."""
 
 
 def suffix_of(path: Path) -> str:
@@ -85,3 +108,18 @@ def _content(kind: str, path: Path) -> Any:
 
 def _suffixes() -> str:
     return ", ".join(sorted({end for one in FORMATS.values() if one.reads for end in one.suffixes}))
+
+
+def saved_as(name: str) -> Format:
+    """Return the format that a file's name asks for.
+
+    Raises
+    ------
+    ValueError
+        When none has that ending.
+    """
+    suffix = f".{name.rpartition('.')[2].casefold()}"
+    suffix = {".tiff": ".tif"}.get(suffix, suffix)
+    if suffix not in SAVED:
+        raise ValueError(f"{name} ends with none of {', '.join(sorted(SAVED))}: name it so.")
+    return FORMATS[SAVED[suffix]]

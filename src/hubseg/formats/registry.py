@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hubseg.formats.format import Format
 
-__all__ = ["DROPPED", "FORMATS", "SAVED", "as_table", "saved_as"]
+__all__ = ["FORMATS", "as_table"]
 
 _JSON = (".json", ".json.gz")
 
@@ -300,37 +300,6 @@ FORMATS: dict[str, Format] = {
     )
 }
 """By their names on the command line, in the order in which they are offered."""
-
-
-DROPPED = tuple(
-    sorted(
-        {end for one in FORMATS.values() if one.reads for end in one.suffixes}
-        - {".csv", ".npy", ".png", ".tif", ".tiff", ".txt"}
-    )
-)
-"""Endings of files that are masks and nothing else: what napari leaves to us."""
-
-SAVED = {
-    one.suffixes[0]: one.name
-    for one in reversed(FORMATS.values())
-    if one.writes in ("slide", "all") and one.suffixes[0].count(".") == 1
-}
-"""Ending → the format that a layer is saved in; of several the first one."""
-
-
-def saved_as(name: str) -> Format:
-    """Return the format that a file's name asks for.
-
-    Raises
-    ------
-    ValueError
-        When none has that ending.
-    """
-    suffix = f".{name.rpartition('.')[2].casefold()}"
-    suffix = {".tiff": ".tif"}.get(suffix, suffix)
-    if suffix not in SAVED:
-        raise ValueError(f"{name} ends with none of {', '.join(sorted(SAVED))}: name it so.")
-    return FORMATS[SAVED[suffix]]
 
 
 def as_table() -> str:
