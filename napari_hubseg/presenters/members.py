@@ -29,7 +29,10 @@ def members_state(recipe: Recipe, mixture: Mixture, stock: Availability) -> Memb
             folds = tuple(_fold(member, mixture, stock) for member in own)
             entry = resolution.members[j]
             weight = entry.weight if isinstance(entry.weight, (int, float)) else None
-            networks.append(_above((i, j), entry.network.encoder, weight, folds))
+            name = entry.network.encoder
+            if entry.only is not None:
+                name += f" ({', '.join(map(recipe.vocabulary.label, entry.only.organs))} only)"
+            networks.append(_above((i, j), name, weight, folds))
         rows.append(_above((i,), _size(resolution), resolution.weight, tuple(networks)))
     files, complete = _files(stock)
     return MembersState(tuple(rows), files, complete)

@@ -122,14 +122,14 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
         options = ("device", "scheduler", "precision", "compiled", "verbose")
         engine = Engine(project.maps, **{name: getattr(given, name) for name in options})
         try:
+            _adopt(project, recipe, words=True)
+            take_names(given, project, _named(added), answer)
             run = engine.run(
                 _as_they_are(project, added, answer.outcome),
                 recipe,
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
             )
-            _adopt(project, recipe, words=True)
-            take_names(given, project, _named(added), answer)
             _follow(run, project, answer, recipe)
         finally:
             engine.unload()
@@ -183,12 +183,16 @@ def _tell_added(answer: Answer, tables: Sequence[SlideTable], added: Sequence[Ad
 def _as_they_are(project: ReviewProject, added: Sequence[Added], outcome: Outcome) -> list[Slide]:
     """Return the slides that were added, each once, with their files as they are now.
 
-    A file that was written over is run as it is: its map belongs to its content.
+    A file that was written over is run as it is: its map belongs to its content. What a person
+    told of them decides which networks are for them.
     """
+    from hubseg.journal.slide_state import SlideState
+
     present = []
     for slide in outcome.slides_of(project, sorted(_named(added))):
         with outcome.attempt(slide.id, last=False):
-            present.append(project.check_file(slide)[0])
+            here, _ = project.check_file(slide)
+            present.append(here.told(**SlideState.read(project, slide.id).facts))
     return present
 
 
@@ -215,7 +219,7 @@ def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) ->
 
     outcome = answer.outcome
     done: dict[str, int] = {}
-    with bar(len(run.slides) * len(run.members), "member") as shown:
+    with bar(run.total, "member") as shown:
         for update in run:
             if update.done and not done:
                 _adopt(project, recipe, words=False)

@@ -143,7 +143,26 @@ def _labels(
         words = words_of(path, own, words)
     note_unknown(unknown_names((one.slide for one in (*labels, *beside)), words), outcome)
     recipe = recipe.model_copy(update={"vocabulary": words})
+    labels, beside = (
+        _with_a_network(labels, recipe, outcome),
+        _with_a_network(beside, recipe, outcome),
+    )
     return readable(labels, outcome, watch), readable(beside, outcome, watch), recipe
+
+
+def _with_a_network(labels: list[Label], recipe: Recipe, outcome: Outcome) -> list[Label]:
+    """Return the labels of organs that a network is for; others are left out."""
+    from hubseg.recipe import for_organ
+
+    kept = []
+    for label in labels:
+        organ = label.slide.organ
+        if for_organ(recipe.members(), organ):
+            kept.append(label)
+        else:
+            why = f"No network of the recipe is for its organ ({organ or 'not known'})."
+            outcome.leave_out(label.slide.id, why)
+    return kept
 
 
 def _recipe(given: argparse.Namespace) -> Recipe:

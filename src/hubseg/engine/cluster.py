@@ -16,7 +16,7 @@ from hubseg.engine.run import Run
 from hubseg.engine.versions import compare_versions
 from hubseg.engine.worker import DEVICE, PLUGIN, forget_networks, take_place, worker_plugin
 from hubseg.probability import MapStore
-from hubseg.recipe import find_checkpoints, with_scores
+from hubseg.recipe import find_checkpoints, for_organ, with_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +125,8 @@ class Engine:
         folds
             Folds to run; None runs all of the recipe's.
         members
-            Members of the recipe to run, in its order; None runs all of the folds'.
+            Members of the recipe to run, in its order; None runs all of the folds'. On each slide
+            those are run that are for its organ.
 
         Raises
         ------
@@ -135,6 +136,8 @@ class Engine:
             When the recipe has no such fold.
         """
         chosen = recipe.members(folds) if members is None else tuple(members)
+        organs = {slide.organ for slide in slides}
+        chosen = tuple(m for m in chosen if any(for_organ([m], organ) for organ in organs))
         files = find_checkpoints(chosen, weights)
         if recipe.needs_scores:
             places = {m.place for m in chosen}

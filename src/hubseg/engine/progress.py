@@ -71,13 +71,13 @@ class Update:
 
 
 class Progress:
-    """One slide of a run: which members are in."""
+    """One slide of a run: which members are asked for, and which are in."""
 
     def __init__(self, slide: Slide, digest: str, members: Sequence[Member]) -> None:
         self.slide = slide
         self.digest = digest
         self.failed = False
-        self._members = members
+        self.members = tuple(members)
         self._keys: dict[tuple[int, int, int], str] = {}
 
     @property
@@ -88,12 +88,12 @@ class Progress:
     @property
     def finished(self) -> bool:
         """Whether every member is in, or the slide failed."""
-        return self.failed or self.done == len(self._members)
+        return self.failed or self.done == len(self.members)
 
     @property
     def keys(self) -> tuple[tuple[Member, str], ...]:
         """Finished members with their keys, in the recipe's order."""
-        return tuple((m, self._keys[m.place]) for m in self._members if m.place in self._keys)
+        return tuple((m, self._keys[m.place]) for m in self.members if m.place in self._keys)
 
     def put(self, member: Member, key: str) -> None:
         """Note that a member's map is in the store."""

@@ -20,6 +20,7 @@ from hubseg.engine.worker import Job, Made, Refused, ask_to_stop, run_member
 from hubseg.failure import EXPECTED
 from hubseg.outcome import Outcome
 from hubseg.probability import MapStore, MemberMap, digest_ahead, file_digest
+from hubseg.recipe import for_organ
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -86,6 +87,11 @@ class Run:
         self._open: list[Progress] = []
         self._found = 0  # members the store had
         self._begun = 0.0
+
+    @property
+    def total(self) -> int:
+        """Member maps asked for, on all slides."""
+        return sum(len(for_organ(self.members, slide.organ)) for slide in self.slides)
 
     @property
     def cancelled(self) -> bool:
@@ -159,12 +165,17 @@ class Run:
 
     def _open_slide(self, slide: Slide) -> Iterator[Update | tuple[Progress, Job]]:
         """Yield an update for each stored member of a slide, and a job for each other one."""
-        progress = Progress(slide, "", self.members)
+        progress = Progress(slide, "", for_organ(self.members, slide.organ))
         self._open = [*(one for one in self._open if not one.finished), progress]
         outcome, jobs = Outcome(), list[Job]()
         with outcome.attempt(slide.id):
             progress.digest = slide.digest
-            jobs = [self._job(slide, progress.digest, member) for member in self.members]
+            if not progress.members:
+                raise ValueError(
+                    f"No network of recipe {self.recipe.name} is for its organ "
+                    f"({slide.organ or 'not known'}): choose another recipe, or say its organ."
+                )
+            jobs = [self._job(slide, progress.digest, member) for member in progress.members]
         if outcome.left_out:
             yield self._failed(progress, outcome.left_out[slide.id])
             return
@@ -321,16 +332,16 @@ class Run:
             slide_digest=progress.digest,
             recipe=self.recipe,
             done=progress.done,
-            total=len(self.members),
+            total=len(progress.members),
             keys=progress.keys,
-            asked=self.members,
+            asked=progress.members,
             seconds_left=self._seconds_left(),
             **facts,
         )
 
     def _seconds_left(self) -> float | None:
         """Estimate from the members that were computed; None before there is one."""
-        left = len(self.slides) * len(self.members) - self._found - self.computed
+        left = self.total - self._found - self.computed
         if not self.computed:
             return None if left else 0.0
         return (time.monotonic() - self._begun) / self.computed * left

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import open_pixels, predict_member
 from hubseg.probability import Mixer, file_digests, map_key
-from hubseg.recipe import find_checkpoints, with_scores
+from hubseg.recipe import find_checkpoints, for_organ, with_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ def predict(
     cancelled: Callable[[], bool] | None = None,
     said: Callable[[str], None] | None = None,
 ) -> Iterator[ProbabilityMap]:
-    """Run a recipe on a slide; after each member, yield a better map.
+    """Run a recipe on a slide; after each member that is for its organ, yield a better map.
 
     Members whose map the store holds are not computed again.
 
@@ -62,9 +62,11 @@ def predict(
     Cancelled
         When `cancelled` says so.
     """
-    files = find_checkpoints(recipe.members(folds), weights)
+    files = find_checkpoints(for_organ(recipe.members(folds), slide.organ), weights)
     recipe = with_scores(recipe, files)
-    members = recipe.members(folds)
+    members = for_organ(recipe.members(folds), slide.organ)
+    if not members:
+        raise ValueError(f"No network of recipe {recipe.name} is for the organ of {slide.id}.")
     digests = file_digests(files[member.checkpoint] for member in members)
     orders = [
         Order(recipe, member, path := files[member.checkpoint], digests[path], device, precision)

@@ -81,7 +81,7 @@ class Recipe(Plan):
     def _knows_its_words(self) -> Self:
         """Refuse an organ or source that its vocabulary does not know: it may be misspelled."""
         named: dict[Kind, set[str]] = {
-            "organ": {*self.thresholds.organs, *self.cleanup},
+            "organ": {*self.thresholds.organs, *self.cleanup, *self._only},
             "source": {*self.thresholds.sources},
         }
         for kind, words in named.items():
@@ -92,6 +92,12 @@ class Recipe(Plan):
                         f"vocabulary: {kind}s"
                     )
         return self
+
+    @property
+    def _only(self) -> set[Organ]:
+        """Organs that some network alone is for."""
+        entries = [entry for resolution in self.resolutions for entry in resolution.members]
+        return {organ for entry in entries if entry.only for organ in entry.only.organs}
 
     @property
     def digest(self) -> str:
@@ -124,6 +130,7 @@ class Recipe(Plan):
                 network=entry.network,
                 checkpoint=entry.checkpoint.replace("{fold}", str(fold)),
                 weight=entry.weight_of(fold),
+                organs=() if entry.only is None else entry.only.organs,
             )
             for i, resolution in enumerate(self.resolutions)
             for j, entry in enumerate(resolution.members)

@@ -5,7 +5,7 @@ Responsible for what each key may hold and for refusing the rest. Does not know 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -19,9 +19,12 @@ from pydantic import (
     model_validator,
 )
 
+from hubseg.organ import Organ  # noqa: TC001 - pydantic reads it
 from hubseg.recipe.training_plan import MULTIPLE
 
-__all__ = ["Entry", "Member", "NetworkSpec", "Normalize", "Plan", "Resolution"]
+__all__ = [
+    *("Entry", "Member", "NetworkSpec", "Normalize", "Only", "Plan", "Resolution", "for_organ"),
+]
 
 
 class Plan(BaseModel):
@@ -65,6 +68,12 @@ class NetworkSpec(Plan):
         return content
 
 
+class Only(Plan):
+    """The slides that a network is for; it is not run on others."""
+
+    organs: tuple[Organ, ...] = Field(min_length=1)
+
+
 class Entry(Plan):
     """One network of a resolution, present once per fold."""
 
@@ -79,6 +88,15 @@ class Entry(Plan):
         description="Weight within its resolution; best_score: what each fold's checkpoint scored; "
         "or a table fold → weight.",
     )
+
+    only: Only | None = Field(None, description="Slides it is for; all where it is left out.")
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_for_all(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        if self.only is None:
+            del content["only"]
+        return content
 
     @field_validator("weight")
     @classmethod
@@ -162,6 +180,8 @@ class Member:
     network: NetworkSpec
     checkpoint: str
     weight: float
+    organs: tuple[Organ, ...] = ()
+    """Those it is for; () is all, also slides whose organ is not known."""
 
     @property
     def place(self) -> tuple[int, int, int]:
@@ -172,3 +192,8 @@ class Member:
     def name(self) -> str:
         """Name to show a person: the checkpoint's file name."""
         return self.checkpoint
+
+
+def for_organ(members: Iterable[Member], organ: Organ | None) -> tuple[Member, ...]:
+    """Return the members that are run on a slide of an organ; None is one that nobody knows."""
+    return tuple(one for one in members if not one.organs or organ in one.organs)

@@ -86,7 +86,7 @@ def unknown_names(slides: Iterable[Slide], vocabulary: Vocabulary) -> tuple[Unkn
     counts: Counter[tuple[Kind, str]] = Counter()
     written: dict[tuple[Kind, str], str] = {}
     for slide in slides:
-        for kind in get_args(Kind):
+        for kind in get_args(Kind) if slide.unread else ():
             text = slide.unread.get(kind)
             if text is None or slide.origins.get(kind) == "person":
                 continue

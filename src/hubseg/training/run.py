@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hubseg.recipe import for_organ
 from hubseg.training.data import empty_or_full
 from hubseg.training.sources import nobody
 
@@ -88,6 +89,9 @@ class TrainingRun:
         """
         never = self.folds.left_out(self.recipe.folds.index(member.fold))
         given = [*self.own, *self.beside]
+        # of a checkpoint that several entries name, each may be for other organs
+        same = [m for m in self.recipe.members([member.fold]) if m.checkpoint == member.checkpoint]
+        given = [x for x in given if for_organ(same, x.slide.organ)]
         seen = [x for x in given if x.slide.id not in never and x.may_train(member.fold)]
         if not seen:
             raise ValueError(
