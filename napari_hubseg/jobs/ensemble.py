@@ -18,6 +18,7 @@ from hubseg.failure import one_sentence
 from hubseg.project.runs import newest_run, record_update
 from hubseg.recipe import Recipe, builtin_names
 from hubseg.recipe.bundled import weights_for
+from hubseg.slide import in_words
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
@@ -187,7 +188,8 @@ class Ensemble:
             self.failed.emit("No member is switched on: tick at least one.")
             return
         self._run_project = session.project.path
-        slides = self._current_first(slides)
+        words = session.vocabulary.over(self.recipe.vocabulary)  # which it brings with its map
+        slides = tuple(in_words(slide, words) for slide in self._current_first(slides))
         self.asked = tuple(slide.id for slide in slides)
         recipe, folders = self.recipe, self._folders(choice.weights)
         self.last, self.message = None, "Starting the worker …"
