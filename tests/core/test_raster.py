@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
 
-from hubseg.formats.raster import read_mask, write_mask_png, write_mask_tiff
+from hubseg.formats import raster
+from hubseg.formats.raster import read, read_mask, write_mask_png, write_mask_tiff
 
 MASK = np.random.default_rng(3).random((31, 47)) < 0.4
 LABELS = MASK * np.random.default_rng(4).integers(1, 200, MASK.shape)
@@ -151,3 +154,23 @@ def test_a_folder_that_does_not_exist_is_said_in_one_sentence(tmp_path, write):
         write(tmp_path / "none" / "mask.png", MASK)
     with pytest.raises(OSError, match="cannot be opened"):
         read_mask(tmp_path / "none.png")
+
+
+def test_a_colour_table_is_read_by_number_in_little_room_however_large_the_image(
+    tmp_path, monkeypatch
+):
+    """Beyond Pillow's own limit its colours were read instead: 45 bytes a px."""
+    numbers = np.zeros((700, 900), np.uint8)
+    numbers[5:300, 7:800], numbers[400:, 100:300] = 3, 1
+    picture = Image.fromarray(numbers)
+    picture.putpalette(bytes([0, 0, 0, 255, 0, 0, 9, 9, 9, 0, 0, 255]))
+    picture.save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300_000)
+    monkeypatch.setattr(raster, "_TOGETHER", 1 << 14)
+    tracemalloc.start()
+    found = read(tmp_path / "a.png")[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found.mask(*numbers.shape), numbers > 0)
+    assert len(found.objects) == 2
+    assert peak / numbers.size < 4

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _MOST_COLOURS = 2**16  # of objects
+_TOGETHER = 1 << 22  # px read at a time of an image with a colour table
 
 
 def write_mask_png(path: Path | str, mask: NDArray[np.bool_]) -> Path:
@@ -206,8 +207,8 @@ def _checked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _read_png(path: Path, *, table: bool) -> NDArray[Any]:
     """Return the pixels, (h, w) or (h, w, channels); of a colour table its numbers, 0 for black."""
-    if table and (indices := _indices(path)) is not None:
-        return indices
+    if table:
+        return _indices(path)
     try:
         pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as exc:
@@ -217,24 +218,34 @@ def _read_png(path: Path, *, table: bool) -> NDArray[Any]:
     return np.asarray(pixels)
 
 
-def _indices(path: Path) -> NDArray[Any] | None:
-    """Return the numbers in a PNG with a colour table; None where that is too large for Pillow."""
-    from PIL import Image
+def _indices(path: Path) -> NDArray[Any]:
+    """Return the numbers in a PNG with a colour table, some rows at a time.
+
+    Pillow's own limit of an image's size is not asked: what the file declares has been checked.
+    """
+    from PIL.PngImagePlugin import PngImageFile
 
     try:
-        with Image.open(path) as picture:
-            numbers = np.asarray(picture)
-            table = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    except Image.DecompressionBombError:
-        return None
+        with PngImageFile(path) as picture:
+            colours = np.array(picture.getpalette("RGB") or [], np.uint8)
+            table = _numbers_shown(colours.reshape(-1, 3))
+            width, height = picture.size
+            rows = max(1, _TOGETHER // width)
+            numbers = np.empty((height, width), table.dtype)
+            for top in range(0, height, rows):
+                band = picture.crop((0, top, width, min(top + rows, height)))
+                numbers[top : top + rows] = cv2.LUT(np.asarray(band), table)
     except (OSError, ValueError, SyntaxError, EOFError) as exc:
         raise damaged(path, exc) from exc
-    colours = np.asarray(table.any(axis=1))
+    return numbers
+
+
+def _numbers_shown(colours: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return what each number of a colour table, (n, 3), stands for: black is 0, nothing."""
+    seen = np.asarray(colours.any(axis=1))
     shown = np.zeros(256, np.uint16)
-    shown[: len(colours)] = np.where(colours, np.arange(1, len(colours) + 1), 0)
-    if not shown[0]:
-        shown = (shown - (shown > 0)).astype(np.uint8)
-    return np.asarray(shown[numbers])
+    shown[: len(seen)] = np.where(seen, np.arange(1, len(seen) + 1), 0)
+    return shown if shown[0] else (shown - (shown > 0)).astype(np.uint8)
 
 
 def _read_tiff(path: Path, stream: Any) -> NDArray[Any]:
