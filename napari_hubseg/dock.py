@@ -15,6 +15,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QWidget
 
+from hubseg.session import ReviewSession
 from hubseg.session.next_step import next_step
 from napari_hubseg import keys as _keys
 from napari_hubseg import presenters
@@ -24,6 +25,7 @@ from napari_hubseg.desk import Desk
 from napari_hubseg.layout import DockLayout
 from napari_hubseg.widgets.controls import ControlRules
 from napari_hubseg.widgets.later import later
+from napari_hubseg.widgets.preferences import Preferences, preferences
 from napari_hubseg.widgets.remembered import recall, remember
 from napari_hubseg.widgets.side_docks import SideDocks
 from napari_hubseg.window_lifetime import WindowWatch
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtGui import QKeyEvent
 
-    from hubseg.session import ReviewSession
     from napari_hubseg.desk.offer import Offer
 
 __all__ = ["HubSegWidget"]
@@ -66,7 +67,9 @@ class HubSegWidget(DockLayout):
         self._docks = SideDocks(self)
         self.queue.napari_requested.connect(self._docks.toggle)
         mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
-        self.desk = Desk(viewer, mask_keys, parts=parts)
+        wanted = preferences()
+        session = ReviewSession(author=wanted.author or None)
+        self.desk = Desk(viewer, mask_keys, session=session, parts=parts)
         for seen in (self.pages.all["queue"].seen, self.strip.seen):
             seen.connect(self._watch_queue)
         self.strip.slide_requested.connect(self.desk.go_to)
@@ -103,6 +106,14 @@ class HubSegWidget(DockLayout):
         self._target: QWidget | None = None
         self.destroyed.connect(self.desk.leave)
         self.refresh()
+        self._heed(wanted)
+
+    def _heed(self, wanted: Preferences) -> None:
+        """Begin with what a person prefers; a recipe that is not there leaves the first one."""
+        self.desk.ensemble.room_for_maps = wanted.maps_gb * 10**9
+        if wanted.recipe != self.desk.ensemble.name:
+            self.desk.ensemble.choose(wanted.recipe)
+        self.ensemble.prefer_device(wanted.device)
 
     @property
     def session(self) -> ReviewSession:

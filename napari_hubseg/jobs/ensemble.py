@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from hubseg.engine import local_devices
 from hubseg.failure import one_sentence
+from hubseg.probability.disk_budget import DEFAULT_LIMIT, DiskBudget
 from hubseg.project.runs import newest_run, record_update
 from hubseg.recipe import Recipe, builtin_names
 from hubseg.recipe.bundled import weights_for
@@ -102,7 +103,7 @@ class Ensemble:
         names = builtin_names()
         self.recipes = tuple(sorted(names, key=lambda name: name != "demo"))
         self.weights: tuple[Path, ...] = ()
-        self.devices = local_devices()
+        self.devices, self.room_for_maps = local_devices(), DEFAULT_LIMIT
         self.last: Update | None = None
         self.asked: tuple[str, ...] = ()
         self.message = ""
@@ -236,6 +237,7 @@ class Ensemble:
         key = (store, choice.device, choice.scheduler)
         if key != self._engine_key:
             self.unload()
+            DiskBudget(store).suggest(self.room_for_maps)
             self._engine = self._new_engine(store, choice.device, choice.scheduler or None)
             self._engine_key = key
         return self._engine

@@ -253,6 +253,11 @@ class EnsemblePanel(QWidget):
         self.fit.setVisible(bool(state.fit))
         self._show_run(state)
 
+    def prefer_device(self, device: str) -> None:
+        """Choose a device where there is one of that name, until a person chooses another."""
+        if self.device.findText(device) >= 0:
+            self.device.setCurrentText(device)
+
     def _show_run(self, state: EnsembleState) -> None:
         self.run.setText("Running …" if state.running else "Run ensemble")
         self.run.setEnabled(state.enabled and not state.running)

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_hubseg.actions import grouped, key_of
+from napari_hubseg.widgets import preferences
 from napari_hubseg.widgets.style import button
 
 if TYPE_CHECKING:
@@ -52,13 +53,27 @@ class KeysPage(QDialog):
             columns.addLayout(column)
         self.tour = button("Show the tour", "Three steps: open, mend, decide", name="show_tour")
         self.tour.clicked.connect(self._ask_for_tour)
-        self._foot = QHBoxLayout()
-        self._foot.addStretch(1)
-        self._foot.addWidget(self.tour)
+        self.prefer = button(
+            "Preferences…", "Device, room for maps, recipe and name", name="show_preferences"
+        )
+        self.prefer.clicked.connect(self._ask_for_preferences)
+        self.prefer.setVisible(
+            preferences.kept_by_napari() is None
+        )  # else they are among napari's own
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.prefer)
+        foot.addWidget(self.tour)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 16, 20, 12)
         layout.addLayout(columns)
-        layout.addLayout(self._foot)
+        layout.addLayout(foot)
+
+    def _ask_for_preferences(self) -> None:
+        self.hide()
+        page = preferences.PreferencesPage(self)
+        page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        page.open()
 
     def _ask_for_tour(self) -> None:
         self.hide()

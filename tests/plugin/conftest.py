@@ -109,6 +109,7 @@ def _nothing_remembered(
     """Keep what a window remembers out of the home of whoever runs the tests; no tour is due."""
     config = tmp_path_factory.mktemp("config")
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: config)
+    monkeypatch.setattr("napari_hubseg.widgets.preferences.kept_by_napari", lambda: None)
     remember("tour", True)
 
 

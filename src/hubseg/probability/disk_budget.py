@@ -72,6 +72,11 @@ class DiskBudget:
         os.replace(name, self.folder / _FILE)
         self.make()
 
+    def suggest(self, value: int) -> None:
+        """Take a limit, bytes, where the folder has none of its own yet."""
+        if value != DEFAULT_LIMIT and not (self.folder / _FILE).exists():
+            self.limit = value
+
     def usage(self) -> tuple[int, int]:
         """Return how many maps there are, and how many bytes they take."""
         sizes = [one.bytes for one in self._maps()]
