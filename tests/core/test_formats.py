@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+import random
 import zipfile
 from pathlib import Path
 
@@ -132,6 +133,56 @@ class TestContract:
                 assert form.content in ("", "lines")
                 for image in images:
                     image.mask(60, 60)
+
+
+def spoilt(whole: bytes, chance: random.Random) -> bytes:
+    """Return bytes of which a few were changed, taken out or put in."""
+    content = bytearray(whole)
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        at = chance.randrange(len(content)) if content else 0
+        match chance.randrange(4):
+            case 0:
+                content[at : at + 1] = bytes([chance.randrange(256)])
+            case 1:
+                del content[at : at + chance.randrange(1, 9)]
+            case 2:
+                content[at:at] = bytes(chance.choices(b'0123456789.-eE"[]{},<>/&Na \n\xff', k=3))
+            case _:
+                content[at : at + 1] = bytes([chance.choice(b"0123456789-.")])
+    return bytes(content)
+
+
+@pytest.mark.parametrize("form", WRITTEN, ids=lambda form: form.name)
+def test_a_file_that_was_spoilt_is_read_or_refused_in_one_sentence(
+    form: Format, tmp_path: Path
+) -> None:
+    """Whatever the bytes are, nothing but a sentence for a person is raised."""
+    mask = drawn()
+    if not form.holes:
+        mask[5:20, 8:30] = True
+    path = tmp_path / f"a{form.suffixes[0]}"
+    form.write(path, [image_of(mask)] if form.writes == "all" else image_of(mask))
+    files = sorted(one for one in path.rglob("*") if one.is_file()) or [path]
+    chance = random.Random(form.name)
+    for _ in range(80):
+        file = chance.choice(files)
+        whole = file.read_bytes()
+        file.write_bytes(spoilt(whole, chance))
+        try:
+            for image in images_in(path)[1]:
+                size = image.size or mask.shape
+                if size[0] * size[1] < 10**7:
+                    image.mask(*size)
+        except (ValueError, OSError) as refused:
+            assert len(str(refused).splitlines()) == 1
+        file.write_bytes(whole)
+
+
+def test_outlines_far_away_are_no_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("0 1e300 0 2e300 0 2e300 1\n0 0 0 1e12 0 1e12 1e12 0 1e12\n")
+    (image,) = images_in(path)[1]
+    assert image.mask(9, 9).all()
 
 
 def test_the_page_of_formats_is_made_from_the_registry(repository: Path) -> None:

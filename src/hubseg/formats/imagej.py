@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ _PIECE = 2**20  # bytes
 _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0
 _DAMAGED = (
     *(zipfile.BadZipFile, struct.error, ValueError, TypeError, RuntimeError, EOFError),
-    *(NotImplementedError, LookupError, OverflowError),
+    *(NotImplementedError, LookupError, OverflowError, zlib.error),
 )
 
 
@@ -138,7 +139,7 @@ def _take(reading: Outlines, content: bytes) -> None:
     region = ImagejRoi.frombytes(content)
     if region.multi_coordinates is not None:
         rings = [ring[:-1] for ring in region.coordinates(multi=True) if len(ring) > 3]
-        reading.take_parts("", nested(rings) if rings else [None])
+        reading.take_parts("", nested(rings) if len(rings) > 1 else [rings])
     elif region.roitype == ROI_TYPE.OVAL:
         radii = (region.right - region.left) / 2, (region.bottom - region.top) / 2
         centre = (region.right + region.left) / 2, (region.bottom + region.top) / 2

@@ -6,6 +6,7 @@ know slides.
 
 from __future__ import annotations
 
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def _header(path: Path, stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
             else np.lib.format.read_array_header_2_0
         )
         shape, _, dtype = reader(stream)
-    except (ValueError, EOFError, OSError) as exc:
+    except (ValueError, EOFError, OSError, SyntaxError, TokenError) as exc:
         if isinstance(exc, OSError) and exc.errno is not None:
             raise
         said = " ".join(str(exc).split())[:100]

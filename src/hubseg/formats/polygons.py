@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Polygon", "patch_of", "polygons_of", "rasterised"]
 
+_FAR = 2.0**31  # px: beyond any image
+
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
@@ -122,7 +124,7 @@ def _rectilinear(polygons: list[Polygon], height: int, width: int) -> NDArray[np
         return np.zeros((height, width), np.bool_)
     starts = np.cumsum([0, *(len(ring) for ring in rings)])[:-1]
     points = np.concatenate(rings)
-    if not np.array_equal(points, points.astype(np.int32)):
+    if np.abs(points).max() >= _FAR or not np.array_equal(points, points.astype(np.int32)):
         return None
     points = points.astype(np.int32).clip(0, (width, height))
     following = points[_following(starts, len(points))]
@@ -152,14 +154,15 @@ def _fill(mask: NDArray[np.bool_], polygon: Polygon) -> None:
     from skimage.draw import polygon as pixels_in
 
     ring = np.asarray(polygon.exterior, np.float64)
-    low = np.floor(ring.min(axis=0)).clip(0).astype(np.int64)
-    high = np.ceil(ring.max(axis=0)).clip(max=(mask.shape[1], mask.shape[0])).astype(np.int64)
+    size = mask.shape[::-1]
+    low = np.floor(ring.min(axis=0)).clip(0, size).astype(np.int64)
+    high = np.ceil(ring.max(axis=0)).clip(0, size).astype(np.int64)
     width, height = high - low
     if width <= 0 or height <= 0:
         return
     inside = np.zeros((height, width), np.bool_)
     for outline in (ring, *polygon.holes):
-        x, y = (np.asarray(outline, np.float64) - low - 0.5).T
+        x, y = (np.asarray(outline, np.float64).clip(-_FAR, _FAR) - low - 0.5).T
         inside[pixels_in(y, x, (height, width))] ^= True
     mask[low[1] : high[1], low[0] : high[0]] |= inside
 
