@@ -294,7 +294,8 @@ def test_a_name_that_is_told_is_known_first(session: Any) -> None:
     with pytest.raises(ValueError, match="Organ 'spleens' is not known: spleen"):
         session.tell(organ="spleens")
     session.take_name("organ", "skin")
-    session.tell(organ="Skin", source="Human Protein Atlas")
+    session.tell(organ="SKIN", source="Human Protein Atlas")
+    assert session.undo_text == "organ skin, source HPA", "as the project writes them"
     assert (session.current.organ, session.current.source) == ("skin", DataSource.HPA)
     assert session.threshold == 127
     session.set_threshold(66)

@@ -81,7 +81,8 @@ class Rules:
         if here is None or not known or not self._may_change() or here.told(**known) == here:
             return
         before = {name: getattr(here, name) for name in known}
-        label = ", ".join(f"{name.replace('um_per_px', 'µm/px')} {v}" for name, v in known.items())
+        shown = {n: v if n == "um_per_px" else words.label(v) for n, v in known.items()}
+        label = ", ".join(f"{name.replace('um_per_px', 'µm/px')} {v}" for name, v in shown.items())
         self._write(Kind.FACTS, {"before": before, "after": known}, here.id, label)
 
     def take_name(self, kind: WordKind, text: str, meant: str = "") -> None:
