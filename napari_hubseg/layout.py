@@ -98,6 +98,10 @@ class DockLayout(QWidget):
             "cleanup": Section("Cleanup", self.cleanup),
             "train": Section("Train", self.train),
         }
+        scope = self.ensemble.scope
+        scope.currentIndexChanged.connect(
+            lambda index: self.thresholds.name_run(scope.itemText(index) if index else "")
+        )
         self._fill_pages()
         self.strip = QueueStrip(self.queue_table.model)
         self.strip.hide()

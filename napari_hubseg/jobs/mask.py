@@ -82,13 +82,13 @@ class Figures:
     def __str__(self) -> str:
         """Return what else there is to say."""
         parts = []
+        if self.members is not None:
+            parts.append("{} of {} members".format(*self.members))
         if self.dice is not None:
             parts.append("mask Dice –" if isnan(self.dice) else f"mask Dice {self.dice:.3f}")
-        if self.members is not None:
-            parts.append("map of {} of {} members".format(*self.members))
         if self.disagreement is not None:
             parts.append(f"disagreement {self.disagreement:.2f}")
-        return "  ·  ".join(parts)
+        return " · ".join(parts)
 
 
 class Drawing(Protocol):

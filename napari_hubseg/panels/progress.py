@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_hubseg.widgets.style import button
@@ -47,16 +47,18 @@ class ProgressPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setObjectName("progress")
         self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(76)
-        self.bar.setFixedHeight(8)
+        self.bar.setFixedHeight(4)
         self.said = QElidingLabel()
         self.said.setObjectName("progress_said")
         self.cancel = button("Cancel", "Stop", name="cancel")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(self.bar)
-        row.addWidget(self.said, 1)
+        words = QVBoxLayout()  # the bar below them: they have the width
+        words.setSpacing(2)
+        words.addWidget(self.said)
+        words.addWidget(self.bar)
+        row.addLayout(words, 1)
         row.addWidget(self.cancel)
         self.cancel.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         for widget in (self.bar, self.cancel):

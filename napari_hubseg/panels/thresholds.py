@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from napari_hubseg.actions import tip
 from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.histogram import Histogram
 from napari_hubseg.widgets.icons import IconButton
+from napari_hubseg.widgets.pointed_slider import PointedSlider
 from napari_hubseg.widgets.style import Hint, Section, button, make_primary
 
 __all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
@@ -108,7 +108,9 @@ class ThresholdSlider(QWidget):
 
     def __init__(self, name: str, tip: str) -> None:
         super().__init__()
-        self.slider = QSlider(Qt.Orientation.Horizontal)  # one with decimals would take no keys
+        self.slider = PointedSlider(
+            Qt.Orientation.Horizontal
+        )  # one with decimals would take no keys
         self.slider.setObjectName(f"slider_{name}")
         self.slider.setRange(0, 255)
         self.slider.setPageStep(10)
@@ -283,6 +285,10 @@ class ThresholdsPanel(QWidget):
         """Forget what waits for a hand to rest."""
         for row in (self.main, *self.others.values()):
             row.drop()
+
+    def name_run(self, scope: str) -> None:
+        """Say on the button which slides are run, where it is not this one alone."""
+        self.run.setText(f"Run ensemble: {scope}" if scope else "Run ensemble")
 
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""

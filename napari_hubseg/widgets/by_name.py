@@ -88,7 +88,6 @@ class ByNameDialog(QDialog):
         self.said = Hint(name="by_name_said", lines=2)
         self.tell = button("", "", name="tell_by_name")
         self.cancel = button("Cancel", "Tell nothing (Esc)", name="cancel_by_name")
-        make_primary(self.tell, True)
         self._lay_out()
         self.pattern.textChanged.connect(self._ask)
         for chosen in (organ.activated, source.activated, um_per_px.valueChanged):
@@ -144,3 +143,4 @@ class ByNameDialog(QDialog):
         self.tell.setText(f"Tell {count} slide{'' if count == 1 else 's'}")
         self.tell.setToolTip("Tell them, as one step that can be taken back")
         self.tell.setEnabled(count > 0)
+        make_primary(self.tell, count > 0)

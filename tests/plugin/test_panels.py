@@ -26,7 +26,12 @@ from napari_hubseg.panels.overlay import OverlayPanel, OverlayState
 from napari_hubseg.panels.progress import ProgressPanel, ProgressState
 from napari_hubseg.panels.queue import QueuePanel, QueueState
 from napari_hubseg.panels.start import StartPanel, StartState
-from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
+from napari_hubseg.panels.thresholds import (
+    ThresholdRow,
+    ThresholdSlider,
+    ThresholdsPanel,
+    ThresholdsState,
+)
 from napari_hubseg.panels.verdict import VerdictPanel, VerdictState
 from napari_hubseg.widgets.style import style_sheet
 
@@ -67,7 +72,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             this_slide_only=True,
             curves=Curves(tuple(range(256))),
             size=("12345 objects", "100.0 %", "123.4 mm²"),
-            figures="mask Dice 0.912  ·  disagreement 0.08",
+            figures="3 of 5 members · mask Dice 0.912 · disagreement 0.08",
             enabled=True,
         ),
     ),
@@ -716,3 +721,46 @@ def test_the_top_says_where_the_project_is_until_something_was_saved(qtbot: Any)
     panel.show_state(QueueState(("a",), ("unseen",), 0, saved="14:03", project=shown.project))
     assert panel.saved.text() == "saved 14:03"
     assert "/of/mine/tiles.hubseg" in panel.saved.toolTip()
+
+
+def test_a_press_beside_the_handle_brings_it_there_and_it_follows(qtbot: Any) -> None:
+    row = ThresholdSlider("x", "tip")
+    qtbot.addWidget(row)
+    row.resize(400, 30)
+    row.show()
+    settled: list[float] = []
+    row.settled.connect(settled.append)
+    row.set_value(127.0)
+    slider = row.slider
+    middle = slider.height() // 2
+    qtbot.mousePress(slider, LEFT, pos=QPoint(round(0.2 * slider.width()), middle))
+    assert row.number.value() == pytest.approx(0.2 * 255, abs=6)
+    qtbot.mouseMove(slider, QPoint(round(0.8 * slider.width()), middle))
+    assert row.number.value() == pytest.approx(0.8 * 255, abs=6)
+    qtbot.mouseRelease(slider, LEFT, pos=QPoint(round(0.8 * slider.width()), middle))
+    assert settled == [row.number.value()], "one change, however far"
+
+
+def test_figures_and_the_line_of_a_run_are_not_cut(qtbot: Any) -> None:
+    column = QWidget()
+    qtbot.addWidget(column)
+    column.setStyleSheet(style_sheet())
+    layout = QVBoxLayout(column)
+    figures = thresholds(qtbot, figures="3 of 5 members · mask Dice 0.912 · disagreement 0.08")
+    run = ProgressPanel()
+    run.show_state(ProgressState("slide 1/7  ·  network 2/5  ·  30 min 12 s", 2, 5, "Stop"))
+    for part in (figures, run):
+        layout.addWidget(part)
+    column.resize(400, 400)
+    column.show()
+    for words in (figures.figures, run.said):
+        needed = words.fontMetrics().horizontalAdvance(words.text())
+        assert needed <= words.width(), words.text()
+
+
+def test_the_first_button_says_when_other_slides_are_run_too(qtbot: Any) -> None:
+    panel = thresholds(qtbot, can_run=True)
+    panel.name_run("all slides")
+    assert panel.run.text() == "Run ensemble: all slides"
+    panel.name_run("")
+    assert panel.run.text() == "Run ensemble"

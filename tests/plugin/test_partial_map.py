@@ -27,7 +27,7 @@ def test_the_dock_says_how_many_members_a_map_has(
     mixing.remix()
     wait(lambda: session.probability is not None)
     assert (session.probability.done, session.probability.total) == (3, 5)
-    wait(lambda: "map of 3 of 5 members" in str(derivation.figures))
+    wait(lambda: "3 of 5 members" in str(derivation.figures))
     session.go_to("c")
     mixing.remix()
     wait(lambda: session.probability is not None and derivation.figures.area is not None)
