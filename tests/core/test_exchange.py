@@ -27,6 +27,7 @@ NO_MASK = {
     "vista2d_test.tiff": "float32",
     "diagnostic-slide-thumb-rgb-yen-threshold-mask.npy": "planes that differ",
     "npy_test.uint64-le.npy": "no mask",
+    "annotations_malformed.ndpa": "no whole XML",
     "val_brain_bbox.p": "of no format that is read",
     "blobs_image_v04.ome.zarr": "no labels",
     "bioformats-zarr": "of no format that is read",

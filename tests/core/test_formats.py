@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import pickle
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -353,6 +355,45 @@ def test_runs_by_class_are_counted_along_the_rows_as_others_write_them(tmp_path:
     wanted = np.zeros((2, 4), np.bool_)
     wanted[0, 1:4] = wanted[1, 2] = True
     assert np.array_equal(image.mask(2, 4), wanted)
+
+
+def test_hamamatsus_nanometres_are_placed_by_the_slide_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slide of 0.5 x 0.25 µm/px whose centre lies 3 µm right and 1 µm above the glass's.
+
+    Nothing writes NDPI, whose offsets are longer: a TIFF with its tags stands in for one.
+    """
+    opened = tifffile.TiffFile
+    monkeypatch.setattr(tifffile, "TiffFile", lambda path: opened(io.BytesIO(path.read_bytes())))
+    path = tmp_path / "a.ndpi.ndpa"
+    x0, y0 = 3000 - 20 * 500, -1000 - 15 * 250  # the slide's upper left corner
+    square = [(x0 + 500 * x, y0 + 250 * y) for x, y in ((2, 3), (12, 3), (12, 8), (2, 8))]
+    points = "".join(f"<point><x>{x}</x><y>{y}</y></point>" for x, y in square)
+    freehand = (
+        '<annotation type="freehand"><closed>{}</closed><pointlist>{}</pointlist></annotation>'
+    )
+    path.write_text(
+        "<annotations><ndpviewstate><title>tumour</title><coordformat>nanometers</coordformat>"
+        f"{freehand.format(1, points)}{freehand.format(0, points)}"
+        '<annotation type="pin"><x>1</x><y>2</y></annotation></ndpviewstate></annotations>'
+    )
+    with pytest.raises(ValueError, match="put that slide beside it"):
+        images_in(path)
+    slide = tmp_path / "a.ndpi"
+    options = {"resolution": (20000, 40000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(slide, np.zeros((30, 40), np.uint8), **options)
+    with pytest.raises(ValueError, match="middle of the glass"):
+        images_in(path)
+    tags = [(65422, "i", 1, 3000, True), (65423, "i", 1, -1000, True)]
+    tifffile.imwrite(slide, np.zeros((30, 40), np.uint8), extratags=tags, **options)
+    form, (image,) = images_in(path)
+    assert form.name == "ndpa" and image.size == (30, 40)
+    assert [one.name for one in image.objects] == ["tumour"]
+    assert dict(image.left_out) == {"lines": 1, "points": 1}
+    wanted = np.zeros((30, 40), np.bool_)
+    wanted[3:8, 2:12] = True
+    assert np.array_equal(image.mask(30, 40), wanted)
 
 
 def test_shapes_that_are_no_polygon_have_their_area(tmp_path: Path) -> None:

@@ -130,6 +130,16 @@ FORMATS: dict[str, Format] = {
             scale=True,
         ),
         Format(
+            "ndpa",
+            "Hamamatsu NDPA",
+            "NDP.view's annotations, read where the NDPI slide lies beside them",
+            "ndpa",
+            (".ndpi.ndpa", ".ndpa"),
+            content="xml",
+            holes=False,
+            parts=False,
+        ),
+        Format(
             "yolo",
             "YOLO segmentation",
             "a line an object, corners as fractions of the image; YOLO knows no holes",
