@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,21 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     names = [one.name for one in FORMATS.values() if one.writes]
-    told = "; ".join(f"{name}: {FORMATS[name].sentence}" for name in names)
-    export = commands.add_parser("export", help="write masks for retraining or submission")
+    lines = "\n".join(f"  {name:20} {FORMATS[name].sentence}" for name in names)
+    export = commands.add_parser(
+        "export",
+        help="write masks for retraining or submission",
+        formatter_class=RawDescriptionHelpFormatter,
+        epilog=f"formats:\n{lines}",
+    )
     export.add_argument("project", type=Path, help="NAME.hubseg")
-    export.add_argument("--format", required=True, metavar="NAME", choices=names, help=told)
+    export.add_argument(
+        "--format",
+        required=True,
+        metavar="NAME",
+        choices=names,
+        help="one of the formats below",
+    )
     export.add_argument("--out", type=Path, required=True, help="file or folder")
     which = export.add_mutually_exclusive_group()
     which.add_argument(

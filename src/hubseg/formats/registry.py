@@ -65,7 +65,7 @@ FORMATS: dict[str, Format] = {
         Format(
             "geojson-gz",
             "GeoJSON, gzipped",
-            "the same in a tenth of the room; QuPath opens it packed",
+            "the same, packed with gzip",
             "geojson",
             (".geojson.gz",),
             content="json",
