@@ -182,7 +182,7 @@ def _tour(size: tuple[int, int], scale: float, out: Path, *, run: bool) -> list[
     from napari_hubseg.demo.screen import rest, wait_for
     from napari_hubseg.demo.start import open_window
 
-    viewer, dock = open_window()
+    viewer, dock = open_window()  # without the tour, which no picture of a page shall show
     window = dock.window()
     window.setGeometry(0, 0, round(size[0] / scale), round(size[1] / scale))
     window.show()

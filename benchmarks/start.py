@@ -53,7 +53,7 @@ def _watch(began: float, mask: bool) -> None:
             dock.desk.layers.mask_drawn.connect(lambda *_: "map" in seen and note("first mask"))
             wait_for("A calm dock", lambda: not dock.busy)
             dock.do("run_ensemble")
-            wait_for("A mask", lambda: "first mask" in seen)
+            wait_for("A mask", lambda: "first mask" in seen, 600.0)
             dock.do("cancel_run")
         viewer.close()
         print(json.dumps({step: seen[step] for step in STEPS if step in seen}), flush=True)

@@ -53,7 +53,14 @@ class HubSegWidget(DockLayout):
         Where slides are shown; napari hands it over.
     parts
         Stand-ins for engine and writer (:class:`napari_hubseg.desk.Desk`).
+
+    Attributes
+    ----------
+    guided
+        Whether the tour is offered; not where a script plays or measures.
     """
+
+    guided = True
 
     def __init__(
         self, viewer: napari.viewer.Viewer, *, parts: Mapping[str, Any] | None = None
@@ -205,7 +212,7 @@ class HubSegWidget(DockLayout):
 
     def offer_tour(self) -> None:
         """Begin the tour, unless somebody has left it or seen it to its end."""
-        if not recall(_TOUR, False):
+        if self.guided and not recall(_TOUR, False):
             self.tour.begin()
 
     def _tour_goes_on(self) -> None:

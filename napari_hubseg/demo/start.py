@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["demo", "open_window", "review"]
 
 
-def open_window() -> tuple[napari.Viewer, HubSegWidget]:
-    """Open napari with the HubSeg dock at its right."""
+def open_window(*, guided: bool = False) -> tuple[napari.Viewer, HubSegWidget]:
+    """Open napari with the HubSeg dock at its right; `guided` offers the tour."""
     import napari
 
     from napari_hubseg.dock import HubSegWidget
 
     viewer = napari.Viewer(title="HubSeg")
     dock = HubSegWidget(viewer)
+    dock.guided = guided
     viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
     return viewer, dock
 
@@ -50,7 +51,7 @@ def review(path: Path) -> int:
             "There is no display to open a window on: set DISPLAY, or use hubseg predict and "
             "hubseg export here."
         )
-    _, dock = open_window()
+    _, dock = open_window(guided=True)
     dock.open_path(path)
     napari.run()
     return 0
@@ -78,7 +79,7 @@ def demo(out: Path, *, scripted: bool = False) -> int:
     out.mkdir(parents=True, exist_ok=True)
     project = out / "demo.hubseg"
     if seen and not scripted:
-        _, dock = open_window()
+        _, dock = open_window(guided=True)
         dock.offer_tour()
         dock.open_path(project if project.is_dir() else sample_table(), project=project)
         napari.run()

@@ -96,6 +96,14 @@ def test_it_is_left_at_any_step_and_not_shown_again(
     assert new.tour.isHidden()
 
 
+def test_a_script_is_shown_none(first_time: None, dock: HubSegWidget) -> None:
+    dock.tour.end()
+    remember("tour", False)
+    dock.guided = False
+    dock.offer_tour()
+    assert dock.tour.isHidden()
+
+
 def test_who_has_seen_it_sees_none(dock: HubSegWidget, wait: Wait) -> None:
     QApplication.processEvents()
     assert dock.tour.isHidden()
@@ -113,7 +121,11 @@ def test_the_page_of_keys_shows_it_again(opened: HubSegWidget, qtbot: Any) -> No
 def test_it_comes_in_no_way_of_who_opens_something_at_once(
     first_time: None, dock: HubSegWidget, table: Path, wait: Wait
 ) -> None:
+    dock.tour.end()  # it may have begun while the dock was still empty
+    remember("tour", False)
     dock.open_path(table)
+    dock.hide()
+    dock.show()  # the dock is seen while something is being opened
     wait(lambda: not dock.busy)
     QApplication.processEvents()
     assert dock.tour.step == -1
