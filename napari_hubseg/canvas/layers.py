@@ -201,6 +201,8 @@ class LayerBinding:
 
     def _ask_pixels(self, slide: Slide | None) -> None:
         self._reading.drop()
+        if self.drawing.drop_polygon():
+            self.told.emit("The polygon that was not finished went with its slide.")
         self.appearance.forget()
         self._notice.say("")
         self.drawing.slide = self._map.slide = ""

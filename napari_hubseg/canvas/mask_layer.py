@@ -9,8 +9,11 @@ map, colours or when a layer is visible.
 from __future__ import annotations
 
 from collections import deque
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
 from psygnal import Signal
 
 from hubseg.mask.drawing import REACH, Drawn, drawn, edge_width, hand_of, redrawn
@@ -22,7 +25,6 @@ from napari_hubseg.jobs.latest import Latest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.edits.override import Edits
@@ -76,6 +78,9 @@ class MaskDrawing:
         self._background = background
         self._drawing = Latest(background, self.failed.emit)
         self._stroking = False
+        self._mode = ""  # of the stroke in hand: napari's name of its tool
+        self._at: tuple[float, ...] = ()  # where the hand was last, in the world
+        self._corners = 0  # of a polygon that is not finished
         self.found: Drawn | None = None
         self._written = self._windows = 0
         self._newest_windows: deque[Window] = deque(maxlen=_REMEMBERED)
@@ -211,25 +216,52 @@ class MaskDrawing:
         A stroke ends where the mouse was let go. napari ends it where it was seen to move last:
         moves wait for their turn there, and those that still wait at the release are dropped.
         """
-        if str(mask.mode) not in ("paint", "erase"):
+        mode = str(mask.mode)
+        self._corners = self._corners + 1 if mode == "polygon" else 0
+        if mode not in ("paint", "erase"):
             return
+        flat = len(getattr(event, "dims_displayed", "yx")) == 2
         draws = event.button == 1 and not self._stroking and mask.cursor != "circle_frozen"
-        self._stroking = True
-        last = mask.world_to_data(event.position)
+        self._stroking, self._mode, self._at = True, mode, tuple(event.position)
         yield
         while event.type == "mouse_move":
-            last = mask.world_to_data(event.position)
+            self._at = tuple(event.position)
             yield
-        if draws:
-            paint_to(mask, last, mask.world_to_data(event.position))
+        if draws and flat:
+            paint_to(mask, mask.world_to_data(self._at), mask.world_to_data(event.position))
         self._stroking = False
         self.draw_all()
 
+    def lift(self) -> None:
+        """Let go of the mouse for a hand that draws: what it drew is a stroke of this slide.
+
+        Before anything else is done, and before another slide comes: the rest of the drag does
+        nothing.
+        """
+        mask = self._stack.get("mask")
+        if mask is not None and self._stroking:
+            released = SimpleNamespace(type="mouse_release", position=self._at, button=1)
+            mouse_release_callbacks(mask, released)
+
+    def drop_polygon(self) -> bool:
+        """Drop the corners of a polygon that is not finished; False where there are none."""
+        mask, corners = self._stack.get("mask"), self._corners
+        self._corners = 0
+        if mask is None or not corners or str(mask.mode) != "polygon":
+            return False
+        at = (0.0,) * mask.ndim
+        back = SimpleNamespace(type="mouse_press", button=2, position=at, pos=np.zeros(2))
+        for _ in range(corners + 2):  # napari takes a corner back at each, and at last all
+            mouse_press_callbacks(mask, back)
+        self._corners = 0
+        return True
+
     def _take_stroke(self, event: Any) -> None:
         layer = self._stack.get("mask")
+        mode, self._mode, self._corners = self._mode or str(getattr(layer, "mode", "")), "", 0
         if layer is None or not self.slide:
             return
-        window = take_stroke(self._session, event.value, str(layer.mode))
+        window = take_stroke(self._session, event.value, mode)
         if window is not None:  # also where the session took nothing: the stroke goes away
             self.draw(window)
             # some of napari's tools ring first and write then

@@ -104,7 +104,9 @@ def stroke(
     done
         KEEP, ADD or ERASE per pixel of the window, uint8 (h, w).
     """
-    boxes = [box for box in map(_box, pieces) if box is not None]
+    within = [(piece, _box(piece, shape)) for piece in pieces]
+    pieces = [piece for piece, box in within if box is not None]
+    boxes = [box for _, box in within if box is not None]
     if not boxes:
         return None, np.zeros((0, 0), np.uint8)
     top, left = min(box[0] for box in boxes), min(box[1] for box in boxes)
@@ -125,15 +127,17 @@ def stroke(
     return window, done
 
 
-def _box(piece: Any) -> tuple[int, int, int, int] | None:
-    """Return (top, left, bottom, right) of a piece; None when it is empty."""
+def _box(piece: Any, shape: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Return (top, left, bottom, right) of a piece; None where it is empty or of another slide."""
     if hasattr(piece, "slice_key"):
         rows, columns = piece.slice_key
-        return rows.start, columns.start, rows.stop, columns.stop
-    rows, columns = (np.asarray(index) for index in piece[0][-2:])
-    if not rows.size:
-        return None
-    return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
+        box = rows.start, columns.start, rows.stop, columns.stop
+    else:
+        rows, columns = (np.asarray(index) for index in piece[0][-2:])
+        if not rows.size:
+            return None
+        box = int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
+    return box if box[2] <= shape[0] and box[3] <= shape[1] else None
 
 
 def _shifted(part: slice, by: int) -> slice:

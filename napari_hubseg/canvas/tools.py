@@ -164,10 +164,12 @@ class MaskTools:
         self._press = press
         self._ask(press)
         yield
-        while event.type == "mouse_move":
+        while event.type == "mouse_move" and press is self._press:
             self._go_on(press, event)
             self._ask(press)
             yield
+        if press is not self._press:
+            return  # another slide has come, or another tool
         tool = tool_named(press.tool)
         moved = press.path[-1] != self._place(event)  # napari drops moves that wait at the release
         if moved:

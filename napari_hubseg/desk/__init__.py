@@ -193,6 +193,7 @@ class Desk(DeskSignals):
             teller.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
         self.layers.blank.connect(self._stand_blank)
+        self.settling.connect(self.layers.drawing.lift)
         for taker in (self.ensemble.mixing, self.retraining):
             taker.unsaid.connect(self.unsaid.emit)
         self.slides.gone_on.connect(self.offers.withdraw_step)

@@ -83,6 +83,7 @@ class Slides:
 
     def _enter(self, opening: Opening, at: str) -> None:
         self.opening = ""
+        self._signals.settling.emit()
         try:
             self._session.enter(opening)
         except (OSError, ValueError) as error:
@@ -169,6 +170,7 @@ class Slides:
         """Show a slide, with what was prepared of it."""
         current = self._session.current
         if current is None or current.id != slide_id:
+            self._signals.settling.emit()
             self._prepared.arrive(slide_id)
         shown = self._session.go_to(slide_id, anyway=last)
         self._mixing.show_prepared()

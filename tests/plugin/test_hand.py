@@ -14,6 +14,7 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
+from hubseg.journal.verdict import Verdict
 from hubseg.probability import ProbabilityMap
 from napari_hubseg.actions import TOOLBOX, key_of
 from napari_hubseg.canvas.brush import camera
@@ -22,6 +23,8 @@ from napari_hubseg.dock import HubSegWidget
 
 SHAPE = (300, 400)
 LEFT_BUTTON, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+PRESS, RELEASE = QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease
+MOVE = QEvent.Type.MouseMove
 LEFT, RIGHT, SPECK = (150.0, 110.0), (150.0, 250.0), (40.0, 340.0)
 
 
@@ -78,20 +81,22 @@ class Bench:
 
     def drag_at_once(self, *places: tuple[float, float]) -> None:
         """Drag from px to px of the slide; the window finds moves and release all at once."""
-        canvas = self.dock.canvas.widget
-        kinds = [QEvent.Type.MouseButtonPress, *[QEvent.Type.MouseMove] * (len(places) - 1)]
-        for kind, place in zip(
-            [*kinds, QEvent.Type.MouseButtonRelease], [*places, places[-1]], strict=True
-        ):
-            ratio = canvas.devicePixelRatioF()
-            x, y = (round(screen / ratio) for screen in self.at(place))
-            there = QPointF(canvas.mapFromGlobal(QPoint(x, y)))
-            button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else LEFT_BUTTON
-            QApplication.sendEvent(
-                canvas,
-                QMouseEvent(kind, there, QPointF(x, y), button, LEFT_BUTTON, NO_KEYS),
-            )
+        self.event(PRESS, places[0])
+        for place in places[1:]:
+            self.event(MOVE, place)
+        self.event(RELEASE, places[-1])
         self.settle()
+
+    def event(self, kind: QEvent.Type, place: tuple[float, float]) -> None:
+        """Let the canvas have one event of the mouse, at a px of the slide."""
+        canvas = self.dock.canvas.widget
+        ratio = canvas.devicePixelRatioF()
+        x, y = (round(screen / ratio) for screen in self.at(place))
+        there = QPointF(canvas.mapFromGlobal(QPoint(x, y)))
+        button = Qt.MouseButton.NoButton if kind == MOVE else LEFT_BUTTON
+        QApplication.sendEvent(
+            canvas, QMouseEvent(kind, there, QPointF(x, y), button, LEFT_BUTTON, NO_KEYS)
+        )
 
     @property
     def count(self) -> int:
@@ -101,7 +106,8 @@ class Bench:
 
 @pytest.fixture
 def bench(make_napari_viewer: Any, new_engine: Any, tmp_path: Any) -> Iterator[Bench]:
-    tifffile.imwrite(tmp_path / "a.tiff", np.full((*SHAPE, 3), 190, np.uint8), photometric="rgb")
+    for name, shape in (("a.tiff", SHAPE), ("b.tiff", (200, 260))):
+        tifffile.imwrite(tmp_path / name, np.full((*shape, 3), 190, np.uint8), photometric="rgb")
     viewer = make_napari_viewer(show=True, strict_qt="raise")
     viewer.window.resize(1400, 950)
     dock = HubSegWidget(PublicOnlyProxy(viewer), parts={"new_engine": new_engine})
@@ -210,6 +216,66 @@ def test_what_is_drawn_ends_where_the_mouse_was_let_go_also_in_a_busy_window(
     else:
         assert after[150, 250 + 44]
     assert np.array_equal(bench.dock.desk.layers.mask_layer.data != 0, after)
+
+
+@pytest.mark.parametrize("command", ["next_slide", "accept", "undo", "take_eraser"])
+def test_a_command_ends_the_stroke_in_hand_on_its_own_slide(bench: Bench, command: str) -> None:
+    """The whole stroke went to the next slide, or to none, and every later one was lost."""
+    bench.take("brush")
+    before = bench.session.mask.copy()
+    bench.event(PRESS, (40, 40))
+    bench.event(MOVE, (40, 100))
+    bench.dock.do(command)
+    bench.settle()
+    if command == "next_slide":
+        assert bench.session.current.id == "b"
+    bench.event(MOVE, (40, 200))
+    bench.event(RELEASE, (40, 200))
+    bench.settle()
+    if command == "next_slide":
+        assert not bench.session.project.entries("b"), "nothing was drawn there"
+        bench.drag_at_once((20, 20), (20, 40), (20, 100))
+        assert bench.session.mask[20, 20:101].all(), "and the brush draws on"
+        bench.dock.do("previous_slide")
+        bench.settle()
+    rows = [row for row in bench.session.project.entries("a") if row.slide_id == "a"]
+    assert bench.session.verdict("a") is Verdict.IN_WORK
+    if command == "undo":
+        assert np.array_equal(bench.session.mask, before)
+        return
+    assert [row.label for row in rows][-1] == "brush"
+    assert bench.session.mask[40, 40:101].all()
+    assert not bench.session.mask[30:50, 115:220].any(), "no more was drawn"
+    assert np.array_equal(bench.dock.desk.layers.mask_layer.data != 0, bench.session.mask)
+
+
+def test_a_polygon_that_is_not_finished_does_not_go_to_the_next_slide(bench: Bench) -> None:
+    bench.take("polygon")
+    for corner in ((20, 20), (20, 120), (120, 120)):
+        bench.event(PRESS, corner)
+        bench.event(RELEASE, corner)
+    bench.dock.do("next_slide")
+    bench.settle()
+    assert "polygon that was not finished" in bench.dock.message.sentence.text()
+    bench.mouse.click(bench.at((100, 200)))
+    bench.mouse._do("click", "--repeat", "2", "--delay", "10", "1")
+    bench.settle()
+    assert not bench.session.mask[40:90, 60:110].any()
+    assert bench.dock.desk.mask_tools.tool == "polygon"
+
+
+def test_an_outline_in_hand_goes_with_its_slide(bench: Bench) -> None:
+    bench.take("lasso")
+    bench.event(PRESS, (20, 20))
+    bench.event(MOVE, (20, 120))
+    bench.dock.do("next_slide")
+    bench.settle()
+    for place in ((60, 120), (60, 20)):
+        bench.event(MOVE, place)
+    bench.event(RELEASE, (60, 20))
+    bench.settle()
+    assert not bench.session.project.entries("b")
+    assert not bench.dock.desk.layers.mask_layer.data.any(), "no line of it stays"
 
 
 def test_a_split_is_previewed_while_held_and_done_when_let_go(bench: Bench) -> None:
