@@ -28,7 +28,7 @@ from napari_hubseg.widgets.later import later
 from napari_hubseg.widgets.preferences import Preferences, preferences
 from napari_hubseg.widgets.remembered import recall, remember
 from napari_hubseg.widgets.side_docks import SideDocks
-from napari_hubseg.window_lifetime import WindowWatch
+from napari_hubseg.window_lifetime import WindowWatch, make_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +65,7 @@ class HubSegWidget(DockLayout):
     def __init__(
         self, viewer: napari.viewer.Viewer, *, parts: Mapping[str, Any] | None = None
     ) -> None:
+        make_way(viewer, HubSegWidget)
         super().__init__()
         self._viewer = viewer
         self.canvas = Canvas(self)

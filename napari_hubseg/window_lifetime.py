@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["WindowWatch"]
+__all__ = ["WindowWatch", "make_way"]
 
 _KEPT = "hubseg_kept"  # property of the window: it goes with it
 
@@ -87,3 +87,17 @@ class WindowWatch(QObject):
         if kept is not None:
             window.setProperty(_KEPT, None)
         return kept
+
+
+def make_way(viewer: Any, kind: type[QWidget]) -> None:
+    """Close the docks of a kind that a viewer has, also hidden ones: the next goes on from there.
+
+    Two would each have layers on one canvas, and the second could only read the first's project.
+    """
+    window = getattr(viewer, "window", None)
+    if window is None:
+        return
+    for dock in tuple(window.dock_widgets.values()):
+        if isinstance(dock, kind):
+            window.remove_dock_widget(dock)
+            dock.deleteLater()

@@ -183,6 +183,16 @@ def test_a_request_carries_the_last_cleaned_mask_and_answers_the_same_without_it
     assert np.array_equal(live.mask, whole)
 
 
+def test_an_answer_that_was_for_another_slide_is_dropped_whatever_its_size() -> None:
+    """One that came once its slide had been left was an error where the sizes differed."""
+    left, here = LiveMask(Edits((20, 20))), LiveMask(Edits((4, 5)))
+    for live, shape in ((left, (20, 20)), (here, (4, 5))):
+        live.derive_from(np.full(shape, 200, np.float32), 127, Cleanup())
+    late = left.request()
+    assert not here.take(late, late.compute())
+    assert here.mask is None
+
+
 def test_a_request_is_not_written_by_the_thread_that_computes_it() -> None:
     """Two threads may compute one request; a stroke goes into the answer that was taken alone."""
     values = np.full((20, 20), 100, np.float32)

@@ -419,6 +419,29 @@ def test_a_dock_that_is_closed_and_opened_again_goes_on_where_it_was(
     drained()
 
 
+def test_a_second_dock_goes_on_in_place_of_one_that_is_hidden(
+    opened: HubSegWidget, wait: Wait, new_engine: Any, drained: Callable[[], None]
+) -> None:
+    """napari's menu made another one where the first came with `napari -w` and was hidden."""
+    viewer, project = opened._viewer, opened.session.project.path
+    opened.session.go_to("two")
+    settle(opened, wait)
+    opened.parent().hide()  # the eye of its title
+    again = HubSegWidget(viewer, parts={"new_engine": new_engine})
+    viewer.window.add_dock_widget(again, name="HubSeg again", area="right")
+    wait(lambda: again.session.current is not None)
+    settle(again, wait)
+    assert (again.session.project.path, again.session.current.id) == (project, "two")
+    assert not again.session.project.read_only
+    assert [each.name for each in viewer.layers] == ["slide", "probability", "disagreement", "mask"]
+    docks = viewer.window.dock_widgets.values()
+    assert [dock for dock in docks if isinstance(dock, HubSegWidget)] == [again]
+    viewer.window.remove_dock_widget(again)
+    again.session.close()
+    again.deleteLater()
+    drained()
+
+
 def test_the_circle_of_a_brush_has_no_box_that_is_drawn_after_its_layer(
     opened: HubSegWidget,
 ) -> None:

@@ -205,13 +205,13 @@ class LiveMask:
         ValueError
             When its mask is not bool of the slide's shape.
         """
+        if request.stamp != self._stamp:
+            return False  # also that of another slide: no state has the stamp of another
         mask = answer.mask
         if mask.shape != self._edits.shape or mask.dtype != np.bool_:
             raise ValueError(
                 f"The mask is {mask.dtype} {mask.shape}: give a bool {self._edits.shape} array."
             )
-        if request.stamp != self._stamp:
-            return False
         self._mask = mask if mask.flags.writeable else mask.copy()
         # painting needs it window by window, and the next mask too
         self._cleaned = answer.cleaned
