@@ -79,14 +79,14 @@ def test_what_the_first_map_gives_is_not_said_before_it_is_counted(
     derivation = Derivation(session, background, Truth(session, background))
     session.go_to("two")
     wait(lambda: not derivation.busy)
-    assert derivation.figures.size == ("area 0.0 %", "objects 0")
+    assert derivation.figures.size(0.5) == ("0 objects", "0.0 %", "0 µm²")
     said: list[tuple[str, ...]] = []
-    derivation.figures_changed.connect(lambda: said.append(derivation.figures.size))
+    derivation.figures_changed.connect(lambda: said.append(derivation.figures.size(0.5)))
     session.mask_changed.emit(None)  # the empty mask is being counted
     session.show(make_map(session))
-    assert said == [("area –", "objects –")]
+    assert said == [("– objects", "– %")]
     wait(lambda: not derivation.busy)
-    assert set(said[1:]) == {("area 64.1 %", "objects 1")}
+    assert set(said[1:]) == {("1 object", "64.1 %", "1,968 µm²")}
     session.show(make_map(session))
     assert "–" not in str(said[-1]), "only the first map's are waited for"
     wait(lambda: not derivation.busy)
