@@ -267,10 +267,10 @@ def test_what_a_table_notes_reaches_the_shell(
     text = (folder / "train.csv").read_text().replace("kidney", "gills", 1)
     (folder / "train.csv").write_text(text + text.splitlines()[2] + "\n")
     _, answer, said = run(folder, command, capsys, scheduler)
-    assert set(answer["notes"]) == {"a", "b"}
-    assert "gills" in answer["notes"]["a"]
+    assert set(answer["notes"]) == {"organ gills", "b"}  # a name that is not known is said once
+    assert "'gills' of 1 slide is not known" in answer["notes"]["organ gills"]
     assert "twice" in answer["notes"]["b"]
-    assert f"hubseg {command.split()[0]}: note: a: " in said
+    assert f"hubseg {command.split()[0]}: note: organ gills: " in said
 
 
 @pytest.mark.parametrize("command", sorted(IN_TABLES))
