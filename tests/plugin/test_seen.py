@@ -309,6 +309,7 @@ class TestWhatARecipeBrings:
         moved = type(table)({**table.values, kind: 127.0})
         ensemble.recipe = ensemble.recipe.model_copy(update={"thresholds": moved, "cleanup": {}})
         ensemble.run(EnsembleChoice("demo"))
+        bench.settle()  # rules come with the run's first member
         assert bench.session.threshold == 127
         assert "the threshold 90 → 127" in bench.offers[-1].sentence
         assert bench.offers[-1].label == "Keep 90"
