@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hubseg.desk.offer import Offer
+from napari_hubseg.desk.offer import Offer, step_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Verdicts"]
 
 _AS_EMPTY = "Accept as empty"
+_FOR_ALL = "Undo it for every slide"
 
 
 class Verdicts:
@@ -47,11 +48,23 @@ class Verdicts:
         self._waits_for: tuple[str, bool] | None = None  # what was said, whether it needs a mask
 
     def undo(self) -> None:
-        """Undo the newest thing done here, or the verdict that has just led here."""
-        if self._offers.step_elsewhere is None:
-            self._session.undo()
-        else:
+        """Undo the newest thing done here, or the verdict that has just led here.
+
+        What holds for every slide and was done before this one was come to is asked for first.
+        """
+        here, for_all = self._session.current, self._session.steps.undoes_for_all
+        if self._offers.step_elsewhere is not None:
             self._offers.take_back_elsewhere()
+        elif here is None or not for_all:
+            self._session.undo()
+        elif self._offers.is_offered(_FOR_ALL):
+            self._offers.take_offer()
+        else:
+            said = (
+                f"On slide {here.id} nothing is left to undo. Before you came here: "
+                f"{step_words(for_all)}, for every slide. Ctrl+Z again undoes that."
+            )
+            self._offers.offer(Offer(said, _FOR_ALL, self._session.undo, here.id))
 
     def accept(self) -> None:
         """Accept the slide; where there is nothing to accept it is asked first."""

@@ -135,6 +135,34 @@ def test_a_threshold_that_keys_moved_is_said_with_the_way_back(
     assert said(opened).startswith("Undid: threshold kidney/Hubmap")
 
 
+def test_what_holds_for_every_slide_is_not_undone_from_another_one_unasked(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    """On a slide with nothing to undo Ctrl+Z took back a member switched off before a restart."""
+    before = opened.session.threshold
+    opened.desk.set_threshold(200)
+    opened.do("next_slide")
+    opened.session.paint(np.ones((9, 9), np.bool_), add=True)
+    settle(opened, wait)
+    opened.do("undo")
+    settle(opened, wait)
+    assert not opened.session.mask.any(), "what was done here is undone at once"
+    opened.do("undo")
+    settle(opened, wait)
+    assert opened.session.threshold == 200
+    assert said(opened) == (
+        f"On slide two nothing is left to undo. Before you came here: threshold kidney/Hubmap "
+        f"{before:g} → 200, for every slide. Ctrl+Z again undoes that."
+    )
+    opened.do("undo")
+    settle(opened, wait)
+    assert opened.session.threshold == before
+    opened.session.redo()
+    opened.do("undo")
+    settle(opened, wait)
+    assert opened.session.threshold == 200, "asked for again, as it was done before"
+
+
 def test_what_is_accepted_anew_is_called_that(
     opened: HubSegWidget, wait: Wait, make_map: Any
 ) -> None:

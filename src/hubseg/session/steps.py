@@ -42,6 +42,8 @@ class Steps:
         self._review, self._may_change = review, may_change
         self._signals = review.signals
         self.undo_budget = _UNDO
+        self._arrived = 0  # the newest row when the slide on screen was come to
+        self._signals.slide_changed.connect(self._arrive)
 
     @property
     def can_undo(self) -> bool:
@@ -58,6 +60,16 @@ class Steps:
         """What undo would undo, in a person's words; "" when nothing."""
         entry = self._undoable
         return entry.label if entry is not None else ""
+
+    @property
+    def undoes_for_all(self) -> str:
+        """What undo would take back of every slide, done before this one was come to; or ""."""
+        entry = self._undoable
+        earlier = entry is not None and entry.slide_id is None and entry.seq <= self._arrived
+        return entry.label if entry is not None and earlier else ""
+
+    def _arrive(self, _: object) -> None:
+        self._arrived = max((row.seq for row in self._review.history.done), default=0)
 
     @property
     def redo_text(self) -> str:
