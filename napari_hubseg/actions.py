@@ -253,11 +253,11 @@ ACTIONS = (
         drags=False,
     ),
     _take(
-        "grow",
-        "grow",
-        "Tool: grow",
-        "Shift-G",
-        "Press on an object; drag up to grow it, down to shrink it.",
+        "smooth",
+        "smooth",
+        "Tool: smooth",
+        "Shift-S",
+        "Press on an object; drag up for a smoother outline.",
     ),
     _take(
         "edge",
@@ -267,11 +267,11 @@ ACTIONS = (
         "Press on an object; drag: only its own threshold moves.",
     ),
     _take(
-        "smooth",
-        "smooth",
-        "Tool: smooth",
-        "Shift-S",
-        "Press on an object; drag up for a smoother outline.",
+        "grow",
+        "grow",
+        "Tool: grow",
+        "Shift-G",
+        "Press on an object; drag up to grow it, down to shrink it.",
     ),
     _take(
         "split",

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SIDE", "SIGNS", "IconButton", "SignedElidedButton", "short_key", "sign"]
 
-SIDE = 18  # px of an icon, at 100 % scaling
+SIDE = 16  # px of an icon, at 100 % scaling
 _FAINT = 90  # of 255: what cannot be pressed now
 _KEY_PT = 6.0  # size of a key in a button's corner
-_BEFORE_WORD = 4  # px between a sign and its word
+_BEFORE_WORD = 3  # px between a sign and its word
 _EDGE = 2  # px at either end of a button
 _ON_VERDICT = "#10151a"
 _THEME = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange)

@@ -39,7 +39,7 @@ from napari_hubseg.widgets.style import style_sheet
 LEFT = Qt.MouseButton.LeftButton
 
 SCROLL_BAR = 16  # px
-NARROWEST = 400  # px: the dock takes no less
+NARROWEST = 360  # px
 LONG = "a_very_long_slide_name_from_a_scanner_2026-01-31_level_0_section_12"
 FULL: list[tuple[type[QWidget], Any]] = [
     (StartPanel, StartState(has_slides=True, opening=LONG)),
