@@ -25,6 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WRITERS = {
     "cli/keeping.py": "find: where the files are now",
     "cli/masks.py": "export: records what was written, keeps masks of older versions",
+    "cli/naming.py": "vocabulary --set: a person's words; without it, it reads",
     "cli/predicting.py": "predict: adds slides, records runs",
     "cli/sharing.py": "merge: takes rows over",
     "project/opening.py": "a session: the one that writes",

@@ -122,6 +122,7 @@ class FailsOnce:
     def run(self, slides: Sequence[Slide], recipe: Recipe, *_: object, **__: object) -> FailsOnce:
         self.id, self.recipe, self.computed = "later", recipe, 0
         self.slides, self.members = tuple(slides), recipe.members()
+        self.total = len(self.slides) * len(self.members)
         return self
 
     def __iter__(self) -> Iterator[Update]:
