@@ -215,13 +215,24 @@ def test_a_choice_in_a_list_of_the_form_is_taken_and_the_form_stays(
         field.showPopup()
         items = field.view()
         wait(items.isVisible)
-        place = items.visualRect(items.model().index(field.findText(word), 0)).center()
-        qtbot.mouseMove(items.viewport(), place)
-        qtbot.mouseClick(items.viewport(), LEFT, pos=place)
+        row = items.model().index(field.findText(word), 0)
+        point_at(items, row, qtbot, wait)
+        qtbot.mouseClick(items.viewport(), LEFT, pos=items.visualRect(row).center())
         settle(opened, wait)
         assert field.currentText() == word
         assert opened.facts.form.isVisible()
     assert opened.facts.line.text() == "kidney  ·  HPA  ·  µm/px?"
+
+
+def point_at(items: Any, row: Any, qtbot: Any, wait: Wait) -> None:
+    """Move the mouse to a row of a list, until the list has seen it there and nowhere else."""
+
+    def there() -> bool:
+        qtbot.mouseMove(items.viewport(), items.visualRect(row).center())
+        QApplication.processEvents()
+        return bool(items.currentIndex() == row)
+
+    wait(there)
 
 
 def test_the_form_is_as_tall_as_its_words(

@@ -117,6 +117,7 @@ def test_a_new_threshold_is_told_in_the_frame_that_shows_its_mask(
     """Where a GPU is played by software each frame of the window costs a mask's time."""
     opened.session.show(make_map(opened.session))
     settle(opened, wait)
+    wait(lambda: not opened._due.isActive())  # what has changed until now is shown
     seen: list[str] = []
     monkeypatch.setattr(_widget, "_ONE_FRAME", 600_000)  # ms: the wait for the mask ends it
     opened.desk.layers.mask_drawn.connect(lambda: seen.append("mask"))
@@ -132,6 +133,7 @@ def test_a_new_threshold_is_told_in_the_frame_that_shows_its_mask(
 
 def test_the_dock_does_not_wait_long_for_a_mask(opened: HubSegWidget, wait: Wait) -> None:
     settle(opened, wait)
+    wait(lambda: not opened._due.isActive())
     seen: list[str] = []
     opened._due.timeout.connect(lambda: seen.append("dock"))
     opened.desk.derivation._deriving.busy = True
