@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtGui import QColor, QIcon
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, Qt
+from qtpy.QtGui import QColor, QIcon, QMouseEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication, QDockWidget, QLabel, QWidget
 
 from napari_hubseg.actions import ACTIONS, TOOLBOX, grouped, key_of
@@ -215,24 +215,25 @@ def test_a_choice_in_a_list_of_the_form_is_taken_and_the_form_stays(
         field.showPopup()
         items = field.view()
         wait(items.isVisible)
-        row = items.model().index(field.findText(word), 0)
-        point_at(items, row, qtbot, wait)
-        qtbot.mouseClick(items.viewport(), LEFT, pos=items.visualRect(row).center())
+        click(items, items.model().index(field.findText(word), 0))
         settle(opened, wait)
         assert field.currentText() == word
         assert opened.facts.form.isVisible()
     assert opened.facts.line.text() == "kidney  ·  HPA  ·  µm/px?"
 
 
-def point_at(items: Any, row: Any, qtbot: Any, wait: Wait) -> None:
-    """Move the mouse to a row of a list, until the list has seen it there and nowhere else."""
-
-    def there() -> bool:
-        qtbot.mouseMove(items.viewport(), items.visualRect(row).center())
-        QApplication.processEvents()
-        return bool(items.currentIndex() == row)
-
-    wait(there)
+def click(items: Any, row: Any) -> None:
+    """Click a row of a list, with nothing in between that the pointer of the screen could say."""
+    there = QPointF(items.visualRect(row).center())
+    screen = QPointF(items.viewport().mapToGlobal(there.toPoint()))
+    none, plain = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    for kind, button, held in (
+        (QEvent.Type.MouseMove, none, none),
+        (QEvent.Type.MouseButtonPress, LEFT, LEFT),
+        (QEvent.Type.MouseButtonRelease, LEFT, none),
+    ):
+        event = QMouseEvent(kind, there, screen, button, held, plain)
+        QApplication.sendEvent(items.viewport(), event)
 
 
 def test_the_form_is_as_tall_as_its_words(
