@@ -61,17 +61,13 @@ def fill_dock(path: str | Sequence[str]) -> list[LayerDataTuple]:
     RuntimeError
         When there is no window.
     """
-    import napari
-
     from napari_hubseg import _commands
 
-    one = Path(path if isinstance(path, str) else path[0])
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise RuntimeError(
-            f"{one.name} is opened in HubSeg's dock, and there is no window: open napari first, or "
-            "give single images."
-        )
+    one = _first(path)
+    viewer = _viewer(
+        f"{one.name} is opened in HubSeg's dock, and there is no window: open napari first, or "
+        "give single images."
+    )
     _commands.open_in_dock(viewer, one)
     return _NOTHING
 
@@ -84,19 +80,29 @@ def take_mask(path: str | Sequence[str]) -> list[LayerDataTuple]:
     RuntimeError
         When there is no window.
     """
-    import napari
-
     from napari_hubseg import _commands
 
-    one = Path(path if isinstance(path, str) else path[0])
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise RuntimeError(
-            f"{one.name} is a mask and goes onto the slide in HubSeg's dock, and there is no "
-            "window: use hubseg import."
-        )
+    one = _first(path)
+    viewer = _viewer(
+        f"{one.name} is a mask and goes onto the slide in HubSeg's dock, and there is no "
+        "window: use hubseg import."
+    )
     _commands.dock(viewer).desk.drop_mask(one)
     return _NOTHING
+
+
+def _first(path: str | Sequence[str]) -> Path:
+    return Path(path if isinstance(path, str) else path[0])
+
+
+def _viewer(why: str) -> Any:
+    """Return the viewer on screen; RuntimeError says `why` one is wanted."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise RuntimeError(why)
+    return viewer
 
 
 def slide_layer(slide: Slide) -> Any:

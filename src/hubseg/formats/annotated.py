@@ -199,6 +199,11 @@ class MaskedImage:
         """What is connected, each as its polygons."""
         return polygons_of(self.mask)
 
+    @property
+    def polygons(self) -> list[Polygon]:
+        """Every polygon of every object, in order."""
+        return [polygon for parts in self.objects for polygon in parts]
+
 
 def images_of_labels(
     labels: NDArray[np.generic], names: Mapping[int, str] | None = None

@@ -44,8 +44,7 @@ def _lines(image: MaskedImage) -> Iterator[str]:
     colour = "#{:02X}{:02X}{:02X}".format(*image.colour)
     shown = attributes(PartOfGroup=image.name, Color=colour)
     yield '<?xml version="1.0"?>\n<ASAP_Annotations>\n<Annotations>\n'
-    polygons = (polygon for parts in image.objects for polygon in parts)
-    for count, polygon in enumerate(polygons):
+    for count, polygon in enumerate(image.polygons):
         yield f'<Annotation Name="Annotation {count}" Type="Polygon"{shown}>\n<Coordinates>\n'
         for order, (x, y) in enumerate(polygon.exterior.tolist()):
             yield f'<Coordinate Order="{order}" X="{x}" Y="{y}" />\n'

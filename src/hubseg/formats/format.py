@@ -99,7 +99,7 @@ class Format:
         """Return why an image cannot be written, or ""; costs nothing where all is held."""
         if self.holes:
             return ""
-        holes = sum(len(polygon.holes) for parts in image.objects for polygon in parts)
+        holes = sum(len(polygon.holes) for polygon in image.polygons)
         if not holes:
             return ""
         count, them = ("1 hole", "it") if holes == 1 else (f"{holes} holes", "them")

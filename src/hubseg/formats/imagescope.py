@@ -54,7 +54,7 @@ def _lines(image: MaskedImage) -> Iterator[str]:
     yield f"<Annotations{attributes(MicronsPerPixel=f'{um:.10g}') if um else ''}>\n"
     yield f"<Annotation{layer}>\n<Attributes />\n<Regions>\n<RegionAttributeHeaders />\n"
     count = 0
-    for polygon in (polygon for parts in image.objects for polygon in parts):
+    for polygon in image.polygons:
         outer = count + 1
         for negative, ring in enumerate((polygon.exterior, *polygon.holes)):
             count += 1

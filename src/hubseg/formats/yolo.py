@@ -43,7 +43,7 @@ def _put(path: Path, images: Iterable[MaskedImage]) -> None:
     for image in images:
         size = np.array(image.size[::-1])
         with path.open("w", encoding="utf-8", newline="\n") as stream:
-            for polygon in (polygon for parts in image.objects for polygon in parts):
+            for polygon in image.polygons:
                 corners = map(repr, (polygon.exterior / size).ravel().tolist())
                 stream.write(f"{image.number - 1} {' '.join(corners)}\n")
 
