@@ -37,11 +37,12 @@ CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey --no-xvfb \
     -p no:pytest-qt -p no:napari -p no:napari-plugin-engine -p no:npe2
 COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
 
-.PHONY: help demo test test-core test-window coverage lint format wheel bench clean
+.PHONY: help demo test test-core test-window coverage lint format docs wheel bench clean
 
 help:
 	@echo 'make demo    install, open napari on the bundled sample (without a display: a virtual screen)'
 	@echo 'make test    install, lint, and run every test; window tests on PyQt5, PySide6 and PyQt6'
+	@echo 'make docs    build the documentation as a site, into site/'
 	@echo 'make lint | format | test-core | test-window | coverage | wheel | bench | clean'
 
 # ---- what is installed: a stamp says it need not be done again --------------------------------
@@ -59,6 +60,10 @@ $(VENV)/.test: $(PACKAGING) scripts/system-libraries | $(BIN)/python
 	@scripts/system-libraries window screen
 	@echo 'Installing napari-hubseg and its test tools into $(VENV): several minutes the first time, most of it torch.'
 	@scripts/timed 'installation' $(INSTALL) -e '.[pyqt5,pyqt6,test]'
+	@touch $@
+
+$(VENV)/.docs: $(PACKAGING) | $(BIN)/python
+	@scripts/timed 'installation' $(INSTALL) -e '.[docs]'
 	@touch $@
 
 # ---- what a person runs -----------------------------------------------------------------------
@@ -96,6 +101,10 @@ format: $(VENV)/.test
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# A warning is an error, and nothing is fetched: neither here nor by the pages.
+docs: $(VENV)/.docs
+	@env NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --clean
+
 wheel: $(VENV)/.test
 	@rm -rf build dist
 	@$(BIN)/python -m build --no-isolation .
@@ -104,5 +113,5 @@ bench: $(VENV)/.test
 	@for script in benchmarks/[!_]*.py; do scripts/timed "$$script" $(BIN)/python "$$script"; done
 
 clean:
-	rm -rf $(VENV) build dist demo_out *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site demo_out *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

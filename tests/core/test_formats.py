@@ -190,7 +190,7 @@ def test_outlines_far_away_are_no_pixels(tmp_path: Path) -> None:
 def test_the_page_of_formats_is_made_from_the_registry(repository: Path) -> None:
     """Run ``scripts/manifest`` after a change of the registry."""
     page = (repository / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert f"<!-- formats -->\n{registry.as_table()}<!-- /formats -->\n" in page
+    assert f"<!-- formats -->\n\n{registry.as_table()}\n<!-- /formats -->\n" in page
 
 
 def test_what_is_offered_for_writing_comes_from_the_registry() -> None:

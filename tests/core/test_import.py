@@ -248,7 +248,7 @@ def recipes(page: str) -> dict[str, list[list[str]]]:
     for line in section.splitlines():
         if line.startswith("**"):
             found[line.strip("*")] = []
-        elif line.startswith("    hubseg "):
+        elif line.startswith("hubseg "):
             found[[*found][-1]].append(shlex.split(line, comments=True)[1:])
     return found
 

@@ -40,27 +40,36 @@ def _table(value: object) -> ThresholdTable:
 class Recipe(Plan):
     """What to run on a slide to get a probability map."""
 
-    name: str
+    name: str = Field(description="What it is called, in lists and in every run's record.")
     channel_order: Literal["rgb", "bgr"] = Field(
         "rgb", description="Order of the channels the networks were trained on."
     )
-    normalize: Normalize = Normalize()
-    tta: Literal["none", "flips", "flip_rot90", "d4"] = "flip_rot90"
-    folds: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1)
+    normalize: Normalize = Field(Normalize(), description="From pixels to the networks' input.")
+    tta: Literal["none", "flips", "flip_rot90", "d4"] = Field(
+        "flip_rot90", description="Views of a slide that are averaged; flip_rot90: four, d4: eight."
+    )
+    folds: tuple[int, ...] = Field(
+        (0, 1, 2, 3, 4), min_length=1, description="Numbers of the trainings of each network."
+    )
     merge: Literal["published", "exact"] = Field(
         "exact", description="published: each resolution truncated to 0-255 integers first."
     )
-    resolutions: tuple[Resolution, ...] = Field(min_length=1)
+    resolutions: tuple[Resolution, ...] = Field(
+        min_length=1, description="How large networks see the slide, and which do."
+    )
     thresholds: Annotated[
         ThresholdTable, PlainSerializer(lambda table: table.to_mapping(), return_type=dict)
-    ] = Field(default_factory=ThresholdTable.published)
+    ] = Field(
+        default_factory=ThresholdTable.published,
+        description="Source → organ → threshold, 0-255, and default; the published ones at first.",
+    )
     cleanup: Annotated[Mapping[Organ, Cleanup], PlainSerializer(cleanups_to, return_type=dict)] = (
         Field(default_factory=dict, description="What is tidied up in the masks of each organ.")
     )
     vocabulary: Annotated[
         Vocabulary, PlainSerializer(lambda words: words.to_mapping(), return_type=dict)
     ] = Field(BUILT_IN, description="Organs, sources and structures beside the built-in ones.")
-    training: TrainingPlan = TrainingPlan()
+    training: TrainingPlan = Field(TrainingPlan(), description="How its networks are trained.")
 
     @field_validator("cleanup", mode="before")
     @classmethod

@@ -71,13 +71,13 @@ class NetworkSpec(Plan):
 class Only(Plan):
     """The slides that a network is for; it is not run on others."""
 
-    organs: tuple[Organ, ...] = Field(min_length=1)
+    organs: tuple[Organ, ...] = Field(min_length=1, description="Organs, by name.")
 
 
 class Entry(Plan):
     """One network of a resolution, present once per fold."""
 
-    network: NetworkSpec
+    network: NetworkSpec = Field(description="Family and encoder.")
     checkpoint: str = Field(description="File name; {fold} stands for the fold's number.")
     weight: (
         Annotated[float, Field(gt=0)]
@@ -134,8 +134,8 @@ class Entry(Plan):
 class Normalize(Plan):
     """Pixel → network input: ``pixel / divide - subtract``."""
 
-    divide: float = Field(default=127.0, gt=0)
-    subtract: float = 1.0
+    divide: float = Field(default=127.0, gt=0, description="What pixels, 0-255, are divided by.")
+    subtract: float = Field(1.0, description="What is taken away after that.")
 
 
 class Resolution(Plan):
@@ -151,7 +151,7 @@ class Resolution(Plan):
         None, gt=0, description="Pixel size of the network's input, µm/px; keeps the aspect ratio."
     )
     weight: float = Field(1.0, gt=0, description="Weight in the merge of resolutions.")
-    members: tuple[Entry, ...] = Field(min_length=1)
+    members: tuple[Entry, ...] = Field(min_length=1, description="Its networks.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -1,0 +1,57 @@
+"""What MkDocs does beside its own work when it builds the site.
+
+Responsible for the pages that lie outside ``docs/`` (README, changelog, results), for links
+between all of them, and for flowcharts as pictures. Does not know what the pages say.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diagrams import as_svg
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "benchmarks/RESULTS.md": "results.md",
+}
+"""Pages that stand elsewhere in the repository: there, and on the site."""
+FILES = {
+    "NOTICE": "NOTICE.txt",
+    "LICENSE": "LICENSE.txt",
+    "CITATION.cff": "CITATION.txt",
+    "napari_hubseg/icon.svg": "images/icon.svg",
+}
+_LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
+_FLOWCHART = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def on_files(files: Files, *, config: Any) -> Files:
+    """Add the pages and files that lie outside ``docs/``."""
+    for there, here in (PAGES | FILES).items():
+        files.append(File.generated(config, here, abs_src_path=str(ROOT / there)))
+    return files
+
+
+def on_page_markdown(text: str, *, page: Page, config: Any, files: Files) -> str:
+    """Draw flowcharts, and lead links to where their pages are on the site."""
+    here = page.file.src_uri
+    there = {site: source for source, site in PAGES.items()}.get(here, f"docs/{here}")
+
+    def moved(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(there), found[1]))
+        on_site = (PAGES | FILES).get(target, target.removeprefix("docs/"))
+        return posixpath.relpath(on_site, posixpath.dirname(here) or ".")
+
+    text = _LINK.sub(moved, text)
+    return _FLOWCHART.sub(lambda found: f"<div>{as_svg(found[1])}</div>", text)
