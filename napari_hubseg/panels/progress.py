@@ -1,14 +1,16 @@
 """The dock's last line: what is at work, how far it is, and a button that ends it.
 
-Responsible for one line that is empty while nothing is at work, and as tall then. Does not know
-what is at work.
+Responsible for one line that is empty while nothing is at work, and as tall then. While nobody has
+counted the steps it counts seconds: a bar that moves back and forth has the whole window drawn 25
+times a second, canvas and all, and where OpenGL is software that takes a core from the networks.
+Does not know what is at work.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QElapsedTimer, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
@@ -38,12 +40,22 @@ class ProgressState:
 
 
 class ProgressPanel(QWidget):
-    """Words, a bar and a button, or nothing."""
+    """Words, a bar and a button, or nothing.
+
+    Attributes
+    ----------
+    clock
+        Ticks each second while what is at work has no number of steps.
+    """
 
     cancel_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self._words, self._since = "", QElapsedTimer()
+        self.clock = QTimer(self)
+        self.clock.setInterval(1000)
+        self.clock.timeout.connect(self._count)
         self.bar = QProgressBar()
         self.bar.setObjectName("progress")
         self.bar.setTextVisible(False)
@@ -70,10 +82,23 @@ class ProgressPanel(QWidget):
 
     def show_state(self, state: ProgressState) -> None:
         """Show `state`; emits nothing."""
-        self.said.setText(state.said)
-        self.said.setToolTip(state.said)
+        if state.said != self._words:
+            self._words = state.said
+            self._since.start()
+        self._say(state.said)
         self.bar.setVisible(bool(state.said))
-        self.bar.setRange(0, state.total)  # 0, 0 moves back and forth: not counted yet
-        self.bar.setValue(state.done)
+        self.bar.setRange(0, max(1, state.total))  # 0, 0 would move back and forth
+        self.bar.setValue(state.done if state.total else 0)
         self.cancel.setVisible(bool(state.cancel))
         self.cancel.setToolTip(state.cancel or "Stop")
+        counts = bool(state.said) and not state.total
+        if counts != self.clock.isActive():
+            self.clock.start() if counts else self.clock.stop()
+
+    def _say(self, words: str) -> None:
+        self.said.setText(words)
+        self.said.setToolTip(words)
+
+    def _count(self) -> None:
+        """Say for how long it has been at work: the sign that it still is."""
+        self._say(f"{self._words}  {self._since.elapsed() // 1000} s")

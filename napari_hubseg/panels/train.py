@@ -242,8 +242,8 @@ class TrainPanel(QWidget):
         self.use.setVisible(state.result is not None and idle)
         make_primary(self.use, state.result is not None)
         self.progress.setVisible(state.running)
-        self.progress.setRange(0, state.total)  # 0, 0 moves back and forth: not counted yet
-        self.progress.setValue(state.done)
+        self.progress.setRange(0, max(1, state.total))  # 0, 0 would move, and cost a core
+        self.progress.setValue(state.done if state.total else 0)
         self.plot.setVisible(state.running or any(state.learning.losses))
         self.plot.show_learning(state.learning)
         self.message.setText(state.message)
