@@ -442,6 +442,9 @@ def test_refusals_explain(module: Module) -> None:
 
 HEAVY = sorted(NETWORKS | {"pandas", "distributed"})
 WINDOWS = ["napari", "qtpy", "PyQt5", "PyQt6", "PySide6"]
+# What the first picture needs none of: a window is painted before it is imported.
+LATER = ["dask.array", "scipy.ndimage", "scipy.sparse", "skimage.morphology", "higra", "matplotlib"]
+LATER += ["zarr", "shapely", "onnxruntime"]
 
 
 @pytest.mark.parametrize(
@@ -455,7 +458,8 @@ WINDOWS = ["napari", "qtpy", "PyQt5", "PyQt6", "PySide6"]
             [*HEAVY, *WINDOWS, "numpy", "pydantic", "yaml", "asyncio"],
         ),
         ("import napari_hubseg", [*HEAVY, *WINDOWS]),
-        ("import napari_hubseg.dock", sorted(NETWORKS)),
+        ("import napari_hubseg.dock", [*HEAVY, *LATER]),
+        ("import napari_hubseg.demo.start", [*HEAVY, *LATER, "napari", "napari_hubseg.dock"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

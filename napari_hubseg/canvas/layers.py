@@ -106,7 +106,7 @@ class LayerBinding:
             (session.facts_changed, self._place),
             (session.probability_changed, self._ask_overlay),
         )
-        self._stack.warm_up()
+        self.warm_up = self._stack.warm_up
 
     # ---- tools and views -----------------------------------------------------------------------
 
@@ -214,6 +214,7 @@ class LayerBinding:
                     self._hidden.append(layer)
         if slide is None:
             return
+        self.warm_up()
         if self._session.unopened:
             self._show_nothing(self._session.unopened)
             return

@@ -80,17 +80,20 @@ class LayerStack:
         self._layers: dict[str, Any] = {}
         self._shape = (1, 1)
         self._spacing: tuple[float, float] | None = None
-        self._empty = self._welcomes = False
+        self._empty, self._welcomes = True, False
         viewer.layers.events.removed.connect(self._notice)
 
     # ---- before the first slide ----------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Make the layers now, while the window opens: napari takes a second for its first ones.
+        """Make the layers before the first slide is read: napari takes a second for its first ones.
 
         So does a first frame where OpenGL is software and compiles shaders. They stay, a few px
-        each and nothing to see in it, so that the first slide only changes their data.
+        each and nothing to see in it, so that the first slide only changes their data. Again it
+        does nothing.
         """
+        if self._layers:
+            return
         selection = self._viewer.layers.selection
         before, active = set(selection), selection.active
         first = not len(self._viewer.layers)
@@ -102,7 +105,6 @@ class LayerStack:
         selection.clear()
         selection.update(before)
         selection.active = active
-        self._empty = True
         if first:
             self._viewer.layers.events.inserted.connect(self._welcome)
             self._welcomes = True

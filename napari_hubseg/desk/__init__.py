@@ -82,7 +82,7 @@ class Desk(DeskSignals):
         self._measure()
         self._put_on_canvas(viewer, keys)
         self._run(parts or {})
-        self._closed = False
+        self._closed = self._painted = False
         self._hold()
         self._listen()
 
@@ -133,7 +133,7 @@ class Desk(DeskSignals):
 
         self.verdicts = verdicts = Verdicts(session, self, self.seen, offers, slides)
         self.accept, self.accept_anew = verdicts.accept, verdicts.accept_anew
-        self.flag, self.reject, self.frame = verdicts.flag, verdicts.reject, verdicts.frame
+        self.flag, self.reject = verdicts.flag, verdicts.reject
         self.undo, self.redo = verdicts.undo, session.redo
 
         self._rules = rules = Rules(session, self, layers.appearance, self.derivation, offers)
@@ -256,6 +256,13 @@ class Desk(DeskSignals):
             or self.exports.busy
             or self.retraining.running
         )
+
+    def frame(self) -> None:
+        """Note that a frame has been drawn; after the first one the layers are made."""
+        if not self._painted:
+            self._painted = True
+            self.background.later(self.layers.warm_up)
+        self.verdicts.frame()
 
     def leave(self) -> None:
         """Close, and tell nobody: the dock is gone."""

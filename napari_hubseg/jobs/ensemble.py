@@ -7,6 +7,7 @@ in processes of their own: nothing here imports torch. Does not know the panel.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from hubseg.project.runs import newest_run, record_update
 from hubseg.recipe import Recipe, builtin_names
 from hubseg.recipe.bundled import weights_for
 from hubseg.slide import in_words
+from napari_hubseg.jobs.early_start import EarlyStart
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
@@ -99,6 +101,7 @@ class Ensemble:
         self._runner.updated.connect(self._take)
         self._runner.ended.connect(self._end)
         self._engine: Any = None
+        self._early = EarlyStart()
         self._engine_key: tuple[Path, str, str] | None = None
         names = builtin_names()
         self.recipes = tuple(sorted(names, key=lambda name: name != "demo"))
@@ -206,6 +209,17 @@ class Ensemble:
             lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
         )
         self.changed.emit()
+
+    def get_ready(self, choice: EnsembleChoice) -> None:
+        """Start our own worker ahead of the first run, for a slide that was never run."""
+        slide, project = self._session.current, self._session.project
+        if self._early.done or self.loaded or choice.scheduler or slide is None or project is None:
+            return
+        mapped = self._session.probability is not None or newest_run(project, slide) is not None
+        if not mapped and self._session.verdict(slide.id).is_open:
+            with suppress(ValueError):  # a device that is not there is said by the run
+                self._early.begin(self._engine_for(project.path / "maps", choice))
+                self.changed.emit()
 
     def _slides(
         self, choice: EnsembleChoice, project: ReviewProject, current: Slide
@@ -320,4 +334,4 @@ class Ensemble:
         self._runner.close()
         engine, self._engine = self._engine, None
         if engine is not None:
-            engine.unload()
+            self._early.end(engine)

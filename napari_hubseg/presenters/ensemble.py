@@ -69,6 +69,7 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
         tree = MembersPanel()
         self._members = MembersPresenter(tree, desk, do)
         panel.add(tree)
+        desk.layers.slide_shown.connect(lambda _: desk.ensemble.get_ready(panel.choice()))
 
     def wishes(self) -> Wishes:
         panel, ensemble, do = self._panel, self._desk.ensemble, self._do

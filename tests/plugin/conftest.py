@@ -241,6 +241,7 @@ class FakeEngine:
     error: Exception | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     unloaded: bool = False
+    ready: int = 0  # times that its workers were started ahead of a run
 
     def __post_init__(self) -> None:
         self.go.set()
@@ -252,6 +253,9 @@ class FakeEngine:
         self.asked.append({**asked, **more, "folds": folds})
         chosen = more.get("members") or recipe.members(folds)
         return FakeRun(self, slides, recipe, tuple(chosen)[:3])
+
+    def get_ready(self) -> None:
+        self.ready += 1
 
     def unload(self) -> None:
         self.unloaded = True

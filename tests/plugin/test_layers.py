@@ -307,6 +307,7 @@ def waiting(background: Background) -> Iterator[Any]:
     """A viewer with our layers and no slide yet."""
     viewer = ViewerModel()
     layers = LayerBinding(ReviewSession(author="test"), viewer, background, {})
+    layers.warm_up()
     yield SimpleNamespace(viewer=viewer, layers=layers)
     background.close()
     layers.close()
@@ -343,6 +344,7 @@ def test_the_first_slide_is_shown_in_the_layers_that_waited(
 ) -> None:
     viewer = ViewerModel()
     layers = LayerBinding(session, viewer, background, {})
+    layers.warm_up()
     waited = list(viewer.layers)
     session.go_to("two")
     wait(lambda: not background.waiting)

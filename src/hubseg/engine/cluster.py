@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from hubseg.engine.devices import worker_devices
 from hubseg.engine.run import Run
 from hubseg.engine.versions import compare_versions
-from hubseg.engine.worker import DEVICE, PLUGIN, forget_networks, take_place, worker_plugin
+from hubseg.engine.worker import (
+    DEVICE,
+    PLUGIN,
+    forget_networks,
+    import_networks,
+    take_place,
+    worker_plugin,
+)
 from hubseg.probability import MapStore
 from hubseg.recipe import find_checkpoints, for_organ, with_scores
 
@@ -162,6 +169,16 @@ class Engine:
             if self._client is None:
                 self._client = self._connect()
             return self._client
+
+    def get_ready(self) -> None:
+        """Start workers and import what networks need there, before anybody asks for a run.
+
+        Raises
+        ------
+        ConnectionError, ModuleNotFoundError
+            As :meth:`client`.
+        """
+        self.client().run(import_networks)
 
     def _connect(self) -> Any:
         if self.scheduler is None:

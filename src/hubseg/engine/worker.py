@@ -38,6 +38,7 @@ __all__ = [
     "ask_to_stop",
     "check_checkpoint",
     "forget_networks",
+    "import_networks",
     "run_member",
     "stop_run",
     "take_place",
@@ -278,7 +279,12 @@ async def forget_networks(dask_worker: Any) -> None:
     dask_worker.plugins[PLUGIN].forget()
 
 
-async def take_place(places: dict[str, int], dask_worker: Any) -> None:
+async def import_networks() -> None:
+    """Import what networks are built with, before one is asked for: that takes seconds."""
+    import timm  # noqa: F401  # and torch with it
+
+
+def take_place(places: dict[str, int], dask_worker: Any) -> None:
     """Tell a worker which of the workers of its computer it is."""
     dask_worker.plugins[PLUGIN].place = places.get(dask_worker.address, 0)
 
