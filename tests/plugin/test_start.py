@@ -74,7 +74,7 @@ class TestEarlyStart:
         self, session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
     ) -> None:
         ensemble.run(EnsembleChoice("demo"))
-        wait(lambda: not ensemble.running)
+        wait(lambda: not ensemble.running and session.probability is not None)
         again = Ensemble(session, ensemble._background, ensemble._new_engine)
         again.get_ready(EnsembleChoice("demo"))
         again.close()
