@@ -1,4 +1,4 @@
-"""One slide's map, mixed in any thread from what a run has made of it and what is stored.
+"""One slide's map of its first structure, mixed in any thread from what a run made and the store.
 
 Responsible for which members are mixed and for keeping their maps until the next mix of the same
 slide. Does not know who asks or what is shown.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
-from hubseg.project.runs import mixture_of, newest_asked
+from hubseg.project.runs import marking, mixture_of, newest_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,19 +52,23 @@ class KeptMaps:
     Attributes
     ----------
     of
-        Which slide, pixels and networks.
+        Which slide, pixels, networks and structure.
+    marked
+        Which layer of a member's map is the structure, of each member that marks it.
     keys
         The key of each map that is held.
     """
 
     of: tuple[str, ...]
     mixer: Mixer
+    marked: dict[Place, int]
     keys: dict[Place, str] = field(default_factory=dict)
 
     def put(self, member: Member, key: str, made: MemberMap) -> None:
-        """Hold a map."""
-        self.mixer.put(member, made)
-        self.keys[member.place] = key
+        """Hold a member's map of the structure; of one that does not mark it nothing is held."""
+        if (layer := self.marked.get(member.place)) is not None:
+            self.mixer.put(member, made.layer(layer))
+            self.keys[member.place] = key
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,14 +129,17 @@ class Order:
             networks = networks_digest(recipe)
             if networks != networks_digest(self.recipe):
                 mixture = mixture_of(project, recipe)
+            marked, structure = marking(project, slide, [member for member, _ in keys])
             store = MapStore(project.maps)
-        kept = self.kept
-        if kept is None or kept.of != (slide.id, digest, networks):
+        kept, of = self.kept, (slide.id, digest, networks, str(structure or ""))
+        if kept is None or kept.of != of:
             mixer = Mixer(shape=(slide.height, slide.width), slide_digest=digest)
-            kept = KeptMaps((slide.id, digest, networks), mixer)
+            kept = KeptMaps(of, mixer, marked)
+        kept.marked = marked
         for member, key, made in () if ran is None else ran.came:
             kept.put(member, key, made)
-        wanted = [(m, key) for m, key in keys if key and kept.keys.get(m.place) != key]
+        here = [(m, key) for m, key in keys if m.place in marked]
+        wanted = [(m, key) for m, key in here if key and kept.keys.get(m.place) != key]
         stored = store.get_all(key for _, key in wanted)
         for (member, key), (_, one) in zip(wanted, stored, strict=True):
             if one is not None:
@@ -141,14 +148,14 @@ class Order:
             slide.id,
             networks,
             frozenset(member.place for member, key in keys if key),
-            _mixed(kept, mixture, recipe, keys),
+            _mixed(kept, mixture, recipe, here),
         ), kept
 
 
 def _mixed(
-    kept: KeptMaps, mixture: Mixture, recipe: Recipe, keys: tuple[tuple[Member, str], ...]
+    kept: KeptMaps, mixture: Mixture, recipe: Recipe, keys: list[tuple[Member, str]]
 ) -> ProbabilityMap | None:
-    """Mix the members that are switched on, of those that the run was asked for."""
+    """Mix the members that are switched on, of those that mark the structure."""
     asked = {member.place: key for member, key in keys}
     members = [m for m in mixture.members(recipe) if m.place in asked]
     there = [m for m in members if asked[m.place] and m in kept.mixer]

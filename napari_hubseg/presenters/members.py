@@ -29,7 +29,7 @@ def members_state(recipe: Recipe, mixture: Mixture, stock: Availability) -> Memb
             folds = tuple(_fold(member, mixture, stock) for member in own)
             entry = resolution.members[j]
             weight = entry.weight if isinstance(entry.weight, (int, float)) else None
-            name = entry.network.encoder
+            name = entry.network.label
             if entry.only is not None:
                 name += f" ({', '.join(map(recipe.vocabulary.label, entry.only.organs))} only)"
             networks.append(_above((i, j), name, weight, folds))

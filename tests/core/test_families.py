@@ -12,12 +12,15 @@ from torch import nn
 from hubseg.network import (
     blank,
     build,
+    check_checkpoint,
     cost,
     fold,
     is_sized,
     load_into,
     read_checkpoint,
     ready,
+    shapes,
+    without_auxiliary,
 )
 from hubseg.recipe import NetworkSpec
 
@@ -47,7 +50,8 @@ class FamilyContract:
         with torch.inference_mode():
             answer = network(image)
         side = self.size // self.step
-        assert answer.logits.shape == (2, 1, side, side)
+        assert answer.logits.shape == (2, self.spec.outputs, side, side)
+        assert answer.auxiliary is None
         assert (answer.organ is not None, answer.pixel_size is not None) == (self.heads,) * 2
         if self.heads:
             assert (answer.organ.shape, answer.pixel_size.shape) == ((2, 5), (2, 1))
@@ -161,6 +165,26 @@ class TestChannelsLastEncoder(FamilyContract):
     )
 
 
+class TestSeveralOutputs(FamilyContract):
+    spec = NetworkSpec(encoder="test_resnet", outputs=3)
+
+
+class TestDeepLab(FamilyContract):
+    spec = NetworkSpec(kind="deeplabv3", encoder="resnet18", width=16, outputs=3)
+    step = 1
+    heads = False
+
+    def published(self, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """As torchvision's files do."""
+        return {key.replace("encoder.", "backbone."): tensor for key, tensor in state.items()}
+
+
+class TestPlainUnet(FamilyContract):
+    spec = NetworkSpec(kind="plain_unet", width=4, outputs=2)
+    step = 1
+    heads = False
+
+
 class SmpContract(FamilyContract):
     step = 1
     heads = False
@@ -174,7 +198,7 @@ class SmpContract(FamilyContract):
 
 
 class TestSmpUnet(SmpContract):
-    spec = NetworkSpec(kind="smp", encoder="tu-test_resnet")
+    spec = NetworkSpec(kind="smp", encoder="tu-test_resnet", outputs=4)
 
 
 class TestSmpFpn(SmpContract):
@@ -246,6 +270,10 @@ def test_which_encoders_are_made_for_one_size(name: str, sized: bool):
         ({"encoder": "resnet1800"}, "timm .* does not know the encoder 'resnet1800'"),
         ({"encoder": "test_resnet", "encoder_args": {"colour": 3}}, "encoder_args"),
         ({"encoder": "test_vit"}, "strides 16, 16, 16.*choose another encoder"),
+        (
+            {"kind": "deeplabv3", "encoder": "coat_lite_tiny", "encoder_args": {"img_size": 64}},
+            "choose another",
+        ),
         ({"kind": "smp", "encoder": "resnet1800"}, "does not know the encoder 'resnet1800'"),
         (
             {"kind": "smp", "encoder": "tu-test_resnet", "encoder_args": {"colour": 3}},
@@ -263,3 +291,64 @@ def test_without_smp_the_cure_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'napari-hubseg\[smp\]'"):
         build(NetworkSpec(kind="smp", encoder="resnet18"))
+
+
+def test_deeplab_answers_as_torchvisions_own_does_from_the_same_file(tmp_path: Path):
+    theirs = pytest.importorskip("torchvision").models.segmentation.deeplabv3_resnet50(
+        weights=None, weights_backbone=None, num_classes=3, aux_loss=True
+    )
+    theirs = shaken(theirs).eval()
+    torch.save(theirs.state_dict(), tmp_path / "m.pth")
+    spec = NetworkSpec(kind="deeplabv3", encoder="resnet50", outputs=3)
+    checkpoint = read_checkpoint(tmp_path / "m.pth")
+    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    ours = build(spec).eval()
+    load_into(ours, checkpoint)
+    with torch.inference_mode():
+        wanted = theirs(image)
+        torch.testing.assert_close(ours(image).logits, wanted["out"])
+        folded = ready(spec, checkpoint, CPU, size=64)(image).logits
+        torch.testing.assert_close(folded, wanted["out"], rtol=1e-3, atol=1e-4)
+    assert ours.train()(torch.cat([image, image])).auxiliary.shape == (2, 3, 64, 96)
+
+
+def test_a_head_for_training_alone_is_not_kept_for_a_run():
+    network = ready_from(TestDeepLab.spec)
+    assert not any("aux" in name for name, _ in network.named_parameters())
+    assert network.train()(torch.rand(2, 3, 64, 64)).auxiliary is None
+
+
+def ready_from(spec: NetworkSpec) -> nn.Module:
+    return without_auxiliary(build(spec))
+
+
+def test_the_plain_unet_has_the_names_of_its_best_known_files():
+    names = set(build(NetworkSpec(kind="plain_unet", width=2)).state_dict())
+    assert {"inc.double_conv.0.weight", "outc.conv.bias", "up1.up.weight"} <= names
+    assert {
+        "down4.maxpool_conv.1.double_conv.4.running_var",
+        "up4.conv.double_conv.3.weight",
+    } <= names
+    assert not any(name.endswith("double_conv.0.bias") for name in names)
+
+
+@pytest.mark.parametrize("shape", [(50, 37), (16, 16), (79, 33)])
+def test_the_plain_unet_answers_at_sizes_that_four_halvings_do_not_divide(shape: tuple[int, int]):
+    network = build(TestPlainUnet.spec).eval()
+    with torch.inference_mode():
+        logits = network(torch.rand(1, 3, *shape)).logits
+    assert logits.shape == (1, 2, *shape)
+    assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize(
+    "spec", [TestFiveLevels.spec, TestDeepLab.spec, TestPlainUnet.spec, TestSmpFpn.spec]
+)
+def test_a_file_with_another_number_of_outputs_is_refused_in_one_sentence(
+    spec: NetworkSpec, tmp_path: Path
+):
+    four = spec.model_copy(update={"outputs": 4})
+    torch.save(build(four, size=64).state_dict(), tmp_path / "m.pth")
+    with pytest.raises(ValueError, match=f"has 4 outputs and .* are {spec.outputs}: name") as told:
+        check_checkpoint(tmp_path / "m.pth", shapes(spec, 64))
+    assert "\n" not in str(told.value)

@@ -88,7 +88,7 @@ def _checked(
         outcome.left_out[member.checkpoint] = wrong
     return {
         "checkpoint": member.checkpoint,
-        "encoder": member.network.encoder,
+        "encoder": member.network.label,
         "fold": member.fold,
         "state": "missing" if path is None else "does not fit" if wrong else "fits",
         "best_score": None if path is None else best_score(path),
@@ -195,7 +195,7 @@ def _networks(
         needs = told.memory(half=half)
         rows.append(
             {
-                "encoder": spec.encoder,
+                "encoder": spec.label,
                 "size": size,
                 "members": len(several),
                 "parameters": told.parameters,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import open_pixels, predict_member
 from hubseg.probability import Mixer, file_digests, map_key
-from hubseg.recipe import find_checkpoints, for_organ, with_scores
+from hubseg.recipe import find_checkpoints, for_organ, in_words, occurring, with_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +33,7 @@ def predict(
     folds: Sequence[int] | None = None,
     device: str = "auto",
     precision: str = "auto",
+    structure: str | None = None,
     store: MapStore | None = None,
     shelf: LoadedNetworks | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -40,12 +41,16 @@ def predict(
 ) -> Iterator[ProbabilityMap]:
     """Run a recipe on a slide; after each member that is for its organ, yield a better map.
 
-    Members whose map the store holds are not computed again.
+    Members whose map the store holds are not computed again, so that the maps of a second structure
+    of the same networks cost nothing.
 
     Parameters
     ----------
     precision
         auto, float32, float16 or bfloat16; auto is float16 on CUDA and float32 on a CPU.
+    structure
+        What the maps are of; None is the slide's first structure. Members that have another one
+        alone are not run.
     shelf
         Networks that stay loaded from one slide to the next; default: one for this slide.
     cancelled
@@ -58,31 +63,56 @@ def predict(
     FileNotFoundError
         When checkpoints are missing; the message says where they were looked for.
     ValueError
-        When a file is refused or does not fit, or the device or precision is not there.
+        When a file is refused or does not fit, the device or precision is not there, or no network
+        is for the slide's organ or marks the structure.
     Cancelled
         When `cancelled` says so.
     """
-    files = find_checkpoints(for_organ(recipe.members(folds), slide.organ), weights)
+    asked = [member for member, _ in _marking(recipe, folds, slide, structure)]
+    files = find_checkpoints(asked, weights)
     recipe = with_scores(recipe, files)
-    members = for_organ(recipe.members(folds), slide.organ)
-    if not members:
-        raise ValueError(f"No network of recipe {recipe.name} is for the organ of {slide.id}.")
-    digests = file_digests(files[member.checkpoint] for member in members)
+    marking = _marking(recipe, folds, slide, structure)
+    layers = {member.place: layer for member, layer in marking}
+    digests = file_digests(files[member.checkpoint] for member, _ in marking)
     orders = [
         Order(recipe, member, path := files[member.checkpoint], digests[path], device, precision)
-        for member in members
+        for member, _ in marking
     ]
     finished: list[Member] = []
     mixer = Mixer(shape=(slide.height, slide.width), slide_digest=slide.digest)
     own = LoadedNetworks() if shelf is None else shelf
     try:
         for order, made in _members(slide, orders, own, store, precision, cancelled, said):
-            mixer.put(order.member, made)
+            mixer.put(order.member, made.layer(layers[order.member.place]))
             finished.append(order.member)
             yield mixer.mix(recipe, finished, total=len(orders))
     finally:
         if shelf is None:
             own.clear()
+
+
+def _marking(
+    recipe: Recipe, folds: Sequence[int] | None, slide: Slide, structure: str | None
+) -> list[tuple[Member, int]]:
+    """Return the members that are run for a structure, each with the layer of its map that it is.
+
+    None is the first structure that they mark in the slide.
+    """
+    words, organ = recipe.vocabulary, slide.organ
+    told = in_words(for_organ(recipe.members(folds), organ), words, organ)
+    if not told:
+        raise ValueError(f"No network of recipe {recipe.name} is for the organ of {slide.id}.")
+    if structure is None:
+        wanted = occurring(told, words, organ)[0]
+    elif (known := words.structure(structure)) is None:
+        raise ValueError(f"{words.unknown('structure', structure)}.")
+    else:
+        wanted = known.name
+    layers = ((one, one.channels.layer(wanted)) for one in told)
+    marking = [(one, layer) for one, layer in layers if layer is not None]
+    if not marking:
+        raise ValueError(f"No network of recipe {recipe.name} marks {wanted}: name another one.")
+    return marking
 
 
 def _members(

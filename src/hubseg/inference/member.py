@@ -200,7 +200,10 @@ def predict_member(
         at_once = len(view_set) if device.type == "cuda" else 1
         execution = ExecutionPlan(device, choose_precision(precision, device), at_once)
     passes = Passes(
-        network, execution, view_set, cancelled=cancelled, said=said, make_room=make_room
+        *(network, execution, view_set, member.channels),
+        cancelled=cancelled,
+        said=said,
+        make_room=make_room,
     )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
@@ -238,17 +241,18 @@ def _put_together(scene: InputImage, tiles: Iterator[_Tile]) -> MemberMap:
         if answer.pixel_size is not None:
             pixel_size.append(answer.pixel_size)
         if weights is None:
-            step = scene.padded[0] // answer.values.shape[0]
-            values = answer.values[: scene.valid[0] // step, : scene.valid[1] // step]
+            step = scene.padded[0] // answer.values.shape[-2]
+            values = answer.values[..., : scene.valid[0] // step, : scene.valid[1] // step]
             continue
-        step = weights.shape[0] // answer.values.shape[0]
+        step = weights.shape[0] // answer.values.shape[-2]
         if values is None:
-            values = np.zeros([side // step for side in scene.valid], np.float32)
-        into = values[top // step :, left // step :]
-        high = min(into.shape[0], answer.values.shape[0])
-        wide = min(into.shape[1], answer.values.shape[1])
+            sides = [side // step for side in scene.valid]
+            values = np.zeros([*answer.values.shape[:-2], *sides], np.float32)
+        into = values[..., top // step :, left // step :]
+        high = min(into.shape[-2], answer.values.shape[-2])
+        wide = min(into.shape[-1], answer.values.shape[-1])
         share = _coarser(weights, step)[:high, :wide]
-        into[:high, :wide] += answer.values[:high, :wide] * share
+        into[..., :high, :wide] += answer.values[..., :high, :wide] * share
     side = sum(1.0 / scale for scale in scene.scale) / 2
     return MemberMap(
         values=np.ascontiguousarray(values, np.float32),

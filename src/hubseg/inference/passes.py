@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hubseg.inference.activation import probabilities
+from hubseg.recipe.channels import ONE_OUTPUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from hubseg.inference.views import View
     from hubseg.network import Prediction
+    from hubseg.recipe import Channels
 
 __all__ = ["Answer", "Cancelled", "ExecutionPlan", "Passes", "is_out_of_memory", "stopping"]
 
@@ -39,7 +43,7 @@ class Answer:
     Attributes
     ----------
     values
-        float32 (h, w), 0-1, at the network's output resolution.
+        float32 (h, w), 0-1, at the network's output resolution; (structures, h, w) of several.
     organ
         Mean softmax over organs, (5,); None without that head.
     pixel_size
@@ -140,6 +144,8 @@ class Passes:
         Where to begin; memory running out lowers it, and it stays low.
     view_set
         Views to average.
+    channels
+        What the network's outputs are.
     cancelled
         Asked before each batch of views and before each layer.
     said
@@ -153,6 +159,7 @@ class Passes:
         network: nn.Module,
         execution: ExecutionPlan,
         view_set: Sequence[View],
+        channels: Channels = ONE_OUTPUT,
         *,
         cancelled: Callable[[], bool] | None = None,
         said: Callable[[str], None] | None = None,
@@ -161,6 +168,7 @@ class Passes:
         self.network = network
         self.execution = execution
         self._views = tuple(view_set)
+        self._channels = channels
         self._cancelled = cancelled
         self._said = said
         self._make_room = make_room
@@ -245,7 +253,7 @@ class Passes:
             here = self._move(image)
             seen = torch.cat([view.forward(here) for view in batch])
             answer: Prediction = self.network(seen.contiguous(memory_format=torch.channels_last))
-            probability = torch.sigmoid(answer.logits[:, 0].float())
+            probability = probabilities(answer.logits, self._channels)
             summed = batch[0].inverse(probability[0])
             for view, one in zip(batch[1:], probability[1:], strict=True):
                 summed = summed + view.inverse(one)

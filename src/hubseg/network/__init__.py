@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from hubseg.network.blueprint import ready
-from hubseg.network.checkpoint import (
-    Checkpoint,
-    check_checkpoint,
-    fit,
-    load_into,
-    read_checkpoint,
-)
+from hubseg.network.checkpoint import Checkpoint, read_checkpoint
 from hubseg.network.cost import Cost, cost, shapes
-from hubseg.network.families import blank, build, is_sized
+from hubseg.network.families import blank, build, is_sized, without_auxiliary
+from hubseg.network.fitting import check_checkpoint, fit, load_into
 from hubseg.network.fused_layers import fold
+from hubseg.network.prediction import Prediction
 from hubseg.network.tensor_memory import cast_weights, take_from
-from hubseg.network.unet import Prediction, TimmUnet
+from hubseg.network.unet import TimmUnet
 
 __all__ = [
     "Checkpoint",
@@ -34,4 +30,5 @@ __all__ = [
     "ready",
     "shapes",
     "take_from",
+    "without_auxiliary",
 ]

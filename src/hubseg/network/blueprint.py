@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hubseg.network.checkpoint import fitting, load_into
-from hubseg.network.families import blank, is_sized
+from hubseg.network.families import blank, is_sized, without_auxiliary
+from hubseg.network.fitting import fitting, load_into
 from hubseg.network.fused_layers import fold, foldable
 from hubseg.recipe import NetworkSpec
 
@@ -64,7 +64,7 @@ class _Structure:
 
 @lru_cache(maxsize=16)  # structures of a recipe; without weights, each takes a few MB
 def _structure(spec: str, size: int | None) -> _Structure:
-    network = blank(NetworkSpec.model_validate_json(spec), size=size)
+    network = without_auxiliary(blank(NetworkSpec.model_validate_json(spec), size=size))
     network.eval().requires_grad_(False)
     own = network.state_dict()
     return _Structure(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hubseg.network.families import build, is_sized
+from hubseg.network.families import build, is_sized, without_auxiliary
 from hubseg.network.fused_layers import on_meta
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def _empty(spec: NetworkSpec, size: int) -> nn.Module:
 def _shapes(spec: str, size: int) -> dict[str, torch.Size]:
     from hubseg.recipe import NetworkSpec
 
-    network = _empty(NetworkSpec.model_validate_json(spec), size)
+    network = without_auxiliary(_empty(NetworkSpec.model_validate_json(spec), size))
     return {key: tensor.shape for key, tensor in network.state_dict().items()}
 
 
 def shapes(spec: NetworkSpec, size: int) -> dict[str, torch.Size]:
-    """Return the shape of every tensor of a network's checkpoint, by key."""
+    """Return the shape of every tensor that a run reads of a network's checkpoint, by key."""
     return _shapes(spec.model_dump_json(), size)
 
 

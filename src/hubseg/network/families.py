@@ -13,14 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from hubseg.network.unet import Prediction, TimmUnet
+from hubseg.network.deeplab import AUXILIARY, DeepLabV3
+from hubseg.network.plain_unet import PlainUnet
+from hubseg.network.prediction import Prediction
+from hubseg.network.unet import TimmUnet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hubseg.recipe import NetworkSpec
 
-__all__ = ["SmpNetwork", "blank", "build", "is_sized"]
+__all__ = ["SmpNetwork", "blank", "build", "is_sized", "without_auxiliary"]
 
 # Families whose old names timm resolves without telling that they are made for one image size.
 _SIZED = ("coat", "swin", "vit", "maxvit", "maxxvit", "coatnet", "beit", "deit")
@@ -33,7 +36,7 @@ class SmpNetwork(nn.Module):
     Parameters
     ----------
     network
-        Maps (B, 3, h, w) to logits (B, 1, h, w).
+        Maps (B, 3, h, w) to logits (B, N, h, w).
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -51,7 +54,7 @@ def build(spec: NetworkSpec, *, size: int | None = None) -> nn.Module:
     Parameters
     ----------
     spec
-        Kind, architecture, encoder and decoder.
+        Kind, architecture, encoder, decoder, and how many outputs.
     size
         Image side in px, for encoders that are made for one size; None where it varies.
 
@@ -67,7 +70,17 @@ def build(spec: NetworkSpec, *, size: int | None = None) -> nn.Module:
     ModuleNotFoundError
         When `kind` is ``smp`` and segmentation_models_pytorch is not installed.
     """
-    return _smp(spec, size) if spec.kind == "smp" else _timm_unet(spec, size)
+    if spec.kind == "plain_unet":
+        return PlainUnet(spec.filters, spec.outputs)
+    makers = {"smp": _smp, "timm_unet": _timm_unet, "deeplabv3": _deeplab}
+    return makers[spec.kind](spec, size)
+
+
+def without_auxiliary(network: nn.Module) -> nn.Module:
+    """Take off what a network has for training alone, in place; returns `network`."""
+    if isinstance(network, DeepLabV3):
+        setattr(network, AUXILIARY, None)
+    return network
 
 
 class _Unfilled(TorchFunctionMode):
@@ -131,25 +144,7 @@ def _arguments(spec: NetworkSpec, size: int | None) -> dict[str, Any]:
 
 
 def _timm_unet(spec: NetworkSpec, size: int | None) -> TimmUnet:
-    import timm
-
-    if not timm.is_model(spec.encoder):
-        raise ValueError(
-            f"timm {timm.__version__} does not know the encoder {spec.encoder!r}: correct "
-            "`network.encoder` in the recipe."
-        )
-    try:
-        with warnings.catch_warnings():
-            # old names of encoders are what the published files are called by
-            warnings.filterwarnings("ignore", "Mapping deprecated model name", UserWarning)
-            encoder = timm.create_model(
-                spec.encoder, features_only=True, pretrained=False, **_arguments(spec, size)
-            )
-    except (TypeError, RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"timm cannot build {spec.encoder!r} with feature levels ({error}): choose another "
-            "`network.encoder` or correct `encoder_args`."
-        ) from error
+    encoder = _encoder(spec, _arguments(spec, size))
     strides = list(encoder.feature_info.reduction())
     if strides not in _STRIDES:
         raise ValueError(
@@ -161,8 +156,51 @@ def _timm_unet(spec: NetworkSpec, size: int | None) -> TimmUnet:
         encoder,
         tuple(encoder.feature_info.channels()),
         spec.decoder,
-        channels_last=str(getattr(encoder, "output_fmt", "")).endswith("NHWC"),
+        spec.outputs,
+        channels_last=_is_channels_last(encoder),
     )
+
+
+def _deeplab(spec: NetworkSpec, size: int | None) -> DeepLabV3:
+    encoder = _encoder(spec, {"output_stride": 8, **_arguments(spec, size)})
+    strides = list(encoder.feature_info.reduction())
+    if strides[-1] not in (8, 16) or len(strides) < 2 or _is_channels_last(encoder):
+        raise ValueError(
+            f"The encoder {spec.encoder!r} gives feature levels of strides {_listed(strides)}; "
+            "DeepLabV3 needs one that can be dilated to stride 8 or 16, such as resnet50: choose "
+            "another encoder."
+        )
+    channels = encoder.feature_info.channels()[-2:]
+    return DeepLabV3(
+        encoder, (channels[0], channels[1]), spec.filters, spec.outputs, stride=strides[-1]
+    )
+
+
+def _encoder(spec: NetworkSpec, arguments: dict[str, Any]) -> Any:
+    """Return timm's encoder, which maps an image to its feature levels, finest first."""
+    import timm
+
+    if not timm.is_model(spec.encoder):
+        raise ValueError(
+            f"timm {timm.__version__} does not know the encoder {spec.encoder!r}: correct "
+            "`network.encoder` in the recipe."
+        )
+    try:
+        with warnings.catch_warnings():
+            # old names of encoders are what the published files are called by
+            warnings.filterwarnings("ignore", "Mapping deprecated model name", UserWarning)
+            return timm.create_model(
+                spec.encoder, features_only=True, pretrained=False, **arguments
+            )
+    except (TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"timm cannot build {spec.encoder!r} with feature levels ({_first_line(error)}): "
+            "choose another `network.encoder` or correct `encoder_args`."
+        ) from error
+
+
+def _is_channels_last(encoder: Any) -> bool:
+    return str(getattr(encoder, "output_fmt", "")).endswith("NHWC")
 
 
 def _smp(spec: NetworkSpec, size: int | None) -> SmpNetwork:
@@ -176,7 +214,7 @@ def _smp(spec: NetworkSpec, size: int | None) -> SmpNetwork:
     architecture = getattr(smp, spec.architecture or "Unet")
     try:
         network = architecture(
-            spec.encoder, encoder_weights=None, classes=1, **_arguments(spec, size)
+            spec.encoder, encoder_weights=None, classes=spec.outputs, **_arguments(spec, size)
         )
     except KeyError as error:
         raise ValueError(

@@ -6,32 +6,13 @@ made, nor files, slides or devices.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Prediction", "TimmUnet"]
+from hubseg.network.prediction import Prediction
 
-
-class Prediction(NamedTuple):
-    """What a network says of a batch of B images of h × w pixels.
-
-    Attributes
-    ----------
-    logits
-        (B, 1, h/2, w/2) of a `timm_unet`, (B, 1, h, w) of an `smp` network: the tissue unit's
-        logit per pixel.
-    organ
-        (B, 5): organ logits in the order of :data:`hubseg.organ.ORGANS`; None without that head.
-    pixel_size
-        (B, 1): µm/px of the resized input, divided by 10; None without that head.
-    """
-
-    logits: Tensor
-    organ: Tensor | None = None
-    pixel_size: Tensor | None = None
+__all__ = ["TimmUnet"]
 
 
 class ConvSilu(nn.Module):
@@ -71,6 +52,8 @@ class TimmUnet(nn.Module):
         Channels of those maps.
     decoder
         Decoder filters, finest first; published: 32, 48, 64, 96, 128.
+    outputs
+        Logits per pixel; published: 1.
     channels_last
         Whether the encoder gives (B, h, w, C) instead of (B, C, h, w), as Swin does.
     """
@@ -80,6 +63,7 @@ class TimmUnet(nn.Module):
         encoder: nn.Module,
         channels: tuple[int, ...],
         decoder: tuple[int, ...] = (32, 48, 64, 96, 128),
+        outputs: int = 1,
         *,
         channels_last: bool = False,
     ) -> None:
@@ -95,7 +79,7 @@ class TimmUnet(nn.Module):
         if len(channels) == 5:
             self.conv9_2 = ConvSilu(f9 + channels[-5], f9)
         self.conv10 = ConvSilu(f9, f10)
-        self.res = nn.Conv2d(f10, 1, 1)
+        self.res = nn.Conv2d(f10, outputs, 1)
         self.cls = nn.Linear(2 * channels[-1], 5)
         self.pix_sz = nn.Linear(2 * channels[-1], 1)
         self.encoder = encoder

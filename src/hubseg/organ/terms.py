@@ -14,12 +14,15 @@ from typing import Any, Literal, TypeVar
 from hubseg.organ.words import Organ, StructureName, Word, key_of
 
 __all__ = [
-    *("COLOURS", "Kind", "Structure", "Term", "beside", "check_groups", "check_names"),
+    *("COLOURS", "AnyKind", "Kind", "Structure", "Term", "beside", "check_groups", "check_names"),
     *("check_structure", "checked_table", "find", "free_colour", "merge", "plain", "read_terms"),
 ]
 
 Kind = Literal["organ", "source"]
 """What an open word of a slide can be."""
+
+AnyKind = Literal["organ", "source", "structure"]
+"""What a word of a vocabulary can be."""
 
 COLOURS = (
     *("#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442", "#0072b2", "#8c564b"),

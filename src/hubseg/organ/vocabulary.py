@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hubseg.organ.facts import FACTS, ORGANS
 from hubseg.organ.terms import (
     COLOURS,
+    AnyKind,
     Kind,
     Structure,
     Term,
@@ -33,7 +34,7 @@ from hubseg.organ.words import DataSource, Organ, StructureName, Word, key_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BUILT_IN", "Kind", "Structure", "Term", "Vocabulary"]
+__all__ = ["BUILT_IN", "AnyKind", "Kind", "Structure", "Term", "Vocabulary"]
 
 _ALIKE = 0.75  # share of letters from which an unknown name may be meant for a known one
 
@@ -92,11 +93,19 @@ class Vocabulary:
         found = find(self.sources, text)
         return None if found is None else DataSource(found.label)
 
+    def structure(self, text: str) -> Structure | None:
+        """Return the structure that a name means; None when it means none that is known."""
+        return find(self.structures, text)
+
     def word(self, kind: Kind, text: str) -> Organ | DataSource | None:
         """Return the organ or the source that a name means; None when it is not known."""
         return self.organ(text) if kind == "organ" else self.source(text)
 
-    def nearest(self, kind: Kind, text: str) -> str:
+    def knows(self, kind: AnyKind, text: str) -> bool:
+        """Whether a name means a word of a kind."""
+        return find(self._terms(kind), text) is not None
+
+    def nearest(self, kind: AnyKind, text: str) -> str:
         """Return the label of the known word that a name is most like; "" when it is like none."""
         names = {key_of(name): term for term in self._terms(kind) for name in term.names}
         near = difflib.get_close_matches(key_of(text), names, n=1, cutoff=_ALIKE)
@@ -113,6 +122,10 @@ class Vocabulary:
         own = tuple(one for one in self.structures if organ is not None and organ in one.organs)
         return own + tuple(one for one in self.structures if not one.organs)
 
+    def own(self, organ: Organ | None) -> Structure | None:
+        """Return the structure that a network of one output marks in an organ: its first one."""
+        return next(iter(self.structures_in(organ)), None)
+
     @property
     def thresholds(self) -> dict[Organ, float]:
         """The threshold of each organ whose first structure has one of its own, 0-255."""
@@ -122,13 +135,17 @@ class Vocabulary:
     def _organ_words(self) -> tuple[Organ, ...]:
         return tuple(Organ(term.label) for term in self.organs)
 
-    def _terms(self, kind: Kind) -> tuple[Term, ...]:
-        return self.organs if kind == "organ" else self.sources
+    def _terms(self, kind: AnyKind) -> tuple[Term, ...]:
+        return {
+            "organ": self.organs,
+            "source": self.sources,
+            "structure": self.structures,
+        }[kind]
 
-    def unknown(self, kind: Kind, text: str) -> str:
+    def unknown(self, kind: AnyKind, text: str) -> str:
         """Return a sentence about a name that is not known, with the one it may be meant for."""
         near = self.nearest(kind, text)
-        what = Organ.kind if kind == "organ" else DataSource.kind
+        what = {"source": DataSource.kind}.get(kind, kind)
         known = ", ".join(term.label for term in self._terms(kind))
         meant = f"{near}?" if near else f"known are {known}"
         return f"{what.capitalize()} {str(text)!r} is not known: {meant}"

@@ -26,7 +26,8 @@ def map_key(
     """Return the key of a member map: a digest of all that decides its values.
 
     Slide pixels, checkpoint bytes, network, resolution, views, preprocessing and a precision that
-    was asked for count; names, weights, folds and thresholds do not.
+    was asked for count, and so do activation and which outputs are structures where there are
+    several; names, also those of structures, weights, folds and thresholds do not.
     """
     resolution = recipe.resolutions[member.resolution]
     content = {
@@ -39,6 +40,8 @@ def map_key(
         "normalize": recipe.normalize.model_dump(mode="json"),
         "format": 1,
     }
+    if channels := member.channels.decides:
+        content["channels"] = channels
     if precision != "auto":
         content["precision"] = precision
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MapStore"]
 
 _MAGIC = b"hubseg-map 1\n"
+_SEVERAL = b"hubseg-map 2\n"  # of several structures: three axes
 _READERS = 4
 
 
@@ -35,9 +36,10 @@ class MapStore:
     """Member maps in a folder, one file a map, named by content digest.
 
     A file is a line that says what it is, a line with the digest of the rest, a line of JSON, and
-    the float32 values as a Blosc block (LZ4, bytes shuffled; lossless). It is written to a
-    temporary file and renamed, so that a reader sees all of it or none; the digest is checked when
-    it is read. Any number of processes may read and write at the same time.
+    the float32 values as a Blosc block (LZ4, bytes shuffled; lossless). A map of several structures
+    has another first line, so that an older program takes it for none of its own. A file is written
+    to a temporary one and renamed, so that a reader sees all of it or none; the digest is checked
+    when it is read. Any number of processes may read and write at the same time.
 
     Attributes
     ----------
@@ -142,7 +144,8 @@ def _encode(made: MemberMap) -> bytes:
         "um_per_px": made.um_per_px,
     }
     head = json.dumps(said, separators=(",", ":")).encode()
-    return b"".join((_MAGIC, _digest(head, block), b"\n", head, b"\n", block))
+    magic = _MAGIC if values.ndim == 2 else _SEVERAL
+    return b"".join((magic, _digest(head, block), b"\n", head, b"\n", block))
 
 
 def _digest(head: bytes, block: bytes | bytearray) -> bytes:
@@ -154,15 +157,17 @@ def _digest(head: bytes, block: bytes | bytearray) -> bytes:
 def _decode(content: bytes) -> MemberMap | None:
     import imagecodecs
 
-    parts = content.removeprefix(_MAGIC).split(b"\n", 2)
-    if not content.startswith(_MAGIC) or len(parts) < 3:
+    magic, rest = content[: len(_MAGIC)], content[len(_MAGIC) :]
+    parts = rest.split(b"\n", 2)
+    if magic not in (_MAGIC, _SEVERAL) or len(parts) < 3:
         return None
     digest, head, block = parts
     if digest != _digest(head, block):
         return None
     said: dict[str, Any] = json.loads(head)
-    height, width = said["shape"]
-    values = np.empty((height, width), np.float32)
+    if len(said["shape"]) != (2 if magic == _MAGIC else 3):
+        return None  # its first line was changed: the digest does not cover it
+    values = np.empty(said["shape"], np.float32)
     imagecodecs.blosc_decode(block, numthreads=1, out=values.data.cast("B"))
     return _member_map(values, said)
 

@@ -6,7 +6,7 @@ other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,8 @@ class MemberMap:
     Attributes
     ----------
     values
-        float32 (h, w), 0-1, at the network's output resolution.
+        float32 (h, w), 0-1, at the network's output resolution; of a network with several
+        structures (structures, h, w), in the order of its outputs.
     organ
         Share of each organ in the order of :data:`hubseg.organ.ORGANS`, the mean over views of
         the softmax, where the network has that head. Not calibrated.
@@ -37,16 +38,42 @@ class MemberMap:
     um_per_px: float | None = None
 
     def __post_init__(self) -> None:
+        if self.values.ndim not in (2, 3):
+            raise ValueError(
+                f"The map of a member has the axes h, w or structures, h, w, and not those of "
+                f"{self.values.shape}: give it as the network made it."
+            )
         if not np.isfinite(self.values).all():
             raise ValueError(
                 "The map of a member must be finite, and this one holds NaN or infinity: check its "
                 "checkpoint, or run it with --precision float32."
             )
 
+    def layer(self, index: int) -> MemberMap:
+        """Return the map of one structure alone, a view: all that is mixed is of one structure.
+
+        Parameters
+        ----------
+        index
+            From :meth:`hubseg.recipe.Channels.layer`.
+
+        Raises
+        ------
+        ValueError
+            When the map has no such layer.
+        """
+        layers = self.values[None] if self.values.ndim == 2 else self.values
+        if index >= len(layers):
+            raise ValueError(
+                f"A map of {len(layers)} structures has none of number {index + 1}: run the "
+                "ensemble again."
+            )
+        return replace(self, values=layers[index])
+
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityMap:
-    """A mix of member maps at slide resolution.
+    """A mix of member maps at slide resolution, of one structure.
 
     Attributes
     ----------

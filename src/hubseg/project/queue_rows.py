@@ -71,7 +71,7 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
     state = SlideState.read(project, slide.id)
     told = slide.told(**state.facts)
     threshold = state.rules.threshold(told.organ, told.source)
-    newest = newest_members(project, slide)
+    newest = newest_members(project, told)
     expected = area = objects = None
     if newest is not None:
         _, members, _ = newest

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hubseg.journal.slide_state import SlideState
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
-from hubseg.recipe import Recipe
+from hubseg.recipe import Recipe, in_words, occurring
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from hubseg.journal.rows import Entry
+    from hubseg.organ import StructureName
     from hubseg.probability import MapInPieces, MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject, RunRecord
     from hubseg.recipe import Member
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OR_ALONE",
+    "mapped_structures",
+    "marking",
     "mixture_of",
     "newest_asked",
     "newest_in_pieces",
@@ -124,6 +127,7 @@ def newest_map(
     project: ReviewProject,
     slide: Slide,
     *,
+    structure: StructureName | None = None,
     folds: Collection[int] | None = None,
     until: Entry | None = None,
 ) -> ProbabilityMap | None:
@@ -133,13 +137,15 @@ def newest_map(
 
     Parameters
     ----------
+    structure
+        What it is a map of; None is the slide's first structure.
     folds
         Mix only members of these folds; None mixes all. With the one fold that never saw the
         slide this is its out-of-fold map.
     until
         A row of the journal: the map as it was when that row was made. None is now.
     """
-    newest = newest_in_pieces(project, slide, folds=folds, until=until)
+    newest = newest_in_pieces(project, slide, structure=structure, folds=folds, until=until)
     return None if newest is None else newest.whole()
 
 
@@ -147,11 +153,12 @@ def newest_in_pieces(
     project: ReviewProject,
     slide: Slide,
     *,
+    structure: StructureName | None = None,
     folds: Collection[int] | None = None,
     until: Entry | None = None,
 ) -> MapInPieces | None:
     """Return what :func:`newest_map` does, without holding it whole: a large slide fits too."""
-    newest = newest_members(project, slide, folds=folds, until=until)
+    newest = newest_members(project, slide, structure=structure, folds=folds, until=until)
     if newest is None:
         return None
     recipe, found, total = newest
@@ -182,14 +189,16 @@ def newest_members(
     project: ReviewProject,
     slide: Slide,
     *,
+    structure: StructureName | None = None,
     folds: Collection[int] | None = None,
     until: Entry | None = None,
 ) -> tuple[Recipe, list[tuple[Member, MemberMap]], int] | None:
     """Return recipe, members and size of the run that :func:`newest_map` mixes, or None.
 
-    Members that a person switched off are not among them, and weights are those a person set,
-    unless `folds` are asked for: then it is about the networks. The size counts the members that
-    the run was asked for, also those that it did not finish or whose map is gone.
+    The members are those that mark the structure, each with its map of that one alone. Members
+    that a person switched off are not among them, and weights are those a person set, unless
+    `folds` are asked for: then it is about the networks. The size counts the members that the run
+    was asked for, also those that it did not finish or whose map is gone.
     """
     newest = _newest(project, slide, until)
     if newest is None:
@@ -197,13 +206,70 @@ def newest_members(
     recipe, keys = newest
     mixture = Mixture() if folds is not None else mixture_of(project, recipe, until=until)
     recipe = mixture.of(recipe)
-    on = {m.place: m for m in mixture.members(recipe)}
+    marked, _ = marking(project, slide, [member for member, _ in keys], structure)
+    on = {m.place: m for m in mixture.members(recipe) if m.place in marked}
     places = [(on.get(m.place), key) for m, key in keys]
     chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
     stored = [(m, key) for m, key in chosen if key]
     made = MapStore(project.maps).get_all(key for _, key in stored)
-    found = [(m, one) for (m, _), (_, one) in zip(stored, made, strict=True) if one is not None]
+    found = [
+        (m, one.layer(marked[m.place]))
+        for (m, _), (_, one) in zip(stored, made, strict=True)
+        if one is not None
+    ]
     return (recipe, found, len(chosen)) if found else None
+
+
+def marking(
+    project: ReviewProject,
+    slide: Slide,
+    members: Iterable[Member],
+    structure: StructureName | None = None,
+) -> tuple[dict[tuple[int, int, int], int], StructureName | None]:
+    """Return the layer of each member's map that is a structure, by the member's place.
+
+    Members that do not mark it are not there.
+
+    Parameters
+    ----------
+    slide
+        With what a person told of it: its organ decides what may occur there.
+    structure
+        None is the first of those that the members mark in the slide.
+
+    Returns
+    -------
+    layers
+        Of :meth:`hubseg.probability.MemberMap.layer`.
+    structure
+        Which it is; None where it has no name.
+    """
+    members = tuple(members)
+    if structure is None and not any(one.channels.names for one in members):
+        return {one.place: 0 for one in members}, None
+    words = SlideState.read(project, "").vocabulary
+    told = in_words(members, words, slide.organ)
+    wanted = occurring(told, words, slide.organ)[0] if structure is None else structure
+    layers = ((one.place, one.channels.layer(wanted)) for one in told)
+    return {place: layer for place, layer in layers if layer is not None}, wanted
+
+
+def mapped_structures(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:
+    """Return the structures that a slide's newest run marks, its own first; () without a run.
+
+    None among them is a structure without a name, of an organ that has none.
+
+    Parameters
+    ----------
+    slide
+        With what a person told of it.
+    """
+    newest = _newest(project, slide, None)
+    if newest is None:
+        return ()
+    words = SlideState.read(project, "").vocabulary
+    told = in_words((member for member, _ in newest[1]), words, slide.organ)
+    return occurring(told, words, slide.organ)
 
 
 def mixture_of(project: ReviewProject, recipe: Recipe, *, until: Entry | None = None) -> Mixture:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from hubseg.recipe.channels import BACKGROUND, Channels
 from hubseg.recipe.checkpoints import find_checkpoint, find_checkpoints
 from hubseg.recipe.core import Recipe, builtin_names
-from hubseg.recipe.entries import Entry, Member, NetworkSpec, Normalize, Resolution, for_organ
+from hubseg.recipe.entries import (
+    Entry,
+    Member,
+    Normalize,
+    Resolution,
+    for_organ,
+    in_words,
+    occurring,
+)
+from hubseg.recipe.networks import NetworkSpec
 from hubseg.recipe.scores import best_score, with_scores
 from hubseg.recipe.training_plan import MULTIPLE
 
 __all__ = [
+    "BACKGROUND",
     "MULTIPLE",
+    "Channels",
     "Entry",
     "Member",
     "NetworkSpec",
@@ -21,5 +33,7 @@ __all__ = [
     "find_checkpoint",
     "find_checkpoints",
     "for_organ",
+    "in_words",
+    "occurring",
     "with_scores",
 ]

@@ -18,13 +18,15 @@ from pydantic import Field, PlainSerializer, ValidationError, field_validator, m
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.failure import yaml_or_refusal
-from hubseg.organ import BUILT_IN, Organ, Vocabulary
-from hubseg.recipe.entries import Member, Normalize, Plan, Resolution
+from hubseg.organ import BUILT_IN, Organ, StructureName, Vocabulary
+from hubseg.recipe.channels import BACKGROUND
+from hubseg.recipe.entries import Entry, Member, Normalize, Resolution
+from hubseg.recipe.networks import Plan
 from hubseg.recipe.training_plan import TrainingPlan
 from hubseg.thresholds.table import ThresholdTable
 
 if TYPE_CHECKING:
-    from hubseg.organ.vocabulary import Kind
+    from hubseg.organ.vocabulary import AnyKind
 
 __all__ = ["Recipe", "builtin_names"]
 
@@ -88,14 +90,15 @@ class Recipe(Plan):
 
     @model_validator(mode="after")
     def _knows_its_words(self) -> Self:
-        """Refuse an organ or source that its vocabulary does not know: it may be misspelled."""
-        named: dict[Kind, set[str]] = {
+        """Refuse a word that its vocabulary does not know: it may be misspelled."""
+        named: dict[AnyKind, set[str]] = {
             "organ": {*self.thresholds.organs, *self.cleanup, *self._only},
             "source": {*self.thresholds.sources},
+            "structure": {*self._structures},
         }
         for kind, words in named.items():
             for word in sorted(words):
-                if self.vocabulary.word(kind, word) is None:
+                if not self.vocabulary.knows(kind, word):
                     raise ValueError(
                         f"{self.vocabulary.unknown(kind, word)}; a new one is named under "
                         f"vocabulary: {kind}s"
@@ -105,8 +108,16 @@ class Recipe(Plan):
     @property
     def _only(self) -> set[Organ]:
         """Organs that some network alone is for."""
-        entries = [entry for resolution in self.resolutions for entry in resolution.members]
-        return {organ for entry in entries if entry.only for organ in entry.only.organs}
+        return {organ for entry in self._entries if entry.only for organ in entry.only.organs}
+
+    @property
+    def _structures(self) -> set[StructureName]:
+        """Structures that some network names."""
+        return {name for entry in self._entries for name in entry.classes} - {BACKGROUND}
+
+    @property
+    def _entries(self) -> list[Entry]:
+        return [entry for resolution in self.resolutions for entry in resolution.members]
 
     @property
     def digest(self) -> str:
@@ -140,6 +151,7 @@ class Recipe(Plan):
                 checkpoint=entry.checkpoint.replace("{fold}", str(fold)),
                 weight=entry.weight_of(fold),
                 organs=() if entry.only is None else entry.only.organs,
+                channels=entry.channels,
             )
             for i, resolution in enumerate(self.resolutions)
             for j, entry in enumerate(resolution.members)

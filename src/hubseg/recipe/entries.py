@@ -1,4 +1,4 @@
-"""The parts of a recipe: networks, entries, resolutions and members.
+"""The parts of a recipe: entries, resolutions and members.
 
 Responsible for what each key may hold and for refusing the rest. Does not know files or digests.
 """
@@ -6,12 +6,10 @@ Responsible for what each key may hold and for refusing the rest. Does not know 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     field_validator,
@@ -19,53 +17,18 @@ from pydantic import (
     model_validator,
 )
 
-from hubseg.organ import Organ  # noqa: TC001 - pydantic reads it
+from hubseg.organ import Organ, StructureName  # noqa: TC001 - pydantic reads them
+from hubseg.recipe.channels import ONE_OUTPUT, Activation, Channels
+from hubseg.recipe.networks import NetworkSpec, Plan
 from hubseg.recipe.training_plan import MULTIPLE
 
+if TYPE_CHECKING:
+    from hubseg.organ import Vocabulary
+
 __all__ = [
-    *("Entry", "Member", "NetworkSpec", "Normalize", "Only", "Plan", "Resolution", "for_organ"),
+    *("Entry", "Member", "Normalize", "Only", "Resolution", "for_organ", "in_words"),
+    "occurring",
 ]
-
-
-class Plan(BaseModel):
-    """Frozen data that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class NetworkSpec(Plan):
-    """One network family and its encoder."""
-
-    kind: Literal["timm_unet", "smp"] = Field(
-        "timm_unet",
-        description="timm_unet: the published U-Net; smp: segmentation_models_pytorch.",
-    )
-    architecture: Literal["Unet", "FPN", "DeepLabV3Plus", "Segformer", "UPerNet"] | None = Field(
-        None, description="Of an smp network only; Unet where none is named."
-    )
-    encoder: str = Field(description="A timm encoder's name; for smp one of its own, or tu-NAME.")
-    encoder_args: Mapping[str, Any] = Field(
-        default_factory=dict,
-        description="Further arguments of timm.create_model, or of the smp architecture.",
-    )
-    decoder: tuple[int, int, int, int, int] = Field(
-        (32, 48, 64, 96, 128), description="Decoder filters of timm_unet, finest level first."
-    )
-
-    @model_validator(mode="after")
-    def _architecture_is_of_smp(self) -> Self:
-        if self.architecture is not None and self.kind != "smp":
-            raise ValueError(
-                f"architecture {self.architecture} needs kind: smp; timm_unet has one shape only"
-            )
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_what_does_not_apply(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = write(self)
-        if self.architecture is None:
-            del content["architecture"]
-        return content
 
 
 class Only(Plan):
@@ -90,13 +53,43 @@ class Entry(Plan):
     )
 
     only: Only | None = Field(None, description="Slides it is for; all where it is left out.")
+    classes: tuple[StructureName, ...] = Field(
+        (),
+        description="The structure that each output is, in order, or background; left out, it has "
+        "one output: the organ's own structure.",
+    )
+    activation: Activation = Field(
+        "sigmoid", description="sigmoid: structures may overlap; softmax: they exclude each other."
+    )
+
+    @model_validator(mode="after")
+    def _has_an_output_for_each_class(self) -> Self:
+        outputs, network = self.channels.outputs, self.network
+        if network.outputs not in (1, outputs):
+            raise ValueError(
+                f"the network has {network.outputs} outputs and classes names {outputs}: name "
+                "each output under classes"
+            )
+        if network.outputs != outputs:
+            network = network.model_copy(update={"outputs": outputs})
+            object.__setattr__(self, "network", network)  # frozen, and not yet seen by anybody
+        return self
 
     @model_serializer(mode="wrap")
     def _without_what_is_for_all(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = write(self)
-        if self.only is None:
-            del content["only"]
-        return content
+        content["network"].pop("outputs", None)  # classes say it
+        absent = {
+            "only": self.only is None,
+            "classes": not self.classes,
+            "activation": self.activation == "sigmoid",
+        }
+        return {key: value for key, value in content.items() if not absent.get(key)}
+
+    @property
+    def channels(self) -> Channels:
+        """What its outputs are."""
+        return Channels(self.classes, self.activation)
 
     @field_validator("weight")
     @classmethod
@@ -182,6 +175,8 @@ class Member:
     weight: float
     organs: tuple[Organ, ...] = ()
     """Those it is for; () is all, also slides whose organ is not known."""
+    channels: Channels = ONE_OUTPUT
+    """What its outputs are."""
 
     @property
     def place(self) -> tuple[int, int, int]:
@@ -197,3 +192,43 @@ class Member:
 def for_organ(members: Iterable[Member], organ: Organ | None) -> tuple[Member, ...]:
     """Return the members that are run on a slide of an organ; None is one that nobody knows."""
     return tuple(one for one in members if not one.organs or organ in one.organs)
+
+
+def in_words(
+    members: Iterable[Member], vocabulary: Vocabulary, organ: Organ | None
+) -> tuple[Member, ...]:
+    """Return members with a project's words for the structures of their outputs.
+
+    See :meth:`hubseg.recipe.Channels.in_words_of`; which map a member has is not changed by it.
+    """
+    return tuple(
+        replace(one, channels=one.channels.in_words_of(vocabulary, organ)) for one in members
+    )
+
+
+def occurring(
+    members: Iterable[Member], vocabulary: Vocabulary, organ: Organ | None
+) -> tuple[StructureName | None, ...]:
+    """Return the structures that a slide of an organ has maps of, the organ's own first.
+
+    Parameters
+    ----------
+    members
+        Of :func:`in_words`; at least one.
+    organ
+        None is one that nobody knows: then every structure of the networks may be there, and so
+        where none of them is said to occur in the organ.
+
+    Returns
+    -------
+    tuple
+        At least one; None is a structure without a name, of an organ that has none.
+    """
+    named = dict.fromkeys(name for one in members for name in one.channels.structures or (None,))
+    here = [one.name for one in vocabulary.structures_in(organ)]
+    every = [one.name for one in vocabulary.structures]
+    order: list[StructureName | None] = [*here, *(name for name in every if name not in here)]
+    order += [name for name in named if name not in order]
+    strange = set(named) - set(every)
+    found = [n for n in order if n in named and (organ is None or n in here or n in strange)]
+    return tuple(found or (name for name in order if name in named))

@@ -258,9 +258,20 @@ def _by_person(labels: Sequence[Label]) -> list[Label]:
 
 
 def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
-    """Members to train, fold by fold; a checkpoint that several name is trained for the first."""
+    """Members to train, fold by fold; a checkpoint that several name is trained for the first.
+
+    Raises
+    ------
+    ValueError
+        When one has several outputs: the labels are of one structure.
+    """
     first: dict[str, Member] = {}
     for member in recipe.members(folds):
+        if member.channels.outputs > 1:
+            raise ValueError(
+                f"{member.checkpoint} marks {', '.join(member.channels.structures)} at once, and "
+                "training learns one structure: give each a network of its own in the recipe."
+            )
         first.setdefault(member.checkpoint, member)
     return sorted(first.values(), key=lambda member: member.fold)
 

@@ -32,6 +32,9 @@ __all__ = [
     "tversky",
 ]
 
+_AUXILIARY = 0.5
+"""How much a head counts that is there for training alone, as torchvision's own training has it."""
+
 
 def _counted(logits: Tensor, weight: Tensor | None) -> Tensor:
     return torch.ones_like(logits, dtype=torch.float32) if weight is None else weight.float()
@@ -211,6 +214,10 @@ def total_loss(
     for logits in reversed(levels):
         summed = summed + share * mask_loss(plan, logits, *at_size_of(logits, target, weight))
         share = share / 2.0
+    if answer.auxiliary is not None:
+        summed = summed + _AUXILIARY * mask_loss(
+            plan, answer.auxiliary, *at_size_of(answer.auxiliary, target, weight)
+        )
     if plan.organ:
         summed = summed + plan.organ * organ_loss(_head(answer.organ, "organ"), organ)
     if plan.pixel_size:

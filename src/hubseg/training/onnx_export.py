@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from hubseg.inference import load_member
+from hubseg.inference.activation import probabilities
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor, nn
 
-    from hubseg.recipe import Member, Recipe
+    from hubseg.recipe import Channels, Member, Recipe
 
 __all__ = ["LARGEST_ERROR", "export_onnx"]
 
@@ -28,21 +29,23 @@ OPSET = 18
 
 
 class _Probability(torch.nn.Module):
-    """What the file computes: the sigmoid of the mask's logits."""
+    """What the file computes: the probability of each structure."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, channels: Channels) -> None:
         super().__init__()
-        self.network = network
+        self.network, self._channels = network, channels
 
     def forward(self, image: Tensor) -> Tensor:
-        made: Tensor = torch.sigmoid(self.network(image).logits)
-        return made
+        made = probabilities(self.network(image).logits, self._channels)
+        return made if made.ndim == 4 else made[:, None]
 
 
 def export_onnx(
     recipe: Recipe, member: Member, checkpoint: Path, out: Path, *, side: int = 256
 ) -> float:
-    """Write a member as ONNX: ``image`` float32 (1, 3, h, w) to ``probability`` (1, 1, h', w').
+    """Write a member as ONNX: ``image`` float32 (1, 3, h, w) to ``probability`` (1, N, h', w').
+
+    N is the number of its structures, in the order of the recipe's classes.
 
     The image is normalised as the recipe says; h and w are multiples of 32 and may vary, where the
     encoder is not made for one size.
@@ -66,7 +69,8 @@ def export_onnx(
     """
     _check_installed()
     size = recipe.resolutions[member.resolution].size
-    network = _Probability(load_member(recipe, member, checkpoint, torch.device("cpu"))).eval()
+    loaded = load_member(recipe, member, checkpoint, torch.device("cpu"))
+    network = _Probability(loaded, member.channels).eval()
     part = out.with_name(f"{out.name}.part")
     _trace(network, part, size or side, varies=size is None)
     # another size than was traced, where sizes may vary
