@@ -70,7 +70,7 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, (int, float)):
         return f"`{value:g}`"
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         return f"`{value}`"
     if isinstance(value, tuple) and value:
         return f"`{list(value)}`"

@@ -41,7 +41,9 @@ class NetworkSpec(Plan):
         None, description="Of an smp network only; Unet where none is named."
     )
     encoder: str = Field(
-        "", description="A timm encoder's name; for smp one of its own, or tu-NAME."
+        "",
+        description="A timm encoder's name; for smp one of its own, or tu-NAME; every family but "
+        "plain_unet needs one.",
     )
     encoder_args: Mapping[str, Any] = Field(
         default_factory=dict,
