@@ -65,6 +65,15 @@ def mixed(updates: Sequence[Update], slide: Slide) -> ProbabilityMap:
     return mixer.mix(updates[-1].recipe, updates[-1].asked)
 
 
+def test_a_folder_is_told_to_workers_from_the_root(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker of another computer's scheduler stands elsewhere: it found nothing in WEIGHTS."""
+    monkeypatch.chdir(folder.parent)
+    run = Engine(folder / "maps").run([slide(folder)], RECIPE, [Path(folder.name)])
+    assert all(file.is_absolute() for file in run._files.values())
+
+
 def test_every_member_gives_a_better_map_and_it_is_the_map_of_predict(engine: Engine, folder: Path):
     run = engine.run([slide(folder)], RECIPE, [folder])
     updates = list(run)

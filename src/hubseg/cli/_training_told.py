@@ -155,7 +155,8 @@ class Told:
             *table(("fold", "slides", "dice", "agreement"), rows),
             measured.sentence(),
             f"Checkpoints are in {given.out / 'weights'}.",
-            f"Run it: hubseg predict SLIDES --recipe {recipe} --weights {given.out / 'weights'}",
+            f"Run it: hubseg predict SLIDES --recipe {recipe} --weights {given.out / 'weights'} "
+            "--project P.hubseg",
         ]
         self._answer.say(content, lines)
 

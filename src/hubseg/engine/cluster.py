@@ -145,7 +145,8 @@ class Engine:
         chosen = recipe.members(folds) if members is None else tuple(members)
         organs = {slide.organ for slide in slides}
         chosen = tuple(m for m in chosen if any(for_organ([m], organ) for organ in organs))
-        files = find_checkpoints(chosen, weights)
+        # a worker stands in another folder than we, unless it is our own
+        files = find_checkpoints(chosen, [folder.absolute() for folder in weights])
         if recipe.needs_scores:
             places = {m.place for m in chosen}
             recipe = with_scores(recipe, files)
