@@ -37,13 +37,13 @@ CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey --no-xvfb \
     -p no:pytest-qt -p no:napari -p no:napari-plugin-engine -p no:npe2
 COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
 
-.PHONY: help demo test test-core test-window coverage lint format docs wheel bench clean
+.PHONY: help demo test test-core test-window coverage lint format docs pictures wheel bench clean
 
 help:
 	@echo 'make demo    install, open napari on the bundled sample (without a display: a virtual screen)'
 	@echo 'make test    install, lint, and run every test; window tests on PyQt5, PySide6 and PyQt6'
 	@echo 'make docs    build the documentation as a site, into site/'
-	@echo 'make lint | format | test-core | test-window | coverage | wheel | bench | clean'
+	@echo 'make lint | format | test-core | test-window | coverage | pictures | wheel | bench | clean'
 
 # ---- what is installed: a stamp says it need not be done again --------------------------------
 
@@ -104,6 +104,10 @@ format: $(VENV)/.test
 # A warning is an error, and nothing is fetched: neither here nor by the pages.
 docs: $(VENV)/.docs
 	@env NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --clean
+
+# The tutorial's pictures and the README's moving one, by playing the journey; some minutes.
+pictures: $(VENV)/.demo
+	@QT_API=$${QT_API:-pyqt6} $(BIN)/python scripts/pictures.py
 
 wheel: $(VENV)/.test
 	@rm -rf build dist

@@ -7,10 +7,9 @@ it ends with. The demo without a display and the journey test are this same func
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,8 @@ from napari_hubseg.canvas.brush import camera
 from napari_hubseg.demo.screen import Hand, persist, picture, rest, wait_for
 from napari_hubseg.demo.stalls import Stalls
 from napari_hubseg.demo.start import open_window
+from napari_hubseg.demo.summary import Summary, sentences
+from napari_hubseg.demo.ways import in_an_empty_place, over_the_missed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,22 +33,7 @@ if TYPE_CHECKING:
     from napari_hubseg.dock import HubSegWidget
     from napari_hubseg.panels.export import ExportPanel
 
-__all__ = ["Summary", "play"]
-
-
-@dataclass
-class Summary:
-    """What the journey found."""
-
-    dice: dict[str, float] = field(default_factory=dict)
-    longest_stall_ms: float = 0.0
-    ensemble_s: dict[str, float] = field(default_factory=dict)
-    stroke_px: int = 0
-    stroke_kept_after_threshold: bool = False
-    submission_is_the_mask_on_screen: bool = False
-    torch_in_window_process: bool = True
-    seconds: float = 0.0
-    pictures: list[str] = field(default_factory=list)
+__all__ = ["play"]
 
 
 def play(out: Path, table: Path, project: Path) -> int:
@@ -69,27 +55,9 @@ def play(out: Path, table: Path, project: Path) -> int:
     summary.seconds = time.monotonic() - started
     summary.torch_in_window_process = "torch" in sys.modules
     (out / "summary.json").write_text(json.dumps(asdict(summary), indent=1) + "\n", "utf-8")
-    sys.stdout.write(_said(summary, out))
+    sys.stdout.write(sentences(summary, out))
     right = summary.stroke_kept_after_threshold and summary.submission_is_the_mask_on_screen
     return 0 if right and not summary.torch_in_window_process else 1
-
-
-def _said(summary: Summary, out: Path) -> str:
-    lines = [f"Dice of {name} at its threshold: {d:.3f}" for name, d in summary.dice.items()]
-    lines += ["kidney_real is real tissue that no network saw; the other slides are synthetic."]
-    lines += [f"Ensemble on {name}: {s:.1f} s" for name, s in summary.ensemble_s.items()]
-    lines += [
-        f"Longest stall of the window while the ensemble ran: {summary.longest_stall_ms:.0f} ms",
-        f"Stroke of {summary.stroke_px} px kept when the threshold moved: "
-        f"{'yes' if summary.stroke_kept_after_threshold else 'NO'}",
-        "submission.csv decodes to the mask on screen: "
-        f"{'yes' if summary.submission_is_the_mask_on_screen else 'NO'}",
-        f"torch imported by the window's process: "
-        f"{'YES' if summary.torch_in_window_process else 'no'}",
-        f"{len(summary.pictures)} pictures, submission.csv and pseudo_labels in {out}; "
-        f"{summary.seconds:.0f} s in all.",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 class _Journey:
@@ -104,7 +72,8 @@ class _Journey:
         dock.desk.failed.connect(self._said.append)
         dock.desk.layers.slide_shown.connect(self._note_shown)
         window = dock.window()
-        window.setGeometry(0, 0, 1600, 1000)
+        room = window.screen().size()
+        window.setGeometry(0, 0, min(1600, room.width()), min(1000, room.height()))
         window.show()
         rest(500)
         self.hand = Hand(window)
@@ -115,14 +84,24 @@ class _Journey:
         wait_for("The first slide", self._pixels_shown)
         rest(2000)  # the first frame: without a GPU, shaders are compiled for most of a second
         self._show("the_sample_is_open")
+        self._facts()
         self._run()
         self._threshold()
         self._stroke()
         self._accept_and_go_on()
         self._export()
+        self._training()
         return self.summary
 
     # ---- the steps -----------------------------------------------------------------------------
+
+    def _facts(self) -> None:
+        facts = self.dock.facts
+        self._click(facts.change)
+        wait_for("The form", facts.done.isVisible)
+        self._show("where_the_facts_come_from")
+        self._click(facts.done)
+        wait_for("The form's end", lambda: not facts.done.isVisible())
 
     def _run(self) -> None:
         ensemble = self.dock.desk.ensemble
@@ -144,6 +123,8 @@ class _Journey:
             raise RuntimeError(
                 f"The run ended without a map: {self._said[-1:] or 'nobody said why'}."
             )
+        seen = self.dock.desk.seen
+        wait_for("A frame with its mask", lambda: not seen.why_not(mask=True))
         with stalls.paused():
             self._show("the_map_sharpens")
         wait_for("The end of the run", lambda: not ensemble.running)
@@ -170,14 +151,10 @@ class _Journey:
 
     def _stroke(self) -> None:
         self.hand.press("d")
-        place = self._empty_place()
-        radius = 90.0
-        ring = [
-            (place[0] + radius * math.sin(a), place[1] + radius * math.cos(a))
-            for a in np.linspace(0, 2 * math.pi, 12)
-        ]
+        mask = self.session.mask_now()
+        way = over_the_missed(mask, self._truth()) or in_an_empty_place(mask)
         before = int(self.session.mask_now().sum())
-        self.hand.drag([self._on_canvas(*point) for point in ring])
+        self.hand.drag([self._on_canvas(*point) for point in way])
         wait_for("The stroke", lambda: self.session.can_undo)
         rest(300)
         override = self._override()
@@ -253,6 +230,12 @@ class _Journey:
             np.array_equal(decode(rows[self._here()], mask.shape), mask)
         )
 
+    def _training(self) -> None:
+        self._reach(self.dock.train.go)
+        rest(600)  # it unfolds
+        self._reach(self.dock.train.go)
+        self._show("training_is_offered")
+
     def _write(self, panel: ExportPanel, format: str, target: Path) -> None:
         exports = self.dock.desk.exports
         panel.format.setCurrentIndex(panel.format.findData(format))
@@ -290,28 +273,15 @@ class _Journey:
         edits = self.session.edits
         return np.zeros(0) if edits is None else edits.override()
 
-    def _dice(self) -> float:
+    def _truth(self) -> Any:
+        """Return the true mask of the slide on screen: nothing where nobody knows it."""
         project, current = self.session.project, self.session.current
         if project is None or current is None:
-            return math.nan
-        truth = project.truth(current.id) or ""
-        return dice(self.session.mask_now(), decode(truth, (current.height, current.width)))
+            raise RuntimeError("No slide is open: the journey lost its way.")
+        return decode(project.truth(current.id) or "", (current.height, current.width))
 
-    def _empty_place(self) -> tuple[float, float]:
-        """Return (row, column) near the middle with no mask around, px of the slide."""
-        mask = self.session.mask_now()
-        height, width = mask.shape
-        reach = 160
-        steps = [
-            (r, c)
-            for r in range(reach, height - reach, 80)
-            for c in range(reach, width - reach, 80)
-        ]
-        steps.sort(key=lambda p: (p[0] - height / 2) ** 2 + (p[1] - width / 2) ** 2)
-        for row, column in steps:
-            if not mask[row - reach : row + reach, column - reach : column + reach].any():
-                return float(row), float(column)
-        return height / 2, width / 2
+    def _dice(self) -> float:
+        return dice(self.session.mask_now(), self._truth())
 
     def _on_canvas(self, row: float, column: float) -> tuple[int, int]:
         """Return the screen px of a px of the slide."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from hubseg.cli import parser
 
@@ -140,3 +141,46 @@ def test_the_site_fetches_nothing(site: dict[str, Any]) -> None:
     assert not [path for path in READ if FETCHED.search(_prose(path))]
     built = sorted((REPOSITORY / "site").glob("*.html"))  # where somebody has built it
     assert not [page.name for page in built if FETCHED.search(page.read_text("utf-8"))]
+
+
+# ---- pictures ----------------------------------------------------------------------------------
+
+
+def test_every_picture_is_shown_and_small_enough_to_be_fetched() -> None:
+    shown = {Path(target).name for path in READ for target, _ in _links(path)}
+    for path in (REPOSITORY / "docs" / "images").iterdir():
+        assert path.name in shown
+        assert path.stat().st_size <= (3_000_000 if path.name == "hubseg.webp" else 150_000)
+
+
+def test_every_step_of_the_tutorial_has_its_picture() -> None:
+    text = (REPOSITORY / "docs" / "tutorial.md").read_text("utf-8")
+    steps = re.split(r"^## \d\. ", text, flags=re.MULTILINE)[1:]
+    assert len(steps) == 8
+    assert [step.count("![") for step in steps] == [1] * 8
+
+
+def test_the_pictures_are_those_that_the_journey_makes() -> None:
+    pictures = loaded("scripts/pictures.py")
+    told = (REPOSITORY / "napari_hubseg" / "demo" / "journey.py").read_text("utf-8")
+    made = re.findall(r'_show\("(\w+)"\)', told)
+    asked = [*pictures.STILLS, *(n for one in pictures.SCENES for n in (one.after, one.until))]
+    assert set(asked) <= set(made)
+    for one in pictures.SCENES:
+        assert made.index(one.after) < made.index(one.until)
+    names = {f"tutorial-{short}.webp" for short in pictures.STILLS.values()}
+    assert {path.name for path in pictures.IMAGES.iterdir()} == {*names, "hubseg.webp"}
+
+
+def test_the_readme_is_one_screen_with_one_moving_picture() -> None:
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 72
+    assert re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text) == ["docs/images/hubseg.webp"]
+    with Image.open(REPOSITORY / "docs" / "images" / "hubseg.webp") as image:
+        lasting = 0
+        for frame in range(image.n_frames):
+            image.seek(frame)
+            image.load()
+            lasting += image.info["duration"]
+        assert 800 <= image.width <= 1000
+        assert 8_000 <= lasting <= 20_000

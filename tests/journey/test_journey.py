@@ -81,5 +81,5 @@ def test_all_of_it_is_there_after_closing(played: tuple[Path, dict[str, Any]]):
 
 def test_every_step_left_a_picture(played: tuple[Path, dict[str, Any]]):
     out, summary = played
-    assert len(summary["pictures"]) >= 14
+    assert len(summary["pictures"]) >= 16
     assert all((out / name).stat().st_size > 20_000 for name in summary["pictures"])
