@@ -1,7 +1,8 @@
 """What MkDocs does beside its own work when it builds the site.
 
 Responsible for the pages that lie outside ``docs/`` (README, changelog, results), for links
-between all of them, and for flowcharts as pictures. Does not know what the pages say.
+between all of them, for flowcharts as pictures, and for what docstrings refer to. Does not know
+what the pages say.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ FILES = {
 }
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
 _FLOWCHART = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>[~!]?([\w.]+)</code>")
 
 
 def on_files(files: Files, *, config: Any) -> Files:
@@ -55,3 +57,9 @@ def on_page_markdown(text: str, *, page: Page, config: Any, files: Files) -> str
 
     text = _LINK.sub(moved, text)
     return _FLOWCHART.sub(lambda found: f"<div>{as_svg(found[1])}</div>", text)
+
+
+def on_page_content(html: str, *, page: Page, config: Any, files: Files) -> str:
+    """Lead from a name that a docstring refers to, to where it is explained, if it is."""
+    link = r'<autoref identifier="\1" optional><code>\1</code></autoref>'
+    return _ROLE.sub(link, html)
