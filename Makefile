@@ -9,10 +9,7 @@ SHELL := bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
-# Compiling all that is installed takes pip 45 s of a processor, and a tenth of it is ever imported:
-# Python compiles that when it is, and keeps it, unless a machine's settings forbid.
-INSTALL := $(PIP) install -q --no-compile
+INSTALL := scripts/install $(VENV)
 unexport PYTHONDONTWRITEBYTECODE
 PACKAGING := setup.cfg pyproject.toml
 
@@ -21,8 +18,10 @@ PACKAGING := setup.cfg pyproject.toml
 # once; torch gets no more threads than its share.
 CORES := $(shell nproc 2>/dev/null || echo 1)
 WORKERS ?= $(shell echo $$(($(CORES) < 3 ? $(CORES) + 1 : 4)))
-PYTEST := env OMP_NUM_THREADS=$(shell echo $$(($(CORES) > $(WORKERS) ? $(CORES) / $(WORKERS) : 1))) \
-    $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+THREADS := $(shell echo $$(($(CORES) > $(WORKERS) ? $(CORES) / $(WORKERS) : 1)))
+PYTEST_OF = env OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -n $(1) --dist loadfile --no-loadscope-reorder
+PYTEST := $(call PYTEST_OF,$(WORKERS))
+BESIDE := $(shell echo $$(($(WORKERS) > 1 ? $(WORKERS) - 1 : 1)))
 
 # The window tests run on three Qt bindings, the core tests without any. All of them run on PyQt6.
 # PySide6, which napari's bundle ships, plays the whole loop and the life of windows. PyQt5, which
@@ -85,10 +84,12 @@ coverage: $(VENV)/.test
 	@rm -f .coverage .coverage.*
 	@$(PYTEST) $(CORE_TESTS) $(COVERAGE)
 
+# The journey is one long test: the others run beside it.
 test-window: $(VENV)/.test
-	@QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(PYTEST) $(PYQT5_TESTS)
-	@QT_API=pyside6 PYTEST_QT_API=pyside6 scripts/timed 'window tests on PySide6' $(PYTEST) $(PYSIDE6_TESTS)
-	@QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(PYTEST) $(PYQT6_TESTS)
+	@scripts/timed 'window tests' scripts/beside \
+	  "QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(call PYTEST_OF,$(BESIDE)) $(PYQT6_TESTS)" \
+	  "QT_API=pyside6 PYTEST_QT_API=pyside6 scripts/timed 'window tests on PySide6' $(call PYTEST_OF,1) $(PYSIDE6_TESTS) && \
+	   QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(call PYTEST_OF,1) $(PYQT5_TESTS)"
 
 lint: $(VENV)/.test
 	@$(BIN)/ruff check .
