@@ -36,6 +36,7 @@ FILES = {
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
 _FLOWCHART = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>[~!]?([\w.]+)</code>")
+_CODE = re.compile(r"<code>[^<]*</code>")  # a bar in a table's code is written as GitHub wants it
 
 
 def on_files(files: Files, *, config: Any) -> Files:
@@ -60,6 +61,7 @@ def on_page_markdown(text: str, *, page: Page, config: Any, files: Files) -> str
 
 
 def on_page_content(html: str, *, page: Page, config: Any, files: Files) -> str:
-    """Lead from a name that a docstring refers to, to where it is explained, if it is."""
+    """Lead from a docstring's names to where they are explained; a bar in code is a bar."""
+    html = _CODE.sub(lambda found: found[0].replace("\\|", "|"), html)
     link = r'<autoref identifier="\1" optional><code>\1</code></autoref>'
     return _ROLE.sub(link, html)
