@@ -36,7 +36,7 @@ CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey --no-xvfb \
     -p no:pytest-qt -p no:napari -p no:napari-plugin-engine -p no:npe2
 COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
 
-.PHONY: help demo test test-core test-window coverage lint format docs pictures wheel bench clean
+.PHONY: help demo test test-core test-window test-most-window test-other-window coverage lint format docs pictures wheel bench clean
 
 help:
 	@echo 'make demo    install, open napari on the bundled sample (without a display: a virtual screen)'
@@ -72,7 +72,9 @@ demo: $(VENV)/.demo
 	  || { echo "The demo did not end well: '$(BIN)/hubseg doctor' says what is missing here." >&2; exit 1; }
 
 test: $(VENV)/.test
-	@scripts/timed 'before the core tests' $(MAKE) --no-print-directory lint test-window
+	@scripts/timed 'lint and window tests' scripts/beside \
+	  '$(MAKE) --no-print-directory test-most-window' \
+	  '$(MAKE) --no-print-directory lint test-other-window'
 	@$(MAKE) --no-print-directory test-core
 
 test-core: $(VENV)/.test
@@ -84,12 +86,17 @@ coverage: $(VENV)/.test
 	@rm -f .coverage .coverage.*
 	@$(PYTEST) $(CORE_TESTS) $(COVERAGE)
 
-# The journey is one long test: the others run beside it.
 test-window: $(VENV)/.test
 	@scripts/timed 'window tests' scripts/beside \
-	  "QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(call PYTEST_OF,$(BESIDE)) $(PYQT6_TESTS)" \
-	  "QT_API=pyside6 PYTEST_QT_API=pyside6 scripts/timed 'window tests on PySide6' $(call PYTEST_OF,1) $(PYSIDE6_TESTS) && \
-	   QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(call PYTEST_OF,1) $(PYQT5_TESTS)"
+	  '$(MAKE) --no-print-directory test-most-window' '$(MAKE) --no-print-directory test-other-window'
+
+test-most-window: $(VENV)/.test
+	@QT_API=pyqt6 PYTEST_QT_API=pyqt6 scripts/timed 'window tests on PyQt6' $(call PYTEST_OF,$(BESIDE)) $(PYQT6_TESTS)
+
+# The journey is one long test: this runs beside the others.
+test-other-window: $(VENV)/.test
+	@QT_API=pyside6 PYTEST_QT_API=pyside6 scripts/timed 'window tests on PySide6' $(call PYTEST_OF,1) $(PYSIDE6_TESTS)
+	@QT_API=pyqt5 PYTEST_QT_API=pyqt5 scripts/timed 'window tests on PyQt5' $(call PYTEST_OF,1) $(PYQT5_TESTS)
 
 lint: $(VENV)/.test
 	@$(BIN)/ruff check .
