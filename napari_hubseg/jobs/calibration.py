@@ -136,15 +136,21 @@ class CalibrationJob:
     def load(self, path: Path) -> None:
         """Set the thresholds of a preset; what in it is not understood is said."""
         try:
-            preset = Preset.load(path)
+            preset = Preset.load(path, self._session.vocabulary)
         except (OSError, ValueError) as error:
             self.failed.emit(one_sentence(error))
             return
-        for (organ, source), value in preset.table.values.items():
-            self._session.set_threshold(value, organ=organ, source=source, scope="table")
+        for one in preset.assignments:
+            self._session.set_threshold(
+                one.value,
+                organ=one.organ,
+                source=one.source,
+                structure=one.structure,
+                scope="table",
+            )
         notes = [*preset.notes, preset.warning(self._digest())]
         said = " ".join(filter(None, notes))
-        self.told.emit(said or f"{len(preset.table.values)} thresholds are set from {path.name}.")
+        self.told.emit(said or f"{len(preset.assignments)} thresholds are set from {path.name}.")
 
     def _digest(self) -> str:
         probability = self._session.probability

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from hubseg.project.derived import older_mask
+from hubseg.project.older_masks import older_mask
 from napari_hubseg.jobs.background import Background
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.project import ReviewProject
-    from hubseg.project.derived import OlderMask
+    from hubseg.project.older_masks import OlderMask
     from hubseg.session import ReviewSession
 
 __all__ = ["OlderMasks"]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
-from hubseg.project.runs import marking, mixture_of, newest_asked
+from hubseg.project.marking import marking
+from hubseg.project.runs import mixture_of, newest_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +134,9 @@ class Order:
             store = MapStore(project.maps)
         kept, of = self.kept, (slide.id, digest, networks, str(structure or ""))
         if kept is None or kept.of != of:
-            mixer = Mixer(shape=(slide.height, slide.width), slide_digest=digest)
+            mixer = Mixer(
+                shape=(slide.height, slide.width), slide_digest=digest, structure=structure
+            )
             kept = KeptMaps(of, mixer, marked)
         kept.marked = marked
         for member, key, made in () if ran is None else ran.came:

@@ -26,7 +26,8 @@ from hubseg.journal.rows import Kind
 from hubseg.organ import ORGANS, Organ
 from hubseg.probability import MapStore, MemberMap, Mixture
 from hubseg.project import ReviewProject
-from hubseg.project.derived import derive, older_mask
+from hubseg.project.derived import derive
+from hubseg.project.older_masks import older_mask
 from hubseg.project.runs import newest_map, record
 from hubseg.session import ReviewSession, Verdict
 from hubseg.thresholds.table import ThresholdTable

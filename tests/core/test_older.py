@@ -17,7 +17,8 @@ import pytest
 from hubseg.edits.gesture import ADD
 from hubseg.journal.verdict import Verdict
 from hubseg.project import ReviewProject
-from hubseg.project.derived import derive, older_mask, verdicts
+from hubseg.project.derived import derive, verdicts
+from hubseg.project.older_masks import older_mask
 from hubseg.project.schema import VERSION
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable

@@ -402,7 +402,7 @@ class TestRefusals:
     def test_a_newer_schema_is_named(self, project: ReviewProject) -> None:
         project._database.db.execute("PRAGMA user_version=9")
         project.close()
-        with pytest.raises(ValueError, match="schema version 9 and this program knows 4"):
+        with pytest.raises(ValueError, match="schema version 9 and this program knows 5"):
             ReviewProject.open(project.path)
 
     def test_a_database_of_another_program(self, project: ReviewProject) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Answer", "add_json", "add_partial", "bar", "table"]
+__all__ = ["Answer", "add_json", "add_partial", "add_structure", "bar", "table"]
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +33,15 @@ def add_partial(parser: argparse.ArgumentParser) -> None:
         "--partial",
         action="store_true",
         help="also take maps of fewer members than were asked for; each is said",
+    )
+
+
+def add_structure(parser: argparse.ArgumentParser) -> None:
+    """Give a command its ``--structure``."""
+    parser.add_argument(
+        "--structure",
+        metavar="NAME",
+        help="which structure of several; default: each slide's first, its organ's own",
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._figures import add_figures, begin_figures, save_figure
-from hubseg.cli._said import add_json, add_partial, bar, table
+from hubseg.cli._said import add_json, add_partial, add_structure, bar, table
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +34,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     calibrate.add_argument(
         "--truth", type=Path, help="table with an rle column; default: accepted and corrected masks"
     )
+    add_structure(calibrate)
     calibrate.add_argument(
         "--folds",
         type=Path,
@@ -102,6 +103,7 @@ def _judge(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) 
         return judge(
             project,
             None if truth is None else truth.masks,
+            structure=given.structure,
             folds=folds,
             partial=given.partial,
             outcome=outcome,
@@ -137,7 +139,7 @@ def _draw(
             f"{one.organ}_{one.source}",
             curve_figure(
                 one,
-                now=now.value(one.organ, one.source),
+                now=now.value(one.organ, one.source, one.structure),
                 slides=[slide.tally.dice().tolist() for slide in slides[one.organ, one.source]],
             ),
         )
@@ -163,7 +165,7 @@ def _recipe(project: ReviewProject, judgement: Judgement) -> tuple[str, str]:
 
 
 def _row(found: Calibration, now: ThresholdTable) -> tuple[object, ...]:
-    current = now.value(found.organ, found.source)
+    current = now.value(found.organ, found.source, found.structure)
     return (
         found.organ,
         found.source,
@@ -182,6 +184,7 @@ def _content(found: Calibration, now: ThresholdTable) -> dict[str, Any]:
     return {
         "organ": found.organ.value,
         "source": found.source.value,
+        **({} if found.structure is None else {"structure": found.structure.value}),
         "objective": found.objective,
         "slides": found.slides,
         "threshold": found.threshold,
@@ -190,7 +193,7 @@ def _content(found: Calibration, now: ThresholdTable) -> dict[str, Any]:
         "dice_interval": found.dice_interval,
         "dice_held_out": found.held_out,
         "fold_thresholds": {str(f): t for f, t in found.fold_thresholds.items()},
-        "now": now.value(found.organ, found.source),
+        "now": now.value(found.organ, found.source, found.structure),
         "curve": found.curve,
     }
 
@@ -220,7 +223,4 @@ def apply_preset(project: Path, preset: Preset) -> None:
     """
     from hubseg.cli.masks import set_thresholds
 
-    set_thresholds(
-        project,
-        [f"{organ}/{source}={value:g}" for (organ, source), value in preset.table.values.items()],
-    )
+    set_thresholds(project, list(preset.assignments))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, add_partial, bar, table
+from hubseg.cli._said import add_json, add_partial, add_structure, bar, table
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +23,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     evaluate = commands.add_parser("evaluate", help="Dice and IoU of masks against a truth")
     evaluate.add_argument("project", type=Path, help="NAME.hubseg")
     evaluate.add_argument("--truth", type=Path, required=True, help="table with an rle column")
+    add_structure(evaluate)
     add_partial(evaluate)
     add_json(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -37,7 +38,8 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
         slides = project.slides()
         truth = read_truth(given.truth).apart(slides).of(slide.id for slide in slides)
         outcome.take_notes(truth.notes_on(project.slides()))
-        rows = _scores(project, truth.masks, outcome, partial=given.partial)
+        given_truth = truth.masks, given.structure
+        rows = _scores(project, *given_truth, outcome, partial=given.partial)
     if not rows:
         raise ValueError(f"No slide of {given.project} has both a mask and a truth in the table.")
     means: dict[str, tuple[int, float, float]] = {}
@@ -68,19 +70,26 @@ def _mean(rows: list[Row], column: int) -> float:
 
 
 def _scores(
-    project: ReviewProject, truth: Mapping[str, str], outcome: Outcome, *, partial: bool
+    project: ReviewProject,
+    truth: Mapping[str, str],
+    structure: str | None,
+    outcome: Outcome,
+    *,
+    partial: bool,
 ) -> list[Row]:
     from hubseg.formats.rle import decode
+    from hubseg.journal.slide_state import SlideState
     from hubseg.mask.metrics import dice, iou
-    from hubseg.project.derived import derive
+    from hubseg.project.derived import derive, named
 
+    what = named(SlideState.read(project, ""), structure)
     rows: list[Row] = []
     ids = [*(slide.id for slide in project.slides()), *project.missing]
     slides = outcome.slides_of(project, [name for name in ids if name in truth])
     with bar(len(slides), "slide") as shown:
         for slide in slides:
             with outcome.attempt(slide.id):
-                derived = derive(project, slide, partial=partial)
+                derived = derive(project, slide, what, partial=partial)
                 wanted = decode(truth[slide.id], (slide.height, slide.width))
                 scores = dice(derived.mask, wanted), iou(derived.mask, wanted)
                 rows.append((slide.id, str(derived.slide.organ), derived.threshold, *scores))

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     import argparse
 
     from hubseg.cli._said import Answer
+    from hubseg.organ import StructureName
     from hubseg.outcome import Outcome
     from hubseg.project import ReviewProject
+    from hubseg.slide import Slide
+    from hubseg.thresholds.assignment import Assignment
 
 __all__ = ["add_to", "set_thresholds"]
 
@@ -28,8 +31,9 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         "--threshold",
         action="append",
         default=[],
-        metavar="ORGAN/SOURCE=VALUE",
-        help="such as kidney/Hubmap=90; kept in the project, and can be undone there",
+        metavar="ORGAN/SOURCE[/STRUCTURE]=VALUE",
+        help="such as kidney/Hubmap=90 or kidney/Hubmap/tubule=120; kept in the project, and can "
+        "be undone there",
     )
     mask.add_argument(
         "--preset", type=Path, help="set the thresholds of a preset, as hubseg calibrate writes it"
@@ -72,13 +76,17 @@ def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     export.set_defaults(run=_export)
 
 
-def set_thresholds(project: Path, assignments: list[str], *, new_names: bool = False) -> None:
-    """Write threshold assignments into a project's journal.
+def set_thresholds(
+    project: Path, assignments: list[str | Assignment], *, new_names: bool = False
+) -> None:
+    """Write thresholds into a project's journal.
 
     Parameters
     ----------
+    assignments
+        As they are typed, or read already.
     new_names
-        Take organs and sources that the project does not know as new words.
+        Take organs, sources and structures that the project does not know as new words.
 
     Raises
     ------
@@ -88,7 +96,7 @@ def set_thresholds(project: Path, assignments: list[str], *, new_names: bool = F
         When the project cannot be written.
     """
     from hubseg.session import ReviewSession
-    from hubseg.thresholds.table import parse_assignment, words_of_assignments
+    from hubseg.thresholds.assignment import Assignment, words_of_assignments
 
     session = ReviewSession()
     trouble: list[str] = []
@@ -97,11 +105,20 @@ def set_thresholds(project: Path, assignments: list[str], *, new_names: bool = F
     try:
         words = session.vocabulary
         if new_names:
-            words = words_of_assignments(assignments, words)
-        parsed = [parse_assignment(text, words) for text in assignments]
+            words = words_of_assignments(map(str, assignments), words)
+        parsed = [
+            one if isinstance(one, Assignment) else Assignment.parse(one, words)
+            for one in assignments
+        ]
         session.set_vocabulary(words, "new names")
-        for organ, source, value in parsed:
-            session.set_threshold(value, organ=organ, source=source, scope="table")
+        for one in parsed:
+            session.set_threshold(
+                one.value,
+                organ=one.organ,
+                source=one.source,
+                structure=one.structure,
+                scope="table",
+            )
     finally:
         session.close()
     if trouble:
@@ -121,37 +138,58 @@ def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
         digest = next((recipe.digest for recipe in recipes if recipe is not None), "")
     for note in filter(None, [*preset.notes, preset.warning(digest)]):
         outcome.note("preset", note)
-    table = preset.table.values.items()
-    set_thresholds(project, [f"{organ}/{source}={value:g}" for (organ, source), value in table])
+    set_thresholds(project, list(preset.assignments))
 
 
 def _mask(given: argparse.Namespace, answer: Answer) -> None:
-    from hubseg.cleanup import count_objects
     from hubseg.project import ReviewProject
-    from hubseg.project.derived import derive
+    from hubseg.project.derived import structures_of
 
     outcome = answer.outcome
     if given.preset is not None:
         _take_preset(given.project, given.preset, outcome)
     if given.threshold:
         set_thresholds(given.project, given.threshold, new_names=given.new_names)
-    rows, masks = [], []
+    masks: list[dict[str, Any]] = []
     with ReviewProject.for_reading(given.project) as project:
         slides = outcome.slides_of(project)
         with bar(len(slides), "slide") as shown:
             for slide in slides:
                 with outcome.attempt(slide.id):
-                    derived = derive(project, slide, partial=given.partial)
-                    area, objects = float(derived.mask.mean()), count_objects(derived.mask)
-                    row = (slide.id, derived.threshold, area, objects, derived.verdict.value)
-                    masks.append(dict(zip(_HEAD, (*row, derived.members), strict=True)))
-                    members = "-" if derived.members is None else "{}/{}".format(*derived.members)
-                    rows.append((*row, members))
+                    names = structures_of(project, slide)
+                    several = names if len(names) > 1 else (None,)
+                    masks += [_figures(project, slide, one, given.partial) for one in several]
                 shown.update()
-    answer.say({"masks": masks}, table(_HEAD, rows) if rows else [])
+    named = any("structure" in row for row in masks)
+    head = (*_HEAD[:1], "structure", *_HEAD[1:]) if named else _HEAD
+    rows = [[_cell(row.get(column, "")) for column in head] for row in masks]
+    answer.say({"masks": masks}, table(head, rows) if rows else [])
 
 
 _HEAD = ("slide", "threshold", "area", "objects", "verdict", "members")
+
+
+def _figures(
+    project: ReviewProject, slide: Slide, structure: StructureName | None, partial: bool
+) -> dict[str, Any]:
+    """Return what there is to say of a mask; its structure where the slide has several."""
+    from hubseg.cleanup import count_objects
+    from hubseg.project.derived import derive
+
+    derived = derive(project, slide, structure, partial=partial)
+    row = (
+        *(slide.id, derived.threshold, float(derived.mask.mean()), count_objects(derived.mask)),
+        *(derived.verdict.value, derived.members),
+    )
+    named = {} if structure is None else {"structure": derived.structure}
+    return dict(zip(_HEAD, row, strict=True)) | named
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as the table shows it."""
+    if value is None:
+        return "-"
+    return "{}/{}".format(*value) if isinstance(value, tuple) else value
 
 
 def _chosen(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) -> Any:

@@ -14,7 +14,7 @@ from hubseg.formats.rle import decode
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
-from hubseg.project.derived import derive, verdicts
+from hubseg.project.derived import derive, named, verdicts
 from hubseg.project.runs import newest_in_pieces, refuse_partial
 from hubseg.thresholds.calibration import Judged
 from hubseg.thresholds.curves import Tally
@@ -55,6 +55,7 @@ def judge(
     project: ReviewProject,
     truth: Mapping[str, str] | None = None,
     *,
+    structure: str | None = None,
     folds: Mapping[str, int] | None = None,
     partial: bool = False,
     outcome: Outcome | None = None,
@@ -66,6 +67,8 @@ def judge(
     ----------
     truth
         Slide id → RLE; None takes the masks of accepted and corrected slides.
+    structure
+        What the truth marks, by any of its names; None is each slide's first structure.
     folds
         Slide id → the fold whose networks never saw it: only their members are mixed, which makes
         an out-of-fold map. Slides it does not name are left out.
@@ -85,8 +88,10 @@ def judge(
     for slide in outcome.slides_of(project, chosen):
         fold = None if folds is None else folds[slide.id]
         with outcome.attempt(slide.id):
-            told = slide.told(**SlideState.read(project, slide.id).facts)
-            found.judged.append(_judged(project, told, truth, fold, partial))
+            state = SlideState.read(project, slide.id)
+            told = slide.told(**state.facts)
+            given = None if truth is None else truth[slide.id]
+            found.judged.append(_judged(project, told, state, given, structure, fold, partial))
             if ready.get(slide.id) is Verdict.ACCEPTED:
                 found.accepted_unedited.append(slide.id)
         on_slide()
@@ -102,24 +107,32 @@ def _ready(project: ReviewProject, outcome: Outcome) -> dict[str, Verdict]:
 def _judged(
     project: ReviewProject,
     slide: Slide,
-    truth: Mapping[str, str] | None,
+    state: SlideState,
+    truth: str | None,
+    structure: str | None,
     fold: int | None,
     partial: bool,
 ) -> Judged:
     if slide.organ is None or slide.source is None:
         raise ValueError("Its organ or source is not known: say both in the dock or the table.")
-    map_ = newest_in_pieces(project, slide, folds=None if fold is None else (fold,))
+    folds = None if fold is None else (fold,)
+    map_ = newest_in_pieces(project, slide, structure=named(state, structure), folds=folds)
     if map_ is None:
         which = "" if fold is None else f" of fold {fold}"
         raise ValueError(f"It has no map{which} yet: run the ensemble on it.")
     if not partial:
         refuse_partial(map_, slide)
+    what = named(state, map_.structure)
     if truth is None:
-        wanted = derive(project, slide, partial=partial).mask
+        derived = derive(project, slide, what, partial=partial)
+        if not derived.verdict.stands:
+            raise ValueError(f"Nobody has accepted a mask of {derived.structure} on it.")
+        wanted = derived.mask
     else:
-        wanted = decode(truth[slide.id], (slide.height, slide.width))
+        wanted = decode(truth, (slide.height, slide.width))
     tally = Tally.pooled(Tally.of(values, wanted[cut]) for cut, values in map_.pieces())
-    return Judged(slide.id, slide.organ, slide.source, tally, fold)
+    of = state.rules.thresholds.beside_own(slide.organ, what)
+    return Judged(slide.id, slide.organ, slide.source, tally, fold, of)
 
 
 def read_folds(path: Path) -> dict[str, int]:

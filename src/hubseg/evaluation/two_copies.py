@@ -14,9 +14,11 @@ import numpy as np
 
 from hubseg.journal.rows import Kind, standing
 from hubseg.journal.slide_state import SlideState
-from hubseg.project.derived import derive, older_mask
+from hubseg.project.derived import derive
+from hubseg.project.older_masks import older_mask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -234,7 +236,7 @@ class _Said:
     rows: frozenset[tuple[int, datetime]]
     by: str
     edits: Edits
-    threshold: float | None
+    thresholds: Mapping[Any, float]  # its own, by structure
     note: str
     verdict: Verdict
     accepted: AcceptedMask | None
@@ -250,7 +252,7 @@ class _Said:
             rows=frozenset((row.seq, row.at) for row in entries if row.slide_id == slide.id),
             by=", ".join(dict.fromkeys(row.author for row in own if row.kind in _WORK)),
             edits=state.edits((slide.height, slide.width), project.payload),
-            threshold=state.rules.slide_threshold,
+            thresholds=state.rules.slide_thresholds,
             note=state.note,
             verdict=state.verdict,
             accepted=accepted,
@@ -260,9 +262,12 @@ class _Said:
     def told(self, after: _Said, *, drawn: bool) -> list[tuple[Kind, dict[str, Any]]]:
         """Return the rows that bring what is said here to what is said there, edits left out."""
         rows: list[tuple[Kind, dict[str, Any]]] = []
-        if self.threshold != after.threshold:
-            change = {"before": self.threshold, "after": after.threshold}
-            rows.append((Kind.THRESHOLD, {"scope": "slide", **change}))
+        for one in dict.fromkeys((*self.thresholds, *after.thresholds)):
+            before, now = self.thresholds.get(one), after.thresholds.get(one)
+            if before != now:
+                what = {} if one is None else {"structure": one}
+                change = {"scope": "slide", **what, "before": before, "after": now}
+                rows.append((Kind.THRESHOLD, change))
         if self.note != after.note:
             rows.append((Kind.NOTE, {"before": self.note, "after": after.note}))
         if drawn or self.verdict != after.verdict or self._mask_digest != after._mask_digest:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg.journal.verdict import Verdict
-from hubseg.project.derived import Derived, derive, older_mask, other_file, verdicts
+from hubseg.project.derived import Derived, derive, other_file, verdicts
+from hubseg.project.older_masks import older_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -68,10 +68,10 @@ def predict(
     Cancelled
         When `cancelled` says so.
     """
-    asked = [member for member, _ in _marking(recipe, folds, slide, structure)]
-    files = find_checkpoints(asked, weights)
+    asked, _ = _marking(recipe, folds, slide, structure)
+    files = find_checkpoints([member for member, _ in asked], weights)
     recipe = with_scores(recipe, files)
-    marking = _marking(recipe, folds, slide, structure)
+    marking, wanted = _marking(recipe, folds, slide, structure)
     layers = {member.place: layer for member, layer in marking}
     digests = file_digests(files[member.checkpoint] for member, _ in marking)
     orders = [
@@ -79,7 +79,8 @@ def predict(
         for member, _ in marking
     ]
     finished: list[Member] = []
-    mixer = Mixer(shape=(slide.height, slide.width), slide_digest=slide.digest)
+    shape = slide.height, slide.width
+    mixer = Mixer(shape=shape, slide_digest=slide.digest, structure=wanted)
     own = LoadedNetworks() if shelf is None else shelf
     try:
         for order, made in _members(slide, orders, own, store, precision, cancelled, said):
@@ -93,10 +94,10 @@ def predict(
 
 def _marking(
     recipe: Recipe, folds: Sequence[int] | None, slide: Slide, structure: str | None
-) -> list[tuple[Member, int]]:
+) -> tuple[list[tuple[Member, int]], str | None]:
     """Return the members that are run for a structure, each with the layer of its map that it is.
 
-    None is the first structure that they mark in the slide.
+    None is the first structure that they mark in the slide. The third is which one it is.
     """
     words, organ = recipe.vocabulary, slide.organ
     told = in_words(for_organ(recipe.members(folds), organ), words, organ)
@@ -112,7 +113,7 @@ def _marking(
     marking = [(one, layer) for one, layer in layers if layer is not None]
     if not marking:
         raise ValueError(f"No network of recipe {recipe.name} marks {wanted}: name another one.")
-    return marking
+    return marking, wanted
 
 
 def _members(

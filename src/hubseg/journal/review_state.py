@@ -7,16 +7,18 @@ as. Does not know slides, edits or verdicts (:mod:`hubseg.journal.slide_state`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.journal.rows import Entry, Kind
-from hubseg.organ import BUILT_IN, ORGANS, DataSource, Organ, Vocabulary
+from hubseg.organ import BUILT_IN, ORGANS, DataSource, Organ, StructureName, Vocabulary
 from hubseg.probability import Mixture
-from hubseg.thresholds.table import ThresholdTable, checked_threshold
+from hubseg.thresholds.table import Cell, ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+Key = TypeVar("Key")
 
 __all__ = ["ReviewState", "damaged", "mixture_payload", "review_state"]
 
@@ -32,9 +34,9 @@ class ReviewState:
     thresholds
         The table that holds: `defaults` with a person's values over it.
     own
-        The (organ, source) whose value in `thresholds` is a person's.
-    slide_threshold
-        This slide's own threshold, 0-255; None when the table's holds.
+        The cells whose value in `thresholds` is a person's.
+    slide_thresholds
+        This slide's own thresholds, 0-255, by structure; None is the organ's own structure.
     default_cleanups
         What a recipe tidies up in each organ.
     cleanups
@@ -47,8 +49,8 @@ class ReviewState:
 
     defaults: ThresholdTable = field(default_factory=ThresholdTable.published)
     thresholds: ThresholdTable = field(default_factory=ThresholdTable.published)
-    own: frozenset[tuple[Organ, DataSource]] = frozenset()
-    slide_threshold: float | None = None
+    own: frozenset[Cell] = frozenset()
+    slide_thresholds: Mapping[StructureName | None, float] = field(default_factory=dict)
     default_cleanups: Mapping[Organ, Cleanup] = field(default_factory=dict)
     cleanups: Mapping[Organ | None, Cleanup] = field(default_factory=dict)
     mixtures: Mapping[str, Mixture] = field(default_factory=dict)
@@ -64,11 +66,21 @@ class ReviewState:
         """Return what is tidied up in slides of an organ, between threshold and edits."""
         return self.cleanups.get(organ, Cleanup())
 
-    def threshold(self, organ: Organ | None, source: DataSource | None) -> float:
-        """Return the threshold that holds for the slide, 0-255."""
-        if self.slide_threshold is not None:
-            return self.slide_threshold
-        return self.thresholds.value(organ, source)
+    def slide_threshold(
+        self, organ: Organ | None = None, structure: StructureName | None = None
+    ) -> float | None:
+        """Return the slide's own threshold of a structure, 0-255; None when the table's holds."""
+        return self.slide_thresholds.get(self.thresholds.beside_own(organ, structure))
+
+    def threshold(
+        self,
+        organ: Organ | None,
+        source: DataSource | None,
+        structure: StructureName | None = None,
+    ) -> float:
+        """Return the threshold of a structure that holds for the slide, 0-255; None is its own."""
+        own = self.slide_threshold(organ, structure)
+        return self.thresholds.value(organ, source, structure) if own is None else own
 
     def adopting(
         self,
@@ -78,7 +90,7 @@ class ReviewState:
     ) -> list[tuple[Kind, dict[str, Any], str]]:
         """Return the rows, with their labels, that put a recipe's own below a person's."""
         rows: list[tuple[Kind, dict[str, Any], str]] = []
-        if replace(thresholds, of_organ=self.defaults.of_organ) != self.defaults:
+        if thresholds.within(self.vocabulary) != self.defaults:
             change = {"before": self.defaults.to_mapping(), "after": thresholds.to_mapping()}
             rows.append((Kind.THRESHOLD, {"scope": "default", **change}, "default thresholds"))
         if dict(cleanups) != dict(self.default_cleanups):
@@ -126,8 +138,8 @@ class _Rules:
 
     def __init__(self) -> None:
         self._defaults = ThresholdTable.published()
-        self._own: dict[tuple[Organ, DataSource], float] = {}
-        self._slide_threshold: float | None = None
+        self._own: dict[Cell, float] = {}
+        self._slide_thresholds: dict[StructureName | None, float] = {}
         self._cleanup = _Cleanups()
         self._mixtures: dict[str, Mixture] = {}
         self._words = {"default": BUILT_IN, "own": BUILT_IN}
@@ -149,28 +161,44 @@ class _Rules:
         if scope == "default":
             self._defaults = ThresholdTable.from_mapping(after or {})
         elif scope == "slide":
-            self._slide_threshold = None if after is None else checked_threshold(after)
+            _put(self._slide_thresholds, _structure_of(facts), after)
         else:
-            pair = Organ.parse(facts["organ"]), DataSource.parse(facts["source"])
-            self._own.pop(pair, None)
-            if after is not None:
-                self._own[pair] = checked_threshold(after)
+            cell = Organ.parse(facts["organ"]), DataSource.parse(facts["source"])
+            _put(self._own, (*cell, _structure_of(facts)), after)
 
     def state(self) -> ReviewState:
         """Return what they amount to."""
         words = self._words["own"].over(self._words["default"])
-        defaults = replace(self._defaults, of_organ=words.thresholds)
+        defaults, own = self._defaults.within(words), ThresholdTable.of_cells(self._own)
+        set_by_hand = own.within(words)
         return ReviewState(
             defaults=defaults,
-            thresholds=replace(defaults, values={**defaults.values, **self._own}),
-            own=frozenset(self._own),
-            slide_threshold=self._slide_threshold,
+            thresholds=replace(
+                defaults,
+                values={**defaults.values, **set_by_hand.values},
+                others={**defaults.others, **set_by_hand.others},
+            ),
+            own=frozenset(set_by_hand.cells),
+            slide_thresholds=self._slide_thresholds,
             default_cleanups=self._cleanup.defaults,
             cleanups=self._cleanup.all(),
             mixtures=self._mixtures,
             default_vocabulary=self._words["default"],
             own_vocabulary=self._words["own"],
         )
+
+
+def _structure_of(facts: Mapping[str, Any]) -> StructureName | None:
+    """Return the structure that a row is about; None is the organ's own."""
+    name = facts.get("structure")
+    return None if name is None else StructureName.parse(name)
+
+
+def _put(values: dict[Key, float], key: Key, value: Any) -> None:
+    """Set a threshold as the newest one, or take it away."""
+    values.pop(key, None)
+    if value is not None:
+        values[key] = checked_threshold(value)
 
 
 class _Cleanups:

@@ -184,6 +184,19 @@ class Vocabulary:
             terms = (*terms, Term(label))
         return replace(self, organs=terms) if kind == "organ" else replace(self, sources=terms)
 
+    def with_structure(self, text: str, organ: str) -> Vocabulary:
+        """Return the vocabulary in which a name is a structure that occurs in a known organ.
+
+        One that is known already changes nothing.
+        """
+        if self.structure(text) is not None:
+            return self
+        label, word = " ".join(str(text).split()), self.organ(organ)
+        Word(label)
+        colour = free_colour({one.colour for one in self.structures})
+        one = Structure(label, colour=colour, organs=() if word is None else (word,))
+        return replace(self, structures=(*self.structures, one))
+
     def over(self, other: Vocabulary) -> Vocabulary:
         """Return both as one; where both say something of a word, this one does."""
         if BUILT_IN in (self, other):

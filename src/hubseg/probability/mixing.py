@@ -34,7 +34,7 @@ class _Moments:
 
 
 class Mixer:
-    """The member maps of one slide, and what was summed of them.
+    """The member maps of one structure of one slide, and what was summed of them.
 
     Sums of one resolution are kept until its members or their weights change, so that a change
     elsewhere does not sum them again, and so is the mean at slide size (four bytes a pixel for each
@@ -48,11 +48,16 @@ class Mixer:
         Slide height and width, px.
     slide_digest
         Content of the slide.
+    structure
+        The word of what the maps are of; None is the organ's own structure, without a name.
     """
 
-    def __init__(self, *, shape: tuple[int, int], slide_digest: str) -> None:
+    def __init__(
+        self, *, shape: tuple[int, int], slide_digest: str, structure: str | None = None
+    ) -> None:
         self.shape = shape
         self.slide_digest = slide_digest
+        self.structure = structure
         self._maps: dict[tuple[int, int, int], MemberMap] = {}
         self._summed: dict[int, tuple[object, _Moments]] = {}
         self._enlarged: dict[int, tuple[_Moments, NDArray[np.float32]]] = {}
@@ -119,6 +124,7 @@ class Mixer:
             total=len(members) if total is None else total,
             organ=_mean_organ(maps),
             um_per_px=_mean_pixel_size(maps),
+            structure=self.structure,
         )
 
     def _moments(self, index: int, members: Sequence[Member]) -> _Moments:

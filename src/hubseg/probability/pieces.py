@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CHUNK", "MapFacts", "MapInPieces", "chunks", "in_threads", "merged"]
+__all__ = ["CHUNK", "MapFacts", "MapInPieces", "chunks", "in_threads", "merged", "together"]
 
 CHUNK = 1 << 15
 """Values worked on at a time: they and what is made of them stay in the processor's cache."""
@@ -45,6 +45,7 @@ class MapFacts(TypedDict):
     total: int
     organ: tuple[float, ...] | None
     um_per_px: float | None
+    structure: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +60,7 @@ class MapInPieces:
         The mean of each resolution, float32 (h, w) on 0-1, and its weight.
     truncated
         Whether each level is cut to whole levels of 255 first.
-    disagreement, slide_digest, recipe_digest, done, total, organ, um_per_px
+    disagreement, slide_digest, recipe_digest, done, total, organ, um_per_px, structure
         As of :class:`~hubseg.probability.ProbabilityMap`.
     """
 
@@ -73,6 +74,7 @@ class MapInPieces:
     total: int
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
+    structure: str | None = None
 
     def pieces(self) -> Iterator[tuple[Cut, NDArray[np.float32]]]:
         """Yield windows that together are the slide, each with its values, float32 on 0-255.
@@ -81,8 +83,7 @@ class MapInPieces:
         along the columns of a piece alone, which is what OpenCV does with the whole.
         """
         height, width = self.shape
-        shrunk = any(mean.shape[0] > height or mean.shape[1] > width for mean, _ in self.levels)
-        if height * width <= _WHOLE or shrunk:
+        if self.is_one_piece:
             yield (slice(0, height), slice(0, width)), self._merged(self.levels, width)
             return
         wide = [(_resized(mean, len(mean), width), share) for mean, share in self.levels]
@@ -91,6 +92,13 @@ class MapInPieces:
             part = [(rows[:, left:right], share) for rows, share in wide]
             cut = slice(0, height), slice(left, right)
             yield cut, self._merged(part, right - left)
+
+    @property
+    def is_one_piece(self) -> bool:
+        """Whether the whole is made at once: it is small, or a level is shrunk."""
+        height, width = self.shape
+        shrunk = any(mean.shape[0] > height or mean.shape[1] > width for mean, _ in self.levels)
+        return height * width <= _WHOLE or shrunk
 
     def _merged(
         self, levels: Sequence[tuple[NDArray[np.float32], float]], width: int
@@ -124,6 +132,7 @@ class MapInPieces:
             total=self.total,
             organ=self.organ,
             um_per_px=self.um_per_px,
+            structure=self.structure,
         )
 
     @property
@@ -133,6 +142,27 @@ class MapInPieces:
         for cut, values in self.pieces():
             made[cut] = values
         return made
+
+
+def together(
+    maps: Sequence[MapInPieces],
+) -> Iterator[tuple[Cut, list[NDArray[np.float32]]]]:
+    """Yield windows that together are the slide, each with the values of every map in it.
+
+    Parameters
+    ----------
+    maps
+        Of one slide; at least one.
+    """
+    apart = [one for one in maps if not one.is_one_piece]
+    if not apart or len(apart) == len(maps):
+        for pieces in zip(*(one.pieces() for one in maps), strict=True):
+            yield pieces[0][0], [values for _, values in pieces]
+        return
+    wholes = [one.values if one.is_one_piece else None for one in maps]
+    for pieces in zip(*(one.pieces() for one in apart), strict=True):
+        cut, rest = pieces[0][0], iter(values for _, values in pieces)
+        yield cut, [next(rest) if whole is None else whole[cut] for whole in wholes]
 
 
 def merged(

@@ -91,6 +91,9 @@ class ProbabilityMap:
         mixed members that have that head; None where none has. Not calibrated.
     um_per_px
         The slide's pixel size as the networks see it, µm/px, the plain mean likewise.
+    structure
+        The word of the structure that it is of; None is the organ's own, which has no name where
+        every network has one output.
     """
 
     values: NDArray[np.float32]
@@ -101,6 +104,7 @@ class ProbabilityMap:
     total: int
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
+    structure: str | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or not np.isfinite(self.values).all():

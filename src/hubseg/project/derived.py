@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.edits.gesture import TILE
-from hubseg.journal.accepted import AcceptedMask, PackedMask
-from hubseg.journal.rows import Kind
+from hubseg.edits.gesture import ADD, TILE
+from hubseg.edits.override import Edits
 from hubseg.journal.slide_state import SlideState
-from hubseg.project.runs import newest_in_pieces, refuse_partial
+from hubseg.journal.verdict import Verdict
+from hubseg.organ import StructureName
+from hubseg.project.exclusive import rivals_of, share_of
+from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,15 +28,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.cleanup import Cleanup
-    from hubseg.edits.override import Edits
+    from hubseg.journal.accepted import AcceptedMask
     from hubseg.journal.rows import Entry
-    from hubseg.journal.verdict import Verdict
     from hubseg.outcome import Outcome
     from hubseg.probability import MapInPieces
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
-__all__ = ["Derived", "OlderMask", "derive", "older_mask", "other_file", "verdicts"]
+__all__ = ["Derived", "derive", "named", "other_file", "structures_of", "verdicts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,8 @@ class Derived:
         What gives `probability`.
     structure
         What the mask marks, as the project calls it; "object" where the organ has none.
+    name
+        Its word; None where it has none.
     """
 
     slide: Slide
@@ -77,6 +80,7 @@ class Derived:
     members: tuple[int, int] | None
     read_map: Callable[[], MapInPieces | None]
     structure: str = "object"
+    name: StructureName | None = None
 
     @cached_property
     def probability(self) -> MapInPieces | None:
@@ -84,11 +88,22 @@ class Derived:
         return self.read_map()
 
 
-def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> Derived:
-    """Derive a slide's mask from a project.
+def derive(
+    project: ReviewProject,
+    slide: Slide,
+    structure: StructureName | None = None,
+    *,
+    partial: bool = False,
+) -> Derived:
+    """Derive a slide's mask of one structure from a project.
+
+    Of structures that exclude each other, each is kept to where it has the largest margin over its
+    own threshold, so that no pixel belongs to two.
 
     Parameters
     ----------
+    structure
+        None is the slide's first one (:func:`structures_of`): edits and verdicts are about that.
     partial
         Also take a map of fewer members than its run was asked for; a mask that a person accepted
         is taken whatever its map was.
@@ -96,8 +111,8 @@ def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> De
     Raises
     ------
     ValueError
-        When the slide has neither a map nor edits, when maps of members are missing, or its file
-        is not the one worked on.
+        When the slide has neither a map of it nor edits, when maps of members are missing, or its
+        file is not the one worked on.
     OSError
         When the slide's file cannot be read.
     """
@@ -106,15 +121,62 @@ def derive(project: ReviewProject, slide: Slide, *, partial: bool = False) -> De
     if not same and any(row.slide_id == slide.id for row in state.rows):
         raise other_file(slide)
     now, stands = now.told(**state.facts), state.stands
-    if stands is None:
+    first = structure is None or structure == _names(project, now, state)[0]
+    if structure is not None and not first:
+        made = _beside(project, now, state, structure, partial=partial)
+    elif stands is None:
         made = _by_rules(project, now, state, partial=partial)
     elif stands.accepted is None:
         then = _as_it_stood(project, now, stands.row, partial=partial)
         made = replace(then, verdict=state.verdict)
     else:
         made = _accepted(project, now, state, stands.row, stands.accepted)
-    occurring = state.vocabulary.structures_in(now.organ)
-    return replace(made, structure=occurring[0].label) if occurring else made
+    name = structure or made.name or _own(state, now)
+    known = None if name is None else state.vocabulary.structure(name)
+    return replace(made, name=name, structure=made.structure if known is None else known.label)
+
+
+def structures_of(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:
+    """Return the structures that a slide has masks of, the first one first; at least one.
+
+    None is one without a name, of an organ that has none. The first is what is shown and drawn on.
+
+    Raises
+    ------
+    ValueError
+        When a row of the journal is damaged.
+    OSError
+        When the slide's file cannot be read.
+    """
+    state = SlideState.read(project, slide.id)
+    return _names(project, slide.told(**state.facts), state)
+
+
+def _names(
+    project: ReviewProject, slide: Slide, state: SlideState
+) -> tuple[StructureName | None, ...]:
+    return mapped_structures(project, slide) or (_own(state, slide),)
+
+
+def named(state: SlideState, text: str | None) -> StructureName | None:
+    """Return the structure that a name means in a project; None of none.
+
+    Raises
+    ------
+    ValueError
+        When the project does not know it; the sentence names the nearest one.
+    """
+    if text is None:
+        return None
+    known = state.vocabulary.structure(text)
+    if known is None:
+        raise ValueError(f"{state.vocabulary.unknown('structure', text)}.")
+    return known.name
+
+
+def _own(state: SlideState, slide: Slide) -> StructureName | None:
+    own = state.vocabulary.own(slide.organ)
+    return None if own is None else own.name
 
 
 def other_file(slide: Slide) -> ValueError:
@@ -130,24 +192,34 @@ def _by_rules(
     project: ReviewProject,
     slide: Slide,
     state: SlideState,
+    structure: StructureName | None = None,
     *,
     until: Entry | None = None,
     partial: bool,
 ) -> Derived:
-    """Derive the mask from map, threshold, cleanup and edits, as the journal says."""
-    edits = state.edits((slide.height, slide.width), project.payload)
-    probability = newest_in_pieces(project, slide, until=until)
+    """Derive the mask from map, threshold, cleanup and edits, as the journal says.
+
+    A structure beside the first has no edits.
+    """
+    shape = slide.height, slide.width
+    edits = Edits(shape) if structure else state.edits(shape, project.payload)
+    probability = newest_in_pieces(project, slide, structure=structure, until=until)
     if probability is None and edits.is_empty and until is None:
-        raise ValueError(f"Slide {slide.id} has no map and no edits yet: run the ensemble on it.")
+        what = f"no map of {structure}" if structure else "no map and no edits"
+        raise ValueError(f"Slide {slide.id} has {what} yet: run the ensemble on it.")
     if probability is not None and not partial:
         refuse_partial(probability, slide)
-    rules = state.rules
-    threshold, cleanup = rules.threshold(slide.organ, slide.source), rules.cleanup(slide.organ)
+    rules, name = state.rules, structure or _shown(probability) or _own(state, slide)
+    threshold = rules.threshold(slide.organ, slide.source, name)
+    cleanup = rules.cleanup(slide.organ)
     plan = cleanup.in_px(slide.um_per_px)  # where it cannot be had, the mask is not the whole one
-    if probability is None:
-        mask = np.zeros(edits.shape, np.bool_)
-    else:
-        mask = plan.apply(probability.above(threshold))
+    mask = np.zeros(shape, np.bool_)
+    if probability is not None:
+        mask = probability.above(threshold)
+        share = share_of(project, slide, state, name, until=until, partial=partial)
+        mask = plan.apply(mask if share is None else mask & share)
+        if share is not None:
+            mask &= share
     return Derived(
         slide=slide,
         slide_digest=project.digest(slide),
@@ -159,7 +231,40 @@ def _by_rules(
         recipe_digest=None if probability is None else probability.recipe_digest,
         members=None if probability is None else (probability.done, probability.total),
         read_map=lambda: probability,
+        name=name,
     )
+
+
+def _shown(probability: MapInPieces | None) -> StructureName | None:
+    """Return what a map is of; None where it has no name."""
+    name = None if probability is None else probability.structure
+    return None if name is None else StructureName(name)
+
+
+def _beside(
+    project: ReviewProject,
+    slide: Slide,
+    state: SlideState,
+    structure: StructureName,
+    *,
+    partial: bool,
+) -> Derived:
+    """Derive the mask of a structure that is not the slide's first.
+
+    Nobody has decided about it: a verdict that stands is about the first one's mask. What a person
+    drew or accepted there is no part of a structure that excludes it.
+    """
+    made = _by_rules(project, slide, state, structure, partial=partial)
+    names = mapped_structures(project, slide)
+    if names[0] in rivals_of(state, structure, names):
+        stands = state.stands
+        if stands is not None and stands.accepted is not None:
+            made.mask[project.mask(stands.accepted.digest).unpack()] = False
+        else:
+            drawn = state.edits(made.mask.shape, project.payload)
+            if not drawn.is_empty:
+                made.mask[drawn.override() == ADD] = False
+    return replace(made, verdict=Verdict.UNSEEN if state.verdict.stands else state.verdict)
 
 
 def _decided(edits: Edits) -> int:
@@ -211,69 +316,6 @@ def _accepted(
         members=accepted.members if accepted.recipe_digest else None,
         read_map=read_map,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class OlderMask:
-    """The mask of a verdict that an older version gave without keeping it.
-
-    Attributes
-    ----------
-    slide_id, verdict
-        Whose, and the number of the verdict's row.
-    accepted, packed
-        What it was made of, and the mask.
-    """
-
-    slide_id: str
-    verdict: int
-    accepted: AcceptedMask
-    packed: PackedMask
-
-    def keep(self, project: ReviewProject) -> Entry:
-        """Write it into the journal, and return its row.
-
-        Raises
-        ------
-        OSError
-            When the project cannot be written.
-        """
-        return project.append(
-            Kind.MASK,
-            {"accepted": self.accepted.to_facts()},
-            slide_id=self.slide_id,
-            label="mask of the verdict kept",
-            target=self.verdict,
-            mask=self.packed,
-        )
-
-
-def older_mask(project: ReviewProject, slide: Slide) -> OlderMask | None:
-    """Return the mask of a verdict that an older version gave, as the journal says it stood.
-
-    None where no verdict stands, or its mask is kept already.
-
-    Raises
-    ------
-    ValueError
-        When it cannot be derived any more: maps are gone, or the file is another one.
-    OSError
-        When the slide's file cannot be read.
-    """
-    stands = SlideState.read(project, slide.id).stands
-    if stands is None or stands.accepted is not None:
-        return None
-    derived = derive(project, slide)
-    packed = PackedMask.of(derived.mask)
-    accepted = AcceptedMask(
-        packed.digest,
-        derived.slide_digest,
-        derived.threshold,
-        derived.cleanup,
-        derived.recipe_digest or "",
-        derived.members or (0, 0),
-    )
-    return OlderMask(slide.id, stands.row.seq, accepted, packed)
 
 
 def verdicts(project: ReviewProject, outcome: Outcome | None = None) -> dict[str, Verdict]:

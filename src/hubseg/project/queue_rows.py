@@ -17,6 +17,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.probability.uncertainty import agreement_with_mix
 from hubseg.project.derived import derive
+from hubseg.project.marking import marking
 from hubseg.project.runs import newest_members
 
 if TYPE_CHECKING:
@@ -70,11 +71,12 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
     """
     state = SlideState.read(project, slide.id)
     told = slide.told(**state.facts)
-    threshold = state.rules.threshold(told.organ, told.source)
     newest = newest_members(project, told)
     expected = area = objects = None
     if newest is not None:
         _, members, _ = newest
+        what = marking(project, told, (member for member, _ in members))[1]
+        threshold = state.rules.threshold(told.organ, told.source, what)
         weights = [member.weight for member, _ in members]
         expected = agreement_with_mix([made.values for _, made in members], threshold, weights)
     if newest is not None or state.gestures:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hubseg.journal.slide_state import SlideState
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
+from hubseg.project.marking import marking
 from hubseg.recipe import Recipe, in_words, occurring
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "OR_ALONE",
     "mapped_structures",
-    "marking",
     "mixture_of",
     "newest_asked",
     "newest_in_pieces",
@@ -158,11 +158,12 @@ def newest_in_pieces(
     until: Entry | None = None,
 ) -> MapInPieces | None:
     """Return what :func:`newest_map` does, without holding it whole: a large slide fits too."""
-    newest = newest_members(project, slide, structure=structure, folds=folds, until=until)
+    newest = _mixed(project, slide, structure, folds, until)
     if newest is None:
         return None
-    recipe, found, total = newest
-    mixer = Mixer(shape=(slide.height, slide.width), slide_digest=project.digest(slide))
+    (recipe, found, total), what = newest
+    shape, digest = (slide.height, slide.width), project.digest(slide)
+    mixer = Mixer(shape=shape, slide_digest=digest, structure=what)
     for member, made in found:
         mixer.put(member, made)
     return mixer.in_pieces(recipe, [member for member, _ in found], total=total)
@@ -200,13 +201,25 @@ def newest_members(
     `folds` are asked for: then it is about the networks. The size counts the members that the run
     was asked for, also those that it did not finish or whose map is gone.
     """
+    newest = _mixed(project, slide, structure, folds, until)
+    return None if newest is None else newest[0]
+
+
+def _mixed(
+    project: ReviewProject,
+    slide: Slide,
+    structure: StructureName | None,
+    folds: Collection[int] | None,
+    until: Entry | None,
+) -> tuple[tuple[Recipe, list[tuple[Member, MemberMap]], int], StructureName | None] | None:
+    """Return what :func:`newest_members` does, and which structure it is."""
     newest = _newest(project, slide, until)
     if newest is None:
         return None
     recipe, keys = newest
     mixture = Mixture() if folds is not None else mixture_of(project, recipe, until=until)
     recipe = mixture.of(recipe)
-    marked, _ = marking(project, slide, [member for member, _ in keys], structure)
+    marked, what = marking(project, slide, [member for member, _ in keys], structure)
     on = {m.place: m for m in mixture.members(recipe) if m.place in marked}
     places = [(on.get(m.place), key) for m, key in keys]
     chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
@@ -217,41 +230,7 @@ def newest_members(
         for (m, _), (_, one) in zip(stored, made, strict=True)
         if one is not None
     ]
-    return (recipe, found, len(chosen)) if found else None
-
-
-def marking(
-    project: ReviewProject,
-    slide: Slide,
-    members: Iterable[Member],
-    structure: StructureName | None = None,
-) -> tuple[dict[tuple[int, int, int], int], StructureName | None]:
-    """Return the layer of each member's map that is a structure, by the member's place.
-
-    Members that do not mark it are not there.
-
-    Parameters
-    ----------
-    slide
-        With what a person told of it: its organ decides what may occur there.
-    structure
-        None is the first of those that the members mark in the slide.
-
-    Returns
-    -------
-    layers
-        Of :meth:`hubseg.probability.MemberMap.layer`.
-    structure
-        Which it is; None where it has no name.
-    """
-    members = tuple(members)
-    if structure is None and not any(one.channels.names for one in members):
-        return {one.place: 0 for one in members}, None
-    words = SlideState.read(project, "").vocabulary
-    told = in_words(members, words, slide.organ)
-    wanted = occurring(told, words, slide.organ)[0] if structure is None else structure
-    layers = ((one.place, one.channels.layer(wanted)) for one in told)
-    return {place: layer for place, layer in layers if layer is not None}, wanted
+    return ((recipe, found, len(chosen)), what) if found else None
 
 
 def mapped_structures(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:

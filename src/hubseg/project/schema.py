@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION", "SCHEMA", "VERSION", "migrate"]
 
-VERSION: Final = 4
+VERSION: Final = 5
 APPLICATION: Final = 0x48554253  # "HUBS"
 _MASKS: Final = """
 CREATE TABLE masks (
@@ -80,6 +80,7 @@ CREATE TABLE exports (
 );
 """
 
+# 5: a threshold may be of one structure, and maps of several
 # 4: a project's own words are rows of the journal
 # 3: a verdict names the mask that it was given on, which is kept with it; switched members are rows
 # 2: notes on slides and decisions about changed files are rows of the journal, and the newest of
@@ -88,6 +89,7 @@ _STEPS: Final[dict[int, str]] = {
     1: "CREATE INDEX IF NOT EXISTS journal_by_kind ON journal(kind, seq);",
     2: _MASKS,
     3: "",
+    4: "",
 }
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
     from hubseg.edits.override import Edits
     from hubseg.journal.accepted import AcceptedMask
-    from hubseg.organ import Vocabulary
+    from hubseg.organ import StructureName, Vocabulary
     from hubseg.probability import ProbabilityMap
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide, UnknownName
@@ -170,14 +170,19 @@ class ReviewSession(SessionSignals):
         return unknown_names(self.catalogue.slides.values(), self.vocabulary)
 
     @property
+    def structure(self) -> StructureName | None:
+        """What the map on screen is of; None is the organ's own structure, or no map."""
+        return self.review.structure
+
+    @property
     def threshold(self) -> float:
-        """The threshold that holds for the current slide, 0-255."""
+        """The threshold that holds for what is shown of the current slide, 0-255."""
         return self.review.threshold
 
     @property
     def slide_threshold(self) -> float | None:
         """The current slide's own threshold; None when the table's holds."""
-        return self.review.rules.slide_threshold
+        return self.review.slide_threshold
 
     @property
     def cleanup(self) -> Cleanup:

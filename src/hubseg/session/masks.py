@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
+from hubseg.organ import StructureName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,9 +152,11 @@ class Masks:
                 "whether it is the same tissue, or put the old file back."
             )
         state = SlideState.read(project, slide_id)
+        name = None if probability is None else probability.structure
+        structure = None if name is None else StructureName(name)
         return MaskRequest(
             None if probability is None else probability.values,
-            state.rules.threshold(slide.organ, slide.source),
+            state.rules.threshold(slide.organ, slide.source, structure),
             state.rules.cleanup(slide.organ).in_px(slide.um_per_px),
             self._review.edits_of(slide, state).copy(),
         )

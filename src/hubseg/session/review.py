@@ -16,6 +16,7 @@ from hubseg.journal.review_state import ReviewState
 from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import LiveMask
+from hubseg.organ import StructureName
 from hubseg.session.catalogue import Catalogue
 from hubseg.session.standing import StandingMask
 from hubseg.session.stored_edits import KeptEdits
@@ -136,11 +137,23 @@ class Review:
 
     @property
     def threshold(self) -> float:
-        """The threshold that holds for the current slide, 0-255."""
+        """The threshold that holds for what is shown of the current slide, 0-255."""
         here = self.current
         if here is None:
             return self.rules.threshold(None, None)
-        return self.rules.threshold(here.organ, here.source)
+        return self.rules.threshold(here.organ, here.source, self.structure)
+
+    @property
+    def slide_threshold(self) -> float | None:
+        """The current slide's own threshold of what is shown; None when the table's holds."""
+        organ = None if self.current is None else self.current.organ
+        return self.rules.slide_threshold(organ, self.structure)
+
+    @property
+    def structure(self) -> StructureName | None:
+        """What the map on screen is of; None is the organ's own structure, or no map."""
+        name = None if self.probability is None else self.probability.structure
+        return None if name is None else StructureName(name)
 
     @property
     def cleanup(self) -> Cleanup:

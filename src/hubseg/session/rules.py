@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from hubseg.cleanup import Cleanup
     from hubseg.journal.rows import Entry
-    from hubseg.organ import DataSource, Organ, Vocabulary
+    from hubseg.organ import DataSource, Organ, StructureName, Vocabulary
     from hubseg.organ.vocabulary import Kind as WordKind
     from hubseg.recipe import Recipe
     from hubseg.session.review import Review
     from hubseg.slide import Slide
+    from hubseg.thresholds.table import Cell
 
 __all__ = ["Rules"]
 
@@ -149,6 +150,7 @@ class Rules:
         *,
         organ: Organ | None = None,
         source: DataSource | None = None,
+        structure: StructureName | None = None,
         scope: Literal["table", "slide"] = "table",
     ) -> None:
         """Set a threshold; one row of the journal each time, so call it when the hand rests.
@@ -160,6 +162,8 @@ class Rules:
         organ, source
             Which cell of the table; default: the current slide's. Where they are not known the
             threshold is set for the slide alone, and `told` says so.
+        structure
+            Of what; None is the one on screen, and the organ's own where an organ is given.
         scope
             "table" for all slides of that organ and source, "slide" for the current one.
 
@@ -172,10 +176,12 @@ class Rules:
         slide = self._review.current
         if not self._may_change():
             return
+        if organ is None and structure is None:
+            structure = self._review.structure
         if slide is not None:
             organ, source = organ or slide.organ, source or slide.source
         if scope == "table" and organ is not None and source is not None:
-            self._set_cell(organ, source, value)
+            self._set_cell((organ, source, structure), value)
             return
         if slide is None:
             raise ValueError("There is no slide to set a threshold for: give organ and source.")
@@ -184,45 +190,54 @@ class Rules:
                 f"The organ or source of {slide.id} is not known, so its threshold is set for "
                 "this slide only: choose both to set it for all of their kind."
             )
-        self._set_slide_threshold(value)
+        self._set_slide_threshold(value, structure)
 
     def reset_threshold(self) -> None:
         """Take back the slide's own threshold; without one, the table's value to its default."""
-        slide = self._review.current
+        slide, structure = self._review.current, self._review.structure
         if slide is None or not self._may_change():
             return
-        if self._review.rules.slide_threshold is not None:
-            self._set_slide_threshold(None)
+        if self._review.slide_threshold is not None:
+            self._set_slide_threshold(None, structure)
         elif slide.organ is not None and slide.source is not None:
-            self._set_cell(slide.organ, slide.source, None)
+            self._set_cell((slide.organ, slide.source, structure), None)
 
     def _write(self, kind: Kind, payload: dict[str, Any], slide_id: str | None, label: str) -> None:
         self._review.keep(kind, payload, slide_id, label)
         self._review.follow()
 
-    def _set_cell(self, organ: Organ, source: DataSource, value: float | None) -> None:
-        rules = self._review.rules
-        own = (organ, source) in rules.own
-        before = rules.thresholds.value(organ, source)
+    def _set_cell(self, cell: Cell, value: float | None) -> None:
+        rules, (organ, source, structure) = self._review.rules, cell
+        structure = rules.thresholds.beside_own(organ, structure)
+        own = (organ, source, structure) in rules.own
+        before = rules.thresholds.value(organ, source, structure)
         if (value is None and not own) or before == value:
             return
-        after = rules.defaults.value(organ, source) if value is None else value
+        after = rules.defaults.value(organ, source, structure) if value is None else value
         payload = {
             "scope": "table",
             "organ": organ,
             "source": source,
+            **_about(structure),
             "before": before if own else None,
             "after": value,
         }
-        label = f"threshold {organ}/{source} {before:g} → {after:g}"
+        what = f"{organ}/{source}" + ("" if structure is None else f" {structure}")
+        label = f"threshold {what} {before:g} → {after:g}"
         self._write(Kind.THRESHOLD, payload, None, label)
 
-    def _set_slide_threshold(self, value: float | None) -> None:
-        here, before = self._review.current, self._review.rules.slide_threshold
-        if here is None or before == value:
+    def _set_slide_threshold(self, value: float | None, structure: StructureName | None) -> None:
+        here = self._review.current
+        if here is None:
             return
-        payload = {"scope": "slide", "before": before, "after": value}
-        label = "threshold of this slide " + ("reset" if value is None else f"{value:g}")
+        rules = self._review.rules
+        before = rules.slide_threshold(here.organ, structure)
+        if before == value:
+            return
+        structure = rules.thresholds.beside_own(here.organ, structure)
+        payload = {"scope": "slide", **_about(structure), "before": before, "after": value}
+        of = "" if structure is None else f"{structure} of "
+        label = f"threshold of {of}this slide " + ("reset" if value is None else f"{value:g}")
         self._write(Kind.THRESHOLD, payload, here.id, label)
 
     def adopt(self, recipe: Recipe) -> None:
@@ -268,3 +283,8 @@ class Rules:
             return
         payload = mixture_payload(networks_digest(recipe), before, mixture)
         self._write(Kind.MIXTURE, payload, None, label)
+
+
+def _about(structure: StructureName | None) -> dict[str, Any]:
+    """Return what a row says of a structure; nothing of the organ's own."""
+    return {} if structure is None else {"structure": structure}

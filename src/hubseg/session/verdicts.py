@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.project.derived import OlderMask
+    from hubseg.project.older_masks import OlderMask
     from hubseg.session.masks import Masks
     from hubseg.session.review import Review
     from hubseg.slide import Slide

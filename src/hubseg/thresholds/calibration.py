@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hubseg.organ import DataSource, Organ
+    from hubseg.organ import DataSource, Organ, StructureName
     from hubseg.thresholds.curves import Tally
 
 __all__ = ["ENOUGH", "Calibration", "Judged", "Objective", "by_kind", "calibrate"]
@@ -50,6 +50,8 @@ class Judged:
     fold
         The fold whose networks alone made the map and never saw the slide; None where the map is
         no out-of-fold map.
+    structure
+        What was counted; None is the organ's own structure.
     """
 
     slide_id: str
@@ -57,6 +59,7 @@ class Judged:
     source: DataSource
     tally: Tally
     fold: int | None = None
+    structure: StructureName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Calibration:
         the maps are not out-of-fold.
     fold_thresholds
         What the other folds chose, by the fold that was held out.
+    structure
+        Of what it is; None is the organ's own structure.
     """
 
     organ: Organ
@@ -99,6 +104,7 @@ class Calibration:
     slides: int
     held_out: float | None
     fold_thresholds: Mapping[int, int]
+    structure: StructureName | None = None
 
 
 def by_kind(judged: Sequence[Judged]) -> dict[tuple[Organ, DataSource], list[Judged]]:
@@ -112,12 +118,12 @@ def by_kind(judged: Sequence[Judged]) -> dict[tuple[Organ, DataSource], list[Jud
 def calibrate(
     judged: Sequence[Judged], *, objective: Objective = "mean", seed: int = 0
 ) -> Calibration:
-    """Choose the threshold of one organ and source.
+    """Choose the threshold of one organ and source, of one structure.
 
     Parameters
     ----------
     judged
-        Slides of one organ and source, each once.
+        Slides of one organ and source, each once, all counted for one structure.
     objective
         "mean" or "pooled", see :class:`Calibration`.
     seed
@@ -152,13 +158,16 @@ def calibrate(
         slides=len(judged),
         held_out=held_out,
         fold_thresholds=fold_thresholds,
+        structure=judged[0].structure,
     )
 
 
 def _kind(judged: Sequence[Judged]) -> tuple[Organ, DataSource]:
     kinds = list(by_kind(judged))
-    if len(kinds) > 1:
-        raise ValueError("Slides of several organs or sources share no threshold: give one kind.")
+    if len(kinds) > 1 or len({one.structure for one in judged}) > 1:
+        raise ValueError(
+            "Slides of several organs, sources or structures share no threshold: give one kind."
+        )
     name = "/".join(kinds[0]) if kinds else "This kind"
     if len(judged) < ENOUGH:
         have = f"{len(judged)} slide{'' if len(judged) == 1 else 's'}"

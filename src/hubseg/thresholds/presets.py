@@ -15,13 +15,15 @@ import yaml
 
 from hubseg.failure import yaml_or_refusal
 from hubseg.organ import BUILT_IN, DataSource, Organ, Vocabulary
-from hubseg.thresholds.table import ThresholdTable, checked_threshold
+from hubseg.thresholds.assignment import Assignment
+from hubseg.thresholds.table import OWN, ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hubseg.organ.vocabulary import Kind
     from hubseg.thresholds.calibration import Calibration
+    from hubseg.thresholds.table import Cell
 
 __all__ = ["Preset"]
 
@@ -56,11 +58,18 @@ class Preset:
     ) -> Preset:
         """Return the preset that calibrations amount to."""
         return cls(
-            table=ThresholdTable({(c.organ, c.source): float(c.threshold) for c in found}),
+            table=ThresholdTable.of_cells(
+                {(c.organ, c.source, c.structure): float(c.threshold) for c in found}
+            ),
             recipe=recipe,
             recipe_digest=recipe_digest,
             calibration=tuple(_row(one) for one in found),
         )
+
+    @property
+    def assignments(self) -> tuple[Assignment, ...]:
+        """Its thresholds one by one, as a command line has them."""
+        return tuple(Assignment(*cell, value) for cell, value in self.table.cells.items())
 
     def warning(self, recipe_digest: str) -> str:
         """Return one sentence when the preset was tuned for another recipe; "" when it fits.
@@ -111,7 +120,7 @@ class Preset:
         values = _values(rows, vocabulary, where, notes)
         calibration = content.get("calibration") or []
         return cls(
-            table=ThresholdTable(values),
+            table=ThresholdTable.of_cells(values),
             recipe=str(content.get("recipe") or ""),
             recipe_digest=str(content.get("recipe_digest") or ""),
             calibration=tuple(row for row in calibration if isinstance(row, Mapping)),
@@ -144,20 +153,28 @@ def _known(
 
 def _values(
     rows: Mapping[Any, Any], words: Vocabulary, where: str, notes: list[str]
-) -> dict[tuple[Organ, DataSource], float]:
-    values: dict[tuple[Organ, DataSource], float] = {}
+) -> dict[Cell, float]:
+    values: dict[Cell, float] = {}
     for source_name, organs in rows.items():
         source = _known("source", source_name, words, where, notes)
         if not isinstance(source, DataSource):
             continue
         if not isinstance(organs, Mapping):
             raise ValueError(f"{where}: {source} has no table of organs: write organ: value.")
-        for organ_name, value in organs.items():
+        for organ_name, given in organs.items():
             organ = _known("organ", organ_name, words, where, notes)
             if not isinstance(organ, Organ):
                 continue
-            what = f"threshold of {organ}/{source} in {where}"
-            values[organ, source] = checked_threshold(value, what)
+            for name, value in (given if isinstance(given, Mapping) else {OWN: given}).items():
+                structure = None if name == OWN else words.structure(str(name))
+                if name != OWN and structure is None:
+                    notes.append(
+                        f"{where}: {words.unknown('structure', str(name))}. It was left out."
+                    )
+                    continue
+                what = f"threshold of {organ}/{source} in {where}"
+                cell = organ, source, None if structure is None else structure.name
+                values[cell] = checked_threshold(value, what)
     return values
 
 
@@ -172,6 +189,8 @@ def _row(found: Calibration) -> dict[str, Any]:
         "dice": round(found.dice, 4),
         "dice_interval": [round(value, 4) for value in found.dice_interval],
     }
+    if found.structure is not None:
+        row["structure"] = found.structure.value
     if found.held_out is not None:
         row["dice_held_out"] = round(found.held_out, 4)
     return row
