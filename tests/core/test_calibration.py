@@ -105,7 +105,7 @@ def test_kinds_are_calibrated_apart() -> None:
         KIDNEY: 8,
         (Organ.LUNG, DataSource.HPA): 1,
     }
-    with pytest.raises(ValueError, match="several organs or sources"):
+    with pytest.raises(ValueError, match="several organs, sources or structures"):
         calibrate(mixed)
 
 

@@ -1,7 +1,10 @@
-"""A project that version 0.1 left opens as it was: ``older/schema_2.sql`` is one, dumped then.
+"""Projects that older versions left open as they were: ``older/schema_N.sql`` were dumped then.
 
 Ann drew on slide a and accepted it; drew on b, took a stroke back, gave it a threshold of its own
 and flagged it; and accepted c, then gave it a threshold, which opened it again.
+
+In that of schema 4 she also took words (liver, TCGA, tubule, hepatocyte), drew on a of the kidney
+and accepted it at a threshold of 77, and gave b of the liver a threshold of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ import numpy as np
 import pytest
 
 from hubseg.edits.gesture import ADD
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
+from hubseg.organ import DataSource, Organ, StructureName
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive, verdicts
 from hubseg.project.older_masks import older_mask
@@ -35,17 +40,24 @@ DRAWN = np.zeros((12, 16), np.bool_)
 DRAWN[2:6, 3:9] = True
 
 
+def written(folder: Path, schema: int) -> Path:
+    """Return the project of a schema with its slides."""
+    path = folder / "tiles.hubseg"
+    (path / "maps").mkdir(parents=True)
+    for name, pixels in PIXELS.items():
+        (folder / f"{name}.png").write_bytes(base64.b64decode(pixels))
+    script = (Path(__file__).parent / "older" / f"schema_{schema}.sql").read_text()
+    with closing(sqlite3.connect(path / "review.sqlite")) as db:
+        db.executescript(script)
+    return path
+
+
 @pytest.fixture(params=[1, 2])
 def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """The project with its slides, as each schema kept it."""
-    folder = tmp_path / "tiles.hubseg"
-    (folder / "maps").mkdir(parents=True)
-    for name, pixels in PIXELS.items():
-        (tmp_path / f"{name}.png").write_bytes(base64.b64decode(pixels))
-    script = (Path(__file__).parent / "older" / "schema_2.sql").read_text()
-    with closing(sqlite3.connect(folder / "review.sqlite")) as db:
-        db.executescript(script)
-        if request.param == 1:
+    folder = written(tmp_path, 2)
+    if request.param == 1:
+        with closing(sqlite3.connect(folder / "review.sqlite")) as db:
             db.executescript("DROP INDEX journal_by_kind; PRAGMA user_version=1;")
     return folder
 
@@ -107,3 +119,38 @@ def test_it_is_backed_up_first_and_a_second_opener_reads_it(path: Path) -> None:
     copies = sorted((path / "backups").iterdir())
     with closing(sqlite3.connect(copies[0])) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] < VERSION
+
+
+# ---- schema 4: before thresholds of structures --------------------------------------------------
+
+
+def test_thresholds_of_schema_4_are_those_of_each_organs_own_structure(tmp_path: Path) -> None:
+    path = written(tmp_path, 4)
+    with ReviewProject.open(path) as project:
+        assert project._database.db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        a, b, c = project.slides()
+        assert (derive(project, a).threshold, derive(project, b).threshold) == (77, 40)
+        assert np.array_equal(derive(project, a).mask, DRAWN)
+        assert verdicts(project)["a"] is Verdict.CORRECTED
+        told = [(one.organ, one.source) for one in (a, b, c)]
+        assert told[1] == ("liver", "tcga")
+        assert [derive(project, one).structure for one in (a, b)] == ["glomerulus", "hepatocyte"]
+        rules = SlideState.read(project, "").rules
+        glomerulus, tubule = StructureName("glomerulus"), StructureName("tubule")
+        assert rules.threshold(Organ.KIDNEY, DataSource.HUBMAP, glomerulus) == 77
+        assert rules.threshold(Organ.KIDNEY, DataSource.HPA, glomerulus) == 111
+        assert rules.threshold(Organ.KIDNEY, DataSource.HPA, tubule) == 140
+
+
+def test_a_structures_threshold_joins_those_of_schema_4(tmp_path: Path) -> None:
+    path = written(tmp_path, 4)
+    session = ReviewSession(author="bob")
+    session.open(path)
+    kidney = {"organ": Organ.KIDNEY, "source": DataSource.HUBMAP}
+    session.set_threshold(150, structure=StructureName("tubule"), **kidney)
+    session.close()
+    with ReviewProject.for_reading(path) as project:
+        rules = SlideState.read(project, "").rules
+        names = ("glomerulus", "tubule")
+        told = [rules.threshold(*kidney.values(), StructureName(name)) for name in names]
+        assert told == [77, 150]

@@ -563,7 +563,7 @@ def test_a_project_of_the_first_schema_is_brought_up_to_date_and_backed_up(
     db.executescript("DROP INDEX journal_by_kind; DROP TABLE masks; PRAGMA user_version=1;")
     project.close()
     with ReviewProject.open(project.path) as again:
-        assert again._database.db.execute("PRAGMA user_version").fetchone() == (4,)
+        assert again._database.db.execute("PRAGMA user_version").fetchone() == (5,)
         found = again._database.db.execute(
             "SELECT 1 FROM sqlite_master WHERE name='journal_by_kind'"
         ).fetchall()

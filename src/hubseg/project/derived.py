@@ -215,11 +215,8 @@ def _by_rules(
     plan = cleanup.in_px(slide.um_per_px)  # where it cannot be had, the mask is not the whole one
     mask = np.zeros(shape, np.bool_)
     if probability is not None:
-        mask = probability.above(threshold)
         share = share_of(project, slide, state, name, until=until, partial=partial)
-        mask = plan.apply(mask if share is None else mask & share)
-        if share is not None:
-            mask &= share
+        mask = _tidied(probability.above(threshold), plan, share)
     return Derived(
         slide=slide,
         slide_digest=project.digest(slide),
@@ -233,6 +230,13 @@ def _by_rules(
         read_map=lambda: probability,
         name=name,
     )
+
+
+def _tidied(
+    mask: NDArray[np.bool_], plan: Cleanup, share: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """Clean a mask up; one that shares the slide with others stays within its share."""
+    return plan.apply(mask) if share is None else plan.apply(mask & share) & share
 
 
 def _shown(probability: MapInPieces | None) -> StructureName | None:

@@ -1,0 +1,290 @@
+"""Masks of several structures: each has its threshold, and exclusive ones stay apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from stored import SHAPE, TINY, write_slides
+
+from hubseg.cleanup import Cleanup
+from hubseg.cli import main
+from hubseg.formats.rle import encode
+from hubseg.journal.verdict import Verdict
+from hubseg.mask.structures import winners
+from hubseg.organ import DataSource, Organ, StructureName
+from hubseg.probability import MapStore, MemberMap
+from hubseg.probability import pieces as pieces_module
+from hubseg.probability.pieces import MapInPieces, together
+from hubseg.project import ReviewProject
+from hubseg.project.derived import derive, structures_of
+from hubseg.project.runs import newest_map, record
+from hubseg.recipe import Recipe
+from hubseg.session import ReviewSession
+from hubseg.slide import SlideTable
+
+NAMES = GLOMERULUS, TUBULE, VESSEL = tuple(map(StructureName, ("glomerulus", "tubule", "vessel")))
+KIDNEY = Organ.KIDNEY, DataSource.HUBMAP
+
+
+def recipe(lines: str = "", *, exclusive: Sequence[str] = ()) -> Recipe:
+    named = TINY.replace('"m_{fold}"}', '"m_{fold}", classes: [glomerulus, tubule, vessel]}')
+    groups = f", exclusive: [[{', '.join(exclusive)}]]" if exclusive else ""
+    words = f"vocabulary: {{structures: {{tubule: {{organs: [kidney]}}, vessel: {{}}}}{groups}}}\n"
+    return Recipe.from_yaml(named + words + lines)
+
+
+# ---- whose a pixel is ---------------------------------------------------------------------------
+
+SEVERAL = st.integers(2, 4).flatmap(
+    lambda count: st.tuples(
+        arrays(np.float32, (count, 12, 14), elements=st.integers(0, 255).map(float)),
+        st.lists(st.floats(0, 255), min_size=count, max_size=count),
+    )
+)
+
+
+@given(SEVERAL)
+def test_a_pixel_is_of_the_structure_with_the_largest_margin(given: Any) -> None:
+    values, thresholds = given
+    won = winners(list(values), thresholds)
+    margins = values - np.array(thresholds, np.float32)[:, None, None]
+    np.testing.assert_array_equal(won, margins.argmax(0))  # of equal ones the first
+
+
+@given(SEVERAL, st.integers(0, 60), st.integers(0, 60), st.integers(0, 2))
+def test_whatever_is_tidied_up_no_pixel_belongs_to_two(
+    given: Any, hole: int, least: int, grow: int
+) -> None:
+    values, thresholds = given
+    won = winners(list(values), thresholds)
+    plan = Cleanup(fill_holes=hole, min_area=least, grow=grow, close=2)
+    total = np.zeros(won.shape, int)
+    for place, (one, threshold) in enumerate(zip(values, thresholds, strict=True)):
+        share = won == place
+        total += plan.apply((one > threshold) & share) & share
+    assert total.max() <= 1
+
+
+@pytest.mark.parametrize("count", [(2, 1), (0, 0), (256, 256)])
+def test_structures_without_thresholds_are_not_compared(count: tuple[int, int]) -> None:
+    one = np.zeros((1, 1), np.float32)
+    with pytest.raises(ValueError, match="one threshold for each"):
+        winners([one] * count[0], [0.0] * count[1])
+
+
+def of_levels(*shapes: tuple[int, int], size: tuple[int, int]) -> MapInPieces:
+    random = np.random.default_rng(len(shapes))
+    levels = tuple((random.random(shape, np.float32), 1 / len(shapes)) for shape in shapes)
+    return MapInPieces(size, levels, False, None, "s", "r", 1, 1)
+
+
+def test_maps_of_any_resolutions_are_compared_piece_by_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pieces_module, "_WHOLE", 1000)
+    size = (40, 1300)
+    maps = [
+        of_levels((20, 650), size=size),
+        of_levels((50, 1400), (20, 650), size=size),
+        of_levels((10, 325), (20, 650), size=size),
+    ]
+    assert [one.is_one_piece for one in maps] == [False, True, False]
+    for several in (maps, maps[:1], maps[1:2], [maps[0], maps[2]]):
+        wholes = [np.zeros(size, np.float32) for _ in several]
+        for cut, values in together(several):
+            for whole, part in zip(wholes, values, strict=True):
+                whole[cut] = part
+        for whole, one in zip(wholes, several, strict=True):
+            np.testing.assert_array_equal(whole, one.values)
+
+
+# ---- a project ----------------------------------------------------------------------------------
+
+
+def values_of() -> np.ndarray:
+    """Three round things whose maps overlap, 0-1."""
+    y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    centres = ((20, 20), (20, 32), (30, 26))
+    return np.stack([np.clip(1.3 - np.hypot(y - a, x - b) / 14, 0, 1) for a, b in centres]).astype(
+        np.float32
+    )
+
+
+def made_project(folder: Path, made: Recipe) -> Path:
+    table, path = SlideTable.open(write_slides(folder, ["a", "b"])), folder / "p.hubseg"
+    with ReviewProject.create(path, table) as project:
+        for number, slide in enumerate(project.slides()):
+            keys = []
+            for member in made.members():
+                key = f"{number}{member.fold}00"
+                MapStore(project.maps).put(key, MemberMap(values_of()))
+                keys.append((member, key))
+            digest = project.digest(slide)
+            record(project, "run", slide.id, made, keys, slide_digest=digest, asked=made.members())
+    session = ReviewSession(author="ann")
+    session.open(path)
+    session.adopt(made)
+    session.close()
+    return path
+
+
+def masks_of(path: Path, slide_id: str = "a") -> dict[Any, np.ndarray]:
+    with ReviewProject.for_reading(path) as project:
+        slide = next(one for one in project.slides() if one.id == slide_id)
+        return {n: derive(project, slide, n).mask for n in structures_of(project, slide)}
+
+
+LINES = "thresholds: {Hubmap: {kidney: {default: 90, tubule: 120}}, default: 60}\n"
+
+
+def test_each_structure_has_its_own_threshold_and_overlaps_where_it_may(tmp_path: Path) -> None:
+    path, values = made_project(tmp_path, recipe(LINES)), values_of() * 255
+    masks = masks_of(path)
+    assert tuple(masks) == NAMES
+    for name, one, threshold in zip(NAMES, values, (90, 120, 60), strict=True):
+        np.testing.assert_array_equal(masks[name], one > threshold)
+    assert (masks[GLOMERULUS] & masks[TUBULE]).any()
+    with ReviewProject.for_reading(path) as project:
+        slide = project.slides()[0]
+        np.testing.assert_array_equal(derive(project, slide).mask, masks[GLOMERULUS])
+        told = [derive(project, slide, name) for name in NAMES]
+        assert [one.structure for one in told] == ["glomerulus", "tubule", "vessel"]
+        assert [one.name for one in told] == list(NAMES)
+        with pytest.raises(ValueError, match="no map of crypt"):
+            derive(project, slide, StructureName("crypt"))
+
+
+def test_structures_that_exclude_each_other_stay_apart_and_the_largest_margin_wins(
+    tmp_path: Path,
+) -> None:
+    path = made_project(tmp_path, recipe(LINES, exclusive=["glomerulus", "tubule"]))
+    values, masks = values_of() * 255, masks_of(path)
+    first, second, third = values[0] - 90, values[1] - 120, values[2] > 60
+    np.testing.assert_array_equal(masks[GLOMERULUS], (first > 0) & (first >= second))
+    np.testing.assert_array_equal(masks[TUBULE], (second > 0) & (second > first))
+    np.testing.assert_array_equal(masks[VESSEL], third)  # of no group
+
+
+def test_what_a_person_drew_or_accepted_is_no_part_of_a_structure_that_excludes_it(
+    tmp_path: Path,
+) -> None:
+    path = made_project(tmp_path, recipe(LINES, exclusive=NAMES))
+    before = masks_of(path)
+    stroke = before[TUBULE] & ~before[GLOMERULUS]
+    session = ReviewSession(author="ann")
+    session.open(path)
+    session.go_to("a")
+    with ReviewProject.for_reading(path) as project:
+        session.show(newest_map(project, project.slides()[0]))
+    assert session.structure == GLOMERULUS
+    session.mask_now()
+    session.paint(stroke, add=True)
+    drawn = masks_of(path)
+    assert drawn[GLOMERULUS][stroke].all() and not drawn[TUBULE][stroke].any()
+    session.accept()
+    session.set_threshold(0, structure=GLOMERULUS)
+    session.close()
+    accepted = masks_of(path)
+    total = sum(mask.astype(int) for mask in accepted.values())
+    assert total.max() == 1
+    with ReviewProject.for_reading(path) as project:
+        slide = project.slides()[0]
+        verdicts = [derive(project, slide, name).verdict for name in NAMES]
+    assert verdicts == [Verdict.CORRECTED, Verdict.UNSEEN, Verdict.UNSEEN]
+
+
+def test_thresholds_of_structures_are_rows_that_undo_takes_back(tmp_path: Path) -> None:
+    path = made_project(tmp_path, recipe(LINES))
+    session = ReviewSession(author="ann")
+    session.open(path)
+    session.go_to("a")
+    session.set_threshold(200, structure=TUBULE)
+    session.set_threshold(33, structure=VESSEL, scope="slide")
+    rules = session.review.rules
+    told = [rules.threshold(*KIDNEY, name) for name in NAMES]
+    assert (told, session.threshold) == ([90, 200, 33], 90)
+    session.undo()
+    session.undo()
+    rules = session.review.rules
+    assert [rules.threshold(*KIDNEY, name) for name in NAMES] == [90, 120, 60]
+    session.redo()
+    session.close()
+    assert masks_of(path)[TUBULE].sum() == (values_of()[1] * 255 > 200).sum()
+
+
+def test_the_organs_own_structure_by_name_is_the_threshold_that_it_always_had(
+    tmp_path: Path,
+) -> None:
+    path = made_project(tmp_path, recipe(LINES))
+    session = ReviewSession(author="ann")
+    session.open(path)
+    session.set_threshold(77, organ=KIDNEY[0], source=KIDNEY[1], structure=GLOMERULUS)
+    row = session.review.history.last_step
+    assert row is not None
+    assert "structure" not in row.facts
+    assert session.thresholds.value(*KIDNEY) == 77
+    session.close()
+
+
+# ---- commands -----------------------------------------------------------------------------------
+
+
+def said(capsys: pytest.CaptureFixture[str], *command: object) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main([*map(str, command), "--json"]) == 0
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_mask_tells_every_structure_and_takes_a_threshold_for_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made_project(tmp_path, recipe(LINES))
+    rows = said(capsys, "mask", path, "--threshold", "kidney/Hubmap/tubule=10")["masks"]
+    told = [(row["slide"], row["structure"], row["threshold"]) for row in rows]
+    wanted = [("glomerulus", 90), ("tubule", 10), ("vessel", 60)]
+    assert told == [(slide, *one) for slide in "ab" for one in wanted]
+    assert main(["mask", str(path)]) == 0
+    assert "structure" in capsys.readouterr().out.splitlines()[0]
+
+
+def write_truth(folder: Path, mask: np.ndarray) -> Path:
+    path = folder / "truth.csv"
+    path.write_text("id,rle\n" + "".join(f"{name},{encode(mask)}\n" for name in "ab"))
+    return path
+
+
+def test_evaluate_judges_the_structure_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made_project(tmp_path, recipe(LINES))
+    truth = write_truth(tmp_path, masks_of(path)[TUBULE])
+    given = ("evaluate", path, "--truth", truth)
+    assert said(capsys, *given, "--structure", "Tubule")["dice"] == 1.0
+    assert said(capsys, *given)["dice"] < 0.9
+    assert main([*map(str, given), "--structure", "tubul"]) == 1
+    assert "Structure 'tubul' is not known: tubule?" in capsys.readouterr().err
+
+
+def test_calibrate_finds_the_threshold_of_a_structure_and_sets_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubseg.thresholds.calibration.ENOUGH", 2)
+    path = made_project(tmp_path, recipe(LINES))
+    truth = write_truth(tmp_path, values_of()[1] * 255 > 150)
+    given = ("calibrate", path, "--truth", truth, "--structure", "tubule", "--apply")
+    (found,) = said(capsys, *given, "--out", tmp_path / "t.yaml")["calibrated"]
+    assert (found["structure"], found["now"], found["dice"]) == ("tubule", 120, 1.0)
+    assert abs(found["threshold"] - 150) <= 10
+    rows = said(capsys, "mask", path)["masks"]
+    assert [row["threshold"] for row in rows][:3] == [90, found["threshold"], 60]
+    assert main(["mask", str(path), "--threshold", "kidney/Hubmap/tubule=3"]) == 0
+    again = said(capsys, "mask", path, "--preset", tmp_path / "t.yaml")["masks"]
+    assert again == rows
