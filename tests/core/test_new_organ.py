@@ -158,7 +158,7 @@ def test_a_project_of_the_schema_before_takes_new_words(folder: Path) -> None:
     session.project._database.db.execute("PRAGMA user_version=3")
     session.close()
     session.open(path)
-    assert session.project._database.db.execute("PRAGMA user_version").fetchone() == (4,)
+    assert session.project._database.db.execute("PRAGMA user_version").fetchone() == (5,)
     assert session.edits.override().all()
     assert session.vocabulary == BUILT_IN
     session.set_vocabulary(Vocabulary.from_mapping({"organs": {"liver": {}}}))
