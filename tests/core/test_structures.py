@@ -201,6 +201,33 @@ def test_what_a_person_drew_or_accepted_is_no_part_of_a_structure_that_excludes_
     assert verdicts == [Verdict.CORRECTED, Verdict.UNSEEN, Verdict.UNSEEN]
 
 
+@pytest.mark.parametrize("cleanup", [Cleanup(), Cleanup(min_area=9, close=2)])
+def test_the_mask_in_a_session_is_the_one_that_leaves(tmp_path: Path, cleanup: Cleanup) -> None:
+    path = made_project(tmp_path, recipe(LINES, exclusive=NAMES))
+    session = ReviewSession(author="ann")
+    session.open(path)
+    session.go_to("a")
+    session.set_cleanup(cleanup)
+    with ReviewProject.for_reading(path) as project:
+        first = newest_map(project, project.slides()[0])
+    assert first is not None
+    session.show(first)
+    for value, name in ((90, GLOMERULUS), (10, TUBULE), (200, VESSEL)):
+        session.set_threshold(value, structure=name)
+        np.testing.assert_array_equal(session.mask_now(), masks_of(path)[GLOMERULUS])
+        ahead = session.request_for("a", first)
+        assert ahead.answered_by(session.mask_request())
+        np.testing.assert_array_equal(ahead.compute().mask, session.mask_now())
+    whole = first.values > 90
+    assert (whole & ~session.mask_now()).any()
+    stroke = np.zeros(SHAPE, np.bool_)
+    stroke[10:30, 10:40] = True
+    session.paint(stroke, add=True)
+    session.paint(stroke, add=None)  # what the rules give again, beside the others
+    np.testing.assert_array_equal(session.mask_now(), masks_of(path)[GLOMERULUS])
+    session.close()
+
+
 def test_thresholds_of_structures_are_rows_that_undo_takes_back(tmp_path: Path) -> None:
     path = made_project(tmp_path, recipe(LINES))
     session = ReviewSession(author="ann")

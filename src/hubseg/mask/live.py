@@ -7,6 +7,7 @@ window while a person paints. Does not know slides, the journal or any view.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "LiveMask", "MaskAnswer", "MaskRequest"]
 
+ShareOf = Callable[[], "NDArray[np.bool_] | None"]
+
 _STAMPS = count(1)  # never the same twice in a process: an answer fits one slide only
 
 
@@ -38,10 +41,13 @@ class MaskAnswer:
         so that whoever computed it only looks at it from then on.
     cleaned
         The mask before the override, never written; None where there is no map.
+    share
+        Where the structure may be, bool (H, W), never written; None is everywhere.
     """
 
     mask: NDArray[np.bool_]
     cleaned: CleanedMask | None = field(default=None, repr=False)
+    share: NDArray[np.bool_] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +70,9 @@ class MaskRequest:
         How many changes of the override the request has seen.
     earlier
         A cleaned mask of the same slide, if there is one: saves time, never changes the answer.
+    share
+        Gives where the structure may be (:class:`hubseg.project.exclusive.Share`); equal ones give
+        the same. None is everywhere.
     """
 
     values: NDArray[np.float32] | None
@@ -73,22 +82,34 @@ class MaskRequest:
     stamp: int = 0
     strokes: int = 0
     earlier: CleanedMask | None = field(default=None, repr=False)
+    share: ShareOf | None = field(default=None, repr=False)
 
     def answered_by(self, other: MaskRequest) -> bool:
         """Whether the mask that was computed for another request is this one's too."""
         return (
             self.values is other.values
             and (self.threshold, self.cleanup) == (other.threshold, other.cleanup)
+            and self.share == other.share
             and self.edits == other.edits
         )
 
     def compute(self) -> MaskAnswer:
-        """Return the mask, the caller's own; may run in any thread."""
+        """Return the mask, the caller's own; may run in any thread.
+
+        Raises
+        ------
+        ValueError, OSError
+            When the maps that the structure shares the slide with cannot be read.
+        """
         if self.values is None:
             nothing = np.zeros(self.edits.shape, np.bool_)
             return MaskAnswer(self.edits.resolve(nothing, in_place=True))
-        cleaned = CleanedMask.of(self.values > self.threshold, self.cleanup, self.earlier)
-        return MaskAnswer(self.edits.resolve(cleaned.mask), cleaned)
+        share, above = None if self.share is None else self.share(), self.values > self.threshold
+        if share is not None:
+            above &= share
+        cleaned = CleanedMask.of(above, self.cleanup, self.earlier)
+        kept = cleaned.mask if share is None else cleaned.mask & share
+        return MaskAnswer(self.edits.resolve(kept), cleaned, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +165,8 @@ class LiveMask:
         self._cleanup = Cleanup()
         self._mask: NDArray[np.bool_] | None = None
         self._cleaned: CleanedMask | None = None
+        self._share_of: ShareOf | None = None
+        self._share: NDArray[np.bool_] | None = None
         self._stamp = next(_STAMPS)
         self._taken = 0
         self._strokes: list[Window] = []
@@ -169,17 +192,21 @@ class LiveMask:
         return self._values is not None and self._taken != self._stamp
 
     def derive_from(
-        self, values: NDArray[np.float32] | None, threshold: float, cleanup: Cleanup
+        self,
+        values: NDArray[np.float32] | None,
+        threshold: float,
+        cleanup: Cleanup,
+        share: ShareOf | None = None,
     ) -> None:
         """Set what the mask is derived from; the mask is stale where that makes a difference."""
         same_values = values is self._values
-        same_rule = (threshold, cleanup) == (self._threshold, self._cleanup)
-        if same_values and (same_rule or values is None):
-            self._threshold, self._cleanup = threshold, cleanup
+        rule = self._threshold, self._cleanup, self._share_of
+        self._threshold, self._cleanup, self._share_of = threshold, cleanup, share
+        if same_values and ((threshold, cleanup, share) == rule or values is None):
             return
         if values is None:
-            self._mask = self._cleaned = None
-        self._values, self._threshold, self._cleanup = values, threshold, cleanup
+            self._mask = self._cleaned = self._share = None
+        self._values = values
         self._stamp = next(_STAMPS)
         self._strokes.clear()
 
@@ -193,6 +220,7 @@ class LiveMask:
             self._stamp,
             len(self._strokes),
             self._cleaned,
+            self._share_of,
         )
 
     def take(self, request: MaskRequest, answer: MaskAnswer) -> bool:
@@ -214,7 +242,7 @@ class LiveMask:
             )
         self._mask = mask if mask.flags.writeable else mask.copy()
         # painting needs it window by window, and the next mask too
-        self._cleaned = answer.cleaned
+        self._cleaned, self._share = answer.cleaned, answer.share
         self._taken = self._stamp
         for window in self._strokes[request.strokes :]:
             self._refresh(window)
@@ -238,4 +266,6 @@ class LiveMask:
             model = self._cleaned.mask[cut].copy()
         else:
             model = self._mask[cut].copy()
+        if self._share is not None and self._values is not None:
+            model &= self._share[cut]
         self._mask[cut] = self._edits.resolve(model, window, in_place=True)

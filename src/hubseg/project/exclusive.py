@@ -6,27 +6,78 @@ Does not know masks or cleanup; the rule itself is :func:`hubseg.mask.structures
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hubseg.mask.structures import winners
-from hubseg.probability.pieces import together
+from hubseg.probability.pieces import MapInPieces, together
+from hubseg.project.review import ReviewProject
 from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from hubseg.journal.review_state import ReviewState
     from hubseg.journal.rows import Entry
     from hubseg.journal.slide_state import SlideState
-    from hubseg.organ import StructureName
-    from hubseg.probability import MapInPieces
-    from hubseg.project import ReviewProject
+    from hubseg.organ import StructureName, Vocabulary
     from hubseg.slide import Slide
 
-__all__ = ["rivals_of", "share_of"]
+__all__ = ["Share", "rivals_of", "share_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What gives the part of a slide that a structure may have, in any thread.
+
+    Attributes
+    ----------
+    project
+        The project's folder, opened for reading each time.
+    slide
+        With what a person told of it.
+    structure
+        Whose part it is.
+    thresholds
+        Of each structure of its group, on 0-255, in the group's order.
+    """
+
+    project: Path
+    slide: Slide
+    structure: StructureName
+    thresholds: tuple[tuple[StructureName, float], ...]
+
+    @classmethod
+    def within(
+        cls,
+        project: Path,
+        slide: Slide,
+        structure: StructureName | None,
+        rules: ReviewState,
+    ) -> Share | None:
+        """Return it by the rules that hold; None where nothing excludes the structure."""
+        thresholds = _thresholds(slide, structure, rules)
+        if structure is None or not thresholds:
+            return None
+        return cls(project, slide, structure, thresholds)
+
+    def __call__(self) -> NDArray[np.bool_] | None:
+        """Return it, bool (H, W); None is everywhere.
+
+        Maps of fewer members than their run was asked for are compared too.
+
+        Raises
+        ------
+        ValueError, OSError
+            When the project or the slide's file cannot be read.
+        """
+        with ReviewProject.for_reading(self.project) as opened:
+            return _compared(opened, self.slide, self.structure, self.thresholds, None, True)
 
 
 def rivals_of(
@@ -41,13 +92,8 @@ def rivals_of(
     names
         The structures that the slide has maps of.
     """
-    present = tuple(name for name in _group(state, structure) if name in names)
+    present = tuple(name for name in _group(state.vocabulary, structure) if name in names)
     return present if len(present) > 1 and structure in present else ()
-
-
-def _group(state: SlideState, structure: StructureName | None) -> tuple[StructureName, ...]:
-    groups = (group for group in state.vocabulary.exclusive if structure in group)
-    return next(groups, ())
 
 
 def share_of(
@@ -77,23 +123,51 @@ def share_of(
     ValueError
         When maps of members are missing.
     """
-    if not _group(state, structure):
+    thresholds = _thresholds(slide, structure, state.rules)
+    if structure is None or not thresholds:
         return None
-    maps: list[MapInPieces] = []
-    thresholds, place = [], -1
-    for name in rivals_of(state, structure, mapped_structures(project, slide)):
-        found = newest_in_pieces(project, slide, structure=name, until=until)
+    return _compared(project, slide, structure, thresholds, until, partial)
+
+
+def _group(vocabulary: Vocabulary, structure: StructureName | None) -> tuple[StructureName, ...]:
+    groups = (group for group in vocabulary.exclusive if structure in group)
+    return next(groups, ())
+
+
+def _thresholds(
+    slide: Slide, structure: StructureName | None, rules: ReviewState
+) -> tuple[tuple[StructureName, float], ...]:
+    """Return the threshold of each structure of a group, in its order."""
+    group = _group(rules.vocabulary, structure)
+    return tuple((name, rules.threshold(slide.organ, slide.source, name)) for name in group)
+
+
+def _compared(
+    project: ReviewProject,
+    slide: Slide,
+    structure: StructureName,
+    thresholds: Sequence[tuple[StructureName, float]],
+    until: Entry | None,
+    partial: bool,
+) -> NDArray[np.bool_] | None:
+    """Compare the maps that a slide has of a group; None where there is nothing to compare."""
+    names, maps, levels = mapped_structures(project, slide), list[MapInPieces](), list[float]()
+    place = -1
+    for name, threshold in thresholds:
+        found = None
+        if name in names:
+            found = newest_in_pieces(project, slide, structure=name, until=until)
         if found is None:
-            continue  # every member that marks it is switched off
+            continue  # no network marks it, or every one that does is switched off
         if not partial:
             refuse_partial(found, slide)
         if name == structure:
             place = len(maps)
         maps.append(found)
-        thresholds.append(state.rules.threshold(slide.organ, slide.source, name))
-    if place < 0:
+        levels.append(threshold)
+    if place < 0 or len(maps) < 2:
         return None
     share = np.ones((slide.height, slide.width), np.bool_)
     for cut, values in together(maps):
-        np.equal(winners(values, thresholds), place, out=share[cut])
+        np.equal(winners(values, levels), place, out=share[cut])
     return share

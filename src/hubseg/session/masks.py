@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.organ import StructureName
+from hubseg.project.exclusive import Share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,4 +160,5 @@ class Masks:
             state.rules.threshold(slide.organ, slide.source, structure),
             state.rules.cleanup(slide.organ).in_px(slide.um_per_px),
             self._review.edits_of(slide, state).copy(),
+            share=Share.within(project.path, slide, structure, state.rules),
         )

@@ -17,6 +17,7 @@ from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import LiveMask
 from hubseg.organ import StructureName
+from hubseg.project.exclusive import Share
 from hubseg.session.catalogue import Catalogue
 from hubseg.session.standing import StandingMask
 from hubseg.session.stored_edits import KeptEdits
@@ -262,7 +263,14 @@ class Review:
         """Have the mask derived from what holds now, once somebody computes it."""
         if self.live is not None:
             values = None if self.probability is None else self.probability.values
-            self.live.derive_from(values, self.threshold, self._cleanup_in_px())
+            share = self.share_of(self.current, self.structure)
+            self.live.derive_from(values, self.threshold, self._cleanup_in_px(), share)
+
+    def share_of(self, slide: Slide | None, structure: StructureName | None) -> Share | None:
+        """Return what gives the part of a slide that a structure may have; None is everywhere."""
+        if self.project is None or slide is None:
+            return None
+        return Share.within(self.project.path, slide, structure, self.rules)
 
     def _cleanup_in_px(self) -> Cleanup:
         """Return the cleanup in px of the slide; none, and say why, where they are not known."""
