@@ -24,8 +24,9 @@ from hubseg.probability import MapStore, MemberMap
 from hubseg.probability import pieces as pieces_module
 from hubseg.probability.pieces import MapInPieces, together
 from hubseg.project import ReviewProject
-from hubseg.project.derived import derive, structures_of
+from hubseg.project.derived import derive
 from hubseg.project.runs import newest_map, record
+from hubseg.project.structures import structures_of
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
@@ -315,3 +316,57 @@ def test_calibrate_finds_the_threshold_of_a_structure_and_sets_it(
     assert main(["mask", str(path), "--threshold", "kidney/Hubmap/tubule=3"]) == 0
     again = said(capsys, "mask", path, "--preset", tmp_path / "t.yaml")["masks"]
     assert again == rows
+
+
+# ---- tables -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("format", "ids"),
+    [
+        ("kaggle-image-class", ["a.png_1", "a.png_2", "a.png_3", "b.png_1", "b.png_2", "b.png_3"]),
+        ("kaggle-image-and-class", ["a.png,1", "a.png,2", "a.png,3", "b.png,1"]),
+        ("kaggle-classes", ["a,glomerulus", "a,tubule", "a,vessel", "b,glomerulus"]),
+    ],
+)
+def test_a_table_has_a_row_for_each_structure_numbered_in_the_vocabularys_order(
+    tmp_path: Path, format: str, ids: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = made_project(tmp_path, recipe(LINES)), tmp_path / "out.csv"
+    assert said(capsys, "export", path, "--format", format, "--out", out)["written"] == ["a", "b"]
+    lines = out.read_text().splitlines()[1:]
+    assert len(lines) == 6
+    assert [line.rpartition(",")[0] for line in lines][: len(ids)] == ids
+    masks = masks_of(path)
+    texts = [line.rpartition(",")[2] for line in lines]
+    across = format == "kaggle-classes"
+    wanted = [encode(mask.T if across else mask) for mask in masks.values()]
+    assert texts == wanted * 2
+
+
+def test_a_table_of_one_structure_is_written_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = made_project(tmp_path, recipe(LINES)), tmp_path / "out.csv"
+    said(capsys, "export", path, "--format", "kaggle-rle", "--out", out)
+    assert out.read_text() == "id,rle\n" + "".join(
+        f"{name},{encode(masks_of(path)[GLOMERULUS])}\n" for name in "ab"
+    )
+
+
+@pytest.mark.parametrize("format", ["kaggle-image-class", "kaggle-image-and-class"])
+def test_a_table_of_structures_is_a_truth_for_each_of_them(
+    tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = made_project(tmp_path, recipe(LINES)), tmp_path / "out.csv"
+    said(capsys, "export", path, "--format", format, "--out", out)
+    given = ("evaluate", path, "--truth", out)
+    for name in NAMES:
+        assert said(capsys, *given, "--structure", name)["dice"] == 1.0
+    assert said(capsys, *given)["dice"] == 1.0  # the first one
+    last = out.read_text().splitlines()[-1]
+    out.write_text(
+        out.read_text() + last.replace("b.png_3", "b.png_4").replace("b.png,3", "b.png,4")
+    )
+    assert main(list(map(str, given))) == 1
+    assert "class 4" in capsys.readouterr().err

@@ -91,11 +91,15 @@ def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
 def _judge(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) -> Judgement:
     """Hold every slide's map against the truth that was named, or against what was accepted."""
     from hubseg.evaluation.against_truth import judge, read_folds
+    from hubseg.project.structures import number_of
     from hubseg.slide.truth import read_truth
 
     slides = project.slides()
     folds = None if given.folds is None else read_folds(given.folds)
-    truth = None if given.truth is None else read_truth(given.truth)
+    truth = None
+    if given.truth is not None:
+        number = number_of(project, slides, given.structure)
+        truth = read_truth(given.truth, *number)
     if truth is not None:
         truth = truth.apart(slides).of(slide.id for slide in slides)
         outcome.take_notes(truth.notes_on(slides))

@@ -31,12 +31,14 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
+    from hubseg.project.structures import number_of
     from hubseg.slide.truth import read_truth
 
     outcome = answer.outcome
     with ReviewProject.for_reading(given.project) as project:
         slides = project.slides()
-        truth = read_truth(given.truth).apart(slides).of(slide.id for slide in slides)
+        number = number_of(project, slides, given.structure)
+        truth = read_truth(given.truth, *number).apart(slides).of(slide.id for slide in slides)
         outcome.take_notes(truth.notes_on(project.slides()))
         given_truth = truth.masks, given.structure
         rows = _scores(project, *given_truth, outcome, partial=given.partial)
@@ -80,7 +82,8 @@ def _scores(
     from hubseg.formats.rle import decode
     from hubseg.journal.slide_state import SlideState
     from hubseg.mask.metrics import dice, iou
-    from hubseg.project.derived import derive, named
+    from hubseg.project.derived import derive
+    from hubseg.project.structures import named
 
     what = named(SlideState.read(project, ""), structure)
     rows: list[Row] = []

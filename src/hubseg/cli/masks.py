@@ -143,7 +143,7 @@ def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
 
 def _mask(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
-    from hubseg.project.derived import structures_of
+    from hubseg.project.structures import structures_of
 
     outcome = answer.outcome
     if given.preset is not None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from hubseg.journal.verdict import Verdict
 from hubseg.project.derived import Derived, derive, other_file, verdicts
 from hubseg.project.older_masks import older_mask
+from hubseg.project.structures import class_numbers, structures_of
+from hubseg.project.words import vocabulary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,13 @@ __all__ = ["Source"]
 
 
 class Source:
-    """Derives one slide after the other; one that cannot be derived is left out."""
+    """Derives one slide after the other; one that cannot be derived is left out.
+
+    Attributes
+    ----------
+    every
+        Whether each slide comes with all of its structures, and not with the first alone.
+    """
 
     def __init__(
         self,
@@ -38,6 +46,7 @@ class Source:
             slides = self._not_rejected()
         self.slides = self.outcome.slides_of(project, slides)
         self.maps: dict[str, dict[str, object]] = {}
+        self.every = False
         self._on_progress = on_progress
         self._partial = partial
 
@@ -50,20 +59,32 @@ class Source:
 
     def __iter__(self) -> Iterator[Derived]:
         for number, slide in enumerate(self.slides, 1):
-            derived: Derived | None = None
+            masks: list[Derived] = []
             with self.outcome.attempt(slide.id):
                 if not self.project.read_only and (older := older_mask(self.project, slide)):
                     older.keep(self.project)
-                found = derive(self.project, slide, partial=self._partial)
-                if found.slide.digest != found.slide_digest:  # the file itself, not its dates
+                names = structures_of(self.project, slide) if self.every else (None,)
+                found = [
+                    derive(self.project, slide, name, partial=self._partial)
+                    for name in (names if len(names) > 1 else (None,))
+                ]
+                if found[0].slide.digest != found[0].slide_digest:  # the file, not its dates
                     raise other_file(slide)
-                derived = found
-                self.maps[slide.id] = _origin(derived)
-                self._note_partial(derived)
-            if derived is not None:
-                yield derived
+                masks = found
+                self.maps[slide.id] = _origin(masks[0])
+                self._note_partial(masks[0])
+            yield from masks
             if self._on_progress is not None:
                 self._on_progress(number, len(self.slides))
+
+    def numbers(self) -> dict[str, int]:
+        """Return the number of each structure that the slides have, from 1, by its label."""
+        words = vocabulary_of(self.project)
+        numbers = class_numbers(self.project, self.slides)
+        known = {name: None if name is None else words.structure(name) for name in numbers}
+        return {
+            "object" if one is None else one.label: numbers[name] for name, one in known.items()
+        }
 
     def nothing(self) -> ValueError:
         """Return why there is nothing to write."""

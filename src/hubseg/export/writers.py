@@ -91,7 +91,9 @@ def _file(form: Form, out: Path) -> Path:
 def _all_in_one(form: Form, source: Source, out: Path) -> tuple[Path, list[Path]]:
     path = _file(form, out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    form.write(path, _images(source, form, {}))
+    source.every = form.structures
+    numbers = source.numbers() if form.structures else {}
+    form.write(path, _images(source, form, numbers))
     return path, [path]
 
 

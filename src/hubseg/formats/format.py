@@ -60,6 +60,9 @@ class Format:
         Whether objects are kept apart, or only what is inside.
     classes, scale, soft
         Whether classes, the size of a pixel and soft values are kept.
+    structures
+        Whether all structures of a slide are written, numbered from 1 in the vocabulary's order,
+        and not its first alone.
     extra
         The optional part of the installation that it needs.
     """
@@ -83,6 +86,7 @@ class Format:
     classes: bool = True
     scale: bool = False
     soft: bool = False
+    structures: bool = False
     extra: str = ""
 
     def write(self, path: Path, images: MaskedImage | Iterable[MaskedImage]) -> Path:

@@ -6,6 +6,8 @@ and the tests are made from. Loads no format's own code.
 
 from __future__ import annotations
 
+from typing import Any
+
 from hubseg.formats.format import Format
 
 __all__ = ["FORMATS", "as_table"]
@@ -13,19 +15,25 @@ __all__ = ["FORMATS", "as_table"]
 _JSON = (".json", ".json.gz")
 
 
+def _csv(
+    name: str, title: str, sentence: str, target: str, writer: str = "write", **held: Any
+) -> Format:
+    """Return a table of all slides: a row for each, or for each structure of each."""
+    return Format(
+        *(name, title, sentence, "table", (".csv",)),
+        **{"writes": "all", "target": target, "writer": writer, "several": True, **held},
+        apart=False,
+    )
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
-        Format(
+        _csv(
             "kaggle-rle",
             "Kaggle RLE (submission.csv)",
             "the competition's table id,rle: one row a slide, runs down the columns",
-            "table",
-            (".csv",),
-            writes="all",
-            target="submission.csv",
-            several=True,
-            apart=False,
+            "submission.csv",
             classes=False,
         ),
         Format(
@@ -175,43 +183,45 @@ FORMATS: dict[str, Format] = {
             target="imagej",
             classes=False,
         ),
-        Format(
+        _csv(
             "kaggle-encoding",
             "Kaggle RLE of HuBMAP 2021",
             "the table id,encoding: one row a slide, runs down the columns",
-            "table",
-            (".csv",),
-            writes="all",
-            target="train.csv",
-            writer="write_encoding",
-            several=True,
-            apart=False,
+            "train.csv",
+            "write_encoding",
             classes=False,
         ),
-        Format(
+        _csv(
             "kaggle-classes",
             "Kaggle RLE by class",
             "the table id,class,segmentation: one row a slide and class, runs along the rows",
-            "table",
-            (".csv",),
-            writes="all",
-            target="train.csv",
-            writer="write_classes",
-            several=True,
-            apart=False,
+            "train.csv",
+            "write_classes",
+            structures=True,
         ),
-        Format(
+        _csv(
+            "kaggle-image-class",
+            "Kaggle RLE by image and class number",
+            "the table ImageId_ClassId,EncodedPixels: one row a slide and structure",
+            "submission.csv",
+            "write_image_class",
+            structures=True,
+        ),
+        _csv(
+            "kaggle-image-and-class",
+            "Kaggle RLE by class number",
+            "the table ImageId,ClassId,EncodedPixels: the same in three columns",
+            "train.csv",
+            "write_image_and_class",
+            structures=True,
+        ),
+        _csv(
             "kaggle-rle-published",
             "Kaggle RLE as published",
             "the table id,rle as the published 2nd place wrote it: two corner pixels are lost",
-            "table",
-            (".csv",),
-            writes="all",
-            target="submission.csv",
-            writer="write_published",
+            "submission.csv",
+            "write_published",
             always="Its first and last pixel are written as outside, as the published code does.",
-            several=True,
-            apart=False,
             classes=False,
         ),
         Format(

@@ -1,13 +1,16 @@
 """Competition tables: a CSV of ids and run lengths.
 
 Responsible for their columns: ``id,rle`` and ``id,encoding``, one row an image, counted down the
-columns; ``id,class,segmentation``, one row an image and class, counted along the rows. Cells may be
-of any length. What a run-length text means :mod:`hubseg.formats.rle` knows.
+columns; ``id,class,segmentation``, one row an image and class, counted along the rows;
+``ImageId_ClassId,EncodedPixels`` and ``ImageId,ClassId,EncodedPixels``, one row an image and number
+of a class, counted down the columns. Cells may be of any length. What a run-length text means
+:mod:`hubseg.formats.rle` knows.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +26,17 @@ if TYPE_CHECKING:
 __all__ = [
     "read",
     "read_submission",
+    "split_class",
     "write",
     "write_classes",
     "write_encoding",
+    "write_image_and_class",
+    "write_image_class",
     "write_published",
     "write_submission",
 ]
 
-_TEXTS = ("rle", "encoding", "segmentation")
+_TEXTS = ("rle", "encoding", "segmentation", "encodedpixels")
 
 
 def write(path: Path | str, images: Iterable[MaskedImage]) -> Path:
@@ -46,6 +52,19 @@ def write_encoding(path: Path | str, images: Iterable[MaskedImage]) -> Path:
 def write_classes(path: Path | str, images: Iterable[MaskedImage]) -> Path:
     """Write ``id,class,segmentation``, runs counted along the rows, as UW-Madison's has it."""
     return _written(path, images, ("id", "class", "segmentation"))
+
+
+def write_image_class(path: Path | str, images: Iterable[MaskedImage]) -> Path:
+    """Write ``ImageId_ClassId,EncodedPixels``, as Severstal's steel defects have it.
+
+    Every structure has a row, also where there is nothing of it.
+    """
+    return _written(path, images, ("ImageId_ClassId", "EncodedPixels"))
+
+
+def write_image_and_class(path: Path | str, images: Iterable[MaskedImage]) -> Path:
+    """Write ``ImageId,ClassId,EncodedPixels``: the same in three columns."""
+    return _written(path, images, ("ImageId", "ClassId", "EncodedPixels"))
 
 
 def write_published(path: Path | str, images: Iterable[MaskedImage]) -> Path:
@@ -69,13 +88,24 @@ def _written(path: Path | str, images: Iterable[MaskedImage], columns: tuple[str
                 check_id(image.id, part)
                 writer.writerow(_row(image, columns))
 
-    return proven(path, images, put, read)
+    return proven(path, images, put, _each)
 
 
 def _row(image: MaskedImage, columns: tuple[str, ...]) -> tuple[str, ...]:
-    if len(columns) == 2:
-        return image.id, rle.encode(image.mask)
-    return image.id, image.name, rle.encode(image.mask.T)
+    if columns[0] == "id":
+        if len(columns) == 2:
+            return image.id, rle.encode(image.mask)
+        return image.id, image.name, rle.encode(image.mask.T)
+    file = Path(image.file_name)  # as the competition names images, unless that is another one's
+    name, number = file.name if file.stem == image.id else image.id, str(image.number)
+    said = (f"{name}_{number}",) if len(columns) == 2 else (name, number)
+    return *said, rle.encode(image.mask)
+
+
+def split_class(text: str) -> tuple[str, str]:
+    """Return the image's name and the number in ``NAME_NUMBER``; "" where there is none."""
+    found = re.fullmatch(r"(.+)_(\d+)", text)
+    return (found[1], found[2]) if found else (text, "")
 
 
 def read(path: Path) -> list[AnnotatedImage]:
@@ -88,31 +118,46 @@ def read(path: Path) -> list[AnnotatedImage]:
     OSError
         When the file cannot be opened.
     """
-    objects: dict[str, list[Annotation]] = {}
-    notes: dict[str, list[str]] = {}
+    images: dict[str, list[AnnotatedImage]] = {}
+    for one in _each(path):
+        images.setdefault(one.name, []).append(one)
+    return [
+        AnnotatedImage(
+            name,
+            None,
+            tuple(found for part in parts for found in part.objects),
+            notes=tuple(note for part in parts for note in part.notes),
+        )
+        for name, parts in images.items()
+    ]
+
+
+def _each(path: Path) -> list[AnnotatedImage]:
+    """Return the rows of a table, each with its image's name and what it holds of it."""
+    made: dict[tuple[str, str], AnnotatedImage] = {}
     for row in read_rows(path):
         text = next((column for column in _TEXTS if column in row), None)
         if text is None:
             raise ValueError(
-                f"{path} has no column 'rle', 'encoding' or 'segmentation': use a table with the "
-                "columns id,rle."
+                f"{path} has no column 'rle', 'encoding', 'segmentation' or 'EncodedPixels': use "
+                "a table with the columns id,rle."
             )
-        own, across = row["id"], text == "segmentation"
-        if own in objects and not across:
-            raise ValueError(f"Id {own} stands twice in {path}: keep one of its rows.")
-        objects.setdefault(own, [])
+        own, kind = row["id"], row.get("class", row.get("classid", ""))
+        if text == "encodedpixels" and "classid" not in row:
+            own, kind = split_class(own)
+        if (own, kind) in made:
+            of = f" of class {kind}" if kind else ""
+            raise ValueError(f"Id {own}{of} stands twice in {path}: keep one of its rows.")
+        objects, notes = list[Annotation](), list[str]()
         try:
             runs = rle.read_runs(row[text])
         except ValueError as exc:
-            notes.setdefault(own, []).append(str(exc))
-            continue
-        if len(runs):
-            found = Annotation(row.get("class", ""), (), runs, across=across)
-            objects[own].append(found)
-    return [
-        AnnotatedImage(own, None, tuple(found), notes=tuple(notes.get(own, ())))
-        for own, found in objects.items()
-    ]
+            notes.append(str(exc))
+        else:
+            if len(runs):
+                objects.append(Annotation(kind, (), runs, across=text == "segmentation"))
+        made[own, kind] = AnnotatedImage(own, None, tuple(objects), notes=tuple(notes))
+    return list(made.values())
 
 
 def write_submission(path: Path | str, rows: Iterable[tuple[str, str]]) -> Path:

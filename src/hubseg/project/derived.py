@@ -21,6 +21,7 @@ from hubseg.journal.verdict import Verdict
 from hubseg.organ import StructureName
 from hubseg.project.exclusive import rivals_of, share_of
 from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
+from hubseg.project.structures import names_of, own_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
-__all__ = ["Derived", "derive", "named", "other_file", "structures_of", "verdicts"]
+__all__ = ["Derived", "derive", "other_file", "verdicts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,8 @@ def derive(
     Parameters
     ----------
     structure
-        None is the slide's first one (:func:`structures_of`): edits and verdicts are about that.
+        None is the slide's first one (:func:`hubseg.project.structures.structures_of`): edits and
+        verdicts are about that.
     partial
         Also take a map of fewer members than its run was asked for; a mask that a person accepted
         is taken whatever its map was.
@@ -121,7 +123,7 @@ def derive(
     if not same and any(row.slide_id == slide.id for row in state.rows):
         raise other_file(slide)
     now, stands = now.told(**state.facts), state.stands
-    first = structure is None or structure == _names(project, now, state)[0]
+    first = structure is None or structure == names_of(project, now, state)[0]
     if structure is not None and not first:
         made = _beside(project, now, state, structure, partial=partial)
     elif stands is None:
@@ -131,52 +133,9 @@ def derive(
         made = replace(then, verdict=state.verdict)
     else:
         made = _accepted(project, now, state, stands.row, stands.accepted)
-    name = structure or made.name or _own(state, now)
+    name = structure or made.name or own_of(state, now)
     known = None if name is None else state.vocabulary.structure(name)
     return replace(made, name=name, structure=made.structure if known is None else known.label)
-
-
-def structures_of(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:
-    """Return the structures that a slide has masks of, the first one first; at least one.
-
-    None is one without a name, of an organ that has none. The first is what is shown and drawn on.
-
-    Raises
-    ------
-    ValueError
-        When a row of the journal is damaged.
-    OSError
-        When the slide's file cannot be read.
-    """
-    state = SlideState.read(project, slide.id)
-    return _names(project, slide.told(**state.facts), state)
-
-
-def _names(
-    project: ReviewProject, slide: Slide, state: SlideState
-) -> tuple[StructureName | None, ...]:
-    return mapped_structures(project, slide) or (_own(state, slide),)
-
-
-def named(state: SlideState, text: str | None) -> StructureName | None:
-    """Return the structure that a name means in a project; None of none.
-
-    Raises
-    ------
-    ValueError
-        When the project does not know it; the sentence names the nearest one.
-    """
-    if text is None:
-        return None
-    known = state.vocabulary.structure(text)
-    if known is None:
-        raise ValueError(f"{state.vocabulary.unknown('structure', text)}.")
-    return known.name
-
-
-def _own(state: SlideState, slide: Slide) -> StructureName | None:
-    own = state.vocabulary.own(slide.organ)
-    return None if own is None else own.name
 
 
 def other_file(slide: Slide) -> ValueError:
@@ -209,7 +168,7 @@ def _by_rules(
         raise ValueError(f"Slide {slide.id} has {what} yet: run the ensemble on it.")
     if probability is not None and not partial:
         refuse_partial(probability, slide)
-    rules, name = state.rules, structure or _shown(probability) or _own(state, slide)
+    rules, name = state.rules, structure or _shown(probability) or own_of(state, slide)
     threshold = rules.threshold(slide.organ, slide.source, name)
     cleanup = rules.cleanup(slide.organ)
     plan = cleanup.in_px(slide.um_per_px)  # where it cannot be had, the mask is not the whole one

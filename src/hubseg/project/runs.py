@@ -6,6 +6,7 @@ Does not know how a run is made.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hubseg.journal.slide_state import SlideState
@@ -308,7 +309,7 @@ def recorded(run: RunRecord) -> tuple[Recipe, tuple[tuple[Member, str], ...]]:
 
     The key is "" where the member did not finish.
     """
-    recipe = Recipe.from_yaml(run.recipe, where="The recorded recipe")
+    recipe = _recorded_recipe(run.recipe)
     members = {m.place: m for m in recipe.members()}
     lines = (line.split("/") for line in run.members)
     return recipe, tuple(
@@ -317,7 +318,12 @@ def recorded(run: RunRecord) -> tuple[Recipe, tuple[tuple[Member, str], ...]]:
     )
 
 
+@lru_cache(maxsize=8)  # of a project most slides were run with one; a recipe is never changed
+def _recorded_recipe(text: str) -> Recipe:
+    return Recipe.from_yaml(text, where="The recorded recipe")
+
+
 def newest_recipe(project: ReviewProject, slide_id: str) -> Recipe | None:
     """Return the recipe of a slide's newest run, or None."""
     runs = project.runs(slide_id)
-    return Recipe.from_yaml(runs[-1].recipe, where="The recorded recipe") if runs else None
+    return _recorded_recipe(runs[-1].recipe) if runs else None

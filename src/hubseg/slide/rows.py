@@ -26,7 +26,10 @@ _MARKS = (  # the longer first: UTF-32's begins like UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_ALSO_ID = ("image_id", "imageid", "img_id", "slide_id", "slideid", "tile_id")
+_ALSO_ID = (
+    *("image_id", "imageid", "img_id", "slide_id", "slideid", "tile_id"),
+    "imageid_classid",  # with the class's number at its end
+)
 
 
 class Rows(NamedTuple):

@@ -7,7 +7,7 @@ run-length text is carried as it stands.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from hubseg.slide.ids import same_text
@@ -18,7 +18,7 @@ from hubseg.slide.rows import read_table
 from hubseg.slide.table import is_train, table_of_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hubseg.slide.image import Slide
 
@@ -127,18 +127,21 @@ class Truth:
                 )
 
 
-def read_truth(path: Path | str) -> Truth:
+def read_truth(path: Path | str, number: int = 1, of: int = 1) -> Truth:
     """Read the true masks of a table, or of the table in or beside a folder of images.
 
     Parameters
     ----------
     path
-        A CSV with the columns ``id`` and ``rle``; none of its images need be there.
+        A CSV with the columns ``id`` and ``rle``, or ``ImageId_ClassId`` or ``ImageId`` and
+        ``ClassId`` with ``EncodedPixels``; none of its images need be there.
+    number, of
+        Of a table with numbers of classes: which class is read, and how many there are.
 
     Raises
     ------
     ValueError
-        When the table has no such columns.
+        When the table has no such columns, or a row is of a class that there is not.
     OSError
         When it does not exist or cannot be read.
     """
@@ -150,6 +153,8 @@ def read_truth(path: Path | str) -> Truth:
         path = table
     read = read_table(path)
     rows = read.rows
+    if rows and "encodedpixels" in rows[0]:
+        return Truth(*_of_class(path, rows, number, of), folder=path.parent)
     if rows and not any("rle" in row for row in rows):
         raise ValueError(f"{path} has no column 'rle': name a table with the true masks.")
     empty_counts = is_train(path, rows)
@@ -169,3 +174,32 @@ def read_truth(path: Path | str) -> Truth:
                 sizes[slide_id] = told
     notes = {path.name: " ".join(read.notes)} if read.notes else {}
     return Truth(masks, sizes, frozenset(twice), notes, path.parent)
+
+
+def _of_class(
+    path: Path, rows: Sequence[Mapping[str, str]], number: int, of: int
+) -> tuple[dict[str, str], dict[str, tuple[str, str]], frozenset[str]]:
+    """Return the masks of one class of a table with numbers, by the image's name without ending.
+
+    An image with a row of another class alone has nothing of this one.
+    """
+    masks: dict[str, str] = {}
+    seen, twice = set[str](), set[str]()
+    for row in rows:
+        name, kind = row["id"], row.get("classid")
+        if kind is None:
+            name, _, kind = name.rpartition("_")
+        if not kind.isdecimal() or not 1 <= int(kind) <= of:
+            raise ValueError(
+                f"{path} has a row of class {kind or '?'} for {name or row['id']}, and the "
+                f"project's structures are numbered from 1 to {of}: correct the table, or run a "
+                "network that marks it."
+            )
+        slide_id = same_text(PurePath(name).stem if PurePath(name).suffix else name)
+        if int(kind) == number:
+            twice |= {slide_id} & seen
+            if slide_id not in seen:
+                masks[slide_id] = row["encodedpixels"]
+            seen.add(slide_id)
+        masks.setdefault(slide_id, "")
+    return masks, {}, frozenset(twice)
