@@ -10,6 +10,10 @@ fill tool (its first is 4), and is ours on our own mask layer only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "ACTIONS",
@@ -18,7 +22,10 @@ __all__ = [
     "Tool",
     "explained",
     "grouped",
+    "in_words",
+    "key",
     "key_of",
+    "take_keys",
     "tip",
     "tool_named",
 ]
@@ -26,27 +33,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool for the mask.
+    """One tool for the mask."""
 
-    Attributes
-    ----------
-    name
-        How code calls it.
-    word
-        What stands on its button.
-    hint
-        How it is used, in one sentence.
-    drags
-        Whether dragging belongs to the tool; with the others it moves the view.
-    napari
-        Whether napari draws with it.
-    """
-
-    name: str
-    word: str
-    hint: str
-    drags: bool = True
-    napari: bool = False
+    name: str  # how code calls it
+    word: str  # what stands on its button
+    hint: str  # how it is used, in one sentence
+    drags: bool = True  # whether dragging belongs to it; with the others it moves the view
+    napari: bool = False  # whether napari draws with it
 
 
 @dataclass(frozen=True)
@@ -55,34 +48,28 @@ class Action:
 
     Attributes
     ----------
-    name
-        How code calls it.
-    title
-        How the command palette calls it.
     key
-        Its shortcut, as napari spells keys.
+        Its own shortcut, as napari spells keys; :func:`key` is the one that it has.
     tip
         What a tooltip says of it; "" is its title.
-    tool
-        The tool that it takes, or None.
-    sign
-        A sign that does the same, on whichever key a keyboard has it.
+    on_mask
+        Whether the key belongs to napari's labels layers and is taken on our mask layer only.
     held
         Whether it lasts as long as the key is down; from the palette it is switched on and off.
     gradual
         Whether presses that follow each other are one change, which ends with any other action.
-    on_mask
-        Whether the key belongs to napari's labels layers and is taken on our mask layer only.
+    sign
+        A sign that does the same, on whichever key a keyboard has it.
     """
 
-    name: str
-    title: str
+    name: str  # how code calls it
+    title: str  # how the command palette calls it
     key: str
     tip: str = ""
     on_mask: bool = False
     held: bool = False
     gradual: bool = False
-    tool: Tool | None = None
+    tool: Tool | None = None  # the one that it takes
     sign: str = ""
 
 
@@ -310,6 +297,7 @@ _GROUPS = {
 }
 TOOLBOX = tuple(action.tool for action in ACTIONS if action.tool is not None)
 _NAMED = {action.name: action for action in ACTIONS}
+_CHOSEN: dict[str, str] = {}  # the keys of those that a person gave another one
 
 
 def tool_named(name: str) -> Tool | None:
@@ -317,11 +305,25 @@ def tool_named(name: str) -> Tool | None:
     return next((tool for tool in TOOLBOX if tool.name == name), None)
 
 
+def take_keys(chosen: Mapping[str, str]) -> None:
+    """Let actions have other keys from now on, by name; those that are not named have their own."""
+    _CHOSEN.clear()
+    _CHOSEN.update(chosen)
+
+
+def key(name: str) -> str:
+    """Return the shortcut of an action as napari spells it: "A", "Control-Shift-H"."""
+    return _CHOSEN.get(name, _NAMED[name].key)
+
+
 def key_of(name: str) -> str:
     """Return the shortcut of an action as people read it: "A", "Ctrl+Shift+H", "F1 or ?"."""
-    action = _NAMED[name]
-    keys = (action.key.replace("Control", "Ctrl").replace("-", "+"), action.sign)
-    return " or ".join(filter(None, keys))
+    return " or ".join(filter(None, (in_words(key(name)), _NAMED[name].sign)))
+
+
+def in_words(spelled: str) -> str:
+    """Return a key that napari spells "Control-Shift-H" as people read it."""
+    return spelled.replace("Control", "Ctrl").replace("-", "+")
 
 
 def tip(name: str) -> str:

@@ -19,7 +19,7 @@ from hubseg.session import ReviewSession
 from hubseg.session.next_step import next_step
 from napari_hubseg import keys as _keys
 from napari_hubseg import presenters
-from napari_hubseg.actions import ACTIONS
+from napari_hubseg.actions import ACTIONS, key
 from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
 from napari_hubseg.layout import DockLayout
@@ -74,7 +74,7 @@ class HubSegWidget(DockLayout):
         self._controls.pressed.connect(self.facts.press_elsewhere)
         self._docks = SideDocks(self)
         self.queue.napari_requested.connect(self._docks.toggle)
-        mask_keys = {action.key: self._doing(action.name) for action in ACTIONS if action.on_mask}
+        mask_keys = {key(one.name): self._doing(one.name) for one in ACTIONS if one.on_mask}
         wanted = preferences()
         session = ReviewSession(author=wanted.author or None)
         self.desk = Desk(viewer, mask_keys, session=session, parts=parts)

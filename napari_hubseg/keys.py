@@ -1,7 +1,7 @@
-"""The dock's keys: bound in a viewer, and read from Qt's key presses.
+"""The dock's keys: bound in a viewer, read from Qt's key presses, and given to other actions.
 
-Responsible for the one spelling of keys that napari and the dock share. Does not know what a key
-does.
+Responsible for the one spelling of keys that napari and the dock share, and for why an action
+cannot have a key. Does not know what a key does, or where a person's choice is kept.
 """
 
 from __future__ import annotations
@@ -11,15 +11,28 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 
-from napari_hubseg.actions import ACTIONS
+from napari_hubseg.actions import ACTIONS, in_words, key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from napari.components import ViewerModel
     from qtpy.QtGui import QKeyEvent
 
-__all__ = ["Presses", "bind", "spelled", "unbind"]
+__all__ = [
+    "Presses",
+    "as_napari_spells",
+    "bind",
+    "fitting",
+    "keys_of_napari",
+    "refusal",
+    "spelled",
+    "unbind",
+]
+
+_EVERYWHERE = {"Escape", "Esc", "Return", "Enter", "Tab", "Backtab", "Space"}
+# napari's keys of layers that ours are not
+_ELSEWHERE = ("points", "shape", "select_", "vertex", "_add_", "direct", "finish", "drawing")
 
 
 def bind(
@@ -53,13 +66,13 @@ def bind(
 
     for action in ACTIONS:
         made = held(action.name) if action.held else bound(action.name)
-        viewer.bind_key(action.key, made, overwrite=True)
+        viewer.bind_key(key(action.name), made, overwrite=True)
 
 
 def unbind(viewer: ViewerModel) -> None:
     """Give the keys back."""
     for action in ACTIONS:
-        viewer.bind_key(action.key, None)
+        viewer.bind_key(key(action.name), None)
 
 
 class Presses:
@@ -67,8 +80,8 @@ class Presses:
 
     def __init__(self, do: Callable[[str], object], hold: Callable[[str, bool], object]) -> None:
         self._do, self._hold = do, hold
-        self._named = {action.key: action.name for action in ACTIONS}
-        self._held = {action.key: action.name for action in ACTIONS if action.held}
+        self._named = {key(action.name): action.name for action in ACTIONS}
+        self._held = {key(action.name): action.name for action in ACTIONS if action.held}
 
     def down(self, event: QKeyEvent | None) -> bool:
         """Do what a key that goes down stands for; False where it stands for nothing."""
@@ -109,3 +122,72 @@ def spelled(event: QKeyEvent) -> str:
         if modifiers & modifier
     ]
     return "-".join((*held, QKeySequence(event.key()).toString()))
+
+
+# ---- other keys --------------------------------------------------------------------------------
+
+
+def refusal(
+    name: str, wanted: str, chosen: Mapping[str, str], others: Mapping[str, str] | None = None
+) -> str:
+    """Return why an action cannot have a key, as a sentence; "" where it can.
+
+    Parameters
+    ----------
+    name, wanted
+        The action and the key, as napari spells it.
+    chosen
+        Name of an action → the key it is to have; the others have their own.
+    others
+        Key → what napari does with it (:func:`keys_of_napari`).
+    """
+    shown = in_words(wanted)
+    if not wanted or wanted.rpartition("-")[2] in _EVERYWHERE:
+        return "Esc, Enter, Tab and Space mean something everywhere: choose another key."
+    for action in ACTIONS:
+        if action.name != name and chosen.get(action.name, action.key) == wanted:
+            return f"{shown} is the key of “{action.title}”: give that one another key first."
+    own = next(action.key for action in ACTIONS if action.name == name)
+    if others and wanted in others and wanted != own:
+        return f"{shown} is napari's own key ({others[wanted]}): choose another key."
+    return ""
+
+
+def fitting(kept: object) -> dict[str, str]:
+    """Return what of a file's content are keys of actions that do not contradict each other."""
+    if not isinstance(kept, dict):
+        return {}
+    named = {action.name: action.key for action in ACTIONS}
+    found = {
+        name: wanted
+        for name, wanted in kept.items()
+        if name in named and isinstance(wanted, str) and wanted != named[name]
+    }
+    clash = any(refusal(name, wanted, found) for name, wanted in found.items())
+    return {} if clash else found
+
+
+def keys_of_napari() -> dict[str, str]:
+    """Return the keys that napari uses itself, and for what: in its menus, viewer and layers."""
+    from app_model import Application
+    from napari.settings import get_settings
+
+    found: dict[str, str] = {}
+    for what, keys in get_settings().shortcuts.shortcuts.items():
+        if not any(word in what for word in _ELSEWHERE):
+            words = what.partition(":")[2].replace("_", " ")
+            found |= {as_napari_spells(str(one)): words for one in keys}
+    for rule in Application.get_or_create("napari").keybindings:
+        words = rule.command_id.rpartition(".")[2].replace("_", " ")
+        found[as_napari_spells(str(rule.keybinding))] = words
+    return found
+
+
+def as_napari_spells(shown: str) -> str:
+    """Return "Ctrl+Shift+H" as "Control-Shift-H"."""
+    *held, last = shown.replace("++", "+plus").split("+")
+    names = {"Ctrl": "Control"}
+    order = [names.get(one, one) for one in held]
+    return "-".join(
+        (*(one for one in ("Control", "Shift", "Alt") if one in order), last.replace("plus", "+"))
+    )

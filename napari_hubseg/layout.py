@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hubseg.actions import take_keys
 from napari_hubseg.panels.accepted import AcceptedPanel
 from napari_hubseg.panels.calibrate import CalibratePanel
 from napari_hubseg.panels.cleanup import CleanupPanel
@@ -41,6 +42,7 @@ from napari_hubseg.panels.tour import TourPanel
 from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.panels.verdict import VerdictPanel
 from napari_hubseg.presenters.foreign_layers import OFFERS
+from napari_hubseg.widgets.kept_keys import kept_keys
 from napari_hubseg.widgets.later import later
 from napari_hubseg.widgets.notices import NoticeStack
 from napari_hubseg.widgets.pages import Pages
@@ -81,6 +83,7 @@ class DockLayout(QWidget):
             section.wanted.connect(partial(self.pages.reveal, section.content))
 
     def _build(self) -> None:
+        take_keys(kept_keys())  # before anything that names a key
         self.start, self.message = StartPanel(), MessageStrip()
         self.step = MessageStrip(name="step")
         self.others = NoticePanel("others", OFFERS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from napari_hubseg.actions import ACTIONS
+from napari_hubseg.actions import ACTIONS, key
 
 if TYPE_CHECKING:
     from hubseg.journal.rows import Entry
@@ -38,18 +38,18 @@ class Letters:
     """
 
     def __init__(self) -> None:
-        ours = {action.key for action in ACTIONS if not action.key.startswith(("Control", "F2"))}
+        ours = {key(action.name) for action in ACTIONS}
         self._known = ours | _NAPARIS_TOOLS | _NAPARIS
         self.stray = ""
         self.done: list[Entry] = []
         self.last = self._blank = False  # a blank
 
-    def heed(self, key: str) -> Literal["command", "tool", "stray", "text"]:
+    def heed(self, pressed: str) -> Literal["command", "tool", "stray", "text"]:
         """Return what a letter is, given those before.
 
         Parameters
         ----------
-        key
+        pressed
             As napari spells it: "A", "Shift-N", "Space".
 
         Returns
@@ -60,14 +60,14 @@ class Letters:
         """
         if self.stray:
             return "text"
-        if self._blank and key != "Space":
+        if self._blank and pressed != "Space":
             self.stray = "a blank among letters"
             return "stray"
-        self._blank = key == "Space"
-        if key in self._known:
+        self._blank = pressed == "Space"
+        if pressed in self._known:
             self.last = True
-            return "tool" if key in _NAPARIS_TOOLS else "command"
-        self.stray = f"“{key.removeprefix('Shift-')}”"
+            return "tool" if pressed in _NAPARIS_TOOLS else "command"
+        self.stray = f"“{pressed.removeprefix('Shift-')}”"
         return "stray"
 
     def note(self, step: Entry) -> None:

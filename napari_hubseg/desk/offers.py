@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hubseg.journal.rows import Entry, Kind
+from napari_hubseg.actions import key_of
 from napari_hubseg.desk.letters import Letters
 from napari_hubseg.desk.offer import Offer, step_words
 
@@ -167,7 +168,7 @@ class Offers:
         stray = self.letters.stray
         said = (
             f"{stray[:1].upper()}{stray[1:]} is no command, so this looks like text: letters do "
-            "nothing until Esc or a click. F2 writes a note."
+            f"nothing until Esc or a click. {key_of('write_note')} writes a note."
         )
         if done:
             last, names = done[-1], ", ".join(row.label for row in done[: -_NAMED - 1 : -1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hubseg.actions import key_of
 from napari_hubseg.desk.offer import Offer, step_words
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Verdicts:
         else:
             said = (
                 f"On slide {here.id} nothing is left to undo. Before you came here: "
-                f"{step_words(for_all)}, for every slide. Ctrl+Z again undoes that."
+                f"{step_words(for_all)}, for every slide. {key_of('undo')} again undoes that."
             )
             self._offers.offer(Offer(said, _FOR_ALL, self._session.undo, here.id))
 
@@ -78,7 +79,7 @@ class Verdicts:
         else:
             said = (
                 f"Nothing here to mark? Slide {here.id} has no map and nothing is drawn on it. "
-                "Press A again to accept it as empty, or run the ensemble."
+                f"Press {key_of('accept')} again to accept it as empty, or run the ensemble."
             )
             take = self._accept_as_empty
             self._offers.offer(Offer(said, _AS_EMPTY, take, here.id))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_hubseg.actions import grouped, key_of
+from napari_hubseg.actions import grouped, key, key_of
+from napari_hubseg.keys import keys_of_napari, spelled
 from napari_hubseg.widgets import preferences
+from napari_hubseg.widgets.other_keys import OtherKeysPage
 from napari_hubseg.widgets.style import button
 
 if TYPE_CHECKING:
@@ -60,8 +62,11 @@ class KeysPage(QDialog):
         self.prefer.setVisible(
             preferences.kept_by_napari() is None
         )  # else they are among napari's own
+        self.change = button("Change keys…", "Give an action another key", name="change_keys")
+        self.change.clicked.connect(self._ask_for_other_keys)
         foot = QHBoxLayout()
         foot.addStretch(1)
+        foot.addWidget(self.change)
         foot.addWidget(self.prefer)
         foot.addWidget(self.tour)
         layout = QVBoxLayout(self)
@@ -75,6 +80,12 @@ class KeysPage(QDialog):
         page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         page.open()
 
+    def _ask_for_other_keys(self) -> None:
+        self.hide()
+        page = OtherKeysPage(self, keys_of_napari())
+        page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        page.open()
+
     def _ask_for_tour(self) -> None:
         self.hide()
         self.tour_requested.emit()
@@ -85,7 +96,7 @@ class KeysPage(QDialog):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Close with the keys that opened it, too."""
-        if event is not None and (event.key() == Qt.Key.Key_F1 or event.text() == "?"):
+        if event is not None and (spelled(event) == key("show_keys") or event.text() == "?"):
             self.hide()
         else:
             super().keyPressEvent(event)
@@ -118,7 +129,7 @@ def _group(name: str, rows: list[tuple[str, str]]) -> QGridLayout:
     title = QLabel(name)
     title.setProperty("strong", "true")
     grid.addWidget(title, 0, 0, 1, 2)
-    for place, (key, what) in enumerate(rows, start=1):
-        grid.addWidget(QLabel(key), place, 0, Qt.AlignmentFlag.AlignRight)
+    for place, (shown, what) in enumerate(rows, start=1):
+        grid.addWidget(QLabel(shown), place, 0, Qt.AlignmentFlag.AlignRight)
         grid.addWidget(QLabel(what[:1].upper() + what[1:]), place, 1)
     return grid

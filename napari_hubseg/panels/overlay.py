@@ -77,14 +77,20 @@ class OverlayPanel(QWidget):
         self.opacity.setObjectName("opacity")
         self.opacity.setRange(0, 100)
         self.opacity.setMinimumWidth(60)
-        self.opacity.setToolTip("Opacity of mask and map over the tissue (8 fainter, 9 stronger)")
+        self.opacity.setToolTip(
+            f"Opacity of mask and map over the tissue ({key_of('fainter')} fainter, "
+            f"{key_of('stronger')} stronger)"
+        )
         self.peek = IconButton(
-            "peek", "", "Hold to see the tissue without anything over it (hold 0)", name="peek"
+            "peek",
+            "",
+            f"Hold to see the tissue without anything over it (hold {key_of('peek')})",
+            name="peek",
         )
         self.compare = _toggle(
             "compare",
             "Keep this threshold as the reference and move on: orange is only in the reference, "
-            "green only in what you see now (Shift+R; again to end it)",
+            f"green only in what you see now ({key_of('compare')}; again to end it)",
             "compare",
         )
         self._lay_out()

@@ -12,27 +12,30 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
 from napari_hubseg.actions import key_of
 from napari_hubseg.widgets.style import Hint, button
 
-__all__ = ["STEPS", "TourPanel"]
+__all__ = ["TourPanel", "steps"]
 
-STEPS: tuple[tuple[str, str], ...] = (
-    (
-        "Open",
-        "Open a folder of images, a table, or the sample. Your work is kept beside the images, "
-        "change by change: nothing has to be saved. napari's own panels are folded away; the "
-        "button left of “?” at the top brings them back.",
-    ),
-    (
-        "Look and mend",
-        "Run ensemble finds a mask. Drag the line in the histogram until it fits, then mend what "
-        f"is wrong with the tools below it. {key_of('undo')} takes any step back.",
-    ),
-    (
-        "Decide",
-        f"{key_of('accept')} accepts the mask as you see it, {key_of('flag')} flags the slide, "
-        f"{key_of('reject')} rejects it; the next one follows. Export writes the masks. "
-        f"{key_of('show_keys')} shows every key, and this tour again.",
-    ),
-)
+
+def steps() -> tuple[tuple[str, str], ...]:
+    """Return title and sentence of each step, with the keys as they are."""
+    return (
+        (
+            "Open",
+            "Open a folder of images, a table, or the sample. Your work is kept beside the images, "
+            "change by change: nothing has to be saved. napari's own panels are folded away; the "
+            "button left of “?” at the top brings them back.",
+        ),
+        (
+            "Look and mend",
+            "Run ensemble finds a mask. Drag the line in the histogram until it fits, then mend "
+            f"what is wrong with the tools below it. {key_of('undo')} takes any step back.",
+        ),
+        (
+            "Decide",
+            f"{key_of('accept')} accepts the mask as you see it, {key_of('flag')} flags the slide, "
+            f"{key_of('reject')} rejects it; the next one follows. Export writes the masks. "
+            f"{key_of('show_keys')} shows every key, and this tour again.",
+        ),
+    )
 
 
 class TourPanel(QFrame):
@@ -90,12 +93,13 @@ class TourPanel(QFrame):
         self._turn_to(-1)
 
     def _turn_to(self, step: int) -> None:
-        self.step = step if 0 <= step < len(STEPS) else -1
+        shown = steps()
+        self.step = step if 0 <= step < len(shown) else -1
         if self.step >= 0:
-            title, said = STEPS[self.step]
-            self.title.setText(f"{self.step + 1} / {len(STEPS)}   {title}")
+            title, said = shown[self.step]
+            self.title.setText(f"{self.step + 1} / {len(shown)}   {title}")
             self.said.setText(said)
-            last = self.step == len(STEPS) - 1
+            last = self.step == len(shown) - 1
             self.next.setText("Done" if last else "Next")
             self.next.setToolTip("End the tour" if last else "The next of three steps")
         self.setVisible(self.step >= 0)

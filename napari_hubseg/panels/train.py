@@ -31,10 +31,7 @@ __all__ = ["TrainPanel"]
 
 PROJECT, TABLE = "project", "table"
 RANDOM, OWN, CHOSEN, FILE, FOLDER = "random", "own", "chosen", "file", "folder"
-_STOP = tip("stop_training")
-_STOP_NOW = (
-    f"Do not wait: what was learnt since the state before is lost ({key_of('stop_training')})"
-)
+_STOP_NOW = "Do not wait: what was learnt since the state before is lost"
 
 
 class TrainPanel(QWidget):
@@ -238,7 +235,8 @@ class TrainPanel(QWidget):
         self.anew.setVisible(state.finished)
         self.stop.setVisible(state.running)
         self.stop.setText("Stop now" if state.stopping else "Stop")
-        self.stop.setToolTip(_STOP_NOW if state.stopping else _STOP)
+        at_once = f"{_STOP_NOW} ({key_of('stop_training')})"
+        self.stop.setToolTip(at_once if state.stopping else tip("stop_training"))
         self.use.setVisible(state.result is not None and idle)
         make_primary(self.use, state.result is not None)
         self.progress.setVisible(state.running)

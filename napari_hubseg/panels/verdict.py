@@ -74,7 +74,9 @@ class VerdictPanel(QWidget):
         self.note.setAccessibleName("Note on this slide")
         self.note.setPlaceholderText(f"note on this slide ({key_of('write_note')})")
         self.note.setProperty("prose", True)  # Esc takes back a value, and no sentence
-        self.note.setToolTip(f"{tip('write_note')}: Enter or Esc keeps it, Ctrl+Z takes it back")
+        self.note.setToolTip(
+            f"{tip('write_note')}: Enter or Esc keeps it, {key_of('undo')} takes it back"
+        )
         self._note = ""
         self._lay_out()
         for choice, asked in (

@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_hubseg.dock import HubSegWidget
-from napari_hubseg.panels.tour import STEPS, TourPanel
+from napari_hubseg.panels.tour import TourPanel, steps
 from napari_hubseg.widgets.remembered import recall, remember
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -50,7 +50,7 @@ def test_it_is_three_steps_of_few_words(qtbot: Any) -> None:
         seen.append(panel.said.text())
         assert len(panel.said.text().split()) <= 60
         qtbot.mouseClick(panel.next, LEFT)
-    assert seen == [said for _, said in STEPS]
+    assert seen == [said for _, said in steps()]
     assert len(seen) == 3
     assert not panel.isVisible()
 

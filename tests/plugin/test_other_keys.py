@@ -1,0 +1,133 @@
+"""Keys that a person gives to actions: what is refused, where they show, that they are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QDialogButtonBox, QLabel
+
+from napari_hubseg.actions import ACTIONS, key, key_of, take_keys, tip
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.keys import as_napari_spells, fitting, keys_of_napari, refusal
+from napari_hubseg.widgets.kept_keys import keep_keys, kept_keys
+from napari_hubseg.widgets.other_keys import OtherKeysPage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Wait = Callable[[Callable[[], bool]], None]
+
+EVERYWHERE = "Esc, Enter, Tab and Space mean something everywhere: choose another key."
+IMPOSSIBLE = [{"accept": "Y", "flag": "Y"}, {"flag": ""}, {"accept": "R"}, {"accept": 3}]
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture(autouse=True)
+def own_keys() -> Iterator[None]:
+    """The keys of the table, before and after."""
+    take_keys({})
+    yield
+    take_keys({})
+
+
+@pytest.fixture
+def changed(own_keys: None) -> dict[str, str]:
+    """What a person chose before the dock is opened."""
+    keep_keys({"accept": "Shift-A", "undo": "Control-Alt-Z", "peek": "O"})
+    return kept_keys()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("Shift-A", ""),
+        ("A", ""),  # its own
+        ("R", "R is the key of “Reject the slide”: give that one another key first."),
+        ("L", "L is napari's own key (select all): choose another key."),
+        ("Escape", EVERYWHERE),
+        ("Control-Space", EVERYWHERE),
+        ("", EVERYWHERE),
+    ],
+)
+def test_a_key_that_cannot_be_had_is_refused_in_one_sentence(wanted: str, said: str) -> None:
+    assert refusal("accept", wanted, {}, {"L": "select all", "A": "pan"}) == said
+
+
+def test_a_key_that_was_given_away_can_be_had() -> None:
+    assert refusal("accept", "R", {"reject": "Shift-Z"}) == ""
+
+
+@pytest.mark.parametrize("kept", [[], {"dance": "X"}, *IMPOSSIBLE])
+def test_a_file_that_says_what_cannot_be_says_nothing(kept: Any) -> None:
+    assert fitting(kept) == {}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_a_key_is_spelled_the_same_after_qt_had_it(action: Any) -> None:
+    shown = QKeySequence(key_of(action.name).split(" or ")[0])
+    form = QKeySequence.SequenceFormat.PortableText
+    assert as_napari_spells(shown.toString(form)) == action.key
+
+
+def test_buttons_tooltips_and_the_page_of_keys_show_the_other_key(
+    changed: dict[str, str], dock: HubSegWidget
+) -> None:
+    assert (key("accept"), key_of("accept")) == ("Shift-A", "Shift+A")
+    assert dock.verdict.accept.toolTip() == tip("accept") == "Accept this mask (Shift+A)"
+    assert "Shift+A" in dock.verdict.accept.text()
+    shown = [label.text() for label in dock.keys.findChildren(QLabel)]
+    assert "Shift+A" in shown
+    assert "Ctrl+Alt+Z" in shown
+    assert "(hold O)" in dock.overlay.peek.toolTip()
+
+
+def test_the_other_key_does_it_and_the_first_one_does_nothing(
+    changed: dict[str, str], opened: HubSegWidget, make_map: Any, wait: Wait, qtbot: Any
+) -> None:
+    session = opened.session
+    session.show(make_map(session))
+    wait(lambda: not opened.busy)
+    opened.canvas.focus()
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A)
+    assert session.verdict("one").is_open
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_Escape)  # letters are commands again
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    wait(lambda: not session.verdict("one").is_open)
+
+
+def test_the_page_takes_a_key_says_a_conflict_and_keeps_what_was_chosen(
+    dock: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    dock.do("show_keys")
+    qtbot.mouseClick(dock.keys.change, LEFT)
+    page = dock.keys.findChild(OtherKeysPage)
+    field = page.fields["accept"]
+    qtbot.keyClick(field, Qt.Key.Key_R)
+    wait(lambda: page.said.text().startswith("R is the key of “Reject the slide”"))
+    wait(lambda: field.keySequence().toString() == "A")
+    qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ShiftModifier)
+    wait(lambda: page.said.text() == "")
+    wait(lambda: field.keySequence().toString() == "Shift+Z")
+    buttons = page.findChild(QDialogButtonBox)
+    buttons.button(QDialogButtonBox.StandardButton.Ok).click()
+    assert kept_keys() == {"accept": "Shift-Z"}
+
+
+def test_at_first_again(changed: dict[str, str], dock: HubSegWidget) -> None:
+    page = OtherKeysPage(dock, {})
+    assert page.fields["accept"].keySequence().toString() == "Shift+A"
+    buttons = page.findChild(QDialogButtonBox).button
+    buttons(QDialogButtonBox.StandardButton.RestoreDefaults).click()
+    assert page.fields["accept"].keySequence().toString() == "A"
+    buttons(QDialogButtonBox.StandardButton.Ok).click()
+    assert kept_keys() == {}
+
+
+def test_napari_says_which_keys_are_its_own(dock: HubSegWidget) -> None:
+    taken = keys_of_napari()
+    assert {"Control-G", "V"} <= set(taken)
+    ours = {action.key for action in ACTIONS if not action.on_mask}
+    assert not ours & set(taken)
