@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 _EVERYWHERE = {"Escape", "Esc", "Return", "Enter", "Tab", "Backtab", "Space"}
-# napari's keys of layers that ours are not
+# What has keys of its own in menus, and napari's keys of layers that ours are not
+_MENUS = ("Open", "Save", "SaveAs", "Close", "Quit", "Copy", "Cut", "Paste", "ZoomIn", "ZoomOut")
 _ELSEWHERE = ("points", "shape", "select_", "vertex", "_add_", "direct", "finish", "drawing")
 
 
@@ -169,7 +170,6 @@ def fitting(kept: object) -> dict[str, str]:
 
 def keys_of_napari() -> dict[str, str]:
     """Return the keys that napari uses itself, and for what: in its menus, viewer and layers."""
-    from app_model import Application
     from napari.settings import get_settings
 
     found: dict[str, str] = {}
@@ -177,9 +177,10 @@ def keys_of_napari() -> dict[str, str]:
         if not any(word in what for word in _ELSEWHERE):
             words = what.partition(":")[2].replace("_", " ")
             found |= {as_napari_spells(str(one)): words for one in keys}
-    for rule in Application.get_or_create("napari").keybindings:
-        words = rule.command_id.rpartition(".")[2].replace("_", " ")
-        found[as_napari_spells(str(rule.keybinding))] = words
+    form = QKeySequence.SequenceFormat.PortableText
+    for word in _MENUS:
+        for sequence in QKeySequence.keyBindings(getattr(QKeySequence.StandardKey, word)):
+            found[as_napari_spells(sequence.toString(form))] = f"its menus: {word.lower()}"
     return found
 
 

@@ -128,6 +128,6 @@ def test_at_first_again(changed: dict[str, str], dock: HubSegWidget) -> None:
 
 def test_napari_says_which_keys_are_its_own(dock: HubSegWidget) -> None:
     taken = keys_of_napari()
-    assert {"Control-G", "V"} <= set(taken)
+    assert {"Control-G", "V", "Control-O"} <= set(taken)
     ours = {action.key for action in ACTIONS if not action.on_mask}
     assert not ours & set(taken)
