@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from stored import SHAPE, TINY, write_slides
 
 from hubseg.cleanup import Cleanup
 from hubseg.cli import main
+from hubseg.formats.registry import FORMATS
 from hubseg.formats.rle import encode
 from hubseg.journal.verdict import Verdict
 from hubseg.mask.structures import winners
@@ -27,6 +30,7 @@ from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_map, record
 from hubseg.project.structures import structures_of
+from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
@@ -370,3 +374,53 @@ def test_a_table_of_structures_is_a_truth_for_each_of_them(
     )
     assert main(list(map(str, given))) == 1
     assert "class 4" in capsys.readouterr().err
+
+
+# ---- images of numbers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["class-png", "class-tiff"])
+def test_an_image_has_a_number_and_a_colour_for_each_structure(
+    tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = made_project(tmp_path, recipe(LINES, exclusive=NAMES)), tmp_path / "out"
+    told = said(capsys, "export", path, "--format", format, "--out", out)
+    assert told["notes"]["numbers"].endswith("numbered 1 glomerulus, 2 tubule, 3 vessel.")
+    suffix = ".png" if format == "class-png" else ".tif"
+    stored = numbers_in(out / f"a{suffix}")
+    for number, mask in enumerate(masks_of(path).values(), 1):
+        np.testing.assert_array_equal(stored == number, mask)
+    with ReviewProject.for_reading(path) as project:
+        words = vocabulary_of(project)
+    hexes = [next(one.colour for one in words.structures if one.name == name) for name in NAMES]
+    assert colours_in(out / f"a{suffix}")[1:4] == hexes
+    (image,) = FORMATS[format].read(out / f"a{suffix}")
+    assert len(image.objects) == 3
+
+
+@pytest.mark.parametrize("format", ["class-png", "class-tiff"])
+def test_structures_that_share_a_pixel_are_no_image_of_numbers_and_that_is_said(
+    tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made_project(tmp_path, recipe(LINES))
+    given = ["export", str(path), "--format", format, "--out", str(tmp_path / "out")]
+    assert main(given) == 1
+    assert "tubule and another structure share" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*"))
+
+
+def numbers_in(path: Path) -> np.ndarray:
+    if path.suffix == ".tif":
+        return np.asarray(tifffile.imread(path))
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def colours_in(path: Path) -> list[str]:
+    if path.suffix == ".tif":
+        with tifffile.TiffFile(path) as file:
+            table = file.pages[0].colormap.T // 257
+    else:
+        with Image.open(path) as picture:
+            table = np.array(picture.getpalette("RGB")).reshape(-1, 3)
+    return ["#" + bytes(row.astype(np.uint8)).hex() for row in table]

@@ -6,6 +6,7 @@ know a format.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hubseg.journal.verdict import Verdict
@@ -76,6 +77,20 @@ class Source:
             yield from masks
             if self._on_progress is not None:
                 self._on_progress(number, len(self.slides))
+
+    @property
+    def has_several(self) -> bool:
+        """Whether any of the slides has several structures."""
+        for slide in self.slides:
+            with suppress(ValueError, OSError):  # said where its mask is derived
+                if len(structures_of(self.project, slide)) > 1:
+                    return True
+        return False
+
+    def colours(self) -> dict[str, tuple[int, int, int]]:
+        """Return the RGB of each structure that the project knows, by its label."""
+        known = vocabulary_of(self.project).structures
+        return {one.label: (*bytes.fromhex(one.colour[1:]),) for one in known}
 
     def numbers(self) -> dict[str, int]:
         """Return the number of each structure that the slides have, from 1, by its label."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from hubseg.formats import nnunet
 from hubseg.formats.annotated import MaskedImage
@@ -100,7 +103,11 @@ def _all_in_one(form: Form, source: Source, out: Path) -> tuple[Path, list[Path]
 def _one_a_slide(form: Form, source: Source, out: Path) -> tuple[Path, list[Path]]:
     written: list[Path] = []
     numbers: dict[str, int] = {}
-    for image in _images(source, form, numbers):
+    images = _images(source, form, numbers)
+    if form.structures and source.has_several:
+        source.every, numbers = True, source.numbers()
+        images = _labelled(source, numbers)
+    for image in images:
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{image.id}{form.suffixes[0]}"
         form.write(path, image)
@@ -109,6 +116,44 @@ def _one_a_slide(form: Form, source: Source, out: Path) -> tuple[Path, list[Path
         index = getattr(form.code, form.index)
         written.append(index(out, {number: name for name, number in numbers.items()}))
     return out, written
+
+
+def _labelled(source: Source, numbers: dict[str, int]) -> Iterator[MaskedImage]:
+    """Yield each slide with the number of each pixel's structure; numbers are noted once.
+
+    A slide on which two structures share a pixel is left out.
+    """
+    colours = source.colours()
+    shown = {number: colours.get(name, (255, 255, 255)) for name, number in numbers.items()}
+    told = ", ".join(f"{number} {name}" for name, number in numbers.items())
+    source.outcome.note("numbers", f"The structures are numbered {told}.")
+    for slide_id, masks in groupby(source, key=lambda derived: derived.slide.id):
+        given = list(masks)
+        labels, clash = np.zeros(given[0].mask.shape, np.uint8), ""
+        for derived in given:
+            taken = labels[derived.mask]
+            if taken.any():
+                clash = f"{derived.structure} and another structure share {np.count_nonzero(taken)}"
+                break
+            labels[derived.mask] = numbers[derived.structure]
+        if clash:
+            source.outcome.done.remove(slide_id)
+            source.outcome.leave_out(
+                slide_id,
+                f"{clash} px, and an image of numbers has one a pixel: let the vocabulary say that "
+                "they exclude each other, or write a table.",
+            )
+            continue
+        slide = given[0].slide
+        yield MaskedImage(
+            labels > 0,
+            *(slide.id, slide.path.name),
+            um_per_px=slide.spacing,
+            labels=labels,
+            colours=shown,
+        )
+    if not source.outcome.done:
+        raise source.nothing()
 
 
 def _pseudo_labels(source: Source, out: Path) -> tuple[Path, list[Path]]:

@@ -171,6 +171,10 @@ class MaskedImage:
         What the objects' ids are made of, with their place.
     um_per_px
         Height and width of a pixel in µm, where known.
+    labels
+        Of several structures the number of each pixel's, uint8 (h, w); None where it is one.
+    colours
+        The RGB of each of these numbers.
     """
 
     def __init__(
@@ -184,7 +188,11 @@ class MaskedImage:
         colour: Sequence[int] = (0, 213, 203),
         origin: str = "",
         um_per_px: tuple[float, float] | None = None,
+        labels: NDArray[np.uint8] | None = None,
+        colours: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
+        self.labels = labels
+        self.colours = {number: colour} if colours is None else dict(colours)
         self.mask, self.id, self.file_name, self.name = mask, id, file_name or id, name
         self.number = number
         self.colour, self.origin, self.um_per_px = colour, origin, um_per_px

@@ -26,12 +26,31 @@ def _csv(
     )
 
 
+def _image(
+    name: str,
+    title: str,
+    sentence: str,
+    module: str,
+    suffix: str,
+    target: str,
+    writer: str,
+    **held: Any,
+) -> Format:
+    """Return an image for each slide that tells what is inside, and no objects apart."""
+    return Format(
+        *(name, title, sentence, module),
+        (suffix, ".tiff") if suffix == ".tif" else (suffix,),
+        **{"writes": "slide", "target": target, "writer": writer, **held},
+        apart=False,
+        classes=False,
+    )
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
         _csv(
-            "kaggle-rle",
-            "Kaggle RLE (submission.csv)",
+            *("kaggle-rle", "Kaggle RLE (submission.csv)"),
             "the competition's table id,rle: one row a slide, runs down the columns",
             "submission.csv",
             classes=False,
@@ -184,69 +203,50 @@ FORMATS: dict[str, Format] = {
             classes=False,
         ),
         _csv(
-            "kaggle-encoding",
-            "Kaggle RLE of HuBMAP 2021",
+            *("kaggle-encoding", "Kaggle RLE of HuBMAP 2021"),
             "the table id,encoding: one row a slide, runs down the columns",
             "train.csv",
             "write_encoding",
             classes=False,
         ),
         _csv(
-            "kaggle-classes",
-            "Kaggle RLE by class",
+            *("kaggle-classes", "Kaggle RLE by class"),
             "the table id,class,segmentation: one row a slide and class, runs along the rows",
             "train.csv",
             "write_classes",
             structures=True,
         ),
         _csv(
-            "kaggle-image-class",
-            "Kaggle RLE by image and class number",
+            *("kaggle-image-class", "Kaggle RLE by image and class number"),
             "the table ImageId_ClassId,EncodedPixels: one row a slide and structure",
             "submission.csv",
             "write_image_class",
             structures=True,
         ),
         _csv(
-            "kaggle-image-and-class",
-            "Kaggle RLE by class number",
+            *("kaggle-image-and-class", "Kaggle RLE by class number"),
             "the table ImageId,ClassId,EncodedPixels: the same in three columns",
             "train.csv",
             "write_image_and_class",
             structures=True,
         ),
         _csv(
-            "kaggle-rle-published",
-            "Kaggle RLE as published",
+            *("kaggle-rle-published", "Kaggle RLE as published"),
             "the table id,rle as the published 2nd place wrote it: two corner pixels are lost",
             "submission.csv",
             "write_published",
             always="Its first and last pixel are written as outside, as the published code does.",
             classes=False,
         ),
-        Format(
-            "png",
-            "PNG",
+        _image(
+            *("png", "PNG"),
             "0 outside and 255 inside; reads also numbers and colours of objects",
-            "raster",
-            (".png",),
-            writes="slide",
-            target="masks_png",
-            writer="write_png",
-            apart=False,
-            classes=False,
+            *("raster", ".png", "masks_png", "write_png"),
         ),
-        Format(
-            "label-tiff",
-            "Label TIFF",
+        _image(
+            *("label-tiff", "Label TIFF"),
             "0 outside and 255 inside, the pixel size in its tags; reads also numbers of objects",
-            "raster",
-            (".tif", ".tiff"),
-            writes="slide",
-            target="masks_tiff",
-            writer="write_tiff",
-            apart=False,
-            classes=False,
+            *("raster", ".tif", "masks_tiff", "write_tiff"),
             scale=True,
         ),
         Format(
@@ -260,18 +260,19 @@ FORMATS: dict[str, Format] = {
             classes=False,
             scale=True,
         ),
-        Format(
-            "class-png",
-            "PNG of class numbers",
-            "8 bit with a colour table, the pixel size in it",
-            "label_image",
-            (".png",),
-            writes="slide",
-            target="classes_png",
-            writer="write_classes",
-            apart=False,
-            classes=False,
+        _image(
+            *("class-png", "PNG of class numbers"),
+            "8 bit with a colour table, a number for each structure, the pixel size in it",
+            *("label_image", ".png", "classes_png", "write_classes"),
             scale=True,
+            structures=True,
+        ),
+        _image(
+            *("class-tiff", "TIFF of class numbers"),
+            "8 bit with a colour table, a number for each structure, the pixel size in its tags",
+            *("label_image", ".tif", "classes_tiff", "write_coloured_tiff"),
+            scale=True,
+            structures=True,
         ),
         Format(
             "nnunet",
