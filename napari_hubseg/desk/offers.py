@@ -185,7 +185,8 @@ class Offers:
 
     def _reopens(self, row: Entry) -> bool:
         """Whether a step, just written, opens a slide that has been accepted until now."""
-        touches = row.kind in (Kind.GESTURE, Kind.THRESHOLD) and row.slide_id is not None
+        kinds = (Kind.GESTURE, Kind.IMPORTED, Kind.THRESHOLD)
+        touches = row.kind in kinds and row.slide_id is not None
         return touches and self._session.verdict(str(row.slide_id)).stands
 
     def _is_here(self, row: Entry) -> bool:

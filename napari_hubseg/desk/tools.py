@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg import tools
-from hubseg.export.importing import mask_for, slide_of
+from hubseg.export.importing import mask_for, take_over
+from hubseg.export.matching import slide_of
+from hubseg.failure import EXPECTED, one_sentence
 from napari_hubseg.actions import tool_named
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.journal.imported import Role
     from hubseg.session import ReviewSession
     from hubseg.tools import Change
     from napari_hubseg.canvas.tools import MaskTools
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.background import Background
 
 __all__ = ["Tools"]
+
+_TAKEN: dict[Role, str] = {
+    "edits": "the mask now.",
+    "mask": "what this slide starts from now, below your edits; no threshold acts on it.",
+    "truth": "the truth of this slide now.",
+}
 
 
 class Tools:
@@ -80,19 +89,26 @@ class Tools:
         else:
             self.import_mask(path)
 
-    def import_mask(self, path: Path) -> None:
-        """Make what another program wrote this slide's mask: one gesture, one undo."""
+    def import_mask(self, path: Path, role: Role = "edits") -> None:
+        """Take over what another program wrote for this slide (:data:`ROLES`)."""
         slide = self._session.current
         if slide is None:
             self._signals.failed.emit("No slide is open: open one, then import its mask.")
             return
 
-        def done(found: tuple[Change, tuple[str, ...]]) -> None:
-            change, notes = found
+        def done(found: tuple[NDArray[np.bool_], tuple[str, ...]]) -> None:
+            inside, notes = found
             if self._session.current is None or self._session.current.id != slide.id:
                 self._signals.told.emit(f"{path.name} was not imported: you had left {slide.id}.")
-            elif self._session.put(change) is not None:
-                self._signals.told.emit(" ".join((f"{path.name} is the mask now.", *notes)))
+                return
+            try:
+                taken = take_over(self._session, slide.id, inside, path.name, role)
+            except EXPECTED as error:
+                self._signals.failed.emit(one_sentence(error))
+                return
+            if taken:
+                said = f"{path.name} is {_TAKEN[role]}"
+                self._signals.told.emit(" ".join((said, *notes)))
 
         self._background.submit(lambda: mask_for(path, slide), done, self._signals.failed.emit)
 

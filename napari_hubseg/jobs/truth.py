@@ -1,7 +1,7 @@
 """The truth of the slide on screen: its true mask.
 
-Responsible for reading it in a thread when a slide is shown whose table has one. Does not know
-layers, nor what is compared with it.
+Responsible for reading it in a thread when a slide is shown that has one: of its table, or taken
+over from a file. Does not know layers, nor what is compared with it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Truth:
     Attributes
     ----------
     known
-        Whether the table has one; a blank one may as well mean that nobody has drawn any.
+        Whether there is one; a blank one may as well mean that nobody has drawn any.
     mask
         bool (H, W), not to be written; None until it has been read.
     """
@@ -43,8 +43,13 @@ class Truth:
         self._reading = Latest(background, self.failed.emit)
         self.known = False
         self.mask: NDArray[np.bool_] | None = None
-        background.listen((session.slide_changed, self._read))
+        background.listen((session.slide_changed, self._read), (session.truth_changed, self._again))
         self._read(session.current)
+
+    def _again(self, slide_id: str) -> None:
+        slide = self._session.current
+        if slide is not None and slide.id == slide_id:
+            self._read(slide)
 
     def _read(self, slide: Slide | None) -> None:
         self._reading.drop()

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from hubseg.export import FORMATS
+from hubseg.journal.imported import ROLES, Role
 from napari_hubseg.actions import tip
 from napari_hubseg.jobs.choices import ExportChoice
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
 __all__ = ["ExportPanel", "ExportState"]
+
+_ROLES: dict[Role, str] = {
+    "edits": "as my edits",
+    "mask": "as the mask to start from",
+    "truth": "as the truth to compare with",
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,13 @@ class ExportPanel(QWidget):
             "since. What leaves says which"
         )
         self.take = button("Import a mask onto this slide…", tip("import_mask"), name="import_mask")
+        self.role = QComboBox()
+        self.role.setObjectName("import_as")
+        self.role.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.role.setToolTip("What the imported mask becomes")
+        refill(self.role, [(title, role) for role, title in _ROLES.items()], "edits")
+        for place, role in enumerate(_ROLES):
+            self.role.setItemData(place, ROLES[role], Qt.ItemDataRole.ToolTipRole)
         self.outcome = Hint(name="export_outcome")
         self.outcome.hide()
         self._state = ExportState()
@@ -108,6 +123,7 @@ class ExportPanel(QWidget):
         layout.addWidget(self.partial)
         layout.addWidget(self.go)
         layout.addWidget(self.take)
+        layout.addWidget(self.role)
         layout.addWidget(self.outcome)
 
     def choice(self) -> ExportChoice:
@@ -120,6 +136,10 @@ class ExportPanel(QWidget):
             overwrite=self._replaces,
             partial=self.partial.isChecked(),
         )
+
+    def import_as(self) -> Role:
+        """Return what an imported mask becomes."""
+        return cast("Role", self.role.currentData())
 
     def set_target(self, path: Path) -> None:
         """Write to `path` from now on."""
@@ -155,7 +175,8 @@ class ExportPanel(QWidget):
         self._suggest()
         self._name_button()
         self.go.setEnabled(not state.busy and state.total > 0)
-        self.take.setEnabled(state.total > 0)
+        for widget in (self.take, self.role):
+            widget.setEnabled(state.total > 0)
         make_primary(self.go, state.export_next)
 
     def _ask_again(self) -> None:

@@ -68,6 +68,8 @@ class ThresholdsState:
         Whether a map is being read.
     can_run
         Whether there is no map, and the ensemble could make one now.
+    imported
+        The imported mask that the slide starts from: no threshold acts on it; "" is a map.
     """
 
     value: float = 127.0
@@ -82,6 +84,7 @@ class ThresholdsState:
     enabled: bool = False
     reading: bool = False
     can_run: bool = False
+    imported: str = ""
 
 
 class _Number(QDoubleSpinBox):
@@ -293,16 +296,18 @@ class ThresholdsPanel(QWidget):
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
         self.name.setText(_kind(state))
+        self.name.setToolTip(state.imported)
         self.histogram.set_curves(state.curves, reading=state.reading)
         self.histogram.set_mask(state.value, state.size)
         if not self.busy:
             self.main.set_value(state.value)
             self.histogram.set_threshold(state.value)
         self.only.setChecked(state.this_slide_only)
-        known = state.enabled and state.organ is not None and bool(state.source)
+        enabled = state.enabled and not state.imported
+        known = enabled and state.organ is not None and bool(state.source)
         self.only.setEnabled(known)
         for widget in (self.main, self.reset, self.histogram):
-            widget.setEnabled(state.enabled)
+            widget.setEnabled(enabled)
         self.figures.setText(state.figures)
         self.run.setVisible(state.can_run)
         self._show_others(state)
@@ -325,6 +330,8 @@ def _kind(state: ThresholdsState) -> str:
     """Return what the threshold is for, short enough for its line."""
     if not state.enabled:
         return "threshold"
+    if state.imported:
+        return f"{state.imported}: no threshold acts on it"
     organ = (state.label or _label(state.organ)) if state.organ else "organ ?"
     return f"{organ} / {state.source or 'source ?'}"
 

@@ -40,7 +40,8 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         return {
             "export": lambda: self._desk.export(self._panel.choice()),
             "import_mask": dialogs.asking(
-                lambda: dialogs.file(self._panel, title, dialogs.MASKS), self._desk.import_mask
+                lambda: dialogs.file(self._panel, title, dialogs.MASKS),
+                lambda path: self._desk.import_mask(path, self._panel.import_as()),
             ),
         }
 

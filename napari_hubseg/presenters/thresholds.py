@@ -60,11 +60,13 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             figures=_compared(desk.comparison) or str(desk.derivation.figures),
             enabled=True,
             reading=(reading := desk.ensemble.mixing.reading),
+            imported=str(session.imported or ""),
             can_run=step == "run" and not reading and not desk.ensemble.running,
         )
 
     def _nudge(self, by: float) -> None:
-        if self._desk.session.current is not None:
+        session = self._desk.session
+        if session.current is not None and session.imported is None:
             slider = self._panel.main
             slider.nudge(slider.number.value() + by)
 

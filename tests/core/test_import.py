@@ -12,7 +12,7 @@ import pytest
 from stored import SHAPE, accept, stored_project
 
 from hubseg.cli import main
-from hubseg.export.importing import _id_of
+from hubseg.export.matching import _id_of
 from hubseg.formats.coco import write_coco
 from hubseg.formats.geojson import write_geojson
 from hubseg.formats.raster import write_mask_png, write_mask_tiff

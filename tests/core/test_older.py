@@ -22,9 +22,10 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import DataSource, Organ, StructureName
 from hubseg.project import ReviewProject
-from hubseg.project.derived import derive, verdicts
+from hubseg.project.derived import derive
 from hubseg.project.older_masks import older_mask
 from hubseg.project.schema import VERSION
+from hubseg.project.verdicts import verdicts
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 

@@ -54,6 +54,65 @@ def test_what_is_no_mask_of_the_slide_is_one_sentence_and_nothing_is_drawn(
     assert not opened.session.can_undo
 
 
+@pytest.fixture
+def chosen(
+    opened: HubSegWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, np.ndarray]:
+    """A file that the dialog gives, and its mask."""
+    slide = opened.session.current
+    assert slide is not None
+    drawn = np.zeros((slide.height, slide.width), np.bool_)
+    drawn[3:20, 4:30] = True
+    file = write_geojson(tmp_path / "colleague.geojson", drawn, name="glomerulus")
+    monkeypatch.setattr(dialogs, "file", lambda *_: file)
+    return file, drawn
+
+
+def choose(dock: HubSegWidget, role: str) -> None:
+    dock.export.role.setCurrentIndex(dock.export.role.findData(role))
+
+
+def test_a_slide_starts_from_a_mask_and_the_threshold_says_that_it_does_not_act(
+    opened: HubSegWidget,
+    wait: Callable[[Callable[[], bool]], None],
+    chosen: tuple[Path, np.ndarray],
+) -> None:
+    session, thresholds, told = opened.session, opened.thresholds, []
+    opened.desk.told.connect(told.append)
+    choose(opened, "mask")
+    opened.export.take.click()
+    wait(lambda: session.imported is not None and not opened.busy)
+    assert np.array_equal(session.mask_now(), chosen[1])
+    assert session.edits is not None
+    assert session.edits.is_empty
+    assert "no threshold acts on it" in told[0]
+    said = "imported mask of colleague.geojson: no threshold acts on it"
+    wait(lambda: thresholds.name.text() == said)
+    for widget in (thresholds.main, thresholds.histogram, thresholds.only, thresholds.reset):
+        assert not widget.isEnabled()
+    before = session.threshold
+    opened.do("raise_threshold")
+    thresholds.settle()
+    assert session.threshold == before
+    opened.do("undo")
+    wait(lambda: thresholds.main.isEnabled())
+    assert session.imported is None
+    assert not session.mask_now().any()
+
+
+def test_a_truth_is_compared_with_and_no_step(
+    opened: HubSegWidget,
+    wait: Callable[[Callable[[], bool]], None],
+    chosen: tuple[Path, np.ndarray],
+) -> None:
+    choose(opened, "truth")
+    opened.export.take.click()
+    wait(lambda: opened.desk.truth.mask is not None)
+    assert np.array_equal(opened.desk.truth.mask, chosen[1])
+    assert not opened.session.can_undo
+    assert not opened.session.mask_now().any()
+
+
 @pytest.mark.parametrize("name", ["geojson", "labelme", "cvat", "imagescope", "imagej"])
 def test_a_mask_dropped_on_the_window_is_the_slides(
     opened: HubSegWidget,

@@ -9,11 +9,12 @@ from hubseg.cli._said import add_json, add_partial, add_structure, bar, table
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hubseg.cli._said import Answer
     from hubseg.outcome import Outcome
     from hubseg.project import ReviewProject
+    from hubseg.slide import Slide
 
 __all__ = ["add_to"]
 
@@ -22,7 +23,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     evaluate = commands.add_parser("evaluate", help="Dice and IoU of masks against a truth")
     evaluate.add_argument("project", type=Path, help="NAME.hubseg")
-    evaluate.add_argument("--truth", type=Path, required=True, help="table with an rle column")
+    evaluate.add_argument(
+        "--truth",
+        type=Path,
+        help="table with an rle column; default: the truths kept with the project (those of its "
+        "table, and what hubseg import --as truth took over)",
+    )
     add_structure(evaluate)
     add_partial(evaluate)
     add_json(evaluate)
@@ -37,13 +43,17 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
     outcome = answer.outcome
     with ReviewProject.for_reading(given.project) as project:
         slides = project.slides()
-        number = number_of(project, slides, given.structure)
-        truth = read_truth(given.truth, *number).apart(slides).of(slide.id for slide in slides)
-        outcome.take_notes(truth.notes_on(project.slides()))
-        given_truth = truth.masks, given.structure
-        rows = _scores(project, *given_truth, outcome, partial=given.partial)
+        if given.truth is None:
+            masks: Mapping[str, str] = _kept(project, slides, given.structure)
+            where = "in it"
+        else:
+            number = number_of(project, slides, given.structure)
+            truth = read_truth(given.truth, *number).apart(slides).of(slide.id for slide in slides)
+            outcome.take_notes(truth.notes_on(project.slides()))
+            masks, where = truth.masks, "in the table"
+        rows = _scores(project, masks, given.structure, outcome, partial=given.partial)
     if not rows:
-        raise ValueError(f"No slide of {given.project} has both a mask and a truth in the table.")
+        raise ValueError(f"No slide of {given.project} has both a mask and a truth {where}.")
     means: dict[str, tuple[int, float, float]] = {}
     for organ in sorted({row[1] for row in rows}):
         own = [row for row in rows if row[1] == organ]
@@ -61,6 +71,23 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
         f"mean Dice {_mean(rows, 3):.4f}, mean IoU {_mean(rows, 4):.4f}, {len(rows)} slides",
     ]
     answer.say(content, lines)
+
+
+def _kept(project: ReviewProject, slides: Sequence[Slide], structure: str | None) -> dict[str, str]:
+    """Return the truths that are kept with a project, by slide; each is of its first structure."""
+    if structure is not None:
+        raise ValueError(
+            "The truths kept with a project are of each slide's first structure: give those of "
+            f"{structure} with --truth."
+        )
+    texts = {slide.id: project.truth(slide.id) for slide in slides}
+    kept = {slide_id: text for slide_id, text in texts.items() if text}
+    if not kept:
+        raise ValueError(
+            f"{project.path} keeps no truth: give a table with --truth, or take masks over with "
+            "hubseg import --as truth."
+        )
+    return kept
 
 
 HEAD = ("slide", "organ", "threshold", "dice", "iou")

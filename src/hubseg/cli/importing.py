@@ -1,4 +1,4 @@
-"""``hubseg import``: masks of other programs become a person's edits."""
+"""``hubseg import``: masks of other programs to correct, to start from, or to compare with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json, bar, table
 from hubseg.formats.registry import FORMATS
+from hubseg.journal.imported import ROLES
 
 if TYPE_CHECKING:
     import argparse
@@ -19,12 +20,21 @@ __all__ = ["add_to"]
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     read = ", ".join(one.title for one in FORMATS.values() if one.reads)
-    into = commands.add_parser("import", help="take masks of other programs over as edits")
+    into = commands.add_parser(
+        "import", help="take masks of other programs over: to correct or to compare with"
+    )
     into.add_argument("project", type=Path, help="NAME.hubseg")
     into.add_argument(
         "masks",
         type=Path,
         help=f"folder of files called as the slides are, or one file: {read}",
+    )
+    into.add_argument(
+        "--as",
+        dest="role",
+        choices=tuple(ROLES),
+        default="edits",
+        help="; ".join(f"{role}: {said}" for role, said in ROLES.items()) + "; default: edits",
     )
     into.add_argument("--yes", action="store_true", help="do it; else what matches is only listed")
     into.add_argument(
@@ -35,7 +45,8 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _import(given: argparse.Namespace, answer: Answer) -> int:
-    from hubseg.export.importing import import_masks, plan_import
+    from hubseg.export.importing import import_masks
+    from hubseg.export.matching import plan_import
     from hubseg.session import ReviewSession
 
     outcome, session = answer.outcome, ReviewSession()
@@ -47,16 +58,21 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
         if given.yes:
             with bar(len(plan.matched), "slide") as shown:
                 import_masks(
-                    session, plan, outcome, fit=given.fit, on_progress=lambda *_: shown.update()
+                    session,
+                    plan,
+                    outcome,
+                    role=given.role,
+                    fit=given.fit,
+                    on_progress=lambda *_: shown.update(),
                 )
     finally:
         session.close()
     files = plan.files()
     rows = [(slide_id, file.name) for slide_id, file in files.items()]
     content = {"matched": {name: str(file) for name, file in files.items()}}
-    done = f"{len(outcome.done)} slides taken over." if given.yes else ""
+    done = f"{len(outcome.done)} slides taken over as {given.role}." if given.yes else ""
     lines = [*table(("slide", "mask"), rows), *filter(None, ["", done] if done else [])]
-    answer.say({**content, "imported": outcome.done}, lines)
+    answer.say({**content, "as": given.role, "imported": outcome.done}, lines)
     if given.yes:
         return outcome.code
     outcome.note("nothing was changed", "take the masks over with --yes.")

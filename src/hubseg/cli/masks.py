@@ -162,6 +162,7 @@ def _mask(given: argparse.Namespace, answer: Answer) -> None:
                 shown.update()
     named = any("structure" in row for row in masks)
     head = (*_HEAD[:1], "structure", *_HEAD[1:]) if named else _HEAD
+    head = (*head, "imported") if any("imported" in row for row in masks) else head
     rows = [[_cell(row.get(column, "")) for column in head] for row in masks]
     answer.say({"masks": masks}, table(head, rows) if rows else [])
 
@@ -177,12 +178,14 @@ def _figures(
     from hubseg.project.derived import derive
 
     derived = derive(project, slide, structure, partial=partial)
+    threshold = None if derived.imported else derived.threshold
     row = (
-        *(slide.id, derived.threshold, float(derived.mask.mean()), count_objects(derived.mask)),
+        *(slide.id, threshold, float(derived.mask.mean()), count_objects(derived.mask)),
         *(derived.verdict.value, derived.members),
     )
-    named = {} if structure is None else {"structure": derived.structure}
-    return dict(zip(_HEAD, row, strict=True)) | named
+    more = {} if structure is None else {"structure": derived.structure}
+    more |= {"imported": derived.imported} if derived.imported else {}
+    return dict(zip(_HEAD, row, strict=True)) | more
 
 
 def _cell(value: Any) -> Any:
@@ -194,7 +197,7 @@ def _cell(value: Any) -> Any:
 
 def _chosen(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) -> Any:
     """Return the ids that are asked for; None where it is all that are not rejected."""
-    from hubseg.project.derived import verdicts
+    from hubseg.project.verdicts import verdicts
 
     if not (given.all or given.only_accepted):
         return None

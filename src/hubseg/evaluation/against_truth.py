@@ -14,9 +14,10 @@ from hubseg.formats.rle import decode
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
-from hubseg.project.derived import derive, verdicts
+from hubseg.project.derived import derive
 from hubseg.project.runs import newest_in_pieces, refuse_partial
 from hubseg.project.structures import named
+from hubseg.project.verdicts import verdicts
 from hubseg.thresholds.calibration import Judged
 from hubseg.thresholds.curves import Tally
 

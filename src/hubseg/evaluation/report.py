@@ -22,8 +22,9 @@ from hubseg.formats.rle import decode
 from hubseg.mask.metrics import dice
 from hubseg.outcome import Outcome
 from hubseg.probability.uncertainty import expected_dice
-from hubseg.project.derived import derive, verdicts
+from hubseg.project.derived import derive
 from hubseg.project.runs import newest_recipe
+from hubseg.project.verdicts import verdicts
 from hubseg.slide.errors import writing
 from hubseg.slide.outlines import TRUTH, heat, outlined, shrunk
 from hubseg.thresholds.calibration import Calibration, Judged, by_kind, calibrate

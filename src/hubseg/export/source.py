@@ -10,9 +10,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hubseg.journal.verdict import Verdict
-from hubseg.project.derived import Derived, derive, other_file, verdicts
+from hubseg.project.derived import Derived, derive, other_file
 from hubseg.project.older_masks import older_mask
 from hubseg.project.structures import class_numbers, structures_of
+from hubseg.project.verdicts import verdicts
 from hubseg.project.words import vocabulary_of
 
 if TYPE_CHECKING:
@@ -119,8 +120,9 @@ def _origin(derived: Derived) -> dict[str, object]:
         "slide_digest": derived.slide_digest,
         "recipe_digest": derived.recipe_digest,
         "members": None if derived.members is None else list(derived.members),
-        "threshold": derived.threshold,
-        "cleanup": derived.cleanup.model_dump(mode="json"),
+        "imported": derived.imported or None,
+        "threshold": None if derived.imported else derived.threshold,
+        "cleanup": None if derived.imported else derived.cleanup.model_dump(mode="json"),
         "verdict": derived.verdict.value,
         "corrected_px": derived.corrected,
     }

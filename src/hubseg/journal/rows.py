@@ -32,6 +32,7 @@ class Kind(StrEnum):
     FILE = "file"  # a person has decided about a slide whose file was changed
     MASK = "mask"  # the mask of a verdict that an older version gave without one: its target
     MIXTURE = "mixture"  # members switched on or off, and weights, of a recipe's networks
+    IMPORTED = "imported"  # a mask of another program that the slide starts from
     VOCABULARY = "vocabulary"  # organs, sources and structures beside the built-in ones
     UNDO = "undo"
     REDO = "redo"

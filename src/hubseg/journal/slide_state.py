@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from hubseg.edits.gesture import Gesture
 from hubseg.edits.override import Edits
 from hubseg.journal.accepted import AcceptedMask
+from hubseg.journal.imported import ImportedMask
 from hubseg.journal.review_state import ReviewState, damaged, review_state
 from hubseg.journal.rows import Entry, Kind, standing
 from hubseg.journal.verdict import Verdict
@@ -28,6 +29,9 @@ __all__ = [
     "Standing",
     "parsed_facts",
 ]
+
+
+_WORK = (Kind.GESTURE, Kind.IMPORTED)  # what opens an accepted slide again
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class SlideState:
             self._of.setdefault(row.kind, []).append(row)
             if row.kind is Kind.VERDICT:
                 self._worked = False
-            elif row.kind is Kind.GESTURE or (row.kind is Kind.THRESHOLD and row.slide_id):
+            elif row.kind in _WORK or (row.kind is Kind.THRESHOLD and row.slide_id):
                 self._worked = True
 
     @classmethod
@@ -151,6 +155,19 @@ class SlideState:
             return Standing(row, None if facts is None else AcceptedMask.from_facts(facts))
         except ValueError as error:
             raise damaged(row) from error
+
+    @cached_property
+    def imported(self) -> ImportedMask | None:
+        """The mask that was imported last for the slide to start from, or None.
+
+        A run may have taken its place (:func:`hubseg.project.imported.imported_mask`). ValueError
+        when the row is damaged.
+        """
+        rows = self._of.get(Kind.IMPORTED, [])
+        try:
+            return ImportedMask.from_facts(rows[-1].facts) if rows else None
+        except ValueError as error:
+            raise damaged(rows[-1]) from error
 
     @cached_property
     def note(self) -> str:

@@ -57,7 +57,7 @@ class MaskRequest:
     Attributes
     ----------
     values
-        Probability map, float32 (H, W) on 0-255; None while there is none.
+        Map, float32 (H, W) on 0-255, or the mask itself, bool; None where there is none.
     threshold
         On 0-255; a pixel is inside where its value is greater.
     cleanup
@@ -75,7 +75,7 @@ class MaskRequest:
         the same. None is everywhere.
     """
 
-    values: NDArray[np.float32] | None
+    values: NDArray[np.float32 | np.bool_] | None
     threshold: float
     cleanup: Cleanup
     edits: Edits
@@ -160,7 +160,7 @@ class LiveMask:
 
     def __init__(self, edits: Edits) -> None:
         self._edits = edits
-        self._values: NDArray[np.float32] | None = None
+        self._values: NDArray[np.float32 | np.bool_] | None = None
         self._threshold = 127.0
         self._cleanup = Cleanup()
         self._mask: NDArray[np.bool_] | None = None
@@ -193,7 +193,7 @@ class LiveMask:
 
     def derive_from(
         self,
-        values: NDArray[np.float32] | None,
+        values: NDArray[np.float32 | np.bool_] | None,
         threshold: float,
         cleanup: Cleanup,
         share: ShareOf | None = None,

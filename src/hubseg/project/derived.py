@@ -7,7 +7,6 @@ leave.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import StructureName
 from hubseg.project.exclusive import rivals_of, share_of
+from hubseg.project.imported import imported_mask, pixels_of
 from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
 from hubseg.project.structures import names_of, own_of
 
@@ -31,12 +31,11 @@ if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
     from hubseg.journal.accepted import AcceptedMask
     from hubseg.journal.rows import Entry
-    from hubseg.outcome import Outcome
     from hubseg.probability import MapInPieces
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
-__all__ = ["Derived", "derive", "other_file", "verdicts"]
+__all__ = ["Derived", "derive", "other_file"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +63,8 @@ class Derived:
         Members mixed into that map, and members it was to have; None likewise.
     read_map
         What gives `probability`.
+    imported
+        The mask that it starts from, in a person's words; "" where it starts from a map.
     structure
         What the mask marks, as the project calls it; "object" where the organ has none.
     name
@@ -80,6 +81,7 @@ class Derived:
     recipe_digest: str | None
     members: tuple[int, int] | None
     read_map: Callable[[], MapInPieces | None]
+    imported: str = ""
     structure: str = "object"
     name: StructureName | None = None
 
@@ -162,8 +164,11 @@ def _by_rules(
     """
     shape = slide.height, slide.width
     edits = Edits(shape) if structure else state.edits(shape, project.payload)
-    probability = newest_in_pieces(project, slide, structure=structure, until=until)
-    if probability is None and edits.is_empty and until is None:
+    start = None if structure else imported_mask(project, slide.id, state)
+    probability = None
+    if start is None:
+        probability = newest_in_pieces(project, slide, structure=structure, until=until)
+    if start is None and probability is None and edits.is_empty and until is None:
         what = f"no map of {structure}" if structure else "no map and no edits"
         raise ValueError(f"Slide {slide.id} has {what} yet: run the ensemble on it.")
     if probability is not None and not partial:
@@ -172,7 +177,7 @@ def _by_rules(
     threshold = rules.threshold(slide.organ, slide.source, name)
     cleanup = rules.cleanup(slide.organ)
     plan = cleanup.in_px(slide.um_per_px)  # where it cannot be had, the mask is not the whole one
-    mask = np.zeros(shape, np.bool_)
+    mask = pixels_of(project, start, slide) if start is not None else np.zeros(shape, np.bool_)
     if probability is not None:
         share = share_of(project, slide, state, name, until=until, partial=partial)
         mask = _tidied(probability.above(threshold), plan, share)
@@ -187,6 +192,7 @@ def _by_rules(
         recipe_digest=None if probability is None else probability.recipe_digest,
         members=None if probability is None else (probability.done, probability.total),
         read_map=lambda: probability,
+        imported=str(start or ""),
         name=name,
     )
 
@@ -224,8 +230,11 @@ def _beside(
         if stands is not None and stands.accepted is not None:
             made.mask[project.mask(stands.accepted.digest).unpack()] = False
         else:
+            start = imported_mask(project, slide.id, state)
             drawn = state.edits(made.mask.shape, project.payload)
-            if not drawn.is_empty:
+            if start is not None:
+                made.mask[drawn.resolve(pixels_of(project, start, slide), in_place=True)] = False
+            elif not drawn.is_empty:
                 made.mask[drawn.override() == ADD] = False
     return replace(made, verdict=Verdict.UNSEEN if state.verdict.stands else state.verdict)
 
@@ -278,24 +287,5 @@ def _accepted(
         recipe_digest=accepted.recipe_digest or None,
         members=accepted.members if accepted.recipe_digest else None,
         read_map=read_map,
+        imported="" if accepted.recipe_digest else str(state.imported or ""),
     )
-
-
-def verdicts(project: ReviewProject, outcome: Outcome | None = None) -> dict[str, Verdict]:
-    """Return every slide's verdict, by id; also of slides whose file is away.
-
-    Parameters
-    ----------
-    outcome
-        Leaves out a slide whose journal is damaged; by default that is raised.
-
-    Raises
-    ------
-    ValueError
-        When a row is damaged, and `outcome` is not given.
-    """
-    found: dict[str, Verdict] = {}
-    for slide_id in (*(slide.id for slide in project.slides()), *project.missing):
-        with nullcontext() if outcome is None else outcome.attempt(slide_id, last=False):
-            found[slide_id] = SlideState.read(project, slide_id).verdict
-    return found

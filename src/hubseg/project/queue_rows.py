@@ -17,6 +17,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.probability.uncertainty import agreement_with_mix
 from hubseg.project.derived import derive
+from hubseg.project.imported import imported_mask
 from hubseg.project.marking import marking
 from hubseg.project.runs import newest_members
 
@@ -44,7 +45,7 @@ class QueueRow:
         As a person reads them; organ and source are "" where they are not known.
     expected
         Dice that its mask may be expected to have, from how far the members agree, 0-1; None with
-        fewer than two members.
+        fewer than two members, or where an imported mask stands in the place of the map.
     area
         Share of the slide inside the mask, 0-1; None without map and edits.
     objects
@@ -71,7 +72,8 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
     """
     state = SlideState.read(project, slide.id)
     told = slide.told(**state.facts)
-    newest = newest_members(project, told)
+    imported = imported_mask(project, slide.id, state)
+    newest = newest_members(project, told) if imported is None else None
     expected = area = objects = None
     if newest is not None:
         _, members, _ = newest
@@ -79,7 +81,7 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
         threshold = state.rules.threshold(told.organ, told.source, what)
         weights = [member.weight for member, _ in members]
         expected = agreement_with_mix([made.values for _, made in members], threshold, weights)
-    if newest is not None or state.gestures:
+    if newest is not None or imported is not None or state.gestures:
         mask = derive(project, slide).mask
         area, objects = float(mask.mean()), count_objects(mask)
     return QueueRow(

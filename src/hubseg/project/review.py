@@ -103,8 +103,7 @@ class ReviewProject:
     def for_reading(cls, path: Path | str, *, check: bool = True) -> ReviewProject:
         """Open a project for reading only: nobody is kept from writing in it, now or later.
 
-        Raises as :meth:`open` does. Without `check` the file's integrity is not looked at: who has
-        it open already knows that it is whole.
+        Raises as :meth:`open` does. Without `check` the file is taken to be whole.
         """
         return cls(_existing(path), user_name(), reading=True, check=check)
 
@@ -189,6 +188,10 @@ class ReviewProject:
     def truth(self, slide_id: str) -> str | None:
         """Return the run-length text of the true mask; None when it is not known."""
         return self._slides.truth(slide_id)
+
+    def record_truth(self, slide_id: str, text: str) -> None:
+        """Keep a true mask, as such text, in place of what was known; OSError when refused."""
+        self._slides.record_truth(slide_id, text)
 
     def digest(self, slide: Slide) -> str:
         """Return the content digest of a slide's file, from the record while that holds."""

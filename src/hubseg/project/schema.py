@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION", "SCHEMA", "VERSION", "migrate"]
 
-VERSION: Final = 5
+VERSION: Final = 6
 APPLICATION: Final = 0x48554253  # "HUBS"
 _MASKS: Final = """
 CREATE TABLE masks (
@@ -80,6 +80,7 @@ CREATE TABLE exports (
 );
 """
 
+# 6: a slide may start from an imported mask, which is a row of the journal
 # 5: a threshold may be of one structure, and maps of several
 # 4: a project's own words are rows of the journal
 # 3: a verdict names the mask that it was given on, which is kept with it; switched members are rows
@@ -90,6 +91,7 @@ _STEPS: Final[dict[int, str]] = {
     2: _MASKS,
     3: "",
     4: "",
+    5: "",
 }
 
 

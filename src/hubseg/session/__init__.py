@@ -24,6 +24,7 @@ from hubseg.session.rules import Rules
 from hubseg.session.signals import SessionSignals
 from hubseg.session.slides import Slides
 from hubseg.session.standing import Departure
+from hubseg.session.starting import Imports
 from hubseg.session.steps import Steps
 from hubseg.session.verdicts import Verdicts
 from hubseg.slide import unknown_names
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hubseg.cleanup import Cleanup
     from hubseg.edits.override import Edits
     from hubseg.journal.accepted import AcceptedMask
+    from hubseg.journal.imported import ImportedMask
     from hubseg.organ import StructureName, Vocabulary
     from hubseg.probability import ProbabilityMap
     from hubseg.project import ReviewProject
@@ -90,6 +92,9 @@ class ReviewSession(SessionSignals):
 
         gestures = Gestures(review, masks, slides.may_change)
         self.paint, self.put = gestures.paint, gestures.put
+
+        imports = Imports(review, slides.may_change)
+        self.start_from, self.keep_truth = imports.start_from, imports.keep_truth
 
         self._verdicts = verdicts = Verdicts(review, masks, slides.may_change)
         self.set_verdict, self.accept = verdicts.set_verdict, verdicts.accept
@@ -196,8 +201,13 @@ class ReviewSession(SessionSignals):
 
     @property
     def probability(self) -> ProbabilityMap | None:
-        """The map of the current slide, when one is shown."""
+        """The map of the current slide, when one is shown; None while :attr:`imported` is."""
         return self.review.probability
+
+    @property
+    def imported(self) -> ImportedMask | None:
+        """The mask of another program that the current slide starts from, in place of a map."""
+        return self.review.starting.imported
 
     @property
     def edits(self) -> Edits | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.cleanup import Cleanup
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.organ import StructureName
 from hubseg.project.exclusive import Share
+from hubseg.project.imported import imported_mask, pixels_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +47,8 @@ class Masks:
     def nothing_to_accept(self) -> bool:
         """Whether the current slide has no map, nothing drawn on it, and nobody accepted it."""
         review, here = self._review, self._review.current
-        if here is None or review.probability is not None or not review.nothing_drawn:
+        shown = review.probability is not None or review.starting.imported is not None
+        if here is None or shown or not review.nothing_drawn:
             return False
         try:
             return not review.catalogue.verdict(here.id).stands and not self.was_run(here)
@@ -53,7 +56,10 @@ class Masks:
             return False
 
     def show(self, probability: ProbabilityMap) -> bool:
-        """Show a map; False, and nothing shown, when it is not of the current slide."""
+        """Show a map; False, and nothing shown, when it is not of the current slide.
+
+        Where the slide starts from an imported mask, it is kept for when that is undone.
+        """
         review, slide = self._review, self._review.current
         if review.project is None or slide is None:
             return False
@@ -71,10 +77,11 @@ class Masks:
             return False
         if not review.refusal:
             review.record_file()
-        review.probability = probability
+        review.map = probability
+        review.start_from(SlideState(review.history.done))  # a run may have taken its place
         review.derive()
         review.depart()
-        self._signals.probability_changed.emit(probability)
+        self._signals.probability_changed.emit(review.probability)
         return True
 
     def preview_step(self, step: str) -> None:
@@ -153,12 +160,15 @@ class Masks:
                 "whether it is the same tissue, or put the old file back."
             )
         state = SlideState.read(project, slide_id)
+        edits, start = self._review.edits_of(slide, state), imported_mask(project, slide_id, state)
+        if start is not None:
+            return MaskRequest(pixels_of(project, start, slide), 0, Cleanup(), edits.copy())
         name = None if probability is None else probability.structure
         structure = None if name is None else StructureName(name)
         return MaskRequest(
             None if probability is None else probability.values,
             state.rules.threshold(slide.organ, slide.source, structure),
             state.rules.cleanup(slide.organ).in_px(slide.um_per_px),
-            self._review.edits_of(slide, state).copy(),
+            edits.copy(),
             share=Share.within(project.path, slide, structure, state.rules),
         )

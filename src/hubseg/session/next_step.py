@@ -19,7 +19,7 @@ def next_step(session: ReviewSession, *, running: bool) -> str:
     if session.refused:
         return ""
     if session.verdict(session.current.id).is_open:
-        return "run" if session.probability is None else "accept"
+        return "accept" if session.probability or session.imported else "run"
     if any(session.verdict(slide.id).is_open for slide in session.slides):
         return ""
     return "export" if ready_ids(session) else ""

@@ -20,6 +20,7 @@ from hubseg.organ import StructureName
 from hubseg.project.exclusive import Share
 from hubseg.session.catalogue import Catalogue
 from hubseg.session.standing import StandingMask
+from hubseg.session.starting import StartingMask
 from hubseg.session.stored_edits import KeptEdits
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Review:
         What is known of every slide, and the edits that are in memory.
     last_saved
         When a change last reached the disk, UTC.
-    current, edits, live, standing
-        The slide on screen, its override, its mask by the rules and its accepted mask.
-    probability, previewed_step
-        The map on screen, and the step of the cleanup that the mask ends with ("" is its last);
+    current, edits, live, standing, starting
+        The slide on screen, its override, its mask by the rules, its accepted mask and the
+        imported one that it starts from.
+    map, previewed_step
+        The newest map of it, and the step of the cleanup that the mask ends with ("" is its last);
         whoever sets one of them calls :meth:`derive`.
     refusal, unopened
         Why nothing may be done to the slide, and why its file cannot be opened; "" where it can.
@@ -96,9 +98,9 @@ class Review:
         self.current: Slide | None = None
         self.edits: Edits | None = None
         self.live: LiveMask | None = None
-        self.probability: ProbabilityMap | None = None
+        self.map: ProbabilityMap | None = None
         self.refusal = self.unopened = self.previewed_step = ""
-        self.standing = StandingMask()
+        self.standing, self.starting = StandingMask(), StartingMask()
 
     def arrive(self, slide: Slide, edits: Edits, history: History, rules: ReviewState) -> None:
         """Be at a slide, with these edits and rows; nothing is derived or said yet."""
@@ -135,6 +137,11 @@ class Review:
         signals.mask_changed.emit(None)
 
     # ------------------------------------------------------------------ what holds
+
+    @property
+    def probability(self) -> ProbabilityMap | None:
+        """The map on screen; None while there is none, or an imported mask stands in its place."""
+        return self.map if self.starting.imported is None else None
 
     @property
     def threshold(self) -> float:
@@ -223,6 +230,16 @@ class Review:
         self.signals.history_changed.emit()
         self.report()
 
+    def start_from(self, state: SlideState) -> bool:
+        """Take the imported mask that the slide starts from, or none; whether it is another."""
+        if self.current is None or self.refusal:
+            return False
+        try:
+            return self.starting.follow(self.open_project(), self.current, state)
+        except (OSError, ValueError) as error:
+            self.signals.failed.emit(str(error))
+            return False
+
     def stand_by_mask(self, state: SlideState) -> bool:
         """Take the mask that the standing verdict accepted, or none; whether it is another."""
         here = self.current is not None and not self.refusal
@@ -246,8 +263,11 @@ class Review:
             told = self.catalogue.untold[slide.id].told(**state.facts)
             if told != slide:
                 self.current = self.catalogue.slides[slide.id] = told
+        started = self.start_from(state)
         self.derive()
         signals = self.signals
+        if started:
+            signals.probability_changed.emit(self.probability)
         if self.current != slide or told_more:
             signals.facts_changed.emit()
         if self.cleanup != cleanup or self.rules.cleanups != before.cleanups:
@@ -261,7 +281,11 @@ class Review:
 
     def derive(self) -> None:
         """Have the mask derived from what holds now, once somebody computes it."""
-        if self.live is not None:
+        if self.live is None:
+            return
+        if self.starting.mask is not None:
+            self.live.derive_from(self.starting.mask, 0, Cleanup())
+        else:
             values = None if self.probability is None else self.probability.values
             share = self.share_of(self.current, self.structure)
             self.live.derive_from(values, self.threshold, self._cleanup_in_px(), share)

@@ -225,6 +225,7 @@ class Slides:
             )
         elif not found.same:
             review.record_file()
+        review.start_from(found.state)
         review.derive()
         try:
             review.stand_by_mask(found.state)

@@ -66,7 +66,7 @@ class Verdicts:
         elif review.previewed_step:
             self._masks.preview_step("")
             self._failed.emit("The mask was shown before its last steps: look at all of it first.")
-        elif review.probability is None and not as_empty and (why := self._why_unseen(here)):
+        elif not as_empty and (why := self._why_unseen(here)):
             self._failed.emit(why)
         else:
             empty = " as empty" if as_empty and self._masks.nothing_to_accept else ""
@@ -74,6 +74,8 @@ class Verdicts:
 
     def _why_unseen(self, slide: Slide) -> str:
         """Return why a slide without a map on screen is not accepted as it is; "" when it may."""
+        if self._review.probability is not None or self._review.starting.imported is not None:
+            return ""
         try:
             was_run = self._masks.was_run(slide)
         except OSError as error:

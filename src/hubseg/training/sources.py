@@ -267,7 +267,8 @@ def _soft_of_set(
 
 
 def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> list[Label]:
-    from hubseg.project.derived import derive, verdicts
+    from hubseg.project.derived import derive
+    from hubseg.project.verdicts import verdicts
 
     found = []
     with ReviewProject.for_reading(path) as project:

@@ -1,0 +1,172 @@
+"""Which mask of which file belongs to which slide: by name, before anything is read into pixels.
+
+Responsible for names that differ in case or Unicode form, and for files of several images. Does not
+know what becomes of a mask.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from hubseg.failure import one_sentence
+from hubseg.formats.finding import formats_of, images_in, recognised, suffix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hubseg.formats.annotated import AnnotatedImage
+
+__all__ = ["ImportPlan", "OneMask", "Sized", "is_called", "masks_in", "plan_import", "slide_of"]
+
+_IMAGES = (".tif", ".tiff", ".svs", ".ndpi", ".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+class Sized(Protocol):
+    """What an import has to know of a slide."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def height(self) -> int:
+        """Its height, px."""
+
+    @property
+    def width(self) -> int:
+        """Its width, px."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneMask:
+    """A mask that may be taken over: where it stands, and what reads it."""
+
+    path: Path
+    read: Callable[[], AnnotatedImage]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """Which masks belong to which slides; nothing was read or done yet.
+
+    Attributes
+    ----------
+    matched
+        Id of a slide → its mask.
+    unmatched
+        Name of a file, or an id in a table → why it belongs to no slide.
+    """
+
+    matched: Mapping[str, OneMask]
+    unmatched: Mapping[str, str] = field(default_factory=dict)
+
+    def files(self) -> dict[str, Path]:
+        """Return the file of each slide's mask."""
+        return {slide_id: mask.path for slide_id, mask in self.matched.items()}
+
+
+def plan_import(path: Path | str, slides: Sequence[Sized]) -> ImportPlan:
+    """Find the masks of slides in a file or folder.
+
+    Parameters
+    ----------
+    path
+        A folder of files called as the slides are, one such file, or one file of several images:
+        any format of :mod:`hubseg.formats.registry` that is read.
+    slides
+        Of the project. Letters' case and Unicode form make no difference.
+
+    Raises
+    ------
+    ValueError
+        When there is no such file, or the table is none.
+    OSError
+        When `path` cannot be read.
+    """
+    path = Path(path)
+    single = suffix_of(path) or not path.is_dir()
+    files = [path] if single else sorted(path.iterdir())
+    matched: dict[str, OneMask] = {}
+    unmatched: dict[str, str] = {}
+    ids = [slide.id for slide in slides]
+    for name, mask in masks_in(files, unmatched):
+        slide_id = _id_of(name, ids)
+        if slide_id is None:
+            unmatched[name] = "no slide of the project, or more than one, is called so."
+        elif slide_id in matched:
+            unmatched[mask.path.name] = f"{matched[slide_id].path.name} is of the same slide."
+        else:
+            matched[slide_id] = mask
+    if not matched and not unmatched:
+        raise ValueError(
+            f"{path} holds no mask: give files called as the slides are, or one file of several "
+            "images, of a format that hubseg import --help lists."
+        )
+    return ImportPlan(matched, unmatched)
+
+
+def slide_of(path: Path, ids: Sequence[str]) -> str | None:
+    """Return the id that a mask's file is called as, or None."""
+    suffix = suffix_of(path)
+    return _id_of(path.name[: -len(suffix)], ids) if suffix else None
+
+
+def _id_of(name: str, ids: Sequence[str]) -> str | None:
+    """Return the id that a name is, or the only one that it is but for case and Unicode form."""
+    if name in ids:
+        return name
+    alike = [one for one in ids if _plain(one) == _plain(name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def is_called(name: str, slide_id: str) -> bool:
+    """Whether a name is a slide's, whatever its case and Unicode form."""
+    return _plain(name) == _plain(slide_id)
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def masks_in(files: Sequence[Path], wrong: dict[str, str]) -> list[tuple[str, OneMask]]:
+    """Return the masks of files, each by the name that a slide should have.
+
+    A file that cannot be read goes into `wrong`, by its name, with the reason.
+    """
+    found: list[tuple[str, OneMask]] = []
+    for file in files:
+        try:
+            found += _masks_of(file)
+        except (OSError, ValueError) as exc:
+            wrong[file.name] = one_sentence(exc)
+    return found
+
+
+def _masks_of(file: Path) -> list[tuple[str, OneMask]]:
+    suffix = suffix_of(file)
+    candidates = formats_of(file)
+    if not suffix or not candidates:
+        return []
+    stem = file.name[: -len(suffix)]
+    several = any(one.several for one in candidates)
+    if candidates[0].content == "lines" and recognised(file) is None:
+        return []  # some text that lies about
+    if not several:
+        return [(stem, OneMask(file, lambda: images_in(file)[1][0]))]
+    form, images = images_in(file)
+    if not form.several:
+        return [(stem, OneMask(file, lambda: images_in(file)[1][0]))]
+    return [(_stem(image.name) or stem, OneMask(file, _kept(image))) for image in images]
+
+
+def _kept(image: AnnotatedImage) -> Callable[[], AnnotatedImage]:
+    return lambda: image
+
+
+def _stem(name: str) -> str:
+    """Return the name of an image's file without its ending, that of an id as it is."""
+    suffix = Path(name).suffix
+    return name[: -len(suffix)] if suffix.casefold() in _IMAGES else name
