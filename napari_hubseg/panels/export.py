@@ -12,8 +12,7 @@ from typing import cast
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from hubseg.export import FORMATS
-from hubseg.journal.imported import ROLES, Role
+from hubseg.export import FORMATS, ROLES, Role
 from napari_hubseg.actions import tip
 from napari_hubseg.jobs.choices import ExportChoice
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill

@@ -26,6 +26,7 @@ from hubseg.project.backups import GENERATIONS, newest_good, rows_in
 from hubseg.project.default_location import beside, is_kept_clean, of_person
 from hubseg.project.lock import WriteLock
 from hubseg.project.opening import prepare_project
+from hubseg.project.schema import VERSION
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 
@@ -402,7 +403,7 @@ class TestRefusals:
     def test_a_newer_schema_is_named(self, project: ReviewProject) -> None:
         project._database.db.execute("PRAGMA user_version=9")
         project.close()
-        with pytest.raises(ValueError, match="schema version 9 and this program knows 5"):
+        with pytest.raises(ValueError, match=f"schema version 9 and this program knows {VERSION}"):
             ReviewProject.open(project.path)
 
     def test_a_database_of_another_program(self, project: ReviewProject) -> None:
@@ -563,7 +564,7 @@ def test_a_project_of_the_first_schema_is_brought_up_to_date_and_backed_up(
     db.executescript("DROP INDEX journal_by_kind; DROP TABLE masks; PRAGMA user_version=1;")
     project.close()
     with ReviewProject.open(project.path) as again:
-        assert again._database.db.execute("PRAGMA user_version").fetchone() == (5,)
+        assert again._database.db.execute("PRAGMA user_version").fetchone() == (VERSION,)
         found = again._database.db.execute(
             "SELECT 1 FROM sqlite_master WHERE name='journal_by_kind'"
         ).fetchall()

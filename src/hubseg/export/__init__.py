@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from hubseg.export.source import Source
 from hubseg.export.writers import FORMATS, Format
 from hubseg.failure import about
+from hubseg.journal.imported import ROLES, Role
 from hubseg.outcome import Outcome
 
 if TYPE_CHECKING:
     from hubseg.project import ReviewProject
 
-__all__ = ["FORMATS", "ExportReport", "Format", "export_project", "in_the_way"]
+__all__ = ["FORMATS", "ROLES", "ExportReport", "Format", "Role", "export_project", "in_the_way"]
 
 Progress = Callable[[int, int], None]
 

@@ -167,12 +167,8 @@ def _by_rules(
     start = None if structure else imported_mask(project, slide.id, state)
     probability = None
     if start is None:
-        probability = newest_in_pieces(project, slide, structure=structure, until=until)
-    if start is None and probability is None and edits.is_empty and until is None:
-        what = f"no map of {structure}" if structure else "no map and no edits"
-        raise ValueError(f"Slide {slide.id} has {what} yet: run the ensemble on it.")
-    if probability is not None and not partial:
-        refuse_partial(probability, slide)
+        needed = edits.is_empty and until is None
+        probability = _map_of(project, slide, structure, until, needed=needed, partial=partial)
     rules, name = state.rules, structure or _shown(probability) or own_of(state, slide)
     threshold = rules.threshold(slide.organ, slide.source, name)
     cleanup = rules.cleanup(slide.organ)
@@ -195,6 +191,25 @@ def _by_rules(
         imported=str(start or ""),
         name=name,
     )
+
+
+def _map_of(
+    project: ReviewProject,
+    slide: Slide,
+    structure: StructureName | None,
+    until: Entry | None,
+    *,
+    needed: bool,
+    partial: bool,
+) -> MapInPieces | None:
+    """Return the map that a mask is cut from, or None where it is not needed."""
+    probability = newest_in_pieces(project, slide, structure=structure, until=until)
+    if probability is None and needed:
+        what = f"no map of {structure}" if structure else "no map and no edits"
+        raise ValueError(f"Slide {slide.id} has {what} yet: run the ensemble on it.")
+    if probability is not None and not partial:
+        refuse_partial(probability, slide)
+    return probability
 
 
 def _tidied(

@@ -284,9 +284,8 @@ def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> lis
             watch(READING, number, len(slides))
             with outcome.attempt(slide.id, last=False):
                 derived = derive(project, slide)
-                label = Label(
-                    derived.slide, encode(derived.mask), made_by=_made_by(project, derived)
-                )
+                made_by = _made_by(project, derived)
+                label = Label(derived.slide, encode(derived.mask), made_by=made_by)
                 if slide.id not in unseen:
                     known = _known(project, label, outcome)
                     found.append(replace(_by_a_person(label, derived), known=known))
