@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from hubseg.recipe import Recipe
+from hubseg.slide.cells import plain_cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +120,7 @@ def earlier(folder: Path) -> Losses:
         try:
             for row in csv.DictReader(file):
                 point = (int(row["step"]), float(row["loss"]))
-                found.setdefault(row["member"], []).append(point)
+                found.setdefault(plain_cell(row["member"]), []).append(point)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{curves} is damaged: delete it to go on.") from error
     return dict(enumerate(found.values(), 1))

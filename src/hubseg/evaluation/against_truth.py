@@ -18,6 +18,7 @@ from hubseg.project.derived import derive
 from hubseg.project.runs import newest_in_pieces, refuse_partial
 from hubseg.project.structures import named
 from hubseg.project.verdicts import verdicts
+from hubseg.slide.cells import plain_cell
 from hubseg.thresholds.calibration import Judged
 from hubseg.thresholds.curves import Tally
 
@@ -155,7 +156,8 @@ def read_folds(path: Path) -> dict[str, int]:
             )
         try:
             # slides that are held out of all folds, or only overlap others, have none
-            return {row["id"]: int(row["fold"]) for row in rows if row["fold"] not in _NO_FOLD}
+            judged = (row for row in rows if row["fold"] not in _NO_FOLD)
+            return {plain_cell(row["id"]): int(row["fold"]) for row in judged}
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}: line {rows.line_num} has no whole number for its fold: correct it there."

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from hubseg.slide.cells import begins_as_formula
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from hubseg.formats.annotated import AnnotatedImage, MaskedImage
 
 __all__ = ["Format"]
+
+_AS_IT_IS = (
+    "A spreadsheet takes what begins with {0!r} for a formula: names stay in this table as the "
+    "competition has them, so import its columns there as text."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,10 @@ class Format:
 
     def loss(self, image: MaskedImage) -> str:
         """Return what a person must know of an image that is written, or ""."""
+        if self.suffixes[:1] == (".csv",):
+            texts = (text for text in (image.id, image.name) if begins_as_formula(text))
+            said = next((_AS_IT_IS.format(text[0]) for text in texts), "")
+            return " ".join(filter(None, (self.always, said)))
         if self.always or self.parts or not self.apart:
             return self.always
         several = sum(len(parts) > 1 for parts in image.objects)

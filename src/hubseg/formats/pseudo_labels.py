@@ -28,6 +28,7 @@ import tifffile
 
 from hubseg.formats import rle
 from hubseg.slide import Slide, SlideTable, read_rows
+from hubseg.slide.cells import safe_cell
 from hubseg.slide.errors import DAMAGE, check_same, damaged, opening, same_pixels
 from hubseg.slide.table import check_id
 from hubseg.thresholds.table import checked_threshold
@@ -244,7 +245,7 @@ def _write_manifest(path: Path, rows: list[dict[str, str]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, _COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
     blank = dict.fromkeys(_COLUMNS, "")
     check_same(read_rows(path) == [{**blank, **row} for row in rows], path)
 

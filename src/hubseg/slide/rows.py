@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from hubseg.failure import printable
+from hubseg.slide.cells import plain_row
 from hubseg.slide.errors import opening
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _MARKS = (  # the longer first: UTF-32's begins like UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_OURS = {"id", "image", "mask", "soft", "threshold", "verdict"}  # of a manifest that we write
 _ALSO_ID = (
     *("image_id", "imageid", "img_id", "slide_id", "slideid", "tile_id"),
     "imageid_classid",  # with the class's number at its end
@@ -104,6 +106,8 @@ def read_table(path: Path) -> Rows:
             f"Line {', '.join(longer[:5])} of {path.name} has more cells than columns: check it."
         )
     cells = [dict(zip(columns, map(str.strip, row), strict=False)) for _, row in rows]
+    if _OURS <= set(columns):
+        cells = list(map(plain_row, cells))
     return Rows(cells, [line for line, _ in rows], tuple(notes))
 
 

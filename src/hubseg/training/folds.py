@@ -16,6 +16,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 
+from hubseg.slide.cells import plain_row, safe_row
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
@@ -311,7 +313,8 @@ def write_folds(path: Path, folds: Folds) -> None:
             fold = HELD_OUT if name in folds.held_out else fold
             fold = NONE if name in folds.unjudged else fold
             group = folds.group.get(name, "")
-            writer.writerow([name, fold, group, " ".join(skips), "/".join(beside.get(name, []))])
+            others = "/".join(beside.get(name, []))
+            writer.writerow(safe_row([name, fold, group, " ".join(skips), others]))
 
 
 def read_folds(path: Path) -> Folds:
@@ -323,7 +326,7 @@ def read_folds(path: Path) -> Folds:
         When it is no such table.
     """
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = list(map(plain_row, csv.DictReader(file)))
     try:
         return Folds(
             of={r["id"]: int(r["fold"]) for r in rows if r["fold"] not in {HELD_OUT, NONE, ""}},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.formats.provenance import provenance, write_provenance
 from hubseg.organ import DataSource, Organ
+from hubseg.slide.cells import plain_cell, safe_row
 from hubseg.thresholds import calibration
 from hubseg.training.origin import Origin
 
@@ -44,7 +45,7 @@ def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) ->
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(head)
-        writer.writerows(rows)
+        writer.writerows(map(safe_row, rows))
     part.replace(path)
 
 
@@ -62,7 +63,7 @@ class Curves:
         self._rows: list[list[str]] = []
         if keep and path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
-                self._rows = list(csv.reader(file))[1:]
+                self._rows = [list(map(plain_cell, row)) for row in csv.reader(file)][1:]
 
     def begin(self, member: str, step: int) -> None:
         """Forget what was written of a member after a step that it now goes on from."""
