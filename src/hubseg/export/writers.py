@@ -185,7 +185,21 @@ def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
     if not written:
         raise source.nothing()
     names = {number: name for name, number in numbers.items()}
-    return out, [nnunet.write_dataset(out, names, len(written) // 2), *written]
+    from hubseg.training.splits import splits_of
+
+    index = nnunet.write_dataset(out, names, len(written) // 2)
+    slides = [slide for slide in source.slides if slide.id in source.outcome.done]
+    splits = splits_of(slides)
+    source.outcome.note("folds", _FOLDS if splits else _NO_FOLDS)
+    made = [nnunet.write_splits(out, splits)] if splits else []
+    return out, [index, *made, *written]
+
+
+_FOLDS = (
+    f"{nnunet.SPLITS} keeps slides that show the same tissue in one fold: put it into the data "
+    "set's folder below nnUNet_preprocessed, or nnU-Net makes folds that do not."
+)
+_NO_FOLDS = "There are no folds: one needs two slides that do not show the same tissue."
 
 
 _OF_A_PROJECT = {

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from hubseg.slide.cells import begins_as_formula
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -122,6 +120,8 @@ class Format:
     def loss(self, image: MaskedImage) -> str:
         """Return what a person must know of an image that is written, or ""."""
         if self.suffixes[:1] == (".csv",):
+            from hubseg.slide.cells import begins_as_formula
+
             texts = (text for text in (image.id, image.name) if begins_as_formula(text))
             said = next((_AS_IT_IS.format(text[0]) for text in texts), "")
             return " ".join(filter(None, (self.always, said)))

@@ -1,7 +1,8 @@
 """nnU-Net's data set folder: images, label images of class numbers, and what they mean.
 
-Responsible for its layout (``imagesTr/ID_0000.tif``, ``labelsTr/ID.tif``, ``dataset.json``), and
-for comparing what was written. Does not know slides: it is given what reads their pixels.
+Responsible for its layout (``imagesTr/ID_0000.tif``, ``labelsTr/ID.tif``, ``dataset.json``,
+``splits_final.json``), and for comparing what was written. Does not know slides: it is given what
+reads their pixels.
 
 Source: nnU-Net v2, documentation/dataset_format.md; images of three colours are read by its
 NaturalImage2DIO.
@@ -20,16 +21,17 @@ from hubseg.formats.label_image import write_class_tiff
 from hubseg.slide.errors import check_same, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from hubseg.formats.annotated import MaskedImage
 
-__all__ = ["INDEX", "write_case", "write_dataset"]
+__all__ = ["INDEX", "SPLITS", "write_case", "write_dataset", "write_splits"]
 
 INDEX = "dataset.json"
+SPLITS = "splits_final.json"
 _TILE = 512  # px
 _ENDING = ".tif"
 
@@ -114,6 +116,16 @@ def _digest(path: Path) -> bytes:
         for tile in _tiles((height, width), stored):
             content.update(tile.data)
     return content.digest()
+
+
+def write_splits(folder: Path, splits: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Path:
+    """Write ``splits_final.json``: the ids that train and that validate each fold; compare."""
+    path = folder / SPLITS
+    content = [{"train": sorted(train), "val": sorted(val)} for train, val in splits]
+    with writing(path) as part:
+        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        check_same(json.loads(part.read_text(encoding="utf-8")) == content, path)
+    return path
 
 
 def write_dataset(folder: Path, names: Mapping[int, str], count: int) -> Path:
