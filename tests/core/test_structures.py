@@ -424,3 +424,29 @@ def colours_in(path: Path) -> list[str]:
         with Image.open(path) as picture:
             table = np.array(picture.getpalette("RGB")).reshape(-1, 3)
     return ["#" + bytes(row.astype(np.uint8)).hex() for row in table]
+
+
+# ---- in again -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("format", "kinds"),
+    [("kaggle-image-class", ("1", "2", "3")), ("kaggle-classes", tuple(map(str, NAMES)))],
+)
+def test_one_class_of_a_table_is_taken_over_and_several_together_are_said(
+    tmp_path: Path, format: str, kinds: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = made_project(tmp_path, recipe(LINES)), tmp_path / "out.csv"
+    said(capsys, "export", path, "--format", format, "--out", out)
+    before = masks_of(path)
+    for kind, mask in zip(kinds, before.values(), strict=True):
+        assert main(["import", str(path), str(out), "--yes", "--class", kind]) == 0
+        np.testing.assert_array_equal(masks_of(path)[GLOMERULUS], mask)
+    capsys.readouterr()
+    assert main(["import", str(path), str(out), "--yes"]) == 0
+    assert f"Its classes {', '.join(kinds)} are taken together" in capsys.readouterr().err
+    union = np.logical_or.reduce(list(before.values()))
+    np.testing.assert_array_equal(masks_of(path)[GLOMERULUS], union)
+    assert main(["import", str(path), str(out), "--yes", "--class", "9"]) == 1
+    assert "No mask has objects of 9" in capsys.readouterr().err
+    np.testing.assert_array_equal(masks_of(path)[GLOMERULUS], union)

@@ -40,6 +40,13 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     into.add_argument(
         "--fit", action="store_true", help="enlarge or shrink images of another size than the slide"
     )
+    into.add_argument(
+        "--class",
+        dest="only",
+        default="",
+        metavar="NAME",
+        help="take the objects of this class alone, by its name or number in the file",
+    )
     add_json(into)
     into.set_defaults(run=_import)
 
@@ -63,6 +70,7 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
                     outcome,
                     role=given.role,
                     fit=given.fit,
+                    only=given.only,
                     on_progress=lambda *_: shown.update(),
                 )
     finally:

@@ -7,6 +7,7 @@ not know which file belongs to which slide (:mod:`hubseg.export.matching`), or h
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import cv2
@@ -39,6 +40,7 @@ def import_masks(
     *,
     role: Role = "edits",
     fit: bool = False,
+    only: str = "",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Take each mask over on its slide.
@@ -58,16 +60,25 @@ def import_masks(
         What the masks are taken over as (:data:`hubseg.journal.imported.ROLES`).
     fit
         Enlarge or shrink rasters of the slide's shape and another size.
+    only
+        Take the objects of this class alone, by its name or number in the file; "" takes all.
     on_progress
         Called with slides done and slides in all.
+
+    Raises
+    ------
+    ValueError
+        When no mask has an object of the class.
     """
+    if only and not any(_has(mask, only) for mask in plan.matched.values()):
+        raise ValueError(f"No mask has objects of {only}: name a class of the file.")
     trouble: list[str] = []
     session.failed.connect(trouble.append)
     try:
         for number, (slide_id, mask) in enumerate(plan.matched.items(), 1):
             trouble.clear()
             with outcome.attempt(slide_id):
-                _import(session, slide_id, mask, outcome, role, fit, trouble)
+                _import(session, slide_id, mask, outcome, role, fit, only, trouble)
             if on_progress is not None:
                 on_progress(number, len(plan.matched))
     finally:
@@ -137,9 +148,20 @@ def take_over(
     return session.keep_truth(slide_id, encode(inside))
 
 
-def _read(mask: OneMask, slide: Sized, *, fit: bool) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+def _has(mask: OneMask, only: str) -> bool:
+    with suppress(OSError, ValueError):  # said where it is taken over
+        return bool(mask.read().of_class(only).objects)
+    return False
+
+
+def _read(
+    mask: OneMask, slide: Sized, *, fit: bool, only: str = ""
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     image = mask.read()
-    inside, notes = _inside(image, mask.path.name, slide, fit)
+    classes = () if only else image.classes
+    inside, notes = _inside(image.of_class(only), mask.path.name, slide, fit)
+    if len(classes) > 1:
+        notes = (*notes, f"Its classes {', '.join(classes)} are taken together, as one mask.")
     if not inside.any():
         notes = (*notes, f"{mask.path.name} holds no object for it: its mask is empty.")
     return inside, notes
@@ -152,6 +174,7 @@ def _import(
     outcome: Outcome,
     role: Role,
     fit: bool,
+    only: str,
     trouble: list[str],
 ) -> None:
     verdict = session.verdict(slide_id)
@@ -162,7 +185,7 @@ def _import(
     slide = session.current if session.go_to(slide_id) else None
     if slide is None:
         raise ValueError(trouble[-1] if trouble else f"Slide {slide_id} cannot be opened.")
-    inside, notes = _read(mask, slide, fit=fit)
+    inside, notes = _read(mask, slide, fit=fit, only=only)
     for note in notes:
         outcome.note(slide_id, note)
     if not take_over(session, slide_id, inside, mask.path.name, role):

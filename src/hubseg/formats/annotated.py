@@ -6,7 +6,7 @@ from (:class:`MaskedImage`), and for reading back what was written. Does not kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +119,17 @@ class AnnotatedImage:
     def is_raster(self) -> bool:
         """Whether it is made of pixels alone."""
         return bool(self.objects) and not any(one.polygons for one in self.objects)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of its objects, each once, as the file names or numbers them."""
+        return tuple(dict.fromkeys(one.name for one in self.objects if one.name))
+
+    def of_class(self, name: str) -> AnnotatedImage:
+        """Return it with the objects of one class alone, whatever its case; "" is all."""
+        wanted = name.casefold()
+        chosen = (one for one in self.objects if not name or one.name.casefold() == wanted)
+        return replace(self, objects=tuple(chosen))
 
     def polygons(self, height: int, width: int) -> list[Polygon]:
         """Return the outlines of all objects in px of an image of that size."""
