@@ -329,7 +329,20 @@ def test_a_checkpoint_of_another_number_of_outputs_is_refused_before_the_first_s
     assert "m_0 has 3 outputs and the recipe's classes are 2" in capsys.readouterr().err
 
 
-def test_several_structures_at_once_are_not_trained_and_that_is_said(folder: Path):
-    with pytest.raises(ValueError, match="glomerulus, tubule, vessel at once"):
-        next(train([], Recipe.load(folder / "recipe.yaml"), folder / "run", device="cpu"))
-    assert not (folder / "run").exists()
+@pytest.mark.parametrize(
+    ("classes", "lines", "says"),
+    [
+        ("classes: [glomerulus, tubule, vessel]", "", r"\(glomerulus, tubule, vessel\)"),
+        ("classes: [tubule]", "classes: [vessel]", r"\(tubule, vessel\)"),
+        ("weight: 1", "classes: [tubule]", r"\(the organ's own, tubule\)"),
+        ("classes: [background, tubule], activation: softmax", "", "have several outputs"),
+    ],
+)
+def test_several_structures_are_not_trained_together_and_that_is_said(
+    tmp_path: Path, classes: str, lines: str, says: str
+):
+    more = f'      - {{network: {{encoder: test_resnet}}, checkpoint: "o_{{fold}}", {lines}}}\n'
+    made = recipe(classes, more if lines else "")
+    with pytest.raises(ValueError, match=says):
+        next(train([], made, tmp_path / "run", device="cpu"))
+    assert not (tmp_path / "run").exists()

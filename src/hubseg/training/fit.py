@@ -263,16 +263,24 @@ def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
     Raises
     ------
     ValueError
-        When one has several outputs: the labels are of one structure.
+        When they mark several structures, or one has several outputs: the labels are of one.
     """
     first: dict[str, Member] = {}
     for member in recipe.members(folds):
-        if member.channels.outputs > 1:
-            raise ValueError(
-                f"{member.checkpoint} marks {', '.join(member.channels.structures)} at once, and "
-                "training learns one structure: give each a network of its own in the recipe."
-            )
         first.setdefault(member.checkpoint, member)
+    marked = dict.fromkeys(member.channels.structures or ("",) for member in first.values())
+    several = len(marked) > 1 or any(len(one) > 1 for one in marked)
+    if not several and any(member.channels.outputs > 1 for member in first.values()):
+        raise ValueError(
+            f"The networks of recipe {recipe.name} have several outputs, and training has losses "
+            "for one: leave classes and activation out to train them."
+        )
+    if several:
+        names = dict.fromkeys(name or "the organ's own" for one in marked for name in one)
+        raise ValueError(
+            f"The networks of recipe {recipe.name} mark several structures ({', '.join(names)}), "
+            "and training learns one: give each structure a recipe of its own."
+        )
     return sorted(first.values(), key=lambda member: member.fold)
 
 
