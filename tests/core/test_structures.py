@@ -450,3 +450,27 @@ def test_one_class_of_a_table_is_taken_over_and_several_together_are_said(
     assert main(["import", str(path), str(out), "--yes", "--class", "9"]) == 1
     assert "No mask has objects of 9" in capsys.readouterr().err
     np.testing.assert_array_equal(masks_of(path)[GLOMERULUS], union)
+
+
+# ---- objects ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["geojson", "geojson-gz", "coco"])
+def test_objects_leave_under_the_name_of_their_structure(
+    tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = made_project(tmp_path, recipe(LINES)), tmp_path / "out"
+    assert said(capsys, "export", path, "--format", format, "--out", out)["written"] == ["a", "b"]
+    files = sorted(out.iterdir())
+    images = [one for file in files for one in FORMATS[format].read(file)]
+    assert len(images) == 2
+    for image in images:
+        assert image.classes == tuple(map(str, NAMES))
+        for name, mask in masks_of(path).items():
+            np.testing.assert_array_equal(image.of_class(name).mask(*SHAPE), mask)
+    if format == "geojson":
+        (first, *_) = json.loads(files[0].read_text())["features"]
+        assert first["properties"]["classification"] == {
+            "name": "glomerulus",
+            "color": [213, 94, 0],
+        }

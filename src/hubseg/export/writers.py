@@ -106,7 +106,7 @@ def _one_a_slide(form: Form, source: Source, out: Path) -> tuple[Path, list[Path
     images = _images(source, form, numbers)
     if form.structures and source.has_several:
         source.every, numbers = True, source.numbers()
-        images = _labelled(source, numbers)
+        images = (_parted if form.classes else _labelled)(source, numbers)
     for image in images:
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{image.id}{form.suffixes[0]}"
@@ -116,6 +116,24 @@ def _one_a_slide(form: Form, source: Source, out: Path) -> tuple[Path, list[Path
         index = getattr(form.code, form.index)
         written.append(index(out, {number: name for name, number in numbers.items()}))
     return out, written
+
+
+def _parted(source: Source, numbers: dict[str, int]) -> Iterator[MaskedImage]:
+    """Yield each slide with the mask of each of its structures, in the vocabulary's colours."""
+    colours = source.colours()
+    for _, masks in groupby(source, key=lambda derived: derived.slide.id):
+        parts = [_image_of(derived, numbers) for derived in masks]
+        if len(parts) == 1:
+            yield parts[0]
+            continue
+        for part in parts:
+            part.colour = colours.get(part.name, part.colour)
+        whole = np.logical_or.reduce([part.mask for part in parts])
+        yield MaskedImage(
+            whole, parts[0].id, parts[0].file_name, um_per_px=parts[0].um_per_px, parts=parts
+        )
+    if not source.outcome.done:
+        raise source.nothing()
 
 
 def _labelled(source: Source, numbers: dict[str, int]) -> Iterator[MaskedImage]:

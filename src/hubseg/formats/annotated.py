@@ -201,12 +201,19 @@ class MaskedImage:
         um_per_px: tuple[float, float] | None = None,
         labels: NDArray[np.uint8] | None = None,
         colours: Mapping[int, Sequence[int]] | None = None,
+        parts: Sequence[MaskedImage] = (),
     ) -> None:
+        self._parts = tuple(parts)
         self.labels = labels
         self.colours = {number: colour} if colours is None else dict(colours)
         self.mask, self.id, self.file_name, self.name = mask, id, file_name or id, name
         self.number = number
         self.colour, self.origin, self.um_per_px = colour, origin, um_per_px
+
+    @property
+    def parts(self) -> tuple[MaskedImage, ...]:
+        """The mask of each of several structures, of which `mask` holds all; else itself."""
+        return self._parts or (self,)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from hubseg.formats.pixel_runs import Runs
 from hubseg.formats.polygons import Polygon, polygons_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,7 +43,19 @@ def write(path: Path | str, images: Iterable[MaskedImage]) -> Path:
     OSError
         When the file cannot be written, or reads back different.
     """
-    return proven(path, images, _put, read)
+    places: list[tuple[int, str]] = []  # of each mask: which image it is of, and which class
+
+    def passing() -> Iterator[MaskedImage]:
+        seen: dict[str, int] = {}
+        for image in images:
+            places.append((seen.setdefault(image.id, len(seen)), image.name))
+            yield image
+
+    def read_each(part: Path) -> list[AnnotatedImage]:
+        found = read(part)
+        return [found[place].of_class(name) for place, name in places]
+
+    return proven(path, passing(), _put, read_each)
 
 
 def write_coco(path: Path | str, images: Iterable[tuple[str, str, NDArray[np.bool_]]]) -> Path:
@@ -56,10 +68,14 @@ def write_coco(path: Path | str, images: Iterable[tuple[str, str, NDArray[np.boo
 def _put(path: Path, images: Iterable[MaskedImage]) -> None:
     content: dict[str, list[Any]] = {"images": [], "categories": [], "annotations": []}
     numbers: dict[str, int] = {}
-    for number, image in enumerate(images, 1):
+    known: dict[str, int] = {}
+    for image in images:
         height, width = image.size
-        entry = {"id": number, "file_name": image.file_name, "width": width, "height": height}
-        content["images"].append(entry)
+        if image.id not in known:  # of several structures an image has several masks
+            known[image.id] = len(known) + 1
+            about = {"file_name": image.file_name, "width": width, "height": height}
+            content["images"].append({"id": known[image.id], **about})
+        number = known[image.id]
         if image.name not in numbers:
             numbers[image.name] = len(numbers) + 1
             content["categories"].append(

@@ -15,14 +15,16 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
 from hubseg.formats.json_text import parsed
 from hubseg.formats.outlines import Outlines
+from hubseg.slide.errors import check_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.formats.polygons import Polygon
@@ -53,6 +55,7 @@ def write(path: Path | str, image: MaskedImage) -> Path:
         for one in images:
             with opened(part, "wt", encoding="utf-8", newline="\n") as stream:
                 stream.writelines(_collection(one))
+            _compare_parts(part, one)
 
     return proven(path, [image], put, read)
 
@@ -69,15 +72,28 @@ def write_geojson(
     return write(path, MaskedImage(mask, name=name, colour=colour, origin=origin))
 
 
+def _compare_parts(path: Path, image: MaskedImage) -> None:
+    """Compare each structure of several with what was written of it."""
+    if len(image.parts) < 2:
+        return
+    (found,) = read(path)
+    for part in image.parts:
+        same = np.array_equal(found.of_class(part.name).mask(*part.size), part.mask)
+        check_same(bool(same), path)
+
+
 def _collection(image: MaskedImage) -> Iterator[str]:
-    classification = {"name": image.name, "color": [int(part) for part in image.colour]}
-    properties = json.dumps(
-        {"objectType": "annotation", "classification": classification}, ensure_ascii=False
-    )
     yield '{"type":"FeatureCollection","features":['
-    for number, polygons in enumerate(image.objects):
-        yield ",\n" if number else "\n"
-        yield _feature(polygons, properties, image.origin)
+    between = "\n"
+    for part in image.parts:
+        classification = {"name": part.name, "color": [int(value) for value in part.colour]}
+        properties = json.dumps(
+            {"objectType": "annotation", "classification": classification}, ensure_ascii=False
+        )
+        for polygons in part.objects:
+            yield between
+            yield _feature(polygons, properties, part.origin)
+            between = ",\n"
     yield "\n]}\n"
 
 
