@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels, Surface
 from psygnal import Signal
 
 from napari_hubseg.jobs.latest import listening
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from collections.abc import Callable
 
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+    from hubseg.slide import Slide
     from napari_hubseg.canvas.stack import LayerStack
     from napari_hubseg.jobs.background import Background
 
@@ -84,6 +89,26 @@ class OtherLayers:
             return ""
         return str(active.name)
 
+    def labels_for(self, slide: Slide) -> tuple[str, Callable[[], NDArray[np.bool_]]]:
+        """Return the labels layer that is chosen, by its name, and what gives its mask of a slide.
+
+        The mask is bool (H, W), True where the layer is not background; it may be read in any
+        thread.
+
+        Raises
+        ------
+        ValueError
+            When no such layer is chosen, or it does not lie over the slide pixel by pixel.
+        """
+        layer = self._viewer.layers.selection.active
+        if not isinstance(layer, Labels) or self._stack.owns(layer):
+            raise ValueError("No labels layer of yours is chosen: choose one in the layer list.")
+        why = _misfit(layer, slide)
+        if why:
+            raise ValueError(f"The layer {layer.name} {why}")
+        data = layer.data
+        return str(layer.name), lambda: np.asarray(data) != 0
+
     def hide(self) -> None:
         """Hide what lies over the slide."""
         for layer in self.above:
@@ -123,3 +148,27 @@ class OtherLayers:
         for layer in self._watched:
             layer.events.visible.disconnect(self._tell)
         self._watched = []
+
+
+def _misfit(layer: Any, slide: Slide) -> str:
+    """Return why a labels layer does not lie over a slide pixel by pixel; "" where it does."""
+    if layer.multiscale:
+        return "has several levels: make one of its full size from it."
+    if layer.ndim != 2:
+        return f"has {layer.ndim} dimensions, a mask has two: take one plane of it."
+    height, width = layer.data.shape
+    if (height, width) != (slide.height, slide.width):
+        return (
+            f"has {width} × {height} px and slide {slide.id} has {slide.width} × {slide.height}: "
+            "draw on the slide's own pixels."
+        )
+    scale, own = tuple(map(float, layer.scale)), slide.spacing or (1.0, 1.0)
+    if not (np.allclose(scale, own, rtol=0.01) or np.allclose(scale, 1.0)):
+        said = " × ".join(f"{side:g}" for side in scale)
+        mine = " × ".join(f"{side:g}" for side in own)
+        return f"has a scale of {said} and slide {slide.id} one of {mine}: it is of other pixels."
+    linear = np.asarray(layer.affine.linear_matrix) @ np.asarray(layer.rotate)
+    moved = np.abs(np.asarray(layer.translate)).max() > max(*scale, *own) / 2
+    if moved or not np.allclose(linear, np.eye(2)) or np.any(layer.shear):
+        return "is moved, turned or sheared against the slide: reset its transform."
+    return ""

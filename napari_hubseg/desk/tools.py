@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hubseg.journal.imported import Role
     from hubseg.session import ReviewSession
     from hubseg.tools import Change
+    from napari_hubseg.canvas.foreign_layers import OtherLayers
     from napari_hubseg.canvas.tools import MaskTools
     from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
@@ -48,9 +49,10 @@ class Tools:
         background: Background,
         mask_tools: MaskTools,
         offers: Offers,
+        others: OtherLayers,
     ) -> None:
         self._session, self._signals, self._background = session, signals, background
-        self._mask_tools, self._offers = mask_tools, offers
+        self._mask_tools, self._offers, self._others = mask_tools, offers, others
 
     def take_tool(self, name: str) -> None:
         """Take a tool of the toolbox."""
@@ -111,6 +113,29 @@ class Tools:
                 self._signals.told.emit(" ".join((said, *notes)))
 
         self._background.submit(lambda: mask_for(path, slide), done, self._signals.failed.emit)
+
+    def review_layer(self) -> None:
+        """Make the labels layer that is chosen this slide's mask: one gesture, one undo."""
+        slide = self._session.current
+        if slide is None:
+            self._signals.failed.emit("No slide is open: open one, then review a layer on it.")
+            return
+        try:
+            name, read = self._others.labels_for(slide)
+        except ValueError as error:
+            self._signals.failed.emit(one_sentence(error))
+            return
+
+        def done(inside: NDArray[np.bool_]) -> None:
+            if self._session.current is None or self._session.current.id != slide.id:
+                self._signals.told.emit(f"{name} was not taken over: you had left {slide.id}.")
+            elif take_over(self._session, slide.id, inside, f"layer {name}", "edits"):
+                self._others.choose_mask()
+                self._signals.told.emit(f"{name} is the mask now; the layer itself stays.")
+            else:
+                self._signals.told.emit(f"The mask is as {name} is already.")
+
+        self._background.submit(read, done, self._signals.failed.emit)
 
     def _pour(self, work: Callable[[NDArray[np.bool_]], Change | None], nothing: str) -> None:
         mask, slide = self._session.mask, self._session.current

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import napari
 import numpy as np
 import pytest
 
@@ -157,3 +159,77 @@ def test_without_a_slide_that_is_said(dock: HubSegWidget, tmp_path: Path) -> Non
     dock.desk.import_mask(tmp_path / "a.geojson")
     assert failed == ["No slide is open: open one, then import its mask."]
     assert not dock.export.take.isEnabled()
+
+
+def viewer() -> Any:
+    """Return the window's viewer."""
+    return napari.current_viewer()
+
+
+def labels_like(dock: HubSegWidget, **place: object) -> object:
+    """Add a labels layer over the slide, with two objects, and choose it."""
+    slide = dock.session.current
+    assert slide is not None
+    data = np.zeros((slide.height, slide.width), np.int32)
+    data[3:20, 4:30] = 1
+    data[40:50, 60:70] = 7
+    layer = viewer().add_labels(data, name="from cellpose", **place)
+    viewer().layers.selection.active = layer
+    return layer
+
+
+@pytest.mark.parametrize("scale", [(1, 1), (0.5, 0.5)])
+def test_a_labels_layer_is_reviewed_as_one_gesture_and_stays(
+    opened: HubSegWidget,
+    wait: Callable[[Callable[[], bool]], None],
+    scale: tuple[float, float],
+) -> None:
+    told: list[str] = []
+    opened.desk.told.connect(told.append)
+    layer = labels_like(opened, scale=scale)
+    opened.do("review_layer")
+    wait(lambda: opened.session.can_undo)
+    assert np.array_equal(opened.session.mask_now(), layer.data != 0)
+    assert opened.session.undo_text == "import of layer from cellpose"
+    assert told == ["from cellpose is the mask now; the layer itself stays."]
+    assert layer in viewer().layers
+    assert opened.desk.layers.at_hand, "tools act on the mask again"
+    opened.do("undo")
+    assert not opened.session.mask_now().any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scale": (2.0, 2.0)}, "has a scale of 2 × 2 and slide one one of 0.5 × 0.5"),
+        ({"translate": (9.0, 0.0)}, "is moved, turned or sheared"),
+        ({"rotate": 30}, "is moved, turned or sheared"),
+        ({"affine": [[2, 0, 0], [0, 2, 0], [0, 0, 1]]}, "is moved, turned or sheared"),
+    ],
+)
+def test_a_layer_that_does_not_lie_over_the_slide_is_refused_in_one_sentence(
+    opened: HubSegWidget, change: dict[str, object], said: str
+) -> None:
+    failed: list[str] = []
+    opened.desk.failed.connect(failed.append)
+    labels_like(opened, **change)
+    opened.do("review_layer")
+    assert len(failed) == 1
+    assert said in failed[0]
+    assert not opened.session.can_undo
+
+
+def test_a_layer_of_another_size_several_planes_and_our_own_mask_are_refused(
+    opened: HubSegWidget,
+) -> None:
+    failed: list[str] = []
+    opened.desk.failed.connect(failed.append)
+    for shape in ((20, 30), (3, 96, 128)):
+        viewer().add_labels(np.ones(shape, np.int32), name="theirs")
+        opened.do("review_layer")
+    opened.desk.layers.others.choose_mask()
+    opened.do("review_layer")
+    assert "has 30 × 20 px and slide one has 128 × 96" in failed[0]
+    assert "has 3 dimensions" in failed[1]
+    assert failed[2] == "No labels layer of yours is chosen: choose one in the layer list."
+    assert not opened.session.can_undo

@@ -56,7 +56,7 @@ def test_the_menus_of_napari_name_commands_that_exist(manifest: PluginManifest) 
     menus = manifest.contributions.menus
     assert {MenuId(menu) for menu in menus} <= MenuId.contributables()
     named = {item.command for items in menus.values() for item in items}
-    assert len(named) == 4
+    assert len(named) == 5
     assert named <= commands
 
 
