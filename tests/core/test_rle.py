@@ -152,3 +152,17 @@ def test_a_tile_of_nine_megapixels_comes_back():
     y, x = np.ogrid[:3000, :3000]
     mask = np.sin(y / 60) * np.sin(x / 50) > 0.5
     assert np.array_equal(rle.decode(rle.encode(mask), mask.shape), mask)
+
+
+@given(st.lists(st.integers(0, 10**17), max_size=30))
+def test_numbers_are_written_and_read_as_python_does(numbers: list[int]) -> None:
+    text = " ".join(map(str, numbers))
+    assert rle._written(np.array(numbers, np.int64)) == text
+    found = rle._read(text)
+    assert found is not None
+    assert found.tolist() == numbers
+
+
+@pytest.mark.parametrize("text", ["  1   2 9 1 ", "1 2\n9 1", "\t1 2\r\n9 1", "01 002 9 1"])
+def test_blanks_of_any_kind_and_noughts_in_front_change_nothing(text: str) -> None:
+    assert rle.read_runs(text).tolist() == [[0, 2], [8, 1]]
