@@ -280,12 +280,7 @@ ACTIONS = (
         "Control-Shift-I",
         "From QuPath (GeoJSON), a PNG, a TIFF, or a table with id and rle",
     ),
-    Action(
-        "review_layer",
-        "Review this layer with HubSeg",
-        "Control-Shift-M",
-        "Make the labels layer that is chosen in the layer list this slide's mask",
-    ),
+    Action("review_layer", "Review this layer with HubSeg", "Control-Shift-M", "As the mask"),
     Action("export", "Export", "Control-Shift-Y", "Write the masks, read them back and compare"),
 )
 

@@ -146,10 +146,9 @@ class Desk(DeskSignals):
 
         tools = Tools(session, self, background, self.mask_tools, offers, layers.others)
         self.take_tool, self.take_by_key = tools.take_tool, tools.take_by_key
-        self.say_tool = tools.say_tool
+        self.say_tool, self.review_layer = tools.say_tool, tools.review_layer
         self.drop_small, self.fill_small = tools.drop_small, tools.fill_small
         self.import_mask, self.drop_mask = tools.import_mask, tools.drop_mask
-        self.review_layer = tools.review_layer
 
         view = View(layers, self.truth, self.contour, self.queue, offers, self)
         self.next_view, self.peek, self.hold = view.next_view, view.peek, view.hold
