@@ -21,6 +21,7 @@ from napari_hubseg.desk.rules import Rules
 from napari_hubseg.desk.runs import Runs
 from napari_hubseg.desk.signals import DeskSignals
 from napari_hubseg.desk.slides import Slides
+from napari_hubseg.desk.spent_words import SpentWords
 from napari_hubseg.desk.tools import Tools
 from napari_hubseg.desk.verdicts import Verdicts
 from napari_hubseg.desk.view import View
@@ -188,7 +189,14 @@ class Desk(DeskSignals):
         measured = (self.curves, self.calibration, self.doubt, self.truth, self.files)
         for part in (self.session, *working, *measured, self.contour, self.comparison):
             part.failed.connect(self._fail)
-        work = (self.retraining, self.files, self.calibration, self.doubt, self.older)
+        work = (
+            self.ensemble,
+            self.retraining,
+            self.files,
+            self.calibration,
+            self.doubt,
+            self.older,
+        )
         for teller in (self.session, self.layers, *work):
             teller.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
@@ -199,6 +207,17 @@ class Desk(DeskSignals):
         self.slides.gone_on.connect(self.offers.withdraw_step)
         self.mask_tools.told.connect(self.offers.say_here)
         self.ensemble.brought.connect(self.offers.announce)
+        self._end_words()
+
+    def _end_words(self) -> None:
+        """Take back what was said once its cause has gone."""
+        words, session = SpentWords(self.unsaid.emit), self.session
+        on_slide = (self.layers, self.derivation, self.curves, self.truth, self.doubt)
+        drawn = (self.contour, self.comparison)
+        words.end(session.slide_changed, *(one.failed for one in (*on_slide, *drawn)))
+        words.end(session.slide_changed, self.doubt.told, self.files.failed)
+        words.end(self.ensemble.began, self.ensemble.failed, self.ensemble.told)
+        words.end(self.exports.began, self.exports.failed, self.exports.finished)
 
     @property
     def asked_name(self) -> UnknownName | None:

@@ -111,6 +111,9 @@ class Tools:
             if taken:
                 said = f"{path.name} is {_TAKEN[role]}"
                 self._signals.told.emit(" ".join((said, *notes)))
+            elif self._may_change():
+                said = f"{path.name} changes nothing: that is what is there already."
+                self._offers.say_here(" ".join((said, *notes)))
 
         self._background.submit(lambda: mask_for(path, slide), done, self._signals.failed.emit)
 
@@ -137,6 +140,11 @@ class Tools:
 
         self._background.submit(read, done, self._signals.failed.emit)
 
+    def _may_change(self) -> bool:
+        """Whether a step that changed nothing had nothing to change: else why is said already."""
+        project = self._session.project
+        return project is not None and not project.read_only and not self._session.refused
+
     def _pour(self, work: Callable[[NDArray[np.bool_]], Change | None], nothing: str) -> None:
         mask, slide = self._session.mask, self._session.current
         if mask is None or slide is None:
@@ -147,7 +155,7 @@ class Tools:
             if self._session.current is None or self._session.current.id != slide.id:
                 return
             if change is None:
-                self._signals.told.emit(f"There is {nothing} in this slide.")
+                self._offers.say_here(f"There is {nothing} in this slide.")
             else:
                 self._session.put(change)
 

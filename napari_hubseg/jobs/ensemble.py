@@ -86,6 +86,7 @@ class Ensemble:
     told = Signal(str)  # one sentence
     brought = Signal(object)  # BroughtRules: what a recipe changes
     mapped = Signal(str)  # id of a slide whose run has ended
+    began = Signal()  # a run
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Ensemble:
         self.asked: tuple[str, ...] = ()
         self.message = ""
         self._cancelled = False
+        self._count = [0, 0]  # maps of this run: computed, and found in the store
         self.recipe = Recipe.load(self.recipes[0])
         self.name = self.recipes[0]
         self._run_project: Path | None = None
@@ -198,6 +200,7 @@ class Ensemble:
         recipe, folders = self.recipe, self._folders(choice.weights)
         self.last, self.message = None, "Starting the worker …"
         self._cancelled = self.unreachable = False
+        self._count = [0, 0]
         try:
             engine = self._engine_for(session.project.path / "maps", choice)
         except ValueError as error:
@@ -205,6 +208,7 @@ class Ensemble:
             self.failed.emit(one_sentence(error))
             return
         self._rules_of = recipe, self.name
+        self.began.emit()
         self._runner.start(
             lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
         )
@@ -273,6 +277,8 @@ class Ensemble:
 
     def _take(self, update: Update) -> None:
         self.last = replace(update, came=None)
+        if update.came is not None:
+            self._count[0 if update.computed else 1] += 1
         self.message = f"{update.slide_id}: {update.message}" if update.message else ""
         if update.error:
             self.failed.emit(update.error)
@@ -310,6 +316,9 @@ class Ensemble:
         if said and not self._cancelled:
             self.unreachable = isinstance(self._runner.error, ConnectionError)
             self.failed.emit(said)
+        elif not said and not self._cancelled and self._count[1] and not self._count[0]:
+            maps = "1 map" if self._count[1] == 1 else f"{self._count[1]} maps"
+            self.told.emit(f"Already computed: {maps}, nothing to run.")
         self.changed.emit()
 
     # ---- maps of earlier runs ------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Exports:
     in_the_way = Signal(object)  # the Path that is there already
     finished = Signal(str)  # one sentence
     failed = Signal(str)  # one sentence
+    began = Signal()
 
     def __init__(
         self,
@@ -106,6 +107,7 @@ class Exports:
                 self._record(choice, report)
                 self.finished.emit(str(report).replace(OR_ALONE, _TICK))
 
+        self.began.emit()
         self._writing.ask(
             lambda: self._write(
                 path, choice.out, choice.format, slides, choice.overwrite, choice.partial

@@ -30,7 +30,7 @@ from napari_hubseg.widgets.style import dot
 __all__ = ["QueuePanel", "QueueState"]
 
 _OPENS = (("open_folder", "Open folder or project…"), ("open_file", "Open table or image…"))
-_VERDICTS = ("unseen", "in work", "accepted", "corrected", "flagged", "rejected")
+_VERDICTS = ("unseen", "in progress", "accepted", "corrected", "flagged", "rejected")
 
 
 @dataclass(frozen=True)

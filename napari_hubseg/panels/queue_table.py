@@ -48,7 +48,7 @@ _FILTERS = (
     ("all slides", ""),
     ("needs a person", "waiting"),
     ("unseen", "unseen"),
-    ("in work", "in work"),
+    ("in progress", "in work"),
     ("accepted", "accepted"),
     ("corrected", "corrected"),
     ("flagged", "flagged"),

@@ -56,7 +56,7 @@ def files_state(desk: Desk) -> FilesState:
     absent, here, busy = desk.files.absent, desk.session.current, desk.files.busy
     if here is not None and desk.layers.sight.trouble:
         stands = desk.session.verdict(here.id)
-        kept = "" if stands is Verdict.UNSEEN else f" What was done on it ({stands}) is kept."
+        kept = "" if stands is Verdict.UNSEEN else f" What was done on it ({stands.said}) is kept."
         said = f"Slide {here.id} cannot be shown, so nothing can be decided on it.{kept}"
         return FilesState(said=said, lost=True, absent=absent, busy=busy)
     if found is None:
@@ -83,6 +83,6 @@ def _work_on(found: ChangedFile) -> str:
     """Return what was done on the file before, by whom and when."""
     done = [f"{found.gestures} edit{'s' if found.gestures > 1 else ''}"] if found.gestures else []
     if not found.verdict.is_open:
-        done.insert(0, found.verdict.value)
+        done.insert(0, found.verdict.said)
     when = "" if found.at is None else f", {found.at.astimezone():%d %b %Y}"
     return f"{', '.join(done) or 'something noted'} by {found.author}{when}"

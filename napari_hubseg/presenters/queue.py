@@ -26,7 +26,7 @@ class QueuePresenter(Presenter[QueuePanel, QueueState]):
         saved, project = session.last_saved, session.project
         return QueueState(
             ids=ids,
-            verdicts=tuple(session.verdict(slide_id).value for slide_id in ids),
+            verdicts=tuple(session.verdict(slide_id).said for slide_id in ids),
             current=ids.index(here) if here else -1,
             saved=saved.astimezone().strftime("%H:%M") if saved is not None else "",
             project="" if project is None else str(project.path),

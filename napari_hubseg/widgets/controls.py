@@ -1,8 +1,9 @@
 """How every control of the dock behaves, whatever panel it is in: the wheel, Enter, Esc and clicks.
 
-Responsible for four rules that no panel has to know. The wheel over a control that was not clicked
-scrolls the dock and changes nothing, and over a closed list or a tab it never chooses: whoever has
-chosen there scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes
+Responsible for four rules that no panel has to know. The wheel over a control scrolls the dock and
+changes nothing, but for two seconds after a click on it and after each turn of the wheel there, as
+long as the pointer stays; over a closed list or a tab it never chooses: whoever has chosen there
+scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes
 back a value that was typed into it. A button that has come to lie where something else was pressed
 just now ignores the next press there: it is for what the button covers. Controls that are made
 later obey too. Does not know what a control is for.
@@ -10,6 +11,7 @@ later obey too. Does not know what a control is for.
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QChildEvent, QEvent, QObject, QPoint, Qt, Signal
@@ -40,6 +42,7 @@ _VALUES = (QComboBox, QAbstractSpinBox, QAbstractSlider)  # what a wheel would c
 _FIELDS = (*_VALUES, QLineEdit)  # what takes keys
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _PRESSES = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
+_TURNS_S = 2.0  # for how long a clicked control takes the wheel, after the click and each turn
 _COMES_AND_GOES = (QEvent.Type.Enter, QEvent.Type.Leave)
 
 
@@ -61,6 +64,7 @@ class ControlRules(QObject):
         super().__init__(root)
         self._root = root
         self._clicked: QWidget | None = None  # the control that the wheel may change
+        self._used = 0.0  # when it was clicked or turned last, s
         self._last = _Press()
         self._elsewhere = _Presses(self, self._last)
         self._before: tuple[Any, Any] = (None, None)  # the field a person came to, what it held
@@ -87,7 +91,7 @@ class ControlRules(QObject):
         elif kind in _PRESSES:
             if self._last.was_for_another(watched, event):
                 return True
-            self._clicked = self._control(watched)
+            self._clicked, self._used = self._control(watched), monotonic()
             self.pressed.emit(watched)
         elif kind == QEvent.Type.MouseButtonRelease:
             self._last.let_go(event)
@@ -122,7 +126,7 @@ class ControlRules(QObject):
         return found
 
     def _may_turn(self, widget: QWidget) -> bool:
-        """Whether the wheel is for a control: it was clicked, and the pointer has not left since.
+        """Whether the wheel is for a control: it was clicked or turned just now, and not left.
 
         A control made of others never turns itself: the one inside that was pointed at does.
         Nor does a closed list: one that opens takes the wheel by itself.
@@ -131,7 +135,12 @@ class ControlRules(QObject):
             return False
         if self._control(widget) is not self._clicked:
             return False
-        return not any(map(self._is_value, widget.findChildren(QWidget)))
+        if monotonic() - self._used > _TURNS_S or any(
+            map(self._is_value, widget.findChildren(QWidget))
+        ):
+            return False
+        self._used = monotonic()
+        return True
 
     # ---- the keyboard --------------------------------------------------------------------------
 

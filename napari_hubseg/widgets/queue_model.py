@@ -45,7 +45,7 @@ def _said(row: QueueRow, column: int) -> str:
         case 1:
             return row.id
         case 2:
-            return row.verdict.value
+            return row.verdict.said
         case 3:
             return _UNKNOWN if row.expected is None else f"{row.expected:.3f}"
         case 4:
@@ -182,7 +182,7 @@ class QueueModel(QAbstractTableModel):
             return row.note if column == NOTE and row.note else f"{row.id}: {COLUMNS[column][1]}"
         if role == Qt.ItemDataRole.DecorationRole:
             if column == VERDICT:
-                return self._dots[row.verdict.value]
+                return self._dots[row.verdict.said]
             return self._picture(row.id) if column == PICTURE else None
         if role == Qt.ItemDataRole.FontRole and row.id == self._current:
             return self._bold

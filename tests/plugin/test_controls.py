@@ -161,6 +161,25 @@ class TestTheDock:
         assert len(walked) > 30
         assert not unfolded.session.can_undo
 
+    def test_a_clicked_control_takes_the_wheel_until_two_seconds_after_the_last_turn(
+        self, unfolded: HubSegWidget, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [0.0]
+        monkeypatch.setattr("napari_hubseg.widgets.controls.monotonic", lambda: now[0])
+        slider = unfolded.overlay.opacity
+        point_at(unfolded, slider)
+        click(slider)
+        seen = [slider.value()]
+        for now[0] in (1.5, 3.0, 5.1, 5.2):
+            turn(slider, -120)
+            seen.append(slider.value())
+        assert seen[2] < seen[1] < seen[0], "each turn keeps it"
+        assert seen[4] == seen[3] == seen[2], "after a rest the wheel scrolls the dock again"
+        click(slider)
+        clicked = slider.value()
+        turn(slider, 120)
+        assert slider.value() > clicked, "a click takes it up again"
+
     def test_the_wheel_over_a_tab_turns_no_page(self, unfolded: HubSegWidget) -> None:
         bar = unfolded.pages.tabBar()
         for by in (-120, 120, -120):

@@ -447,7 +447,7 @@ def test_verdicts_differ_for_who_sees_no_red_or_no_green(theme: str, eyes: str) 
         mixed = np.clip(np.array(SEEN_AS[eyes]) @ linear, 0, 1)
         return np.where(mixed <= 0.0031308, 12.92 * mixed, 1.055 * mixed ** (1 / 2.4) - 0.055)
 
-    names = ("in work", "accepted", "flagged", "rejected")
+    names = ("in progress", "accepted", "flagged", "rejected")
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
             assert np.abs(seen(one) - seen(other)).max() > 0.1, (one, other)

@@ -47,7 +47,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
         QueuePanel,
         QueueState(
             ids=(LONG, "b"),
-            verdicts=("corrected", "in work"),
+            verdicts=("corrected", "in progress"),
             current=0,
             saved="14:03",
             project="/of/mine/tiles.hubseg",

@@ -148,7 +148,7 @@ def write_report(
 
 def _head(project: ReviewProject) -> str:
     said_of = verdicts(project, Outcome())  # a damaged slide is among those left out below
-    count = Counter(verdict.value for verdict in said_of.values())
+    count = Counter(verdict.said for verdict in said_of.values())
     said = ", ".join(f"{number} {name}" for name, number in count.most_common())
     recipes = {
         (recipe.name, recipe.digest[:12])
@@ -203,7 +203,7 @@ def _page(project: ReviewProject, slide: Slide, partial: bool) -> _Page:
     truth = None if rle is None else decode(rle, (told.height, told.width))
     shown = [("slide", picture)]
     facts = [
-        ("verdict", derived.verdict.value),
+        ("verdict", derived.verdict.said),
         ("threshold", f"{derived.threshold:g}"),
         ("area", f"{100 * float(mask.mean()):.2f} %"),
         ("objects", str(count_objects(mask))),

@@ -18,6 +18,11 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
 
     @property
+    def said(self) -> str:
+        """The word that people read; the value is the journal's."""
+        return "in progress" if self is Verdict.IN_WORK else self.value
+
+    @property
     def stands(self) -> bool:
         """Whether a person stands behind the slide's mask."""
         return self in (Verdict.ACCEPTED, Verdict.CORRECTED)
