@@ -98,6 +98,14 @@ class Slides:
         self._signals.failed.emit(said)
         self._signals.changed.emit()
 
+    def open_part(self, part: str) -> None:
+        """Open another picture of the file of the slide on screen, "image=2&plane=5", beside it."""
+        slide, project = self._session.current, self._session.project
+        if slide is not None and project is not None:
+            path = slide.path.with_name(f"{slide.path.name}#{part}")
+            whole = slide.id.partition("#")[0]
+            self.open_path(path, project=project.path, at=f"{whole}#{part}")
+
     def open_sample(self) -> None:
         """Open the bundled sample."""
         try:

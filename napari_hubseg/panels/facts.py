@@ -19,6 +19,7 @@ from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.flyout import Flyout
 from napari_hubseg.widgets.icons import IconButton
 from napari_hubseg.widgets.new_name import NewName
+from napari_hubseg.widgets.part_chooser import PartChooser
 from napari_hubseg.widgets.style import Hint, button, give_room, refill
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class FactsState:
         A name that nobody knows, of the slide's table or just typed; None when there is none.
     alike
         How many other slides are of the kind that this one was: they can be told the same.
+    pictures
+        Where its file holds several: name, the one that is shown, how many.
     enabled
         False when no slide is open.
     """
@@ -73,6 +76,7 @@ class FactsState:
     sources: tuple[tuple[str, DataSource], ...] = tuple((one.value, one) for one in SOURCES)
     unknown: UnknownName | None = None
     alike: int = 0
+    pictures: tuple[tuple[str, int, int], ...] = ()
     enabled: bool = False
 
 
@@ -133,6 +137,7 @@ class FactsPanel(QWidget):
         self.seen = Hint(name="seen")
         self.seen.setToolTip("What the networks' own heads say; shown, and never used")
         self.notes = Hint(name="notes")
+        self.part = PartChooser()
         self.all = button("", "", name="facts_for_all")
         self.names = button(
             "By file name…", "Tell all slides whose names fit a pattern", name="facts_by_name"
@@ -165,7 +170,7 @@ class FactsPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(row)
-        for widget in (self.naming, self.origins, self.seen, self.notes):
+        for widget in (self.naming, self.origins, self.seen, self.notes, self.part):
             layout.addWidget(widget)
         layout.addWidget(self.all)
         layout.addLayout(end)
@@ -246,6 +251,7 @@ class FactsPanel(QWidget):
         self.seen.setVisible(bool(state.seen))
         self.notes.setText(" ".join(state.notes))
         self.notes.setVisible(bool(state.notes))
+        self.part.show_pictures(state.pictures)
         self._show_attention(state)
         self.all.setText(f"Apply to all like this ({state.alike})")
         self.all.setToolTip(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hubseg.organ import FACTS, ORGANS, DataSource, Organ
+from hubseg.slide.series import shown_of
 from napari_hubseg.panels.facts import FactsPanel, FactsState
 from napari_hubseg.presenters.presenter import Presenter, Wishes
 from napari_hubseg.widgets.by_name import Preview
@@ -32,6 +33,7 @@ class FactsPresenter(Presenter[FactsPanel, FactsState]):
         yield panel.name_answered, self._desk.take_name
         yield panel.all_requested, self._desk.tell_alike
         yield panel.names_requested, self._ask_by_name
+        yield panel.part.chosen, self._desk.slides.open_part
 
     def _ask_by_name(self) -> None:
         """Open the form for slides whose names fit a pattern."""
@@ -93,6 +95,7 @@ def facts_state(session: ReviewSession, asked: UnknownName | None = None) -> Fac
         **_seen(session),
         notes=tuple(slide.notes.values()),
         alike=len(session.alike()),
+        pictures=tuple((one, *of) for one, of in shown_of(slide.notes.get("image", "")).items()),
         enabled=True,
     )
 

@@ -116,6 +116,16 @@ def how_to_choose(name: str, channels: int) -> str:
     return f"choose channels by number, as {three}#channels=1"
 
 
+def shown_of(note: str) -> dict[str, tuple[int, int]]:
+    """Return which image and plane a file's note says is shown, and of how many: by name.
+
+    The inverse of the note of :class:`Choice`: ``{"image": (1, 3), "plane": (2, 5)}``.
+    """
+    said = note.rpartition("is shown:")[2].partition("; open ")[0] if "is shown:" in note else ""
+    found = re.findall(r"\b(image|plane) (\d+) of (\d+)", said)
+    return {name: (int(number), int(count)) for name, number, count in found}
+
+
 def ome_pixels(description: str) -> list[dict[str, str]]:
     """Return the attributes of each ``Pixels`` of an OME-XML text, in its order."""
     text = re.sub(r"<!--.*?-->", "", description, flags=re.DOTALL)
