@@ -11,7 +11,7 @@ later obey too. Does not know what a control is for.
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic as now_s
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QChildEvent, QEvent, QObject, QPoint, Qt, Signal
@@ -91,7 +91,7 @@ class ControlRules(QObject):
         elif kind in _PRESSES:
             if self._last.was_for_another(watched, event):
                 return True
-            self._clicked, self._used = self._control(watched), monotonic()
+            self._clicked, self._used = self._control(watched), now_s()
             self.pressed.emit(watched)
         elif kind == QEvent.Type.MouseButtonRelease:
             self._last.let_go(event)
@@ -135,11 +135,11 @@ class ControlRules(QObject):
             return False
         if self._control(widget) is not self._clicked:
             return False
-        if monotonic() - self._used > _TURNS_S or any(
+        if now_s() - self._used > _TURNS_S or any(
             map(self._is_value, widget.findChildren(QWidget))
         ):
             return False
-        self._used = monotonic()
+        self._used = now_s()
         return True
 
     # ---- the keyboard --------------------------------------------------------------------------

@@ -165,7 +165,7 @@ class TestTheDock:
         self, unfolded: HubSegWidget, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [0.0]
-        monkeypatch.setattr("napari_hubseg.widgets.controls.monotonic", lambda: now[0])
+        monkeypatch.setattr("napari_hubseg.widgets.controls.now_s", lambda: now[0])
         slider = unfolded.overlay.opacity
         point_at(unfolded, slider)
         click(slider)
