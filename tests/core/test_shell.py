@@ -216,6 +216,21 @@ def test_every_checkpoint_is_looked_at_once_and_a_bad_one_is_named(weights: Path
             checks.conclude()
 
 
+def test_the_first_checkpoint_that_cannot_be_used_is_named_whichever_worker_was_quicker(
+    tmp_path: Path,
+) -> None:
+    recipe = Recipe.from_yaml(TINY)
+    files = {f"m_{fold}": tmp_path / f"m_{fold}" for fold in (0, 1)}
+    for name, file in files.items():
+        file.write_bytes(name.encode())
+    checks = Checks(recipe, recipe.members(), files, set())
+    checks.submit(Client(), lambda task: None)
+    for task in reversed(list(checks.waiting)):
+        checks.take(task)
+    with pytest.raises(ValueError, match="m_0 .* 1 more cannot be used"):
+        checks.conclude()
+
+
 def test_a_task_answers_whatever_is_raised_so_that_no_worker_prints_a_traceback(
     weights: Path,
 ) -> None:

@@ -51,8 +51,8 @@ class Checks:
         self._new = {
             what: member for member in members if (what := self._what(member)) not in checked
         }
-        self._notes: dict[str, None] = {}
-        self._refused: list[str] = []
+        self._notes: dict[Checked, tuple[str, ...]] = {}
+        self._refused: dict[Checked, str] = {}
 
     def _what(self, member: Member) -> Checked:
         size = self._recipe.resolutions[member.resolution].size
@@ -73,21 +73,23 @@ class Checks:
         answer = task.result()
         task.release()
         if isinstance(answer, Refused):
-            self._refused.append(answer.why)
+            self._refused[what] = answer.why
         else:
             self._checked.add(what)
-            self._notes |= dict.fromkeys(answer)
+            self._notes[what] = tuple(answer)
 
     def conclude(self) -> tuple[str, ...]:
-        """Return what there is to note.
+        """Return what there is to note, in the recipe's order, whoever was looked at first.
 
         Raises
         ------
         ValueError
-            When a checkpoint cannot be used.
+            When a checkpoint cannot be used; the first of them is named.
         """
-        if not self._refused:
-            return tuple(self._notes)
-        more = len(self._refused) - 1
+        refused = [self._refused[what] for what in self._new if what in self._refused]
+        if not refused:
+            noted = (self._notes[what] for what in self._new if what in self._notes)
+            return tuple(dict.fromkeys(note for notes in noted for note in notes))
+        more = len(refused) - 1
         others = f" {more} more cannot be used: hubseg recipe check lists them." if more else ""
-        raise ValueError(self._refused[0] + others)
+        raise ValueError(refused[0] + others)
