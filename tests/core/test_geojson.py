@@ -214,3 +214,15 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     path.write_bytes(gzip.compress(b" " * 2**24))
     with pytest.raises(ValueError, match="more than 1 MiB"):
         read_geojson(path)
+
+
+def test_two_gigabytes_of_json_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.geojson"
+    with file.open("wb") as stream:
+        stream.write(b'{"type":')
+        stream.truncate(2**31)
+    monkeypatch.setattr("hubseg.formats.json_text._read", lambda _: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match="holds more than 512 MiB of text: export it in parts"):
+        read_geojson(file)

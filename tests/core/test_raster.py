@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -174,3 +175,29 @@ def test_a_colour_table_is_read_by_number_in_little_room_however_large_the_image
     assert np.array_equal(found.mask(*numbers.shape), numbers > 0)
     assert len(found.objects) == 2
     assert peak / numbers.size < 4
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_each_colour_is_an_object_at_any_depth(tmp_path: Path, kind: type) -> None:
+    pixels = np.zeros((300, 40, 3), kind)
+    largest = np.iinfo(kind).max
+    places = [(0, 5), (100, 120), (290, 300)]
+    for number, (top, bottom) in enumerate(places):
+        pixels[top:bottom, 3:9, number] = largest
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    (image,) = read(tmp_path / "a.png")
+    assert len(image.objects) == 3
+    assert np.array_equal(image.mask(300, 40), pixels.any(axis=2))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_photograph_is_refused_before_anything_is_made_of_its_colours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    noise = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (400, 400, 3), kind)
+    cv2.imwrite(str(tmp_path / "a.png"), noise)
+    monkeypatch.setattr(
+        "hubseg.formats.raster.images_of_labels", lambda _: pytest.fail("its colours were taken")
+    )
+    with pytest.raises(ValueError, match="more than 65536 colours: it looks like a photograph"):
+        read(tmp_path / "a.png")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_BYTES", "file_name", "lines_of", "parsed", "text_of"]
 
-MOST_BYTES = 2**29  # of text: about ten million corners
+MOST_BYTES = 2**29  # of text: about ten million corners, which take 12 times as much in memory
 _PIECE = 2**20  # bytes
 _DAMAGED = (OSError, EOFError, zlib.error)
 
@@ -56,6 +56,8 @@ def text_of(path: Path) -> bytearray:
     """Return the bytes of a text file, unpacked where it is gzipped; raises as :func:`parsed`."""
     with opening(path), path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
+        if not packed and path.stat().st_size > MOST_BYTES:  # said before it is read
+            raise _too_large(path)
         stream.seek(0)
         try:
             content = _read(gzip.GzipFile(fileobj=stream) if packed else stream)
@@ -66,10 +68,12 @@ def text_of(path: Path) -> bytearray:
                 f"{path} cannot be unpacked ({exc}): it is damaged, get it again."
             ) from exc
     if len(content) > MOST_BYTES:
-        raise ValueError(
-            f"{path} holds more than {MOST_BYTES >> 20} MiB of text: export it in parts."
-        )
+        raise _too_large(path)
     return content
+
+
+def _too_large(path: Path) -> ValueError:
+    return ValueError(f"{path} holds more than {MOST_BYTES >> 20} MiB of text: export it in parts.")
 
 
 def _read(stream: BinaryIO | gzip.GzipFile) -> bytearray:

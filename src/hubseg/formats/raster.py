@@ -141,15 +141,38 @@ def read(path: Path) -> list[AnnotatedImage]:
     if pixels.ndim == 3 and pixels.shape[-1] == 2:
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
-        red, green, blue = (pixels[..., part].astype(np.uint64) for part in range(3))
-        found = images_of_labels((red << 32) | (green << 16) | blue)
-        if len(found.objects) > _MOST_COLOURS:
-            raise ValueError(
-                f"{path} holds {len(found.objects)} colours: it looks like a photograph and no "
-                "mask. Give an image with one colour an object."
-            )
-        return [found]
+        return [images_of_labels(_numbered(pixels, path))]
     return [images_of_labels(pixels)]
+
+
+def _numbered(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Return one number a pixel for its colour, some rows at a time; a photograph is refused.
+
+    That is found out before anything is made of the colours: of a photograph that would be as many
+    objects as pixels.
+    """
+    height, width = pixels.shape[:2]
+    kind, bits = (np.uint32, 8) if pixels.dtype.itemsize == 1 else (np.uint64, 16)
+    numbers = np.empty((height, width), kind)
+    seen = np.zeros(1 << 24 if bits == 8 else 0, np.bool_)
+    colours: set[int] = set()
+    rows = max(1, _TOGETHER // max(1, width))
+    for top in range(0, height, rows):
+        band = numbers[top : top + rows]
+        band[:] = pixels[top : top + rows, :, 0]
+        for part in (1, 2):
+            band <<= kind(bits)
+            band |= pixels[top : top + rows, :, part].astype(kind)
+        if bits == 8:
+            seen[band] = True
+        else:
+            colours.update(np.unique(band).tolist())
+        if len(colours) + int(np.count_nonzero(seen)) > _MOST_COLOURS:
+            raise ValueError(
+                f"{path} holds more than {_MOST_COLOURS} colours: it looks like a photograph and "
+                "no mask. Give an image with one colour an object."
+            )
+    return numbers
 
 
 def write_png(path: Path | str, image: MaskedImage) -> Path:
