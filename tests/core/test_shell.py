@@ -227,7 +227,7 @@ def test_the_first_checkpoint_that_cannot_be_used_is_named_whichever_worker_was_
     checks.submit(Client(), lambda task: None)
     for task in reversed(list(checks.waiting)):
         checks.take(task)
-    with pytest.raises(ValueError, match="m_0 .* 1 more cannot be used"):
+    with pytest.raises(ValueError, match=r"m_0 .* 1 more cannot be used"):
         checks.conclude()
 
 
