@@ -42,6 +42,7 @@ from napari_hubseg.panels.tour import TourPanel
 from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.panels.verdict import VerdictPanel
 from napari_hubseg.presenters.foreign_layers import OFFERS
+from napari_hubseg.widgets.focus_ring import FocusRing
 from napari_hubseg.widgets.kept_keys import kept_keys
 from napari_hubseg.widgets.later import later
 from napari_hubseg.widgets.notices import NoticeStack
@@ -128,6 +129,7 @@ class DockLayout(QWidget):
         self.keys.tour_requested.connect(self.tour.begin)
         cards = (self.tour, self.message, self.step, self.others, self.files, self.accepted)
         self.notices = NoticeStack(self, cards)
+        self.ring = FocusRing(self, (self, self.notices))
         pages = self.pages.all.values()
         self.setMinimumWidth(max(_WIDTH, *(page.least_width() for page in pages)))
         self.setStyleSheet(style_sheet())

@@ -88,6 +88,7 @@ class _PixelSize(QDoubleSpinBox):
         self.setLocale(QLocale.c())
         self.setObjectName("um_per_px")
         self.setToolTip("Pixel size at full resolution, µm/px: 0.01 to 20")
+        self.setAccessibleName(self.toolTip())
         self.setDecimals(4)
         # Any number can be typed: one that no microscope has is answered, not swallowed.
         self.setRange(0.0, 99_999.0)
@@ -274,6 +275,7 @@ def _combo(name: str, tip: str) -> QComboBox:
     made.setObjectName(name)
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.setToolTip(tip)
+    made.setAccessibleName(tip)
     return made
 
 

@@ -250,6 +250,7 @@ class _Table(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setTabKeyNavigation(False)  # or Tab would go round among the cells for ever
         line = max(26, round(1.7 * self.fontMetrics().height()))
         self.setIconSize(QSize(line - 4, line - 4))
         rows, columns = self.verticalHeader(), self.horizontalHeader()

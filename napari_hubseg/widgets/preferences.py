@@ -98,10 +98,14 @@ class PreferencesPage(QDialog):
         self.author = QLineEdit(known.author)
         self.author.setPlaceholderText("the name of your account")
         form = QFormLayout(self)
-        form.addRow("device", self.device)
-        form.addRow("room for maps of a new project", self.maps_gb)
-        form.addRow("recipe chosen at first", self.recipe)
-        form.addRow("your name in the journal", self.author)
+        for words, field in (
+            ("device", self.device),
+            ("room for maps of a new project", self.maps_gb),
+            ("recipe chosen at first", self.recipe),
+            ("your name in the journal", self.author),
+        ):
+            field.setAccessibleName(words)
+            form.addRow(words, field)
         form.addRow(Hint("They hold from the next time that the dock is opened."))
         answer = QDialogButtonBox.StandardButton
         buttons = QDialogButtonBox(answer.Ok | answer.Cancel)
