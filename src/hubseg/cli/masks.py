@@ -71,6 +71,12 @@ def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     export.add_argument(
         "--overwrite", action="store_true", help="replace what an earlier export wrote there"
     )
+    export.add_argument(
+        "--crate",
+        action="store_true",
+        help="describe it in ro-crate-metadata.json beside it: files, slides, thresholds, people, "
+        "and a paragraph of methods",
+    )
     add_partial(export)
     add_json(export)
     export.set_defaults(run=_export)
@@ -224,6 +230,7 @@ def _export(given: argparse.Namespace, answer: Answer) -> None:
                 on_progress=lambda done, total: shown.update(),
                 partial=given.partial,
                 overwrite=given.overwrite,
+                crate=given.crate,
                 outcome=outcome,
             )
     content = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubseg.export.crate import crate_of, write_crate
 from hubseg.export.source import Source
 from hubseg.export.writers import FORMATS, Format
 from hubseg.failure import about
@@ -83,6 +84,7 @@ def export_project(
     on_progress: Progress | None = None,
     partial: bool = False,
     overwrite: bool = False,
+    crate: bool = False,
     outcome: Outcome | None = None,
 ) -> ExportReport:
     """Write a project's masks and compare what was written with what was derived.
@@ -103,6 +105,8 @@ def export_project(
         Also take maps of fewer members than their run was asked for; the report notes them.
     overwrite
         Replace what an earlier export wrote.
+    crate
+        Describe it beside it as an RO-Crate (:mod:`hubseg.export.crate`).
     outcome
         Takes what is left out and noted, also where nothing can be written.
 
@@ -120,12 +124,17 @@ def export_project(
     out, outcome = Path(out), Outcome() if outcome is None else outcome
     source = Source(project, slides, on_progress, partial, outcome)
     there = in_the_way(out, format, [slide.id for slide in source.slides])
+    if there is None and crate:
+        target = out if FORMATS[format].is_folder else FORMATS[format].file(out, "")
+        there = crate_of(target) if crate_of(target).exists() else None
     if there is not None and not overwrite:
         raise FileExistsError(
             f"{there} exists already: write elsewhere, or replace it (--overwrite)."
         )
     with about(out):
         out, written = FORMATS[format].write(source, out)
+        if crate:
+            write_crate(source, out, written, format)
     report = ExportReport(
         out, format, tuple(outcome.done), outcome.left_out, _digest_of(written), outcome.notes
     )
