@@ -297,7 +297,8 @@ class ThresholdsPanel(QWidget):
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
         self.name.setText(_kind(state))
         self.name.setToolTip(state.imported)
-        self.histogram.set_curves(state.curves, reading=state.reading)
+        instead = "no threshold acts on this mask" if state.imported else ""
+        self.histogram.set_curves(state.curves, reading=state.reading, instead=instead)
         self.histogram.set_mask(state.value, state.size)
         if not self.busy:
             self.main.set_value(state.value)
@@ -331,7 +332,7 @@ def _kind(state: ThresholdsState) -> str:
     if not state.enabled:
         return "threshold"
     if state.imported:
-        return f"{state.imported}: no threshold acts on it"
+        return state.imported
     organ = (state.label or _label(state.organ)) if state.organ else "organ ?"
     return f"{organ} / {state.source or 'source ?'}"
 

@@ -64,9 +64,9 @@ class Histogram(QWidget):
         """What is drawn."""
         return self._curves
 
-    def set_curves(self, curves: Curves, *, reading: bool = False) -> None:
-        """Show counts and curves; without counts, that there is no map, or that one is read."""
-        self.nothing = _READING if reading else _NO_MAP
+    def set_curves(self, curves: Curves, *, reading: bool = False, instead: str = "") -> None:
+        """Show counts and curves; without counts, what stands instead, or that there is no map."""
+        self.nothing = instead or (_READING if reading else _NO_MAP)
         if curves == self._curves:
             self.update()
             return

@@ -88,8 +88,8 @@ def test_a_slide_starts_from_a_mask_and_the_threshold_says_that_it_does_not_act(
     assert session.edits is not None
     assert session.edits.is_empty
     assert "no threshold acts on it" in told[0]
-    said = "imported mask of colleague.geojson: no threshold acts on it"
-    wait(lambda: thresholds.name.text() == said)
+    wait(lambda: thresholds.name.text() == "imported mask of colleague.geojson")
+    assert thresholds.histogram.nothing == "no threshold acts on this mask"
     for widget in (thresholds.main, thresholds.histogram, thresholds.only, thresholds.reset):
         assert not widget.isEnabled()
     before = session.threshold
