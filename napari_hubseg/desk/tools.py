@@ -110,7 +110,7 @@ class Tools:
                 return
             if taken:
                 said = f"{path.name} is {_TAKEN[role]}"
-                self._signals.told.emit(" ".join((said, *notes)))
+                self._offers.say_here(" ".join((said, *notes)))
             elif self._may_change():
                 said = f"{path.name} changes nothing: that is what is there already."
                 self._offers.say_here(" ".join((said, *notes)))
@@ -134,7 +134,7 @@ class Tools:
                 self._signals.told.emit(f"{name} was not taken over: you had left {slide.id}.")
             elif take_over(self._session, slide.id, inside, f"layer {name}", "edits"):
                 self._others.choose_mask()
-                self._signals.told.emit(f"{name} is the mask now; the layer itself stays.")
+                self._offers.say_here(f"{name} is the mask now; the layer itself stays.")
             else:
                 self._signals.told.emit(f"The mask is as {name} is already.")
 
