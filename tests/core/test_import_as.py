@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from stored import SHAPE, put_maps, stored_project
 
 from hubseg.cli import main
 from hubseg.edits.gesture import ADD, ERASE
+from hubseg.evaluation.two_copies import take_over
 from hubseg.formats.raster import write_mask_png
 from hubseg.formats.rle import decode
 from hubseg.project import ReviewProject
@@ -236,3 +238,24 @@ def test_edits_are_what_comes_without_being_asked(project: Path, colleague: Path
     override = session.edits.override()
     session.close()
     assert set(np.unique(override)) == {ADD, ERASE}
+
+
+def test_it_comes_along_from_a_copy_of_the_project(project: Path, colleague: Path) -> None:
+    """What one of two people imported is part of what is taken over, and undo takes it back."""
+    copy = project.with_name("theirs.hubseg")
+    shutil.copytree(project, copy)
+    assert take(copy, colleague, "mask") == 0
+    with ReviewProject.open(project, author="ann") as ours, ReviewProject.open(copy) as theirs:
+        before = derive(ours, ours.slides()[0]).mask
+        assert take_over(ours, theirs, "a") > 0
+        assert take_over(ours, theirs, "a") == 0
+        found = derive(ours, ours.slides()[0])
+        assert np.array_equal(found.mask, drawn())
+        assert found.imported == "imported mask of a.png"
+    session = ReviewSession(author="ann")
+    session.open(project)
+    session.go_to("a")
+    while session.can_undo:
+        session.undo()
+    session.close()
+    assert np.array_equal(derived(project).mask, before)

@@ -7,7 +7,7 @@ labels. Does not know any view.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from hubseg.journal.rows import Kind, standing
 from hubseg.journal.slide_state import SlideState
 from hubseg.project.derived import derive
+from hubseg.project.imported import imported_mask, newest_run_id
 from hubseg.project.older_masks import older_mask
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 
     from hubseg.edits.override import Edits
     from hubseg.journal.accepted import AcceptedMask, PackedMask
+    from hubseg.journal.imported import ImportedMask
     from hubseg.journal.verdict import Verdict
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
 __all__ = ["Compared", "Side", "compare", "difference", "take_over"]
 
-_WORK = (Kind.GESTURE, Kind.VERDICT, Kind.NOTE, Kind.THRESHOLD)
+_WORK = (Kind.GESTURE, Kind.VERDICT, Kind.NOTE, Kind.THRESHOLD, Kind.IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ def take_over(
 ) -> int:
     """Take what another project says about a slide: edits, own threshold, verdict and note.
 
-    A verdict that accepts comes with the very mask that was accepted there.
+    A verdict that accepts comes with the very mask that was accepted there, and so does a mask that
+    was imported there for the slide to start from, where no run has taken its place.
 
     Parameters
     ----------
@@ -204,7 +207,7 @@ def take_over(
         project.append(Kind.GESTURE, gesture.to_bytes(), slide_id=slide_id, label=gesture.kind)
     for kind, payload in facts:
         label = f"{kind} of {after.by}"
-        mask = after.mask if kind is Kind.VERDICT else None
+        mask = {Kind.VERDICT: after.mask, Kind.IMPORTED: after.start}.get(kind)
         project.append(kind, payload, slide_id=slide_id, label=label, mask=mask)
     return len(facts) + bool(gesture.patches)
 
@@ -241,6 +244,9 @@ class _Said:
     verdict: Verdict
     accepted: AcceptedMask | None
     mask: PackedMask | None
+    imported: ImportedMask | None
+    start: PackedMask | None
+    run: str
 
     @classmethod
     def of(cls, project: ReviewProject, slide: Slide) -> Self:
@@ -248,6 +254,7 @@ class _Said:
         state = SlideState(standing(entries))
         own = [row for row in state.rows if row.slide_id == slide.id]
         accepted, mask = _accepted(project, slide, state)
+        imported = imported_mask(project, slide.id, state)
         return cls(
             rows=frozenset((row.seq, row.at) for row in entries if row.slide_id == slide.id),
             by=", ".join(dict.fromkeys(row.author for row in own if row.kind in _WORK)),
@@ -257,11 +264,18 @@ class _Said:
             verdict=state.verdict,
             accepted=accepted,
             mask=mask,
+            imported=imported,
+            start=None if imported is None else project.mask(imported.digest),
+            run=newest_run_id(project, slide.id),
         )
 
     def told(self, after: _Said, *, drawn: bool) -> list[tuple[Kind, dict[str, Any]]]:
         """Return the rows that bring what is said here to what is said there, edits left out."""
         rows: list[tuple[Kind, dict[str, Any]]] = []
+        start, here = after.imported, self.imported
+        if start is not None and (here is None or here.digest != start.digest):
+            rows.append((Kind.IMPORTED, replace(start, run=self.run).to_facts()))
+            drawn = True
         for one in dict.fromkeys((*self.thresholds, *after.thresholds)):
             before, now = self.thresholds.get(one), after.thresholds.get(one)
             if before != now:
