@@ -53,6 +53,7 @@ class _Press:
     path: list[tuple[float, float]]  # (row, column), px of the slide
     start: tuple[float, float]  # screen px
     px: float = 1.0  # of the slide, to one px of the screen
+    on_object: bool = True
     up: float = 0.0  # screen px from the start, upwards
     far: float = 0.0  # screen px from the start
     asked: int = 0
@@ -67,6 +68,8 @@ class _Press:
         if self.hill == [None]:
             return _FLAT
         known = "There is no object under the pointer, or nothing of it would change."
+        if self.tool == "split" and not self.on_object:
+            return "There is no object under the pointer."
         return _NOTHING.get(self.tool, known)
 
 
@@ -160,7 +163,7 @@ class MaskTools:
             return
         self._forget()
         at, shown = self._place(event), self._layers.px_on_screen
-        press = _Press(self._own, [at], tuple(event.pos), 1 / shown)
+        press = _Press(self._own, [at], tuple(event.pos), 1 / shown, self._is_marked(at))
         self._press = press
         self._ask(press)
         yield
@@ -181,6 +184,13 @@ class MaskTools:
         if moved or press.tool in (*_LINES, "merge"):
             self._ask(press)
         self._finish(press)
+
+    def _is_marked(self, at: tuple[float, float]) -> bool:
+        """Whether a place, px of the slide, lies in the mask."""
+        mask, (row, column) = self._session.mask, (round(side) for side in at)
+        if mask is None or not (0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]):
+            return False
+        return bool(mask[row, column])
 
     def _go_on(self, press: _Press, event: Any) -> None:
         """Note where the mouse has come to."""

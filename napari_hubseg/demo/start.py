@@ -52,8 +52,10 @@ def _paint() -> None:
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
 
 
-def review(path: Path) -> int:
+def review(path: Path | None) -> int:
     """Open a project, folder, table or image for review; returns when the window is closed.
+
+    Without a path the empty dock asks what to open.
 
     Raises
     ------
@@ -68,7 +70,8 @@ def review(path: Path) -> int:
             "hubseg export here."
         )
     _, dock = open_window(guided=True)
-    dock.open_path(path)
+    if path is not None:
+        dock.open_path(path)
     napari.run()
     return 0
 

@@ -286,7 +286,6 @@ class Desk(DeskSignals):
     def leave(self) -> None:
         """Close, and tell nobody: the dock is gone."""
         self.failed.disconnect()
-        self.told.disconnect()
         self.close(leave_layers=True)
 
     def close(self, *, leave_layers: bool = False) -> None:
@@ -297,7 +296,8 @@ class Desk(DeskSignals):
         if self._closed:
             return
         self._closed = True
-        self.changed.disconnect()
+        for said in (self.changed, self.told, self.unsaid, self.offered):
+            said.disconnect()  # whoever shows it may have gone with the window
         self.ensemble.close()
         self.retraining.close()
         self.background.close()

@@ -51,6 +51,7 @@ class Offers:
         self._offer: Offer | None = None
         self._step: Entry | None = None  # what was done last, until a person goes on
         self._of_letters: Offer | None = None  # what was said of letters that are text
+        self._of_recipe: Offer | None = None  # what was said of the rules that one brings
         self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
         session.slide_changed.connect(self._withdraw)
@@ -128,6 +129,7 @@ class Offers:
     def announce(self, brought: BroughtRules) -> None:
         """Say what a recipe brings, with the way back."""
         self.offer(Offer(brought.sentence, brought.label, lambda: brought.take_back(self._session)))
+        self._of_recipe = self._offer
 
     def _say_step(self, row: Entry) -> None:
         """Say what was done just now, with the way back."""
@@ -135,6 +137,8 @@ class Offers:
         if not row.is_step:
             return
         self._step = row
+        if row.kind in (Kind.THRESHOLD, Kind.CLEANUP) and self._offer is self._of_recipe:
+            self.drop_offer()  # a person has said since what holds
         reopened = self._reopens(row)
         by_key = row.kind is Kind.THRESHOLD and self.letters.last
         if row.kind is Kind.VERDICT or by_key or reopened:

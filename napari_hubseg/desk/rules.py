@@ -101,7 +101,7 @@ class Rules:
     def _say_told(self, rows: tuple[Entry, ...]) -> None:
         count = len(rows)
         if count:
-            said = f"{count} slide{' was' if count == 1 else 's were'} told: {rows[0].label}."
+            said = f"Set for {count} slide{'' if count == 1 else 's'}: {rows[0].label}."
             self._offers.offer(Offer(said, "Undo", lambda: self._take_back(rows)))
         self._signals.changed.emit()
 

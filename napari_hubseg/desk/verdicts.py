@@ -62,8 +62,8 @@ class Verdicts:
             self._offers.take_offer()
         else:
             said = (
-                f"On slide {here.id} nothing is left to undo. Before you came here: "
-                f"{step_words(for_all)}, for every slide. {key_of('undo')} again undoes that."
+                f"The last step was made before you came to this slide and holds for every slide: "
+                f"{step_words(for_all)}. {key_of('undo')} again undoes it."
             )
             self._offers.offer(Offer(said, _FOR_ALL, self._session.undo, here.id))
 

@@ -43,7 +43,9 @@ __all__ = ["Ensemble"]
 
 def _new_engine(store: Path, device: str, scheduler: str | None) -> Any:
     from hubseg.engine import Engine
+    from hubseg.process.logs import keep_apart
 
+    keep_apart("distributed")
     return Engine(store, device=device, scheduler=scheduler)
 
 

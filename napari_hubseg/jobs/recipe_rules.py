@@ -47,23 +47,25 @@ class BroughtRules:
         """What is said."""
         parts = []
         if self.threshold is not None:
-            parts.append("the threshold {:g} → {:g}".format(*self.threshold))
+            parts.append("threshold {:g} → {:g}".format(*self.threshold))
         if self.cleanup is not None:
             after = ", ".join(steps_on(self.cleanup[1], self.um_per_px)) or "none"
-            parts.append(f"the cleanup ({after})")
+            parts.append(f"cleanup: {after}")
         if self.others:
             kinds = f"{self.others} other organ{'s' * (self.others > 1)} or source"
             parts.append(f"thresholds of slides of {kinds}{'s' * (self.others > 1)}")
         nothing = self.threshold is None and self.cleanup is None
         here = " Nothing changes on this slide." if nothing else ""
-        return f"The networks' recipe, {self.recipe}, sets {', '.join(parts)}.{here}"
+        said = "; ".join(parts)
+        said = f"{said[:1].upper()}{said[1:]}"
+        return f"Recipe {self.recipe} brings its own settings. {said}.{here}"
 
     @property
     def label(self) -> str:
         """What stands on the button that takes it back; "" where nothing on screen changes."""
         if self.threshold is not None and self.cleanup is None:
             return f"Keep {self.threshold[0]:g}"
-        return "Keep what held here" if self.cleanup is not None else ""
+        return "Keep earlier settings" if self.cleanup is not None else ""
 
     def take_back(self, session: ReviewSession) -> None:
         """Make what held before a person's own, for slides of this kind."""

@@ -75,8 +75,8 @@ class AcceptedPanel(QFrame):
     def show_state(self, state: AcceptedState) -> None:
         """Show `state`; emits nothing."""
         self.said.setText(
-            f"What the rules give has changed since this was accepted: {state.more:,} px more, "
-            f"{state.less:,} px less."
+            "Your accepted mask holds. Threshold and cleanup of today would give "
+            f"{state.more:,} px more, {state.less:,} px less."
         )
         self.compare.setChecked(state.comparing)
         self.anew.setEnabled(state.writable)

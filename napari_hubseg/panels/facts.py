@@ -100,8 +100,12 @@ class _PixelSize(QDoubleSpinBox):
         self.setKeyboardTracking(False)
 
     def validate(self, text: str | None, at: int) -> Any:
-        """Qt's: a comma becomes a point while it is typed."""
-        return super().validate((text or "").replace(",", "."), at)
+        """Qt's: a comma becomes a point while it is typed; what stood for no number gives way."""
+        typed, unit = (text or "").replace(",", "."), self.suffix()
+        if self.text() == self.specialValueText() and typed not in (self.text(), ""):
+            number = "".join(char for char in typed if char in "0123456789.")
+            typed, at = f"{number}{unit}", len(number)
+        return super().validate(typed, at)
 
     def valueFromText(self, text: str | None) -> float:
         """Qt's: as :meth:`validate`."""
@@ -174,6 +178,7 @@ class FactsPanel(QWidget):
         for widget in (self.naming, self.origins, self.seen, self.notes, self.part):
             layout.addWidget(widget)
         layout.addWidget(self.all)
+        layout.addStretch(1)
         layout.addLayout(end)
         return form
 
@@ -205,8 +210,8 @@ class FactsPanel(QWidget):
         self._rest.rested.connect(self.um_per_px_requested.emit)
         self.settle, self.drop = self._rest.settle, self._rest.drop
         self.um_per_px.valueChanged.connect(self._rest.keep)
-        self.change.clicked.connect(self.form.toggle)
-        self.attention.clicked.connect(self.form.toggle)
+        self.change.clicked.connect(self._toggle)
+        self.attention.clicked.connect(self._toggle)
         self.done.clicked.connect(self.form.hide)
         self.all.clicked.connect(self.all_requested)
         self.names.clicked.connect(self.names_requested)
@@ -221,6 +226,11 @@ class FactsPanel(QWidget):
         before = self._state.organ if kind == "organ" else self._state.source
         combo.setCurrentIndex(combo.findData(before))
         self.naming.take(kind)
+
+    def _toggle(self) -> None:
+        if not self.form.isVisible():
+            self.all.setVisible(self._state.alike > 0)
+        self.form.toggle()
 
     def press_elsewhere(self, at: QWidget) -> None:
         """Close the form when a person goes on elsewhere."""
@@ -256,9 +266,11 @@ class FactsPanel(QWidget):
         self._show_attention(state)
         self.all.setText(f"Apply to all like this ({state.alike})")
         self.all.setToolTip(
-            "Give these three facts to every slide of which no more is known than was of this one"
+            "Give these three facts to every slide of which as little was known as of this one"
         )
-        self.all.setVisible(state.alike > 0)
+        self.all.setEnabled(state.alike > 0)
+        if state.alike > 0 or not self.form.isVisible():  # or what is below would jump up
+            self.all.setVisible(state.alike > 0)
 
     def _show_attention(self, state: FactsState) -> None:
         """Say beside the line that there is more to know than the line says."""
@@ -302,7 +314,7 @@ def _origin_sentence(state: FactsState) -> str:
         together.setdefault(state.origins.get(key, "unknown"), []).append(name)
     parts = []
     for origin, named in together.items():
-        whose = {"person": "told by you", "unknown": "not known yet"}
+        whose = {"person": "set by you", "unknown": "not known yet"}
         which = "all three" if len(named) == len(names) else ", ".join(named)
         parts.append(f"{which}: {whose.get(origin, f'from {origin}')}")
     said = " · ".join(parts)

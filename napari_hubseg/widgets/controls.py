@@ -31,6 +31,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hubseg.widgets.flyout import Flyout
 from napari_hubseg.widgets.later import later
 
 if TYPE_CHECKING:
@@ -148,10 +149,17 @@ class ControlRules(QObject):
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if not plain or not isinstance(watched, _FIELDS) or isinstance(watched, QScrollBar):
             return False
+        if watched.window() is not self._root.window():
+            return False  # a dialog's own keys: Esc closes it
         if event.key() in _ENTER:
             later(self, self.left.emit)  # once the field has taken what was typed
         elif event.key() == Qt.Key.Key_Escape:
             later(self, self.left.emit)
+            form = watched.parentWidget()
+            while form is not None and not isinstance(form, Flyout):
+                form = form.parentWidget()
+            if form is not None:
+                later(form, form.hide)  # once the field has what it held
             return self._take_back(watched)
         return False
 

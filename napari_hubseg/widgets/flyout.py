@@ -73,6 +73,8 @@ class Flyout(QFrame):
             tall = self.sizeHint().height()
             if layout is not None and layout.hasHeightForWidth():  # words that break into lines
                 tall = layout.totalHeightForWidth(width)
+            if self.isVisible():  # what is under the pointer stays there until it closes
+                tall = max(tall, self.height())
             self.setGeometry(at.x(), at.y(), width, tall)
 
     def event(self, event: QEvent | None) -> bool:

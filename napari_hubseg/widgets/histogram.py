@@ -120,8 +120,9 @@ class Histogram(QWidget):
         return (threshold + 0.5) / _BINS * float(self.width())
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Take hold of the line, from wherever the mouse is pressed."""
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+        """Take hold of the line, from wherever the mouse is pressed; no map, no line."""
+        left = event is not None and event.button() == Qt.MouseButton.LeftButton
+        if event is not None and left and self._heights:
             self.dragging = True
             self._drag(event)
 

@@ -24,7 +24,7 @@ from hubseg.engine.checking import Checks
 from hubseg.engine.worker import PLUGIN, Job, Networks, Refused, check_checkpoint, run_member
 from hubseg.failure import about, one_sentence
 from hubseg.network import build
-from hubseg.process.logs import LARGEST, library_logs, log_folder, worker_log
+from hubseg.process.logs import LARGEST, keep_apart, library_logs, log_folder, worker_log
 from hubseg.recipe import Recipe, with_scores
 from hubseg.slide import SlideTable
 
@@ -42,6 +42,32 @@ resolutions:
 @pytest.fixture(autouse=True)
 def _logs_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path / "logs")
+
+
+def test_in_another_program_one_librarys_logs_go_to_the_file_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """napari prints what every logger says: starting a worker wrote lines into a person's shell."""
+    log, root = logging.getLogger("some.part"), logging.getLogger()
+    shown = logging.StreamHandler()
+    root.addHandler(shown)
+    try:
+        with library_logs(verbose=True):
+            keep_apart("some")
+            log.warning("a scheduler starts")
+        for _ in range(2):
+            keep_apart("some")
+            log.warning("a worker starts")
+    finally:
+        root.removeHandler(shown)
+        for one in tuple(log.parent.handlers):
+            log.parent.removeHandler(one)
+            one.close()
+        log.parent.propagate = True
+    said = capsys.readouterr().err
+    assert "scheduler" in said, "where a person asked for it"
+    assert "worker" not in said
+    assert (tmp_path / "logs" / "hubseg.log").read_text().count("a worker starts") == 2
 
 
 # ---- one sentence ------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def test_it_is_told_at_once_and_taken_back_at_once(
     assert set(told.values()) == {(Organ.LUNG, DataSource.HPA)}
     QApplication.processEvents()
     assert opened.facts.line.text().startswith("lung  ·  HPA")
-    assert opened.step.sentence.text() == "3 slides were told: facts by file name."
+    assert opened.step.sentence.text() == "Set for 3 slides: facts by file name."
     qtbot.mouseClick(opened.step.action, LEFT)
     wait(lambda: not opened.busy)
     assert {s.id: (s.organ, s.source) for s in opened.session.slides} == before
@@ -87,3 +87,9 @@ def test_a_persons_word_stays_and_that_is_said(
     assert form.said.text() == "1 of 3 names fit. What you told before stays, on 1 of them."
     assert not form.tell.isEnabled()
     form.reject()
+
+
+def test_escape_closes_it_from_a_field_too(asked: ByNameDialog, qtbot: Any) -> None:
+    qtbot.keyClicks(asked.pattern, "kid")
+    qtbot.keyClick(asked.pattern, Qt.Key.Key_Escape)
+    assert not asked.isVisible()

@@ -300,6 +300,13 @@ def test_a_split_is_previewed_while_held_and_done_when_let_go(bench: Bench) -> N
     assert bench.count == 3
 
 
+def test_where_nothing_is_a_split_does_not_speak_of_an_object(bench: Bench) -> None:
+    bench.take("split")
+    bench.mouse.click(bench.at((10, 10)))
+    bench.settle()
+    assert bench.dock.message.sentence.text() == "There is no object under the pointer."
+
+
 def test_dragging_with_a_click_tool_moves_the_view_and_changes_nothing(bench: Bench) -> None:
     bench.take("fill")
     before, centre = bench.session.mask.copy(), bench.camera.center[-1]

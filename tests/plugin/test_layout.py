@@ -192,12 +192,14 @@ def test_facts_are_one_line_and_their_form_closes_when_a_person_goes_on(
         lambda: qtbot.mouseClick(opened.verdict.note, LEFT),
         lambda: qtbot.mouseClick(opened.facts.done, LEFT),
         lambda: qtbot.keyClick(opened.facts.form, Qt.Key.Key_Escape),
+        lambda: qtbot.keyClick(opened.facts.um_per_px, Qt.Key.Key_Escape),
     ):
         qtbot.mouseClick(opened.facts.change, LEFT)
         assert opened.facts.form.isVisible()
         qtbot.mouseClick(opened.facts.um_per_px, LEFT)
         assert opened.facts.form.isVisible()
         closing()
+        QApplication.processEvents()
         assert not opened.facts.form.isVisible()
     opened.session.go_to("three")
     settle(opened, wait)
@@ -245,7 +247,7 @@ def test_the_form_is_as_tall_as_its_words(
     qtbot.mouseClick(small.facts.change, LEFT)
     QApplication.processEvents()
     words = small.facts.origins
-    assert words.text() == "Organ: told by you · source, pixel size: not known yet"
+    assert words.text() == "Organ: set by you · source, pixel size: not known yet"
     assert words.height() >= words.heightForWidth(words.width())
     assert layout.clipped(small) == []
 
@@ -261,6 +263,26 @@ def test_facts_can_be_told_of_all_slides_like_this_at_once(
     settle(opened, wait)
     assert opened.facts.all.isHidden(), "of the others it is known"
     assert opened.facts.line.text() == "organ?  ·  source?  ·  0.4 µm/px"
+
+
+def test_what_is_under_the_pointer_stays_when_all_like_this_were_told(
+    opened: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    """*Done* jumped up, and the click meant for it went through to the threshold."""
+    opened.desk.tell(um_per_px=0.4)
+    settle(opened, wait)
+    qtbot.mouseClick(opened.facts.change, LEFT)
+    QApplication.processEvents()
+    everyone, done = opened.facts.all, opened.facts.done
+    assert everyone.isVisible() and everyone.isEnabled()
+    before = done.mapTo(opened, QPoint(0, 0)), opened.facts.form.size()
+    qtbot.mouseClick(everyone, LEFT)
+    settle(opened, wait)
+    assert everyone.isVisible() and not everyone.isEnabled(), "nobody is like this any more"
+    assert (done.mapTo(opened, QPoint(0, 0)), opened.facts.form.size()) == before
+    qtbot.mouseClick(done, LEFT)
+    qtbot.mouseClick(opened.facts.change, LEFT)
+    assert everyone.isHidden()
 
 
 # ---- the beginning ----------------------------------------------------------------------------

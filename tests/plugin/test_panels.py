@@ -209,8 +209,7 @@ def test_facts_name_their_origin(qtbot: Any) -> None:
     origins = {"organ": "table", "source": "person", "um_per_px": "unknown"}
     panel.show_state(FactsState(Organ.KIDNEY, DataSource.HPA, None, origins, enabled=True))
     assert (
-        panel.origins.text()
-        == "Organ: from table · source: told by you · pixel size: not known yet"
+        panel.origins.text() == "Organ: from table · source: set by you · pixel size: not known yet"
     )
     assert panel.organ.currentText() == "kidney"
     with qtbot.waitSignal(panel.organ_requested) as asked:
@@ -233,6 +232,19 @@ def test_a_pixel_size_is_typed_with_a_point_or_a_comma_and_no_key_is_swallowed(
         qtbot.keyClicks(panel.um_per_px, typed)
         qtbot.keyClick(panel.um_per_px, Qt.Key.Key_Return)
     assert asked.args == [um_per_px]
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_a_number_is_typed_wherever_the_unknown_one_was_clicked(qtbot: Any, place: int) -> None:
+    """The caret stood inside the word that says that nothing is known, and no key did anything."""
+    panel = FactsPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(FactsState(enabled=True))
+    panel.um_per_px.lineEdit().setCursorPosition(place)
+    with qtbot.waitSignal(panel.um_per_px_requested) as asked:
+        qtbot.keyClicks(panel.um_per_px, "0,25")
+        qtbot.keyClick(panel.um_per_px, Qt.Key.Key_Return)
+    assert asked.args == [0.25]
 
 
 def test_what_was_chosen_in_a_slides_file_is_shown_under_its_facts(qtbot: Any) -> None:
@@ -327,6 +339,19 @@ def test_nothing_moves_a_slider_that_a_hand_is_on(qtbot: Any) -> None:
     assert panel.main.number.value() == 90.0
 
 
+def test_an_empty_histogram_takes_no_click(qtbot: Any) -> None:
+    """A click meant for a form that had just closed over it set the threshold of every slide."""
+    panel = ThresholdsPanel()
+    qtbot.addWidget(panel)
+    panel.resize(400, 300)
+    panel.show_state(ThresholdsState(value=90.0, organ=Organ.KIDNEY, source="Hubmap", enabled=True))
+    panel.show()
+    moved: list[float] = []
+    panel.histogram.moved.connect(moved.append)
+    qtbot.mouseClick(panel.histogram, Qt.MouseButton.LeftButton)
+    assert not moved
+
+
 def test_the_line_in_the_histogram_is_a_slider_too(qtbot: Any) -> None:
     panel = thresholds(qtbot, curves=Curves(tuple(range(256))))
     strip = panel.histogram
@@ -371,7 +396,8 @@ def test_an_accepted_slide_says_how_far_the_rules_are_and_offers_two_things(qtbo
     panel.show_state(AcceptedState(more=12, less=3456))
     assert panel.isVisible()
     assert panel.said.text() == (
-        "What the rules give has changed since this was accepted: 12 px more, 3,456 px less."
+        "Your accepted mask holds. Threshold and cleanup of today would give "
+        "12 px more, 3,456 px less."
     )
     with qtbot.waitSignal(panel.compare_requested):
         qtbot.mouseClick(panel.compare, LEFT)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from hubseg.cleanup import Cleanup
 from hubseg.journal.verdict import Verdict
 from napari_hubseg.canvas import layers as _layers
 from napari_hubseg.desk import Desk
@@ -311,7 +312,7 @@ class TestWhatARecipeBrings:
         ensemble.run(EnsembleChoice("demo"))
         bench.settle()  # rules come with the run's first member
         assert bench.session.threshold == 127
-        assert "the threshold 90 → 127" in bench.offers[-1].sentence
+        assert "Threshold 90 → 127" in bench.offers[-1].sentence
         assert bench.offers[-1].label == "Keep 90"
         bench.desk.take_by_key("eraser")
         assert bench.offers[-1].label == "Keep 90", "a key that takes a tool must not answer it"
@@ -321,3 +322,19 @@ class TestWhatARecipeBrings:
         ensemble.run(EnsembleChoice("demo"))
         assert bench.offers[-1] is None, "what is a person's own is not said again"
         bench.settle()
+
+    @pytest.mark.parametrize("own", ["threshold", "cleanup"])
+    def test_it_is_said_until_a_person_says_what_holds(self, bench: Bench, own: str) -> None:
+        bench.look()
+        ensemble, table = bench.desk.ensemble, bench.session.thresholds
+        kind = (bench.session.current.organ, bench.session.current.source)
+        moved = type(table)({**table.values, kind: 127.0})
+        ensemble.recipe = ensemble.recipe.model_copy(update={"thresholds": moved, "cleanup": {}})
+        ensemble.run(EnsembleChoice("demo"))
+        bench.settle()
+        assert bench.offers[-1].label == "Keep 90"
+        if own == "threshold":
+            bench.desk.set_threshold(200)
+        else:
+            bench.session.set_cleanup(Cleanup(min_area=9))
+        assert bench.offers[-1] is None

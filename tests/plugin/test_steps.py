@@ -151,8 +151,8 @@ def test_what_holds_for_every_slide_is_not_undone_from_another_one_unasked(
     settle(opened, wait)
     assert opened.session.threshold == 200
     assert said(opened) == (
-        f"On slide two nothing is left to undo. Before you came here: threshold kidney/Hubmap "
-        f"{before:g} → 200, for every slide. Ctrl+Z again undoes that."
+        "The last step was made before you came to this slide and holds for every slide: "
+        f"threshold kidney/Hubmap {before:g} → 200. Ctrl+Z again undoes it."
     )
     opened.do("undo")
     settle(opened, wait)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget
 from windows import Wait, see, settle
 
 from hubseg.cleanup import Cleanup
+from hubseg.cli import main
 from hubseg.journal.rows import Kind
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import Organ
@@ -24,6 +25,26 @@ from napari_hubseg.actions import ACTIONS
 from napari_hubseg.dock import HubSegWidget
 
 LEFT = Qt.MouseButton.LeftButton
+
+
+def test_a_window_that_closes_while_a_step_is_said_closes_without_a_word(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    """The strip with its Undo was gone already, and a page of traceback came into the shell."""
+    opened.session.flag()
+    wait(lambda: opened.step.action.text() == "Undo")
+    heard: list[object] = []
+    for said in (opened.desk.offered, opened.desk.told, opened.desk.unsaid):
+        said.connect(heard.append)
+    opened.desk.leave()
+    assert (opened.session.project, heard) == (None, [])
+
+
+def test_review_without_a_path_is_an_empty_dock(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("napari_hubseg.demo.start.review", lambda path: asked.append(path) or 0)
+    assert main(["review"]) == 0
+    assert asked == [None]
 
 
 def test_first_the_dock_says_how_to_begin(dock: HubSegWidget) -> None:
@@ -321,7 +342,7 @@ def test_facts_are_told_and_shown(opened: HubSegWidget, wait: Wait) -> None:
     slide = opened.session.current
     assert (slide.organ, slide.um_per_px) == (Organ.LUNG, 0.4)
     assert opened.thresholds.main.number.value() == 25.0
-    assert opened.facts.origins.text() == "All three: told by you"
+    assert opened.facts.origins.text() == "All three: set by you"
 
 
 def test_a_threshold_can_be_for_this_slide_only(

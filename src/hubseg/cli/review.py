@@ -18,7 +18,12 @@ __all__ = ["add_to"]
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the commands to the parser."""
     review = commands.add_parser("review", help="open napari with the HubSeg dock")
-    review.add_argument("path", type=Path, help="NAME.hubseg, folder, competition CSV or image")
+    review.add_argument(
+        "path",
+        type=Path,
+        nargs="?",
+        help="NAME.hubseg, folder, competition CSV or image; default: the dock asks",
+    )
     review.set_defaults(run=_review)
     demo = commands.add_parser("demo", help="the whole loop on the bundled sample")
     demo.add_argument("--out", type=Path, default=Path("demo_out"), help="default: demo_out")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["LARGEST", "library_logs", "log_folder", "worker_log"]
+__all__ = ["LARGEST", "keep_apart", "library_logs", "log_folder", "worker_log"]
 
 LARGEST = 1 << 20
 """Bytes of one log file; beyond them it is set aside, and the one set aside before is gone."""
@@ -43,14 +43,23 @@ class _File(RotatingFileHandler):
             super().close()
 
 
+class _Shown(logging.NullHandler):
+    """Stands where a person wants to see what libraries log."""
+
+
 @contextmanager
 def library_logs(*, verbose: bool = False) -> Iterator[None]:
     """Send logs and warnings of libraries to a file for a while; `verbose` leaves them as is."""
+    root = logging.getLogger()
     if verbose:
-        yield
+        shown = _Shown()
+        root.addHandler(shown)
+        try:
+            yield
+        finally:
+            root.removeHandler(shown)
         return
     handler = _file_handler()
-    root = logging.getLogger()
     loud = [(log, one) for log in _loggers() for one in log.handlers if _speaks(one)]
     for log, one in loud:
         log.removeHandler(one)
@@ -66,6 +75,20 @@ def library_logs(*, verbose: bool = False) -> Iterator[None]:
             log.removeHandler(handler)
             log.addHandler(one)
         handler.close()
+
+
+def keep_apart(name: str) -> None:
+    """Send the logs of one library to the file, in a program that is not ours: napari shows all.
+
+    Where :func:`library_logs` holds, it has decided already.
+    """
+    log, root = logging.getLogger(name), logging.getLogger()
+    if any(isinstance(one, (_File, _Shown)) for one in (*root.handlers, *log.handlers)):
+        return
+    for one in filter(_speaks, tuple(log.handlers)):
+        log.removeHandler(one)
+    log.addHandler(_file_handler())
+    log.propagate = False
 
 
 def _file_handler() -> logging.Handler:
