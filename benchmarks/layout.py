@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
     QCheckBox,
     QLabel,
     QPushButton,
@@ -119,6 +120,10 @@ def _needs_more(widget: QWidget) -> bool:
         return bool(widget.text()) and widget.minimumSizeHint().width() > widget.width() + 1
     if isinstance(widget, IconButton):
         return widget.needed() > widget.width()
+    if isinstance(widget, QAbstractSpinBox):
+        line = widget.lineEdit()
+        margins = line.textMargins()
+        return advance(widget.text()) + margins.left() + margins.right() > line.width()
     if isinstance(widget, QCheckBox):
         return _BOX + advance(widget.text()) > widget.width()
     if isinstance(widget, QPushButton):
@@ -130,7 +135,8 @@ def _sticks_out(widget: QWidget) -> bool:
     parent = widget.parentWidget()
     if parent is None or widget.isWindow() or parent.objectName() == "qt_scrollarea_viewport":
         return False
-    if isinstance(parent, QScrollArea | QStackedWidget) or isinstance(widget, QScrollBar):
+    own = QScrollArea | QStackedWidget | QAbstractSpinBox  # they place what is in them
+    if isinstance(parent, own) or isinstance(widget, QScrollBar):
         return False
     return not parent.rect().contains(widget.geometry())
 

@@ -25,7 +25,8 @@ from superqt import QLabeledSlider
 
 from napari_hubseg.actions import TOOLBOX, Tool, explained, key_of, tool_named
 from napari_hubseg.widgets.icons import IconButton, SignedElidedButton, short_key
-from napari_hubseg.widgets.style import Hint, button, give_room
+from napari_hubseg.widgets.number_field import give_room
+from napari_hubseg.widgets.style import Hint, button
 
 __all__ = ["CorrectPanel", "CorrectState"]
 

@@ -19,8 +19,9 @@ from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.flyout import Flyout
 from napari_hubseg.widgets.icons import IconButton
 from napari_hubseg.widgets.new_name import NewName
+from napari_hubseg.widgets.number_field import give_room, without_buttons
 from napari_hubseg.widgets.part_chooser import PartChooser
-from napari_hubseg.widgets.style import Hint, button, give_room, refill
+from napari_hubseg.widgets.style import Hint, button, refill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,8 +96,8 @@ class _PixelSize(QDoubleSpinBox):
         self.setSingleStep(0.01)
         self.setSpecialValueText("µm/px?")
         self.setSuffix(" µm/px")
-        give_room(self, "0.5000 µm/px")
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        give_room(self, "0.5000 µm/px", buttons=12)
+        without_buttons(self)
         self.setKeyboardTracking(False)
 
     def validate(self, text: str | None, at: int) -> Any:

@@ -25,6 +25,7 @@ from napari_hubseg.actions import tip
 from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.histogram import Histogram
 from napari_hubseg.widgets.icons import IconButton
+from napari_hubseg.widgets.number_field import without_buttons
 from napari_hubseg.widgets.pointed_slider import PointedSlider
 from napari_hubseg.widgets.style import Hint, Section, button, make_primary
 
@@ -122,7 +123,7 @@ class ThresholdSlider(QWidget):
         self.number.setRange(0.0, 255.0)
         self.number.setDecimals(1)
         self.number.setKeyboardTracking(False)
-        self.number.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        without_buttons(self.number)
         self.number.setFixedWidth(56)
         for widget in (self.slider, self.number):
             widget.setToolTip(tip)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
     QHBoxLayout,
     QLabel,
@@ -37,7 +36,6 @@ __all__ = [
     "Section",
     "button",
     "dot",
-    "give_room",
     "make_primary",
     "refill",
     "style_sheet",
@@ -98,6 +96,10 @@ def style_sheet() -> str:
         QLabel[title="true"] {{ font-weight: 600; font-size: 12pt; }}
         QLabel[strong="true"] {{ font-weight: 600; }}
         QSpinBox, QDoubleSpinBox {{ min-width: 44px; }}
+        QAbstractSpinBox[buttons="none"]::up-button, QAbstractSpinBox[buttons="none"]::down-button,
+        QAbstractSpinBox[buttons="none"]::up-arrow, QAbstractSpinBox[buttons="none"]::down-arrow {{
+            width: 0px; height: 0px; border: none; image: none;
+        }}
         {verdicts}{_tabs()}{_strips()}
     """
 
@@ -201,12 +203,6 @@ class ElidedButton(QPushButton):
         room = self._room()
         middle = Qt.TextElideMode.ElideMiddle
         super().setText(self.fontMetrics().elidedText(self._text, middle, room))
-
-
-def give_room(field: QAbstractSpinBox, text: str, *, buttons: int = 0) -> None:
-    """Make a field wide enough for `text` beside `buttons` px of its own: Qt 5 hints too little."""
-    width = field.fontMetrics().horizontalAdvance(text) + buttons
-    field.setStyleSheet(f"min-width: {width}px;")  # the dock's own rule outdoes setMinimumWidth
 
 
 class Hint(QLabel):

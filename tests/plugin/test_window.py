@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QApplication, QFileDialog, QOpenGLWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QFileDialog, QOpenGLWidget
 from windows import Wait, see, settle
 
 from hubseg.cleanup import Cleanup
@@ -25,6 +25,19 @@ from napari_hubseg.actions import ACTIONS
 from napari_hubseg.dock import HubSegWidget
 
 LEFT = Qt.MouseButton.LeftButton
+
+
+def test_every_number_has_room_for_its_digits(opened: HubSegWidget, qtbot: Any, wait: Wait) -> None:
+    """Without buttons a field was 1 px wide with PySide6 6.11.3: a threshold that nobody saw."""
+    settle(opened, wait)
+    qtbot.mouseClick(opened.facts.change, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+    fields = [one for one in opened.findChildren(QAbstractSpinBox) if one.isVisible()]
+    assert {"number_current", "um_per_px"} <= {one.objectName() for one in fields}
+    for one in fields:
+        line = one.lineEdit()
+        room = line.width() - line.textMargins().left() - line.textMargins().right()
+        assert room >= one.fontMetrics().horizontalAdvance(one.text()), one.objectName()
 
 
 def test_a_window_that_closes_while_a_step_is_said_closes_without_a_word(
