@@ -23,6 +23,7 @@ from hubseg.organ import BUILT_IN, Organ, Vocabulary
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_map
+from hubseg.project.schema import VERSION
 from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
@@ -158,7 +159,7 @@ def test_a_project_of_the_schema_before_takes_new_words(folder: Path) -> None:
     session.project._database.db.execute("PRAGMA user_version=3")
     session.close()
     session.open(path)
-    assert session.project._database.db.execute("PRAGMA user_version").fetchone() == (5,)
+    assert session.project._database.db.execute("PRAGMA user_version").fetchone() == (VERSION,)
     assert session.edits.override().all()
     assert session.vocabulary == BUILT_IN
     session.set_vocabulary(Vocabulary.from_mapping({"organs": {"liver": {}}}))
