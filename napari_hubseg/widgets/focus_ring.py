@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt
 from qtpy.QtGui import QPainter, QPen
-from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QScrollArea, QWidget
 
 from napari_hubseg.widgets.inks import ink
 
@@ -71,8 +71,11 @@ class FocusRing(QObject):
         self.frame = None
 
     def _is_ours(self, widget: QWidget | None) -> bool:
-        """Whether a widget is inside of what it looks after, or in a dialog of that."""
-        if widget is None or widget.isWindow():
+        """Whether a widget is inside of what it looks after, or in a dialog of that.
+
+        A page is none: it takes a click beside its controls, and no key.
+        """
+        if widget is None or widget.isWindow() or isinstance(widget, QScrollArea):
             return False
         above: QWidget | None = widget.parentWidget()
         while above is not None and above not in self._roots:
