@@ -39,9 +39,9 @@ from hubseg.mask.metrics import dice
 from hubseg.probability import MapStore
 from hubseg.probability.uncertainty import expected_dice
 from hubseg.recipe import Recipe
-from hubseg.training.folds import assign_folds
+from hubseg.slide.folds import assign_folds
+from hubseg.slide.overlap import find_overlaps
 from hubseg.training.member import Job, training
-from hubseg.training.overlap import find_overlaps
 from hubseg.training.sources import Label, labels_of
 from hubseg.training.state import save_weights
 from hubseg.training.validation import Judge

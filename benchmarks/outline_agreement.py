@@ -20,7 +20,7 @@ import numpy as np
 
 from hubseg.mask.metrics import dice
 from hubseg.slide import SlideTable
-from hubseg.training.overlap import find_overlaps
+from hubseg.slide.overlap import find_overlaps
 from hubseg.training.sources import labels_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from hubseg.formats.pseudo_labels import PseudoLabel, read_pseudo_labels, write_
 from hubseg.formats.registry import FORMATS
 from hubseg.slide import SlideTable
 from hubseg.slide.cells import begins_as_formula, plain_cell, safe_cell
-from hubseg.training.folds import Folds, read_folds, write_folds
+from hubseg.slide.folds import Folds, read_folds, write_folds
 from hubseg.training.outcome import _write
 
 STARTS = ("=", "+", "-", "@", "\t", "\r")

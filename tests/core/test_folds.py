@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from hubseg.organ import ORGANS, DataSource, Organ
 from hubseg.slide import Slide, SlideTable, read_slide
-from hubseg.synthetic.tissue import make_slide
-from hubseg.training.folds import (
+from hubseg.slide.folds import (
     Folds,
     assign_folds,
     continue_folds,
     read_folds,
     write_folds,
 )
-from hubseg.training.overlap import find_overlaps
+from hubseg.slide.overlap import find_overlaps
+from hubseg.synthetic.tissue import make_slide
 
 
 def slides(*organs: Organ) -> list[Slide]:

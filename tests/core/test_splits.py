@@ -12,7 +12,7 @@ from stored import accept, stored_project
 
 from hubseg.cli import main
 from hubseg.slide import SlideTable
-from hubseg.training.splits import splits_of
+from hubseg.slide.splits import splits_of
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from hubseg.cli import main
 from hubseg.formats.registry import FORMATS
 from hubseg.formats.rle import encode
 from hubseg.journal.verdict import Verdict
-from hubseg.mask.structures import winners
 from hubseg.organ import DataSource, Organ, StructureName
 from hubseg.probability import MapStore, MemberMap
 from hubseg.probability import pieces as pieces_module
 from hubseg.probability.pieces import MapInPieces, together
+from hubseg.probability.winners import winners
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_map, record

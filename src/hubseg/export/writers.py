@@ -203,14 +203,11 @@ def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
     if not written:
         raise source.nothing()
     names = {number: name for name, number in numbers.items()}
-    from hubseg.training.splits import splits_of
-
     index = nnunet.write_dataset(out, names, len(written) // 2)
     slides = [slide for slide in source.slides if slide.id in source.outcome.done]
-    splits = splits_of(slides)
+    splits = nnunet.write_splits(out, slides)
     source.outcome.note("folds", _FOLDS if splits else _NO_FOLDS)
-    made = [nnunet.write_splits(out, splits)] if splits else []
-    return out, [index, *made, *written]
+    return out, [index, *filter(None, [splits]), *written]
 
 
 _FOLDS = (

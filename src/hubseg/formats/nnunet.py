@@ -1,8 +1,8 @@
 """nnU-Net's data set folder: images, label images of class numbers, and what they mean.
 
 Responsible for its layout (``imagesTr/ID_0000.tif``, ``labelsTr/ID.tif``, ``dataset.json``,
-``splits_final.json``), and for comparing what was written. Does not know slides: it is given what
-reads their pixels.
+``splits_final.json``), and for comparing what was written. Does not know masks' origins: it is
+given them, and what reads a slide's pixels.
 
 Source: nnU-Net v2, documentation/dataset_format.md; images of three colours are read by its
 NaturalImage2DIO.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.formats.annotated import MaskedImage
+    from hubseg.slide import Slide
 
 __all__ = ["INDEX", "SPLITS", "write_case", "write_dataset", "write_splits"]
 
@@ -118,8 +119,17 @@ def _digest(path: Path) -> bytes:
     return content.digest()
 
 
-def write_splits(folder: Path, splits: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Path:
-    """Write ``splits_final.json``: the ids that train and that validate each fold; compare."""
+def write_splits(folder: Path, slides: Sequence[Slide]) -> Path | None:
+    """Write ``splits_final.json``: the ids that train and that validate each fold; compare.
+
+    No fold trains on tissue that it validates (:func:`hubseg.slide.splits.splits_of`); None where
+    there can be no folds.
+    """
+    from hubseg.slide.splits import splits_of
+
+    splits = splits_of(slides)
+    if not splits:
+        return None
     path = folder / SPLITS
     content = [{"train": sorted(train), "val": sorted(val)} for train, val in splits]
     with writing(path) as part:

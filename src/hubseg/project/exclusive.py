@@ -1,7 +1,7 @@
 """Where a structure may be: not where one that excludes it has the better claim.
 
 Responsible for comparing the maps of a slide's structures that exclude each other, piece by piece.
-Does not know masks or cleanup; the rule itself is :func:`hubseg.mask.structures.winners`.
+Does not know masks or cleanup; the rule itself is :func:`hubseg.probability.winners.winners`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.mask.structures import winners
 from hubseg.probability.pieces import MapInPieces, together
+from hubseg.probability.winners import winners
 from hubseg.project.review import ReviewProject
 from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
 

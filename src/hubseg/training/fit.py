@@ -118,7 +118,7 @@ def train(
         Checkpoint every network starts from instead of random weights; it must not have seen the
         slides of `labels`, or the out-of-fold figures are not honest. Or a folder with one for each
         network under its own name, as a training leaves it: slides that are in its ``folds.csv``
-        keep their folds (:func:`hubseg.training.folds.continue_folds`). They learn by
+        keep their folds (:func:`hubseg.slide.folds.continue_folds`). They learn by
         :meth:`hubseg.recipe.training_plan.TrainingPlan.from_checkpoints`: few steps, small ones.
     device
         Where networks are trained and judged; several, such as ``cuda:0,cuda:1``, share the batch
@@ -126,7 +126,7 @@ def train(
     resume
         Go on where a training into `out` was stopped.
     hold_out
-        About how many slides no fold sees (:func:`hubseg.training.folds.assign_folds`).
+        About how many slides no fold sees (:func:`hubseg.slide.folds.assign_folds`).
     stopped
         Asked after each step; a training that is stopped has saved its state.
     watch

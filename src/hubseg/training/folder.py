@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from hubseg.probability import file_digest
 from hubseg.project.lock import WriteLock
 from hubseg.recipe import find_checkpoints
-from hubseg.training.folds import assign_folds, continue_folds, read_folds, write_folds
-from hubseg.training.overlap import find_overlaps
+from hubseg.slide.folds import assign_folds, continue_folds, read_folds, write_folds
+from hubseg.slide.overlap import find_overlaps
 from hubseg.training.sources import nobody
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Member, Recipe
     from hubseg.recipe.training_plan import TrainingPlan
-    from hubseg.training.folds import Folds
+    from hubseg.slide.folds import Folds
     from hubseg.training.sources import Label, Watch
 
 __all__ = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Recipe
     from hubseg.recipe.training_plan import TrainingPlan
-    from hubseg.training.folds import Folds
+    from hubseg.slide.folds import Folds
     from hubseg.training.loop import Report
     from hubseg.training.sources import Label
     from hubseg.training.validation import Judged

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Member, Recipe
     from hubseg.recipe.training_plan import TrainingPlan
-    from hubseg.training.folds import Folds
+    from hubseg.slide.folds import Folds
     from hubseg.training.sources import Label, Watch
 
 __all__ = ["TrainingRun"]

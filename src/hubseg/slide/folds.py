@@ -2,7 +2,7 @@
 
 Responsible for the assignment only: slides of one donor stay together, tissue that is validated is
 never trained on in another crop, every organ and source is spread over the folds. Does not read
-pixels (:mod:`hubseg.training.overlap` does).
+pixels (:mod:`hubseg.slide.overlap` does).
 """
 
 from __future__ import annotations

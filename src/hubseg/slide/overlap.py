@@ -15,15 +15,12 @@ import cv2
 import numpy as np
 import scipy.fft
 
-from hubseg.training.sources import nobody
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from hubseg.slide import Slide
-    from hubseg.training.sources import Watch
 
 __all__ = ["Overlap", "find_overlaps", "phase_peaks", "small_grey"]
 
@@ -55,7 +52,9 @@ class Overlap:
     peak: float
 
 
-def find_overlaps(slides: Sequence[Slide], watch: Watch = nobody) -> list[Overlap]:
+def find_overlaps(
+    slides: Sequence[Slide], watch: Callable[[str, int, int], object] = lambda *_: None
+) -> list[Overlap]:
     """Find the pairs of slides that show the same tissue.
 
     Only slides of one organ and source are compared. Shared parts of about a tenth of a slide and
@@ -64,7 +63,7 @@ def find_overlaps(slides: Sequence[Slide], watch: Watch = nobody) -> list[Overla
     Parameters
     ----------
     watch
-        Told how many slides have been looked at.
+        Told what is done, how many slides have been looked at, and how many there are.
 
     Raises
     ------

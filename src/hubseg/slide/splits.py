@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hubseg.training.folds import assign_folds
-from hubseg.training.overlap import find_overlaps
+from hubseg.slide.folds import assign_folds
+from hubseg.slide.overlap import find_overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
