@@ -2,9 +2,9 @@
 
 Responsible for recognising what HubSeg can open. A table, a folder of images and a project fill the
 dock: they are more than layers, and the dock reads pixels in a thread. A mask of another program
-goes onto the slide in the dock. A single TIFF is an image
-layer with scale and units, and is claimed only when it is a slide (RGB tissue, not a stack or a
-label image), so that ordinary TIFFs stay with napari's own reader.
+goes onto the slide in the dock. A single TIFF or OME-Zarr is
+an image layer with scale and units, and is claimed only when it is a slide (RGB tissue, not a stack
+or a label image), so that ordinary images stay with the readers that napari has.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.formats.finding import DROPPED
 from hubseg.slide import SUFFIXES, Slide, read_slide
+from hubseg.slide.kinds import holds_labels, is_image_folder, kind_of
 from hubseg.slide.pyramid import pixels
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["get_reader", "slide_layer"]
 
-_IMAGES = (".tif", ".tiff", ".svs")
+_IMAGES = (".tif", ".tiff", ".svs", ".ndpi")
 _TABLES = (".csv", ".tsv")
 _NOTHING: list[Any] = [(None,)]  # what napari takes for "read, and there is no layer"
 
@@ -115,11 +116,22 @@ def slide_layer(slide: Slide) -> Any:
 
 
 def _is_slide(path: Path) -> bool:
+    if kind_of(path):
+        return not holds_labels(path) and _is_shown(path)
     return path.suffix.lower() in _IMAGES and _is_rgb(path)
 
 
+def _is_shown(path: Path) -> bool:
+    """Whether a scan can be shown, or only what reads it is not installed: that is to be said."""
+    try:
+        read_slide(path)
+    except (OSError, ValueError) as exc:
+        return "pip install" in str(exc)
+    return True
+
+
 def _is_mask(path: Path) -> bool:
-    return path.name.casefold().endswith(DROPPED) and path.is_file()
+    return holds_labels(path) or (path.name.casefold().endswith(DROPPED) and path.is_file())
 
 
 def _is_for_review(path: Path) -> bool:
@@ -127,10 +139,10 @@ def _is_for_review(path: Path) -> bool:
     if path.suffix.lower() in _TABLES:
         return _is_table(path)
     try:
-        if not path.is_dir():
+        if not path.is_dir() or is_image_folder(path):
             return False
         return path.suffix == ".hubseg" or any(
-            child.suffix.lower() in SUFFIXES for child in path.iterdir()
+            child.suffix.lower() in SUFFIXES or is_image_folder(child) for child in path.iterdir()
         )
     except OSError:
         return False

@@ -80,6 +80,28 @@ def test_predicting_again_computes_nothing(
     assert (answer["slides"], answer["computed"], answer["left_out"]) == (2, 0, {})
 
 
+def test_an_ome_zarr_has_the_map_and_the_mask_of_the_same_pixels_in_a_png(
+    made: Path, scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    zarr = pytest.importorskip("zarr")
+    pixels = cv2.imread(str(made / "train_images" / "a.png"))[..., ::-1]
+    group = zarr.open_group(tmp_path / "z.ome.zarr", mode="w")
+    group.create_array("0", shape=(3, *SHAPE), dtype="u1")[:] = pixels.transpose(2, 0, 1)
+    axes = [{"name": name, "type": "space"} for name in "cyx"]
+    group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    arguments = predict(made, "--scheduler", scheduler, "--organ", "kidney")
+    arguments[1] = str(tmp_path / "z.ome.zarr")
+    arguments[arguments.index("--project") + 1] = str(tmp_path / "z.hubseg")
+    assert said(capsys, *arguments, "--source", "Hubmap")["computed"] == 2
+    with ReviewProject.open(tmp_path / "z.hubseg") as project:
+        slide = project.slides()[0]
+        found, mask = newest_map(project, slide), derive(project, slide).mask
+    with ReviewProject.open(made / "p.hubseg") as project:
+        slide = next(slide for slide in project.slides() if slide.id == "a")
+        assert np.array_equal(found.values, newest_map(project, slide).values)
+        assert np.array_equal(mask, derive(project, slide).mask)
+
+
 def test_the_recipes_thresholds_hold_until_a_person_sets_one(
     made: Path, scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

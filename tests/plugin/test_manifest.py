@@ -19,7 +19,7 @@ from npe2 import PluginManifest
 
 from hubseg.formats.finding import DROPPED, SAVED, images_in
 from napari_hubseg import _commands
-from napari_hubseg._reader import get_reader, read
+from napari_hubseg._reader import get_reader, read, take_mask
 from napari_hubseg._sample_data import kidney_sample
 from napari_hubseg._writer import write_mask
 from napari_hubseg.actions import ACTIONS, Action
@@ -138,6 +138,27 @@ def test_a_single_image_is_a_layer_with_its_pixel_size(table: Path) -> None:
         assert len(layers) == (1 if isinstance(paths, str) else 2)
         data, meta, kind = layers[0]
         assert (data.shape, kind, meta["rgb"]) == ((96, 128, 3), "image", True)
+
+
+def test_an_ome_zarr_is_a_layer_with_its_pixel_size_and_its_labels_are_a_mask(
+    tmp_path: Path,
+) -> None:
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "a.ome.zarr"
+    group = zarr.open_group(path, mode="w")
+    group.create_array("0", shape=(3, 30, 40), dtype="u1")[:] = 7
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "cyx"]
+    scale = [{"type": "scale", "scale": [1, 0.5, 0.25]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    told = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    group.attrs["ome"] = told
+    assert get_reader(str(path)) is read
+    ((data, meta, _),) = read(str(path))
+    assert (data.shape, meta["scale"]) == ((30, 40, 3), pytest.approx((0.5, 0.25)))
+    group.attrs["ome"] = {**told, "image-label": {}}
+    assert get_reader(str(path)) is take_mask
+    group.attrs["ome"] = {"version": "0.5"}
+    assert get_reader(str(path)) is None
 
 
 @pytest.mark.parametrize("what", ["table", "semicolons", "folder", "project"])

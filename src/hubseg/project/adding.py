@@ -13,7 +13,9 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hubseg.slide.content import digest_of, file_stamp
 from hubseg.slide.ids import distinct_id, same_text
+from hubseg.slide.kinds import is_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -228,7 +230,7 @@ class _Search:
 
     def _is_there(self, one: Known) -> bool:
         if one.file.id not in self._there:
-            self._there[one.file.id] = one.file.path.is_file()
+            self._there[one.file.id] = is_there(one.file.path)
         return self._there[one.file.id]
 
     def _at(self, slide: Slide) -> list[Known]:
@@ -261,7 +263,7 @@ class _Search:
 
 def _size(path: Path) -> int | None:
     try:
-        return path.stat().st_size
+        return file_stamp(path)[0]
     except OSError:
         return None
 
@@ -282,6 +284,8 @@ def _is_link(slide: Slide, one: Known) -> bool:
 
 def _is_copy(slide: Slide, one: Known) -> bool:
     try:
+        if slide.path.is_dir():
+            return one.file.path.is_dir() and slide.digest == digest_of(one.file.path, slide.part)
         return filecmp.cmp(slide.path, one.file.path, shallow=False)
     except OSError:
         return False

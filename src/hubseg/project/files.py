@@ -12,8 +12,9 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
 from hubseg.slide import read_slide
+from hubseg.slide.content import digest_of, file_stamp
 from hubseg.slide.ids import same_text
-from hubseg.slide.image import content_digest
+from hubseg.slide.kinds import images_below, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,11 +88,11 @@ class SlideFiles:
 
     def present(self) -> tuple[Recorded, ...]:
         """Return the files that are where they were."""
-        return tuple(file for file in self.all() if file.path.is_file())
+        return tuple(file for file in self.all() if is_there(file.path))
 
     def absent(self) -> tuple[Recorded, ...]:
         """Return the files that are not where they were."""
-        return tuple(file for file in self.all() if not file.path.is_file())
+        return tuple(file for file in self.all() if not is_there(file.path))
 
     def move(self, files: Mapping[str, Path]) -> None:
         """Take slides' files from where they are now, id → path.
@@ -140,9 +141,9 @@ def look_for(
         raise NotADirectoryError(f"{folder} is no folder: choose the one where the files are.")
     by_name: dict[str, list[Path]] = {}
     by_size: dict[int, list[Path]] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(images_below(folder)):
         by_name.setdefault(_name_key(path.name), []).append(path)
-        by_size.setdefault(path.stat().st_size, []).append(path)
+        by_size.setdefault(file_stamp(path)[0], []).append(path)
     found: dict[str, Path] = {}
     others = {(one.path, one.part) for one in taken}
     for one in wanted:
@@ -189,7 +190,6 @@ def _shape(path: Path, part: str) -> tuple[int, int] | None:
 
 def _digest(path: Path, part: str) -> str:
     try:
-        with path.open("rb") as stream:
-            return content_digest(stream, part)
+        return digest_of(path, part)
     except OSError:  # it may not be read: it is not the one
         return ""

@@ -15,7 +15,8 @@ from hubseg.organ import DataSource, Organ
 from hubseg.project.adding import Added, Found, Known, Match, match_slides
 from hubseg.project.files import SlideFiles, stored
 from hubseg.slide import Slide, read_slide
-from hubseg.slide.image import file_stamp
+from hubseg.slide.content import file_stamp
+from hubseg.slide.kinds import is_there
 
 if TYPE_CHECKING:
     from hubseg.project.database import Database
@@ -125,7 +126,7 @@ class SlideRows:
             for name in ("organ", "source", "um_per_px")
             if getattr(one.slide, name) is None
             and name not in one.slide.unread
-            and known.origins.get(name) != "TIFF tags"
+            and known.origins.get(name) not in ("TIFF tags", "metadata")
         }
         unread = {**known.unread, **one.slide.unread}
         unread = {n: text for n, text in unread.items() if getattr(one.slide, n) is None}
@@ -139,7 +140,7 @@ class SlideRows:
         slides = []
         for row in self._database.query(f"{_SELECT} ORDER BY number"):
             slide = self._slide(*row)
-            if slide.path.is_file():
+            if is_there(slide.path):
                 self.missing.pop(slide.id, None)
                 slides.append(slide)
             else:

@@ -1,7 +1,7 @@
 """Slides: RGB pixels read by window, what is known about them, and the tables that list them."""
 
 from hubseg.slide.image import Slide, read_slide
-from hubseg.slide.matching import SUFFIXES
+from hubseg.slide.kinds import SUFFIXES
 from hubseg.slide.rows import read_rows
 from hubseg.slide.table import SlideTable
 from hubseg.slide.words import UnknownName, in_words, take_new, unknown_names

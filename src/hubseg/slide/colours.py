@@ -63,12 +63,12 @@ def to_rgb(
         Channels to take for red, green and blue, or for grey; none: what the page says.
     """
     if samples:
-        picked = _to_uint8(raw[..., list(samples)], page.bitspersample, values)
+        picked = scaled(raw[..., list(samples)], page.bitspersample, values)
         return picked if len(samples) == 3 else np.repeat(picked, 3, axis=2)
     colours = colour_model(page)
     if colours == "palette":
         return colour_map(page)[raw[..., 0].astype(np.intp)]
-    pixels = _to_uint8(raw, page.bitspersample, values)
+    pixels = scaled(raw, page.bitspersample, values)
     if colours in ("grey", "inverted"):
         grey = pixels[..., :1] if colours == "grey" else 255 - pixels[..., :1]
         rgb, used = np.repeat(grey, 3, axis=2), 1
@@ -86,7 +86,8 @@ def to_rgb(
     return rgb
 
 
-def _to_uint8(raw: NDArray[Any], bits: int, values: Values) -> NDArray[np.uint8]:
+def scaled(raw: NDArray[Any], bits: int, values: Values) -> NDArray[np.uint8]:
+    """Return stored numbers of that many bits as 0-255."""
     if raw.dtype.kind == "f":
         with np.errstate(invalid="ignore"):  # NaN, which is black
             inside = np.clip(raw.astype(np.float64), values.black, values.white) - values.black

@@ -124,9 +124,12 @@ def damaged(path: Path, exc: BaseException) -> ValueError:
 
 
 def check_size(
-    path: Path, height: int, width: int, bits: int, packed: int = BEST_COMPRESSION
+    path: Path, height: int, width: int, bits: int, packed: float = BEST_COMPRESSION
 ) -> None:
-    """Refuse a declared size beyond any slide, or beyond what the file's bytes can hold."""
+    """Refuse a declared size beyond any slide, or beyond what the file's bytes can hold.
+
+    `packed` are decoded bytes for one stored; infinite where pixels may be left out.
+    """
     if min(height, width) < 1:
         raise ValueError(f"{path} declares {height} x {width} px: it is empty or damaged.")
     if height * width > _MOST_PIXELS:

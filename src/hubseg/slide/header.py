@@ -12,10 +12,11 @@ import math
 import stat
 import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import tifffile
 
+from hubseg.slide import scans
 from hubseg.slide.colours import JPEG, Values, colour_map, colour_model
 from hubseg.slide.errors import (
     BEST_COMPRESSION,
@@ -25,6 +26,8 @@ from hubseg.slide.errors import (
     damaged,
     opening,
 )
+from hubseg.slide.kinds import kind_of
+from hubseg.slide.layout import Layout, is_reduction
 from hubseg.slide.part import Part
 from hubseg.slide.pixel_size import find_pixel_size
 from hubseg.slide.pixels import Orientation
@@ -52,48 +55,23 @@ _NO_SLIDES = (  # kinds of microscopes' files that tifffile lays out by tags of 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-class Layout(NamedTuple):
-    """What a header says.
-
-    Attributes
-    ----------
-    levels
-        (height, width) of each, px.
-    pages
-        Where each level's pages begin; none of a PNG or JPEG, which is decoded as a whole.
-    samples
-        Channels picked out of a page, from 0; none: its own colours.
-    um_per_px
-        (down, across), µm/px, where it is known and plausible.
-    values
-        Which stored numbers are black and white; None where only the pixels tell.
-    notes
-        What a person should know: keys ``image``, ``um_per_px`` and ``values``.
-    """
-
-    levels: tuple[tuple[int, int], ...]
-    pages: tuple[tuple[PageRef, ...], ...] = ()
-    samples: tuple[int, ...] = ()
-    um_per_px: tuple[float, float] | None = None
-    values: Values | None = Values(0, 255)
-    notes: tuple[tuple[str, str], ...] = ()
-
-
 def read_layout(path: Path, part: Part) -> Layout:
-    """Return what the header of a TIFF, PNG or JPEG says, told apart by content.
+    """Return what an image says of itself: a TIFF, PNG or JPEG by its content, or a scan.
 
     Parameters
     ----------
     part
-        Which image, plane and channels of a TIFF.
+        Which image, plane and channels.
 
     Raises
     ------
     ValueError
-        When the file is none of them, is damaged, cannot be shown as RGB, or has no such part.
+        When the file is no image, is damaged, cannot be shown as RGB, or has no such part.
     OSError
         When it cannot be opened.
     """
+    if kind_of(path):
+        return scans.layout_of(path, part)
     with opening(path):
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -189,16 +167,10 @@ def _levels(
         pages = read_pages(tif, refs, path, choice.samples)
         size = Orientation.of(pages[0]).shown(pages[0].imagelength, pages[0].imagewidth)
         # A label or a thumbnail with another aspect ratio is no level of the pyramid.
-        if not sizes or _is_reduction(sizes[0], size):
+        if not sizes or is_reduction(sizes[0], size):
             sizes.append(size)
             offsets.append(refs)
     return sizes, offsets
-
-
-def _is_reduction(full: tuple[int, int], size: tuple[int, int]) -> bool:
-    factors = full[0] / size[0], full[1] / size[1]
-    slack = 1 / size[0] + 1 / size[1]  # a level's size is a rounded one
-    return min(factors) > 1 and abs(factors[0] / factors[1] - 1) <= slack
 
 
 def read_pages(

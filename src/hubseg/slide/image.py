@@ -6,29 +6,30 @@ know how files store pixels, nor tables, masks or networks.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubseg.slide import scans
 from hubseg.slide.colours import Values
+from hubseg.slide.content import digest_of, file_stamp
 from hubseg.slide.errors import opening
 from hubseg.slide.header import open_tiff, read_layout, read_pages
+from hubseg.slide.kinds import stem_of
 from hubseg.slide.part import Part, split_part
 from hubseg.slide.pixels import crop, decoded_raster, pixels_of_pages, pixels_of_raster
 from hubseg.slide.values import depth_of, found_values, note_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from io import BufferedReader
 
     import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.organ import DataSource, Organ
-    from hubseg.slide.header import Layout
+    from hubseg.slide.layout import Layout
     from hubseg.window import Window
 
 
@@ -41,14 +42,14 @@ class Slide:
     id
         Name in tables and projects.
     path
-        Image file, absolute.
+        Image file, absolute; of an OME-Zarr its folder.
     height, width
         Size of level 0, px.
     organ, source, um_per_px
         What is known, or None; `um_per_px` is that of level 0, µm/px.
     origins
         Where each of those came from: keys ``organ``, ``source``, ``um_per_px``; values
-        ``table``, ``TIFF tags``, ``person`` or ``unknown``.
+        ``table``, ``TIFF tags``, ``metadata`` (of an OME-Zarr), ``person`` or ``unknown``.
     levels
         (height, width) of each pyramid level, px, level 0 first.
     part
@@ -91,7 +92,7 @@ class Slide:
             object.__setattr__(self, "levels", ((self.height, self.width),))
 
     def read(self, window: Window | None = None, level: int = 0) -> NDArray[np.uint8]:
-        """Return pixels; of a TIFF only the tiles or strips that the window touches are decoded.
+        """Return pixels; only the tiles or strips that the window touches are decoded.
 
         Parameters
         ----------
@@ -132,6 +133,8 @@ class Slide:
         box = self._at_level(window or (0, 0, self.height, self.width), level)
         if self._layout.levels[: len(self.levels)] != self.levels:
             raise ValueError(f"{self.path} is not the image that was opened: open it again.")
+        if self._layout.kind:
+            return scans.read_window(self.path, Part.parse(self.part), box, level, self._values)
         if not self._layout.pages:
             return crop(pixels_of_raster(self.path, self.levels[0], self._values), box)
         values, samples = self._values, self._layout.samples
@@ -141,7 +144,7 @@ class Slide:
 
     @property
     def digest(self) -> str:
-        """Hex digest of the file's bytes and of `part` (BLAKE2b, 16 bytes).
+        """Hex digest of the image's bytes and of `part` (BLAKE2b, 16 bytes).
 
         Read again only where the file was changed; of one that is gone it is that of the last
         bytes seen.
@@ -155,8 +158,7 @@ class Slide:
                     raise
                 return kept[1]
             if kept is None or kept[0] != stamp:
-                with self.path.open("rb") as stream:
-                    kept = vars(self)["_content"] = stamp, content_digest(stream, self.part)
+                kept = vars(self)["_content"] = stamp, digest_of(self.path, self.part)
         return kept[1]
 
     @property
@@ -202,7 +204,7 @@ class Slide:
     def _values(self) -> Values:
         """Black and white; of a slide that a project kept before they were, found anew."""
         known = self.values or self._layout.values
-        return Values(*known) if known else _found_values(self.path, self._layout)
+        return Values(*known) if known else _found_values(self.path, self._layout, self.part)[0]
 
     def _at_level(self, window: Window, level: int) -> Window:
         """Return the window in that level's px, its edges rounded outwards."""
@@ -237,8 +239,9 @@ def read_slide(
     Parameters
     ----------
     path
-        TIFF (also BigTIFF, Aperio SVS, OME-TIFF, NDPI), PNG or JPEG, told apart by content. Behind
-        the name may stand which picture of the file is meant: ``stack.tif#image=2&plane=5``.
+        TIFF (also BigTIFF, Aperio SVS, OME-TIFF, NDPI), PNG or JPEG, told apart by content; the
+        folder of an OME-Zarr image. Behind the name may stand which picture of the file is meant:
+        ``stack.tif#image=2&plane=5``.
     id
         The slide's name; the file's name without its suffix by default.
     organ, source, um_per_px
@@ -269,10 +272,10 @@ def read_slide(
         notes.pop("um_per_px", None)
     elif layout.um_per_px is not None:
         um_per_px, stretch = _area_and_stretch(*layout.um_per_px)
-        origins["um_per_px"] = "TIFF tags"
-    found = _found_values(path, layout) if layout.values is None else None
-    if found is not None:
-        notes["values"] = _note_on_values(path, layout, found)
+        origins["um_per_px"] = "metadata" if layout.kind else "TIFF tags"
+    found = None
+    if layout.values is None:
+        found, notes["values"] = _found_values(path, layout, str(wanted))
     return Slide(
         _named(path, wanted) if id is None else id,
         path,
@@ -298,51 +301,21 @@ def _named(path: Path, part: Part) -> str:
     return stem_of(path) + (f"#{part}" if part != Part() else "")
 
 
-def _found_values(path: Path, layout: Layout) -> Values:
-    """Return black and white by the pixels' range."""
+def _found_values(path: Path, layout: Layout, part: str) -> tuple[Values, str]:
+    """Return black and white by the pixels' range, and a sentence about them."""
+    if layout.kind:
+        values, bits, floating = scans.values_of(path, Part.parse(part))
+        return values, note_on(values, bits, "f" if floating else "u", declared=False)
     if not layout.pages:
-        return depth_of(decoded_raster(path, layout.levels[0]))
+        values = depth_of(decoded_raster(path, layout.levels[0]))
+        return values, note_on(values, 16, "u", declared=False)
     with open_tiff(path) as tif:
-        return found_values(read_pages(tif, layout.pages[0], path, layout.samples))
-
-
-def _note_on_values(path: Path, layout: Layout, values: Values) -> str:
-    if not layout.pages:
-        return note_on(values, 16, "u", declared=False)
-    with open_tiff(path) as tif:
-        page = read_pages(tif, layout.pages[0], path, layout.samples)[0]
-        return note_on(values, page.bitspersample, page.dtype.kind, declared=False)
-
-
-def content_digest(stream: BufferedReader, part: str) -> str:
-    """Return the hex digest of a file's bytes and of which picture of it is meant."""
-    found = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16))
-    if part:
-        found.update(f"#{part}".encode())
-    return found.hexdigest()
+        pages = read_pages(tif, layout.pages[0], path, layout.samples)
+        values = found_values(pages)
+        page = pages[0]
+        return values, note_on(values, page.bitspersample, page.dtype.kind, declared=False)
 
 
 def _check_um(um_per_px: float | None, path: Path) -> None:
     if um_per_px is not None and not 0 < um_per_px < math.inf:
         raise ValueError(f"{um_per_px} µm/px cannot be the pixel size of {path}: give one above 0.")
-
-
-def file_stamp(path: Path) -> tuple[int, int]:
-    """Return a file's bytes, and a number that changes whenever somebody writes to it.
-
-    The date alone does not: copying and unpacking may set it. The system's own time of the last
-    change (creation on Windows) cannot be set.
-
-    Raises
-    ------
-    OSError
-        When the file is gone or cannot be reached.
-    """
-    with opening(path):
-        stat = path.stat()
-    return stat.st_size, (stat.st_mtime_ns * 1_000_003 + stat.st_ctime_ns) % 2**62
-
-
-def stem_of(path: Path) -> str:
-    """Return a file's name without its suffix, ``.ome.tiff`` counted as one."""
-    return path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem

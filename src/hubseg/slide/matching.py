@@ -13,14 +13,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.slide.image import stem_of
+from hubseg.slide.kinds import SUFFIXES, stem_of
 from hubseg.slide.rows import decoded_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-
-SUFFIXES = (".tiff", ".tif", ".svs", ".ndpi", ".png", ".jpg", ".jpeg")
-"""What counts as an image in a folder, the first preferred where a table names only the id."""
 
 
 def readable(name: str) -> str:

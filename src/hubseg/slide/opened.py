@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hubseg.failure import printable
 from hubseg.organ import BUILT_IN, DataSource, Organ
 from hubseg.slide.ids import distinct_id, nameable, same_text
-from hubseg.slide.image import Slide, read_slide, stem_of
+from hubseg.slide.image import Slide, read_slide
+from hubseg.slide.kinds import stem_of
 from hubseg.slide.matching import readable
 from hubseg.slide.pixel_size import PLAUSIBLE_UM
 from hubseg.slide.words import with_unread

@@ -25,6 +25,7 @@ _UM = {
     **dict.fromkeys(("μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
     **{"nm": 1e-3, "å": 1e-4, "angstrom": 1e-4, "ångström": 1e-4, "pm": 1e-6},
     **{"mm": 1e3, "cm": 1e4, "dm": 1e5, "m": 1e6},
+    **{"nanometer": 1e-3, "picometer": 1e-6, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6},
     **dict.fromkeys(("inch", "inches", "in", '"'), 25400.0),
     **{"mil": 25.4, "thou": 25.4, "pt": 25400 / 72},
 }
@@ -83,7 +84,7 @@ def find_pixel_size(page: tifffile.TiffPage, description: str, pixels: dict[str,
     """
     for text in (page.description, description):
         if match := re.search(rf"\bMPP\s*=\s*({_NUMBER})", text):
-            return _judged(_number(match[1]), _number(match[1]), "MPP", "")
+            return judged(_number(match[1]), _number(match[1]), "MPP", "")
     if "PhysicalSizeX" in pixels or "PhysicalSizeY" in pixels:
         return _of_ome(pixels)
     unit = re.search(r"^unit=(.*)$", description, re.MULTILINE)
@@ -92,7 +93,7 @@ def find_pixel_size(page: tifffile.TiffPage, description: str, pixels: dict[str,
     if spacings := _SPACING.findall(html.unescape(description)):
         # mm, rows first; of the levels that Philips lists the finest is the whole image
         down, across = min((_number(down), _number(across or down)) for down, across in spacings)
-        return _judged(down * 1e3, across * 1e3, "PixelSpacing", "")
+        return judged(down * 1e3, across * 1e3, "PixelSpacing", "")
     per = {2: 25400.0, 3: 10000.0}.get(page.tags.valueof(296, 2), math.nan)
     return _of_resolution(page, per, "resolution tags")
 
@@ -121,7 +122,7 @@ def _of_ome(pixels: dict[str, str]) -> PixelSize:
     if math.isnan(sum(sizes)):
         return PixelSize()
     foreign = [unit for unit in dict.fromkeys(units) if unit_in_um(unit) != 1]
-    return _judged(sizes[0], sizes[1], "OME-XML", " and ".join(foreign))
+    return judged(sizes[0], sizes[1], "OME-XML", " and ".join(foreign))
 
 
 def _of_resolution(page: tifffile.TiffPage, um_per_unit: float, place: str) -> PixelSize:
@@ -144,11 +145,21 @@ def _of_resolution(page: tifffile.TiffPage, um_per_unit: float, place: str) -> P
             note=f"Pixel size unknown: {dpi:.0f} dpi ({25400 / dpi:.4g} µm/px) is a flatbed's or a "
             "printer's resolution, not a microscope's: enter it."
         )
-    return _judged(um_per_unit / down, um_per_unit / across, place, "")
+    return judged(um_per_unit / down, um_per_unit / across, place, "")
 
 
-def _judged(down: float, across: float, place: str, unit: str) -> PixelSize:
-    """Return a size that a microscope can have, or why it is not believed."""
+def judged(down: float, across: float, place: str, unit: str) -> PixelSize:
+    """Return a size that a microscope can have, or why it is not believed.
+
+    Parameters
+    ----------
+    down, across
+        µm/px.
+    place
+        What says so.
+    unit
+        What it was converted from; "" for µm.
+    """
     low, high = PLAUSIBLE_UM
     if math.isnan(down + across):
         return PixelSize()

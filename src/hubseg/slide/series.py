@@ -78,11 +78,7 @@ def choose_image(
     if part.image is not None and part.image > len(found):
         return f"it has no image {part.image}: it holds {len(found)}"
     areas = [_area(one) for one in found]
-    chosen = (
-        max(range(len(found)), key=lambda i: (_can(showable, found[i]), areas[i], -i))
-        if part.image is None
-        else part.image - 1
-    )
+    chosen = _largest(found, areas, showable) if part.image is None else part.image - 1
     series = found[chosen]
     stack = _Stack(series)
     plane = (part.plane or 1) - 1
@@ -97,6 +93,7 @@ def choose_image(
             f"it holds {stack.channels} channels that are not red, green and blue"
             f"{_channel_names(tif)}; {how_to_choose(name, stack.channels)}"
         )
+    untold = channels if _samples(series) == 2 else 1
     levels = [_Stack(level).pages(plane, picked) for level in [series, *series.levels[1:]]]
     if not all(levels):
         return "a page of it is missing"
@@ -106,7 +103,7 @@ def choose_image(
         tuple(tuple(pages) for pages in levels),
         picked if stack.channels == 1 else (),
         _pixels_of(pixels, series, found[:chosen]),
-        _note(name, chosen, areas, stack, part, channels if _samples(series) == 2 else 1),
+        said_of_choice(name, chosen, areas, stack.planes, part, untold),
     )
 
 
@@ -232,6 +229,10 @@ class _Stack:
         return None if page is None else PageRef(page.offset)
 
 
+def _largest(found: Sequence[Any], areas: Sequence[int], showable: Callable[[Any], bool]) -> int:
+    return max(range(len(found)), key=lambda i: (_can(showable, found[i]), areas[i], -i))
+
+
 def _area(series: Any) -> int:
     return int(series.keyframe.imagelength * series.keyframe.imagewidth)
 
@@ -287,18 +288,33 @@ def _channel_names(tif: tifffile.TiffFile) -> str:
     return f" ({', '.join(names[:6])})" if names else ""
 
 
-def _note(
-    name: str, chosen: int, areas: Sequence[int], stack: _Stack, part: Part, channels: int
+def said_of_choice(
+    name: str, chosen: int, areas: Sequence[int], planes: int, part: Part, channels: int
 ) -> str:
+    """Return what is shown of a file of several pictures, in one sentence; "" of one.
+
+    Parameters
+    ----------
+    name
+        The file's name.
+    chosen
+        Which image, from 0.
+    areas
+        Of each image, px.
+    planes
+        Of the chosen image.
+    channels
+        Channels of which the first is shown alone; 1 where there is no such choice.
+    """
     said, others = [], []
     rivals = sum(area * _WORTH_SAYING >= areas[chosen] for area in areas)
     if len(areas) > 1 and (chosen or rivals > 1):
         how = "the largest" if part.image is None else "as asked"
         said.append(f"image {chosen + 1} of {len(areas)} ({how})")
         others.append(f"image={1 if chosen else 2}")
-    if stack.planes > 1:
+    if planes > 1:
         plane = part.plane or 1
-        said.append(f"plane {plane} of {stack.planes}")
+        said.append(f"plane {plane} of {planes}")
         others.append(f"plane={1 if plane > 1 else 2}")
     if part.channels:
         said.append(f"channels {', '.join(map(str, part.channels))}")

@@ -15,8 +15,9 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from hubseg.slide.errors import opening
-from hubseg.slide.image import Slide, read_slide, stem_of
-from hubseg.slide.matching import SUFFIXES, ImageFiles, Names
+from hubseg.slide.image import Slide, read_slide
+from hubseg.slide.kinds import SUFFIXES, is_image_folder, stem_of
+from hubseg.slide.matching import ImageFiles, Names
 from hubseg.slide.opened import OpenedRows
 from hubseg.slide.part import split_part
 from hubseg.slide.rows import read_table
@@ -78,7 +79,7 @@ class SlideTable:
         path, part = split_part(Path(path).absolute())
         if images is not None and not Path(images).is_dir():
             raise FileNotFoundError(f"Folder of images {images} does not exist: name another.")
-        if path.is_dir():
+        if path.is_dir() and not is_image_folder(path):
             return _open_folder(path)
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist: name a folder, a CSV or an image.")
@@ -109,6 +110,7 @@ def _open_folder(folder: Path) -> SlideTable:
         files = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     # A link that leads nowhere and a file that may not be read are listed as missing.
     found = [f for f in files if f.suffix.lower() in SUFFIXES and not _is_folder(f)]
+    found += [folder for folder in files if is_image_folder(folder)]
     if found:
         return _open_images(sorted(found, key=_natural), table_of_folder(folder), strict=False)
     for name in ("train.csv", "test.csv", "manifest.csv"):

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from hubseg.slide.ids import same_text
-from hubseg.slide.image import stem_of
+from hubseg.slide.kinds import stem_of
 from hubseg.slide.matching import Names
 from hubseg.slide.opened import BLANK, number_in
 from hubseg.slide.rows import read_table

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubseg.slide.colours import Values
-from hubseg.slide.segments import count_segments, is_plain, read_raw, segment_size
+from hubseg.slide.segments import is_plain, read_raw, segment_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import tifffile
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def declared_values(page: tifffile.TiffPage, pixels: Mapping[str, str]) -> Value
     largest = _number(page.tags.valueof(341))
     largest = _number(page.tags.valueof(281)) if math.isnan(largest) else largest
     if 0 < largest < 2**bits - 1:
-        return _of_depth(int(largest))
+        return of_depth(int(largest))
     return None
 
 
@@ -70,27 +71,61 @@ def found_values(pages: Sequence[tifffile.TiffPage]) -> Values:
     ValueError
         When floating-point pixels are on no scale that is known, or the file is damaged.
     """
-    low, high = math.inf, -math.inf
-    for page in pages:
-        for band in _bands(page):
-            finite = band[np.isfinite(band)] if band.dtype.kind == "f" else band
-            if finite.size:
-                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if pages[0].dtype.kind != "f":
-        return _of_depth(int(max(0, high)))
+    bands = (band for page in pages for band in _bands(page))
+    return values_in(bands, pages[0].parent.filehandle.path)
+
+
+def values_in(bands: Iterable[NDArray[Any]], path: Path | str) -> Values:
+    """Return black and white by the range of some pieces of an image, of one dtype.
+
+    Raises
+    ------
+    ValueError
+        When floating-point pixels are on no scale that is known.
+    """
+    low, high, floating = math.inf, -math.inf, False
+    for band in bands:
+        floating = band.dtype.kind == "f"
+        finite = band[np.isfinite(band)] if floating else band
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if not floating:
+        return of_depth(int(max(0, high)))
     if high <= 2 and low >= -2:
         return Values(0, 1) if low >= -_OVERSHOOT else Values(-1, 1)
     if high <= 510 and low >= -255 * _OVERSHOOT:
         return Values(0, 255)
     raise ValueError(
-        f"{pages[0].parent.filehandle.path} has floating-point values from {low:g} to {high:g}, "
+        f"{path} has floating-point values from {low:g} to {high:g}, "
         "neither 0-1 nor 0-255 nor -1 to 1: save it as an 8-bit RGB TIFF."
     )
 
 
+def pieces_of(size: tuple[int, int], tile: tuple[int, int]) -> Iterator[Window]:
+    """Yield windows that show the range of an image, px: all of a small one, some of a large one.
+
+    Parameters
+    ----------
+    size
+        (height, width).
+    tile
+        (height, width) of what is decoded at once.
+    """
+    height, width = size
+    tall, wide = tile
+    if height * width <= _WHOLE:
+        step = max(1, min(height, 2**22 // width), min(tall, height))  # no strip is decoded twice
+        yield from ((top, 0, min(step, height - top), width) for top in range(0, height, step))
+        return
+    down, across = -(-height // tall), -(-width // wide)
+    for number in np.unique(np.linspace(0, down * across - 1, _SAMPLED).astype(int)):
+        top, left = int(number) // across * tall, int(number) % across * wide
+        yield (top, left, min(tall, height - top), min(wide, width - left))
+
+
 def depth_of(pixels: NDArray[np.uint16]) -> Values:
     """Return black and white of an image that is in memory."""
-    return _of_depth(int(pixels.max(initial=0)))
+    return of_depth(int(pixels.max(initial=0)))
 
 
 def note_on(values: Values, page_bits: int, kind: str, *, declared: bool) -> str:
@@ -102,27 +137,19 @@ def note_on(values: Values, page_bits: int, kind: str, *, declared: bool) -> str
     return f"Its {form} from {values.black:g} to {values.white:.15g} are shown as 0-255, {by}."
 
 
-def _of_depth(largest: int) -> Values:
+def of_depth(largest: int) -> Values:
+    """Return black and white of whole numbers whose largest is this one."""
     depth = next(depth for depth in _DEPTHS if largest < 2**depth)
     return Values(0, 2**depth - 1)
 
 
 def _bands(page: tifffile.TiffPage) -> Iterator[NDArray[Any]]:
     """Yield the page's pixels in pieces; of a large page some, evenly spread."""
-    height, width = page.imagelength, page.imagewidth
-    tall, wide = segment_size(page)
-    if height * width <= _WHOLE:
-        step = max(1, min(height, 2**22 // width))
-        step = max(step, min(tall, height))  # no strip is decoded twice
-        for top in range(0, height, step):
-            yield read_raw(page, (top, 0, min(step, height - top), width), left_out=0)
-        return
-    if is_plain(page):
-        tall, wide = 1, width
-    _, down, across = (1, height, 1) if is_plain(page) else count_segments(page)
-    for number in np.unique(np.linspace(0, down * across - 1, _SAMPLED).astype(int)):
-        top, left = int(number) // across * tall, int(number) % across * wide
-        window: Window = (top, left, min(tall, height - top), min(wide, width - left))
+    size = page.imagelength, page.imagewidth
+    tile = segment_size(page)
+    if is_plain(page) and size[0] * size[1] > _WHOLE:
+        tile = 1, size[1]
+    for window in pieces_of(size, tile):
         yield read_raw(page, window, left_out=0)
 
 

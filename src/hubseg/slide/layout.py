@@ -1,0 +1,56 @@
+"""What is known of an image before a pixel is decoded, whatever its format.
+
+Responsible for the value that every reader of headers returns, and for which levels belong
+together. Does not read anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hubseg.slide.colours import Values
+
+if TYPE_CHECKING:
+    from hubseg.slide.series import PageRef
+
+__all__ = ["Layout", "is_reduction"]
+
+
+class Layout(NamedTuple):
+    """What a header says.
+
+    Attributes
+    ----------
+    levels
+        (height, width) of each, px.
+    pages
+        Where each level's pages begin, in a TIFF.
+    samples
+        Channels picked out of a page, from 0; none: its own colours.
+    um_per_px
+        (down, across), µm/px, where it is known and plausible.
+    values
+        Which stored numbers are black and white; None where only the pixels tell.
+    notes
+        What a person should know: keys ``image``, ``um_per_px``, ``values`` and ``colours``.
+    kind
+        Which of :mod:`hubseg.slide.scans` reads its pixels; "" is a TIFF, which has pages, or a
+        PNG or JPEG, which is decoded as a whole.
+    """
+
+    levels: tuple[tuple[int, int], ...]
+    pages: tuple[tuple[PageRef, ...], ...] = ()
+    samples: tuple[int, ...] = ()
+    um_per_px: tuple[float, float] | None = None
+    values: Values | None = Values(0, 255)
+    notes: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
+
+
+def is_reduction(full: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether an image of this (height, width) can be a smaller copy of the full one."""
+    if min(size) < 1:
+        return False
+    factors = full[0] / size[0], full[1] / size[1]
+    slack = 1 / size[0] + 1 / size[1]  # a level's size is a rounded one
+    return min(factors) > 1 and abs(factors[0] / factors[1] - 1) <= slack

@@ -1,0 +1,97 @@
+"""Images that a library of their own reads by window: one protocol, whatever the format.
+
+Responsible for which reader a path has, and for keeping a few of them open. Does not know formats.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
+
+from hubseg.slide import zarr_image
+from hubseg.slide.errors import DAMAGE, damaged, opening
+from hubseg.slide.kinds import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.slide.colours import Values
+    from hubseg.slide.layout import Layout
+    from hubseg.slide.part import Part
+    from hubseg.window import Window
+
+__all__ = ["Scan", "layout_of", "read_window", "values_of"]
+
+_OPEN: Final = 4  # readers kept
+
+
+class Scan(Protocol):
+    """An open image: what is known of it, and its pixels by window."""
+
+    layout: Layout
+    """Levels, µm/px per axis, scale of its numbers, and what a person should know."""
+
+    bits: int
+    """Of a stored number."""
+
+    floating: bool
+    """Whether stored numbers are floating-point ones."""
+
+    def read(self, window: Window, level: int, values: Values) -> NDArray[np.uint8]:
+        """Return a window of a level, in that level's px, as RGB (h, w, 3).
+
+        Parameters
+        ----------
+        values
+            Which stored numbers are black and white.
+        """
+
+    def found_values(self) -> Values:
+        """Return black and white by the pixels' range, where the layout does not say."""
+
+
+_READERS: Final[dict[str, Callable[[Path, Part], Scan]]] = {"zarr": zarr_image.ZarrImage}
+
+
+def layout_of(path: Path, part: Part) -> Layout:
+    """Return what an image says of itself.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be shown, or the library that reads it is not installed: one sentence.
+    OSError
+        When it cannot be opened.
+    """
+    return _open(path, part).layout
+
+
+def read_window(
+    path: Path, part: Part, window: Window, level: int, values: Values
+) -> NDArray[np.uint8]:
+    """Return a window of a level, in that level's px, as RGB (h, w, 3)."""
+    try:
+        return _open(path, part).read(window, level, values)
+    except DAMAGE as exc:
+        raise damaged(path, exc) from exc
+
+
+def values_of(path: Path, part: Part) -> tuple[Values, int, bool]:
+    """Return black and white by the pixels' range, bits of a number, and whether it is floating."""
+    scan = _open(path, part)
+    return scan.found_values(), scan.bits, scan.floating
+
+
+def _open(path: Path, part: Part) -> Scan:
+    with opening(path):
+        stat = path.stat()
+    return _opened(kind_of(path), path, part, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+
+
+@lru_cache(_OPEN)
+def _opened(kind: str, path: Path, part: Part, stamp: tuple[int, int, int]) -> Scan:
+    return _READERS[kind](path, part)
