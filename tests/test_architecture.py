@@ -444,7 +444,7 @@ HEAVY = sorted(NETWORKS | {"pandas", "distributed"})
 WINDOWS = ["napari", "qtpy", "PyQt5", "PyQt6", "PySide6"]
 # What the first picture needs none of: a window is painted before it is imported.
 LATER = ["dask.array", "scipy.ndimage", "scipy.sparse", "skimage.morphology", "higra", "matplotlib"]
-LATER += ["zarr", "shapely", "onnxruntime"]
+LATER += ["zarr", "shapely", "onnxruntime", "openslide", "wsidicom", "pydicom"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog
 
 from hubseg.formats.registry import FORMATS
+from hubseg.slide.kinds import DICOM, SUFFIXES, ZARR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MASKS", "PRESETS", "RECIPES", "SLIDES", "asking", "file", "folder", "new_file"]
 
-SLIDES = "Tables and images (*.csv *.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg);;All (*)"
+_IMAGES = " ".join(f"*{end}" for end in (*SUFFIXES, DICOM) if end != ZARR)
+SLIDES = f"Tables and images (*.csv {_IMAGES});;All (*)"
 RECIPES = "Recipes (*.yaml *.yml)"
 _ENDINGS = sorted({f"*{end}" for one in FORMATS.values() if one.reads for end in one.suffixes})
 MASKS = f"Masks ({' '.join(_ENDINGS)});;All (*)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from importlib import resources
@@ -159,6 +160,21 @@ def test_an_ome_zarr_is_a_layer_with_its_pixel_size_and_its_labels_are_a_mask(
     assert get_reader(str(path)) is take_mask
     group.attrs["ome"] = {"version": "0.5"}
     assert get_reader(str(path)) is None
+
+
+@pytest.mark.parametrize("name", ["a.scn", "a.dcm", "dicom/a.dcm"])
+def test_a_scan_whose_extra_is_missing_is_taken_to_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "dicom").mkdir()
+    (tmp_path / name).write_bytes(b"")
+    path = str(tmp_path / name.removesuffix("/a.dcm"))
+    assert get_reader(path) is None
+    for module in ("openslide", "wsidicom"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert get_reader(path) is read
+    with pytest.raises(ValueError, match="pip install"):
+        read(path)
 
 
 @pytest.mark.parametrize("what", ["table", "semicolons", "folder", "project"])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import tifffile
 
 from hubseg.slide import scans
+from hubseg.slide.colour_profile import said_of_profile
 from hubseg.slide.colours import JPEG, Values, colour_map, colour_model
 from hubseg.slide.errors import (
     BEST_COMPRESSION,
@@ -139,9 +140,11 @@ def _tiff_layout(path: Path, part: Part) -> Layout:
             page = read_pages(tif, offsets[0], path, choice.samples)[0]
             found = find_pixel_size(page, description, choice.pixels)
             values = declared_values(page, choice.pixels)
+            profile = page.tags.valueof(34675, b"")
+            colours = said_of_profile(profile if isinstance(profile, bytes) else b"")
         except DAMAGE as exc:
             raise damaged(path, exc) from exc
-    notes = {"image": choice.note, "um_per_px": found.note}
+    notes = {"image": choice.note, "um_per_px": found.note, "colours": colours}
     if values is not None:
         notes["values"] = note_on(values, page.bitspersample, page.dtype.kind, declared=True)
     um_per_px = (found.down, found.across)

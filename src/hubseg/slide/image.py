@@ -42,14 +42,14 @@ class Slide:
     id
         Name in tables and projects.
     path
-        Image file, absolute; of an OME-Zarr its folder.
+        Image file, absolute; of an OME-Zarr and of a DICOM slide its folder.
     height, width
         Size of level 0, px.
     organ, source, um_per_px
         What is known, or None; `um_per_px` is that of level 0, µm/px.
     origins
         Where each of those came from: keys ``organ``, ``source``, ``um_per_px``; values
-        ``table``, ``TIFF tags``, ``metadata`` (of an OME-Zarr), ``person`` or ``unknown``.
+        ``table``, ``TIFF tags``, ``metadata`` (of others), ``person`` or ``unknown``.
     levels
         (height, width) of each pyramid level, px, level 0 first.
     part
@@ -62,8 +62,8 @@ class Slide:
         Stored numbers shown as 0 and 255, where only the pixels could tell them.
     notes
         One sentence each on what a person should know: keys ``image`` (which of several is shown),
-        ``um_per_px`` (why it is not known, or how it was found) and ``values`` (how numbers of
-        more than 8 bits are scaled).
+        ``um_per_px`` (why it is not known, or how it was found), ``values`` (how numbers of more
+        than 8 bits are scaled) and ``colours`` (a profile of other colours than sRGB's).
     unread
         Names of ``organ`` and ``source`` in its table that are no built-in words: what they mean
         is for a vocabulary to say (:mod:`hubseg.slide.words`).
@@ -240,8 +240,8 @@ def read_slide(
     ----------
     path
         TIFF (also BigTIFF, Aperio SVS, OME-TIFF, NDPI), PNG or JPEG, told apart by content; the
-        folder of an OME-Zarr image. Behind the name may stand which picture of the file is meant:
-        ``stack.tif#image=2&plane=5``.
+        folder of an OME-Zarr image or of a DICOM slide; by its suffix what OpenSlide reads. Behind
+        the name may stand which picture of the file is meant: ``stack.tif#image=2&plane=5``.
     id
         The slide's name; the file's name without its suffix by default.
     organ, source, um_per_px

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "DICOM",
+    "OPENSLIDE",
     "SUFFIXES",
     "ZARR",
+    "files_of",
     "holds_labels",
     "images_below",
     "is_image_folder",
@@ -26,9 +29,12 @@ __all__ = [
 ]
 
 ZARR: Final = ".zarr"
+DICOM: Final = ".dcm"
 _PLAIN: Final = (".tiff", ".tif", ".svs", ".ndpi", ".png", ".jpg", ".jpeg")
 
-SUFFIXES: Final = (*_PLAIN, ZARR)
+OPENSLIDE: Final = (".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi")
+
+SUFFIXES: Final = (*_PLAIN, *OPENSLIDE, ZARR)
 """What counts as an image in a folder, the first preferred where a table names only the id."""
 
 _MOST_TOLD: Final = 2**26  # bytes of metadata
@@ -36,8 +42,35 @@ _ZARR_FILES: Final = ("zarr.json", ".zattrs", ".zgroup")
 
 
 def kind_of(path: Path) -> str:
-    """Return ``zarr``, or "" for what is told by its first bytes."""
-    return "zarr" if is_image_folder(path) else ""
+    """Return ``zarr``, ``dicom`` or ``openslide``; "" for what is told by its first bytes."""
+    if is_image_folder(path):
+        return "dicom" if _holds_dicom(path) else "zarr"
+    if path.suffix.lower() == DICOM and path.is_file():
+        return "dicom"
+    if path.suffix.lower() in OPENSLIDE and path.is_file():
+        return "openslide"
+    return ""
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of which an image consists, in an order that is always the same.
+
+    All of a folder; beside a MIRAX what is in the folder of its name, beside a Hamamatsu VMS or VMU
+    what begins with its name.
+
+    Raises
+    ------
+    OSError
+        When they cannot be listed.
+    """
+    beside = path.with_suffix("") if path.suffix.lower() == ".mrxs" else path
+    more: list[Path] = []
+    if beside.is_dir():
+        more = [Path(place, name) for place, _, files in os.walk(beside) for name in files]
+    elif path.suffix.lower() in (".vms", ".vmu"):
+        more = [one for one in path.parent.iterdir() if one.name.startswith(path.stem)]
+    files = sorted(set(more) - {path})
+    return files if path.is_dir() else [path, *files]
 
 
 def is_image_folder(path: Path) -> bool:
@@ -46,9 +79,14 @@ def is_image_folder(path: Path) -> bool:
         if not path.is_dir():
             return False
         zarr = any((path / name).is_file() for name in _ZARR_FILES)
-        return zarr or path.suffix.lower() == ZARR
+        return zarr or path.suffix.lower() == ZARR or _holds_dicom(path)
     except OSError:  # where it leads may not be looked at
         return False
+
+
+def _holds_dicom(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entry.name.lower().endswith(DICOM) for entry in entries)
 
 
 def holds_labels(path: Path) -> bool:
@@ -79,5 +117,10 @@ def images_below(folder: Path) -> Iterator[Path]:
 
 
 def stem_of(path: Path) -> str:
-    """Return an image's name without its suffix, ``.ome.tiff`` counted as one."""
+    """Return an image's name without its suffix, ``.ome.tiff`` counted as one.
+
+    A folder of DICOM files has no suffix, although its name may be a number with dots.
+    """
+    if path.suffix.lower() not in SUFFIXES and is_image_folder(path):
+        return path.name
     return path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem

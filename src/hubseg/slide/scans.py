@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hubseg.slide import zarr_image
+from hubseg.slide import dicom_image, openslide_image, zarr_image
+from hubseg.slide.content import file_stamp
 from hubseg.slide.errors import DAMAGE, damaged, opening
 from hubseg.slide.kinds import kind_of
 
@@ -54,7 +55,11 @@ class Scan(Protocol):
         """Return black and white by the pixels' range, where the layout does not say."""
 
 
-_READERS: Final[dict[str, Callable[[Path, Part], Scan]]] = {"zarr": zarr_image.ZarrImage}
+_READERS: Final[dict[str, Callable[[Path, Part], Scan]]] = {
+    "dicom": dicom_image.DicomImage,
+    "openslide": openslide_image.OpenSlideImage,
+    "zarr": zarr_image.ZarrImage,
+}
 
 
 def layout_of(path: Path, part: Part) -> Layout:
@@ -77,6 +82,7 @@ def read_window(
     try:
         return _open(path, part).read(window, level, values)
     except DAMAGE as exc:
+        _opened.cache_clear()  # what failed once may not be asked again
         raise damaged(path, exc) from exc
 
 
@@ -87,11 +93,13 @@ def values_of(path: Path, part: Part) -> tuple[Values, int, bool]:
 
 
 def _open(path: Path, part: Part) -> Scan:
+    kind = kind_of(path)
     with opening(path):
         stat = path.stat()
-    return _opened(kind_of(path), path, part, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    stamp = (stat.st_mtime_ns, stat.st_ctime_ns) if kind == "zarr" else file_stamp(path)
+    return _opened(kind, path, part, stamp)
 
 
 @lru_cache(_OPEN)
-def _opened(kind: str, path: Path, part: Part, stamp: tuple[int, int, int]) -> Scan:
+def _opened(kind: str, path: Path, part: Part, stamp: tuple[int, int]) -> Scan:
     return _READERS[kind](path, part)
