@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.formats import nnunet
+from hubseg.formats import nnunet, ome_zarr
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
@@ -210,6 +210,29 @@ def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
     return out, [index, *filter(None, [splits]), *written]
 
 
+def _maps(source: Source, out: Path) -> tuple[Path, list[Path]]:
+    written: list[Path] = []
+    for derived in source:
+        slide, found = derived.slide, derived.probability
+        if found is None:
+            source.outcome.done.remove(slide.id)
+            source.outcome.leave_out(slide.id, "It has no map: run an ensemble on it.")
+            continue
+        out.mkdir(parents=True, exist_ok=True)
+        path = _map_file(out, slide.id)
+        name, spacing = derived.structure, slide.spacing
+        written.append(
+            ome_zarr.write_map(path, found.shape, found.pieces(), name=name, um_per_px=spacing)
+        )
+    if not written:
+        raise source.nothing()
+    return out, written
+
+
+def _map_file(out: Path, slide_id: str) -> Path:
+    return out / f"{slide_id}.ome.zarr"
+
+
 _FOLDS = (
     f"{nnunet.SPLITS} keeps slides that show the same tissue in one fold: put it into the data "
     "set's folder below nnUNet_preprocessed, or nnU-Net makes folds that do not."
@@ -217,16 +240,20 @@ _FOLDS = (
 _NO_FOLDS = "There are no folds: one needs two slides that do not show the same tissue."
 
 
-_OF_A_PROJECT = {
-    "pseudo-labels": (_pseudo_labels, MANIFEST),
-    "nnunet": (_nnunet, nnunet.INDEX),
+_OF_A_PROJECT: Mapping[
+    str,
+    tuple[Callable[[Source, Path], tuple[Path, list[Path]]], Callable[[Path, str], Path]],
+] = {
+    "pseudo-labels": (_pseudo_labels, lambda out, _: out / MANIFEST),
+    "nnunet": (_nnunet, lambda out, _: out / nnunet.INDEX),
+    "ome-zarr-map": (_maps, _map_file),
 }
 
 
 def _written(form: Form) -> Format:
     if form.writes == "project":
-        write, index = _OF_A_PROJECT[form.name]
-        return _format(form, form.title, True, lambda out, _: out / index, write)
+        write, file = _OF_A_PROJECT[form.name]
+        return _format(form, form.title, True, file, write)
     if form.writes == "all":
         return _format(
             form, form.title, False, lambda out, _: _file(form, out), partial(_all_in_one, form)

@@ -1,7 +1,8 @@
-"""OME-Zarr labels, a folder an image: each object its number, on as many levels as it takes.
+"""OME-Zarr labels and maps, a folder an image, on as many levels as it takes.
 
-Responsible for the metadata of label images, 0.4 (zarr 2) and 0.5 (zarr 3), and for finding the
-labels of an image. Does not know slides. Needs zarr: the extra ``zarr``.
+Responsible for the metadata of label images, 0.4 (zarr 2) and 0.5 (zarr 3), for those of a soft
+map, which is an image, and for finding the labels of an image. Does not know slides. Needs zarr:
+the extra ``zarr``.
 
 Source: https://ngff.openmicroscopy.org, versions 0.4 and 0.5.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +25,14 @@ from hubseg.formats.annotated import (
     put_and_compare,
 )
 from hubseg.formats.pixel_runs import numbered
-from hubseg.slide.errors import DAMAGE
+from hubseg.slide.errors import DAMAGE, check_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["read", "write", "write_older"]
+__all__ = ["read", "write", "write_map", "write_older"]
 
 _CHUNK = 512  # px
 _SMALLEST = 256  # px: the longer side of the last level
@@ -59,20 +61,100 @@ def write_older(path: Path | str, image: MaskedImage) -> Path:
 def _written(
     path: Path | str, image: MaskedImage, put: Callable[[Path, Iterable[MaskedImage]], None]
 ) -> Path:
-    _zarr()
     path = Path(path).absolute()
+    with _folder(path) as part:
+        put_and_compare(part, path, [image], put, read)
+    return path
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """Write a folder whole or not at all: yields one beside it, which takes its place."""
+    _zarr()
     part, old = (path.with_name(f".{path.name}.{end}") for end in ("part", "old"))
     for left in (part, old):
         shutil.rmtree(left, ignore_errors=True)
     try:
-        put_and_compare(part, path, [image], put, read)
+        yield part
         if path.exists():
             os.replace(path, old)
         os.replace(part, path)
     finally:
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def write_map(
+    path: Path | str,
+    shape: tuple[int, int],
+    pieces: Iterable[tuple[tuple[slice, slice], NDArray[np.float32]]],
+    *,
+    name: str,
+    um_per_px: tuple[float, float] | None = None,
+) -> Path:
+    """Write a soft map as an OME-Zarr 0.4 image, comparing each piece with what is read of it.
+
+    Parameters
+    ----------
+    path
+        Folder to write; one that exists is replaced as a whole.
+    shape
+        Height and width, px.
+    pieces
+        Windows that together are the map, each with its values, float32 on 0-255: what is above a
+        threshold is inside.
+    name
+        Of what is mapped.
+    um_per_px
+        Height and width of a pixel, where known.
+
+    Raises
+    ------
+    ImportError
+        When zarr is not installed.
+    OSError
+        When the folder cannot be written, or reads back different.
+    """
+    path = Path(path).absolute()
+    with _folder(path) as part:
+        group = _zarr().open_group(part, mode="w", zarr_format=2)
+        level = _level_of(group, 0, shape)
+        for (rows, columns), values in pieces:
+            for top in range(rows.start, rows.stop, _CHUNK):
+                cut = slice(top, min(top + _CHUNK, rows.stop)), columns
+                given = values[cut[0].start - rows.start : cut[0].stop - rows.start]
+                level[cut] = given
+                check_same(np.array_equal(level[cut], given), path)
+        count = 1
+        while max(level.shape) > _SMALLEST and min(level.shape) > 1:
+            level = _halved(
+                level, _level_of(group, count, (level.shape[0] // 2, level.shape[1] // 2))
+            )
+            count += 1
+        window = {"min": 0, "max": 255, "start": 0, "end": 255}
+        channel = {"label": name, "color": "FFFFFF", "active": True, "window": window}
+        multiscale = {"version": "0.4", **_multiscale(name, um_per_px, count)}
+        omero = {"channels": [channel], "rdefs": {"model": "greyscale"}}
+        group.attrs.update({"multiscales": [multiscale], "omero": omero})
     return path
+
+
+def _level_of(group: Any, number: int, shape: tuple[int, int]) -> Any:
+    chunks = tuple(min(side, _CHUNK) for side in shape)
+    return group.create_array(str(number), shape=shape, chunks=chunks, dtype=np.float32)
+
+
+def _halved(level: Any, half: Any) -> Any:
+    """Fill a level with the means of every four values of the one above."""
+    height, width = half.shape
+    for top in range(0, height, _CHUNK):
+        for left in range(0, width, _CHUNK):
+            tall, wide = min(_CHUNK, height - top), min(_CHUNK, width - left)
+            above = level[2 * top : 2 * (top + tall), 2 * left : 2 * (left + wide)]
+            half[top : top + tall, left : left + wide] = above.reshape(tall, 2, wide, 2).mean(
+                (1, 3)
+            )
+    return half
 
 
 def _put(zarr_format: int) -> Callable[[Path, Iterable[MaskedImage]], None]:
@@ -103,8 +185,22 @@ def _levels(labels: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def _metadata(image: MaskedImage, count: int, levels: int, zarr_format: int) -> dict[str, Any]:
-    unit = {} if image.um_per_px is None else {"unit": "micrometer"}
-    scale = image.um_per_px or (1.0, 1.0)
+    numbers = range(1, min(count, _MOST_NAMED) + 1)
+    rgba = [*(int(part) for part in image.colour), 255]
+    label: dict[str, Any] = {
+        "colors": [{"label-value": number, "rgba": rgba} for number in numbers],
+        "properties": [{"label-value": number, "class": image.name} for number in numbers],
+    }
+    multiscale = _multiscale(image.name, image.um_per_px, levels)
+    if zarr_format == 3:
+        return {"ome": {"version": "0.5", "multiscales": [multiscale], "image-label": label}}
+    multiscale["version"] = label["version"] = "0.4"
+    return {"multiscales": [multiscale], "image-label": label}
+
+
+def _multiscale(name: str, um_per_px: tuple[float, float] | None, levels: int) -> dict[str, Any]:
+    unit = {} if um_per_px is None else {"unit": "micrometer"}
+    scale = um_per_px or (1.0, 1.0)
     datasets = [
         {
             "path": str(number),
@@ -115,17 +211,7 @@ def _metadata(image: MaskedImage, count: int, levels: int, zarr_format: int) -> 
         for number in range(levels)
     ]
     axes = [{"name": name, "type": "space", **unit} for name in ("y", "x")]
-    numbers = range(1, min(count, _MOST_NAMED) + 1)
-    rgba = [*(int(part) for part in image.colour), 255]
-    label: dict[str, Any] = {
-        "colors": [{"label-value": number, "rgba": rgba} for number in numbers],
-        "properties": [{"label-value": number, "class": image.name} for number in numbers],
-    }
-    multiscale: dict[str, Any] = {"name": image.name, "axes": axes, "datasets": datasets}
-    if zarr_format == 3:
-        return {"ome": {"version": "0.5", "multiscales": [multiscale], "image-label": label}}
-    multiscale["version"] = label["version"] = "0.4"
-    return {"multiscales": [multiscale], "image-label": label}
+    return {"name": name, "axes": axes, "datasets": datasets}
 
 
 def read(path: Path) -> list[AnnotatedImage]:

@@ -46,6 +46,12 @@ def _image(
     )
 
 
+def _project(name: str, title: str, sentence: str, module: str, target: str, **held: Any) -> Format:
+    """Return a folder that an export fills from a project."""
+    told = {"writes": "project", "target": target, "reads": False, "apart": False, **held}
+    return Format(name, title, sentence, module, (), **told)
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
@@ -55,16 +61,10 @@ FORMATS: dict[str, Format] = {
             "submission.csv",
             classes=False,
         ),
-        Format(
-            "pseudo-labels",
-            "Pseudo-labels for training",
+        _project(
+            *("pseudo-labels", "Pseudo-labels for training"),
             "masks, soft maps and a table that hubseg train takes",
-            "pseudo_labels",
-            (),
-            writes="project",
-            target="pseudo_labels",
-            reads=False,
-            apart=False,
+            *("pseudo_labels", "pseudo_labels"),
             classes=False,
             soft=True,
         ),
@@ -100,8 +100,7 @@ FORMATS: dict[str, Format] = {
             structures=True,
         ),
         Format(
-            "label-studio",
-            "Label Studio (tasks.json)",
+            *("label-studio", "Label Studio (tasks.json)"),
             "one brush a class and image; reads brushes, polygons, boxes and ellipses",
             "label_studio",
             _JSON,
@@ -112,8 +111,7 @@ FORMATS: dict[str, Format] = {
             apart=False,
         ),
         Format(
-            "labelme",
-            "LabelMe",
+            *("labelme", "LabelMe"),
             "polygons where exact, pixels where not",
             "labelme",
             _JSON,
@@ -133,8 +131,7 @@ FORMATS: dict[str, Format] = {
             several=True,
         ),
         Format(
-            "asap",
-            "ASAP",
+            *("asap", "ASAP"),
             "ASAP's XML, which knows no holes",
             "asap",
             (".xml",),
@@ -274,16 +271,10 @@ FORMATS: dict[str, Format] = {
             scale=True,
             structures=True,
         ),
-        Format(
-            "nnunet",
-            "nnU-Net data set",
+        _project(
+            *("nnunet", "nnU-Net data set"),
             "a folder for its nnUNet_raw: images, masks of class numbers and dataset.json",
-            "nnunet",
-            (),
-            writes="project",
-            target="Dataset500_HubSeg",
-            reads=False,
-            apart=False,
+            *("nnunet", "Dataset500_HubSeg"),
         ),
         Format(
             "ome-zarr",
@@ -308,9 +299,17 @@ FORMATS: dict[str, Format] = {
             scale=True,
             extra="zarr",
         ),
+        _project(
+            *("ome-zarr-map", "Soft maps as OME-Zarr images"),
+            "the map of each slide, float32 on 0-255, on several levels (OME-Zarr 0.4)",
+            *("ome_zarr", "ome_zarr_maps"),
+            classes=False,
+            scale=True,
+            soft=True,
+            extra="zarr",
+        ),
         Format(
-            "npy",
-            "NumPy",
+            *("npy", "NumPy"),
             "object numbers as an array; nothing is ever unpickled",
             "numpy_file",
             (".npy",),
