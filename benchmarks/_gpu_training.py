@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from _gpu_measure import Bench
 
-    from hubseg.training.sources import Label
+    from hubseg.training.label import Label
 
 MOST_WAITING = 0.15
 

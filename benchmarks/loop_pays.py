@@ -41,8 +41,9 @@ from hubseg.probability.uncertainty import expected_dice
 from hubseg.recipe import Recipe
 from hubseg.slide.folds import assign_folds
 from hubseg.slide.overlap import find_overlaps
+from hubseg.training.label import Label
 from hubseg.training.member import Job, training
-from hubseg.training.sources import Label, labels_of
+from hubseg.training.sources import labels_of
 from hubseg.training.state import save_weights
 from hubseg.training.validation import Judge
 

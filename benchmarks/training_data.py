@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,7 +29,10 @@ from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
 from hubseg.training.distributed import ProcessGroup
 from hubseg.training.loop import Fit, fit
-from hubseg.training.sources import Label, labels_of
+from hubseg.training.sources import labels_of
+
+if TYPE_CHECKING:
+    from hubseg.training.label import Label
 
 TARGET, WAITING = 5.0, {"cpu": 0.05, "cuda": 0.15}
 

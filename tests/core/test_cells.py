@@ -19,7 +19,8 @@ from hubseg.formats.pseudo_labels import PseudoLabel, read_pseudo_labels, write_
 from hubseg.formats.registry import FORMATS
 from hubseg.slide import SlideTable
 from hubseg.slide.cells import begins_as_formula, plain_cell, safe_cell
-from hubseg.slide.folds import Folds, read_folds, write_folds
+from hubseg.slide.fold_table import read_folds, write_folds
+from hubseg.slide.folds import Folds
 from hubseg.training.outcome import _write
 
 STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from stored import RECIPE, accept, put_maps, write_slides
+from PIL import Image
+from stored import RECIPE, accept, blob, put_maps, write_slides
 
 from hubseg.cli import main, parser
+from hubseg.formats.rle import encode
 from hubseg.network import build
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
@@ -164,9 +167,26 @@ def _damaged(place: Path) -> None:
     (place / "P.hubseg" / "review.sqlite").write_bytes(b"")
 
 
+def _classes(place: Path) -> None:
+    """A recipe of two structures, and what is known of them: as a table, and as images."""
+    named = TINY.replace('"m_{fold}"}', '"m_{fold}", classes: [glomerulus, tubule]}')
+    words = "vocabulary: {structures: {tubule: {organs: [kidney]}}}\n"
+    (place / "three.yaml").write_text(named + words)
+    (place / "NUMBERS").mkdir()
+    lines = [("ImageId_ClassId", "EncodedPixels")]
+    for number, name in enumerate(NAMES):
+        labels = (blob(number) * 255 > 100).astype(np.uint8)
+        labels[:8, :8] = 2
+        Image.fromarray(labels).save(place / "NUMBERS" / f"{name}.png")
+        lines += [(f"{name}.png_{kind}", encode(labels == kind)) for kind in (1, 2)]
+    with (place / "classes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(lines)
+
+
 PREPARED: dict[str, Callable[[Path], object]] = {
     "The loop": lambda place: accept(place / "P.hubseg", NAMES),
     "Train folds on accepted masks": lambda place: accept(place / "P.hubseg", NAMES),
+    "Train networks of several structures": _classes,
     "Go on from networks you have": lambda place: accept(place / "P.hubseg", NAMES),
     "Work in two": _two_copies,
     "Go on after damage": _damaged,

@@ -13,13 +13,8 @@ from hypothesis import strategies as st
 
 from hubseg.organ import ORGANS, DataSource, Organ
 from hubseg.slide import Slide, SlideTable, read_slide
-from hubseg.slide.folds import (
-    Folds,
-    assign_folds,
-    continue_folds,
-    read_folds,
-    write_folds,
-)
+from hubseg.slide.fold_table import read_folds, write_folds
+from hubseg.slide.folds import Folds, assign_folds, continue_folds
 from hubseg.slide.overlap import find_overlaps
 from hubseg.synthetic.tissue import make_slide
 

@@ -26,7 +26,7 @@ from hubseg.recipe import Recipe, Resolution
 from hubseg.session import ReviewSession
 from hubseg.slide import Slide
 from hubseg.training.fit import Progress
-from hubseg.training.sources import Label
+from hubseg.training.label import Label
 
 SLIDES = tuple("abcdefg")
 TRAINS = TINY + "training: {steps: 1, batch: 2, crop: 32, warm_up: 1, workers: 0}"

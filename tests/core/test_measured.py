@@ -41,6 +41,8 @@ class Slide:
     dice: float = 0.9
     edited_share: float | None = None
     same_networks: bool = False
+    slide: str = ""
+    structure: str = ""
 
 
 SLIDES = st.builds(Slide, st.sampled_from([TRUE, EDITED, UNEDITED]), st.floats(0, 1))

@@ -25,7 +25,6 @@ from hubseg.project.runs import mapped_structures, newest_map, newest_members, r
 from hubseg.project.words import take_vocabulary
 from hubseg.recipe import BACKGROUND, Channels, Recipe, in_words, occurring
 from hubseg.slide import Slide, SlideTable, read_slide
-from hubseg.training.fit import train
 
 NAMES = GLOMERULUS, TUBULE, VESSEL = tuple(map(StructureName, ("glomerulus", "tubule", "vessel")))
 WORDS = "vocabulary: {structures: {tubule: {organs: [kidney]}, vessel: {}}}\n"
@@ -327,22 +326,3 @@ def test_a_checkpoint_of_another_number_of_outputs_is_refused_before_the_first_s
     command += ["--weights", folder, "--project", folder / "p.hubseg", "--scheduler", scheduler]
     assert main(list(map(str, command))) == 1
     assert "m_0 has 3 outputs and the recipe's classes are 2" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("classes", "lines", "says"),
-    [
-        ("classes: [glomerulus, tubule, vessel]", "", r"\(glomerulus, tubule, vessel\)"),
-        ("classes: [tubule]", "classes: [vessel]", r"\(tubule, vessel\)"),
-        ("weight: 1", "classes: [tubule]", r"\(the organ's own, tubule\)"),
-        ("classes: [background, tubule], activation: softmax", "", "have several outputs"),
-    ],
-)
-def test_several_structures_are_not_trained_together_and_that_is_said(
-    tmp_path: Path, classes: str, lines: str, says: str
-):
-    more = f'      - {{network: {{encoder: test_resnet}}, checkpoint: "o_{{fold}}", {lines}}}\n'
-    made = recipe(classes, more if lines else "")
-    with pytest.raises(ValueError, match=says):
-        next(train([], made, tmp_path / "run", device="cpu"))
-    assert not (tmp_path / "run").exists()

@@ -27,7 +27,8 @@ from hubseg.recipe.bundled import weights_folder
 from hubseg.recipe.training_plan import LossPlan, TrainingPlan
 from hubseg.slide import SlideTable
 from hubseg.training.fit import Progress, train
-from hubseg.training.sources import Label, labels_of
+from hubseg.training.label import Label
+from hubseg.training.sources import labels_of
 
 PLAN = Recipe(
     name="t",

@@ -23,10 +23,12 @@ from hubseg.recipe.training_plan import AugmentationPlan
 from hubseg.slide import SlideTable
 from hubseg.training import data
 from hubseg.training.crops import Crops
-from hubseg.training.data import SlideCache, soft_target
+from hubseg.training.data import SlideCache
 from hubseg.training.fit import train
+from hubseg.training.label import Label
 from hubseg.training.loop import resolutions_of
-from hubseg.training.sources import Label, labels_of
+from hubseg.training.sources import labels_of
+from hubseg.training.targets import soft_target
 
 STILL = AugmentationPlan(brightness=0, contrast=0, saturation=0, hue=0, channel=0, noise=0, blur=0)
 

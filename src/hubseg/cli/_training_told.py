@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import bar, table
 from hubseg.recipe.step_rate import remember
+from hubseg.training.label import TRAINING
 from hubseg.training.measured import Measured
-from hubseg.training.sources import TRAINING
 
 if TYPE_CHECKING:
     import argparse
@@ -148,17 +148,28 @@ class Told:
             return
         folds = {fold: Measured.of(judged) for fold, judged in by_fold.items()}
         rows = [
-            (fold, sum(one.counts.values()), _score(one.dice), _score(one.agreement))
+            (fold, one.slides, _score(one.dice), _score(one.agreement))
             for fold, one in folds.items()
         ]
         lines = [
             *table(("fold", "slides", "dice", "agreement"), rows),
+            *_by_structure(measured),
             measured.sentence(),
             f"Checkpoints are in {given.out / 'weights'}.",
             f"Run it: hubseg predict SLIDES --recipe {recipe} --weights {given.out / 'weights'} "
             "--project P.hubseg",
         ]
         self._answer.say(content, lines)
+
+
+def _by_structure(measured: Measured) -> list[str]:
+    """Return a table of the figures of each structure; [] where there is one."""
+    rows = []
+    for name, one in measured.structures.items():
+        scores = one.dice, one.iou, one.dice_positives, one.dice_negatives
+        rows.append((name, one.positives, one.negatives, *map(_score, scores)))
+    head = ("structure", "with", "without", "dice", "iou", "dice where some", "dice where none")
+    return ["", *table(head, rows), ""] if rows else []
 
 
 def _score(value: float | None) -> str:

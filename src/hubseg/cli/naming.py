@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from hubseg.cli._said import Answer
+    from hubseg.organ import Vocabulary
+    from hubseg.organ.vocabulary import Kind
     from hubseg.outcome import Outcome
     from hubseg.project import ReviewProject
     from hubseg.slide import UnknownName
 
-__all__ = ["add_facts", "add_new_names", "add_to", "note_unknown", "take_names"]
+__all__ = [
+    *("add_facts", "add_new_names", "add_to", "note_unknown", "take_names", "told_facts"),
+    "with_told",
+]
 
 CURE = "say --new-names to take it as a new word"
 
@@ -69,39 +74,53 @@ def take_names(
     ValueError
         When an organ or source of the command is not known and shall not be a new word.
     """
-    from hubseg.journal.rows import Kind
+    from hubseg.journal.rows import Kind as Row
     from hubseg.project.words import take_vocabulary, vocabulary_of
     from hubseg.slide import take_new, unknown_names
 
     words = vocabulary_of(project)
     slides = [slide for slide in project.slides() if slide.id in chosen]
-    told = {"organ": given.organ, "source": given.source}
     if given.new_names:
-        words = take_new(slides, words)
-        if told["organ"]:
-            words = words.taking("organ", told["organ"])
-        if told["source"]:
-            words = words.taking("source", told["source"])
+        words = with_told(given, take_new(slides, words))
         take_vocabulary(project, words, "new names")
         slides = [slide for slide in project.slides() if slide.id in chosen]
-    found: dict[str, str] = {}
-    for kind, text in told.items():
-        if not text:
-            continue
-        word = words.organ(text) if kind == "organ" else words.source(text)
-        if word is None:
-            raise ValueError(f"{words.unknown('organ' if kind == 'organ' else 'source', text)}; "
-                             f"{CURE}.")  # fmt: skip
-        found[kind] = word
+    found = told_facts(given, words)
     for slide in slides:
         facts = {kind: word for kind, word in found.items() if getattr(slide, kind) is None}
         if facts:
             project.record_file(slide)
             change = {"before": dict.fromkeys(facts), "after": facts}
             label = ", ".join(f"{kind} {word}" for kind, word in facts.items())
-            project.append(Kind.FACTS, change, slide_id=slide.id, label=label)
+            project.append(Row.FACTS, change, slide_id=slide.id, label=label)
     note_unknown(unknown_names(slides, words), answer.outcome)
     answer.tell()
+
+
+def with_told(given: argparse.Namespace, words: Vocabulary) -> Vocabulary:
+    """Return the vocabulary that knows a command's organ and source."""
+    if given.organ:
+        words = words.taking("organ", given.organ)
+    return words.taking("source", given.source) if given.source else words
+
+
+def told_facts(given: argparse.Namespace, words: Vocabulary) -> dict[str, Any]:
+    """Return the organ and the source that a command tells.
+
+    Raises
+    ------
+    ValueError
+        When one is not known.
+    """
+    told: dict[Kind, str | None] = {"organ": given.organ, "source": given.source}
+    found: dict[str, Any] = {}
+    for kind, text in told.items():
+        if not text:
+            continue
+        word = words.word(kind, text)
+        if word is None:
+            raise ValueError(f"{words.unknown(kind, text)}; {CURE}.")
+        found[kind] = word
+    return found
 
 
 def note_unknown(names: Iterable[UnknownName], outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._said import add_json
-from hubseg.cli.naming import add_new_names, note_unknown
+from hubseg.cli.naming import add_facts, note_unknown, told_facts, with_told
 from hubseg.cli.predicting import folds
 from hubseg.process.priority import COMPUTES, give_way
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hubseg.outcome import Outcome
     from hubseg.recipe import Recipe
     from hubseg.recipe.training_plan import TrainingPlan
-    from hubseg.training.sources import Label, Watch
+    from hubseg.training.label import Label, Watch
 
 __all__ = ["add_to"]
 
@@ -48,9 +48,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_labels(train: argparse.ArgumentParser) -> None:
     """Add what says on which slides is trained, and where to."""
     train.add_argument(
-        "labels", type=Path, help="NAME.hubseg, CSV with an rle column, or a pseudo-label set"
+        "labels",
+        type=Path,
+        help="NAME.hubseg, a CSV with run lengths (one mask an image, or one a class), a "
+        "pseudo-label set, or with --images a folder of images of class numbers",
     )
-    train.add_argument("--images", type=Path, help="where the CSV's images are")
+    train.add_argument("--images", type=Path, help="where the images of a CSV or folder are")
     train.add_argument("--recipe", default="demo", help="YAML file or built-in name (demo)")
     train.add_argument("--out", type=Path, required=True, help="folder for checkpoints and figures")
     train.add_argument(
@@ -61,7 +64,7 @@ def _add_labels(train: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of a project, train on slides nobody has judged, by their newest maps",
     )
-    add_new_names(train)
+    add_facts(train)
     train.add_argument(
         "--hold-out", type=int, default=0, metavar="N", help="slides that no fold sees, in groups"
     )
@@ -133,12 +136,21 @@ def _labels(
     The recipe knows the words of their slides then.
     """
     from hubseg.slide import unknown_names
-    from hubseg.training.sources import labels_of, readable, words_of
+    from hubseg.training.class_labels import marked_by
+    from hubseg.training.sources import labels_of, readable, told_of, words_of
 
-    words = recipe.vocabulary
-    read = partial(labels_of, outcome=outcome, watch=watch, vocabulary=words, new=given.new_names)
-    labels = read(given.labels, images=given.images, models=given.models_too)
-    beside = [label for path in given.beside for label in read(path)]
+    words = with_told(given, recipe.vocabulary) if given.new_names else recipe.vocabulary
+    read = partial(
+        labels_of,
+        outcome=outcome,
+        watch=watch,
+        vocabulary=words,
+        new=given.new_names,
+        structures=marked_by(recipe),
+    )
+    told = told_facts(given, words)
+    labels = told_of(read(given.labels, images=given.images, models=given.models_too), **told)
+    beside = told_of((label for path in given.beside for label in read(path)), **told)
     for path, own in ((given.labels, labels), *((path, beside) for path in given.beside)):
         words = words_of(path, own, words)
     note_unknown(unknown_names((one.slide for one in (*labels, *beside)), words), outcome)

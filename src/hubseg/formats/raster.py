@@ -32,6 +32,7 @@ __all__ = [
     "holds_mask",
     "read",
     "read_mask",
+    "read_numbers",
     "tiff_options",
     "write_mask_png",
     "write_mask_tiff",
@@ -145,6 +146,22 @@ def read(path: Path) -> list[AnnotatedImage]:
     return [images_of_labels(pixels)]
 
 
+def read_numbers(path: Path) -> NDArray[Any]:
+    """Return the numbers that an image holds, (h, w); of a colour table the entries' numbers.
+
+    Raises
+    ------
+    ValueError, OSError
+        As :func:`read_mask`, and when it is a colour image.
+    """
+    pixels = _stored(path, shown=False)
+    if pixels.ndim == 3:
+        raise ValueError(
+            f"{path} is a colour image: give one that has the number of its class in each pixel."
+        )
+    return pixels
+
+
 def _numbered(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
     """Return one number a pixel for its colour, some rows at a time; a photograph is refused.
 
@@ -185,7 +202,8 @@ def write_tiff(path: Path | str, image: MaskedImage) -> Path:
     return write_mask_tiff(path, image.mask, image.um_per_px)
 
 
-def _stored(path: Path) -> NDArray[Any]:
+def _stored(path: Path, *, shown: bool = True) -> NDArray[Any]:
+    """Return the pixels of a file; the numbers of a colour table by what they show, or as such."""
     with opening(path), path.open("rb") as stream:
         start = stream.read(26)
         if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -194,7 +212,7 @@ def _stored(path: Path) -> NDArray[Any]:
         elif start.startswith(b"\x89PNG\r\n\x1a\n"):
             width, height = (int.from_bytes(start[at : at + 4], "big") for at in (16, 20))
             check_size(path, height, width, 8)
-            pixels = _read_png(path, table=start[25:26] == b"\x03")
+            pixels = _read_png(path, table=start[25:26] == b"\x03", shown=shown)
         else:
             raise ValueError(
                 f"{path} is no PNG or TIFF, the formats that keep a mask's edges: "
@@ -228,10 +246,10 @@ def _checked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.ascontiguousarray(mask if mask.dtype == np.bool_ else mask != 0)
 
 
-def _read_png(path: Path, *, table: bool) -> NDArray[Any]:
+def _read_png(path: Path, *, table: bool, shown: bool) -> NDArray[Any]:
     """Return the pixels, (h, w) or (h, w, channels); of a colour table its numbers, 0 for black."""
     if table:
-        return _indices(path)
+        return _indices(path, shown)
     try:
         pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as exc:
@@ -241,7 +259,7 @@ def _read_png(path: Path, *, table: bool) -> NDArray[Any]:
     return np.asarray(pixels)
 
 
-def _indices(path: Path) -> NDArray[Any]:
+def _indices(path: Path, shown: bool) -> NDArray[Any]:
     """Return the numbers in a PNG with a colour table, some rows at a time.
 
     Pillow's own limit of an image's size is not asked: what the file declares has been checked.
@@ -251,7 +269,9 @@ def _indices(path: Path) -> NDArray[Any]:
     try:
         with PngImageFile(path) as picture:
             colours = np.array(picture.getpalette("RGB") or [], np.uint8)
-            table = _numbers_shown(colours.reshape(-1, 3))
+            table = (
+                _numbers_shown(colours.reshape(-1, 3)) if shown else np.arange(256, dtype=np.uint8)
+            )
             width, height = picture.size
             rows = max(1, _TOGETHER // width)
             numbers = np.empty((height, width), table.dtype)

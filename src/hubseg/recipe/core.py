@@ -94,7 +94,11 @@ class Recipe(Plan):
         named: dict[AnyKind, set[str]] = {
             "organ": {*self.thresholds.organs, *self.cleanup, *self._only},
             "source": {*self.thresholds.sources},
-            "structure": {*self._structures, *self.thresholds.structures},
+            "structure": {
+                *self._structures,
+                *self.thresholds.structures,
+                *self.training.loss.structures,
+            },
         }
         for kind, words in named.items():
             for word in sorted(words):

@@ -6,9 +6,19 @@ section. Decides nothing about a map once the networks are trained, and does not
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from hubseg.organ import StructureName  # noqa: TC001 - pydantic reads it
 
 __all__ = ["MULTIPLE", "AugmentationPlan", "LossPlan", "StartPlan", "TrainingPlan"]
 
@@ -22,7 +32,9 @@ class _Plan(BaseModel):
 class LossPlan(_Plan):
     """Weights of the losses that are summed; 0 leaves one out."""
 
-    bce: float = Field(0.5, ge=0, description="Binary cross-entropy.")
+    bce: float = Field(
+        0.5, ge=0, description="Cross-entropy: of each output, or of all that share a pixel."
+    )
     dice: float = Field(1.0, ge=0, description="Soft Dice of the batch as one image.")
     tversky: float = Field(0.0, ge=0, description="Tversky index.")
     tversky_false: float = Field(0.3, ge=0, le=1, description="Tversky: weight of false pixels.")
@@ -38,13 +50,27 @@ class LossPlan(_Plan):
         0.0, ge=0, description="Squared error of the pixel-size head; published: 0.1."
     )
 
+    structures: Mapping[StructureName, float] = Field(
+        {}, description="How much single structures count; others count 1."
+    )
+
     @model_validator(mode="after")
     def _judges_the_mask(self) -> Self:
         if not self.bce + self.dice + self.tversky + self.focal + self.lovasz:
             raise ValueError(
                 "every loss on the mask is 0: give one of bce, dice, tversky, focal, lovasz"
             )
+        wrong = [name for name, share in self.structures.items() if not share > 0]
+        if wrong:
+            raise ValueError(f"the weight of {wrong[0]} must be greater than 0")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_for_all(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        if not self.structures:
+            del content["structures"]
+        return content
 
 
 class AugmentationPlan(_Plan):

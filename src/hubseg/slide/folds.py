@@ -1,13 +1,12 @@
-"""Which slide validates which fold, and which train it: seeded, and written as a table.
+"""Which slide validates which fold, and which train it: seeded.
 
 Responsible for the assignment only: slides of one donor stay together, tissue that is validated is
-never trained on in another crop, every organ and source is spread over the folds. Does not read
-pixels (:mod:`hubseg.slide.overlap` does).
+never trained on in another crop, every organ and source is spread over the folds, and so is every
+structure. Does not read pixels (:mod:`hubseg.slide.overlap` does) or write tables.
 """
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,19 +15,16 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 
-from hubseg.slide.cells import plain_row, safe_row
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from hubseg.slide import Slide
 
-__all__ = ["Folds", "assign_folds", "continue_folds", "read_folds", "write_folds"]
+__all__ = ["Folds", "assign_folds", "continue_folds"]
 
-HELD_OUT = "held out"
-NONE = "none"  # a slide that trains, and that no fold can judge
 Pair = tuple[str, str]
+Stratum = tuple[str, ...]
+"""Organ and source, or these and a structure that occurs in the slide."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +82,15 @@ def assign_folds(
     donors: Mapping[str, str] | None = None,
     overlaps: Iterable[Pair] = (),
     hold_out: int = 0,
+    occurring: Mapping[str, Collection[str]] | None = None,
 ) -> Folds:
     """Assign each slide the fold whose network never sees it.
 
-    Every organ × source is spread evenly over the folds, whole groups at a time; the order is
-    random but fixed by `seed`. A group of overlapping tissue too large for one fold is cut into
-    runs of neighbours (reverse Cuthill-McKee order, which keeps neighbours near); slides of other
-    folds that overlap a run's slides then do not train the run's fold.
+    Every organ × source is spread evenly over the folds, whole groups at a time, and so is every
+    structure of theirs, the rarest first; the order is random but fixed by `seed`. A group of
+    overlapping tissue too large for one fold is cut into runs of neighbours (reverse Cuthill-McKee
+    order, which keeps neighbours near); slides of other folds that overlap a run's slides then do
+    not train the run's fold.
 
     Parameters
     ----------
@@ -103,6 +101,8 @@ def assign_folds(
         :meth:`Folds.left_out`.
     hold_out
         About how many slides no fold may see: whole groups, as many as fit.
+    occurring
+        Slide id → structures that are marked in it; None where slides have one structure.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def assign_folds(
             "ask for fewer folds or add slides of other donors."
         )
     return Folds(
-        of=_deal(units, strata, count),
+        of=_deal(units, _Strata.of(strata, occurring), count),
         group={name: number for number, group in enumerate(sorted(groups)) for name in group},
         held_out=frozenset(name for kept in held for name in kept),
         overlaps=pairs,
@@ -139,6 +139,7 @@ def continue_folds(
     *,
     donors: Mapping[str, str] | None = None,
     overlaps: Iterable[Pair] = (),
+    occurring: Mapping[str, Collection[str]] | None = None,
 ) -> Folds:
     """Give slides folds for a training that goes on from networks of other folds.
 
@@ -150,7 +151,7 @@ def continue_folds(
     ----------
     before
         The folds of the networks that the training starts from.
-    donors, overlaps
+    donors, overlaps, occurring
         As for :func:`assign_folds`.
 
     Raises
@@ -174,7 +175,7 @@ def continue_folds(
     free = [name for name, place in joined.items() if place == "free"]
     groups = _components(ids, pairs)
     return Folds(
-        of={**of, **_deal(_components(free, pairs), strata, count, of)},
+        of={**of, **_deal(_components(free, pairs), _Strata.of(strata, occurring), count, of)},
         group={name: number for number, group in enumerate(sorted(groups)) for name in group},
         held_out=(before.held_out & strata.keys()) | _placed(joined, "held out"),
         overlaps=pairs,
@@ -232,11 +233,11 @@ def _graph(ids: Sequence[str], pairs: Collection[Pair]) -> coo_array:
 
 
 def _hold_out(
-    groups: Sequence[list[str]], strata: Mapping[str, tuple[str, str]], wanted: int
+    groups: Sequence[list[str]], strata: Mapping[str, Stratum], wanted: int
 ) -> list[list[str]]:
     """Choose whole groups until about `wanted` slides are held out, every stratum in its turn."""
     sizes = Counter(strata.values())
-    taken: Counter[tuple[str, str]] = Counter()
+    taken: Counter[Stratum] = Counter()
     chosen: list[list[str]] = []
     left, waiting = wanted, list(groups)
     while fitting := [group for group in waiting if len(group) <= left]:
@@ -270,76 +271,53 @@ def _units(
     return units
 
 
+@dataclass(frozen=True)
+class _Strata:
+    """What each slide brings to a fold."""
+
+    main: Mapping[str, Stratum]
+    brings: Mapping[str, tuple[Stratum, ...]]
+    sizes: Mapping[Stratum, int]
+
+    @classmethod
+    def of(
+        cls, main: Mapping[str, Stratum], occurring: Mapping[str, Collection[str]] | None
+    ) -> _Strata:
+        brings = {
+            name: (own, *((*own, what) for what in sorted((occurring or {}).get(name, ()))))
+            for name, own in main.items()
+        }
+        # without structures each slide counts as one, whatever its organ
+        sizes = Counter(s for tags in brings.values() for s in tags) if occurring else {}
+        return cls(main, brings, sizes)
+
+    def together(self, unit: Sequence[str]) -> Counter[Stratum]:
+        return Counter(stratum for name in unit for stratum in self.brings[name])
+
+    def rarest(self, unit: Sequence[str]) -> int:
+        return min((self.sizes[s] for s in self.together(unit)), default=0) if self.sizes else 0
+
+    def cost(self, dealt: Counter[Stratum], brings: Counter[Stratum]) -> float:
+        if not self.sizes:
+            return sum(dealt[s] * n for s, n in brings.items())
+        return sum(dealt[s] * n / self.sizes[s] for s, n in brings.items())
+
+
 def _deal(
     units: Sequence[list[str]],
-    strata: Mapping[str, tuple[str, str]],
+    strata: _Strata,
     count: int,
     begun: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Deal units, large ones first, each to the fold that has least of what it brings."""
-    dealt: list[Counter[tuple[str, str]]] = [Counter() for _ in range(count)]
+    dealt: list[Counter[Stratum]] = [Counter() for _ in range(count)]
     for name, fold in (begun or {}).items():
-        dealt[fold][strata[name]] += 1
+        dealt[fold].update(strata.brings[name])
     folds: dict[str, int] = {}
-    by_size = sorted(units, key=lambda unit: (-len(unit), strata[unit[0]]))
+    by_size = sorted(units, key=lambda u: (-len(u), strata.rarest(u), strata.main[u[0]]))
     for unit in by_size:
-        brings = Counter(strata[name] for name in unit)
-        fold = min(
-            range(count),
-            key=lambda f: (sum(dealt[f][s] * n for s, n in brings.items()), dealt[f].total()),
-        )
+        brings = strata.together(unit)
+        fold = min(range(count), key=lambda f: (strata.cost(dealt[f], brings), dealt[f].total()))
         dealt[fold].update(brings)
         folds.update(dict.fromkeys(unit, fold))
     return folds
-
-
-def write_folds(path: Path, folds: Folds) -> None:
-    """Write the plan as a CSV: id, fold, group, folds it does not train, slides it overlaps.
-
-    Ids are separated by ``/``, which no id holds.
-    """
-    count = max(folds.of.values(), default=-1) + 1
-    never = {fold: folds.left_out(fold) for fold in range(count)}
-    beside: dict[str, list[str]] = {}
-    for a, b in sorted(folds.overlaps):
-        beside.setdefault(a, []).append(b)
-        beside.setdefault(b, []).append(a)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "fold", "group", "does_not_train", "overlaps"])
-        for name in sorted({*folds.known, *beside}):
-            skips = [str(fold) for fold in range(count) if name in never[fold]]
-            fold = folds.of.get(name, "")
-            fold = HELD_OUT if name in folds.held_out else fold
-            fold = NONE if name in folds.unjudged else fold
-            group = folds.group.get(name, "")
-            others = "/".join(beside.get(name, []))
-            writer.writerow(safe_row([name, fold, group, " ".join(skips), others]))
-
-
-def read_folds(path: Path) -> Folds:
-    """Read what :func:`write_folds` wrote.
-
-    Raises
-    ------
-    ValueError
-        When it is no such table.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(map(plain_row, csv.DictReader(file)))
-    try:
-        return Folds(
-            of={r["id"]: int(r["fold"]) for r in rows if r["fold"] not in {HELD_OUT, NONE, ""}},
-            group={r["id"]: int(r["group"]) for r in rows if r["group"]},
-            held_out=frozenset(r["id"] for r in rows if r["fold"] == HELD_OUT),
-            overlaps=frozenset(
-                (min(r["id"], o), max(r["id"], o))
-                for r in rows
-                for o in filter(None, r["overlaps"].split("/"))
-            ),
-            unjudged=frozenset(r["id"] for r in rows if r["fold"] == NONE),
-        )
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not the fold table of a training ({error}): train into another folder."
-        ) from error

@@ -7,12 +7,16 @@ Responsible for one warp per crop, the same for image, target and weight. Does n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from hubseg.training.targets import planes_of
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from hubseg.recipe.training_plan import AugmentationPlan
@@ -50,7 +54,8 @@ class Cut:
     pixels
         uint8 (crop, crop, 3) RGB.
     target, weight
-        uint8 (crop, crop), 0-255: share of truth in each pixel, and how much the pixel counts.
+        uint8 (crop, crop), of several structures (structures, crop, crop), 0-255: share of truth
+        in each pixel, and how much the pixel counts.
     """
 
     pixels: NDArray[np.uint8]
@@ -132,9 +137,10 @@ def cut(
     Parameters
     ----------
     pixels, target, weight
-        uint8 (h, w, 3), (h, w) and (h, w) or None for 255 everywhere.
+        uint8 (h, w, 3), (h, w) and (h, w) or None for 255 everywhere; of several structures
+        target and weight are (structures, h, w).
     """
-    layers = [pixels, target] if weight is None else [pixels, target, weight]
+    layers = [pixels, *planes_of(target), *([] if weight is None else planes_of(weight))]
     if random.random() < plan.elastic:
         columns, rows = _bent(placing.matrix, plan.bend, crop, random)
         cuts = [
@@ -152,11 +158,20 @@ def cut(
             )
             for layer in layers
         ]
-    counted = cuts[2] if weight is not None else np.full((crop, crop), 255, np.uint8)
-    made = Cut(*(np.asarray(layer, np.uint8) for layer in (cuts[0], cuts[1], counted)))
+    last = 1 + len(planes_of(target))
+    shares = _joined(cuts[1:last], target.ndim)
+    counted = np.full(shares.shape, 255, np.uint8)
+    if weight is not None:
+        counted = _joined(cuts[last:], weight.ndim)
+    made = Cut(np.asarray(cuts[0], np.uint8), shares, counted)
     if random.random() < plan.cutout:
         _cover(made, crop, random)
     return made
+
+
+def _joined(planes: Sequence[Any], ndim: int) -> NDArray[np.uint8]:
+    """Return planes as they came: one alone, or several on a first axis."""
+    return np.asarray(planes[0] if ndim == 2 else np.stack(planes), np.uint8)
 
 
 def _bent(
@@ -179,4 +194,4 @@ def _cover(made: Cut, crop: int, random: np.random.Generator) -> None:
         top, left = random.integers(0, crop - height + 1), random.integers(0, crop - width + 1)
         patch = slice(top, top + height), slice(left, left + width)
         made.pixels[patch] = GREY
-        made.weight[patch] = 0
+        made.weight[(..., *patch)] = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.organ import Organ
 from hubseg.probability import file_digest
 from hubseg.training import outcome
 from hubseg.training.measured import Measured
@@ -17,7 +18,7 @@ from hubseg.training.validation import Judge
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hubseg.recipe import Member
+    from hubseg.recipe import Member, Recipe
     from hubseg.training.run import TrainingRun
     from hubseg.training.validation import Judged
 
@@ -31,9 +32,9 @@ def publish(run: TrainingRun, members: Sequence[Member], judged: Sequence[Judged
     counted = {
         label.slide.id for fold in {m.fold for m in members} for label in run.measuring(fold)
     }
-    scores = [one.dice for one in judged if one.slide in counted]
-    score = sum(scores) / len(scores) if scores else 0.0
     for member in members:
+        own = [j for j in judged if j.slide in counted and _marks(run.recipe, member, j)]
+        score = sum(one.dice for one in own) / len(own) if own else 0.0
         read = read_checkpoint(run.checkpoint(member))
         network = build(member.network, size=run.recipe.resolutions[member.resolution].size)
         load_into(network, read)
@@ -42,10 +43,17 @@ def publish(run: TrainingRun, members: Sequence[Member], judged: Sequence[Judged
         save_published(published, network, epoch=read.epoch or 0, best_score=score)
 
 
+def _marks(recipe: Recipe, member: Member, one: Judged) -> bool:
+    """Tell whether a member marks what was judged."""
+    organ = Organ(one.organ) if one.organ else None
+    names = member.channels.in_words_of(recipe.vocabulary, organ).structures
+    return not one.structure or one.structure in names
+
+
 def conclude(run: TrainingRun, judge: Judge, judged: Sequence[Judged]) -> float | None:
     """Write what can be said so far; with the last fold, thresholds and held-out slides too."""
     outcome.write_metrics(run.out / "metrics.csv", judged)
-    if len(judged) < len(run.folds.of):
+    if len({one.slide for one in judged}) < len(run.folds.of):
         outcome.write_out_of_fold(run.out / "out_of_fold.csv", judged, {})
         return None
     recipe, chosen = outcome.calibrated(run.recipe, judged)

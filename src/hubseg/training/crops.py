@@ -17,8 +17,10 @@ import numpy as np
 import torch
 
 from hubseg.organ import FACTS, ORGANS
+from hubseg.recipe.channels import ONE_OUTPUT
 from hubseg.training.augment import cut, place
 from hubseg.training.colour import Colour, draw_colour, recolour, recolour_batch
+from hubseg.training.label import told
 from hubseg.training.stain import Reinhard, stain_transfer
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from hubseg.recipe import Recipe, Resolution
+    from hubseg.recipe import Channels, Recipe, Resolution
     from hubseg.training.data import LabelledSlide, SlideCache
-    from hubseg.training.sources import Label
+    from hubseg.training.label import Label
 
 __all__ = ["Batch", "Crop", "Crops"]
 
@@ -45,8 +47,10 @@ class Crop:
     ----------
     slide
         Id of its slide.
-    pixels, target, weight
-        uint8 (crop, crop, 3), (crop, crop), (crop, crop).
+    pixels
+        uint8 (crop, crop, 3).
+    target, weight
+        uint8 (crop, crop), of several structures (structures, crop, crop).
     colour
         Change of colours still to be applied; None when it is done.
     organ
@@ -73,7 +77,7 @@ class Batch:
     images
         float32 (B, 3, crop, crop), normalised as the recipe says.
     target, weight
-        float32 (B, 1, crop, crop), 0-1.
+        float32 (B, structures, crop, crop), 0-1.
     organ, pixel_size
         int64 (B,) and float32 (B,): facts for the heads; -1 and NaN where not known.
     slides
@@ -101,6 +105,8 @@ class Crops:
         Where their pixels are.
     fold
         The fold that is trained.
+    channels
+        What the outputs of the network are.
     seed
         Of this member.
     part
@@ -120,10 +126,11 @@ class Crops:
         seed: int,
         part: tuple[int, int] = (0, 1),
         on_device: bool = False,
+        channels: Channels = ONE_OUTPUT,
     ) -> None:
         self.labels, self.recipe, self.resolutions = list(labels), recipe, tuple(resolutions)
         self.cache, self.fold, self.seed = cache, fold, seed
-        self.part, self.on_device = part, on_device
+        self.part, self.on_device, self.channels = part, on_device, channels
         self.waited = 0.0
         """Seconds that the consumer of :meth:`ahead` has waited."""
 
@@ -134,7 +141,7 @@ class Crops:
         several = len(self.resolutions) > 1
         resolution = self.resolutions[int(random.integers(len(self.resolutions))) if several else 0]
         slide = self._slide(int(random.integers(len(self.labels))), resolution)
-        shape = slide.target.shape
+        shape = slide.pixels.shape
         placing = place(
             (shape[0], shape[1]),
             slide.tissue,
@@ -158,7 +165,8 @@ class Crops:
 
     def _slide(self, index: int, resolution: Resolution) -> LabelledSlide:
         label = self.labels[index]
-        return self.cache.get(label, resolution, self.recipe.training, self.fold)
+        outputs = told(self.channels, self.recipe.vocabulary, label)
+        return self.cache.get(label, resolution, self.recipe.training, self.fold, outputs)
 
     def _other_pixel_size(
         self, slide: LabelledSlide, resolution: Resolution, random: np.random.Generator
@@ -234,12 +242,18 @@ class Crops:
         normal = self.recipe.normalize
         return Batch(
             images=values / normal.divide - normal.subtract,
-            target=_to(np.stack([crop.target for crop in crops]), device)[:, None] / 255.0,
-            weight=_to(np.stack([crop.weight for crop in crops]), device)[:, None] / 255.0,
+            target=_shares(np.stack([crop.target for crop in crops]), device),
+            weight=_shares(np.stack([crop.weight for crop in crops]), device),
             organ=_to(np.array([crop.organ for crop in crops], np.int64), device),
             pixel_size=_to(np.array([crop.pixel_size for crop in crops], np.float32), device),
             slides=tuple(crop.slide for crop in crops),
         )
+
+
+def _shares(values: NDArray[np.uint8], device: torch.device | None) -> Tensor:
+    """Return 0-255 of one structure (B, h, w) or of several as 0-1, (B, structures, h, w)."""
+    made = _to(values, device)
+    return (made[:, None] if made.ndim == 3 else made) / 255.0
 
 
 def _to(values: NDArray[Any], device: torch.device | None) -> Tensor:

@@ -30,6 +30,8 @@ class DecoderLevels(nn.Module):
         Without, there are no heads and no hooks.
     crop
         Side of the crops, px: an image to count the levels' channels on.
+    outputs
+        How many the network has.
 
     Raises
     ------
@@ -37,7 +39,7 @@ class DecoderLevels(nn.Module):
         When the network's decoder has no levels that are known.
     """
 
-    def __init__(self, network: nn.Module, wanted: bool, *, crop: int) -> None:
+    def __init__(self, network: nn.Module, wanted: bool, *, crop: int, outputs: int = 1) -> None:
         super().__init__()
         self.heads = nn.ModuleList()
         self._seen: dict[int, Tensor] = {}
@@ -52,7 +54,7 @@ class DecoderLevels(nn.Module):
             network.eval()(torch.zeros(1, 3, crop, crop, device=device))
         network.train(was)
         channels = [self._seen[place].shape[1] for place in range(len(levels))]
-        self.heads.extend(nn.Conv2d(count, 1, 1) for count in channels)
+        self.heads.extend(nn.Conv2d(count, outputs, 1) for count in channels)
         self._seen.clear()
 
     def _hook(self, place: int) -> Any:
@@ -62,7 +64,7 @@ class DecoderLevels(nn.Module):
         return remember
 
     def logits(self) -> list[Tensor]:
-        """Return each level's logits (B, 1, h', w') for the last forward pass, coarsest first."""
+        """Return each level's logits (B, N, h', w') for the last forward pass, coarsest first."""
         made = [head(self._seen[place]) for place, head in enumerate(self.heads)]
         self._seen.clear()
         return made

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.inference import choose_devices
 from hubseg.probability import MapStore
+from hubseg.recipe import for_organ
 from hubseg.training import outcome
 from hubseg.training.conclusion import conclude, measured_by, publish
 from hubseg.training.folder import (
@@ -24,9 +25,9 @@ from hubseg.training.folder import (
     start_of,
     started_from,
 )
+from hubseg.training.label import nobody, resolved, told
 from hubseg.training.member import Job, training
 from hubseg.training.run import TrainingRun
-from hubseg.training.sources import nobody
 from hubseg.training.state import save_weights
 from hubseg.training.validation import Judge, Judged
 
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     import torch
 
     from hubseg.recipe import Member, Recipe
+    from hubseg.training.label import Label, Watch
     from hubseg.training.measured import Measured
-    from hubseg.training.sources import Label, Watch
 
 __all__ = ["Judged", "Progress", "train"]
 
@@ -111,7 +112,8 @@ def train(
     Parameters
     ----------
     labels
-        Those that a person stands behind validate one fold each; those of a model train only.
+        Those that a person stands behind validate one fold each; those of a model train only. A
+        structure that a label does not know counts for nothing there.
     beside
         Labels that train every fold, as far as their tissue allows, and validate none.
     start
@@ -213,6 +215,7 @@ def _prepared(
     (out / "weights").mkdir(parents=True, exist_ok=True)
     if not resume:
         _refuse_another(out)
+    labels, beside = _of_what_is_marked(labels, recipe), resolved(beside, recipe)
     own = _by_person(labels)
     others = [*beside, *(label for label in labels if not label.by_person)]
     assigned = assigned_to(
@@ -257,30 +260,34 @@ def _by_person(labels: Sequence[Label]) -> list[Label]:
     return own
 
 
-def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
-    """Members to train, fold by fold; a checkpoint that several name is trained for the first.
+def _of_what_is_marked(labels: Sequence[Label], recipe: Recipe) -> list[Label]:
+    """Return the labels of a structure that some network for their organ marks.
 
     Raises
     ------
     ValueError
-        When they mark several structures, or one has several outputs: the labels are of one.
+        When there is none.
     """
+    members, words = recipe.members(), recipe.vocabulary
+    found = []
+    for label in resolved(labels, recipe):
+        channels = (told(m.channels, words, label) for m in for_organ(members, label.slide.organ))
+        if any(known is not None for own in channels for known in label.known_of(own)):
+            found.append(label)
+    if labels and not found:
+        names = dict.fromkeys(name for member in members for name in member.channels.structures)
+        raise ValueError(
+            f"None of the {len(labels)} labels says where {' or '.join(names)} is, which the "
+            f"networks of recipe {recipe.name} mark: give labels of it, or another recipe."
+        )
+    return found
+
+
+def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
+    """Members to train, fold by fold; a checkpoint that several name is trained for the first."""
     first: dict[str, Member] = {}
     for member in recipe.members(folds):
         first.setdefault(member.checkpoint, member)
-    marked = dict.fromkeys(member.channels.structures or ("",) for member in first.values())
-    several = len(marked) > 1 or any(len(one) > 1 for one in marked)
-    if not several and any(member.channels.outputs > 1 for member in first.values()):
-        raise ValueError(
-            f"The networks of recipe {recipe.name} have several outputs, and training has losses "
-            "for one: leave classes and activation out to train them."
-        )
-    if several:
-        names = dict.fromkeys(name or "the organ's own" for one in marked for name in one)
-        raise ValueError(
-            f"The networks of recipe {recipe.name} mark several structures ({', '.join(names)}), "
-            "and training learns one: give each structure a recipe of its own."
-        )
     return sorted(first.values(), key=lambda member: member.fold)
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from hubseg.probability import file_digest
 from hubseg.project.lock import WriteLock
 from hubseg.recipe import find_checkpoints
-from hubseg.slide.folds import assign_folds, continue_folds, read_folds, write_folds
+from hubseg.slide.fold_table import read_folds, write_folds
+from hubseg.slide.folds import assign_folds, continue_folds
 from hubseg.slide.overlap import find_overlaps
-from hubseg.training.sources import nobody
+from hubseg.training.label import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.slide.folds import Folds
-    from hubseg.training.sources import Label, Watch
+    from hubseg.training.label import Label, Watch
 
 __all__ = [
     "assigned_to",
@@ -182,28 +183,32 @@ def assigned_to(
     slides = [label.slide for label in own]
     known = {slide.id for slide in slides}
     more = {label.slide.id: label.slide for label in others if label.slide.id not in known}
-    donors = {label.slide.id: label.donor for label in own}
     overlaps = [(o.first, o.second) for o in find_overlaps([*slides, *more.values()], watch)]
+    alike: dict[str, Any] = {
+        "donors": {label.slide.id: label.donor for label in own},
+        "overlaps": overlaps,
+        "occurring": _occurring(own),
+    }
     count = len(recipe.folds)
     table = _table_of(start)
     if table is None:
-        folds = assign_folds(
-            slides,
-            count,
-            seed=recipe.training.seed,
-            donors=donors,
-            overlaps=overlaps,
-            hold_out=hold_out,
-        )
+        seed = recipe.training.seed
+        folds = assign_folds(slides, count, seed=seed, hold_out=hold_out, **alike)
     elif hold_out:
         raise ValueError(
             f"{table} says already which slides no network has seen: leave --hold-out away."
         )
     else:
-        earlier = read_folds(table)
-        folds = continue_folds(earlier, slides, count, donors=donors, overlaps=overlaps)
+        folds = continue_folds(read_folds(table), slides, count, **alike)
     write_folds(out / TABLE, folds)
     return folds
+
+
+def _occurring(own: Sequence[Label]) -> dict[str, list[str]] | None:
+    """Return which structures are marked in each slide; None where labels are of one."""
+    if not any(label.others for label in own):
+        return None
+    return {label.slide.id: list(map(str, label.marked)) for label in own}
 
 
 def _begun_with(out: Path, own: Sequence[Label]) -> Folds | None:

@@ -13,11 +13,13 @@ import torch
 from torch import nn
 
 from hubseg.inference import choose_precision
+from hubseg.recipe.channels import ONE_OUTPUT
 from hubseg.training.losses import total_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from hubseg.recipe import Channels
     from hubseg.recipe.training_plan import LossPlan, TrainingPlan
     from hubseg.training.crops import Batch
     from hubseg.training.deep_supervision import DecoderLevels
@@ -29,10 +31,15 @@ class Learner(nn.Module):
     """A network and its heads on decoder levels, whose forward pass is the loss of a batch."""
 
     def __init__(
-        self, network: nn.Module, levels: DecoderLevels, plan: LossPlan, precision: torch.dtype
+        self,
+        network: nn.Module,
+        levels: DecoderLevels,
+        plan: LossPlan,
+        precision: torch.dtype,
+        channels: Channels = ONE_OUTPUT,
     ) -> None:
         super().__init__()
-        self.network, self.levels = network, levels
+        self.network, self.levels, self._channels = network, levels, channels
         self._plan, self._precision = plan, precision
 
     def forward(self, batch: Batch) -> Tensor:
@@ -49,6 +56,7 @@ class Learner(nn.Module):
             organ=batch.organ,
             pixel_size=batch.pixel_size,
             levels=levels,
+            channels=self._channels,
         )
 
 

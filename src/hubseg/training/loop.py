@@ -20,9 +20,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hubseg.network import build, load_into, read_checkpoint
 from hubseg.training.deep_supervision import DecoderLevels
+from hubseg.training.label import TRAINING, nobody
 from hubseg.training.learner import Learner, arithmetic, silence_heads
 from hubseg.training.schedule import Schedule, freeze, make_optimizer
-from hubseg.training.sources import TRAINING, nobody
 from hubseg.training.state import load_state, save_state
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.training.crops import Batch, Crops
     from hubseg.training.distributed import ProcessGroup
-    from hubseg.training.sources import Watch
+    from hubseg.training.label import Watch
 
 __all__ = ["Report", "fit", "member_seed", "resolutions_of"]
 
@@ -110,7 +110,9 @@ class Fit:
         network = ranks.prepared(network)
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         deep = self.plan.loss.deep > 0
-        self.levels = DecoderLevels(self.network, deep, crop=self.plan.crop).to(device)
+        self.levels = DecoderLevels(
+            self.network, deep, crop=self.plan.crop, outputs=member.channels.outputs
+        ).to(device)
         self.optimizer = make_optimizer(self.plan, self.network, self.levels)
         self.schedule = Schedule(self.plan, self.optimizer)
         self.averaged = AveragedModel(
@@ -118,7 +120,9 @@ class Fit:
         )
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._on_gpu)
         precision, self.said = arithmetic(self.plan, device)
-        self.learner = Learner(self.network, self.levels, self.plan.loss, precision)
+        self.learner = Learner(
+            self.network, self.levels, self.plan.loss, precision, member.channels
+        )
         self.step = 0
         self.losses: list[float] = []
 
@@ -135,7 +139,11 @@ class Fit:
             r.model_dump(mode="json", include={"size", "scale", "um_per_px"}) for r in seen_at
         ]
         network = self.member.network.model_dump(mode="json")
-        text = json.dumps([plan, scales, network, self.recipe.channel_order], sort_keys=True)
+        depends = [plan, scales, network, self.recipe.channel_order]
+        if self.member.channels.outputs > 1:
+            own = self.member.channels
+            depends += [list(own.names), own.activation]
+        text = json.dumps(depends, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def state(self) -> dict[str, Any]:

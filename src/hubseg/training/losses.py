@@ -1,7 +1,8 @@
 """What training minimises: losses on logits, each with a weight per pixel, and their sum.
 
 Responsible for the formulas; does not know networks or data. A pixel's weight says how much it
-counts: 0 leaves it out altogether (the ignore band), more than 1 is for labels that people drew.
+counts: 0 leaves it out altogether (the ignore band, a structure that nobody has marked), more than
+1 is for labels that people drew.
 """
 
 from __future__ import annotations
@@ -11,23 +12,28 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from hubseg.recipe.channels import ONE_OUTPUT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
     from hubseg.network import Prediction
+    from hubseg.recipe import Channels
     from hubseg.recipe.training_plan import LossPlan
 
 __all__ = [
     "at_size_of",
     "bce",
+    "cross_entropy",
     "focal",
     "lovasz_hinge",
     "mask_loss",
     "organ_loss",
     "pixel_size_loss",
     "soft_dice",
+    "structures_loss",
     "total_loss",
     "tversky",
 ]
@@ -146,10 +152,95 @@ def mask_loss(
     return summed
 
 
+def cross_entropy(logits: Tensor, shares: Tensor, weight: Tensor) -> Tensor:
+    """Mean cross-entropy of outputs that share a pixel: -Σ w s ln p / Σ w s, p of the softmax.
+
+    Parameters
+    ----------
+    logits, shares
+        (B, N, h, w); the shares of a pixel sum to 1.
+    weight
+        (B, N, h, w), at least 0: of the pixel, times that of the output.
+    """
+    counted = weight.float() * shares
+    return -(counted * torch.log_softmax(logits.float(), 1)).sum() / counted.sum().clamp_min(1e-6)
+
+
+def structures_loss(
+    plan: LossPlan,
+    channels: Channels,
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Return the loss on the masks of all structures that a network marks.
+
+    Of outputs that may overlap, the mean of each one's losses, by the plan's weight of each
+    structure. Where they exclude each other, the plan's `bce` is the weight of the cross-entropy of
+    all outputs, and the other losses are taken on each structure against all the rest.
+
+    Parameters
+    ----------
+    logits
+        (B, N, h, w), one for each output.
+    target, weight
+        (B, structures, h, w): target in 0-1, weight at least 0 and 1 everywhere by default.
+    """
+    if channels.outputs == 1:
+        return mask_loss(plan, logits, target, weight)
+    weight, names = _counted(target, weight), channels.structures
+    shares = [float(plan.structures.get(name, 1.0)) for name in names]
+    summed = logits.new_zeros((), dtype=torch.float32)
+    if channels.activation == "softmax":
+        summed = _shared(plan, channels, shares, logits, target, weight)
+        plan, logits = plan.model_copy(update={"bce": 0.0}), _against_the_rest(logits, channels)
+    for i, share in enumerate(shares):
+        own = (values[:, i : i + 1] for values in (logits, target, weight))
+        summed = summed + share / sum(shares) * mask_loss(plan, *own)
+    return summed
+
+
+def _shared(
+    plan: LossPlan,
+    channels: Channels,
+    shares: Sequence[float],
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor,
+) -> Tensor:
+    """Return the cross-entropy of all outputs, each pixel by the weight that its structures share.
+
+    What is no structure is the background's, or counts nowhere where there is no output for it.
+    """
+    if not plan.bce:
+        return logits.new_zeros((), dtype=torch.float32)
+    pixel = weight.amax(1, keepdim=True)
+    marked = target.sum(1, keepdim=True)
+    wanted = target / marked.clamp_min(1.0)
+    of_output = dict(zip(channels.kept, range(len(channels.kept)), strict=True))
+    planes, factors = [], []
+    for output in range(channels.outputs):
+        place = of_output.get(output)
+        planes.append((1.0 - marked).clamp_min(0.0) if place is None else wanted[:, place, None])
+        factors.append(1.0 if place is None else shares[place])
+    factor = torch.tensor(factors, device=logits.device).view(1, -1, 1, 1)
+    return plan.bce * cross_entropy(logits, torch.cat(planes, 1), pixel * factor)
+
+
+def _against_the_rest(logits: Tensor, channels: Channels) -> Tensor:
+    """Return the logit of each structure's share: ln p - ln (1 - p), p of the softmax."""
+    values = logits.float()
+    made = []
+    for output in channels.kept:
+        rest = torch.cat([values[:, :output], values[:, output + 1 :]], 1)
+        made.append(values[:, output] - torch.logsumexp(rest, 1))
+    return torch.stack(made, 1)
+
+
 def at_size_of(
     logits: Tensor, target: Tensor, weight: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
-    """Average target and weight (B, 1, h, w) to the size of `logits`, pixels by their weight."""
+    """Average target and weight (B, N, h, w) to the size of `logits`, pixels by their weight."""
     size = (logits.shape[-2], logits.shape[-1])
     if target.shape[-2:] == size:
         return target, weight
@@ -193,31 +284,36 @@ def total_loss(
     organ: Tensor,
     pixel_size: Tensor,
     levels: Sequence[Tensor] = (),
+    channels: Channels = ONE_OUTPUT,
 ) -> Tensor:
     """Weighted sum of everything the plan asks for.
 
     Parameters
     ----------
     target, weight
-        float32 (B, 1, h, w) at the input's size; averaged to that of each answer.
+        float32 (B, structures, h, w) at the input's size; averaged to that of each answer.
     levels
-        Logits (B, 1, h', w') of coarser decoder levels, coarsest first; each counts half as much
+        Logits (B, N, h', w') of coarser decoder levels, coarsest first; each counts half as much
         as the next finer one.
+    channels
+        What the N outputs are.
 
     Raises
     ------
     ValueError
         When the plan asks for a head that the network does not have.
     """
-    summed = mask_loss(plan, answer.logits, *at_size_of(answer.logits, target, weight))
+
+    def on_masks(logits: Tensor) -> Tensor:
+        return structures_loss(plan, channels, logits, *at_size_of(logits, target, weight))
+
+    summed = on_masks(answer.logits)
     share = plan.deep
     for logits in reversed(levels):
-        summed = summed + share * mask_loss(plan, logits, *at_size_of(logits, target, weight))
+        summed = summed + share * on_masks(logits)
         share = share / 2.0
     if answer.auxiliary is not None:
-        summed = summed + _AUXILIARY * mask_loss(
-            plan, answer.auxiliary, *at_size_of(answer.auxiliary, target, weight)
-        )
+        summed = summed + _AUXILIARY * on_masks(answer.auxiliary)
     if plan.organ:
         summed = summed + plan.organ * organ_loss(_head(answer.organ, "organ"), organ)
     if plan.pixel_size:

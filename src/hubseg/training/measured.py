@@ -8,17 +8,17 @@ for saying them in sentences. Does not predict, and needs no torch.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from hubseg.training.origin import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hubseg.training.validation import Judged
 
-__all__ = ["Measured"]
+__all__ = ["Measured", "OfStructure"]
 
 _SLIGHT = 0.05  # share of the marked pixels: less is a touch, and the rest is the network's
 
@@ -30,6 +30,43 @@ _KINDS = {
         "masks that networks made and a person accepted unedited",
     ),
 }
+
+
+@dataclass(frozen=True)
+class OfStructure:
+    """How well one structure was found, at the recipe's threshold.
+
+    Attributes
+    ----------
+    positives, negatives
+        Slides that have something of it, and that have nothing.
+    dice, iou
+        Means over all of them.
+    dice_positives, dice_negatives
+        Means over each kind; None without any. Of a slide that has nothing it is 1 where nothing
+        is marked, else 0.
+    """
+
+    positives: int
+    negatives: int
+    dice: float | None
+    iou: float | None
+    dice_positives: float | None
+    dice_negatives: float | None
+
+    @classmethod
+    def of(cls, judged: Sequence[Judged]) -> OfStructure:
+        """Sum up what slides said of one structure."""
+        positive = [one.dice for one in judged if one.positive]
+        negative = [one.dice for one in judged if not one.positive]
+        return cls(
+            len(positive),
+            len(negative),
+            _mean(one.dice for one in judged),
+            _mean(one.iou for one in judged),
+            _mean(positive),
+            _mean(negative),
+        )
 
 
 @dataclass(frozen=True)
@@ -54,6 +91,10 @@ class Measured:
         Unedited masks made by the very networks that the training started from.
     unknown_past
         Whether it started from checkpoints that do not say which slides they have seen.
+    slides
+        How many judged.
+    structures
+        The figures of each structure, where there are several.
     """
 
     counts: Mapping[Origin, int] = field(default_factory=dict)
@@ -63,6 +104,8 @@ class Measured:
     edited_share: float | None = None
     same_networks: int = 0
     unknown_past: bool = False
+    slides: int = 0
+    structures: Mapping[str, OfStructure] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -83,6 +126,12 @@ class Measured:
             edited_share=_mean(share for share in edited if share is not None),
             same_networks=sum(one.same_networks for one in judged),
             unknown_past=unknown_past,
+            slides=len({one.slide for one in judged}),
+            structures={
+                name: OfStructure.of([one for one in judged if one.structure == name])
+                for name in dict.fromkeys(one.structure for one in judged)
+                if name
+            },
         )
 
     def sentence(self) -> str:
@@ -135,13 +184,17 @@ class Measured:
             "dice": self.dice,
             "dice_held_out": self.held_out,
             "agreement": self.agreement,
-            "slides": sum(self.counts.values()),
+            "slides": self.slides,
             "measured_against": {str(kind): self.counts.get(kind, 0) for kind in kinds},
             "edited_share": self.edited_share,
             "same_networks": self.same_networks,
             "sentence": self.sentence(),
             "warnings": list(self.warnings()),
+            **({"structures": self._by_structure()} if self.structures else {}),
         }
+
+    def _by_structure(self) -> dict[str, Any]:
+        return {name: asdict(own) for name, own in self.structures.items()}
 
     def _counted(self, kind: Origin) -> str:
         count = self.counts.get(kind, 0)

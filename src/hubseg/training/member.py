@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
 from hubseg.training.distributed import together
+from hubseg.training.label import nobody
 from hubseg.training.loop import Fit, fit, member_seed, resolutions_of
-from hubseg.training.sources import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Member, Recipe
     from hubseg.training.distributed import ProcessGroup
+    from hubseg.training.label import Label, Watch
     from hubseg.training.loop import Report
-    from hubseg.training.sources import Label, Watch
 
 __all__ = ["Job", "training"]
 
@@ -102,4 +102,5 @@ def _crops(job: Job, ranks: ProcessGroup) -> Crops:
         seed=member_seed(job.recipe.training, job.member),
         part=(ranks.rank, ranks.count),
         on_device=ranks.device.type == "cuda",
+        channels=job.member.channels,
     )

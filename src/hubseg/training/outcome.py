@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hubseg.formats.provenance import provenance, write_provenance
-from hubseg.organ import DataSource, Organ
+from hubseg.organ import DataSource, Organ, StructureName
 from hubseg.slide.cells import plain_cell, safe_row
 from hubseg.thresholds import calibration
 from hubseg.training.origin import Origin
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from hubseg.recipe import Recipe
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.slide.folds import Folds
+    from hubseg.training.label import Label
     from hubseg.training.loop import Report
-    from hubseg.training.sources import Label
     from hubseg.training.validation import Judged
 
 __all__ = [
@@ -85,27 +85,38 @@ class _Chosen:
 def calibrated(recipe: Recipe, judged: Sequence[Judged]) -> tuple[Recipe, dict[str, _Chosen]]:
     """Set the recipe's thresholds to what out-of-fold maps ask for.
 
-    An organ and source with too few slides, or without a positive one, keeps the recipe's.
+    An organ, source and structure with too few slides, or without a positive one, keeps the
+    recipe's.
 
     Returns
     -------
-    The recipe, and what was chosen for each ``organ/source``, with what the other folds chose.
+    The recipe, and what was chosen for each ``organ/source`` or ``organ/source/structure``, with
+    what the other folds chose.
     """
-    known = [
-        calibration.Judged(j.slide, Organ(j.organ), DataSource(j.source), j.tally, j.fold)
-        for j in judged
-        if j.organ and j.source
-    ]
     thresholds, words, chosen = recipe.thresholds, recipe.vocabulary, {}
-    for (organ, source), own in calibration.by_kind(known).items():
-        if len(own) < calibration.ENOUGH or not any(one.tally.truth for one in own):
-            continue
-        found = calibration.calibrate(own)
-        thresholds = thresholds.replaced(organ, source, float(found.threshold))
-        words = words.taking("organ", organ).taking("source", source)
-        chosen[f"{organ}/{source}"] = _Chosen(found.threshold, dict(found.fold_thresholds))
+    table = thresholds.within(words)
+    for what in dict.fromkeys(one.structure for one in judged):
+        known = [
+            calibration.Judged(j.slide, Organ(j.organ), DataSource(j.source), j.tally, j.fold)
+            for j in judged
+            if j.organ and j.source and j.structure == what
+        ]
+        for (organ, source), own in calibration.by_kind(known).items():
+            if len(own) < calibration.ENOUGH or not any(one.tally.truth for one in own):
+                continue
+            found = calibration.calibrate(own)
+            name = table.beside_own(organ, StructureName(what)) if what else None
+            thresholds = thresholds.replaced(organ, source, float(found.threshold), name)
+            words = words.taking("organ", organ).taking("source", source)
+            chosen[_cell(organ, source, what)] = _Chosen(
+                found.threshold, dict(found.fold_thresholds)
+            )
     changed = {"thresholds": thresholds, "vocabulary": words}
     return recipe.model_copy(update=changed), chosen
+
+
+def _cell(organ: str, source: str, structure: str) -> str:
+    return "/".join(filter(None, (f"{organ}/{source}", structure)))
 
 
 def _at(judged: Judged, threshold: float) -> float:
@@ -130,7 +141,7 @@ def write_out_of_fold(
     rows, honest = [], []
     measuring = sum(one.against.measures for one in judged)
     for one in sorted(judged, key=lambda j: j.slide):
-        found = chosen.get(f"{one.organ}/{one.source}")
+        found = chosen.get(_cell(one.organ, one.source, one.structure))
         fair = None
         if found is not None and one.fold is not None and one.fold in found.by_fold:
             fair = _at(one, found.by_fold[one.fold])
@@ -143,33 +154,39 @@ def write_out_of_fold(
                 "" if found is None else f"{_at(one, found.threshold):.6f}",
                 "" if fair is None else f"{fair:.6f}",
                 one.against,
+                one.structure,
             ]
         )
     head = ["id", "fold", "organ", "data_source", "threshold", "dice", "iou", "positive"]
-    _write(path, [*head, "calibrated", "dice_calibrated", "dice_held_out", "against"], rows)
+    also = ["calibrated", "dice_calibrated", "dice_held_out", "against", "structure"]
+    _write(path, [*head, *also], rows)
     return sum(honest) / len(honest) if honest and len(honest) == measuring else None
 
 
 def write_metrics(path: Path, judged: Sequence[Judged]) -> None:
     """Write means over slides: all, per organ and source, and each by what it was judged against.
 
-    Positives and negatives stand apart.
+    Positives and negatives stand apart, and so does each structure.
     """
-    groups: dict[tuple[str, str, str], list[Judged]] = {("all", "all", "all"): list(judged)}
+    every = "all", "all", "all", "all"
+    groups: dict[tuple[str, str, str, str], list[Judged]] = {every: list(judged)}
     for origin in Origin:
         if own := [one for one in judged if one.against is origin]:
-            groups["all", "all", origin] = own
+            groups["all", "all", origin, "all"] = own
     for one in judged:
-        groups.setdefault((one.organ, one.source, "all"), []).append(one)
+        if one.structure:
+            groups.setdefault(("all", "all", "all", one.structure), []).append(one)
+    for one in judged:
+        groups.setdefault((one.organ, one.source, "all", one.structure or "all"), []).append(one)
     rows = []
-    for (organ, source, kind), own in groups.items():
+    for (organ, source, kind, what), own in groups.items():
         positive = [one.dice for one in own if one.positive]
         negative = [one.dice for one in own if not one.positive]
         means = [_mean([one.dice for one in own]), _mean([one.iou for one in own])]
         counts = len(own), len(positive), len(negative)
-        rows.append([organ, source, *counts, *means, _mean(positive), _mean(negative), kind])
+        rows.append([organ, source, *counts, *means, _mean(positive), _mean(negative), kind, what])
     head = ["organ", "data_source", "slides", "positives", "negatives", "dice", "iou"]
-    _write(path, [*head, "dice_positives", "dice_negatives", "against"], rows)
+    _write(path, [*head, "dice_positives", "dice_negatives", "against", "structure"], rows)
 
 
 def _mean(values: Sequence[float]) -> str:
@@ -180,16 +197,19 @@ def write_held_out(
     path: Path, ensemble: Sequence[Judged], folds: Mapping[int, Sequence[Judged]]
 ) -> None:
     """Write Dice of slides that no fold saw: by the whole ensemble, and by each fold alone."""
-    single = {fold: {one.slide: one.dice for one in own} for fold, own in folds.items()}
+    single = {
+        fold: {(one.slide, one.structure): one.dice for one in own} for fold, own in folds.items()
+    }
     head = ["id", "organ", "data_source", "threshold", "against", "ensemble"]
     rows = [
         [
             *(one.slide, one.organ, one.source, one.threshold, one.against, f"{one.dice:.6f}"),
-            *(f"{single[fold][one.slide]:.6f}" for fold in single),
+            *(f"{single[fold][one.slide, one.structure]:.6f}" for fold in single),
+            one.structure,
         ]
         for one in sorted(ensemble, key=lambda j: j.slide)
     ]
-    _write(path, [*head, *(f"fold_{fold}" for fold in single)], rows)
+    _write(path, [*head, *(f"fold_{fold}" for fold in single), "structure"], rows)
 
 
 def write_provenance_of(
@@ -210,6 +230,11 @@ def write_provenance_of(
             "against": label.against,
             "edited_share": label.edited_share,
             "fold": folds.of.get(label.slide.id),
+            **(
+                {"structures": [str(x.structure) for x in (label, *label.others)]}
+                if label.others
+                else {}
+            ),
         }
         for label in labels
     }

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hubseg.recipe import for_organ
-from hubseg.training.data import empty_or_full
-from hubseg.training.sources import nobody
+from hubseg.training.label import nobody, told
+from hubseg.training.targets import nothing_marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     import torch
 
-    from hubseg.recipe import Member, Recipe
+    from hubseg.recipe import Channels, Member, Recipe
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.slide.folds import Folds
-    from hubseg.training.sources import Label, Watch
+    from hubseg.training.label import Label, Watch
 
 __all__ = ["TrainingRun"]
 
@@ -92,18 +92,26 @@ class TrainingRun:
         # of a checkpoint that several entries name, each may be for other organs
         same = [m for m in self.recipe.members([member.fold]) if m.checkpoint == member.checkpoint]
         given = [x for x in given if for_organ(same, x.slide.organ)]
-        seen = [x for x in given if x.slide.id not in never and x.may_train(member.fold)]
+        seen = [x for x in given if x.slide.id not in never and self._teaches(x, member)]
         if not seen:
             raise ValueError(
                 f"Fold {member.fold} has no slide to train on: all validate it, are held out, show "
                 "the same tissue or were labelled by its own model; add slides of other tissue."
             )
-        if empty_or_full(seen):
+        if nothing_marked(seen, [self._outputs(member, label) for label in seen]):
             raise ValueError(
                 f"Fold {member.fold} would train on {len(seen)} slides without anything marked: "
                 "add slides with marked tissue, or use fewer folds."
             )
         return seen
+
+    def _outputs(self, member: Member, label: Label) -> Channels:
+        return told(member.channels, self.recipe.vocabulary, label)
+
+    def _teaches(self, label: Label, member: Member) -> bool:
+        """Tell whether a label may train a member: of something that it marks."""
+        known = label.known_of(self._outputs(member, label))
+        return any(one is not None and one.may_train(member.fold) for one in known)
 
     def checkpoint(self, member: Member) -> Path:
         """Return the file of a member's weights."""

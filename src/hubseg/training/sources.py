@@ -6,8 +6,7 @@ model that was. Does not read slides' pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,123 +14,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.formats.pseudo_labels import MANIFEST, PROVENANCE, read_pseudo_labels
-from hubseg.formats.rle import decode, encode
+from hubseg.formats.rle import encode
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import BUILT_IN, Vocabulary
 from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
 from hubseg.project.words import vocabulary_of
 from hubseg.slide import SlideTable, in_words, take_new
+from hubseg.slide.table import table_of_folder
+from hubseg.training.class_labels import has_classes, of_class_images, of_class_table
+from hubseg.training.label import OPENING, READING, Label, Watch, nobody
 from hubseg.training.origin import MadeBy, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from hubseg.formats.pseudo_labels import PseudoLabelSet
+    from hubseg.organ import DataSource, Organ, StructureName
     from hubseg.project.derived import Derived
     from hubseg.slide import Slide
 
-__all__ = ["Label", "Soft", "Watch", "labels_of", "nobody", "readable", "words_of"]
+__all__ = ["labels_of", "readable", "told_of", "words_of"]
 
 _ORIGINS = {
     Verdict.ACCEPTED.value: Origin.UNEDITED,
     Verdict.CORRECTED.value: Origin.EDITED,
 }
-
-Soft = Callable[[int], "NDArray[np.float32] | None"]
-"""A model's map (H, W), 0-255, that may train a fold; None where that fold's model made it."""
-
-READING, OPENING, TRAINING = "reading slides", "opening slides", "training"
-
-Watch = Callable[[str, int, int], object]
-"""Told what is being done, how many slides or steps are done, and how many there are."""
-
-
-def nobody(what: str, done: int, total: int) -> None:
-    """Watch nothing."""
-    del what, done, total
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What is known of one slide's mask.
-
-    Attributes
-    ----------
-    slide
-        The slide.
-    truth
-        Run-length text of the mask.
-    soft
-        The model's map, for a label that no person stands behind; else None.
-    threshold
-        The value, 0-255, above which that map was inside.
-    donor
-        Whose tissue it is; "" where it is not known.
-    origin
-        Where the mask comes from.
-    edited_share
-        Share of the marked pixels that a person decided, 0-1; None where that is not known.
-    made_by
-        The networks whose map it was cut from; None where that is not known, or there are none.
-    known
-        Run-length text of the true mask, where a table has one beside the mask that is learnt from.
-    """
-
-    slide: Slide
-    truth: str
-    soft: Soft | None = None
-    threshold: float = 127.0
-    donor: str = ""
-    origin: Origin = Origin.TRUE
-    edited_share: float | None = None
-    made_by: MadeBy | None = None
-    known: str | None = None
-
-    @property
-    def against(self) -> Origin:
-        """Where the mask comes from that a network is measured against."""
-        return self.origin if self.known is None else Origin.TRUE
-
-    @property
-    def by_person(self) -> bool:
-        """Whether a person drew or accepted it."""
-        return self.soft is None
-
-    def mask(self) -> NDArray[np.bool_]:
-        """Return the mask, bool (H, W).
-
-        Raises
-        ------
-        ValueError
-            When it does not fit the slide.
-        """
-        return self._decoded(self.truth)
-
-    def measuring_mask(self) -> NDArray[np.bool_]:
-        """Return the mask that a network is measured against, bool (H, W): the true one if known.
-
-        Raises
-        ------
-        ValueError
-            When it does not fit the slide.
-        """
-        return self._decoded(self.truth if self.known is None else self.known)
-
-    def _decoded(self, text: str) -> NDArray[np.bool_]:
-        try:
-            return decode(text, (self.slide.height, self.slide.width))
-        except ValueError as error:
-            raise ValueError(
-                f"The mask of {self.slide.id} does not fit its slide of {self.slide.height} x "
-                f"{self.slide.width} px ({error})"
-            ) from error
-
-    def may_train(self, fold: int) -> bool:
-        """Tell whether the label may train a fold: not where that fold's model made it."""
-        return self.soft is None or self.soft(fold) is not None
 
 
 def labels_of(
@@ -143,15 +53,17 @@ def labels_of(
     watch: Watch = nobody,
     vocabulary: Vocabulary = BUILT_IN,
     new: bool = False,
+    structures: Sequence[StructureName] = (),
 ) -> list[Label]:
     """Return the labels of a project, a pseudo-label set or a table.
 
     Parameters
     ----------
     path
-        ``NAME.hubseg``, a folder or manifest of pseudo-labels, a CSV or a folder of images.
+        ``NAME.hubseg``, a folder or manifest of pseudo-labels, a CSV, a folder of images with a
+        table, or, with `images`, a folder of label images.
     images
-        Where a CSV's images are.
+        Where a CSV's images are, or those of label images.
     models
         Of a project, also the slides that nobody has judged yet, labelled by their newest map.
         Slides that were flagged, rejected or are in work are never taken.
@@ -163,6 +75,9 @@ def labels_of(
         What a table's organs and sources mean; a project has its own, and a set's are all words.
     new
         Take those of a table that it does not know as new words.
+    structures
+        What the numbers of classes in a table or in label images mean, from 1
+        (:func:`hubseg.training.class_labels.marked_by`).
 
     Raises
     ------
@@ -178,6 +93,10 @@ def labels_of(
         labels = read_pseudo_labels(folder)
         outcome.take_table(labels)
         found = _in_words(_of_set(labels), vocabulary, new=True)
+    elif has_classes(path):
+        found = _in_words(of_class_table(path, images, structures, outcome), vocabulary, new=new)
+    elif images is not None and path.is_dir() and table_of_folder(path) is None:
+        found = _in_words(of_class_images(path, images, structures, outcome), vocabulary, new=new)
     else:
         table = SlideTable.open(path, images=images)
         outcome.take_table(table)
@@ -196,7 +115,27 @@ def _in_words(labels: list[Label], vocabulary: Vocabulary, *, new: bool) -> list
     """Return labels whose slides have what their table says, as far as it is known."""
     if new:
         vocabulary = take_new((label.slide for label in labels), vocabulary)
-    return [replace(label, slide=in_words(label.slide, vocabulary)) for label in labels]
+    return [_with_slide(label, in_words(label.slide, vocabulary)) for label in labels]
+
+
+def _with_slide(label: Label, slide: Slide) -> Label:
+    others = tuple(replace(one, slide=slide) for one in label.others)
+    return replace(label, slide=slide, others=others)
+
+
+def told_of(
+    labels: Iterable[Label], *, organ: Organ | None = None, source: DataSource | None = None
+) -> list[Label]:
+    """Return labels whose slides know organ and source, where they did not know one before."""
+    found = []
+    for label in labels:
+        slide = label.slide
+        told = slide.told(
+            organ=organ if slide.organ is None else None,
+            source=source if slide.source is None else None,
+        )
+        found.append(_with_slide(label, told))
+    return found
 
 
 def words_of(path: Path, labels: Sequence[Label], vocabulary: Vocabulary) -> Vocabulary:
@@ -221,7 +160,8 @@ def readable(labels: Sequence[Label], outcome: Outcome, watch: Watch = nobody) -
     for number, label in enumerate(labels):
         watch(OPENING, number, len(labels))
         with outcome.attempt(label.slide.id):
-            label.mask()
+            for one in (label, *label.others):
+                one.mask()
             label.slide.read(level=len(label.slide.levels) - 1)
             found.append(label)
     return found
@@ -284,17 +224,34 @@ def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> lis
             watch(READING, number, len(slides))
             with outcome.attempt(slide.id, last=False):
                 derived = derive(project, slide)
-                made_by = _made_by(project, derived)
-                label = Label(derived.slide, encode(derived.mask), made_by=made_by)
+                label = _derived(project, derived)
                 if slide.id not in unseen:
                     known = _known(project, label, outcome)
-                    found.append(replace(_by_a_person(label, derived), known=known))
+                    others = tuple(_others(project, slide))
+                    own = replace(_by_a_person(label, derived), known=known, others=others)
+                    found.append(own)
                     continue
                 soft = partial(_soft_of_project, path, derived.slide)
                 model = replace(label, soft=soft, threshold=derived.threshold, origin=Origin.MODEL)
                 found.append(model)
         watch(READING, len(slides), len(slides))
     return found
+
+
+def _derived(project: ReviewProject, derived: Derived) -> Label:
+    made_by = _made_by(project, derived)
+    return Label(derived.slide, encode(derived.mask), made_by=made_by, structure=derived.name)
+
+
+def _others(project: ReviewProject, slide: Slide) -> Iterator[Label]:
+    """Yield the labels of the slide's further structures that a person stands behind."""
+    from hubseg.project.derived import derive
+    from hubseg.project.structures import structures_of
+
+    for name in structures_of(project, slide)[1:]:
+        derived = derive(project, slide, name)
+        if derived.verdict.stands:
+            yield _by_a_person(_derived(project, derived), derived)
 
 
 def _known(project: ReviewProject, label: Label, outcome: Outcome) -> str | None:
