@@ -25,3 +25,26 @@ def see(dock: HubSegWidget, wait: Wait) -> None:
 def said(dock: HubSegWidget) -> str:
     """Return what the dock says was done last; "" where it says nothing."""
     return dock.step.sentence.text() if dock.step.isVisible() else ""
+
+
+def as_at_first(dock: HubSegWidget) -> None:
+    """Take back what a test did to the window, and what it left in the layer list."""
+    viewer, desk = dock._viewer, dock.desk
+    for layer in [one for one in viewer.layers if not desk.layers._stack.owns(one)]:
+        viewer.layers.remove(layer)
+    viewer.theme = "dark"
+    viewer.window.resize(1400, 900)
+    desk.verdicts.advances = True
+    desk.layers.set_view("fill")
+    desk.layers.appearance.set_opacity(1.0)
+    desk.queue.order_by("table")
+    dock.do("take_move")
+    for notice in (dock.message, dock.step):
+        notice.dismiss.click()
+    for section in (*dock.sections.values(), dock.advanced):
+        section.header.setChecked(False)
+    if dock.facts.form.isVisible():
+        dock.facts.done.click()
+    dock.keys.hide()
+    dock.pages.choose("review")
+    dock.canvas.focus()

@@ -5,6 +5,7 @@ Responsible for which threshold a hand on the slider means. Does not know slider
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from hubseg.failure import one_sentence
@@ -101,8 +102,10 @@ class Rules:
     def _say_told(self, rows: tuple[Entry, ...]) -> None:
         count = len(rows)
         if count:
-            said = f"Set for {count} slide{'' if count == 1 else 's'}: {rows[0].label}."
-            self._offers.offer(Offer(said, "Undo", lambda: self._take_back(rows)))
+            which = f"{count} slide{'' if count == 1 else 's'}"
+            said, back = f"Set for {which}: {rows[0].label}.", partial(self._take_back, rows)
+            many = f"facts of {which}"
+            self._offers.offer(Offer(said, "Undo", back, step=rows[-1], many=many))
         self._signals.changed.emit()
 
     def _take_back(self, rows: tuple[Entry, ...]) -> None:

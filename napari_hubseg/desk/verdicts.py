@@ -54,7 +54,9 @@ class Verdicts:
         What holds for every slide and was done before this one was come to is asked for first.
         """
         here, for_all = self._session.current, self._session.steps.undoes_for_all
-        if self._offers.step_elsewhere is not None:
+        if self._offers.many is not None:
+            self._offers.take_back_many()
+        elif self._offers.step_elsewhere is not None:
             self._offers.take_back_elsewhere()
         elif here is None or not for_all:
             self._session.undo()

@@ -51,6 +51,8 @@ class QueueState:
         Where all of it is kept, or "".
     note
         A lasting remark, such as that the project is read-only, or "".
+    opening
+        Whether slides are on their way.
     """
 
     ids: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class QueueState:
     saved: str = ""
     project: str = ""
     note: str = ""
+    opening: bool = False
 
 
 class QueuePanel(QWidget):
@@ -153,7 +156,7 @@ class QueuePanel(QWidget):
     def _show_facts(self, state: QueueState) -> None:
         count, here = len(state.ids), state.current
         if here < 0:
-            self.place.setText("no slide open")
+            self.place.setText("opening …" if state.opening else "no slide open")
         else:
             verdict = state.verdicts[here]
             colour = ink(verdict, self.palette().color(QPalette.ColorRole.Window)).name()

@@ -31,4 +31,5 @@ class QueuePresenter(Presenter[QueuePanel, QueueState]):
             saved=saved.astimezone().strftime("%H:%M") if saved is not None else "",
             project="" if project is None else str(project.path),
             note="read only" if project is not None and project.read_only else "",
+            opening=bool(self._desk.opening),
         )

@@ -41,8 +41,9 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
     def state(self, step: str) -> ThresholdsState:
         desk, session, slide = self._desk, self._desk.session, self._desk.session.current
         if slide is None:
-            return ThresholdsState(reading=desk.ensemble.mixing.reading)
+            return ThresholdsState(reading=bool(desk.opening) or desk.ensemble.mixing.reading)
         own = desk.calibration.calibration(slide.organ, slide.source)
+        reading = desk.ensemble.mixing.reading
         return ThresholdsState(
             value=session.threshold,
             organ=slide.organ,
@@ -59,7 +60,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             size=desk.derivation.figures.size(slide.um_per_px),
             figures=_compared(desk.comparison) or str(desk.derivation.figures),
             enabled=True,
-            reading=(reading := desk.ensemble.mixing.reading),
+            reading=reading or session.probability is not None,  # until its values are counted
             imported=str(session.imported or ""),
             can_run=step == "run" and not reading and not desk.ensemble.running,
         )

@@ -9,17 +9,25 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import napari
 import numpy as np
 import pytest
 import tifffile
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
+from napari._qt.qt_viewer import QtViewer
+from napari.plugins import _initialize_plugins
 from napari.utils._proxies import PublicOnlyProxy
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication, QWidget
+from windows import as_at_first
 
 from hubseg.engine import Update
 from hubseg.probability import MemberMap, ProbabilityMap
@@ -29,6 +37,7 @@ from napari_hubseg.jobs.background import Background
 from napari_hubseg.widgets.remembered import remember
 
 PATIENCE_S = 600  # how long anything may take: on a busy machine that says nothing of our code
+OWN_WINDOW = {"dock", "drained", "engines", "new_engine", "written", "by_hand"}  # tests with these
 SHAPE = (96, 128)
 IDS = ("one", "two", "three")
 
@@ -61,8 +70,17 @@ def our_threads() -> list[str]:
 
 
 def windows_since(before: set[QWidget]) -> list[QWidget]:
+    """Return the windows that have come, but for menus and lists of one that was there."""
     now = set(QApplication.topLevelWidgets()) - before
-    return [widget for widget in now if type(widget).__name__ != "CanvasBackendDesktop"]
+    left = [widget for widget in now if type(widget).__name__ != "CanvasBackendDesktop"]
+    return [widget for widget in left if not before & set(around(widget))]
+
+
+def around(widget: QWidget) -> Iterator[QWidget]:
+    """Yield what a widget is in, from the inside out."""
+    while (parent := widget.parentWidget()) is not None:
+        yield parent
+        widget = parent
 
 
 class PatientBot(QtBot):
@@ -90,16 +108,29 @@ def _imported_once() -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(qapp: QApplication) -> Iterator[None]:
+def nothing_left(qapp: QApplication, request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a window or a thread."""
-    before = set(QApplication.topLevelWidgets())
+    if has_one_window(request):
+        request.getfixturevalue("dock_of_the_file")
+    before, threads = set(QApplication.topLevelWidgets()), set(our_threads())
     yield
     drain()
     if windows_since(before):  # perhaps only a circle of references
         gc.collect()
         drain()
     assert not windows_since(before)
-    assert not our_threads()
+    assert has_one_window(request) or not set(our_threads()) - threads
+
+
+def has_one_window(request: pytest.FixtureRequest) -> bool:
+    """Whether the test has the window that the file's other tests have too.
+
+    Not where it says `pytest.mark.own_window`, nor where it takes the dock away or brings parts of
+    its own to it.
+    """
+    names = set(request.fixturenames)
+    own = request.node.get_closest_marker("own_window") is not None or names & OWN_WINDOW
+    return bool(names & {"opened", "dock_of_the_file"}) and not own
 
 
 @pytest.fixture(autouse=True)
@@ -304,10 +335,8 @@ def written() -> list[Any]:
     return []
 
 
-@pytest.fixture
-def dock(make_napari_viewer: Any, new_engine: Any, written: list[Any]) -> HubSegWidget:
-    """The dock in a real window, as napari opens a plugin's widget."""
-    viewer = make_napari_viewer(show=True, strict_qt="raise")
+def put_dock(viewer: Any, new_engine: Any, written: list[Any]) -> HubSegWidget:
+    """Put a dock into a window, as napari opens a plugin's widget."""
     viewer.window.resize(1400, 900)
 
     def write(*asked: Any) -> Report:
@@ -320,11 +349,57 @@ def dock(make_napari_viewer: Any, new_engine: Any, written: list[Any]) -> HubSeg
 
 
 @pytest.fixture
+def dock(make_napari_viewer: Any, new_engine: Any, written: list[Any]) -> HubSegWidget:
+    """The dock in a real window of its own."""
+    return put_dock(make_napari_viewer(show=True, strict_qt="raise"), new_engine, written)
+
+
+@pytest.fixture
 def opened(
-    dock: HubSegWidget, table: Path, wait: Callable[[Callable[[], bool]], None]
+    request: pytest.FixtureRequest, table: Path, wait: Callable[[Callable[[], bool]], None]
 ) -> HubSegWidget:
-    """The dock with the three slides, at the first."""
+    """The dock with the three slides, at the first.
+
+    A window takes seconds of a processor to make, so the tests of a file have one, one after the
+    other, as a person does who opens the next table; `pytest.mark.own_window` where that matters.
+    """
+    one = has_one_window(request)
+    dock: HubSegWidget = request.getfixturevalue("dock_of_the_file" if one else "dock")
+    if one:
+        as_at_first(dock)
     dock.open_path(table)
     wait(lambda: not dock.busy)
     dock.refresh()
     return dock
+
+
+@pytest.fixture(scope="module")
+def dock_of_the_file(qapp: QApplication) -> Iterator[HubSegWidget]:
+    """The dock in a real window that stays until the file's last test."""
+    with pytest.MonkeyPatch.context() as patch, own_app_model():
+        patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda _: None)
+        viewer = napari.Viewer(show=True, show_welcome_screen=False)
+        QtViewer._instances.clear()  # napari's own fixture would take it for one that was left
+        made: list[FakeEngine] = []
+        yield put_dock(viewer, lambda *asked: made.append(FakeEngine(*asked)) or made[-1], [])
+        patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda: None)
+        viewer.close()
+        del viewer
+        drain()
+        assert not our_threads()
+
+
+@contextmanager
+def own_app_model() -> Iterator[None]:
+    """Let napari's commands be registered for one window, as its fixture for tests does."""
+    app = NapariApplication("app of a file")
+    app.injection_store.namespace = _napari_names
+    with patch.object(NapariApplication, "get_app_model", return_value=app):
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
+        try:
+            yield
+        finally:
+            NapariApplication.destroy("app of a file")
+            _initialize_plugins.cache_clear()
+            init_qactions.cache_clear()

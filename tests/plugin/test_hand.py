@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
+from windows import as_at_first
 
 from hubseg.journal.verdict import Verdict
 from hubseg.probability import ProbabilityMap
@@ -105,13 +105,12 @@ class Bench:
 
 
 @pytest.fixture
-def bench(make_napari_viewer: Any, new_engine: Any, tmp_path: Any) -> Iterator[Bench]:
+def bench(dock_of_the_file: HubSegWidget, tmp_path: Any) -> Iterator[Bench]:
     for name, shape in (("a.tiff", SHAPE), ("b.tiff", (200, 260))):
         tifffile.imwrite(tmp_path / name, np.full((*shape, 3), 190, np.uint8), photometric="rgb")
-    viewer = make_napari_viewer(show=True, strict_qt="raise")
+    dock, viewer = dock_of_the_file, dock_of_the_file._viewer
+    as_at_first(dock)
     viewer.window.resize(1400, 950)
-    dock = HubSegWidget(PublicOnlyProxy(viewer), parts={"new_engine": new_engine})
-    viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
     dock.open_path(tmp_path)
     wait_for("The slide", lambda: not dock.busy)
     session = dock.session
@@ -121,6 +120,7 @@ def bench(make_napari_viewer: Any, new_engine: Any, tmp_path: Any) -> Iterator[B
     session.set_threshold(127, scope="slide")
     bench = Bench(viewer, dock)
     bench.settle()
+    bench.mouse.move(bench.at((290, 390)))  # off the button that the test before clicked
     dock.reveal(dock.correct.tools["merge"])
     bench.settle()
     assert bench.count == 3

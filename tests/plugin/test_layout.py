@@ -285,6 +285,31 @@ def test_what_is_under_the_pointer_stays_when_all_like_this_were_told(
     assert everyone.isHidden()
 
 
+def test_ctrl_z_takes_back_what_all_like_this_were_told(
+    opened: HubSegWidget, qtbot: Any, wait: Wait, table: Path
+) -> None:
+    """It took back the facts of one of them, and went to its slide."""
+    table.unlink()  # of a plain folder nothing is known
+    opened.open_path(table.parent / "train_images")
+    wait(lambda: len(opened.session.slides) == 3 and not opened.busy)
+    opened.desk.tell(organ="spleen", um_per_px=0.3)
+    settle(opened, wait)
+
+    def facts() -> list[tuple[object, object]]:
+        return [(one.organ, one.um_per_px) for one in opened.session.slides]
+
+    before = facts()
+    opened.desk.tell_alike()
+    settle(opened, wait)
+    assert facts() == 3 * before[:1] != before
+    assert opened.correct.undo.text() == "Undo facts of 2 slides"
+    here = opened.session.current.id
+    qtbot.keyClick(opened.window(), "Z", Qt.KeyboardModifier.ControlModifier)
+    settle(opened, wait)
+    assert facts() == before
+    assert opened.session.current.id == here
+
+
 # ---- the beginning ----------------------------------------------------------------------------
 
 

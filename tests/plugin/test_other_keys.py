@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Wait = Callable[[Callable[[], bool]], None]
 
+pytestmark = pytest.mark.own_window  # what is tested is how a dock begins
+
 EVERYWHERE = "Esc, Enter, Tab and Space mean something everywhere: choose another key."
 IMPOSSIBLE = [{"accept": "Y", "flag": "Y"}, {"flag": ""}, {"accept": "R"}, {"accept": 3}]
 LEFT = Qt.MouseButton.LeftButton

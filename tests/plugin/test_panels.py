@@ -203,6 +203,15 @@ def test_the_queue_ends_where_the_slides_end(
     assert (panel.previous.isEnabled(), panel.next.isEnabled()) == (back, on)
 
 
+def test_while_slides_are_on_their_way_none_is_said_to_be_missing(qtbot: Any) -> None:
+    panel = QueuePanel()
+    qtbot.addWidget(panel)
+    panel.show_state(QueueState(opening=True))
+    assert panel.place.text() == "opening …"
+    panel.show_state(QueueState())
+    assert panel.place.text() == "no slide open"
+
+
 def test_facts_name_their_origin(qtbot: Any) -> None:
     panel = FactsPanel()
     qtbot.addWidget(panel)

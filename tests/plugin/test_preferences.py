@@ -19,6 +19,9 @@ from napari_hubseg.widgets.preferences import DEVICES, Preferences, PreferencesP
 from napari_hubseg.widgets.remembered import remember
 
 Wait = Callable[[Callable[[], bool]], None]
+
+pytestmark = pytest.mark.own_window  # what is tested is how a dock begins
+
 LEFT = Qt.MouseButton.LeftButton
 
 

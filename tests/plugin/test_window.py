@@ -40,6 +40,7 @@ def test_every_number_has_room_for_its_digits(opened: HubSegWidget, qtbot: Any, 
         assert room >= one.fontMetrics().horizontalAdvance(one.text()), one.objectName()
 
 
+@pytest.mark.own_window
 def test_a_window_that_closes_while_a_step_is_said_closes_without_a_word(
     opened: HubSegWidget, wait: Wait
 ) -> None:
@@ -488,6 +489,7 @@ def test_the_circle_of_a_brush_has_no_box_that_is_drawn_after_its_layer(
     assert not circle.box
 
 
+@pytest.mark.own_window
 def test_a_window_closes_quietly_while_an_error_stands_on_its_canvas(
     opened: HubSegWidget, table: Path, wait: Wait
 ) -> None:
