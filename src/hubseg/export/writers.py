@@ -197,9 +197,13 @@ def _pseudo_labels(source: Source, out: Path) -> tuple[Path, list[Path]]:
 def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
     numbers: dict[str, int] = {}
     written: list[Path] = []
-    for derived in source:
-        image = _image_of(derived, numbers)
-        written += nnunet.write_case(out, image, derived.slide.read)
+    read = {slide.id: slide.read for slide in source.slides}
+    images: Iterator[MaskedImage] = (_image_of(derived, numbers) for derived in source)
+    if source.has_several:
+        source.every, numbers = True, source.numbers()
+        images = _labelled(source, numbers)
+    for image in images:
+        written += nnunet.write_case(out, image, read[image.id])
     if not written:
         raise source.nothing()
     names = {number: name for name, number in numbers.items()}

@@ -1,4 +1,4 @@
-"""Deterministic tissue with exact masks, of any size: five organs, three stains.
+"""Deterministic pictures with exact masks, of any size: five organs in three stains, and steel.
 
 Responsible for pictures whose truth is known by construction, for demos, tests and training
 beside real tiles. Does not know how a mask is predicted, and holds no pixel of a real slide.
@@ -7,6 +7,7 @@ beside real tiles. Does not know how a mask is predicted, and holds no pixel of 
 from __future__ import annotations
 
 from hubseg.synthetic.samples import write_samples
-from hubseg.synthetic.tissue import make_slide
+from hubseg.synthetic.steel import make_steel
+from hubseg.synthetic.tissue import make_slide, make_structures
 
-__all__ = ["make_slide", "write_samples"]
+__all__ = ["make_slide", "make_steel", "make_structures", "write_samples"]

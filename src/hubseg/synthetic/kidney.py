@@ -21,11 +21,20 @@ from hubseg.synthetic.canvas import (
 from hubseg.synthetic.glomerulus import draw_glomerulus, plan_glomeruli
 from hubseg.synthetic.tubules import draw_tubules, pack_tubules
 
-__all__ = ["draw_kidney"]
+__all__ = ["TUBULE", "VESSEL", "draw_kidney"]
+
+TUBULE, VESSEL = 1, 2
+"""What they are in a mask in which glomeruli are 255."""
+
+
+_TEAR = 0.6  # px: what has no thicker wall
 
 
 def draw_kidney(rng: np.random.Generator, remain: UINT8, um_per_px: float) -> tuple[Canvas, UINT8]:
-    """Return the stain planes and the glomeruli (255) of a canvas the size of `remain`.
+    """Return the stain planes and what lies where on a canvas the size of `remain`.
+
+    Glomeruli are 255, tubules with their lumen 1, vessels with their wall and lumen 2; tears are
+    none of these. What was drawn last has the pixel.
 
     Drawn at the same size in px whatever `um_per_px`: HuBMAP's 0.5 and HPA's 0.4 are near enough.
     """
@@ -37,10 +46,12 @@ def draw_kidney(rng: np.random.Generator, remain: UINT8, um_per_px: float) -> tu
     blocked = np.zeros(shape, np.uint8)
     for outline in [g.outline for g in glomeruli] + [outline for outline, _ in vessels]:
         draw_polygon(blocked, outline, 255, smooth=False)
-    canvas = draw_tubules(rng, pack_tubules(rng, taken, blocked))
+    tubules = pack_tubules(rng, taken, blocked)
+    canvas = draw_tubules(rng, tubules)
+    mask = np.multiply(tubules.cells.label > 0, TUBULE, dtype=np.uint8)
     for outline, wall in vessels:
         _draw_vessel(rng, canvas, outline, wall)
-    mask = np.zeros(shape, np.uint8)
+        draw_polygon(mask, outline, VESSEL if wall > _TEAR else 0, smooth=False)
     for glomerulus in glomeruli:
         draw_glomerulus(rng, canvas, glomerulus, mask)
     return canvas, mask
@@ -70,7 +81,7 @@ def _draw_vessel(rng: np.random.Generator, canvas: Canvas, outline: POINTS, wall
     centre = outline.mean(axis=0)
     size = np.hypot(*(outline - centre).T).mean()
     value = int(rng.integers(60, 110))
-    if wall > 0.6:
+    if wall > _TEAR:
         draw_polygon(canvas.first, outline, value)
         draw_polygon(canvas.second, outline, 16)
     inner = outline

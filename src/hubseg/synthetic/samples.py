@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 from hubseg.formats.rle import encode
 from hubseg.organ import FACTS, DataSource, Organ
-from hubseg.synthetic.tissue import make_slide
+from hubseg.synthetic.steel import make_steel
+from hubseg.synthetic.tissue import make_slide, make_structures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from hubseg.synthetic.canvas import UINT8
+    from hubseg.organ import StructureName
+    from hubseg.synthetic.canvas import BOOL, UINT8
 
-__all__ = ["SAMPLES", "Sample", "kidneys", "write_samples"]
+__all__ = ["SAMPLES", "Sample", "kidneys", "write_samples", "write_steel", "write_structures"]
 
 _COLUMNS = (
     "id",
@@ -99,6 +101,54 @@ def write_samples(
             about = [sample.id, sample.organ.value, sample.source.value, height, width]
             table.writerow([*about, um_per_px, thickness, encode(mask), "", ""])
     return [sample.id for sample in samples]
+
+
+def write_structures(
+    folder: Path, samples: Sequence[Sample], *, height: int = 3000, width: int = 3000
+) -> list[str]:
+    """Write slides with a mask of each structure that is drawn; return the ids.
+
+    ``train_images/<id>.tiff``, ``train.csv`` with the functional tissue unit, as
+    :func:`write_samples`, and ``classes.csv``: ``ImageId_ClassId,EncodedPixels``, with a row for
+    each structure, numbered from 1 in the order of :func:`make_structures`.
+    """
+    ids = write_samples(folder, samples, height=height, width=width)
+    rows = []
+    for sample in samples:
+        _, masks = make_structures(
+            sample.organ, height=height, width=width, seed=sample.seed, source=sample.source
+        )
+        rows.extend(_class_rows(f"{sample.id}.tiff", masks))
+    _write_classes(folder / "classes.csv", rows)
+    return ids
+
+
+def write_steel(
+    folder: Path, count: int, *, first_seed: int = 0, height: int = 256, width: int = 1600
+) -> list[str]:
+    """Write strips of steel, ``train_images/<id>.png``, and ``classes.csv``; return the ids."""
+    from PIL import Image
+
+    (folder / "train_images").mkdir(parents=True, exist_ok=True)
+    rows, ids = [], []
+    for seed in range(first_seed, first_seed + count):
+        image, masks = make_steel(height=height, width=width, seed=seed)
+        ids.append(f"steel_{seed:05}")
+        Image.fromarray(image).save(folder / "train_images" / f"{ids[-1]}.png")
+        rows.extend(_class_rows(f"{ids[-1]}.png", masks))
+    _write_classes(folder / "classes.csv", rows)
+    return ids
+
+
+def _class_rows(name: str, masks: Mapping[StructureName, BOOL]) -> list[tuple[str, str]]:
+    return [(f"{name}_{number}", encode(mask)) for number, mask in enumerate(masks.values(), 1)]
+
+
+def _write_classes(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [("ImageId_ClassId", "EncodedPixels"), *rows]
+        )
 
 
 def _rows_of_others(table: Path, ids: set[str]) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from hubseg.organ import FACTS, ORGANS, DataSource, Organ
+from hubseg.organ import BUILT_IN, FACTS, ORGANS, DataSource, Organ, StructureName
 from hubseg.synthetic.canvas import (
     MARGIN,
     UINT8,
@@ -26,7 +26,7 @@ from hubseg.synthetic.canvas import (
     speckle,
 )
 from hubseg.synthetic.intestine import draw_intestine
-from hubseg.synthetic.kidney import draw_kidney
+from hubseg.synthetic.kidney import TUBULE, VESSEL, draw_kidney
 from hubseg.synthetic.lung import draw_lung
 from hubseg.synthetic.prostate import draw_prostate
 from hubseg.synthetic.spleen import draw_spleen
@@ -34,7 +34,9 @@ from hubseg.synthetic.spleen import draw_spleen
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["make_slide"]
+__all__ = ["make_slide", "make_structures"]
+
+_OWN = 255  # what the functional tissue unit is in a mask
 
 _SMALLEST = 32  # px: below this there is no room for an object
 _ROOM_FOR_EDGE = 600  # px: in a smaller slide a ragged edge could take everything
@@ -43,6 +45,7 @@ _ROOM_FOR_EDGE = 600  # px: in a smaller slide a ragged edge could take everythi
 _PAS = Stain(glass=(218.0, 212.0, 214.0), first=(0.25, 1.0, 0.235), second=(0.80, 1.0, 0.50))
 _HE = Stain(glass=(243.0, 240.0, 243.0), first=(0.12, 1.0, 0.50), second=(0.92, 1.0, 0.42))
 _DAB = Stain(glass=(246.0, 245.0, 246.0), first=(0.30, 0.62, 0.86), second=(0.80, 0.66, 0.36))
+_BESIDE = MappingProxyType({Organ.KIDNEY: {"tubule": TUBULE, "vessel": VESSEL}})
 _DRAW = MappingProxyType(
     {
         Organ.PROSTATE: draw_prostate,
@@ -88,6 +91,44 @@ def make_slide(
     ValueError
         If the slide is smaller than 32 px or `seed` is negative.
     """
+    image, where = _drawn(organ, height, width, seed, source)
+    return image, where == _OWN
+
+
+def make_structures(
+    organ: Organ,
+    *,
+    height: int = 3000,
+    width: int = 3000,
+    seed: int = 0,
+    source: DataSource = DataSource.HUBMAP,
+) -> tuple[npt.NDArray[np.uint8], dict[StructureName, npt.NDArray[np.bool_]]]:
+    """Draw the slide of :func:`make_slide`, and say where each structure that it draws lies.
+
+    Returns
+    -------
+    image : uint8 (height, width, 3)
+        RGB.
+    masks : dict of bool (height, width)
+        The functional tissue unit first; in a kidney also tubules and vessels. No pixel belongs to
+        two.
+
+    Raises
+    ------
+    ValueError
+        As :func:`make_slide`.
+    """
+    image, where = _drawn(organ, height, width, seed, source)
+    own = BUILT_IN.own(organ)
+    named = {} if own is None else {own.name: _OWN}
+    named |= {StructureName(name): value for name, value in _BESIDE.get(organ, {}).items()}
+    return image, {name: where == value for name, value in named.items()}
+
+
+def _drawn(
+    organ: Organ, height: int, width: int, seed: int, source: DataSource
+) -> tuple[UINT8, UINT8]:
+    """Return the slide, and for each pixel what lies there."""
     if min(height, width) < _SMALLEST:
         raise ValueError(
             f"A synthetic slide of {height} × {width} px has no room for tissue: "
@@ -105,7 +146,7 @@ def make_slide(
     stain = _DAB if core else _PAS if organ is Organ.KIDNEY else _HE
     inner = np.s_[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
     image = stain.render(focus(canvas.first[inner]), focus(canvas.second[inner]))
-    return image, np.ascontiguousarray(mask[inner] > 0)
+    return image, np.ascontiguousarray(mask[inner])
 
 
 def _organ_edge(rng: np.random.Generator, shape: tuple[int, int]) -> UINT8:
