@@ -79,6 +79,7 @@ CORE: dict[str, set[str]] = {
         "formats.raster",
         "formats.registry",
         "formats.rle",
+        "formats.staged_folder",
         "formats.table",
         "formats.xml_text",
         "organ",

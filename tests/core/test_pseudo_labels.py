@@ -25,6 +25,7 @@ from hubseg.formats.raster import read_mask
 from hubseg.organ import DataSource, Organ
 from hubseg.slide import SlideTable, read_slide
 from hubseg.thresholds.table import ThresholdTable
+from hubseg.training.sources import labels_of
 
 SHAPE = (40, 60)
 FACTS = {"recipe": "abc", "members": 5}
@@ -362,3 +363,52 @@ class TestProvenance:
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert done.stdout.split() == ["False", "False"]
+
+
+# ---- several structures -------------------------------------------------------------------------
+
+
+class TestSeveralStructures:
+    def test_each_has_its_mask_and_soft_map_and_is_read_back(self, tmp_path, labels):
+        first = replace(labels[0], structure="glomerulus")
+        other = replace(first, mask=~first.mask, soft=None, threshold=120, structure="tubule")
+        more = replace(other, soft=labels[0].soft, verdict="unseen", structure="vessel")
+        write_pseudo_labels(tmp_path / "set", [first, other, more], FACTS)
+        assert "structures/tubule/masks/10.png" in tree(tmp_path / "set")
+        again = read_pseudo_labels(tmp_path / "set")
+        assert [slide.id for slide in again.slides] == ["10"] and not again.notes
+        assert again.structures == {"10": "glomerulus"}
+        told = [(one.structure, one.threshold, one.verdict) for one in again.further["10"]]
+        assert told == [("tubule", 120.0, "accepted"), ("vessel", 120.0, "unseen")]
+        np.testing.assert_array_equal(again.mask("10"), first.mask)
+        np.testing.assert_array_equal(again.mask("10", "tubule"), ~first.mask)
+        assert rle.decode(again.further["10"][0].truth, SHAPE).tolist() == (~first.mask).tolist()
+        assert again.soft("10", "tubule") is None
+        np.testing.assert_array_equal(again.soft("10", "vessel"), np.rint(labels[0].soft))
+
+    def test_training_learns_each_and_a_models_by_its_own_map(self, tmp_path, labels):
+        first = replace(labels[0], structure="glomerulus")
+        other = replace(first, mask=~first.mask, structure="tubule", verdict="unseen")
+        write_pseudo_labels(tmp_path / "set", [first, other], {**provenance(), "folds": [1]})
+        (label,) = labels_of(tmp_path / "set")
+        assert label.by_person and [x.structure for x in label.others] == ["tubule"]
+        (tubule,) = label.others
+        assert not tubule.by_person and not tubule.may_train(1)
+        np.testing.assert_array_equal(tubule.soft(0), np.rint(labels[0].soft))
+        np.testing.assert_array_equal(tubule.mask(), ~first.mask)
+
+    def test_one_structure_twice_is_refused(self, tmp_path, labels):
+        first = replace(labels[0], structure="glomerulus")
+        other = replace(first, structure="tubule")
+        for wrong in ([first, first], [first, other, other]):
+            with pytest.raises(ValueError, match="10 is to be written twice"):
+                write_pseudo_labels(tmp_path / "set", wrong, FACTS)
+        for name in ("../up", "a/b"):
+            with pytest.raises(ValueError, match="could lead out"):
+                write_pseudo_labels(tmp_path / "set", [first, replace(other, structure=name)], {})
+
+    def test_a_set_of_one_structure_is_written_as_it_was(self, tmp_path, labels):
+        write_pseudo_labels(tmp_path / "set", labels, FACTS)
+        head = (tmp_path / "set" / "manifest.csv").read_text().splitlines()[0]
+        assert head.endswith(",soft,threshold,verdict")
+        assert not (tmp_path / "set" / "structures.csv").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from test_structures import made_project, recipe
 
 from hubseg.cli import main
 from hubseg.evaluation.figures import curve_figure, slide_figure
@@ -167,3 +168,13 @@ def test_a_curve_figure_marks_the_best_and_the_present_threshold() -> None:
     assert said[0].startswith(f"best {found.threshold}")
     assert said[1].startswith("held out by fold")
     assert said[2] == f"127: {found.curve[127]:.4f}"
+
+
+def test_a_slide_of_several_structures_shows_each(tmp_path: Path) -> None:
+    path, out = made_project(tmp_path, recipe()), tmp_path / "report.html"
+    assert main(["report", str(path), "--out", str(out)]) == 0
+    page = out.read_text("utf-8")
+    for name in ("tubule", "vessel"):
+        assert page.count(f"mask: {name}") == 2 * 2  # of two slides, as caption and as text
+        assert page.count(f"<tr><td>{name}</td>") == 2
+    assert "mask: glomerulus" not in page

@@ -367,7 +367,12 @@ def test_a_table_of_structures_is_a_truth_for_each_of_them(
     given = ("evaluate", path, "--truth", out)
     for name in NAMES:
         assert said(capsys, *given, "--structure", name)["dice"] == 1.0
-    assert said(capsys, *given)["dice"] == 1.0  # the first one
+    every = said(capsys, *given)
+    assert every["dice"] == 1.0  # the first one
+    assert {name: one["dice"] for name, one in every["structures"].items()} == {
+        str(name): 1.0 for name in NAMES
+    }
+    assert "structures" not in said(capsys, *given, "--structure", "tubule")
     last = out.read_text().splitlines()[-1]
     out.write_text(
         out.read_text() + last.replace("b.png_3", "b.png_4").replace("b.png,3", "b.png,4")

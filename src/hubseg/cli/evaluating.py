@@ -52,6 +52,7 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
             outcome.take_notes(truth.notes_on(project.slides()))
             masks, where = truth.masks, "in the table"
         rows = _scores(project, masks, given.structure, outcome, partial=given.partial)
+        several = {} if given.truth is None else _by_structure(project, given)
     if not rows:
         raise ValueError(f"No slide of {given.project} has both a mask and a truth {where}.")
     means: dict[str, tuple[int, float, float]] = {}
@@ -63,14 +64,60 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
         "organs": {o: {"slides": n, "dice": d, "iou": i} for o, (n, d, i) in means.items()},
         "dice": _mean(rows, 3),
         "iou": _mean(rows, 4),
+        **({"structures": several} if several else {}),
     }
     lines = [*table(HEAD, rows), ""]
     lines += table(("organ", "slides", "dice", "iou"), [(o, *m) for o, m in means.items()])
     lines += [
         "",
         f"mean Dice {_mean(rows, 3):.4f}, mean IoU {_mean(rows, 4):.4f}, {len(rows)} slides",
+        *_told(several),
     ]
     answer.say(content, lines)
+
+
+def _by_structure(project: ReviewProject, given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Return the figures of every structure that a table with numbers of classes is a truth of.
+
+    {} where one was asked for, the slides have one, or the table has no such numbers.
+    """
+    from hubseg.outcome import Outcome
+    from hubseg.project.structures import class_numbers
+    from hubseg.slide import read_rows
+    from hubseg.slide.truth import read_truth
+
+    slides = project.slides()
+    numbers = class_numbers(project, slides)
+    table = given.truth.is_file() and read_rows(given.truth)
+    if given.structure or len(numbers) < 2 or not table or "encodedpixels" not in table[0]:
+        return {}
+    found = {}
+    for name, number in numbers.items():
+        truth = read_truth(given.truth, number, len(numbers)).apart(slides)
+        masks = truth.of(slide.id for slide in slides).masks
+        own = _scores(project, masks, name, Outcome(), partial=given.partial)  # said of the first
+        some, none = (
+            [row for row in own if bool(masks[row[0]].strip()) is marked]
+            for marked in (True, False)
+        )
+        found[str(name)] = {
+            "slides": len(own),
+            "dice": _mean(own, 3) if own else None,
+            "iou": _mean(own, 4) if own else None,
+            "dice_positives": _mean(some, 3) if some else None,
+            "dice_negatives": _mean(none, 3) if none else None,
+        }
+    return found
+
+
+def _told(several: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the table of the structures' figures; [] where there is none."""
+    if not several:
+        return []
+    head = ("structure", "slides", "dice", "iou", "dice where some", "dice where none")
+    cells = (("" if v is None else v for v in one.values()) for one in several.values())
+    rows = [(name, *own) for name, own in zip(several, cells, strict=True)]
+    return ["", *table(head, rows)]
 
 
 def _kept(project: ReviewProject, slides: Sequence[Slide], structure: str | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ from hubseg.outcome import Outcome
 from hubseg.probability.uncertainty import expected_dice
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_recipe
+from hubseg.project.structures import structures_of
 from hubseg.project.verdicts import verdicts
 from hubseg.slide.errors import writing
 from hubseg.slide.outlines import TRUTH, heat, outlined, shrunk
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from hubseg.probability import MapInPieces
     from hubseg.project import ReviewProject
+    from hubseg.project.derived import Derived
     from hubseg.slide import Slide
 
 __all__ = ["Report", "write_report"]
@@ -225,14 +227,39 @@ def _page(project: ReviewProject, slide: Slide, partial: bool) -> _Page:
             plots = _plot(tally.dice(), derived.threshold)
             if told.organ is not None and told.source is not None:
                 judged = Judged(slide.id, told.organ, told.source, tally)
+    beside = _beside(project, slide, partial)
+    shown += [(f"mask: {one.structure}", outlined(picture, one.mask)) for one in beside]
     kind = f"{told.organ or 'organ unknown'} / {told.source or 'source unknown'}"
     figures = "".join(_figure(name, one) for name, one in shown) + plots
     rows = " · ".join(f"{name} <b>{escape(value)}</b>" for name, value in facts)
     return _Page(
         f'<section><h2>{escape(slide.id)} <span class="faint">{escape(kind)}</span></h2>'
-        f'<p>{rows}</p><div class="row">{figures}</div></section>',
+        f'<p>{rows}</p>{_others(beside)}<div class="row">{figures}</div></section>',
         judged,
     )
+
+
+def _beside(project: ReviewProject, slide: Slide, partial: bool) -> list[Derived]:
+    """Return the masks of the structures that a slide has beside its first one."""
+    names = structures_of(project, slide)[1:]
+    return [derive(project, slide, name, partial=partial) for name in names]
+
+
+def _others(beside: Sequence[Derived]) -> str:
+    """Return a table of the further structures; "" where there is none."""
+    if not beside:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(one.structure)}</td><td>{escape(one.verdict.said)}</td>"
+        f'<td class="n">{one.threshold:g}</td><td class="n">{100 * float(one.mask.mean()):.2f} %'
+        f'</td><td class="n">{count_objects(one.mask)}</td><td class="n">{one.corrected}</td></tr>'
+        for one in beside
+    )
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("structure", "verdict", "threshold", "area", "objects", "px by hand")
+    )
+    return f"<table><tr>{head}</tr>{rows}</table>"
 
 
 def _pixels(slide: Slide) -> NDArray[np.uint8]:

@@ -175,6 +175,8 @@ def _labelled(source: Source, numbers: dict[str, int]) -> Iterator[MaskedImage]:
 
 
 def _pseudo_labels(source: Source, out: Path) -> tuple[Path, list[Path]]:
+    several = source.every = source.has_several
+
     def labels() -> Iterator[PseudoLabel]:
         for derived in source:
             soft = None if derived.probability is None else derived.probability.rounded()
@@ -184,6 +186,7 @@ def _pseudo_labels(source: Source, out: Path) -> tuple[Path, list[Path]]:
                 soft=soft,
                 threshold=derived.threshold,
                 verdict=derived.verdict.value,
+                structure=str(derived.name or "") if several else "",
             )
         if not source.outcome.done:
             raise source.nothing()

@@ -1,23 +1,20 @@
 """Pseudo-label sets: accepted masks and soft maps that training reads back as a table.
 
-Responsible for the folder's layout, for replacing a set only when nobody has touched it, and for
-reading back and comparing everything before the set gets its name. Does not know how a mask came
-to be, nor who accepted it.
+Responsible for the folder's layout, and for reading back and comparing everything before the set
+gets its name (:mod:`hubseg.formats.staged_folder`). Does not know how a mask came to be, nor who
+accepted it.
 
 Layout: ``manifest.csv`` (the competition's columns, then ``image``, ``mask``, ``soft``,
 ``threshold``, ``verdict``), ``masks/<id>.png`` (0 and 255), ``soft/<id>.tif`` (0-255, uint8) and
-``provenance.json``, which also lists every file with its digest.
+``provenance.json``, which also lists every file with its digest. Where slides have several
+structures the manifest says which one it is about (``structure``), and ``structures.csv`` has a row
+for each further one, whose files lie in ``structures/<structure>/``.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
-import os
-import secrets
-import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +24,7 @@ import numpy as np
 import tifffile
 
 from hubseg.formats import rle
+from hubseg.formats.staged_folder import FORMAT, PROVENANCE, digests_of, read_provenance, staged
 from hubseg.slide import Slide, SlideTable, read_rows
 from hubseg.slide.cells import safe_cell
 from hubseg.slide.errors import DAMAGE, check_same, damaged, opening, same_pixels
@@ -34,19 +32,22 @@ from hubseg.slide.table import check_id
 from hubseg.thresholds.table import checked_threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["PseudoLabel", "PseudoLabelSet", "read_pseudo_labels", "write_pseudo_labels"]
+__all__ = [
+    *("MANIFEST", "Further", "PseudoLabel", "PseudoLabelSet"),
+    *("read_pseudo_labels", "write_pseudo_labels"),
+]
 
-MANIFEST, PROVENANCE = "manifest.csv", "provenance.json"
-FORMAT = "hubseg pseudo-labels 1"
+MANIFEST, STRUCTURES = "manifest.csv", "structures.csv"
 
 _COLUMNS = (
     *("id", "organ", "data_source", "img_height", "img_width", "pixel_size", "tissue_thickness"),
     *("rle", "age", "sex", "image", "mask", "soft", "threshold", "verdict"),
 )
+_FURTHER = ("id", "structure", "rle", "mask", "soft", "threshold", "verdict")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,8 @@ class PseudoLabel:
         The value above which the soft map was inside, 0-255.
     verdict
         What the reviewer said.
+    structure
+        What is marked; "" where slides have one structure.
     """
 
     slide: Slide
@@ -72,6 +75,7 @@ class PseudoLabel:
     soft: NDArray[np.float32] | NDArray[np.uint8] | None
     threshold: float
     verdict: str
+    structure: str = ""
 
     def __post_init__(self) -> None:
         size = self.slide.height, self.slide.width
@@ -89,6 +93,26 @@ class PseudoLabel:
             raise ValueError(f"The soft map of {self.slide.id} leaves 0-255: check its scale.")
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A structure of a slide beside the one that the set's table is about.
+
+    Attributes
+    ----------
+    structure
+        Which.
+    truth
+        Run-length text of its mask.
+    threshold, verdict
+        What was written with it.
+    """
+
+    structure: str
+    truth: str
+    threshold: float
+    verdict: str
+
+
 @dataclass(frozen=True)
 class PseudoLabelSet(SlideTable):
     """A set as it was read: a slide table whose truth is the masks.
@@ -101,22 +125,28 @@ class PseudoLabelSet(SlideTable):
         id → what was written with it.
     provenance
         How the set was made.
+    structures
+        id → what its mask marks; empty where slides have one structure.
+    further
+        id → its further structures.
     """
 
     folder: Path = Path()
     thresholds: Mapping[str, float] = field(default_factory=dict)
     verdicts: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    structures: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, tuple[Further, ...]] = field(default_factory=dict)
 
-    def mask(self, slide_id: str) -> NDArray[np.bool_]:
-        """Return a slide's mask, (H, W) bool."""
+    def mask(self, slide_id: str, further: str = "") -> NDArray[np.bool_]:
+        """Return a slide's mask, (H, W) bool, of the table's structure or of a further one."""
         check_id(slide_id, self.folder)
-        return _read_png(_mask_path(self.folder, slide_id)) > 0
+        return _read_png(_mask_path(_place(self.folder, further), slide_id)) > 0
 
-    def soft(self, slide_id: str) -> NDArray[np.float32] | None:
+    def soft(self, slide_id: str, further: str = "") -> NDArray[np.float32] | None:
         """Return a slide's soft map, (H, W) float32 of whole numbers 0-255, if it has one."""
         check_id(slide_id, self.folder)
-        path = _soft_path(self.folder, slide_id)
+        path = _soft_path(_place(self.folder, further), slide_id)
         return _read_tiff(path).astype(np.float32) if path.is_file() else None
 
 
@@ -131,7 +161,8 @@ def write_pseudo_labels(
         Folder of the set. A set of ours that stands there is replaced as a whole, unless anything
         in it was changed or added since it was written.
     items
-        Labels, taken one at a time, so that a generator needs the room of one.
+        Labels, taken one at a time, so that a generator needs the room of one; those of one slide
+        follow each other, the first structure first.
     provenance
         What JSON can hold (:func:`hubseg.formats.provenance.provenance`).
 
@@ -148,21 +179,30 @@ def write_pseudo_labels(
         When `out` holds other things, cannot be written, or reads back different.
     """
     out = Path(out).absolute()
-    with _staged(out) as folder:
+    with staged(out) as folder:
         rows: dict[str, dict[str, str]] = {}
+        further: dict[tuple[str, str], dict[str, str]] = {}
         for item in items:
             name = item.slide.id.casefold()  # some disks take A.png and a.png for one file
-            if name in rows:
+            if name not in rows:
+                rows[name] = _write_item(folder, item, folder)
+                continue
+            key = name, item.structure
+            if key in further or item.structure == rows[name].get("structure", ""):
                 raise ValueError(f"Slide {item.slide.id} is to be written twice: give it once.")
-            rows[name] = _write_item(folder, item)
+            further[key] = _write_item(folder, item, _place(folder, item.structure))
         if not rows:
             raise ValueError(f"No label to write to {out}: accept or correct a slide first.")
-        _write_manifest(folder / MANIFEST, list(rows.values()))
-        files = {path.relative_to(folder).as_posix(): _digest(path) for path in _files(folder)}
-        facts = {**provenance, "format": FORMAT, "files": files}
+        named = any(row.get("structure") for row in rows.values())
+        columns = (*_COLUMNS, "structure") if named else _COLUMNS
+        _write_table(folder / MANIFEST, columns, list(rows.values()))
+        if further:
+            cut = [{k: row[k] for k in _FURTHER} for row in further.values()]
+            _write_table(folder / STRUCTURES, _FURTHER, cut)
+        facts = {**provenance, "format": FORMAT, "files": digests_of(folder)}
         text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / PROVENANCE).write_text(text + "\n", encoding="utf-8")
-        check_same(_read_provenance(folder) == json.loads(text), folder / PROVENANCE)
+        check_same(read_provenance(folder) == json.loads(text), folder / PROVENANCE)
     return out / MANIFEST
 
 
@@ -183,6 +223,7 @@ def read_pseudo_labels(out: Path | str) -> PseudoLabelSet:
     try:
         thresholds = {row["id"]: float(row["threshold"]) for row in rows}
         verdicts = {row["id"]: row["verdict"] for row in rows}
+        further = _read_further(folder / STRUCTURES)
     except (KeyError, ValueError) as exc:
         raise ValueError(
             f"{folder / MANIFEST} is no manifest of pseudo-labels ({exc}): "
@@ -196,8 +237,26 @@ def read_pseudo_labels(out: Path | str) -> PseudoLabelSet:
         folder=folder,
         thresholds=thresholds,
         verdicts=verdicts,
-        provenance=_read_provenance(folder),
+        provenance=read_provenance(folder),
+        structures={row["id"]: row["structure"] for row in rows if row.get("structure")},
+        further=further,
     )
+
+
+def _read_further(path: Path) -> dict[str, tuple[Further, ...]]:
+    found: dict[str, tuple[Further, ...]] = {}
+    for row in read_rows(path) if path.is_file() else ():
+        told = row["structure"], row["rle"], float(row["threshold"]), row["verdict"]
+        found[row["id"]] = (*found.get(row["id"], ()), Further(*told))
+    return found
+
+
+def _place(folder: Path, further: str) -> Path:
+    """Return where the files of a structure lie; "" is the one that the table is about."""
+    if not further:
+        return folder
+    check_id(further, folder)
+    return folder / "structures" / further
 
 
 def _mask_path(folder: Path, slide_id: str) -> Path:
@@ -208,11 +267,13 @@ def _soft_path(folder: Path, slide_id: str) -> Path:
     return folder / "soft" / f"{slide_id}.tif"
 
 
-def _write_item(folder: Path, item: PseudoLabel) -> dict[str, str]:
-    """Write one slide's files, compare them, and return its row of the manifest."""
+def _write_item(folder: Path, item: PseudoLabel, place: Path) -> dict[str, str]:
+    """Write one slide's files to a place in a folder, compare them, and return its row."""
     slide = item.slide
     check_id(slide.id, folder)
-    mask_path, soft_path = _mask_path(folder, slide.id), _soft_path(folder, slide.id)
+    mask_path, soft_path = _mask_path(place, slide.id), _soft_path(place, slide.id)
+    for path in (mask_path, soft_path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     mask_path.write_bytes(cv2.imencode(".png", _grey(item.mask))[1].data)
     check_same(same_pixels(_read_png(mask_path), item.mask, _grey), mask_path)
     if item.soft is not None:
@@ -234,6 +295,7 @@ def _write_item(folder: Path, item: PseudoLabel) -> dict[str, str]:
         "soft": "" if item.soft is None else soft_path.relative_to(folder).as_posix(),
         "threshold": repr(float(item.threshold)),
         "verdict": str(item.verdict),
+        **({"structure": item.structure} if item.structure else {}),
     }
 
 
@@ -241,94 +303,13 @@ def _grey(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.multiply(mask.view(np.uint8), np.uint8(255))
 
 
-def _write_manifest(path: Path, rows: list[dict[str, str]]) -> None:
+def _write_table(path: Path, columns: Sequence[str], rows: list[dict[str, str]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, _COLUMNS, restval="", lineterminator="\n")
+        writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
-    blank = dict.fromkeys(_COLUMNS, "")
+    blank = dict.fromkeys(columns, "")
     check_same(read_rows(path) == [{**blank, **row} for row in rows], path)
-
-
-@contextmanager
-def _staged(out: Path) -> Iterator[Path]:
-    """Yield an empty sibling folder that takes the place of `out` when all went well."""
-    _check_place(out)
-    new = out.with_name(f".{out.name}.{secrets.token_hex(4)}.new")
-    try:
-        for name in ("masks", "soft"):
-            (new / name).mkdir(parents=True)
-        yield new
-        _check_place(out)  # a person may have worked there in the meantime
-        _swap(new, out)
-    except OSError as exc:
-        if exc.errno is None:  # not the system's: it is a sentence already
-            raise
-        raise type(exc)(
-            f"Pseudo-labels cannot be written to {out} ({exc.strerror}): "
-            "check that its folder may be written and has room."
-        ) from exc
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def _swap(new: Path, out: Path) -> None:
-    """Put `new` in the place of `out`; what stood there goes only when `new` stands."""
-    if not out.exists():
-        os.replace(new, out)
-        return
-    old = new.with_suffix(".old")
-    os.replace(out, old)
-    try:
-        os.replace(new, out)
-    except OSError:
-        os.replace(old, out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _check_place(out: Path) -> None:
-    """Refuse a folder with anything in it that a set of ours, untouched, would not have."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise FileExistsError(f"{out} is a file: choose a folder for the pseudo-labels.")
-    with opening(out):
-        files = {path.relative_to(out).as_posix(): path for path in _files(out)}
-        if not files:
-            return
-        digests = {name: _digest(path) for name, path in files.items() if name != PROVENANCE}
-        known = _read_provenance(out).get("files", {}) if PROVENANCE in files else {}
-    changed = sorted(name for name in digests if known.get(name) != digests[name])
-    if changed or PROVENANCE not in files:
-        raise FileExistsError(
-            f"{out} holds {(changed or sorted(files))[0]}, which no export wrote or which was "
-            "changed since: choose another folder, or move it away."
-        )
-
-
-def _read_provenance(folder: Path) -> dict[str, Any]:
-    path = folder / PROVENANCE
-    with opening(path):
-        text = path.read_bytes()
-    try:
-        facts = json.loads(text)
-    except ValueError as exc:
-        raise ValueError(f"{path} is no JSON ({exc}): export the pseudo-labels again.") from exc
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise ValueError(
-            f"{path} is not of a set in the form {FORMAT!r}: choose the folder an export made."
-        )
-    return facts
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _read_png(path: Path) -> NDArray[np.uint8]:

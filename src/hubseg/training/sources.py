@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.formats.pseudo_labels import MANIFEST, PROVENANCE, read_pseudo_labels
+from hubseg.formats.pseudo_labels import MANIFEST, read_pseudo_labels
 from hubseg.formats.rle import encode
+from hubseg.formats.staged_folder import PROVENANCE
 from hubseg.journal.verdict import Verdict
-from hubseg.organ import BUILT_IN, Vocabulary
+from hubseg.organ import BUILT_IN, StructureName, Vocabulary
 from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
 from hubseg.project.words import vocabulary_of
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.formats.pseudo_labels import PseudoLabelSet
-    from hubseg.organ import DataSource, Organ, StructureName
+    from hubseg.organ import DataSource, Organ
     from hubseg.project.derived import Derived
     from hubseg.slide import Slide
 
@@ -187,23 +188,48 @@ def _of_set(labels: PseudoLabelSet) -> list[Label]:
     made_by = None if told is None else frozenset(map(int, told))
     found = []
     for one in _of_table(labels):
-        origin = _ORIGINS.get(labels.verdicts.get(one.slide.id, ""), Origin.MODEL)
-        if origin is not Origin.MODEL:
-            found.append(replace(one, origin=origin))
-            continue
-        soft = partial(_soft_of_set, labels, one.slide.id, made_by)
-        threshold = labels.thresholds[one.slide.id]
-        found.append(replace(one, soft=soft, threshold=threshold, origin=origin))
+        own = labels.structures.get(one.slide.id)
+        named = replace(one, structure=StructureName(own) if own else None)
+        verdict, threshold = labels.verdicts.get(one.slide.id, ""), labels.thresholds[one.slide.id]
+        first = _as_judged(labels, named, verdict, threshold, made_by, "")
+        others = []
+        for more in labels.further.get(one.slide.id, ()):
+            label = replace(one, truth=more.truth, structure=StructureName(more.structure))
+            told = more.verdict, more.threshold, made_by, more.structure
+            others.append(_as_judged(labels, label, *told))
+        found.append(replace(first, others=tuple(others)))
     return found
 
 
+def _as_judged(
+    labels: PseudoLabelSet,
+    label: Label,
+    verdict: str,
+    threshold: float,
+    made_by: frozenset[int] | None,
+    further: str,
+) -> Label:
+    """Return a label of a set as a person's, or as a model's where none accepted it."""
+    origin = _ORIGINS.get(verdict, Origin.MODEL)
+    if origin is not Origin.MODEL:
+        return replace(label, origin=origin)
+    soft = partial(_soft_of_set, labels, label.slide.id, made_by, further)
+    return replace(label, soft=soft, threshold=threshold, origin=origin)
+
+
 def _soft_of_set(
-    labels: PseudoLabelSet, slide_id: str, made_by: frozenset[int] | None, fold: int
+    labels: PseudoLabelSet,
+    slide_id: str,
+    made_by: frozenset[int] | None,
+    further: str,
+    fold: int,
 ) -> NDArray[np.float32] | None:
     if made_by is None or fold in made_by:
         return None
-    soft = labels.soft(slide_id)
-    return labels.mask(slide_id).astype(np.float32) * np.float32(255) if soft is None else soft
+    soft = labels.soft(slide_id, further)
+    if soft is not None:
+        return soft
+    return labels.mask(slide_id, further).astype(np.float32) * np.float32(255)
 
 
 def _of_project(path: Path, models: bool, outcome: Outcome, watch: Watch) -> list[Label]:
