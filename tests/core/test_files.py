@@ -423,7 +423,7 @@ class TestSights:
 def test_two_copies_are_not_merged_over_a_file_that_was_changed(
     changed: ReviewSession, tiles: Path, tmp_path: Path
 ) -> None:
-    from hubseg.evaluation.two_copies import take_over
+    from hubseg.evaluation.merging import take_over
 
     path = changed.project.path
     changed.close()

@@ -13,7 +13,7 @@ from stored import SHAPE, put_maps, stored_project
 
 from hubseg.cli import main
 from hubseg.edits.gesture import ADD, ERASE
-from hubseg.evaluation.two_copies import take_over
+from hubseg.evaluation.merging import take_over
 from hubseg.formats.raster import write_mask_png
 from hubseg.formats.rle import decode
 from hubseg.project import ReviewProject

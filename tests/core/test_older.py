@@ -5,6 +5,10 @@ and flagged it; and accepted c, then gave it a threshold, which opened it again.
 
 In that of schema 4 she also took words (liver, TCGA, tubule, hepatocyte), drew on a of the kidney
 and accepted it at a threshold of 77, and gave b of the liver a threshold of its own.
+
+In that of schema 6 tubule, which excludes glomeruli, and vessel are known; she drew on a of the
+kidney and accepted it, drew on b of the kidney and took a second stroke back, and started c of the
+spleen from an imported mask.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.older_masks import older_mask
 from hubseg.project.schema import VERSION
+from hubseg.project.structures import structures_of
 from hubseg.project.verdicts import verdicts
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
@@ -155,3 +160,80 @@ def test_a_structures_threshold_joins_those_of_schema_4(tmp_path: Path) -> None:
         names = ("glomerulus", "tubule")
         told = [rules.threshold(*kidney.values(), StructureName(name)) for name in names]
         assert told == [77, 150]
+
+
+# ---- schema 6: before edits of structures -------------------------------------------------------
+
+
+def test_edits_of_schema_6_are_those_of_each_organs_own_structure(tmp_path: Path) -> None:
+    path = written(tmp_path, 6)
+    glomerulus, pulp = StructureName("glomerulus"), StructureName("white pulp")
+    with ReviewProject.open(path) as project:
+        assert project._database.db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        a, b, c = project.slides()
+        told = {"a": Verdict.CORRECTED, "b": Verdict.IN_WORK, "c": Verdict.IN_WORK}
+        assert verdicts(project) == told
+        assert [structures_of(project, one) for one in (a, b, c)] == [
+            (glomerulus,),
+            (glomerulus,),
+            (pulp,),
+        ]
+        for one in (a, b, c):
+            assert np.array_equal(derive(project, one).mask, DRAWN)
+        assert np.array_equal(derive(project, a, glomerulus).mask, DRAWN)
+        assert derive(project, c).imported == "imported mask of colleague.png"
+
+
+def test_a_gesture_of_a_structure_joins_those_of_schema_6(tmp_path: Path) -> None:
+    path = written(tmp_path, 6)
+    names = glomerulus, tubule, vessel = tuple(
+        map(StructureName, ("glomerulus", "tubule", "vessel"))
+    )
+    session = ReviewSession(author="bob")
+    session.open(path)
+    session.go_to("b")
+    assert session.structures == names
+    assert np.array_equal(session.mask_now(), DRAWN)
+    half = DRAWN.copy()
+    half[:, 6:] = False
+    session.choose(tubule)
+    session.paint(half, add=True)
+    session.choose(vessel)
+    session.paint(DRAWN, add=True)
+    session.choose(glomerulus)
+    assert np.array_equal(session.mask_now(), DRAWN & ~half)
+    session.paint(DRAWN[::-1] & ~half, add=True)
+    session.close()
+    wanted = ((DRAWN | DRAWN[::-1]) & ~half, half, DRAWN)
+    with ReviewProject.for_reading(path) as project:
+        b = project.slides()[1]
+        assert structures_of(project, b) == names
+        for name, mask in zip(names, wanted, strict=True):
+            assert np.array_equal(derive(project, b, name).mask, mask)
+    again = ReviewSession(author="bob")
+    again.open(path)
+    again.go_to("b")
+    for _ in range(3):
+        again.undo()
+    assert np.array_equal(again.mask_now(), DRAWN)
+    again.close()
+    with ReviewProject.for_reading(path) as project:
+        assert structures_of(project, project.slides()[1]) == (glomerulus,)
+
+
+def test_a_slide_of_schema_6_is_accepted_with_its_structures(tmp_path: Path) -> None:
+    session = ReviewSession(author="bob")
+    session.open(written(tmp_path, 6))
+    session.go_to("a")
+    tubule = StructureName("tubule")
+    assert np.array_equal(session.mask, DRAWN)
+    session.choose(tubule)
+    session.paint(~DRAWN, add=True)
+    assert session.verdict("a") is Verdict.IN_WORK
+    session.accept()
+    session.choose(session.structures[0])
+    assert np.array_equal(session.mask, DRAWN)
+    session.undo()
+    session.undo()
+    assert session.verdict("a") is Verdict.CORRECTED
+    session.close()

@@ -16,7 +16,8 @@ from stored import write_blanks
 from hubseg.cli import main
 from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.edits.override import Edits
-from hubseg.evaluation.two_copies import compare, difference, take_over
+from hubseg.evaluation.merging import take_over
+from hubseg.evaluation.two_copies import compare, difference
 from hubseg.journal.accepted import PackedMask
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict

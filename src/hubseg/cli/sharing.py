@@ -148,7 +148,7 @@ def _content(row: Compared) -> dict[str, Any]:
 
 
 def _merge(given: argparse.Namespace, answer: Answer) -> None:
-    from hubseg.evaluation.two_copies import take_over
+    from hubseg.evaluation.merging import take_over
     from hubseg.project import ReviewProject
 
     reading = ReviewProject.for_reading

@@ -61,7 +61,8 @@ def import_masks(
     fit
         Enlarge or shrink rasters of the slide's shape and another size.
     only
-        Take the objects of this class alone, by its name or number in the file; "" takes all.
+        Take the objects of this class alone, by its name or number in the file; "" takes all. A
+        class that is called as a structure of the slide is, is taken over onto that structure.
     on_progress
         Called with slides done and slides in all.
 
@@ -186,6 +187,9 @@ def _import(
     if slide is None:
         raise ValueError(trouble[-1] if trouble else f"Slide {slide_id} cannot be opened.")
     inside, notes = _read(mask, slide, fit=fit, only=only)
+    known = session.vocabulary.structure(only) if only else None
+    if known is not None and known.name in session.structures:
+        session.choose(known.name)
     for note in notes:
         outcome.note(slide_id, note)
     if not take_over(session, slide_id, inside, mask.path.name, role):

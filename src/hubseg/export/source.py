@@ -66,10 +66,7 @@ class Source:
                 if not self.project.read_only and (older := older_mask(self.project, slide)):
                     older.keep(self.project)
                 names = structures_of(self.project, slide) if self.every else (None,)
-                found = [
-                    derive(self.project, slide, name, partial=self._partial)
-                    for name in (names if len(names) > 1 else (None,))
-                ]
+                found = [derive(self.project, slide, name, partial=self._partial) for name in names]
                 if found[0].slide.digest != found[0].slide_digest:  # the file, not its dates
                     raise other_file(slide)
                 masks = found
@@ -98,9 +95,8 @@ class Source:
         words = vocabulary_of(self.project)
         numbers = class_numbers(self.project, self.slides)
         known = {name: None if name is None else words.structure(name) for name in numbers}
-        return {
-            "object" if one is None else one.label: numbers[name] for name, one in known.items()
-        }
+        labels = {name: one.label for name, one in known.items() if one is not None}
+        return {labels.get(name, str(name or "object")): numbers[name] for name in numbers}
 
     def nothing(self) -> ValueError:
         """Return why there is nothing to write."""

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from hubseg.cleanup import Cleanup
+from hubseg.organ import StructureName
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AcceptedMask", "PackedMask"]
+__all__ = ["AcceptedMask", "PackedMask", "accepted_facts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ class AcceptedMask:
         Of the recipe whose map it was cut from; "" where there was no map.
     members
         Members mixed into that map, and members it was to have; (0, 0) without a map.
+    structure
+        What it marks; None is the slide's first one.
     """
 
     digest: str
@@ -120,9 +123,11 @@ class AcceptedMask:
     cleanup: Cleanup
     recipe_digest: str = ""
     members: tuple[int, int] = (0, 0)
+    structure: StructureName | None = None
 
     def to_facts(self) -> dict[str, Any]:
         """Return it as a row of the journal keeps it."""
+        what = {} if self.structure is None else {"structure": self.structure}
         return {
             "mask": self.digest,
             "slide": self.slide_digest,
@@ -130,6 +135,7 @@ class AcceptedMask:
             "cleanup": self.cleanup.model_dump(mode="json"),
             "recipe": self.recipe_digest,
             "members": list(self.members),
+            **what,
         }
 
     @classmethod
@@ -145,6 +151,7 @@ class AcceptedMask:
             raise ValueError("An accepted mask is no table.")
         try:
             done, total = facts["members"]
+            what = facts.get("structure")
             return cls(
                 str(facts["mask"]),
                 str(facts["slide"]),
@@ -152,8 +159,16 @@ class AcceptedMask:
                 Cleanup.model_validate(facts["cleanup"]),
                 str(facts["recipe"]),
                 (int(done), int(total)),
+                None if what is None else StructureName(str(what)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"The facts of an accepted mask are not complete ({error})."
             ) from error
+
+
+def accepted_facts(masks: Iterable[AcceptedMask]) -> dict[str, Any]:
+    """Return what a row says of accepted masks, the first structure's first; {} of none."""
+    first, *others = [*(one.to_facts() for one in masks), None]
+    told = [one for one in others if one is not None]
+    return ({} if first is None else {"accepted": first}) | ({"others": told} if told else {})

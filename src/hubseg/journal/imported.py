@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from hubseg.organ import StructureName
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,18 +39,21 @@ class ImportedMask:
     run
         The slide's newest run when it was imported, "" where there was none: a later one takes
         its place.
+    structure
+        What it marks; None is the slide's first one.
     """
 
     file: str
     digest: str
     run: str
+    structure: StructureName | None = None
 
     def __str__(self) -> str:
         return f"imported mask of {self.file}"
 
     def to_facts(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
@@ -62,4 +67,6 @@ class ImportedMask:
         values = [facts.get(name) for name in ("file", "digest", "run")]
         if not all(isinstance(value, str) for value in values):
             raise ValueError("A row about an imported mask is damaged.")
-        return cls(*map(str, values))
+        what = facts.get("structure")
+        file, digest, run = map(str, values)
+        return cls(file, digest, run, None if what is None else StructureName(str(what)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-__all__ = ["Entry", "History", "Kind", "standing"]
+__all__ = ["WORK", "Entry", "History", "Kind", "standing"]
 
 
 class Kind(StrEnum):
@@ -36,6 +36,10 @@ class Kind(StrEnum):
     VOCABULARY = "vocabulary"  # organs, sources and structures beside the built-in ones
     UNDO = "undo"
     REDO = "redo"
+
+
+WORK = (Kind.GESTURE, Kind.VERDICT, Kind.NOTE, Kind.THRESHOLD, Kind.IMPORTED)
+"""What a person does on one slide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Entry:
         The row that an undo or redo acts on.
     size
         Bytes of the payload, also where the payload itself was not asked for.
+    structures
+        Those that a gesture changes; None among them is the slide's first one, by no name.
     """
 
     seq: int
@@ -69,6 +75,7 @@ class Entry:
     payload: bytes
     target: int | None = None
     size: int = field(default=0, compare=False)
+    structures: tuple[str | None, ...] = field(default=(), compare=False)
     _facts: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from hubseg.edits.gesture import Gesture
-from hubseg.edits.override import Edits
+from hubseg.edits.structures import SlideEdits, SlideGesture
 from hubseg.journal.accepted import AcceptedMask
 from hubseg.journal.imported import ImportedMask
 from hubseg.journal.review_state import ReviewState, damaged, review_state
 from hubseg.journal.rows import Entry, Kind, standing
 from hubseg.journal.verdict import Verdict
-from hubseg.organ import DataSource, Organ
+from hubseg.organ import DataSource, Organ, StructureName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,18 +35,40 @@ _WORK = (Kind.GESTURE, Kind.IMPORTED)  # what opens an accepted slide again
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A verdict that stands for a mask.
+    """A verdict that stands for the masks of a slide.
 
     Attributes
     ----------
     row
         Of the journal.
-    accepted
-        The mask; None where an older version gave the verdict and nobody has kept its mask since.
+    masks
+        One for each structure, the first one first; () where an older version gave the verdict and
+        nobody has kept its mask since.
     """
 
     row: Entry
-    accepted: AcceptedMask | None
+    masks: tuple[AcceptedMask, ...]
+
+    @property
+    def accepted(self) -> AcceptedMask | None:
+        """The mask of the first structure; None where it was not kept."""
+        return self.masks[0] if self.masks else None
+
+    def of(
+        self, structure: StructureName | None, first: StructureName | None
+    ) -> AcceptedMask | None:
+        """Return the mask of a structure; None where there was none when the verdict was given.
+
+        Parameters
+        ----------
+        structure
+            None is the first one.
+        first
+            The slide's first structure: a mask without a name is of that.
+        """
+        wanted = first if structure is None else structure
+        found = (one for one in self.masks if (one.structure or first) == wanted)
+        return next(found, None)
 
 
 class _Journal(Protocol):
@@ -141,7 +162,7 @@ class SlideState:
 
     @cached_property
     def stands(self) -> Standing | None:
-        """The verdict by which a person stands behind the slide's mask, or None.
+        """The verdict by which a person stands behind the slide's masks, or None.
 
         That is the newest one, if it accepts and nothing was done to the slide since. ValueError
         when a row is damaged.
@@ -150,24 +171,29 @@ class SlideState:
             return None
         row = self._of[Kind.VERDICT][-1]
         later = [one for one in self._of.get(Kind.MASK, ()) if one.target == row.seq]
-        facts = (later[-1] if later else row).facts.get("accepted")
+        facts = (later[-1] if later else row).facts
+        told = [facts["accepted"], *facts.get("others", ())] if "accepted" in facts else []
         try:
-            return Standing(row, None if facts is None else AcceptedMask.from_facts(facts))
-        except ValueError as error:
+            return Standing(row, tuple(map(AcceptedMask.from_facts, told)))
+        except (ValueError, TypeError) as error:
             raise damaged(row) from error
 
     @cached_property
-    def imported(self) -> ImportedMask | None:
-        """The mask that was imported last for the slide to start from, or None.
+    def imported(self) -> dict[StructureName | None, ImportedMask]:
+        """The mask that was imported last for each structure to start from; None is the first one.
 
         A run may have taken its place (:func:`hubseg.project.imported.imported_mask`). ValueError
-        when the row is damaged.
+        when a row is damaged.
         """
-        rows = self._of.get(Kind.IMPORTED, [])
-        try:
-            return ImportedMask.from_facts(rows[-1].facts) if rows else None
-        except ValueError as error:
-            raise damaged(rows[-1]) from error
+        found: dict[StructureName | None, ImportedMask] = {}
+        for row in self._of.get(Kind.IMPORTED, ()):
+            try:
+                one = ImportedMask.from_facts(row.facts)
+            except ValueError as error:
+                raise damaged(row) from error
+            found.pop(one.structure, None)
+            found[one.structure] = one  # the newest comes last
+        return found
 
     @cached_property
     def note(self) -> str:
@@ -185,8 +211,32 @@ class SlideState:
         """The numbers of the gestures that stand, oldest first."""
         return tuple(row.seq for row in self._of.get(Kind.GESTURE, ()))
 
-    def edits(self, shape: tuple[int, int], payload: Callable[[int], bytes]) -> Edits:
-        """Return the slide's edits: some 60-150 ms for 1,200 gestures.
+    @property
+    def named(self) -> tuple[StructureName, ...]:
+        """The structures that gestures, imported and accepted masks name.
+
+        ValueError when a row is damaged.
+        """
+        return tuple(StructureName(name) for name in self._marked if name)
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether a gesture, an imported or an accepted mask is of the first structure, unnamed."""
+        return None in self._marked
+
+    @cached_property
+    def _marked(self) -> tuple[str | None, ...]:
+        drawn = (name for row in self._of.get(Kind.GESTURE, ()) for name in row.structures)
+        kept = () if self.stands is None else (one.structure for one in self.stands.masks)
+        return tuple(dict.fromkeys((*drawn, *self.imported, *kept)))
+
+    def edits(
+        self,
+        shape: tuple[int, int],
+        payload: Callable[[int], bytes],
+        first: StructureName | None = None,
+    ) -> SlideEdits:
+        """Return the edits of the slide's structures: some 60-150 ms for 1,200 gestures.
 
         Parameters
         ----------
@@ -194,16 +244,18 @@ class SlideState:
             (height, width) of the slide, px.
         payload
             Gives the bytes of a row by its number, where a row comes without them.
+        first
+            The slide's first structure: gestures without a name are about that.
 
         Raises
         ------
         ValueError
             When a gesture is damaged or does not fit.
         """
-        edits = Edits(shape)
+        edits = SlideEdits(shape, first)
         for row in self._of.get(Kind.GESTURE, ()):
             try:
-                edits.apply(Gesture.from_bytes(row.payload or payload(row.seq)))
+                edits.apply(SlideGesture.from_bytes(row.payload or payload(row.seq)))
             except ValueError as error:
                 raise damaged(row) from error
         return edits

@@ -1,5 +1,7 @@
 """The mask, always derived: override(edits, cleanup(probability > threshold)).
 
+Where structures exclude each other it gives way to what is said of them.
+
 Responsible for computing it in any thread from a frozen request, which knows the last answer so
 that only what has changed is cleaned again, and for keeping the newest answer up to date window by
 window while a person paints. Does not know slides, the journal or any view.
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.cleanup import CleanedMask, Cleanup
+from hubseg.edits.claims import Claim, Rivals
 from hubseg.window import slices
 
 if TYPE_CHECKING:
@@ -73,6 +76,8 @@ class MaskRequest:
     share
         Gives where the structure may be (:class:`hubseg.project.exclusive.Share`); equal ones give
         the same. None is everywhere.
+    rivals
+        What is said of structures that exclude this one; copies of its own.
     """
 
     values: NDArray[np.float32 | np.bool_] | None
@@ -83,13 +88,14 @@ class MaskRequest:
     strokes: int = 0
     earlier: CleanedMask | None = field(default=None, repr=False)
     share: ShareOf | None = field(default=None, repr=False)
+    rivals: Rivals = field(default_factory=Rivals)
 
     def answered_by(self, other: MaskRequest) -> bool:
         """Whether the mask that was computed for another request is this one's too."""
         return (
             self.values is other.values
             and (self.threshold, self.cleanup) == (other.threshold, other.cleanup)
-            and self.share == other.share
+            and (self.share, self.rivals) == (other.share, other.rivals)
             and self.edits == other.edits
         )
 
@@ -103,13 +109,19 @@ class MaskRequest:
         """
         if self.values is None:
             nothing = np.zeros(self.edits.shape, np.bool_)
-            return MaskAnswer(self.edits.resolve(nothing, in_place=True))
+            return MaskAnswer(self._resolved(nothing))
         share, above = None if self.share is None else self.share(), self.values > self.threshold
         if share is not None:
             above &= share
         cleaned = CleanedMask.of(above, self.cleanup, self.earlier)
-        kept = cleaned.mask if share is None else cleaned.mask & share
-        return MaskAnswer(self.edits.resolve(kept), cleaned, share)
+        kept = cleaned.mask.copy() if share is None else cleaned.mask & share
+        return MaskAnswer(self._resolved(kept), cleaned, share)
+
+    def _resolved(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Put the override over a mask, in place, and let it give way."""
+        self.edits.resolve(mask, in_place=True)
+        self.rivals.give_way(mask, Claim(self.edits, _imported(self.values)))
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,7 @@ class LiveMask:
         self._mask: NDArray[np.bool_] | None = None
         self._cleaned: CleanedMask | None = None
         self._share_of: ShareOf | None = None
+        self._rivals = Rivals()
         self._share: NDArray[np.bool_] | None = None
         self._stamp = next(_STAMPS)
         self._taken = 0
@@ -197,11 +210,16 @@ class LiveMask:
         threshold: float,
         cleanup: Cleanup,
         share: ShareOf | None = None,
+        rivals: Rivals = Rivals(),  # noqa: B008  frozen
     ) -> None:
-        """Set what the mask is derived from; the mask is stale where that makes a difference."""
-        same_values = values is self._values
+        """Set what the mask is derived from; the mask is stale where that makes a difference.
+
+        `rivals` are read whenever the mask is derived: :meth:`touch` tells where they changed.
+        """
+        same_values = values is self._values and rivals == self._rivals
         rule = self._threshold, self._cleanup, self._share_of
         self._threshold, self._cleanup, self._share_of = threshold, cleanup, share
+        self._rivals = rivals
         if same_values and ((threshold, cleanup, share) == rule or values is None):
             return
         if values is None:
@@ -221,6 +239,7 @@ class LiveMask:
             len(self._strokes),
             self._cleaned,
             self._share_of,
+            self._rivals.frozen(),
         )
 
     def take(self, request: MaskRequest, answer: MaskAnswer) -> bool:
@@ -248,8 +267,12 @@ class LiveMask:
             self._refresh(window)
         return True
 
+    def follow(self, edits: Edits) -> None:
+        """Take another override of the slide, which is the same but for windows that follow."""
+        self._edits = edits
+
     def touch(self, window: Window) -> None:
-        """Derive `window` again after the override changed there."""
+        """Derive `window` again after the override, or a rival's, changed there."""
         self._strokes.append(window)
         if self._mask is not None:
             self._refresh(window)
@@ -269,3 +292,10 @@ class LiveMask:
         if self._share is not None and self._values is not None:
             model &= self._share[cut]
         self._mask[cut] = self._edits.resolve(model, window, in_place=True)
+        own = Claim(self._edits, _imported(self._values))
+        self._rivals.give_way(self._mask[cut], own, window)
+
+
+def _imported(values: NDArray[np.float32 | np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Return the imported mask that a mask is derived from; None where that is a map."""
+    return values.view(np.bool_) if values is not None and values.dtype == np.bool_ else None

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.edits.gesture import ADD, TILE
-from hubseg.edits.override import Edits
+from hubseg.edits.claims import Claim
+from hubseg.edits.gesture import TILE
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import StructureName
-from hubseg.project.exclusive import rivals_of, share_of
+from hubseg.project.exclusive import rivals_in, rivals_of, share_of
 from hubseg.project.imported import imported_mask, pixels_of
-from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
-from hubseg.project.structures import names_of, own_of
+from hubseg.project.runs import newest_in_pieces, refuse_partial
+from hubseg.project.structures import first_of, own_of, structures_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.cleanup import Cleanup
+    from hubseg.edits.override import Edits
+    from hubseg.edits.structures import SlideEdits
     from hubseg.journal.accepted import AcceptedMask
     from hubseg.journal.rows import Entry
+    from hubseg.journal.slide_state import Standing
     from hubseg.probability import MapInPieces
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
-__all__ = ["Derived", "derive", "other_file"]
+__all__ = ["Derived", "by_rules", "derive", "masks_of", "other_file"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +104,13 @@ def derive(
     """Derive a slide's mask of one structure from a project.
 
     Of structures that exclude each other, each is kept to where it has the largest margin over its
-    own threshold, so that no pixel belongs to two.
+    own threshold, and to where no person and no imported mask says that another one is: no pixel
+    belongs to two. What was accepted of the others is theirs.
 
     Parameters
     ----------
     structure
-        None is the slide's first one (:func:`hubseg.project.structures.structures_of`): edits and
-        verdicts are about that.
+        None is the slide's first one (:func:`hubseg.project.structures.first_of`).
     partial
         Also take a map of fewer members than its run was asked for; a mask that a person accepted
         is taken whatever its map was.
@@ -125,19 +128,31 @@ def derive(
     if not same and any(row.slide_id == slide.id for row in state.rows):
         raise other_file(slide)
     now, stands = now.told(**state.facts), state.stands
-    first = structure is None or structure == names_of(project, now, state)[0]
-    if structure is not None and not first:
-        made = _beside(project, now, state, structure, partial=partial)
-    elif stands is None:
-        made = _by_rules(project, now, state, partial=partial)
-    elif stands.accepted is None:
+    first = first_of(project, now, state)
+    accepted = None if stands is None else stands.of(structure, first)
+    if stands is not None and accepted is not None:
+        made = _accepted(project, now, state, stands.row, accepted, first)
+    elif stands is not None and not stands.masks and structure in (None, first):
         then = _as_it_stood(project, now, stands.row, partial=partial)
         made = replace(then, verdict=state.verdict)
     else:
-        made = _accepted(project, now, state, stands.row, stands.accepted)
+        made = by_rules(project, now, state, structure, partial=partial)
+        if stands is not None:
+            _give_way(project, state, stands, made, first)
+            made = replace(made, verdict=Verdict.UNSEEN)
     name = structure or made.name or own_of(state, now)
     known = None if name is None else state.vocabulary.structure(name)
-    return replace(made, name=name, structure=made.structure if known is None else known.label)
+    label = made.structure if name is None else str(name)
+    return replace(made, name=name, structure=label if known is None else known.label)
+
+
+def masks_of(project: ReviewProject, slide: Slide) -> dict[StructureName | None, NDArray[np.bool_]]:
+    """Return the mask of each structure of a slide, bool (H, W), the first one's first.
+
+    Raises as :func:`derive` does.
+    """
+    names = structures_of(project, slide)
+    return {name: derive(project, slide, name).mask for name in names}
 
 
 def other_file(slide: Slide) -> ValueError:
@@ -149,42 +164,62 @@ def other_file(slide: Slide) -> ValueError:
     )
 
 
-def _by_rules(
+def by_rules(
     project: ReviewProject,
     slide: Slide,
     state: SlideState,
     structure: StructureName | None = None,
     *,
+    edits: SlideEdits | None = None,
     until: Entry | None = None,
-    partial: bool,
+    partial: bool = False,
 ) -> Derived:
-    """Derive the mask from map, threshold, cleanup and edits, as the journal says.
+    """Derive a structure's mask from map, threshold, cleanup and edits, whatever was accepted.
 
-    A structure beside the first has no edits.
+    Parameters
+    ----------
+    slide
+        With what a person told of it.
+    structure
+        None is the slide's first one.
+    edits
+        Of the slide, where they are at hand.
+    until
+        A row of the journal: the maps as they were then.
+    partial
+        As :func:`derive` has it.
+
+    Raises
+    ------
+    ValueError
+        When the structure has neither a map nor edits, or maps of members are missing.
     """
-    shape = slide.height, slide.width
-    edits = Edits(shape) if structure else state.edits(shape, project.payload)
-    start = None if structure else imported_mask(project, slide.id, state)
+    shape, first = (slide.height, slide.width), first_of(project, slide, state)
+    every = edits or state.edits(shape, project.payload, first)
+    drawn = every.of(structure)
+    start = imported_mask(project, slide.id, state, structure, first)
     probability = None
     if start is None:
-        needed = edits.is_empty and until is None
-        probability = _map_of(project, slide, structure, until, needed=needed, partial=partial)
+        asked, needed = None if structure == first else structure, drawn.is_empty and until is None
+        probability = _map_of(project, slide, asked, until, needed=needed, partial=partial)
     rules, name = state.rules, structure or _shown(probability) or own_of(state, slide)
     threshold = rules.threshold(slide.organ, slide.source, name)
-    cleanup = rules.cleanup(slide.organ)
-    plan = cleanup.in_px(slide.um_per_px)  # where it cannot be had, the mask is not the whole one
-    mask = pixels_of(project, start, slide) if start is not None else np.zeros(shape, np.bool_)
+    plan = rules.cleanup(slide.organ).in_px(slide.um_per_px)  # refused where it cannot be had
+    own = Claim(drawn, None if start is None else pixels_of(project, start, slide))
+    mask = np.zeros(shape, np.bool_) if own.start is None else own.start.copy()
     if probability is not None:
         share = share_of(project, slide, state, name, until=until, partial=partial)
         mask = _tidied(probability.above(threshold), plan, share)
+    mask = drawn.resolve(mask, in_place=True)
+    rivals_in(project, slide, state, name, every).give_way(mask, own)
     return Derived(
         slide=slide,
         slide_digest=project.digest(slide),
-        mask=edits.resolve(mask, in_place=True),
+        mask=mask,
         threshold=threshold,
-        cleanup=cleanup,
+        cleanup=rules.cleanup(slide.organ),
         verdict=state.verdict,
-        corrected=_decided(edits),
+        corrected=_decided(drawn),
         recipe_digest=None if probability is None else probability.recipe_digest,
         members=None if probability is None else (probability.done, probability.total),
         read_map=lambda: probability,
@@ -225,33 +260,20 @@ def _shown(probability: MapInPieces | None) -> StructureName | None:
     return None if name is None else StructureName(name)
 
 
-def _beside(
+def _give_way(
     project: ReviewProject,
-    slide: Slide,
     state: SlideState,
-    structure: StructureName,
-    *,
-    partial: bool,
-) -> Derived:
-    """Derive the mask of a structure that is not the slide's first.
-
-    Nobody has decided about it: a verdict that stands is about the first one's mask. What a person
-    drew or accepted there is no part of a structure that excludes it.
-    """
-    made = _by_rules(project, slide, state, structure, partial=partial)
-    names = mapped_structures(project, slide)
-    if names[0] in rivals_of(state, structure, names):
-        stands = state.stands
-        if stands is not None and stands.accepted is not None:
-            made.mask[project.mask(stands.accepted.digest).unpack()] = False
-        else:
-            start = imported_mask(project, slide.id, state)
-            drawn = state.edits(made.mask.shape, project.payload)
-            if start is not None:
-                made.mask[drawn.resolve(pixels_of(project, start, slide), in_place=True)] = False
-            elif not drawn.is_empty:
-                made.mask[drawn.override() == ADD] = False
-    return replace(made, verdict=Verdict.UNSEEN if state.verdict.stands else state.verdict)
+    stands: Standing,
+    made: Derived,
+    first: StructureName | None,
+) -> None:
+    """Take from a structure that nobody has decided about what was accepted of its rivals."""
+    kept = [one.structure or first for one in stands.masks]
+    names = (*kept, made.name)
+    for rival in rivals_of(state, made.name, names):
+        accepted = stands.of(rival, first)
+        if accepted is not None:
+            made.mask[project.mask(accepted.digest).unpack()] = False
 
 
 def _decided(edits: Edits) -> int:
@@ -268,7 +290,7 @@ def _as_it_stood(project: ReviewProject, slide: Slide, row: Entry, *, partial: b
     Where there was neither a map nor an edit, nothing was marked.
     """
     state = SlideState.read(project, slide.id, until=row)
-    then = _by_rules(project, slide.told(**state.facts), state, until=row, partial=partial)
+    then = by_rules(project, slide.told(**state.facts), state, until=row, partial=partial)
     return replace(then, slide=slide)
 
 
@@ -278,6 +300,7 @@ def _accepted(
     state: SlideState,
     row: Entry,
     accepted: AcceptedMask,
+    first: StructureName | None,
 ) -> Derived:
     if accepted.slide_digest != project.digest(slide):
         raise other_file(slide)
@@ -286,11 +309,15 @@ def _accepted(
         raise other_file(slide)
 
     def read_map() -> MapInPieces | None:
-        found = newest_in_pieces(project, slide, until=row) if accepted.recipe_digest else None
+        if not accepted.recipe_digest:
+            return None
+        found = newest_in_pieces(project, slide, structure=accepted.structure, until=row)
         made = (accepted.recipe_digest, accepted.members)
         same = found is not None and (found.recipe_digest, (found.done, found.total)) == made
         return found if same else None
 
+    start = state.imported.get(accepted.structure)
+    edits = state.edits(mask.shape, project.payload, first)
     return Derived(
         slide=slide,
         slide_digest=accepted.slide_digest,
@@ -298,9 +325,10 @@ def _accepted(
         threshold=accepted.threshold,
         cleanup=accepted.cleanup,
         verdict=state.verdict,
-        corrected=_decided(state.edits(mask.shape, project.payload)),
+        corrected=_decided(edits.of(accepted.structure)),
         recipe_digest=accepted.recipe_digest or None,
         members=accepted.members if accepted.recipe_digest else None,
         read_map=read_map,
-        imported="" if accepted.recipe_digest else str(state.imported or ""),
+        imported="" if accepted.recipe_digest else str(start or ""),
+        name=accepted.structure,
     )

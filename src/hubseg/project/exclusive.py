@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hubseg.edits.claims import Claim, Rivals
 from hubseg.probability.pieces import MapInPieces, together
 from hubseg.probability.winners import winners
+from hubseg.project.imported import imported_mask, pixels_of
 from hubseg.project.review import ReviewProject
 from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
+from hubseg.project.structures import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +25,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.edits.structures import SlideEdits
     from hubseg.journal.review_state import ReviewState
     from hubseg.journal.rows import Entry
     from hubseg.journal.slide_state import SlideState
     from hubseg.organ import StructureName, Vocabulary
     from hubseg.slide import Slide
 
-__all__ = ["Share", "rivals_of", "share_of"]
+__all__ = ["Share", "group_of", "rivals_in", "rivals_of", "share_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,9 @@ def rivals_of(
     Parameters
     ----------
     names
-        The structures that the slide has maps of.
+        The structures that the slide has.
     """
-    present = tuple(name for name in _group(state.vocabulary, structure) if name in names)
+    present = tuple(name for name in group_of(state.vocabulary, structure) if name in names)
     return present if len(present) > 1 and structure in present else ()
 
 
@@ -129,7 +133,43 @@ def share_of(
     return _compared(project, slide, structure, thresholds, until, partial)
 
 
-def _group(vocabulary: Vocabulary, structure: StructureName | None) -> tuple[StructureName, ...]:
+def rivals_in(
+    project: ReviewProject,
+    slide: Slide,
+    state: SlideState,
+    structure: StructureName | None,
+    edits: SlideEdits,
+) -> Rivals:
+    """Return what a person and imported masks say of the structures that exclude one.
+
+    Parameters
+    ----------
+    slide
+        With what a person told of it.
+    edits
+        Of the slide; read as they are whenever the answer is asked.
+
+    Raises
+    ------
+    ValueError
+        When an imported mask is damaged.
+    """
+    group = group_of(state.vocabulary, structure)
+    if structure is None or len(group) < 2:
+        return Rivals()
+    first = first_of(project, slide, state) if state.imported else None
+    claims: dict[StructureName, Claim] = {}
+    for name in group:
+        start = imported_mask(project, slide.id, state, name, first) if state.imported else None
+        pixels = None if start is None else pixels_of(project, start, slide)
+        claims[name] = Claim(edits.of(name), pixels)
+    at = group.index(structure)
+    before, after = (tuple(claims[name] for name in part) for part in (group[:at], group[at + 1 :]))
+    return Rivals(before, after)
+
+
+def group_of(vocabulary: Vocabulary, structure: StructureName | None) -> tuple[StructureName, ...]:
+    """Return the structures of which a pixel belongs to one at most, `structure` too; or ()."""
     groups = (group for group in vocabulary.exclusive if structure in group)
     return next(groups, ())
 
@@ -138,7 +178,7 @@ def _thresholds(
     slide: Slide, structure: StructureName | None, rules: ReviewState
 ) -> tuple[tuple[StructureName, float], ...]:
     """Return the threshold of each structure of a group, in its order."""
-    group = _group(rules.vocabulary, structure)
+    group = group_of(rules.vocabulary, structure)
     return tuple((name, rules.threshold(slide.organ, slide.source, name)) for name in group)
 
 

@@ -13,24 +13,40 @@ if TYPE_CHECKING:
 
     from hubseg.journal.imported import ImportedMask
     from hubseg.journal.slide_state import SlideState
+    from hubseg.organ import StructureName
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
 __all__ = ["imported_mask", "newest_run_id", "pixels_of"]
 
 
-def imported_mask(project: ReviewProject, slide_id: str, state: SlideState) -> ImportedMask | None:
-    """Return the imported mask that a slide starts from; None where a map stands there.
+def imported_mask(
+    project: ReviewProject,
+    slide_id: str,
+    state: SlideState,
+    structure: StructureName | None = None,
+    first: StructureName | None = None,
+) -> ImportedMask | None:
+    """Return the imported mask that a structure starts from; None where a map stands there.
 
     A run that somebody made after the import takes its place.
+
+    Parameters
+    ----------
+    structure
+        None is the slide's first one.
+    first
+        The slide's first structure: a mask without a name is of that.
 
     Raises
     ------
     ValueError
         When the row about it is damaged.
     """
-    found = state.imported
-    return found if found is not None and found.run == newest_run_id(project, slide_id) else None
+    wanted = first if structure is None else structure
+    masks = [one for one in state.imported.values() if (one.structure or first) == wanted]
+    run = newest_run_id(project, slide_id) if masks else ""
+    return masks[-1] if masks and masks[-1].run == run else None
 
 
 def newest_run_id(project: ReviewProject, slide_id: str) -> str:

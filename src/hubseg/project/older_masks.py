@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hubseg.journal.accepted import AcceptedMask, PackedMask
+from hubseg.journal.accepted import AcceptedMask, PackedMask, accepted_facts
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.project.derived import derive
@@ -49,11 +49,11 @@ class OlderMask:
         """
         return project.append(
             Kind.MASK,
-            {"accepted": self.accepted.to_facts()},
+            accepted_facts([self.accepted]),
             slide_id=self.slide_id,
             label="mask of the verdict kept",
             target=self.verdict,
-            mask=self.packed,
+            masks=(self.packed,),
         )
 
 

@@ -233,13 +233,13 @@ class ReviewProject:
         slide_id: str | None = None,
         label: str = "",
         target: int | None = None,
-        mask: PackedMask | None = None,
+        masks: Sequence[PackedMask] = (),
     ) -> Entry:
         """Add a row, together with rows that still wait, in one transaction.
 
         When the disk refuses, the row waits in memory (`unsaved`) and `trouble` says why; the
-        next call, :meth:`flush` and :meth:`close` try again. A row with a mask does not wait: it
-        is on the disk together with its mask, or it was not added.
+        next call, :meth:`flush` and :meth:`close` try again. A row with masks does not wait: it
+        is on the disk together with them, or it was not added.
 
         Parameters
         ----------
@@ -249,18 +249,18 @@ class ReviewProject:
             The slide it concerns; None is the whole project.
         target
             The row that an undo or redo acts on, or that a mask belongs to.
-        mask
+        masks
             What a verdict stands for.
 
         Raises
         ------
         OSError
-            When the project is read-only, or the disk refuses a row with a mask.
+            When the project is read-only, or the disk refuses a row with masks.
         ValueError
             When the project has no such slide.
         """
         entry = self._journal.append(
-            kind, payload, slide_id=slide_id, label=label, target=target, mask=mask
+            kind, payload, slide_id=slide_id, label=label, target=target, masks=masks
         )
         if not self._journal.unsaved:
             self._keeper.count()

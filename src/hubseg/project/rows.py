@@ -10,11 +10,12 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from hubseg.edits.structures import HEAD, names_in
 from hubseg.journal.accepted import PackedMask
 from hubseg.journal.rows import Entry, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hubseg.project.database import Database
 
@@ -51,7 +52,7 @@ class JournalRows:
         slide_id: str | None,
         label: str,
         target: int | None,
-        mask: PackedMask | None,
+        masks: Sequence[PackedMask],
     ) -> Entry:
         """Add a row (:meth:`hubseg.project.ReviewProject.append`)."""
         if self._database.read_only:
@@ -61,12 +62,15 @@ class JournalRows:
         self._seq += 1
         data = payload if isinstance(payload, bytes) else json.dumps(dict(payload)).encode()
         at = datetime.now(UTC)
-        entry = Entry(self._seq, at, self._author, slide_id, kind, label, data, target, len(data))
+        what = names_in(data[:HEAD]) if kind is Kind.GESTURE else ()
+        entry = Entry(
+            *(self._seq, at, self._author, slide_id, kind, label, data, target, len(data), what)
+        )
         self._waiting.append(entry)
         try:
-            self._write(mask)
+            self._write(masks)
         except OSError:
-            if mask is not None:  # what a verdict stands for is on the disk, or it is not given
+            if masks:  # what a verdict stands for is on the disk, or it is not given
                 self._waiting.pop()
                 raise
             # the row waits; `trouble` tells why
@@ -86,9 +90,9 @@ class JournalRows:
             When the disk refuses; the rows go on waiting.
         """
         if self._waiting:
-            self._write(None)
+            self._write(())
 
-    def _write(self, mask: PackedMask | None) -> None:
+    def _write(self, masks: Sequence[PackedMask]) -> None:
         rows = [
             (e.seq, e.at.isoformat(), e.author, e.slide_id, e.kind, e.label, e.target, e.payload)
             for e in self._waiting
@@ -98,7 +102,7 @@ class JournalRows:
                 # The numbers are this writer's own: a row that is there already was written by a
                 # commit that reached the disk although it reported a failure.
                 db.executemany("INSERT OR IGNORE INTO journal VALUES (?,?,?,?,?,?,?,?)", rows)
-                if mask is not None:
+                for mask in masks:
                     values = (mask.digest, mask.height, mask.width, mask.data)
                     db.execute("INSERT OR IGNORE INTO masks VALUES (?,?,?,?)", values)
         except OSError as error:
@@ -111,8 +115,8 @@ class JournalRows:
         """Return rows in order (:meth:`hubseg.project.ReviewProject.entries`)."""
         payload = "payload" if pixels else "CASE kind WHEN 'gesture' THEN x'' ELSE payload END"
         query = (
-            f"SELECT seq, at, author, slide_id, kind, label, {payload}, target,"
-            " LENGTH(payload) FROM journal"
+            f"SELECT seq, at, author, slide_id, kind, label, {payload}, target, LENGTH(payload),"
+            f" CASE kind WHEN 'gesture' THEN substr(payload, 1, {HEAD}) END FROM journal"
         )
         if slide_id is None:
             rows = self._database.query(f"{query} ORDER BY seq")
@@ -165,10 +169,12 @@ def _entry(
     payload: bytes,
     target: int | None,
     size: int,
+    head: bytes | None,
 ) -> Entry:
     try:
-        time = datetime.fromisoformat(at)
-        return Entry(seq, time, author, slide_id, Kind(kind), label, bytes(payload), target, size)
+        time, data = datetime.fromisoformat(at), bytes(payload)
+        what = () if head is None else names_in(head)
+        return Entry(*(seq, time, author, slide_id, Kind(kind), label, data, target, size, what))
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"Row {seq} of the journal is damaged ({error}): take the project from a copy."

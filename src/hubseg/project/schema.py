@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION", "SCHEMA", "VERSION", "migrate"]
 
-VERSION: Final = 6
+VERSION: Final = 7
 APPLICATION: Final = 0x48554253  # "HUBS"
 _MASKS: Final = """
 CREATE TABLE masks (
@@ -80,6 +80,7 @@ CREATE TABLE exports (
 );
 """
 
+# 7: a gesture, an imported mask and an accepted one may be of a structure, and a gesture of several
 # 6: a slide may start from an imported mask, which is a row of the journal
 # 5: a threshold may be of one structure, and maps of several
 # 4: a project's own words are rows of the journal
@@ -92,6 +93,7 @@ _STEPS: Final[dict[int, str]] = {
     3: "",
     4: "",
     5: "",
+    6: "",
 }
 
 

@@ -1,7 +1,7 @@
 """Which structures a slide has, under which name and number.
 
-Responsible for their order: the first is what is shown and drawn on, and numbers are the
-vocabulary's. Does not know masks.
+Responsible for their order: the first is the organ's own, and numbers are the vocabulary's. Does
+not know masks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hubseg.journal.slide_state import SlideState
-from hubseg.project.runs import mapped_structures
+from hubseg.project.runs import mapped_structures, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,13 +19,23 @@ if TYPE_CHECKING:
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
-__all__ = ["class_numbers", "named", "names_of", "number_of", "own_of", "structures_of"]
+__all__ = [
+    "class_numbers",
+    "first_of",
+    "named",
+    "names_of",
+    "number_of",
+    "own_of",
+    "structures_here",
+    "structures_of",
+]
 
 
 def structures_of(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:
     """Return the structures that a slide has masks of, the first one first; at least one.
 
-    None is one without a name, of an organ that has none. The first is what is shown and drawn on.
+    That is what a network marks, and what a person drew or imported. None is one without a name, of
+    an organ that has none.
 
     Raises
     ------
@@ -59,7 +69,47 @@ def names_of(
     project: ReviewProject, slide: Slide, state: SlideState
 ) -> tuple[StructureName | None, ...]:
     """Return what :func:`structures_of` does, of a slide with what a person told of it."""
-    return mapped_structures(project, slide) or (own_of(state, slide),)
+    mapped, drawn = _mapped(project, slide, state), state.named
+    first = mapped or (own_of(state, slide),)
+    if not mapped and drawn and not state.is_unnamed and first[0] not in drawn:
+        first = ()
+    order = [one.name for one in state.vocabulary.structures]
+    more = [*(name for name in order if name in drawn), *drawn]
+    return tuple(dict.fromkeys((*first, *more)))
+
+
+def first_of(project: ReviewProject, slide: Slide, state: SlideState) -> StructureName | None:
+    """Return the structure that gestures and masks without a name are about.
+
+    That is the first one that a network marks, else the organ's own.
+    """
+    return (_mapped(project, slide, state) or (own_of(state, slide),))[0]
+
+
+def _mapped(
+    project: ReviewProject, slide: Slide, state: SlideState
+) -> tuple[StructureName | None, ...]:
+    """Return what networks mark; () without a run.
+
+    The slide's file is not looked into where no recipe of its runs names structures.
+    """
+    runs = project.runs(slide.id)
+    members = (one for run in runs for one in recorded(run)[0].members())
+    if any(one.channels.names for one in members):
+        return mapped_structures(project, slide)
+    return (own_of(state, slide),) if runs else ()
+
+
+def structures_here(
+    project: ReviewProject, slide: Slide, state: SlideState
+) -> tuple[StructureName | None, ...]:
+    """Return the structures that may be drawn on a slide, the first one first.
+
+    Those that it has masks of, and those that the vocabulary says occur in its organ.
+    """
+    first = first_of(project, slide, state)
+    known = [one.name for one in state.vocabulary.structures_in(slide.organ)]
+    return tuple(dict.fromkeys((first, *names_of(project, slide, state), *known)))
 
 
 def own_of(state: SlideState, slide: Slide) -> StructureName | None:

@@ -91,7 +91,9 @@ class ReviewSession(SessionSignals):
         self.mask_now, self.request_for = masks.mask_now, masks.request_for
 
         gestures = Gestures(review, masks, slides.may_change)
-        self.paint, self.put = gestures.paint, gestures.put
+        self.paint, self.put, self.reassign = gestures.paint, gestures.put, gestures.reassign
+        structures = review.structures
+        self.choose, self.step_structure = structures.choose, structures.step
 
         imports = Imports(review, slides.may_change)
         self.start_from, self.keep_truth = imports.start_from, imports.keep_truth
@@ -176,8 +178,13 @@ class ReviewSession(SessionSignals):
 
     @property
     def structure(self) -> StructureName | None:
-        """What the map on screen is of; None is the organ's own structure, or no map."""
+        """What is drawn on and shown; None is the organ's own where the slide has no other."""
         return self.review.structure
+
+    @property
+    def structures(self) -> tuple[StructureName | None, ...]:
+        """What may be drawn on the current slide, the first one first."""
+        return self.review.structures.here
 
     @property
     def threshold(self) -> float:

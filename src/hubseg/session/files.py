@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hubseg.journal.accepted import accepted_facts
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
 
@@ -136,11 +137,11 @@ class Files:
         """Let a mask that was accepted on the file before stand for this one, if a verdict does."""
         project = self._review.open_project()
         stands = SlideState.read(project, slide.id).stands
-        if stands is not None and stands.accepted is not None:
-            accepted = replace(stands.accepted, slide_digest=slide.digest)
+        if stands is not None and stands.masks:
+            kept = (replace(one, slide_digest=slide.digest) for one in stands.masks)
             project.append(
                 Kind.MASK,
-                {"accepted": accepted.to_facts()},
+                accepted_facts(kept),
                 slide_id=slide.id,
                 label="accepted mask kept for another file",
                 target=stands.row.seq,

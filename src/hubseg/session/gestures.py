@@ -6,6 +6,7 @@ Does not know which tool made a gesture, or how it is undone.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from hubseg.edits.gesture import Gesture
     from hubseg.edits.override import Edits
+    from hubseg.edits.structures import SlideEdits, SlideGesture
+    from hubseg.organ import StructureName
     from hubseg.session.masks import Masks
     from hubseg.session.review import Review
     from hubseg.tools import Change
@@ -100,42 +103,113 @@ class Gestures:
             ),
         )
 
-    def _touch(self, kind: str, change: Callable[[Edits], Gesture]) -> Gesture | None:
-        """Change the edits and commit that as one gesture; an accepted slide is open again then.
+    def reassign(
+        self, region: NDArray[np.bool_], to: StructureName | None, *, top: int = 0, left: int = 0
+    ) -> Gesture | None:
+        """Make a region of the chosen structure another one's, as one gesture.
 
-        What was accepted and is not what the rules give any more becomes part of the gesture:
-        nothing changes where the person did not touch it, and one undo brings the verdict back.
+        Parameters
+        ----------
+        region
+            Bool (h, w), such as an object of :attr:`mask`.
+        to
+            The structure that it is of.
+        top, left
+            Where the region lies on the slide, px.
+
+        Returns
+        -------
+        Gesture or None
+            What that changed of the chosen structure; None when nothing, or nothing may be changed
+            (`failed` says why).
+
+        Raises
+        ------
+        ValueError
+            When the slide does not have the structure.
         """
-        review, here = self._review, self._review.current
-        if here is None or not self._may_change():
+        structures = self._review.structures
+        if to not in structures.here:
+            raise ValueError(f"The slide has no {to}: choose one of its structures.")
+        if to == structures.chosen:
             return None
-        edits, accepted = review.edits, review.standing.mask
-        if edits is None:
-            return None
-        apart = None if accepted is None else self._apart(accepted)
-        if accepted is None or apart is None:
-            gesture = change(edits)
-        else:
-            before = edits.copy()
-            edits.put(np.where(apart, np.where(accepted, ADD, ERASE), KEEP).astype(np.uint8))
-            if not change(edits).patches:
-                edits.apply(edits.towards(before, kind))
-                return None
-            gesture = before.towards(edits, kind)
-        if not gesture.patches:
-            return None
-        review.keep(Kind.GESTURE, gesture.to_bytes(), here.id, gesture.kind)
-        review.follow(gesture)
-        return gesture
+        kind = f"reassign to {to or 'object'}"
 
-    def _apart(self, accepted: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-        """Return where the rules' mask is not the accepted one; None where they are the same."""
+        def draw(value: int) -> Callable[[Edits], Gesture]:
+            return lambda edits: edits.paint(region, top=top, left=left, value=value, kind=kind)
+
+        def move(edits: SlideEdits) -> None:
+            edits.draw(to, draw(ADD), named=True, rivals=structures.rivals_of(to))
+            edits.draw(structures.chosen, draw(ERASE), named=True)
+
+        return self._together(kind, move)
+
+    def _touch(self, kind: str, change: Callable[[Edits], Gesture]) -> Gesture | None:
+        """Change the edits and commit that as one gesture; an accepted slide is open again then."""
+        review, structures = self._review, self._review.structures
+        if self._masks.are_accepted:
+            return self._together(kind, partial(self._draw, change))
+        if review.current is None or not self._may_change() or structures.edits is None:
+            return None
+        gesture = self._draw(change, structures.edits)
+        return self._commit(gesture, kind)
+
+    def _draw(self, change: Callable[[Edits], Gesture], edits: SlideEdits) -> SlideGesture:
+        structures = self._review.structures
+        several = structures.several
+        what = structures.chosen if several else None
+        return edits.draw(what, change, named=several, rivals=structures.rivals)
+
+    def _together(self, kind: str, change: Callable[[SlideEdits], object]) -> Gesture | None:
+        """Change the edits of several structures as one gesture.
+
+        What was accepted and is not what the rules give any more becomes part of it: nothing
+        changes where the person did not touch it, and one undo brings the verdict back.
+        """
+        review, edits = self._review, self._review.structures.edits
+        if review.current is None or not self._may_change() or edits is None:
+            return None
+        before = edits.copy()
+        self._keep_accepted(edits)
+        kept = edits.copy()
+        change(edits)
+        if not kept.towards(edits, kind):
+            edits.apply(edits.towards(before, kind))
+            review.follow_edits()
+            return None
+        return self._commit(before.towards(edits, kind), kind)
+
+    def _keep_accepted(self, edits: SlideEdits) -> None:
+        """Draw what was accepted where it is not what the rules give any more."""
+        structures, masks = self._review.structures, self._masks
+        for name, accepted in masks.accepted().items():
+            region = self._rules(name) ^ accepted
+            if region.any():
+                values = np.where(region, np.where(accepted, ADD, ERASE), KEEP).astype(np.uint8)
+                what = name if structures.several else None
+                edits.draw(what, partial(_put, values), named=structures.several)
+
+    def _commit(self, gesture: SlideGesture, label: str) -> Gesture | None:
+        review, structures = self._review, self._review.structures
+        if not gesture or review.current is None:
+            return None
+        if structures.several:
+            label = f"{label} ({structures.chosen or 'object'})"
+        review.keep(Kind.GESTURE, gesture.to_bytes(), review.current.id, label)
+        review.follow(gesture)
+        return gesture.of(structures.chosen) or gesture.of(None) or gesture.parts[0][1]
+
+    def _rules(self, structure: StructureName | None) -> NDArray[np.bool_]:
+        """Return what the rules give of a structure, bool (H, W)."""
+        if structure != self._review.structures.chosen:
+            return self._masks.beside(structure).mask
         rules = self._review.mask_by_rules
         if rules is None:  # not computed yet: a person waits for it this once
             request = self._masks.mask_request()
             self._masks.take_mask(request, request.compute())
             rules = self._review.mask_by_rules
-        if rules is None:
-            rules = self._masks.mask_request().compute().mask
-        apart = rules ^ accepted
-        return apart if apart.any() else None
+        return self._masks.mask_request().compute().mask if rules is None else rules
+
+
+def _put(values: NDArray[np.uint8], edits: Edits) -> Gesture:
+    return edits.put(values)

@@ -12,14 +12,17 @@ from hubseg.cleanup import Cleanup
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.organ import StructureName
-from hubseg.project.exclusive import Share
+from hubseg.project.derived import by_rules
+from hubseg.project.exclusive import Share, rivals_in
 from hubseg.project.imported import imported_mask, pixels_of
+from hubseg.project.structures import structures_here
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.probability import ProbabilityMap
+    from hubseg.project.derived import Derived
     from hubseg.session.review import Review
     from hubseg.slide import Slide
 
@@ -48,7 +51,7 @@ class Masks:
         """Whether the current slide has no map, nothing drawn on it, and nobody accepted it."""
         review, here = self._review, self._review.current
         shown = review.probability is not None or review.starting.imported is not None
-        if here is None or shown or not review.nothing_drawn:
+        if here is None or shown or not review.structures.nothing_drawn:
             return False
         try:
             return not review.catalogue.verdict(here.id).stands and not self.was_run(here)
@@ -77,12 +80,21 @@ class Masks:
             return False
         if not review.refusal:
             review.record_file()
+        state = SlideState(review.history.done)
+        review.structures.stay(state)  # a run may mark others
+        if review.structures.several and not self._is_chosen(probability):
+            return False
         review.map = probability
-        review.start_from(SlideState(review.history.done))  # a run may have taken its place
+        review.start_from(state)  # a run may have taken its place
         review.derive()
         review.depart()
         self._signals.probability_changed.emit(review.probability)
         return True
+
+    def _is_chosen(self, probability: ProbabilityMap) -> bool:
+        """Whether a map is of the structure that is drawn on; one without a name is the first."""
+        structures = self._review.structures
+        return (probability.structure or structures.first) == structures.chosen
 
     def preview_step(self, step: str) -> None:
         """Let :attr:`mask` end with a step of the cleanup, to look at; "" ends that.
@@ -141,6 +153,42 @@ class Masks:
         mask = self._review.mask
         return request.compute().mask if mask is None else mask
 
+    @property
+    def are_accepted(self) -> bool:
+        """Whether a person stands behind the masks of the current slide."""
+        review = self._review
+        if review.standing.mask is not None or review.current is None:
+            return review.standing.mask is not None
+        return review.structures.several and review.catalogue.verdict(review.current.id).stands
+
+    def accepted(self) -> dict[StructureName | None, NDArray[np.bool_]]:
+        """Return the accepted mask of each structure of the current slide, bool (H, W)."""
+        review, structures = self._review, self._review.structures
+        if not structures.several:
+            here = review.standing.mask
+            return {} if here is None else {structures.chosen: here}
+        stands, project = SlideState(review.history.done).stands, review.open_project()
+        masks = () if stands is None else stands.masks
+        return {
+            one.structure or structures.first: project.mask(one.digest).unpack() for one in masks
+        }
+
+    def beside(self, structure: StructureName | None) -> Derived:
+        """Derive the mask of a structure that is not the chosen one, by what holds now.
+
+        Raises
+        ------
+        ValueError
+            When there is neither a map of it nor an edit.
+        OSError
+            When maps or the slide's file cannot be read.
+        """
+        review, state = self._review, SlideState(self._review.history.done)
+        if review.current is None:
+            raise ValueError("No slide is open: open one first.")
+        given = review.open_project(), review.current, state, structure
+        return by_rules(*given, edits=review.structures.edits, partial=True)
+
     def request_for(self, slide_id: str, probability: ProbabilityMap | None) -> MaskRequest:
         """Return what the mask of any slide is derived from, without going there.
 
@@ -160,15 +208,24 @@ class Masks:
                 "whether it is the same tissue, or put the old file back."
             )
         state = SlideState.read(project, slide_id)
-        edits, start = self._review.edits_of(slide, state), imported_mask(project, slide_id, state)
-        if start is not None:
-            return MaskRequest(pixels_of(project, start, slide), 0, Cleanup(), edits.copy())
+        every, here = self._review.edits_of(slide, state), structures_here(project, slide, state)
+        every.first = here[0]
         name = None if probability is None else probability.structure
         structure = None if name is None else StructureName(name)
+        wished = self._review.structures.wished
+        if len(here) > 1:
+            structure = structure or (wished if wished in here else here[0])
+        edits = every.of(structure)
+        rivals = rivals_in(project, slide, state, structure, every).frozen()
+        start = imported_mask(project, slide_id, state, structure, here[0])
+        if start is not None:
+            pixels = pixels_of(project, start, slide)
+            return MaskRequest(pixels, 0, Cleanup(), edits.copy(), rivals=rivals)
         return MaskRequest(
             None if probability is None else probability.values,
             state.rules.threshold(slide.organ, slide.source, structure),
             state.rules.cleanup(slide.organ).in_px(slide.um_per_px),
             edits.copy(),
             share=Share.within(project.path, slide, structure, state.rules),
+            rivals=rivals,
         )

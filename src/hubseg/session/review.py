@@ -7,6 +7,7 @@ this package, which are given the review, do.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,20 @@ from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import LiveMask
 from hubseg.organ import StructureName
-from hubseg.project.exclusive import Share
 from hubseg.session.catalogue import Catalogue
 from hubseg.session.standing import StandingMask
 from hubseg.session.starting import StartingMask
 from hubseg.session.stored_edits import KeptEdits
+from hubseg.session.structures import Structures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.edits.gesture import Gesture
     from hubseg.edits.override import Edits
+    from hubseg.edits.structures import SlideEdits, SlideGesture
     from hubseg.journal.accepted import PackedMask
     from hubseg.probability import ProbabilityMap
     from hubseg.project import ReviewProject
@@ -52,9 +55,10 @@ class Review:
         What is known of every slide, and the edits that are in memory.
     last_saved
         When a change last reached the disk, UTC.
-    current, edits, live, standing, starting
-        The slide on screen, its override, its mask by the rules, its accepted mask and the
-        imported one that it starts from.
+    current, structures
+        The slide on screen, and what may be drawn on it.
+    edits, live, standing, starting
+        Of the chosen structure: override, mask by the rules, accepted mask, and imported one.
     map, previewed_step
         The newest map of it, and the step of the cleanup that the mask ends with ("" is its last);
         whoever sets one of them calls :meth:`derive`.
@@ -70,6 +74,7 @@ class Review:
         self.last_saved: datetime | None = None
         self.catalogue = Catalogue(signals)
         self.kept_edits = KeptEdits()
+        self.structures = Structures(self)
         self._forget()
 
     # ------------------------------------------------------------------ what is open
@@ -96,17 +101,28 @@ class Review:
     def leave(self) -> None:
         """Be at no slide."""
         self.current: Slide | None = None
+        self.structures.leave()
         self.edits: Edits | None = None
         self.live: LiveMask | None = None
         self.map: ProbabilityMap | None = None
         self.refusal = self.unopened = self.previewed_step = ""
         self.standing, self.starting = StandingMask(), StartingMask()
 
-    def arrive(self, slide: Slide, edits: Edits, history: History, rules: ReviewState) -> None:
+    def arrive(self, slide: Slide, edits: SlideEdits, history: History, rules: ReviewState) -> None:
         """Be at a slide, with these edits and rows; nothing is derived or said yet."""
         self.leave()
-        self.current, self.edits, self.live = slide, edits, LiveMask(edits)
+        self.current, self.structures.edits = slide, edits
         self.history, self.rules = history, rules
+
+    def take_up(self, structure: StructureName | None, state: SlideState) -> None:
+        """Have a structure of the slide on screen; nothing of it is said yet."""
+        self.structures.chosen = structure
+        self.map, self.previewed_step = None, ""
+        self.standing, self.starting = StandingMask(), StartingMask()
+        self.edits = self.structures.own_edits()
+        self.live = None if self.edits is None else LiveMask(self.edits)
+        self.start_from(state)
+        self.derive()
 
     def refuse(self, why: str, *, unopened: str = "") -> None:
         """Keep a person's work from the slide on screen; only the project's rows are undone."""
@@ -159,7 +175,9 @@ class Review:
 
     @property
     def structure(self) -> StructureName | None:
-        """What the map on screen is of; None is the organ's own structure, or no map."""
+        """What is drawn on; None is the organ's own structure where the slide has no other."""
+        if self.structures.several:
+            return self.structures.chosen
         name = None if self.probability is None else self.probability.structure
         return None if name is None else StructureName(name)
 
@@ -180,15 +198,11 @@ class Review:
         """What map, threshold, cleanup and edits give now; None until it was computed."""
         return None if self.live is None or self.live.is_stale else self.live.mask
 
-    @property
-    def nothing_drawn(self) -> bool:
-        """Whether the current slide has no edits."""
-        return self.edits is None or self.edits.is_empty
-
-    def edits_of(self, slide: Slide, state: SlideState) -> Edits:
+    def edits_of(self, slide: Slide, state: SlideState) -> SlideEdits:
         """Return any slide's edits; ValueError when a gesture is damaged or does not fit."""
-        if self.current is not None and self.current.id == slide.id and self.edits is not None:
-            return self.edits
+        edits = self.structures.edits
+        if self.current is not None and self.current.id == slide.id and edits is not None:
+            return edits
         return self.kept_edits.of(slide, state, self.open_project())
 
     # ------------------------------------------------------------------ in step
@@ -200,25 +214,26 @@ class Review:
         slide_id: str | None,
         label: str,
         target: int | None = None,
-        mask: PackedMask | None = None,
+        masks: Sequence[PackedMask] = (),
     ) -> None:
         """Commit a row; only then does anything else happen (:meth:`follow`)."""
         if slide_id is not None:
             self.record_file()
         entry = self.open_project().append(
-            kind, payload, slide_id=slide_id, label=label, target=target, mask=mask
+            kind, payload, slide_id=slide_id, label=label, target=target, masks=masks
         )
         if kind is Kind.GESTURE:
             entry = replace(entry, payload=b"")
         self.history.record(entry)
         self.signals.recorded.emit(entry)
 
-    def follow(self, gesture: Gesture | None = None) -> None:
+    def follow(self, gesture: SlideGesture | None = None) -> None:
         """Bring everything in step with the journal and say what changed."""
         state = SlideState(self.history.done)
         if gesture is None:
             self._follow_rows(state)
         elif self.live is not None:
+            self.follow_edits()
             self.live.touch(gesture.window)
         other = self.stand_by_mask(state)
         if gesture is not None and not (other and self.standing.mask is not None):
@@ -227,15 +242,25 @@ class Review:
             self.signals.mask_changed.emit(None)
         if self.current is not None and not self.refusal:
             self.catalogue.know(self.current.id, state)
+        if self.structures.several:
+            self.signals.others_changed.emit()
         self.signals.history_changed.emit()
         self.report()
+
+    def follow_edits(self) -> None:
+        """Have the override of the chosen structure, which may be another object than before."""
+        edits = self.structures.own_edits()
+        if edits is not None and edits is not self.edits and self.live is not None:
+            self.edits = edits
+            self.live.follow(edits)
 
     def start_from(self, state: SlideState) -> bool:
         """Take the imported mask that the slide starts from, or none; whether it is another."""
         if self.current is None or self.refusal:
             return False
         try:
-            return self.starting.follow(self.open_project(), self.current, state)
+            what = self.structures.chosen, self.structures.first
+            return self.starting.follow(self.open_project(), self.current, state, *what)
         except (OSError, ValueError) as error:
             self.signals.failed.emit(str(error))
             return False
@@ -244,7 +269,10 @@ class Review:
         """Take the mask that the standing verdict accepted, or none; whether it is another."""
         here = self.current is not None and not self.refusal
         stands = state.stands if here else None
-        changed = self.standing.follow(stands, self.open_project())
+        accepted = (
+            None if stands is None else stands.of(self.structures.chosen, self.structures.first)
+        )
+        changed = self.standing.follow(accepted, self.open_project())
         self.depart()
         return changed
 
@@ -263,6 +291,8 @@ class Review:
             told = self.catalogue.untold[slide.id].told(**state.facts)
             if told != slide:
                 self.current = self.catalogue.slides[slide.id] = told
+        if self.current != slide or words != before.vocabulary:
+            self.structures.stay(state)
         started = self.start_from(state)
         self.derive()
         signals = self.signals
@@ -283,18 +313,13 @@ class Review:
         """Have the mask derived from what holds now, once somebody computes it."""
         if self.live is None:
             return
+        rivals = self.structures.claims()
         if self.starting.mask is not None:
-            self.live.derive_from(self.starting.mask, 0, Cleanup())
+            self.live.derive_from(self.starting.mask, 0, Cleanup(), rivals=rivals)
         else:
             values = None if self.probability is None else self.probability.values
-            share = self.share_of(self.current, self.structure)
-            self.live.derive_from(values, self.threshold, self._cleanup_in_px(), share)
-
-    def share_of(self, slide: Slide | None, structure: StructureName | None) -> Share | None:
-        """Return what gives the part of a slide that a structure may have; None is everywhere."""
-        if self.project is None or slide is None:
-            return None
-        return Share.within(self.project.path, slide, structure, self.rules)
+            rule = self.threshold, self._cleanup_in_px(), self.structures.share()
+            self.live.derive_from(values, *rule, rivals)
 
     def _cleanup_in_px(self) -> Cleanup:
         """Return the cleanup in px of the slide; none, and say why, where they are not known."""
@@ -321,7 +346,5 @@ class Review:
         """Remember which pixels the work belongs to; a disk that refuses is told by its row."""
         slide = slide or self.current
         if self.writable and slide is not None:
-            try:
+            with suppress(OSError):
                 self.open_project().record_file(slide)
-            except OSError:
-                pass

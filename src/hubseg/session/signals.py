@@ -23,6 +23,10 @@ class SessionSignals:
     facts_changed = Signal()
     probability_changed = Signal(object)
     """ProbabilityMap | None"""
+    structures_changed = Signal()
+    """`structures` are others, or another one is chosen."""
+    others_changed = Signal()
+    """The masks of structures that are not chosen may be others."""
     thresholds_changed = Signal()
     cleanup_changed = Signal()
     mask_changed = Signal(object)

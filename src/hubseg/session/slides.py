@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.edits.override import Edits
+from hubseg.edits.structures import SlideEdits
 from hubseg.failure import one_sentence
 from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
@@ -40,7 +40,7 @@ class _Found:
     slide: Slide
     history: History
     state: SlideState
-    edits: Edits
+    edits: SlideEdits
     same: bool
     fits: bool
 
@@ -225,8 +225,7 @@ class Slides:
             )
         elif not found.same:
             review.record_file()
-        review.start_from(found.state)
-        review.derive()
+        review.structures.come(found.state)
         try:
             review.stand_by_mask(found.state)
         except (OSError, ValueError) as error:
@@ -266,7 +265,7 @@ class Slides:
         review.refuse(
             f"Nothing can be done on slide {slide.id}: it cannot be opened. {why}", unopened=why
         )
-        review.derive()
+        review.take_up(None, state)
         review.stand_by_mask(state)
         review.announce()
 
@@ -324,8 +323,8 @@ class Slides:
             self._review.kept_edits.take(visit)
 
 
-def _no_edits(slide: Slide) -> Edits:
-    return Edits((slide.height, slide.width))
+def _no_edits(slide: Slide) -> SlideEdits:
+    return SlideEdits((slide.height, slide.width))
 
 
 def _first_visit(project: ReviewProject, overview: Overview) -> StoredEdits | None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.journal.accepted import AcceptedMask
-    from hubseg.journal.slide_state import Standing
     from hubseg.project import ReviewProject
 
 __all__ = ["Departure", "StandingMask"]
@@ -46,7 +45,7 @@ class Departure:
 
 
 class StandingMask:
-    """The accepted mask of one slide.
+    """The accepted mask of one structure of a slide.
 
     Attributes
     ----------
@@ -63,8 +62,8 @@ class StandingMask:
         self.mask: NDArray[np.bool_] | None = None
         self.departure: Departure | None = None
 
-    def follow(self, stands: Standing | None, project: ReviewProject) -> bool:
-        """Take the mask that a verdict stands for, or none; whether it is another one now.
+    def follow(self, accepted: AcceptedMask | None, project: ReviewProject) -> bool:
+        """Take a mask that a verdict stands for, or none; whether it is another one now.
 
         Raises
         ------
@@ -73,7 +72,6 @@ class StandingMask:
         OSError
             When the project cannot be read.
         """
-        accepted = None if stands is None else stands.accepted
         if accepted == self.accepted:
             return False
         mask = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.journal.slide_state import SlideState
+    from hubseg.organ import StructureName
     from hubseg.project import ReviewProject
     from hubseg.session.review import Review
     from hubseg.slide import Slide
@@ -42,8 +43,17 @@ class StartingMask:
         self.imported: ImportedMask | None = None
         self.mask: NDArray[np.bool_] | None = None
 
-    def follow(self, project: ReviewProject, slide: Slide, state: SlideState) -> bool:
-        """Take the mask that stands now, or none; whether it is another one.
+    def follow(
+        self,
+        project: ReviewProject,
+        slide: Slide,
+        state: SlideState,
+        structure: StructureName | None = None,
+        first: StructureName | None = None,
+    ) -> bool:
+        """Take the mask that stands now for a structure, or none; whether it is another one.
+
+        `first` is the slide's first structure.
 
         Raises
         ------
@@ -52,7 +62,7 @@ class StartingMask:
         OSError
             When the project cannot be read.
         """
-        imported = imported_mask(project, slide.id, state)
+        imported = imported_mask(project, slide.id, state, structure, first)
         if imported == self.imported:
             return False
         mask = None
@@ -103,7 +113,7 @@ class Imports:
         return True
 
     def start_from(self, mask: NDArray[np.bool_], file: str) -> bool:
-        """Make a mask what the current slide starts from, in place of its map.
+        """Make a mask what the chosen structure of the current slide starts from, for its map.
 
         It lies below what a person drew, no threshold and no cleanup acts on it, and a later run
         takes its place. One row, which undo takes back.
@@ -134,13 +144,14 @@ class Imports:
                 "give one of this image."
             )
         packed, project = PackedMask.of(mask), review.open_project()
-        imported = ImportedMask(file, packed.digest, newest_run_id(project, here.id))
+        structures = review.structures
+        what = structures.chosen if structures.several else None
+        imported = ImportedMask(file, packed.digest, newest_run_id(project, here.id), what)
         if imported == review.starting.imported:
             return False
         try:
-            review.keep(
-                Kind.IMPORTED, imported.to_facts(), here.id, str(imported)[:100], mask=packed
-            )
+            facts, label = imported.to_facts(), str(imported)[:100]
+            review.keep(Kind.IMPORTED, facts, here.id, label, masks=(packed,))
         except OSError as error:
             review.signals.failed.emit(f"{file} was not imported: {error}")
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from hubseg.edits.gesture import Gesture
+from hubseg.edits.structures import SlideGesture
 from hubseg.journal.rows import Entry, History, Kind
 from hubseg.journal.slide_state import SlideState
 
@@ -146,10 +146,11 @@ class Steps:
         if not self._may_change():
             return
         review, gesture = self._review, None
-        if target.kind is Kind.GESTURE and review.edits is not None:
+        edits = review.structures.edits
+        if target.kind is Kind.GESTURE and edits is not None:
             try:
-                gesture = Gesture.from_bytes(review.open_project().payload(target.seq))
-                step = review.edits.revert if kind is Kind.UNDO else review.edits.apply
+                gesture = SlideGesture.from_bytes(review.open_project().payload(target.seq))
+                step = edits.revert if kind is Kind.UNDO else edits.apply
                 step(gesture)
             except ValueError as error:
                 self._signals.failed.emit(str(error))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from hubseg.journal.slide_state import SlideState
 
 if TYPE_CHECKING:
-    from hubseg.edits.override import Edits
+    from hubseg.edits.structures import SlideEdits
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
@@ -33,13 +33,13 @@ class StoredEdits:
     slide_id
         Which slide.
     edits
-        Its override; whoever takes it may change it.
+        Its overrides; whoever takes them may change them.
     gestures
         Numbers of the rows that stood.
     """
 
     slide_id: str
-    edits: Edits
+    edits: SlideEdits
     gestures: tuple[int, ...]
 
     @classmethod
@@ -65,7 +65,7 @@ class KeptEdits:
     """The edits of the slides that somebody was at last, and of those that were read ahead."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Edits] = OrderedDict()
+        self._kept: OrderedDict[str, SlideEdits] = OrderedDict()
         self._read: OrderedDict[str, StoredEdits] = OrderedDict()
 
     def __contains__(self, slide_id: str) -> bool:
@@ -74,7 +74,7 @@ class KeptEdits:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def of(self, slide: Slide, state: SlideState, project: ReviewProject) -> Edits:
+    def of(self, slide: Slide, state: SlideState, project: ReviewProject) -> SlideEdits:
         """Return a slide's edits, from memory where they still hold; they may be changed.
 
         Raises

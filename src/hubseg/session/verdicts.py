@@ -6,12 +6,15 @@ decides, or how it is undone.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from hubseg.journal.accepted import AcceptedMask, PackedMask
+from hubseg.journal.accepted import AcceptedMask, PackedMask, accepted_facts
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
+from hubseg.project.runs import mapped_structures
+from hubseg.project.structures import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.organ import StructureName
     from hubseg.project.older_masks import OlderMask
     from hubseg.session.masks import Masks
     from hubseg.session.review import Review
@@ -78,19 +82,27 @@ class Verdicts:
             return ""
         try:
             was_run = self._masks.was_run(slide)
-        except OSError as error:
+            if was_run and self._is_unmarked(slide):
+                return ""
+        except (OSError, ValueError) as error:
             return str(error)
         if was_run:
             return (
                 f"The map of slide {slide.id} is not on screen: wait for it, or run the ensemble "
                 "again."
             )
-        if self._review.nothing_drawn:
+        if self._review.structures.nothing_drawn:
             return (
                 f"Slide {slide.id} has no map and nothing is drawn on it: run the ensemble, or "
                 "accept it as empty."
             )
         return ""
+
+    def _is_unmarked(self, slide: Slide) -> bool:
+        """Whether no network marks the chosen structure, so that there is no map to wait for."""
+        structures = self._review.structures
+        mapped = mapped_structures(self._review.open_project(), slide) if structures.several else ()
+        return bool(mapped) and structures.chosen not in mapped
 
     def accept_anew(self) -> None:
         """Accept what the rules give now (:attr:`mask_by_rules`) in place of the accepted mask."""
@@ -109,27 +121,55 @@ class Verdicts:
         if here is None:
             return
         payload: dict[str, Any] = {"before": review.catalogue.verdict(here.id), "after": verdict}
-        packed = None if mask is None else PackedMask.of(mask)
+        masks: list[PackedMask] = []
         try:
-            if packed is not None:
+            if mask is not None:
                 review.record_file()
-                payload["accepted"] = self._made_of(packed, here).to_facts()
-            review.keep(Kind.VERDICT, payload, here.id, label, mask=packed)
-        except OSError as error:
+                made = self._made_of(mask, here)
+                masks = [packed for _, packed in made]
+                payload |= accepted_facts(accepted for accepted, _ in made)
+            review.keep(Kind.VERDICT, payload, here.id, label, masks=masks)
+        except (OSError, ValueError) as error:
             self._failed.emit(f"The verdict on slide {here.id} was not given: {error}")
             return
         review.follow()
 
-    def _made_of(self, packed: PackedMask, slide: Slide) -> AcceptedMask:
+    def _made_of(
+        self, mask: NDArray[np.bool_], slide: Slide
+    ) -> list[tuple[AcceptedMask, PackedMask]]:
+        """Return the mask of each structure that has one, and what it was made of."""
+        structures, project = self._review.structures, self._review.open_project()
+        if not structures.several:
+            return [self._chosen(mask, slide, None)]
+        names = names_of(project, slide, SlideState(self._review.history.done))
+        made = []
+        for name in names:
+            if name == structures.chosen:
+                made.append(self._chosen(mask, slide, name))
+                continue
+            with suppress(ValueError):  # it has nothing to mark yet
+                beside = self._masks.beside(name)
+                packed = PackedMask.of(beside.mask)
+                recipe, members = beside.recipe_digest or "", beside.members or (0, 0)
+                rule = beside.slide_digest, beside.threshold, beside.cleanup, recipe, members
+                made.append((AcceptedMask(packed.digest, *rule, name), packed))
+        return made or [self._chosen(mask, slide, structures.chosen)]
+
+    def _chosen(
+        self, mask: NDArray[np.bool_], slide: Slide, structure: StructureName | None
+    ) -> tuple[AcceptedMask, PackedMask]:
         review, found = self._review, self._review.probability
-        return AcceptedMask(
+        packed = PackedMask.of(mask)
+        accepted = AcceptedMask(
             packed.digest,
             review.open_project().digest(slide),
             review.threshold,
             review.cleanup,
             "" if found is None else found.recipe_digest,
             (0, 0) if found is None else (found.done, found.total),
+            structure,
         )
+        return accepted, packed
 
     def keep_older(self, found: OlderMask | None) -> None:
         """Keep the mask of a verdict that an older version gave (:attr:`unkept`).
@@ -155,7 +195,7 @@ class Verdicts:
 
     @property
     def _acceptance(self) -> Verdict:
-        return Verdict.ACCEPTED if self._review.nothing_drawn else Verdict.CORRECTED
+        return Verdict.ACCEPTED if self._review.structures.nothing_drawn else Verdict.CORRECTED
 
     @property
     def note(self) -> str:
