@@ -87,6 +87,7 @@ def _take(
     return Action(f"take_{name}", title, key, hint, tool=Tool(name, word, hint, drags, napari))
 
 
+_REASSIGN = "Click an object, then choose the structure that it is."
 ACTIONS = (
     Action(
         "open_folder",
@@ -120,10 +121,7 @@ ACTIONS = (
         "cancel_run", "Cancel the run", "Control-Shift-X", "Stop now; finished members are kept"
     ),
     Action(
-        "unload_networks",
-        "Unload networks",
-        "Control-Shift-L",
-        "End the worker and free its memory",
+        "unload_networks", "Unload networks", "Control-Shift-L", "End the worker, free its memory"
     ),
     Action(
         "train",
@@ -177,6 +175,8 @@ ACTIONS = (
     Action("next_view", "Next view: fill, outline, probability", "H"),
     Action("invert_view", "Tint what is outside the mask", "Shift-B"),
     Action("toggle_truth", "Show or hide the truth's contour", "U"),
+    Action("next_structure", "Next structure", ".", "Draw on the next structure of the slide"),
+    Action("previous_structure", "Previous structure", ",", "Draw on the one before"),
     Action("peek", "Peek under the overlay", "0", held=True),
     Action("fainter", "Overlay: fainter", "8"),
     Action("stronger", "Overlay: stronger", "9"),
@@ -268,6 +268,7 @@ ACTIONS = (
         "Press on an object to see the cut; drag up for more parts.",
     ),
     _take("merge", "merge", "Tool: merge", "Shift-M", "Press on one object, let go on the other."),
+    _take("reassign", "assign", "Tool: reassign object", "Shift-Z", _REASSIGN, drags=False),
     Action("undo", "Undo", "Control-Z", on_mask=True),
     Action("redo", "Redo", "Control-Shift-Z", on_mask=True),
     Action("accept", "Accept the slide", "A", "Accept this mask"),
@@ -284,8 +285,7 @@ ACTIONS = (
     Action("export", "Export", "Control-Shift-Y", "Write the masks, read them back and compare"),
 )
 
-# Where a new group of the page of keys begins
-_GROUPS = {
+_GROUPS = {  # where a new group of the page of keys begins
     "open_folder": "Open",
     "next_slide": "Slides",
     "run_ensemble": "Run and train",

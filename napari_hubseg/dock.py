@@ -162,6 +162,7 @@ class HubSegWidget(DockLayout):
             presenters.FilesPresenter(self.files, desk, do),
             presenters.AcceptedPresenter(self.accepted, desk, do),
             presenters.FactsPresenter(self.facts, desk, do),
+            presenters.StructuresPresenter(self.structures, desk, do),
             presenters.ThresholdsPresenter(self.thresholds, desk, do),
             presenters.OverlayPresenter(self.overlay, desk, do),
             presenters.CorrectPresenter(self.correct, desk, do),

@@ -37,6 +37,7 @@ from napari_hubseg.panels.progress import ProgressPanel
 from napari_hubseg.panels.queue import QueuePanel
 from napari_hubseg.panels.queue_table import QueueTablePanel
 from napari_hubseg.panels.start import StartPanel
+from napari_hubseg.panels.structures import StructuresPanel
 from napari_hubseg.panels.thresholds import ThresholdsPanel
 from napari_hubseg.panels.tour import TourPanel
 from napari_hubseg.panels.train import TrainPanel
@@ -91,6 +92,7 @@ class DockLayout(QWidget):
         self.files, self.accepted = FilesPanel(), AcceptedPanel()
         self.queue, self.facts = QueuePanel(), FactsPanel()
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
+        self.structures = StructuresPanel()
         self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
         self.queue_table, self.train = QueueTablePanel(), TrainPanel()
@@ -142,7 +144,7 @@ class DockLayout(QWidget):
     def _fill_pages(self) -> None:
         sections, pages = self.sections, self.pages
         other = self.thresholds.other_organs
-        pages.add("review", "Review", self.thresholds, self.overlay, self.correct)
+        pages.add("review", "Review", self.structures, self.thresholds, self.overlay, self.correct)
         pages.add("queue", "Queue", self.queue_table, sections["doubt"], spare=False)
         deep = (sections["calibrate"], other, sections["cleanup"], sections["train"])
         self.advanced = Section("Advanced", _column(self.ensemble.advanced, *deep))

@@ -17,6 +17,7 @@ from napari_hubseg.canvas.colours import (
     limits,
     mask_colours,
     preview,
+    rgb_of,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ VIEWS = ("fill", "outline", "probability")
 _OVER = (
     "probability",
     "disagreement",
+    "structures",
     "reference",
     "rules",
     "truth",
@@ -37,6 +39,7 @@ _OVER = (
 )  # what lies over the tissue
 _OURS = (
     "probability",
+    "structures",
     "reference",
     "rules",
     "truth",
@@ -85,6 +88,14 @@ class Appearance:
         self.view = "fill"
         self.opacity = 1.0
         self.reference: float | None = None
+        self._colour: dict[str, Any] = {}  # of the structure on screen, where a slide has several
+
+    def paint(self, colour: str) -> None:
+        """Draw the mask in the colour of its structure, "#rrggbb"; "" is the usual one."""
+        colours = {"rgb": rgb_of(colour)} if colour else {}
+        if colours != self._colour:
+            self._colour = colours
+            self.apply()
 
     # ---- a threshold under the hand ------------------------------------------------------------
 
@@ -200,7 +211,9 @@ class Appearance:
         if mask is None:
             return
         against = self.outlined or self.reference is not None  # then the map tints what is inside
-        colours = mask_colours("outline" if against else self.view, outside=self.outside)
+        colours = mask_colours(
+            "outline" if against else self.view, outside=self.outside, **self._colour
+        )
         if mask.colormap.name != colours.name:
             mask.colormap = colours
 
@@ -210,13 +223,16 @@ class Appearance:
             colours = compare_colours(threshold, self.reference)
             wanted = compare_limits(threshold, self.reference)
         else:
-            colours = heat() if self.view == "probability" else preview(self.view)
+            colours = self._map_colours()
             wanted = limits(threshold, self.view)
         with layer.events.thumbnail.blocker():
             if layer.colormap.name != colours.name:
                 layer.colormap = colours
             if tuple(layer.contrast_limits) != wanted:
                 layer.contrast_limits = wanted
+
+    def _map_colours(self) -> Any:
+        return heat() if self.view == "probability" else preview(self.view, **self._colour)
 
     def _fade(self) -> None:
         """Give the overlay its opacity; the mask steps aside while a threshold is dragged.

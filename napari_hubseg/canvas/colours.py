@@ -15,12 +15,15 @@ see too who see no red or no green.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from hubseg.mask.drawing import ABOVE_ALL, BY_HAND, EDGE, HAND_EDGE, HAND_RIM, INSIDE
 from hubseg.slide.outlines import TRUTH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "LINE",
@@ -32,15 +35,18 @@ __all__ = [
     "compare_colours",
     "compare_limits",
     "contour_colours",
+    "contours_colours",
     "heat",
     "limits",
     "mask_colours",
     "preview",
+    "rgb_of",
 ]
 
 STROKE = 6  # what a brush paints with, until the stroke has become part of the mask
 LINE, LINE_RIM = 7, 8  # a line in the making, between two dark ones
-_RGB = (0.0, 0.835, 0.796)  # cyan: neither PAS, H&E nor DAB paints tissue with it
+Rgb = tuple[float, float, float]
+_RGB: Rgb = (0.0, 0.835, 0.796)  # cyan: neither PAS, H&E nor DAB paints tissue with it
 _HAND_RGB, _LINE_RGB = (1.0, 0.66, 0.0), (1.0, 1.0, 1.0)  # amber, and white beside a dark rim
 _RIM_RGB, _RIM = (0.05, 0.07, 0.1), 0.8
 TRUTH_RGB = (TRUTH[0] / 255, TRUTH[1] / 255, TRUTH[2] / 255)
@@ -61,13 +67,13 @@ def limits(threshold: float, view: str) -> tuple[float, float]:
     return threshold, max(top, threshold + _STEP)
 
 
-def preview(view: str) -> Colormap:
+def preview(view: str, rgb: Rgb = _RGB) -> Colormap:
     """Return the colours of the map while a threshold moves: those of the mask at rest."""
     alpha = 0.6 if view == "outline" else _TINT
     return Colormap(
-        [(*_RGB, 0.0), (*_RGB, alpha), (*_RGB, alpha)],
+        [(*rgb, 0.0), (*rgb, alpha), (*rgb, alpha)],
         controls=[0.0, _ONSET, 1.0],
-        name=f"hubseg-{view}",
+        name=f"hubseg-{view}{_named(rgb)}",
     )
 
 
@@ -112,20 +118,21 @@ def heat() -> Colormap:
     )
 
 
-def mask_colours(view: str, *, outside: bool = False) -> Any:
+def mask_colours(view: str, *, outside: bool = False, rgb: Rgb = _RGB) -> Any:
     """Return the colours of the mask: tint and edge, edge alone, or nothing.
 
     A line in the making is seen in each of them. With `outside` the tint lies around the mask.
+    `rgb` is the colour of its structure, where a slide has several.
     """
     tint = _TINT if view == "fill" and not outside else 0.0
     edge = 0.0 if view == "probability" else 1.0
     return DirectLabelColormap(
-        name=f"hubseg-{view}{'-outside' * outside}",
+        name=f"hubseg-{view}{'-outside' * outside}{_named(rgb)}",
         color_dict={
-            None: (*_RGB, 0.6),  # a stroke under the hand, with whatever label it is made
-            0: (*_RGB, _TINT if outside else 0.0),
-            INSIDE: (*_RGB, tint),
-            EDGE: (*_RGB, edge),
+            None: (*rgb, 0.6),  # a stroke under the hand, with whatever label it is made
+            0: (*rgb, _TINT if outside else 0.0),
+            INSIDE: (*rgb, tint),
+            EDGE: (*rgb, edge),
             BY_HAND: (*_HAND_RGB, tint),
             HAND_EDGE: (*_LINE_RGB, edge),
             HAND_RIM: (*_RIM_RGB, edge * _RIM),
@@ -139,3 +146,30 @@ def contour_colours(name: str, rgb: tuple[float, float, float]) -> Any:
     """Return the colours of a contour: 1 along it, nothing elsewhere."""
     colours = {None: (*rgb, 1.0), 0: (0.0, 0.0, 0.0, 0.0), 1: (*rgb, 1.0)}
     return DirectLabelColormap(name=f"hubseg-{name}", color_dict=colours)
+
+
+def contours_colours(colours: Sequence[str]) -> Any:
+    """Return the colours of contours of several structures: 1 along the first's, and so on.
+
+    Parameters
+    ----------
+    colours
+        Of each structure, as "#rrggbb".
+    """
+    clear = (0.0, 0.0, 0.0, 0.0)
+    drawn: dict[int | None, tuple[float, ...]] = {None: clear, 0: clear}
+    for place, colour in enumerate(colours, 1):
+        drawn[place] = (*rgb_of(colour), 1.0)
+    name = "hubseg-structures-" + "".join(colours)
+    return DirectLabelColormap(name=name, color_dict=drawn)
+
+
+def rgb_of(colour: str) -> Rgb:
+    """Return "#rrggbb" as three numbers, 0-1."""
+    red, green, blue = (value / 255 for value in bytes.fromhex(colour[1:]))
+    return red, green, blue
+
+
+def _named(rgb: Rgb) -> str:
+    """Return what tells colours of a structure from the usual ones in a name."""
+    return "" if rgb == _RGB else "-" + "".join(f"{round(255 * one):02x}" for one in rgb)

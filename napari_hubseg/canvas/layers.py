@@ -171,11 +171,12 @@ class LayerBinding:
         if mask is not None:
             camera(self._viewer).center = (0.0, *map(float, mask.data_to_world((row, column))))
 
-    def show_contour(self, name: str, contour: NDArray[np.uint8]) -> None:
+    def show_contour(self, name: str, contour: NDArray[np.uint8]) -> Any:
         """Show a contour over the slide, "truth" or "reference": uint8 (H, W), 1 along it."""
         self._stack.put(name, contour)
         self._place()
         self.reveal_contour(name)
+        return self._stack.get(name)
 
     def reveal_contour(self, name: str) -> bool:
         """Show the contour that was drawn last; False where its layer is gone."""

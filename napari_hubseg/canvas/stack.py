@@ -1,7 +1,7 @@
 """The layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
 
-Under the mask there are contours while a person looks at them: the truth, the reference of a
-comparison, what the rules would give where another mask was accepted.
+Under the mask there are contours while a person looks at them: the truth, a comparison's reference,
+what the rules would give where another mask was accepted, and structures that are not chosen.
 
 Responsible for making them, for their order, their pixel size and for knowing which of them still
 stand in the viewer. Layers are held by identity: a person may rename them. Does not know what is
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "LayerStack", "redraw"]
 
 _CONTOURS = {
+    "structures": REFERENCE,  # each in its own colour, once there are any
     "reference": REFERENCE,
     "rules": RULES,
     "truth": TRUTH_RGB,
@@ -313,7 +314,7 @@ class LayerStack:
                     visible=False,
                     **place,
                 )
-            case "reference" | "rules" | "truth":
+            case "structures" | "reference" | "rules" | "truth":
                 colours = contour_colours(name, _CONTOURS[name])
                 made = Labels(data, colormap=colours, opacity=1.0, visible=False, **place)
                 made.editable = False

@@ -95,6 +95,7 @@ class MaskTools:
 
     changed = Signal()  # another tool is in hand
     told = Signal(str)  # one sentence
+    picked = Signal(object)  # Change that keeps the object which was clicked to be reassigned
 
     def __init__(
         self,
@@ -248,7 +249,9 @@ class MaskTools:
         if not press.ended or press.answered != press.asked:
             return
         self._forget()
-        if press.change is not None:
+        if press.change is not None and press.tool == "reassign":
+            self.picked.emit(press.change)
+        elif press.change is not None:
             self._session.put(press.change)
         else:
             self.told.emit(press.nothing)
@@ -307,6 +310,7 @@ def _work(
         "edge": along_the_map,
         "drop": lambda: tools.along(tools.drop, mask, path),
         "keep": lambda: tools.along(tools.keep, mask, path),
+        "reassign": lambda: tools.keep(mask, row, column),
         "fill": lambda: tools.fill_holes(mask, row, column),
         "grow": lambda: tools.grow(mask, row, column, up / 3),
         "smooth": lambda: tools.smooth(mask, row, column, max(1.0, 4.0 + up / 10)),

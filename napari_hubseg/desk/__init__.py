@@ -15,6 +15,7 @@ from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.contours import RulesContour, TruthContour
 from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.slide_seen import Seen
+from napari_hubseg.canvas.structures import StructureOutlines
 from napari_hubseg.canvas.tools import MaskTools
 from napari_hubseg.desk.offers import Offers
 from napari_hubseg.desk.rules import Rules
@@ -22,6 +23,7 @@ from napari_hubseg.desk.runs import Runs
 from napari_hubseg.desk.signals import DeskSignals
 from napari_hubseg.desk.slides import Slides
 from napari_hubseg.desk.spent_words import SpentWords
+from napari_hubseg.desk.structures import Structures
 from napari_hubseg.desk.tools import Tools
 from napari_hubseg.desk.verdicts import Verdicts
 from napari_hubseg.desk.view import View
@@ -34,6 +36,7 @@ from napari_hubseg.jobs.export import Exports
 from napari_hubseg.jobs.files import FileWatch
 from napari_hubseg.jobs.mask import Derivation
 from napari_hubseg.jobs.older_masks import OlderMasks
+from napari_hubseg.jobs.other_structures import OtherStructures
 from napari_hubseg.jobs.prefetch import Prefetch
 from napari_hubseg.jobs.prepared import PreparedSlides
 from napari_hubseg.jobs.queue import Queue
@@ -85,6 +88,7 @@ class Desk(DeskSignals):
         self._run(parts or {})
         self._closed = self._painted = False
         self._hold()
+        self._hold_structures()
         self._listen()
 
     def _measure(self) -> None:
@@ -94,6 +98,7 @@ class Desk(DeskSignals):
         self.curves = CurveWatch(session, background, self.truth)
         self.calibration = CalibrationJob(session, background)
         self.doubt = Doubt(session, background)
+        self.others = OtherStructures(session, background)
         self.queue = Queue(session)
         self.older = OlderMasks(session)
 
@@ -108,6 +113,7 @@ class Desk(DeskSignals):
         self.files = FileWatch(session, self.layers.slide_shown, background)
         self.mask_tools = MaskTools(session, self.layers, viewer, background)
         self.brushes = BrushSizes(self.layers, viewer)
+        self.outlines = StructureOutlines(session, self.layers, self.others, background)
 
     def _run(self, parts: Mapping[str, Any]) -> None:
         def standing_in(name: str) -> dict[str, Any]:
@@ -162,6 +168,12 @@ class Desk(DeskSignals):
         self.stop_training, self.next_doubt = self.retraining.stop, self.doubt.next_place
         self.cancel_run, self.unload_networks = self.ensemble.cancel, self.ensemble.unload
 
+    def _hold_structures(self) -> None:
+        given = self.outlines, self.mask_tools, self.offers
+        self.structures = structures = Structures(self.session, self, *given)
+        self.next_structure = structures.next_structure
+        self.previous_structure = structures.previous_structure
+
     def _listen(self) -> None:
         """Say that something changed wherever something did."""
         session, layers = self.session, self.layers
@@ -175,19 +187,21 @@ class Desk(DeskSignals):
         measured = (self.truth, self.files, self.curves, self.calibration, self.doubt, self.queue)
         drawn = (self.contour, self.rules, self.comparison, layers.appearance, layers.others)
         running = (self.ensemble, self.exports, self.retraining)
-        for part in (*measured, *drawn, *running, self.mask_tools, self.brushes):
+        for part in (*measured, *drawn, *running, self.mask_tools, self.brushes, self.outlines):
             part.changed.connect(self._tell)
         self.doubt.found.connect(layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
         self.ensemble.mapped.connect(self.prefetch.drop)
+        self.ensemble.mapped.connect(self.others.look_again)
         self.queue.changed.connect(self.prefetch.look)
         self._pass_on_words()
 
     def _pass_on_words(self) -> None:
         """Say what the parts say, each in its way."""
         working = (self.derivation, self.layers, self.ensemble, self.exports, self.retraining)
-        measured = (self.curves, self.calibration, self.doubt, self.truth, self.files)
-        for part in (self.session, *working, *measured, self.contour, self.comparison):
+        measured = (self.curves, self.calibration, self.doubt, self.truth, self.files, self.others)
+        drawn = (self.contour, self.comparison, self.outlines)
+        for part in (self.session, *working, *measured, *drawn):
             part.failed.connect(self._fail)
         work = (
             self.ensemble,
@@ -270,6 +284,7 @@ class Desk(DeskSignals):
             or self.slides.going
             or self.background.waiting
             or self.derivation.busy
+            or self.others.busy
             or self.mask_tools.busy
             or self.ensemble.running
             or self.exports.busy

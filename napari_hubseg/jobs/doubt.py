@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.organ import StructureName
     from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
@@ -113,23 +114,25 @@ class Doubt:
         if mask is None or found is None or slide is None or session.project is None or self.busy:
             return
         reader, threshold = session.project.reader(), session.threshold
+        what = session.review.structures.asked
 
         def show(answer: tuple[tuple[ObjectConfidence, ...], float | None]) -> None:
             self.objects, self.agreement = answer
             self.expected = expected_dice(found.values, threshold)
 
-        self._judging.ask(lambda: _judged(reader, slide, mask, found.values, threshold), show)
+        self._judging.ask(lambda: _judged(reader, slide, what, mask, found.values, threshold), show)
 
 
 def _judged(
     reader: Callable[[], ReviewProject],
     slide: Slide,
+    structure: StructureName | None,
     mask: NDArray[np.bool_],
     values: NDArray[np.float32],
     threshold: float,
 ) -> tuple[tuple[ObjectConfidence, ...], float | None]:
     with reader() as project:
-        newest = newest_members(project, slide)
+        newest = newest_members(project, slide, structure=structure)
     found = [] if newest is None else newest[1]
     maps = [made.values for _, made in found]
     weights = [member.weight for member, _ in found]

@@ -219,7 +219,9 @@ class Derivation:
             self.figures = figures
             self.figures_changed.emit()
 
-        known, truth = self._map, self._truth.mask
+        structures = self._session.review.structures
+        first = structures.chosen == structures.first  # a slide's truth is of that one
+        known, truth = self._map, self._truth.mask if first else None
         self._counting.ask(lambda: _figures(mask, found, known, truth), show)
 
 

@@ -79,6 +79,7 @@ class Mixing:
         self._nothing = False  # whether it was said that there is nothing to mix
         self._again: _Why | None = None  # another mix is wanted
         session.mixture_changed.connect(self._follow)
+        session.structures_changed.connect(self._change_structure)
 
     # ---- the choice ----------------------------------------------------------------------------
 
@@ -139,6 +140,12 @@ class Mixing:
             self.remix()
             self.changed.emit()
 
+    def _change_structure(self) -> None:
+        """Show the map of the structure that is chosen now."""
+        if self._session.probability is None:
+            self._kept = None
+            self.remix(asked=False)
+
     # ---- the map -------------------------------------------------------------------------------
 
     def take(self, update: Update) -> None:
@@ -193,7 +200,8 @@ class Mixing:
             known = {why, self._again}
             self._again = "asked" if "asked" in known else "run" if "run" in known else "look"
             return
-        order = Order(project.reader(), slide, self.recipe, self.mixture, self._kept, self._ran)
+        mixed = project.reader(), slide, self.recipe, self.mixture, self._kept, self._ran
+        order = Order(*mixed, self._session.review.structures.asked)
         if self._ran is not None:  # the mix has them now
             self._ran = replace(self._ran, came=())
 
@@ -208,7 +216,8 @@ class Mixing:
         project = self._session.project
         if project is None:
             return None
-        return Order(project.reader(), slide, self.recipe, self.mixture)
+        wished = self._session.review.structures.wished
+        return Order(project.reader(), slide, self.recipe, self.mixture, structure=wished)
 
     def show_prepared(self) -> None:
         """Show the map that was prepared, if it is of the slide on screen and of what is chosen."""
@@ -223,7 +232,11 @@ class Mixing:
         current = self._session.current
         # where there was no map it is looked for again: another program may have made one
         one = None if current is None else self._prepared.map_of(current.id)
-        return one if one is not None and one.order and self.is_chosen(one.order) else None
+        if one is None or one.order is None or not self.is_chosen(one.order):
+            return None
+        structures = self._session.review.structures
+        mixed = one.order.structure or structures.first
+        return one if mixed == (structures.asked or structures.first) else None
 
     def is_chosen(self, order: Order) -> bool:
         """Whether what was mixed ahead is what is chosen now."""

@@ -1,4 +1,4 @@
-"""One slide's map of its first structure, mixed in any thread from what a run made and the store.
+"""One slide's map of one structure, mixed in any thread from what a run made and the store.
 
 Responsible for which members are mixed and for keeping their maps until the next mix of the same
 slide. Does not know who asks or what is shown.
@@ -16,6 +16,7 @@ from hubseg.project.runs import mixture_of, newest_asked
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hubseg.organ import StructureName
     from hubseg.probability import MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject
     from hubseg.recipe import Member, Recipe
@@ -107,6 +108,8 @@ class Order:
         Maps that an earlier mix has read, if any.
     ran
         What a run has made of the slide by now, if one is on.
+    structure
+        What it shall be a map of; None is the slide's first one.
     """
 
     reader: Callable[[], ReviewProject]
@@ -115,6 +118,7 @@ class Order:
     mixture: Mixture
     kept: KeptMaps | None = None
     ran: Ran | None = None
+    structure: StructureName | None = None
 
     def mix(self) -> tuple[MixedSlide | None, KeptMaps | None]:
         """Mix the slide's newest run; also return the maps, for the next mix."""
@@ -130,7 +134,8 @@ class Order:
             networks = networks_digest(recipe)
             if networks != networks_digest(self.recipe):
                 mixture = mixture_of(project, recipe)
-            marked, structure = marking(project, slide, [member for member, _ in keys])
+            members = [member for member, _ in keys]
+            marked, structure = marking(project, slide, members, self.structure)
             store = MapStore(project.maps)
         kept, of = self.kept, (slide.id, digest, networks, str(structure or ""))
         if kept is None or kept.of != of:

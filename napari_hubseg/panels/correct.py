@@ -58,6 +58,8 @@ class CorrectState:
         False when no slide is open.
     split_by
         Where the tool split cuts: "distance" or "probability".
+    several
+        Whether the slide has several structures: then an object can be reassigned.
     """
 
     tool: str = "move"
@@ -68,6 +70,7 @@ class CorrectState:
     redo_text: str = ""
     enabled: bool = False
     split_by: str = "distance"
+    several: bool = False
 
 
 class CorrectPanel(QWidget):
@@ -180,6 +183,7 @@ class CorrectPanel(QWidget):
             self.size.setValue(min(state.size, _LARGEST_BRUSH))
             self.on_screen.setChecked(state.on_screen)
         self._show_tool(state)
+        self.tools["reassign"].setVisible(state.several)
         for choice, verb, what, keys in (
             (self.undo, "Undo", state.undo_text, key_of("undo")),
             (self.redo, "Redo", state.redo_text, key_of("redo")),

@@ -23,6 +23,7 @@ from napari_hubseg.presenters.progress import ProgressPresenter
 from napari_hubseg.presenters.queue import QueuePresenter
 from napari_hubseg.presenters.queue_table import QueueTablePresenter
 from napari_hubseg.presenters.start import StartPresenter
+from napari_hubseg.presenters.structures import StructuresPresenter
 from napari_hubseg.presenters.thresholds import ThresholdsPresenter
 from napari_hubseg.presenters.train import TrainPresenter
 from napari_hubseg.presenters.verdict import VerdictPresenter
@@ -44,6 +45,7 @@ __all__ = [
     "QueuePresenter",
     "QueueTablePresenter",
     "StartPresenter",
+    "StructuresPresenter",
     "ThresholdsPresenter",
     "TrainPresenter",
     "VerdictPresenter",

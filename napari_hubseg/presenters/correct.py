@@ -44,6 +44,7 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
             redo_text=_step(session.redo_text) if session.can_redo else "",
             enabled=session.current is not None,
             split_by=desk.mask_tools.split_by,
+            several=len(session.structures) > 1,
         )
 
 

@@ -47,6 +47,7 @@ SIGNS: dict[str, str] = {
     "probability": MDI7.gradient_vertical,
     "truth": MDI7.check_decagram_outline,
     "peek": MDI7.eye_off_outline,
+    "eye": MDI7.eye_outline,
     "compare": MDI7.compare,
     "reset": MDI7.restore,
     "this slide": MDI7.pin_outline,
@@ -68,6 +69,7 @@ SIGNS: dict[str, str] = {
     "smooth": MDI7.waves,
     "split": MDI7.content_cut,
     "merge": MDI7.set_merge,
+    "reassign": MDI7.swap_horizontal,
     # steps and verdicts
     "undo": MDI7.undo,
     "redo": MDI7.redo,

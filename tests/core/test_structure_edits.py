@@ -28,7 +28,7 @@ from hubseg.organ import BUILT_IN, StructureName
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_map
-from hubseg.project.structures import structures_of
+from hubseg.project.structures import structures_of, unknown_drawn
 from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
@@ -319,6 +319,26 @@ def test_a_structure_that_left_the_vocabulary_keeps_its_edits(path: Path) -> Non
         slide = project.slides()[0]
         assert TUBULE in structures_of(project, slide)
         assert derive(project, slide, TUBULE).mask[square(5, 5)].all()
+        assert unknown_drawn(project, project.slides()) == {}, "the recipe's words stay"
+
+
+def test_what_was_drawn_of_a_word_that_is_gone_is_kept_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, words = made_project(tmp_path, Recipe.from_yaml(TINY)), tmp_path / "words.yaml"
+    words.write_text("structures: {cast: {organs: [kidney]}}\n")
+    assert main(["vocabulary", str(path), "--set", str(words)]) == 0
+    session, cast = opened(path), StructureName("cast")
+    session.choose(cast)
+    session.paint(square(5, 5), add=True)
+    session.close()
+    words.write_text("{}\n")
+    capsys.readouterr()
+    main(["vocabulary", str(path), "--set", str(words)])
+    assert "what was drawn of it on a is kept" in capsys.readouterr().err
+    with ReviewProject.for_reading(path) as project:
+        np.testing.assert_array_equal(derive(project, project.slides()[0], cast).mask, square(5, 5))
+        assert derive(project, project.slides()[0], cast).structure == "cast"
 
 
 def test_the_edits_of_a_slide_are_what_its_structures_say_when_it_is_come_back_to(
@@ -388,3 +408,43 @@ def test_merging_two_copies_takes_words_edits_and_accepted_masks_of_every_struct
         assert vocabulary_of(ours).structure("cast") is not None
         with ReviewProject.for_reading(tmp_path / "bob.hubseg") as theirs:
             assert [row.differing for row in compare(ours, theirs)] == [0, 0]
+
+
+def test_the_masks_beside_the_chosen_one_follow_every_gesture(path: Path) -> None:
+    session = opened(path)
+    beside, heard = session.review.beside, []
+    session.others_changed.connect(heard.append)
+
+    def right() -> None:
+        request = beside.request()
+        if request is not None:
+            assert beside.take(request, request.compute())
+        wanted = masks_of(path)
+        assert set(beside.masks) == set(NAMES) - {session.structure}
+        for name, one in beside.masks.items():
+            np.testing.assert_array_equal(one.mask, wanted[name])
+
+    show(session, TUBULE)
+    right()
+    late = beside.request()
+    assert late is None
+    session.paint(square(10, 10), add=True)
+    assert heard[-1] == (10, 10, 12, 12)
+    right()
+    show(session, VESSEL)
+    request = beside.request()
+    assert request is not None and request.names == (TUBULE,)
+    session.paint(square(14, 14), add=True)
+    assert beside.take(request, request.compute()), "with the stroke since"
+    right()
+    session.undo()
+    right()
+    session.set_threshold(10, structure=GLOMERULUS)
+    assert not beside.masks and heard[-1] is None
+    assert not beside.take(request, request.compute()), "it came too late"
+    right()
+    before = masks_of(path)
+    session.accept()
+    for name, mask in masks_of(path).items():
+        np.testing.assert_array_equal(mask, before[name])
+    session.close()

@@ -135,6 +135,7 @@ def _vocabulary(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.failure import yaml_or_refusal
     from hubseg.organ import Vocabulary
     from hubseg.project import ReviewProject
+    from hubseg.project.structures import unknown_drawn
     from hubseg.project.words import take_vocabulary, vocabulary_of
     from hubseg.slide import unknown_names
 
@@ -145,6 +146,11 @@ def _vocabulary(given: argparse.Namespace, answer: Answer) -> None:
             take_vocabulary(project, Vocabulary.from_mapping(content or {}), "vocabulary")
         words = vocabulary_of(project)
         note_unknown(unknown_names(project.slides(), words), answer.outcome)
+        for name, ids in unknown_drawn(project, project.slides()).items():
+            answer.outcome.note(
+                f"structure {name}",
+                f"It is not in the vocabulary: what was drawn of it on {', '.join(ids)} is kept.",
+            )
     known = {
         "organs": [term.label for term in words.organs],
         "sources": [term.label for term in words.sources],

@@ -16,12 +16,14 @@ from hubseg.edits.gesture import ADD, KEEP, TILE
 from hubseg.window import slices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from hubseg.edits.override import Edits
     from hubseg.window import Window
 
-__all__ = ["Claim", "Rivals"]
+__all__ = ["Claim", "Rivals", "redo", "rivals_among"]
 
 _BY_MAP, _BY_FILE, _BY_HAND = 0, 1, 2  # what says that a structure is there: the later is stronger
 
@@ -113,3 +115,51 @@ class Rivals:
             mask[(theirs >= mine) & (theirs > _BY_MAP)] = False
         for claim in after:
             mask[claim.strength(window) > mine] = False
+
+
+def rivals_among(group: Sequence[str], claims: Mapping[str, Claim], structure: str) -> Rivals:
+    """Return what is said of the other structures of a group.
+
+    Parameters
+    ----------
+    group
+        Structures of which a pixel belongs to one at most, `structure` among them, in order.
+    claims
+        What is said of each; of one that is not there nothing is.
+    structure
+        The one that gives way.
+    """
+    at = group.index(structure)
+    before, after = (
+        tuple(claims[name] for name in part if name in claims)
+        for part in (group[:at], group[at + 1 :])
+    )
+    return Rivals(before, after)
+
+
+def redo(
+    mask: NDArray[np.bool_],
+    base: NDArray[np.bool_],
+    own: Claim,
+    rivals: Rivals,
+    window: Window,
+) -> bool:
+    """Derive a window of a structure's mask again, in place; whether it is another one now.
+
+    Parameters
+    ----------
+    mask
+        bool (H, W).
+    base
+        What its map or import give, bool (H, W).
+    own, rivals
+        What is said of it, and of those that exclude it.
+    window
+        Where.
+    """
+    cut = slices(window)
+    part = own.edits.resolve(base[cut], window)
+    rivals.give_way(part, own, window)
+    changed = not np.array_equal(part, mask[cut])
+    mask[cut] = part
+    return changed

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "LiveMask", "MaskAnswer", "MaskRequest"]
 
-ShareOf = Callable[[], "NDArray[np.bool_] | None"]
+ShareOf = Callable[["NDArray[np.float32]"], "NDArray[np.bool_] | None"]
 
 _STAMPS = count(1)  # never the same twice in a process: an answer fits one slide only
 
@@ -110,12 +110,17 @@ class MaskRequest:
         if self.values is None:
             nothing = np.zeros(self.edits.shape, np.bool_)
             return MaskAnswer(self._resolved(nothing))
-        share, above = None if self.share is None else self.share(), self.values > self.threshold
+        share, above = self._share_of(self.values), self.values > self.threshold
         if share is not None:
             above &= share
         cleaned = CleanedMask.of(above, self.cleanup, self.earlier)
         kept = cleaned.mask.copy() if share is None else cleaned.mask & share
         return MaskAnswer(self._resolved(kept), cleaned, share)
+
+    def _share_of(self, values: NDArray[np.float32 | np.bool_]) -> NDArray[np.bool_] | None:
+        if self.share is None or values.dtype == np.bool_:
+            return None
+        return self.share(values.astype(np.float32, copy=False))
 
     def _resolved(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Put the override over a mask, in place, and let it give way."""

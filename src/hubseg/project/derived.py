@@ -171,6 +171,7 @@ def by_rules(
     structure: StructureName | None = None,
     *,
     edits: SlideEdits | None = None,
+    alone: bool = False,
     until: Entry | None = None,
     partial: bool = False,
 ) -> Derived:
@@ -184,6 +185,8 @@ def by_rules(
         None is the slide's first one.
     edits
         Of the slide, where they are at hand.
+    alone
+        Whether it does not give way to what was drawn or imported of others.
     until
         A row of the journal: the maps as they were then.
     partial
@@ -203,20 +206,17 @@ def by_rules(
         asked, needed = None if structure == first else structure, drawn.is_empty and until is None
         probability = _map_of(project, slide, asked, until, needed=needed, partial=partial)
     rules, name = state.rules, structure or _shown(probability) or own_of(state, slide)
-    threshold = rules.threshold(slide.organ, slide.source, name)
-    plan = rules.cleanup(slide.organ).in_px(slide.um_per_px)  # refused where it cannot be had
     own = Claim(drawn, None if start is None else pixels_of(project, start, slide))
-    mask = np.zeros(shape, np.bool_) if own.start is None else own.start.copy()
-    if probability is not None:
-        share = share_of(project, slide, state, name, until=until, partial=partial)
-        mask = _tidied(probability.above(threshold), plan, share)
+    cut = _cut(project, slide, state, name, probability, until=until, partial=partial)
+    mask = own.start.copy() if own.start is not None else cut
     mask = drawn.resolve(mask, in_place=True)
-    rivals_in(project, slide, state, name, every).give_way(mask, own)
+    if not alone:
+        rivals_in(project, slide, state, name, every).give_way(mask, own)
     return Derived(
         slide=slide,
         slide_digest=project.digest(slide),
         mask=mask,
-        threshold=threshold,
+        threshold=rules.threshold(slide.organ, slide.source, name),
         cleanup=rules.cleanup(slide.organ),
         verdict=state.verdict,
         corrected=_decided(drawn),
@@ -226,6 +226,27 @@ def by_rules(
         imported=str(start or ""),
         name=name,
     )
+
+
+def _cut(
+    project: ReviewProject,
+    slide: Slide,
+    state: SlideState,
+    name: StructureName | None,
+    probability: MapInPieces | None,
+    *,
+    until: Entry | None,
+    partial: bool,
+) -> NDArray[np.bool_]:
+    """Return what threshold and cleanup make of a map; nothing without one."""
+    rules = state.rules
+    plan = rules.cleanup(slide.organ).in_px(slide.um_per_px)  # refused where it cannot be had
+    if probability is None:
+        return np.zeros((slide.height, slide.width), np.bool_)
+    threshold = rules.threshold(slide.organ, slide.source, name)
+    share = share_of(project, slide, state, name, until=until, partial=partial)
+    above = probability.above(threshold)
+    return plan.apply(above) if share is None else plan.apply(above & share) & share
 
 
 def _map_of(
@@ -245,13 +266,6 @@ def _map_of(
     if probability is not None and not partial:
         refuse_partial(probability, slide)
     return probability
-
-
-def _tidied(
-    mask: NDArray[np.bool_], plan: Cleanup, share: NDArray[np.bool_] | None
-) -> NDArray[np.bool_]:
-    """Clean a mask up; one that shares the slide with others stays within its share."""
-    return plan.apply(mask) if share is None else plan.apply(mask & share) & share
 
 
 def _shown(probability: MapInPieces | None) -> StructureName | None:

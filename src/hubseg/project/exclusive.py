@@ -7,11 +7,12 @@ Does not know masks or cleanup; the rule itself is :func:`hubseg.probability.win
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
-from hubseg.edits.claims import Claim, Rivals
+from hubseg.edits.claims import Claim, Rivals, rivals_among
+from hubseg.journal.slide_state import SlideState
 from hubseg.probability.pieces import MapInPieces, together
 from hubseg.probability.winners import winners
 from hubseg.project.imported import imported_mask, pixels_of
@@ -20,7 +21,7 @@ from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_part
 from hubseg.project.structures import first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,9 +29,15 @@ if TYPE_CHECKING:
     from hubseg.edits.structures import SlideEdits
     from hubseg.journal.review_state import ReviewState
     from hubseg.journal.rows import Entry
-    from hubseg.journal.slide_state import SlideState
     from hubseg.organ import StructureName, Vocabulary
     from hubseg.slide import Slide
+
+Kept = TypeVar("Kept")
+_NO_LIMIT: Final = np.empty(0, np.float32)
+_LIMITS: Final[dict[tuple[Hashable, ...], NDArray[np.float32]]] = {}  # the newest one
+_WINNERS: Final[
+    dict[tuple[Hashable, ...], tuple[tuple[StructureName, ...], NDArray[np.uint8]]]
+] = {}
 
 __all__ = ["Share", "group_of", "rivals_in", "rivals_of", "share_of"]
 
@@ -70,18 +77,32 @@ class Share:
             return None
         return cls(project, slide, structure, thresholds)
 
-    def __call__(self) -> NDArray[np.bool_] | None:
+    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         """Return it, bool (H, W); None is everywhere.
 
-        Maps of fewer members than their run was asked for are compared too.
+        Maps of fewer members than their run was asked for are compared too. What the others leave
+        is kept for the next threshold of this one.
+
+        Parameters
+        ----------
+        values
+            The structure's own map, float32 (H, W) on 0-255.
 
         Raises
         ------
         ValueError, OSError
             When the project or the slide's file cannot be read.
         """
+        own = dict(self.thresholds)[self.structure]
+        others = tuple(one for one in self.thresholds if one[0] != self.structure)
+        at = [name for name, _ in self.thresholds].index(self.structure)
         with ReviewProject.for_reading(self.project) as opened:
-            return _compared(opened, self.slide, self.structure, self.thresholds, None, True)
+            key = (*_state_of(opened, self.slide), self.structure, at, others)
+            limit = _LIMITS.get(key)
+            if limit is None:
+                limit = _limit(opened, self.slide, others, at)
+                _keep(_LIMITS, key, limit)
+        return None if limit is _NO_LIMIT else values - np.float32(own) > limit
 
 
 def rivals_of(
@@ -158,14 +179,12 @@ def rivals_in(
     if structure is None or len(group) < 2:
         return Rivals()
     first = first_of(project, slide, state) if state.imported else None
-    claims: dict[StructureName, Claim] = {}
+    claims: dict[str, Claim] = {}
     for name in group:
         start = imported_mask(project, slide.id, state, name, first) if state.imported else None
         pixels = None if start is None else pixels_of(project, start, slide)
         claims[name] = Claim(edits.of(name), pixels)
-    at = group.index(structure)
-    before, after = (tuple(claims[name] for name in part) for part in (group[:at], group[at + 1 :]))
-    return Rivals(before, after)
+    return rivals_among(group, claims, structure)
 
 
 def group_of(vocabulary: Vocabulary, structure: StructureName | None) -> tuple[StructureName, ...]:
@@ -182,6 +201,71 @@ def _thresholds(
     return tuple((name, rules.threshold(slide.organ, slide.source, name)) for name in group)
 
 
+def _state_of(project: ReviewProject, slide: Slide) -> tuple[Hashable, ...]:
+    """Return what tells the maps of a slide from those of another time."""
+    runs = project.runs(slide.id)
+    newest = (len(runs), runs[-1].run_id, runs[-1].members) if runs else ()
+    mixtures = str(SlideState.read(project, "").rules.mixtures)
+    return (str(project.path), slide.id, slide.organ, *map(str, newest), mixtures)
+
+
+def _keep(kept: dict[tuple[Hashable, ...], Kept], key: tuple[Hashable, ...], value: Kept) -> None:
+    """Keep the newest answer alone: a slide's has up to four bytes a pixel."""
+    kept.clear()
+    kept[key] = value
+
+
+def _maps(
+    project: ReviewProject,
+    slide: Slide,
+    names: Iterable[StructureName],
+    until: Entry | None = None,
+    *,
+    partial: bool = True,
+) -> dict[StructureName, MapInPieces]:
+    """Return the maps that a slide has of some structures.
+
+    Those are missing that no network marks, or of which every one that does is switched off.
+    """
+    mapped = mapped_structures(project, slide)
+    found: dict[StructureName, MapInPieces] = {}
+    for name in names:
+        one = None
+        if name in mapped:
+            one = newest_in_pieces(project, slide, structure=name, until=until)
+        if one is not None:
+            if not partial:
+                refuse_partial(one, slide)
+            found[name] = one
+    return found
+
+
+def _limit(
+    project: ReviewProject,
+    slide: Slide,
+    others: Sequence[tuple[StructureName, float]],
+    at: int,
+) -> NDArray[np.float32]:
+    """Return what a structure's margin must exceed to have a pixel, float32 (H, W).
+
+    Those before it (`at` of them) have a pixel of equal margins, those after it do not.
+    """
+    maps = _maps(project, slide, (name for name, _ in others))
+    levels = [np.float32(level) for name, level in others if name in maps]
+    before = sum(name in maps for name, _ in others[:at])
+    if not maps:
+        return _NO_LIMIT
+    limit = np.full((slide.height, slide.width), -np.inf, np.float32)
+    for cut, values in together(list(maps.values())):
+        part = limit[cut]
+        for place, (one, level) in enumerate(zip(values, levels, strict=True)):
+            margin = one - level
+            if place >= before:
+                np.nextafter(margin, np.float32(-np.inf), out=margin)
+            np.maximum(part, margin, out=part)
+    return limit
+
+
 def _compared(
     project: ReviewProject,
     slide: Slide,
@@ -191,23 +275,17 @@ def _compared(
     partial: bool,
 ) -> NDArray[np.bool_] | None:
     """Compare the maps that a slide has of a group; None where there is nothing to compare."""
-    names, maps, levels = mapped_structures(project, slide), list[MapInPieces](), list[float]()
-    place = -1
-    for name, threshold in thresholds:
-        found = None
-        if name in names:
-            found = newest_in_pieces(project, slide, structure=name, until=until)
-        if found is None:
-            continue  # no network marks it, or every one that does is switched off
-        if not partial:
-            refuse_partial(found, slide)
-        if name == structure:
-            place = len(maps)
-        maps.append(found)
-        levels.append(threshold)
-    if place < 0 or len(maps) < 2:
+    key = (*_state_of(project, slide), tuple(thresholds), until and until.seq, partial)
+    known = _WINNERS.get(key)
+    if known is None:
+        maps = _maps(project, slide, (name for name, _ in thresholds), until, partial=partial)
+        levels = [level for name, level in thresholds if name in maps]
+        winner = np.zeros((slide.height, slide.width), np.uint8)
+        for cut, values in together(list(maps.values())) if len(maps) > 1 else ():
+            winner[cut] = winners(values, levels)
+        known = tuple(maps), winner
+        _keep(_WINNERS, key, known)
+    names, winner = known
+    if structure not in names or len(names) < 2:
         return None
-    share = np.ones((slide.height, slide.width), np.bool_)
-    for cut, values in together(maps):
-        np.equal(winners(values, levels), place, out=share[cut])
-    return share
+    return np.asarray(winner == names.index(structure), np.bool_)

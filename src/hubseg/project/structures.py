@@ -28,6 +28,7 @@ __all__ = [
     "own_of",
     "structures_here",
     "structures_of",
+    "unknown_drawn",
 ]
 
 
@@ -76,6 +77,23 @@ def names_of(
     order = [one.name for one in state.vocabulary.structures]
     more = [*(name for name in order if name in drawn), *drawn]
     return tuple(dict.fromkeys((*first, *more)))
+
+
+def unknown_drawn(
+    project: ReviewProject, slides: Iterable[Slide]
+) -> dict[StructureName, list[str]]:
+    """Return the structures that were drawn or imported and that the vocabulary does not know.
+
+    With the ids of their slides: what was drawn is kept.
+    """
+    found: dict[StructureName, list[str]] = {}
+    for slide in slides:
+        with suppress(ValueError):  # a damaged row is said where it matters
+            state = SlideState.read(project, slide.id)
+            for name in state.named:
+                if state.vocabulary.structure(name) is None:
+                    found.setdefault(name, []).append(slide.id)
+    return found
 
 
 def first_of(project: ReviewProject, slide: Slide, state: SlideState) -> StructureName | None:

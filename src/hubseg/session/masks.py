@@ -6,6 +6,7 @@ thread. Does not know how a map is made.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubseg.cleanup import Cleanup
@@ -186,6 +187,9 @@ class Masks:
         review, state = self._review, SlideState(self._review.history.done)
         if review.current is None:
             raise ValueError("No slide is open: open one first.")
+        known = review.beside.masks.get(structure)
+        if known is not None and known.made is not None:
+            return replace(known.made, mask=known.mask)
         given = review.open_project(), review.current, state, structure
         return by_rules(*given, edits=review.structures.edits, partial=True)
 

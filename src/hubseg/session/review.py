@@ -18,6 +18,7 @@ from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import LiveMask
 from hubseg.organ import StructureName
+from hubseg.session.beside import Beside
 from hubseg.session.catalogue import Catalogue
 from hubseg.session.standing import StandingMask
 from hubseg.session.starting import StartingMask
@@ -55,8 +56,8 @@ class Review:
         What is known of every slide, and the edits that are in memory.
     last_saved
         When a change last reached the disk, UTC.
-    current, structures
-        The slide on screen, and what may be drawn on it.
+    current, structures, beside
+        The slide on screen, what may be drawn on it, and masks of what is not chosen.
     edits, live, standing, starting
         Of the chosen structure: override, mask by the rules, accepted mask, and imported one.
     map, previewed_step
@@ -74,7 +75,7 @@ class Review:
         self.last_saved: datetime | None = None
         self.catalogue = Catalogue(signals)
         self.kept_edits = KeptEdits()
-        self.structures = Structures(self)
+        self.structures, self.beside = Structures(self), Beside(self)
         self._forget()
 
     # ------------------------------------------------------------------ what is open
@@ -102,6 +103,7 @@ class Review:
         """Be at no slide."""
         self.current: Slide | None = None
         self.structures.leave()
+        self.beside.forget()
         self.edits: Edits | None = None
         self.live: LiveMask | None = None
         self.map: ProbabilityMap | None = None
@@ -117,6 +119,7 @@ class Review:
     def take_up(self, structure: StructureName | None, state: SlideState) -> None:
         """Have a structure of the slide on screen; nothing of it is said yet."""
         self.structures.chosen = structure
+        self.beside.leave(structure)
         self.map, self.previewed_step = None, ""
         self.standing, self.starting = StandingMask(), StartingMask()
         self.edits = self.structures.own_edits()
@@ -200,10 +203,8 @@ class Review:
 
     def edits_of(self, slide: Slide, state: SlideState) -> SlideEdits:
         """Return any slide's edits; ValueError when a gesture is damaged or does not fit."""
-        edits = self.structures.edits
-        if self.current is not None and self.current.id == slide.id and edits is not None:
-            return edits
-        return self.kept_edits.of(slide, state, self.open_project())
+        edits = self.structures.edits if self.current and self.current.id == slide.id else None
+        return edits or self.kept_edits.of(slide, state, self.open_project())
 
     # ------------------------------------------------------------------ in step
 
@@ -242,8 +243,7 @@ class Review:
             self.signals.mask_changed.emit(None)
         if self.current is not None and not self.refusal:
             self.catalogue.know(self.current.id, state)
-        if self.structures.several:
-            self.signals.others_changed.emit()
+        self.beside.follow(None if gesture is None else gesture.window)
         self.signals.history_changed.emit()
         self.report()
 
@@ -333,8 +333,7 @@ class Review:
     def report(self) -> None:
         """Say whether what was written is on the disk."""
         project = self.open_project()
-        if project.unsaved:
-            count = project.unsaved
+        if count := project.unsaved:
             self.signals.failed.emit(
                 f"{count} change{'s' if count > 1 else ''} kept in memory only: {project.trouble}"
             )

@@ -25,8 +25,9 @@ class SessionSignals:
     """ProbabilityMap | None"""
     structures_changed = Signal()
     """`structures` are others, or another one is chosen."""
-    others_changed = Signal()
-    """The masks of structures that are not chosen may be others."""
+    others_changed = Signal(object)
+    """Window | None: where masks of structures that are not chosen hold new pixels; None is that
+    they are to be derived again."""
     thresholds_changed = Signal()
     cleanup_changed = Signal()
     mask_changed = Signal(object)

@@ -64,6 +64,11 @@ class Structures:
         return len(self.here) > 1
 
     @property
+    def asked(self) -> StructureName | None:
+        """What a map is wanted of; None where the slide has one structure, whatever its name."""
+        return self.chosen if self.several else None
+
+    @property
     def nothing_drawn(self) -> bool:
         """Whether the slide has no edits, of any structure."""
         return self.edits is None or self.edits.is_empty
@@ -137,7 +142,7 @@ class Structures:
         signals.probability_changed.emit(None)
         signals.thresholds_changed.emit()
         signals.mask_changed.emit(None)
-        signals.others_changed.emit()
+        signals.others_changed.emit(None)
 
     def step(self, by: int) -> None:
         """Work on the structure that comes `by` further; after the last comes the first."""

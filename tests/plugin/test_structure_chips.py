@@ -1,0 +1,169 @@
+"""Several structures in the dock: chips, map and mask of the chosen one, outlines beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from stored import TINY
+from test_structures import GLOMERULUS, LINES, NAMES, TUBULE, VESSEL, made_project, masks_of, recipe
+from windows import Wait, settle
+
+from hubseg import tools
+from hubseg.recipe import Recipe
+from napari_hubseg.panels.structures import Chip, StructuresPanel, StructuresState
+
+if TYPE_CHECKING:
+    from napari_hubseg.dock import HubSegWidget
+
+LEFT = Qt.MouseButton.LeftButton
+CHIPS = tuple(
+    Chip(name, name, colour, count, chosen=count == 2)
+    for name, colour, count in (("tubule", "#00aa00", 2), ("vessel", "#0000ff", None))
+)
+
+
+def test_one_structure_has_no_strip(qtbot: Any) -> None:
+    panel = StructuresPanel()
+    qtbot.addWidget(panel)
+    for chips in ((), CHIPS[:1]):
+        panel.show_state(StructuresState(chips))
+        assert panel.isHidden()
+    panel.show_state(StructuresState(CHIPS))
+    assert not panel.isHidden()
+    assert [chip.text() for chip in panel.chips] == ["tubule 2", "vessel"]
+    assert [chip.isChecked() for chip in panel.chips] == [True, False]
+    assert [eye.isEnabled() for eye in panel.eyes] == [False, True]
+    panel.show_state(StructuresState(CHIPS[:1]))
+    assert panel.isHidden()
+
+
+def test_a_chip_asks_and_shows_what_holds(qtbot: Any) -> None:
+    panel = StructuresPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(StructuresState(CHIPS))
+    with qtbot.waitSignal(panel.structure_requested) as asked:
+        qtbot.mouseClick(panel.chips[1], LEFT)
+    assert asked.args == ["vessel"]
+    assert not panel.chips[1].isChecked()
+    with qtbot.waitSignal(panel.eye_requested) as asked:
+        qtbot.mouseClick(panel.eyes[1], LEFT)
+    assert asked.args == ["vessel"]
+
+
+@pytest.fixture
+def several(dock: HubSegWidget, tmp_path: Path, wait: Wait) -> HubSegWidget:
+    """The dock with two slides of three structures that exclude each other."""
+    dock.open_path(made_project(tmp_path, recipe(LINES, exclusive=NAMES)))
+    shown(dock, wait)
+    return dock
+
+
+def shown(dock: HubSegWidget, wait: Wait) -> None:
+    wait(lambda: dock.session.probability is not None)
+    settle(dock, wait)
+    wait(lambda: not dock.busy and dock.session.review.beside.request() is None)
+    settle(dock, wait)
+
+
+def outlined(dock: HubSegWidget) -> set[int]:
+    layer = next(one for one in dock._viewer.layers if one.name == "structures")
+    return set(np.unique(layer.data)) if layer.visible else set()
+
+
+def test_everything_works_on_the_structure_that_is_stepped_to(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, session, path = several, several.session, tmp_path / "p.hubseg"
+    strip, masks = dock.structures, masks_of(path)
+    assert [chip.isChecked() for chip in strip.chips] == [True, False, False]
+    assert outlined(dock) == {0, 2, 3}
+    for index, name in ((1, TUBULE), (2, VESSEL), (0, GLOMERULUS)):
+        dock.do("next_structure")
+        shown(dock, wait)
+        assert session.structure == name
+        assert session.probability.structure == name
+        np.testing.assert_array_equal(session.mask, masks[name])
+        np.testing.assert_array_equal(dock.desk.layers.mask_layer.data != 0, masks[name])
+        assert [chip.isChecked() for chip in strip.chips] == [n == index for n in range(3)]
+        assert outlined(dock) == {0, 1, 2, 3} - {index + 1}
+        assert dock.thresholds.main.number.value() == session.threshold
+    dock.do("previous_structure")
+    shown(dock, wait)
+    assert session.structure == VESSEL
+    dock.desk.set_threshold(200)
+    shown(dock, wait)
+    now = masks_of(path)
+    assert now[VESSEL].sum() < masks[VESSEL].sum()
+    np.testing.assert_array_equal(session.mask, now[VESSEL])
+    np.testing.assert_array_equal(session.review.beside.masks[TUBULE].mask, now[TUBULE])
+    dock.do("next_slide")
+    shown(dock, wait)
+    assert (session.current.id, session.structure) == ("b", VESSEL)
+
+
+def test_a_stroke_takes_from_the_outlines_at_once_and_undo_gives_back(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, session, path = several, several.session, tmp_path / "p.hubseg"
+    before = masks_of(path)
+    region = before[TUBULE].copy()
+    session.paint(region, add=True)
+    assert outlined(dock) == {0, 3}, "no tubule is left"
+    settle(dock, wait)
+    assert dock.structures.chips[1].text().endswith(" 0")
+    assert session.undo_text == "brush (glomerulus)"
+    session.undo()
+    assert outlined(dock) == {0, 2, 3}
+    settle(dock, wait)
+    for name, mask in masks_of(path).items():
+        np.testing.assert_array_equal(mask, before[name])
+
+
+def test_eyes_hide_outlines_and_a_verdict_is_of_all(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, session = several, several.session
+    dock.structures.eyes[1].click()
+    wait(lambda: outlined(dock) == {0, 3})
+    dock.structures.eyes[1].click()
+    wait(lambda: outlined(dock) == {0, 2, 3})
+    session.accept()
+    accepted = next(row for row in session.project.entries("a") if row.kind == "verdict")
+    assert [one["structure"] for one in accepted.facts["others"]] == ["tubule", "vessel"]
+
+
+def test_an_object_is_reassigned_by_a_click_and_a_choice(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, session, path = several, several.session, tmp_path / "p.hubseg"
+    assert dock.correct.tools["reassign"].isVisibleTo(dock.correct)
+    mask = session.mask.copy()
+    dock.desk.take_tool("reassign")
+    row, column = (int(side[0]) for side in np.nonzero(mask))
+    dock.desk.mask_tools.picked.emit(tools.keep(mask, row, column))
+    menu = dock.structures.menu
+    assert [action.text() for action in menu.actions()] == ["tubule", "vessel"]
+    menu.actions()[1].trigger()
+    menu.hide()
+    now = masks_of(path)
+    assert now[VESSEL][mask].all() and not now[GLOMERULUS].any()
+    settle(dock, wait)
+
+
+def test_with_one_structure_nothing_of_it_is_there(
+    dock: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock.open_path(made_project(tmp_path, Recipe.from_yaml(TINY)))
+    wait(lambda: dock.session.probability is not None)
+    settle(dock, wait)
+    assert dock.structures.isHidden()
+    assert dock.correct.tools["reassign"].isHidden()
+    assert "structures" not in [layer.name for layer in dock._viewer.layers]
+    assert dock.desk.layers.mask_layer.colormap.name == "hubseg-fill"
+    assert dock.session.review.beside.request() is None
+    dock.do("next_structure")
+    assert "one structure" in dock.message.sentence.text() + dock.step.sentence.text()
