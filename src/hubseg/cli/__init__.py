@@ -19,6 +19,7 @@ from hubseg.cli import (
     importing,
     keeping,
     masks,
+    measuring,
     naming,
     predicting,
     recipes,
@@ -39,7 +40,7 @@ __all__ = ["main", "parser"]
 
 _COMMANDS = (
     *(predicting, recipes, masks, importing, keeping, calibrating),
-    *(evaluating, reporting, training, sharing, naming, review, benchmarks),
+    *(evaluating, measuring, reporting, training, sharing, naming, review, benchmarks),
 )
 
 

@@ -106,7 +106,7 @@ class Told:
         self._measured = progress.measured or self._measured
         own = Measured.of(progress.judged)
         scores = {"dice": own.dice, "agreement": own.agreement}
-        self._line("finished", **facts, slides=len(progress.judged), **scores)
+        self._line("finished", **facts, slides=own.slides, **scores)
         self._number, self._begun = progress.member_number + 1, None
 
     def _remember(self, progress: Progress) -> None:
