@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stored import SHAPE, stored_project
+from stored import SHAPE, accept, stored_project
 from test_structures import made_project, recipe, said
 
 from hubseg.cli import main
@@ -21,6 +21,8 @@ from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_members
 from hubseg.project.structures import structures_of
+from hubseg.session import ReviewSession
+from hubseg.training.sources import labels_of
 
 
 def disc(radius: float, side: int = 141) -> np.ndarray:
@@ -85,8 +87,33 @@ def check(project, derived, own, wanted) -> None:
         rows, columns = np.nonzero(it)
         at_border = {*rows} & {0, SHAPE[0] - 1} or {*columns} & {0, SHAPE[1] - 1}
         assert row.touches_border == bool(at_border)
+        assert not row.edited
         assert row.area_um2 == pytest.approx(row.area_px * spacing[0] * spacing[1])
         assert row.diameter_um == pytest.approx(row.diameter_px * spacing[0])
+
+
+def test_an_object_that_a_person_added_or_cut_is_edited_and_others_are_not(tmp_path: Path):
+    path = stored_project(tmp_path)
+    session = ReviewSession(author="test")
+    session.open(path)
+    session.go_to("a")
+    added = np.zeros(SHAPE, np.bool_)
+    added[2:6, 2:6] = True
+    session.paint(added, add=True)
+    session.close()
+    with ReviewProject.for_reading(path) as project:
+        rows = {row.area_px: row for row in measured(project, project.slides()[0])}
+        assert rows[16].edited and sum(row.edited for row in rows.values()) == 1
+        whole = max(rows)
+    session.open(path)
+    session.go_to("a")
+    cut = np.zeros(SHAPE, np.bool_)
+    cut[18:22, 28:32] = True
+    session.paint(cut, add=False)
+    session.close()
+    with ReviewProject.for_reading(path) as project:
+        rows = {row.area_px: row for row in measured(project, project.slides()[0])}
+    assert rows[whole - 16].edited
 
 
 def test_the_command_writes_a_table_that_reads_back(tmp_path: Path, capsys):
@@ -105,7 +132,7 @@ def test_the_command_writes_a_table_that_reads_back(tmp_path: Path, capsys):
             one.object,
         )
         assert float(row["circularity"]) == pytest.approx(one.circularity, rel=1e-5)
-        assert (row["organ"], row["data_source"]) == ("kidney", "Hubmap")
+        assert (row["organ"], row["data_source"], row["edited"]) == ("kidney", "Hubmap", "0")
 
 
 def test_a_project_without_masks_has_nothing_to_measure(tmp_path: Path, capsys):
@@ -114,3 +141,16 @@ def test_a_project_without_masks_has_nothing_to_measure(tmp_path: Path, capsys):
     assert main(["measure", str(path), "--out", str(tmp_path / "t.csv")]) == 1
     assert "nothing to measure" in capsys.readouterr().err
     assert not (tmp_path / "t.csv").exists()
+
+
+def test_what_a_person_accepted_of_each_structure_is_learnt(tmp_path: Path):
+    path = made_project(tmp_path, recipe(exclusive=("glomerulus", "tubule", "vessel")))
+    accept(path, ["a"])
+    (label,) = labels_of(path)
+    assert label.by_person and len(label.others) == 2
+    with ReviewProject.for_reading(path) as project:
+        slide = project.slides()[0]
+        for name in structures_of(project, slide):
+            own = label.of(name)
+            assert own is not None
+            np.testing.assert_array_equal(own.mask(), derive(project, slide, name).mask)

@@ -48,7 +48,7 @@ def _measure(given: argparse.Namespace, answer: Answer) -> None:
         "objects": len(rows),
         "structures": {name: _summed(rows, name) for name in structures},
     }
-    head = ("structure", "objects", "median area px")
+    head = ("structure", "objects", "median area px", "edited")
     lines = [
         *table(head, [(name, *_summed(rows, name).values()) for name in structures]),
         "",
@@ -62,4 +62,4 @@ def _summed(rows: Sequence[Measurement], structure: str) -> dict[str, float]:
 
     own = [row for row in rows if row.structure == structure]
     area = median(row.area_px for row in own)
-    return {"objects": len(own), "median_area_px": area}
+    return {"objects": len(own), "median_area_px": area, "edited": sum(row.edited for row in own)}

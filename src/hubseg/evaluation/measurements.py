@@ -1,4 +1,4 @@
-"""Every object of a project in numbers: size, shape, and how sure the map is of it.
+"""Every object of a project in numbers: size, shape, how sure the map is, and who drew it.
 
 Responsible for one row an object, in px and, where the size of a pixel is known, in µm; and for the
 table they make. Pure reading of a project. Does not know the window.
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.cleanup.row_runs import Runs
+from hubseg.edits.gesture import ADD, ERASE
+from hubseg.journal.slide_state import SlideState
 from hubseg.outcome import Outcome
 from hubseg.probability.uncertainty import ObjectConfidence, confidences
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_members
-from hubseg.project.structures import structures_of
+from hubseg.project.structures import first_of, structures_of
 from hubseg.slide.cells import plain_row, safe_cell
 from hubseg.slide.errors import check_same, writing
 
@@ -63,6 +65,8 @@ class Measurement:
         (:class:`hubseg.probability.uncertainty.ObjectConfidence`); None without a map.
     touches_border
         Whether it goes on beyond the slide, for all we know.
+    edited
+        Whether a person added pixels of it, or erased some at its edge.
     verdict
         What a person said of the mask it is in.
     """
@@ -84,6 +88,7 @@ class Measurement:
     mean_probability: float | None
     confidence: float | None
     touches_border: bool
+    edited: bool
     verdict: str
 
 
@@ -121,6 +126,7 @@ def _of_structure(project: ReviewProject, derived: Derived) -> Iterator[Measurem
     runs = Runs.of(derived.mask)
     values = None if derived.probability is None else derived.probability.values
     sure = _confidences(project, derived, runs, values)
+    drawn = _drawn(project, derived)
     every = runs.crops(np.ones(runs.count, np.bool_))
     border, spacing = runs.at_border, derived.slide.spacing
     for number, (box, own) in enumerate(every):
@@ -145,6 +151,7 @@ def _of_structure(project: ReviewProject, derived: Derived) -> Iterator[Measurem
             None if values is None else float(values[box][own].mean()) / 255,
             sure.get(number),
             bool(border[number]),
+            drawn is not None and _is_edited(drawn, box, own),
             derived.verdict.value,
         )
 
@@ -167,6 +174,32 @@ def _confidences(
 def _object_at(runs: Runs, one: ObjectConfidence) -> int:
     place = one.row * (runs.shape[1] + 1) + one.column
     return int(runs.owners[int(np.searchsorted(runs.starts, place, "right")) - 1])
+
+
+def _drawn(project: ReviewProject, derived: Derived) -> NDArray[np.uint8] | None:
+    """Return what a person drew of a structure, uint8 (H, W); None where nothing."""
+    state = SlideState.read(project, derived.slide.id)
+    first = first_of(project, derived.slide, state)
+    edits = state.edits(derived.mask.shape, project.payload, first).of(derived.name)
+    return None if edits.is_empty else edits.override()
+
+
+def _is_edited(drawn: NDArray[np.uint8], box: tuple[slice, slice], own: NDArray[np.bool_]) -> bool:
+    if bool((drawn[box][own] == ADD).any()):
+        return True
+    top, left = max(0, box[0].start - 1), max(0, box[1].start - 1)
+    around = drawn[top : box[0].stop + 1, left : box[1].stop + 1] == ERASE
+    if not around.any():
+        return False
+    wide = np.zeros(around.shape, np.bool_)
+    place = box[0].start - top, box[1].start - left
+    wide[place[0] : place[0] + own.shape[0], place[1] : place[1] + own.shape[1]] = own
+    grown = np.pad(wide, 1)
+    rows, columns = wide.shape
+    for down in range(3):
+        for right in range(3):
+            wide |= grown[down : down + rows, right : right + columns]
+    return bool((wide & around).any())
 
 
 def write_measurements(
