@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
 
 Kept = TypeVar("Kept")
+_BAND: Final = 32  # rows
 _NO_LIMIT: Final = np.empty(0, np.float32)
 _LIMITS: Final[dict[tuple[Hashable, ...], NDArray[np.float32]]] = {}  # the newest one
 _WINNERS: Final[
@@ -102,7 +103,7 @@ class Share:
             if limit is None:
                 limit = _limit(opened, self.slide, others, at)
                 _keep(_LIMITS, key, limit)
-        return None if limit is _NO_LIMIT else values - np.float32(own) > limit
+        return None if limit is _NO_LIMIT else _beyond(values, np.float32(own), limit)
 
 
 def rivals_of(
@@ -264,6 +265,20 @@ def _limit(
                 np.nextafter(margin, np.float32(-np.inf), out=margin)
             np.maximum(part, margin, out=part)
     return limit
+
+
+def _beyond(
+    values: NDArray[np.float32], threshold: np.float32, limit: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return where a margin exceeds its limit, bool (H, W): a few rows at a time, in the cache."""
+    beyond = np.empty(values.shape, np.bool_)
+    margin = np.empty((min(_BAND, len(values)), values.shape[1]), np.float32)
+    for top in range(0, len(values), _BAND):
+        band = slice(top, top + _BAND)
+        part = margin[: len(values[band])]
+        np.subtract(values[band], threshold, out=part)
+        np.greater(part, limit[band], out=beyond[band])
+    return beyond
 
 
 def _compared(

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.edits.override import Edits
-    from hubseg.journal.review_state import ReviewState
-    from hubseg.organ import StructureName
+    from hubseg.organ import StructureName, Vocabulary
     from hubseg.project import ReviewProject
     from hubseg.project.derived import Derived
     from hubseg.session.review import Review
@@ -116,7 +115,7 @@ class BesideRequest:
         for name, one in masks.items():
             own = self.edits.of(name)
             own.resolve(one.mask, in_place=True)
-            _rivals(self.state, name, claims).give_way(one.mask, Claim(own, one.start))
+            _rivals(self.state.vocabulary, name, claims).give_way(one.mask, Claim(own, one.start))
         return masks
 
 
@@ -199,8 +198,9 @@ class Beside:
             return False
         start, chosen = review.starting.mask, review.structures.chosen
         claims = _claims(edits, self.masks, {} if start is None or not chosen else {chosen: start})
+        words = review.rules.vocabulary
         changed = [
-            one.refresh(window, edits.of(name), _rivals(review.rules, name, claims))
+            one.refresh(window, edits.of(name), _rivals(words, name, claims))
             for name, one in self.masks.items()
         ]
         return any(changed)
@@ -219,6 +219,6 @@ def _claims(
     return {name: Claim(edits.of(name), begun.get(name)) for name in names}
 
 
-def _rivals(words: SlideState | ReviewState, name: Name, claims: Mapping[str, Claim]) -> Rivals:
-    group = group_of(words.vocabulary, name)
+def _rivals(words: Vocabulary, name: Name, claims: Mapping[str, Claim]) -> Rivals:
+    group = group_of(words, name)
     return rivals_among(group, claims, name) if name is not None and group else Rivals()
