@@ -156,6 +156,7 @@ class Desk(DeskSignals):
         self.say_tool, self.review_layer = tools.say_tool, tools.review_layer
         self.drop_small, self.fill_small = tools.drop_small, tools.fill_small
         self.import_mask, self.drop_mask = tools.import_mask, tools.drop_mask
+        self.choose_import_role = tools.choose_import_role
 
         view = View(layers, self.truth, self.contour, self.queue, offers, self)
         self.next_view, self.peek, self.hold = view.next_view, view.peek, view.hold

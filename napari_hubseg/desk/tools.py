@@ -53,6 +53,7 @@ class Tools:
     ) -> None:
         self._session, self._signals, self._background = session, signals, background
         self._mask_tools, self._offers, self._others = mask_tools, offers, others
+        self._role: Role = "edits"
 
     def take_tool(self, name: str) -> None:
         """Take a tool of the toolbox."""
@@ -91,9 +92,13 @@ class Tools:
         else:
             self.import_mask(path)
 
-    def import_mask(self, path: Path, role: Role = "edits") -> None:
-        """Take over what another program wrote for this slide (:data:`ROLES`)."""
-        slide = self._session.current
+    def choose_import_role(self, role: Role) -> None:
+        """Take over what is imported from now on as this (:data:`ROLES`), dropped or chosen."""
+        self._role = role
+
+    def import_mask(self, path: Path) -> None:
+        """Take over what another program wrote for this slide, as what was chosen last."""
+        slide, role = self._session.current, self._role
         if slide is None:
             self._signals.failed.emit("No slide is open: open one, then import its mask.")
             return

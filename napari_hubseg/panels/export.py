@@ -20,9 +20,9 @@ from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 __all__ = ["ExportPanel", "ExportState"]
 
 _ROLES: dict[Role, str] = {
-    "edits": "as my edits",
-    "mask": "as the mask to start from",
-    "truth": "as the truth to compare with",
+    "edits": "Import as my edits",
+    "mask": "Import as the mask to start from",
+    "truth": "Import as the truth to compare with",
 }
 
 
@@ -56,6 +56,7 @@ class ExportPanel(QWidget):
     export_requested = Signal(object)
     target_requested = Signal(str)
     import_requested = Signal()
+    role_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +89,7 @@ class ExportPanel(QWidget):
         self.role = QComboBox()
         self.role.setObjectName("import_as")
         self.role.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.role.setToolTip("What the imported mask becomes")
+        self.role.setToolTip("What an imported mask becomes, one dropped on the window too")
         refill(self.role, [(title, role) for role, title in _ROLES.items()], "edits")
         for place, role in enumerate(_ROLES):
             self.role.setItemData(place, ROLES[role], Qt.ItemDataRole.ToolTipRole)
@@ -105,6 +106,7 @@ class ExportPanel(QWidget):
         self.target.textEdited.connect(self._take_over)
         self.browse.clicked.connect(lambda: self.target_requested.emit(self.choice().format))
         self.take.clicked.connect(self.import_requested)
+        self.role.currentIndexChanged.connect(lambda: self.role_chosen.emit(self.import_as()))
         self.go.clicked.connect(lambda: self.export_requested.emit(self.choice()))
         self.show_state(ExportState())
 
@@ -121,8 +123,8 @@ class ExportPanel(QWidget):
         layout.addLayout(where)
         layout.addWidget(self.partial)
         layout.addWidget(self.go)
-        layout.addWidget(self.take)
         layout.addWidget(self.role)
+        layout.addWidget(self.take)
         layout.addWidget(self.outcome)
 
     def choice(self) -> ExportChoice:

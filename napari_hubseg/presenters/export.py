@@ -34,6 +34,7 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         yield self._panel.export_requested, self._desk.export
         yield self._panel.target_requested, self._choose_target
         yield self._panel.import_requested, self._do("import_mask")
+        yield self._panel.role_chosen, self._desk.choose_import_role
 
     def callbacks(self) -> Callbacks:
         title = "Import a mask onto this slide"
@@ -41,7 +42,7 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
             "export": lambda: self._desk.export(self._panel.choice()),
             "import_mask": dialogs.asking(
                 lambda: dialogs.file(self._panel, title, dialogs.MASKS),
-                lambda path: self._desk.import_mask(path, self._panel.import_as()),
+                self._desk.import_mask,
             ),
         }
 

@@ -216,13 +216,13 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
         read_geojson(path)
 
 
-def test_two_gigabytes_of_json_are_refused_before_they_are_read(
+def test_more_than_two_gigabytes_of_json_are_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.geojson"
     with file.open("wb") as stream:
         stream.write(b'{"type":')
-        stream.truncate(2**31)
-    monkeypatch.setattr("hubseg.formats.json_text._read", lambda _: pytest.fail("it was read"))
-    with pytest.raises(ValueError, match="holds more than 512 MiB of text: export it in parts"):
+        stream.truncate(2**31 + 1)
+    monkeypatch.setattr("hubseg.formats.json_stream._reading", lambda _: pytest.fail("read"))
+    with pytest.raises(ValueError, match="holds more than 2048 MiB of text: export it in parts"):
         read_geojson(file)

@@ -140,6 +140,28 @@ def test_a_mask_dropped_on_the_window_is_the_slides(
     assert np.array_equal(opened.session.mask_now(), drawn)
 
 
+@pytest.mark.parametrize("role", ["mask", "truth"])
+def test_a_dropped_mask_becomes_what_the_list_over_the_button_says(
+    opened: HubSegWidget,
+    wait: Callable[[Callable[[], bool]], None],
+    chosen: tuple[Path, np.ndarray],
+    role: str,
+) -> None:
+    export, session, told = opened.export, opened.session, []
+    opened.desk.told.connect(told.append)
+    assert export.layout().indexOf(export.role) < export.layout().indexOf(export.take)
+    choose(opened, role)
+    opened.desk.drop_mask(chosen[0])
+    if role == "mask":
+        wait(lambda: session.imported is not None)
+        assert np.array_equal(session.mask_now(), chosen[1])
+    else:
+        wait(lambda: opened.desk.truth.mask is not None)
+        assert not session.can_undo
+    wait(lambda: bool(told))
+    assert ("starts from now" if role == "mask" else "truth of this slide now") in told[0]
+
+
 def test_a_dropped_mask_that_is_called_as_another_slide_is_said_and_not_taken(
     opened: HubSegWidget, tmp_path: Path
 ) -> None:

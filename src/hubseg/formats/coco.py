@@ -18,7 +18,7 @@ import numpy as np
 
 from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
 from hubseg.formats.coco_runs import by_label, counts_of, pack, unpack
-from hubseg.formats.json_text import parsed
+from hubseg.formats.json_stream import Streamed, content_of
 from hubseg.formats.pixel_runs import Runs
 from hubseg.formats.polygons import Polygon, polygons_of
 
@@ -117,6 +117,11 @@ def _annotations(mask: NDArray[np.bool_]) -> Iterable[dict[str, Any]]:
 
 def recognises(content: Any) -> bool:
     """Whether parsed JSON looks like COCO annotations, or like results of them."""
+    if isinstance(content, Streamed):
+        if not content.key:
+            return recognises([content.first])
+        named = content.value("images") is not None or content.value("image") is not None
+        return content.key == "annotations" and named
     if isinstance(content, dict):
         named = "images" in content or "image" in content
         return named and isinstance(content.get("annotations"), list)
@@ -139,14 +144,18 @@ def read_coco(path: Path | str) -> list[AnnotatedImage]:
 
 def read(path: Path) -> list[AnnotatedImage]:
     """Return what a file holds, image by image; raises as :func:`read_coco`."""
-    return images(parsed(path), path)
+    return images(content_of(path), path)
 
 
 def images(content: Any, path: Path) -> list[AnnotatedImage]:
     """Return the images of parsed JSON; raises ValueError where it holds no COCO."""
     if not recognises(content):
         raise ValueError(f"{path} holds no COCO annotations: it needs images and annotations.")
-    annotations = content if isinstance(content, list) else content["annotations"]
+    if isinstance(content, Streamed):
+        annotations: Iterable[Any] = content.elements()
+        content = _about(content)
+    else:
+        annotations = content if isinstance(content, list) else content["annotations"]
     single = content.get("image") if isinstance(content, dict) else None
     listed = _images(content)
     names = _categories(content)
@@ -164,6 +173,16 @@ def images(content: Any, path: Path) -> list[AnnotatedImage]:
             wrong[which].append(f"Annotation {named} is left out: {said}.")
     every = dict.fromkeys([*listed, *objects, *wrong])
     return [_image(which, listed, objects[which], wrong[which]) for which in every]
+
+
+def _about(content: Streamed) -> Any:
+    """Return what stands beside a long list of annotations; an empty list where it is all."""
+    if not content.key:
+        return []
+    about = {"images": content.value("images"), "categories": content.value("categories")}
+    if about["images"] is None:
+        about["image"] = content.value("image")
+    return {key: value for key, value in about.items() if value is not None}
 
 
 def _images(content: Any) -> dict[object, tuple[str, tuple[int, int] | None]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hubseg.formats.json_stream import Streamed, content_of
 from hubseg.formats.json_text import lines_of, parsed
 from hubseg.formats.registry import FORMATS
 
@@ -74,10 +75,11 @@ def recognised(path: Path) -> tuple[Format, Any] | None:
     if not kind:
         return candidates[0], None
     content = _content(kind, path)
-    for one in candidates:
-        if one.code.recognises(content):
-            return one, content
-    return None
+    found = next((one for one in candidates if one.code.recognises(content)), None)
+    if found is None and isinstance(content, Streamed):  # a long list of others
+        content = parsed(path)
+        found = next((one for one in candidates if one.code.recognises(content)), None)
+    return None if found is None else (found, content)
 
 
 def images_in(path: Path) -> tuple[Format, list[AnnotatedImage]]:
@@ -103,7 +105,7 @@ def _content(kind: str, path: Path) -> Any:
         from hubseg.formats.xml_text import root_of
 
         return root_of(path)
-    return parsed(path) if kind == "json" else lines_of(path)
+    return content_of(path) if kind == "json" else lines_of(path)
 
 
 def _suffixes() -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
-from hubseg.formats.json_text import parsed
+from hubseg.formats.json_stream import Streamed, content_of
 from hubseg.formats.outlines import Outlines
 from hubseg.slide.errors import check_same
 
@@ -119,6 +119,8 @@ def _closed(ring: NDArray[np.number]) -> str:
 
 def recognises(content: Any) -> bool:
     """Whether parsed JSON looks like GeoJSON."""
+    if isinstance(content, Streamed):
+        return content.key == "features" or (not content.key and recognises(content.first))
     return _is_empty_collection(content) or any(True for _ in _features(content))
 
 
@@ -128,8 +130,7 @@ def read_geojson(path: Path | str) -> AnnotatedImage:
     Raises
     ------
     ValueError
-        When the file is no JSON, is larger than 512 MiB unpacked, or holds no GeoJSON: one
-        sentence.
+        When the file is no JSON, is larger than 2 GiB unpacked, or holds no GeoJSON: one sentence.
     OSError
         When it cannot be opened.
     """
@@ -138,18 +139,17 @@ def read_geojson(path: Path | str) -> AnnotatedImage:
 
 def read(path: Path) -> list[AnnotatedImage]:
     """Return what a file holds, as its only image; raises as :func:`read_geojson`."""
-    return images(parsed(path), path)
+    return images(content_of(path), path)
 
 
 def images(content: Any, path: Path) -> list[AnnotatedImage]:
     """Return the objects of parsed JSON; raises ValueError where it holds no GeoJSON."""
-    reading = _Reading()
-    features = list(_features(content))
-    if not features and not _is_empty_collection(content):
+    if not recognises(content):
         raise ValueError(
             f"{path} holds no GeoJSON feature: export the annotations from QuPath as GeoJSON."
         )
-    for feature in features:
+    reading = _Reading()
+    for feature in _features(content):
         polygons = tuple(reading.polygons(feature.get("geometry")))
         if polygons:
             reading.objects.append(Annotation(_class_of(feature), polygons))
@@ -158,8 +158,8 @@ def images(content: Any, path: Path) -> list[AnnotatedImage]:
 
 def _features(content: Any) -> Iterator[dict[str, Any]]:
     """Yield what may be features: of a collection, a list, a single one, or a bare geometry."""
-    if isinstance(content, list):
-        for one in content:
+    if isinstance(content, list | Streamed):
+        for one in content if isinstance(content, list) else content.elements():
             yield from _features(one)
     elif isinstance(content, dict):
         kind = content.get("type")

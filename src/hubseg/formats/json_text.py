@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["MOST_BYTES", "file_name", "lines_of", "parsed", "text_of"]
+__all__ = ["DAMAGED", "MOST_BYTES", "file_name", "lines_of", "parsed", "text_of"]
 
-MOST_BYTES = 2**29  # of text: about ten million corners, which take 12 times as much in memory
+MOST_BYTES = 2**29  # of text that is read as a whole: JSON takes 12 times as much in memory
 _PIECE = 2**20  # bytes
-_DAMAGED = (OSError, EOFError, zlib.error)
+DAMAGED = (OSError, EOFError, zlib.error)
 
 
 def parsed(path: Path) -> Any:
@@ -61,7 +61,7 @@ def text_of(path: Path) -> bytearray:
         stream.seek(0)
         try:
             content = _read(gzip.GzipFile(fileobj=stream) if packed else stream)
-        except _DAMAGED as exc:
+        except DAMAGED as exc:
             if isinstance(exc, OSError) and exc.errno is not None:
                 raise
             raise ValueError(
