@@ -82,6 +82,7 @@ CORE: dict[str, set[str]] = {
         "formats.rle",
         "formats.staged_folder",
         "formats.table",
+        "formats.uncollected",
         "formats.xml_text",
         "organ",
         "slide",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 from pathlib import Path
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hubseg.formats.geojson import read_geojson, write_geojson
+from hubseg.formats.finding import images_in
+from hubseg.formats.geojson import images, read_geojson, write_geojson
 from hubseg.formats.polygons import Polygon, polygons_of, rasterised
 
 MASKS = st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(
@@ -226,3 +228,22 @@ def test_more_than_two_gigabytes_of_json_are_refused_before_they_are_read(
     monkeypatch.setattr("hubseg.formats.json_stream._reading", lambda _: pytest.fail("read"))
     with pytest.raises(ValueError, match="holds more than 2048 MiB of text: export it in parts"):
         read_geojson(file)
+
+
+def test_reading_and_writing_pause_the_search_for_cycles_and_take_it_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(
+        "hubseg.formats.geojson.images",
+        lambda content, path: seen.append(gc.isenabled()) or images(content, path),
+    )
+    path = write_geojson(tmp_path / "a.geojson", np.ones((3, 3), np.bool_), name="")
+    read_geojson(path)
+    images_in(path)
+    assert not any(seen) and len(seen) >= 3
+    assert gc.isenabled()
+    (tmp_path / "b.geojson").write_text("{")
+    with pytest.raises(ValueError, match="whole JSON"):
+        images_in(tmp_path / "b.geojson")
+    assert gc.isenabled()

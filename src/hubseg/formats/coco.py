@@ -21,6 +21,7 @@ from hubseg.formats.coco_runs import by_label, counts_of, pack, unpack
 from hubseg.formats.json_stream import Streamed, content_of
 from hubseg.formats.pixel_runs import Runs
 from hubseg.formats.polygons import Polygon, polygons_of
+from hubseg.formats.uncollected import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -144,7 +145,8 @@ def read_coco(path: Path | str) -> list[AnnotatedImage]:
 
 def read(path: Path) -> list[AnnotatedImage]:
     """Return what a file holds, image by image; raises as :func:`read_coco`."""
-    return images(content_of(path), path)
+    with uncollected():
+        return images(content_of(path), path)
 
 
 def images(content: Any, path: Path) -> list[AnnotatedImage]:

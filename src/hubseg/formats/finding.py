@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hubseg.formats.json_stream import Streamed, content_of
 from hubseg.formats.json_text import lines_of, parsed
 from hubseg.formats.registry import FORMATS
+from hubseg.formats.uncollected import uncollected
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,12 +93,13 @@ def images_in(path: Path) -> tuple[Format, list[AnnotatedImage]]:
     OSError
         When it cannot be opened.
     """
-    found = recognised(path)
-    if found is None:
-        titles = ", ".join(one.title for one in formats_of(path))
-        raise ValueError(f"{path} is none of {titles}: export it as one of them.")
-    form, content = found
-    return form, form.code.images(content, path) if form.content else form.read(path)
+    with uncollected():
+        found = recognised(path)
+        if found is None:
+            titles = ", ".join(one.title for one in formats_of(path))
+            raise ValueError(f"{path} is none of {titles}: export it as one of them.")
+        form, content = found
+        return form, form.code.images(content, path) if form.content else form.read(path)
 
 
 def _content(kind: str, path: Path) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
 from hubseg.formats.json_stream import Streamed, content_of
 from hubseg.formats.outlines import Outlines
+from hubseg.formats.uncollected import uncollected
 from hubseg.slide.errors import check_same
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def read_geojson(path: Path | str) -> AnnotatedImage:
 
 def read(path: Path) -> list[AnnotatedImage]:
     """Return what a file holds, as its only image; raises as :func:`read_geojson`."""
-    return images(content_of(path), path)
+    with uncollected():
+        return images(content_of(path), path)
 
 
 def images(content: Any, path: Path) -> list[AnnotatedImage]:
