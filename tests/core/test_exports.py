@@ -34,7 +34,15 @@ def export(project: Path, format: str, *more: str) -> int:
     return main([*arguments, "--json", *more])
 
 
-@pytest.mark.parametrize("format", FORMATS)
+ANY = [name for name in FORMATS if name != "ndpa"]  # which is of NDPI slides alone
+
+
+def test_ndpa_is_of_ndpi_slides_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert export(project, "ndpa") == 1
+    assert "It is no NDPI slide: write another format." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format", ANY)
 def test_rejected_slides_leave_only_with_all(
     project: Path, format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -46,7 +54,7 @@ def test_rejected_slides_leave_only_with_all(
     assert json.loads(capsys.readouterr().out)["written"] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", ANY)
 def test_what_is_there_is_replaced_only_when_asked(
     project: Path, format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

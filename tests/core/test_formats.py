@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hubseg.export import writers
-from hubseg.formats import registry
+from hubseg.formats import ndpa, registry
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.finding import images_in, suffix_of
 from hubseg.formats.format import Format
@@ -439,6 +439,31 @@ def test_hamamatsus_nanometres_are_placed_by_the_slide_beside_them(
     wanted = np.zeros((30, 40), np.bool_)
     wanted[3:8, 2:12] = True
     assert np.array_equal(image.mask(30, 40), wanted)
+
+
+@given(mask=MASKS.filter(lambda mask: mask.any()), dx=st.integers(-9000, 9000))
+def test_masks_without_holes_come_back_from_nanometres(
+    tmp_path_factory: pytest.TempPathFactory, mask: np.ndarray, dx: int
+) -> None:
+    """A scanner's 0.2275 x 0.2266 µm/px, which no whole number of nanometres is."""
+    folder, opened = tmp_path_factory.mktemp("ndpa"), tifffile.TiffFile
+    slide = folder / "a.ndpi"
+    tags = [(65422, "i", 1, dx, True), (65423, "i", 1, -777, True)]
+    options = {"resolution": (1e7 / 227.5, 1e7 / 226.6), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(slide, np.zeros(mask.shape, np.uint8), extratags=tags, **options)
+    image = image_of(mask)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tifffile, "TiffFile", lambda path: opened(io.BytesIO(path.read_bytes())))
+        if FORMATS["ndpa"].refusal(image):
+            with pytest.raises(OSError, match="reads back different"):
+                ndpa.write(folder / "a.ndpi.ndpa", image, slide)
+            return
+        path = ndpa.write(folder / "a.ndpi.ndpa", image, slide)
+        (read,) = images_in(path)[1]
+    assert read.size == mask.shape
+    assert np.array_equal(read.mask(*mask.shape), mask)
+    assert {one.name for one in read.objects} == {"crypt"}
+    assert not read.notes
 
 
 def test_shapes_that_are_no_polygon_have_their_area(tmp_path: Path) -> None:

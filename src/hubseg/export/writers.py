@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.formats import nnunet, ome_zarr
+from hubseg.formats import ndpa, nnunet, ome_zarr
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
@@ -236,6 +236,22 @@ def _maps(source: Source, out: Path) -> tuple[Path, list[Path]]:
     return out, written
 
 
+def _ndpa(source: Source, out: Path) -> tuple[Path, list[Path]]:
+    slides = {slide.id: slide.path for slide in source.slides}
+    written: list[Path] = []
+    for image in _images(source, FORMS["ndpa"], {}):
+        slide = slides[image.id]
+        if slide.suffix.casefold() != ".ndpi":
+            source.outcome.done.remove(image.id)
+            source.outcome.leave_out(image.id, "It is no NDPI slide: write another format.")
+            continue
+        out.mkdir(parents=True, exist_ok=True)
+        written.append(ndpa.write(out / f"{slide.name}.ndpa", image, slide))
+    if not written:
+        raise source.nothing()
+    return out, written
+
+
 def _map_file(out: Path, slide_id: str) -> Path:
     return out / f"{slide_id}.ome.zarr"
 
@@ -254,6 +270,7 @@ _OF_A_PROJECT: Mapping[
     "pseudo-labels": (_pseudo_labels, lambda out, _: out / MANIFEST),
     "nnunet": (_nnunet, lambda out, _: out / nnunet.INDEX),
     "ome-zarr-map": (_maps, _map_file),
+    "ndpa": (_ndpa, lambda out, slide_id: out / f"{slide_id}.ndpi.ndpa"),
 }
 
 

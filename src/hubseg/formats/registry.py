@@ -156,10 +156,12 @@ FORMATS: dict[str, Format] = {
         Format(
             "ndpa",
             "Hamamatsu NDPA",
-            "NDP.view's annotations, read where the NDPI slide lies beside them",
+            "annotations of NDPI slides for NDP.view, read where the slide lies beside them",
             "ndpa",
             (".ndpi.ndpa", ".ndpa"),
             content="xml",
+            writes="project",
+            target="ndpa",
             holes=False,
             parts=False,
         ),
