@@ -185,9 +185,10 @@ class Outlines:
         points = np.array(ring)
         if points.ndim != 2 or points.shape[1] != 2:  # some write a height too
             points = np.array([point[:2] for point in ring])
-        if points.dtype.kind not in "iuf" or not np.isfinite(points).all():
+        kind = points.dtype.kind
+        if kind not in "iuf" or (kind == "f" and not np.isfinite(points).all()):
             raise ValueError("a corner is no pair of numbers")
-        if (points[0] == points[-1]).all():
+        if points[0, 0] == points[-1, 0] and points[0, 1] == points[-1, 1]:
             points = points[:-1]
         elif closed:
             self.unclosed += 1
@@ -220,6 +221,8 @@ def _is_rectilinear(rings: list[NDArray[np.number]]) -> bool:
         if points.dtype.kind == "f" and not np.array_equal(points, points.round()):
             return False
         steps = points[1:] - points[:-1]
-        if np.count_nonzero(steps[:, 0] * steps[:, 1]) or (points[0] - points[-1]).all():
+        if np.count_nonzero(steps[:, 0] * steps[:, 1]):
+            return False
+        if points[0, 0] != points[-1, 0] and points[0, 1] != points[-1, 1]:
             return False
     return True
