@@ -145,18 +145,17 @@ class Desk(DeskSignals):
 
         self._rules = rules = Rules(session, self, layers.appearance, self.derivation, offers)
         self.tell_alike, self.tell_by_name = rules.tell_alike, rules.tell_by_name
-        self.tell, self.set_cleanup = rules.tell, rules.set_cleanup
-        self.tell_name, self.take_name = rules.tell_name, rules.take_name
+        self.tell, self.tell_name, self.take_name = rules.tell, rules.tell_name, rules.take_name
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold
-        self.set_organ_threshold = rules.set_organ_threshold
+        self.set_cleanup, self.set_organ_threshold = rules.set_cleanup, rules.set_organ_threshold
         self.this_slide_only, self.preview_step = rules.this_slide_only, rules.preview_step
 
         tools = Tools(session, self, background, self.mask_tools, offers, layers.others)
         self.take_tool, self.take_by_key = tools.take_tool, tools.take_by_key
         self.say_tool, self.review_layer = tools.say_tool, tools.review_layer
         self.drop_small, self.fill_small = tools.drop_small, tools.fill_small
-        self.import_mask, self.drop_mask = tools.import_mask, tools.drop_mask
-        self.choose_import_role = tools.choose_import_role
+        self.import_mask, self.choose_import_role = tools.import_mask, tools.choose_import_role
+        self.drop_mask = tools.drop_mask
 
         view = View(layers, self.truth, self.contour, self.queue, offers, self)
         self.next_view, self.peek, self.hold = view.next_view, view.peek, view.hold

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from stored import SHAPE, accept, stored_project
 
 from hubseg.cli import main
-from hubseg.export.matching import _id_of
+from hubseg.export.matching import _id_of, plan_import
 from hubseg.formats.coco import write_coco
 from hubseg.formats.geojson import write_geojson
 from hubseg.formats.raster import write_mask_png, write_mask_tiff
@@ -279,3 +280,12 @@ def test_two_slides_whose_names_differ_in_case_are_told_apart() -> None:
     assert [_id_of(name, ["A", "a", "b"]) for name in ("A", "a", "B", "c")] == ["A", "a", "b", None]
     assert _id_of("é", ["e\u0301", "x"]) == "e\u0301"
     assert _id_of("AA", ["Aa", "aA"]) is None
+
+
+@pytest.mark.parametrize("ending", [".ome.tiff", ".ome.zarr", ".mrxs", ".dcm", ".SVS", ""])
+def test_an_image_of_a_file_is_the_slide_whatever_its_kind_ends_with(
+    tmp_path: Path, ending: str
+) -> None:
+    path = write_coco(tmp_path / "all.json", [(f"1.2.3{ending}", "x", np.ones((4, 5), np.bool_))])
+    slide = SimpleNamespace(id="1.2.3", height=4, width=5)
+    assert list(plan_import(path, [slide]).matched) == ["1.2.3"]

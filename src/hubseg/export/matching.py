@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ImportPlan", "OneMask", "Sized", "is_called", "masks_in", "plan_import", "slide_of"]
 
-_IMAGES = (".tif", ".tiff", ".svs", ".ndpi", ".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_IMAGES = (
+    *(".tif", ".tiff", ".svs", ".ndpi", ".png", ".jpg", ".jpeg", ".bmp", ".webp"),
+    *(".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm", ".zarr"),
+)
 
 
 class Sized(Protocol):
@@ -169,4 +172,7 @@ def _kept(image: AnnotatedImage) -> Callable[[], AnnotatedImage]:
 def _stem(name: str) -> str:
     """Return the name of an image's file without its ending, that of an id as it is."""
     suffix = Path(name).suffix
-    return name[: -len(suffix)] if suffix.casefold() in _IMAGES else name
+    if suffix.casefold() not in _IMAGES:
+        return name
+    stem = name[: -len(suffix)]
+    return stem[:-4] if stem.casefold().endswith(".ome") else stem
