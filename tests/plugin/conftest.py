@@ -43,11 +43,17 @@ IDS = ("one", "two", "three")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """napari says once per window that PyQt5 ends; that sentence, and no other, is let pass."""
+    """Let napari's word about PyQt5 pass, and no two windows be there at once.
+
+    It says once per window that PyQt5 ends: that sentence, and no other. Of a file those tests come
+    last that share a window, since OpenGL draws into the newest of two.
+    """
     said = "ignore:napari support for the PyQt5 backend is deprecated:FutureWarning"
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(said))
+    place = {path: at for at, path in enumerate(dict.fromkeys(item.path for item in items))}
+    items.sort(key=lambda item: (place[item.path], has_one_window(item)))
 
 
 def drain() -> None:
@@ -110,7 +116,7 @@ def _imported_once() -> None:
 @pytest.fixture(autouse=True)
 def nothing_left(qapp: QApplication, request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a window or a thread."""
-    if has_one_window(request):
+    if has_one_window(request.node):
         request.getfixturevalue("dock_of_the_file")
     before, threads = set(QApplication.topLevelWidgets()), set(our_threads())
     yield
@@ -119,17 +125,17 @@ def nothing_left(qapp: QApplication, request: pytest.FixtureRequest) -> Iterator
         gc.collect()
         drain()
     assert not windows_since(before)
-    assert has_one_window(request) or not set(our_threads()) - threads
+    assert has_one_window(request.node) or not set(our_threads()) - threads
 
 
-def has_one_window(request: pytest.FixtureRequest) -> bool:
+def has_one_window(item: pytest.Item) -> bool:
     """Whether the test has the window that the file's other tests have too.
 
     Not where it says `pytest.mark.own_window`, nor where it takes the dock away or brings parts of
     its own to it.
     """
-    names = set(request.fixturenames)
-    own = request.node.get_closest_marker("own_window") is not None or names & OWN_WINDOW
+    names = set(getattr(item, "fixturenames", ()))
+    own = item.get_closest_marker("own_window") is not None or names & OWN_WINDOW
     return bool(names & {"opened", "dock_of_the_file"}) and not own
 
 
@@ -363,7 +369,7 @@ def opened(
     A window takes seconds of a processor to make, so the tests of a file have one, one after the
     other, as a person does who opens the next table; `pytest.mark.own_window` where that matters.
     """
-    one = has_one_window(request)
+    one = has_one_window(request.node)
     dock: HubSegWidget = request.getfixturevalue("dock_of_the_file" if one else "dock")
     if one:
         as_at_first(dock)
