@@ -43,6 +43,7 @@ def as_at_first(dock: HubSegWidget) -> None:
         notice.dismiss.click()
     for section in (*dock.sections.values(), dock.advanced):
         section.header.setChecked(False)
+    dock.export.role.setCurrentIndex(dock.export.role.findData("edits"))
     if dock.facts.form.isVisible():
         dock.facts.done.click()
     dock.keys.hide()
