@@ -158,7 +158,7 @@ class TestVisits:
         for _ in range(undone):
             session.undo()
         visit = StoredEdits.read(session.project, session.current)
-        assert visit.edits == session.edits
+        assert visit.edits.of(session.review.structures.chosen) == session.edits
         assert visit.fits(session.current, SlideState(session.review.history.done))
         session.close(discard=True)
 
@@ -172,7 +172,7 @@ class TestVisits:
         session.take_visit(visit)
         assert session.is_quick("a")
         session.go_to("a")
-        assert session.edits is visit.edits
+        assert session.review.structures.edits is visit.edits
         assert session.edits == drawn
 
     def test_what_was_read_before_the_last_stroke_is_not_taken(
@@ -186,7 +186,7 @@ class TestVisits:
         session.review.kept_edits.clear()
         session.take_visit(visit)
         session.go_to("a")
-        assert session.edits is not visit.edits
+        assert session.review.structures.edits is not visit.edits
         assert session.edits == drawn
 
     def test_few_gestures_are_read_at_once(self, session: ReviewSession) -> None:
@@ -204,5 +204,5 @@ class TestVisits:
         opening = session.prepare(path)
         session.enter(opening)
         assert session.current.id == "a"
-        assert session.edits is opening.visit.edits
+        assert session.review.structures.edits is opening.visit.edits
         assert session.edits == drawn
