@@ -83,6 +83,10 @@ class Cluster:
             process.wait()
 
 
+def torch_is_imported(engine: Engine) -> list[bool]:
+    return list(engine.client().run(eval, "'torch' in __import__('sys').modules").values())
+
+
 def until(holds: Callable[[], bool]) -> None:
     while not holds():
         time.sleep(0.01)
@@ -124,6 +128,7 @@ def test_a_killed_worker_is_told_and_another_one_goes_on(
     assert "is gone" in seen[2]["sentence"] and "goes on from the last state" in seen[2]["sentence"]
     assert [r["resumed"] for r in seen if r["event"] == "begun"] == [False, True]
     assert (order.out / "saved").exists()  # by the one whose worker was killed
+    assert torch_is_imported(engine) == [False]  # by its own process alone, where it trains
 
 
 def test_a_cluster_without_workers_is_told_and_stop_does_not_wait_for_one(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.inference import Order
+    from hubseg.inference import LoadedNetworks, Order
     from hubseg.probability import MemberMap
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
@@ -129,15 +129,22 @@ class Networks:
         self.stopped: set[str] = set()
         self.place = 0  # which of the workers of its computer it is
         self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
+        self._loaded: LoadedNetworks | None = None  # with the first job: this imports torch
 
     def setup(self, worker: Any) -> None:
         """Give way to the window and its threads: the worker has a lower priority."""
-        from hubseg.inference import LoadedNetworks
-
         del worker
-        self._networks = LoadedNetworks(self.budget, compiled=self.compiled)
         self._door, self._device = threading.Lock(), threading.Lock()
         give_way(COMPUTES)
+
+    @property
+    def _networks(self) -> LoadedNetworks:
+        """The networks that stay loaded; a worker that only starts trainings never has any."""
+        if self._loaded is None:
+            from hubseg.inference import LoadedNetworks
+
+            self._loaded = LoadedNetworks(self.budget, compiled=self.compiled)
+        return self._loaded
 
     def run(self, job: Job) -> Made:
         """Compute one member map, and file it where the store can be reached."""
@@ -184,7 +191,8 @@ class Networks:
 
     def forget(self) -> None:
         """Let go of networks and pixels; the memory of the device is free again."""
-        self._networks.clear()
+        if self._loaded is not None:
+            self._loaded.clear()
         self._pixels.clear()
 
     def _device_of(self, job: Job) -> str:
