@@ -406,6 +406,7 @@ def own_app_model() -> Iterator[None]:
         try:
             yield
         finally:
+            app.menus.menus_changed.disconnect()  # its menus are gone: one traceback per command
             NapariApplication.destroy("app of a file")
             _initialize_plugins.cache_clear()
             init_qactions.cache_clear()
