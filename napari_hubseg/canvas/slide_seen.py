@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.appearance import Appearance
     from napari_hubseg.canvas.foreign_layers import OtherLayers
@@ -79,14 +81,28 @@ class Sight:
 class Seen:
     """Remembers what the last frames showed of the current slide.
 
+    Parameters
+    ----------
+    session
+        Whose slide is looked at.
+    sight
+        What the layers hold.
+    others_come
+        Says whether masks of other structures of the slide are not drawn yet.
+
     Attributes
     ----------
     frames
         Whether somebody calls :meth:`frame`; where nothing is drawn, what the layers hold counts.
     """
 
-    def __init__(self, session: ReviewSession, sight: Sight) -> None:
-        self._session, self._sight = session, sight
+    def __init__(
+        self,
+        session: ReviewSession,
+        sight: Sight,
+        others_come: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._session, self._sight, self._others_come = session, sight, others_come
         self.frames = False
         self._picture = ""  # id of the slide whose picture was drawn
         self._mask: object = None  # what was drawn of its mask
@@ -121,6 +137,8 @@ class Seen:
         newest = self._sight.newest_mask
         if mask and (newest is None or newest != self._mask):
             return self._sight.hidden or "Wait until the mask is drawn, then decide."
+        if mask and self._others_come():
+            return "Wait until the other structures are drawn, then decide."
         return ""
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ class StructureOutlines:
         others: OtherStructures,
         background: Background,
     ) -> None:
-        self._session, self._layers = session, layers
+        self._session, self._layers, self._others = session, layers, others
         self._drawing = Latest(background, self.failed.emit)
         self._since: list[Window] = []
         self._layer: Any = None
@@ -64,6 +64,11 @@ class StructureOutlines:
             (layers.slide_shown, self._dress),
             (others.changed, self._follow),
         )
+
+    @property
+    def come(self) -> bool:
+        """Whether outlines by the rules that hold are still to be drawn."""
+        return self._others.awaited or self._drawing.busy
 
     def colour(self, name: StructureName | None) -> str:
         """Return a structure's colour, "#rrggbb"."""

@@ -106,7 +106,6 @@ class Desk(DeskSignals):
         session, background = self.session, self.background
         self.layers = LayerBinding(session, viewer, background, keys, self.prepared)
         self.derivation.drawing = self.layers.drawing
-        self.seen = Seen(session, self.layers.sight)
         self.rules = RulesContour(session, self.layers, background)
         self.contour = TruthContour(self.truth, self.layers, background)
         self.comparison = Comparison(session, self.layers, background)
@@ -114,6 +113,7 @@ class Desk(DeskSignals):
         self.mask_tools = MaskTools(session, self.layers, viewer, background)
         self.brushes = BrushSizes(self.layers, viewer)
         self.outlines = StructureOutlines(session, self.layers, self.others, background)
+        self.seen = Seen(session, self.layers.sight, lambda: self.outlines.come)
 
     def _run(self, parts: Mapping[str, Any]) -> None:
         def standing_in(name: str) -> dict[str, Any]:
@@ -193,6 +193,7 @@ class Desk(DeskSignals):
         self.ensemble.mapped.connect(self.queue.measure)
         self.ensemble.mapped.connect(self.prefetch.drop)
         self.ensemble.mapped.connect(self.others.look_again)
+        self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
         self.queue.changed.connect(self.prefetch.look)
         self._pass_on_words()
 

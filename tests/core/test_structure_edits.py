@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,15 +17,17 @@ from hypothesis import strategies as st
 from stored import TINY
 from test_structures import GLOMERULUS, LINES, NAMES, TUBULE, VESSEL, made_project, masks_of, recipe
 
+from hubseg.cleanup import Cleanup
 from hubseg.cli import main
 from hubseg.edits.claims import Claim, Rivals
 from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.edits.override import Edits
 from hubseg.edits.structures import SlideEdits, SlideGesture, names_in
 from hubseg.evaluation.two_copies import compare
+from hubseg.journal.accepted import PackedMask
 from hubseg.journal.rows import Kind
 from hubseg.journal.verdict import Verdict
-from hubseg.organ import BUILT_IN, StructureName
+from hubseg.organ import BUILT_IN, DataSource, Organ, StructureName
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_map
@@ -432,19 +435,102 @@ def test_the_masks_beside_the_chosen_one_follow_every_gesture(path: Path) -> Non
     assert heard[-1] == (10, 10, 12, 12)
     right()
     show(session, VESSEL)
+    assert not beside.missing, "what was chosen is kept"
+    right()
+    session.set_threshold(130, structure=GLOMERULUS)
+    assert set(beside.missing) == {GLOMERULUS, TUBULE} and heard[-1] is None
     request = beside.request()
-    assert request is not None and request.names == (TUBULE,)
+    assert request is not None
     session.paint(square(14, 14), add=True)
     assert beside.take(request, request.compute()), "with the stroke since"
     right()
     session.undo()
     right()
     session.set_threshold(10, structure=GLOMERULUS)
-    assert not beside.masks and heard[-1] is None
+    assert beside.missing and heard[-1] is None
     assert not beside.take(request, request.compute()), "it came too late"
     right()
     before = masks_of(path)
     session.accept()
     for name, mask in masks_of(path).items():
         np.testing.assert_array_equal(mask, before[name])
+    session.close()
+
+
+def derive_others(session: ReviewSession) -> None:
+    beside = session.review.beside
+    request = beside.request()
+    if request is not None:
+        assert beside.take(request, request.compute())
+
+
+def test_a_structure_is_shown_as_it_is_the_moment_it_is_chosen(path: Path) -> None:
+    session, wanted = opened(path), masks_of(path)
+    show(session, GLOMERULUS)
+    derive_others(session)
+    for name in (TUBULE, VESSEL, TUBULE, GLOMERULUS):  # none of their maps has come
+        session.choose(name)
+        assert session.probability is None
+        np.testing.assert_array_equal(session.mask, wanted[name])
+    session.choose(TUBULE)
+    session.paint(square(18, 18), add=False)
+    session.paint(square(2, 40), add=True)
+    wanted = masks_of(path)
+    np.testing.assert_array_equal(session.mask, wanted[TUBULE])
+    np.testing.assert_array_equal(session.mask_now(), wanted[TUBULE])
+    np.testing.assert_array_equal(session.mask_request().compute().mask, wanted[TUBULE])
+    session.choose(VESSEL)
+    assert not session.review.beside.missing
+    np.testing.assert_array_equal(session.review.beside.masks[TUBULE].mask, wanted[TUBULE])
+    session.set_threshold(30, structure=VESSEL)  # while its map is on its way
+    session.choose(TUBULE)
+    assert set(session.review.beside.missing) == {GLOMERULUS, VESSEL}, "they have another share now"
+    np.testing.assert_array_equal(show(session, TUBULE), masks_of(path)[TUBULE])
+    session.close()
+
+
+def test_masks_beside_are_derived_again_only_where_other_rules_hold(path: Path) -> None:
+    session = opened(path)
+    beside = session.review.beside
+    show(session, GLOMERULUS)
+    derive_others(session)
+    session.set_note("seen")
+    session.accept()
+    session.undo()
+    assert not beside.missing
+    session.set_threshold(50, organ=Organ.LUNG, source=DataSource.HPA)
+    assert not beside.missing, "another organ's"
+    for change in (
+        lambda: session.set_threshold(61, structure=GLOMERULUS),
+        lambda: session.set_cleanup(Cleanup(fill_holes=9)),
+        beside.look_again,
+    ):
+        change()
+        assert set(beside.missing) == {TUBULE, VESSEL}
+        derive_others(session)
+        for name, one in beside.masks.items():
+            np.testing.assert_array_equal(one.mask, masks_of(path)[name])
+    session.close()
+
+
+def test_what_is_accepted_is_packed_before_and_is_what_stands_beside(path: Path) -> None:
+    session = opened(path)
+    beside = session.review.beside
+    show(session, GLOMERULUS)
+    derive_others(session)
+    older = beside.unpacked()
+    assert set(older) == {TUBULE, VESSEL}
+    packed = {name: PackedMask.of(mask) for name, (_, mask) in older.items()}
+    session.paint(masks_of(path)[TUBULE], add=True)
+    assert not beside.take_packed(TUBULE, older[TUBULE][0], packed[TUBULE]), "it was taken from"
+    for name, (version, mask) in beside.unpacked().items():
+        assert beside.take_packed(name, version, PackedMask.of(mask))
+    assert not beside.unpacked()
+    wanted = masks_of(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PackedMask, "of", Mock(side_effect=PackedMask.of))
+        session.accept()
+        assert PackedMask.of.call_count == 1, "the chosen one"
+    for name, mask in masks_of(path).items():
+        np.testing.assert_array_equal(mask, wanted[name])
     session.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from test_structures import GLOMERULUS, LINES, NAMES, TUBULE, VESSEL, made_proje
 from windows import Wait, settle
 
 from hubseg import tools
+from hubseg.journal.accepted import PackedMask
+from hubseg.journal.slide_state import SlideState
+from hubseg.project import ReviewProject
 from hubseg.recipe import Recipe
 from napari_hubseg.panels.structures import Chip, StructuresPanel, StructuresState
 
@@ -134,6 +138,59 @@ def test_eyes_hide_outlines_and_a_verdict_is_of_all(
     session.accept()
     accepted = next(row for row in session.project.entries("a") if row.kind == "verdict")
     assert [one["structure"] for one in accepted.facts["others"]] == ["tubule", "vessel"]
+
+
+def test_others_are_derived_after_the_chosen_one_and_accept_waits_for_them(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, session, others = several, several.session, several.desk.others
+    came: list[object] = []
+    others.changed.connect(came.append)
+    looked, on_its_way = [0], [True]
+
+    def gives_way() -> bool:
+        looked[0] += 1
+        return on_its_way[0]
+
+    others.gives_way = gives_way
+    dock.desk.set_threshold(100)
+    wait(lambda: not dock.desk.derivation.busy and looked[0] > 1)
+    assert session.review.beside.missing and not came
+    dock.do("accept")
+    assert dock.message.sentence.text().startswith("Wait until the other structures are drawn")
+    assert not session.verdict("a").stands
+    on_its_way[0] = False
+    shown(dock, wait)
+    assert None in came
+    packing: list[str] = []
+    pack = PackedMask.of
+
+    def packed(mask: Any) -> PackedMask:
+        packing.append(threading.current_thread().name)
+        return pack(mask)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PackedMask, "of", packed)
+        dock.do("accept")
+    assert session.verdict("a").stands
+    assert len(packing) == 1, "the chosen one: the others lay packed"
+    with ReviewProject.for_reading(tmp_path / "p.hubseg") as project:
+        state = SlideState.read(project, "a")
+        assert state.stands is not None and len(state.stands.masks) == 3
+
+
+def test_choosing_a_structure_shows_its_mask_at_once(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, session, masks = several, several.session, masks_of(tmp_path / "p.hubseg")
+    seen: list[int] = []
+    drawing = dock.desk.layers.drawing
+    drawing.finished.connect(lambda: seen.append(int(dock.desk.layers.mask_layer.data.sum() > 0)))
+    for name in (TUBULE, VESSEL, GLOMERULUS):
+        dock.do("next_structure")
+        np.testing.assert_array_equal(session.mask, masks[name])
+        shown(dock, wait)
+    assert seen and all(seen), "a layer without the mask was drawn"
 
 
 def test_an_object_is_reassigned_by_a_click_and_a_choice(

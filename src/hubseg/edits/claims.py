@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hubseg.edits.override import Edits
     from hubseg.window import Window
 
-__all__ = ["Claim", "Rivals", "redo", "rivals_among"]
+__all__ = ["Claim", "Rivals", "owners", "redo", "rivals_among"]
 
 _BY_MAP, _BY_FILE, _BY_HAND = 0, 1, 2  # what says that a structure is there: the later is stronger
 
@@ -137,12 +137,40 @@ def rivals_among(group: Sequence[str], claims: Mapping[str, Claim], structure: s
     return Rivals(before, after)
 
 
+def owners(claims: Sequence[Claim], window: Window) -> NDArray[np.uint8] | None:
+    """Return whose each px of a window is by what is said of structures that exclude each other.
+
+    Parameters
+    ----------
+    claims
+        Of all of them, in order: of equal claims the first has the pixel.
+    window
+        Where.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        Uint8 (h, w): 1 is the first one's, 0 is nobody's, so that maps decide; None where nothing
+        is said of any.
+    """
+    said = [(place, one) for place, one in enumerate(claims, 1) if not one.is_empty]
+    if not said:
+        return None
+    owner, best = np.zeros(window[2:], np.uint8), np.full(window[2:], _BY_MAP, np.uint8)
+    for place, one in said:
+        strength = one.strength(window)
+        owner[strength > best] = place
+        np.maximum(best, strength, out=best)
+    return owner
+
+
 def redo(
     mask: NDArray[np.bool_],
     base: NDArray[np.bool_],
-    own: Claim,
-    rivals: Rivals,
+    edits: Edits,
     window: Window,
+    owner: NDArray[np.uint8] | None = None,
+    place: int = 0,
 ) -> bool:
     """Derive a window of a structure's mask again, in place; whether it is another one now.
 
@@ -152,14 +180,18 @@ def redo(
         bool (H, W).
     base
         What its map or import give, bool (H, W).
-    own, rivals
-        What is said of it, and of those that exclude it.
+    edits
+        Its override.
     window
         Where.
+    owner, place
+        Whose each px is (:func:`owners`), and which of them the structure is.
     """
     cut = slices(window)
-    part = own.edits.resolve(base[cut], window)
-    rivals.give_way(part, own, window)
+    part = edits.resolve(base[cut], window)
+    if owner is not None:
+        part &= (owner == 0) | (owner == place)
     changed = not np.array_equal(part, mask[cut])
-    mask[cut] = part
+    if changed:
+        mask[cut] = part
     return changed

@@ -78,6 +78,8 @@ class MaskRequest:
         the same. None is everywhere.
     rivals
         What is said of structures that exclude this one; copies of its own.
+    base
+        The mask without edits where there are no values, bool (H, W); None is nothing.
     """
 
     values: NDArray[np.float32 | np.bool_] | None
@@ -89,11 +91,12 @@ class MaskRequest:
     earlier: CleanedMask | None = field(default=None, repr=False)
     share: ShareOf | None = field(default=None, repr=False)
     rivals: Rivals = field(default_factory=Rivals)
+    base: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def answered_by(self, other: MaskRequest) -> bool:
         """Whether the mask that was computed for another request is this one's too."""
         return (
-            self.values is other.values
+            (self.values is other.values and self.base is other.base)
             and (self.threshold, self.cleanup) == (other.threshold, other.cleanup)
             and (self.share, self.rivals) == (other.share, other.rivals)
             and self.edits == other.edits
@@ -108,8 +111,8 @@ class MaskRequest:
             When the maps that the structure shares the slide with cannot be read.
         """
         if self.values is None:
-            nothing = np.zeros(self.edits.shape, np.bool_)
-            return MaskAnswer(self._resolved(nothing))
+            begun = np.zeros(self.edits.shape, np.bool_) if self.base is None else self.base.copy()
+            return MaskAnswer(self._resolved(begun))
         share, above = self._share_of(self.values), self.values > self.threshold
         if share is not None:
             above &= share
@@ -185,6 +188,7 @@ class LiveMask:
         self._share_of: ShareOf | None = None
         self._rivals = Rivals()
         self._share: NDArray[np.bool_] | None = None
+        self._base: NDArray[np.bool_] | None = None  # without values: what it was begun with
         self._stamp = next(_STAMPS)
         self._taken = 0
         self._strokes: list[Window] = []
@@ -203,6 +207,27 @@ class LiveMask:
         view = self._mask.view()
         view.flags.writeable = False
         return view
+
+    @property
+    def base(self) -> NDArray[np.bool_] | None:
+        """What the newest mask is without edits, bool (H, W), not to be written.
+
+        None while none was computed, or where there is nothing but edits.
+        """
+        if self._values is None or self._values.dtype == np.bool_:
+            return self._base if self._values is None else self._values.view(np.bool_)
+        if self._cleaned is None or self._share is None:
+            return None if self._cleaned is None else self._cleaned.mask
+        return self._cleaned.mask & self._share
+
+    def begin_with(self, mask: NDArray[np.bool_], base: NDArray[np.bool_]) -> None:
+        """Show a mask until there are values: with edits, to be written, and without them."""
+        if self._values is None:
+            self._mask, self._base = mask, base
+
+    def hand_over(self) -> NDArray[np.bool_] | None:
+        """Give the newest mask away, which is not looked after any more."""
+        return self._mask
 
     @property
     def is_stale(self) -> bool:
@@ -228,7 +253,7 @@ class LiveMask:
         if same_values and ((threshold, cleanup, share) == rule or values is None):
             return
         if values is None:
-            self._mask = self._cleaned = self._share = None
+            self._mask = self._cleaned = self._share = self._base = None
         self._values = values
         self._stamp = next(_STAMPS)
         self._strokes.clear()
@@ -245,6 +270,7 @@ class LiveMask:
             self._cleaned,
             self._share_of,
             self._rivals.frozen(),
+            self._base if self._values is None else None,
         )
 
     def take(self, request: MaskRequest, answer: MaskAnswer) -> bool:
@@ -287,7 +313,8 @@ class LiveMask:
             return
         cut = slices(window)
         if self._values is None:
-            model = np.zeros(window[2:], np.bool_)
+            nothing = np.zeros(window[2:], np.bool_)
+            model = nothing if self._base is None else self._base[cut].copy()
         elif self._cleanup.is_identity:
             model = self._values[cut] > self._threshold
         elif self._cleaned is not None:  # perhaps the last one, while the next is being computed

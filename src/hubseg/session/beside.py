@@ -1,122 +1,37 @@
 """The masks of the structures that are not drawn on: kept up to date while a person draws.
 
-Responsible for deriving them in any thread, each once for the rules that hold, and for following
-gestures window by window. Does not know how they are shown.
+Responsible for which are known by the rules that hold, for following gestures window by window, and
+for having them packed before a verdict keeps them. Does not know how they are derived or shown.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from hubseg.edits.claims import Claim, Rivals, redo, rivals_among
-from hubseg.edits.structures import SlideEdits
+from hubseg.edits.claims import Claim, owners, redo
+from hubseg.journal.accepted import AcceptedMask, PackedMask
 from hubseg.journal.slide_state import SlideState
-from hubseg.project.derived import by_rules
 from hubseg.project.exclusive import group_of
+from hubseg.session.beside_masks import BesideMask, BesideRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.edits.override import Edits
-    from hubseg.organ import StructureName, Vocabulary
-    from hubseg.project import ReviewProject
-    from hubseg.project.derived import Derived
+    from hubseg.edits.structures import SlideEdits, SlideGesture
+    from hubseg.organ import StructureName
     from hubseg.session.review import Review
-    from hubseg.slide import Slide
+    from hubseg.window import Window
 
     Name = StructureName | None
-    Window = tuple[int, int, int, int]
+    Rules = tuple[object, ...]
 
-__all__ = ["Beside", "BesideMask", "BesideRequest"]
+__all__ = ["Beside", "origin_of"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BesideMask:
-    """The mask of one structure, and what it is made of without edits.
-
-    Attributes
-    ----------
-    mask
-        bool (H, W), written in place.
-    base
-        What map or import give, bool (H, W), never written.
-    made
-        How that was derived; None where there is neither map nor import.
-    """
-
-    mask: NDArray[np.bool_]
-    base: NDArray[np.bool_]
-    made: Derived | None
-
-    @property
-    def start(self) -> NDArray[np.bool_] | None:
-        """The imported mask that it starts from, or None."""
-        return self.base if self.made is not None and self.made.imported else None
-
-    def refresh(self, window: Window, edits: Edits, rivals: Rivals) -> bool:
-        """Derive a window again; whether it is another one now."""
-        return redo(self.mask, self.base, Claim(edits, self.start), rivals, window)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BesideRequest:
-    """All that the masks of some structures are derived from, frozen.
-
-    Attributes
-    ----------
-    reader
-        Opens the project for reading.
-    slide, state
-        Of the slide, with what a person told of it, and its standing rows.
-    names
-        The structures that are asked for.
-    edits
-        Of all structures of the slide; a copy.
-    starts
-        The imported masks of structures that are not asked for.
-    stamp, strokes
-        Which rules these are, and how many gestures were seen.
-    """
-
-    reader: Callable[[], ReviewProject]
-    slide: Slide
-    state: SlideState
-    names: tuple[Name, ...]
-    edits: SlideEdits
-    starts: Mapping[str, NDArray[np.bool_]]
-    stamp: int
-    strokes: int
-
-    def compute(self) -> dict[Name, BesideMask]:
-        """Derive them; may run in any thread.
-
-        Raises
-        ------
-        OSError
-            When the project or the slide's file cannot be read.
-        """
-        nothing = SlideEdits(self.edits.shape, self.edits.first)
-        masks: dict[StructureName | None, BesideMask] = {}
-        with self.reader() as project:
-            for name in self.names:
-                made = None
-                with suppress(ValueError):  # there is nothing but what is drawn
-                    given = project, self.slide, self.state, name
-                    made = by_rules(*given, edits=nothing, alone=True, partial=True)
-                base = np.zeros(self.edits.shape, np.bool_) if made is None else made.mask
-                masks[name] = BesideMask(base.copy(), base, made)
-        claims = _claims(self.edits, masks, self.starts)
-        for name, one in masks.items():
-            own = self.edits.of(name)
-            own.resolve(one.mask, in_place=True)
-            _rivals(self.state.vocabulary, name, claims).give_way(one.mask, Claim(own, one.start))
-        return masks
+_NUMBERS: Final = count(1)  # never the same twice
 
 
 class Beside:
@@ -125,100 +40,240 @@ class Beside:
     Attributes
     ----------
     masks
-        Those that are known, as they are now.
+        As they were known last; those in :attr:`missing` are of rules that held before.
     """
 
     def __init__(self, review: Review) -> None:
         self._review = review
-        self.masks: dict[Name, BesideMask] = {}
-        self._stamp = 0
-        self._strokes: list[Window] = []
+        self.forget()
 
     def forget(self) -> None:
-        """Know none: other rules hold, or another slide is on screen."""
-        self.masks.clear()
-        self._strokes.clear()
-        self._stamp += 1
+        """Know none: another slide is on screen."""
+        self.masks: dict[Name, BesideMask] = {}
+        self._made_by: dict[Name, Rules] = {}
+        self._versions: dict[Name, int] = {}
+        self._packed: dict[Name, PackedMask] = {}
+        self._strokes: list[tuple[Window, set[str | None]]] = []
+        self._maps = next(_NUMBERS)
+        self._begun: tuple[BesideMask, Rules] | None = None  # the chosen one's, until it has a map
+        self._mixed_by: object = None  # what the map on screen depends on
+
+    def look_again(self) -> None:
+        """Have all derived again: there are other maps."""
+        self._maps = next(_NUMBERS)
+
+    def note_map(self) -> None:
+        """Know that the map on screen is of what is mixed now."""
+        self._mixed_by = self._mixes
+
+    @property
+    def _mixes(self) -> object:
+        return self._maps, dict(self._review.rules.mixtures)
+
+    # ---- what is known -------------------------------------------------------------------------
+
+    @property
+    def missing(self) -> tuple[Name, ...]:
+        """The structures whose masks are not known by the rules that hold."""
+        review, structures = self._review, self._review.structures
+        if review.current is None or structures.edits is None or review.refusal:
+            return ()
+        others = [name for name in structures.here if name != structures.chosen]
+        imported = SlideState(review.history.done).imported if others else {}
+        return tuple(n for n in others if self._made_by.get(n) != self._rules(n, imported))
+
+    def _rules(self, name: Name, imported: Mapping[Name, object]) -> Rules:
+        """Return what the mask of a structure depends on, but for what is drawn."""
+        review, here = self._review, self._review.current
+        organ, source = (None, None) if here is None else (here.organ, here.source)
+        rules, group = review.rules, group_of(review.rules.vocabulary, name) or (name,)
+        levels = tuple(rules.threshold(organ, source, one) for one in group)
+        held = rules.cleanup(organ), dict(imported)
+        return (self._mixes, here, review.structures.first, group, levels, *held)
+
+    def request(self, *first: Name, most: int | None = None) -> BesideRequest | None:
+        """Return what the masks that are not known are derived from; None where all are.
+
+        Parameters
+        ----------
+        first
+            Comes before the others.
+        most
+            How many of them; all, where a mask was imported that others give way to.
+        """
+        review, structures, missing = self._review, self._review.structures, self.missing
+        if not missing or review.current is None or structures.edits is None:
+            return None
+        names = tuple(dict.fromkeys((*first, *missing)))
+        state = SlideState(review.history.done)
+        return BesideRequest(
+            review.open_project().reader(),
+            review.current,
+            state,
+            names if state.imported else names[:most],
+            structures.edits.copy(),
+            {name: self._rules(name, state.imported) for name in names},
+            len(self._strokes),
+        )
+
+    def take(self, request: BesideRequest, masks: Mapping[Name, BesideMask]) -> bool:
+        """Take what was derived, with the gestures made since; False when it came too late."""
+        missing = self.missing
+        imported = SlideState(self._review.history.done).imported if missing else {}
+        fits = [n for n in masks if n in missing and request.rules[n] == self._rules(n, imported)]
+        for name in fits:
+            self.masks[name], self._made_by[name] = masks[name], request.rules[name]
+            self._change(name)
+        for window, touched in self._strokes[request.strokes :]:
+            self._refresh(window, touched)
+        return bool(fits)
+
+    def of(self, name: Name) -> BesideMask:
+        """Return the mask of one that is not chosen, derived at once where it is not known.
+
+        Raises
+        ------
+        OSError
+            When the project or the slide's file cannot be read.
+        """
+        if name in self.missing and (request := self.request(name, most=1)) is not None:
+            self.take(request, request.compute())
+        return self.masks[name]
+
+    def swap(self, name: Name, take_up: Callable[[], None]) -> None:
+        """Have another structure chosen: its mask is shown at once, and the other's kept.
+
+        Parameters
+        ----------
+        name
+            The structure.
+        take_up
+            Has it chosen, with nothing but what is drawn of it.
+        """
+        self._keep_chosen()
+        known = None if name in self.missing else (self.masks[name], self._made_by[name])
+        take_up()
+        self._begun, live = known, self._review.live
+        if known is not None and live is not None and self._review.starting.mask is None:
+            live.begin_with(known[0].mask, known[0].base)
+
+    def _keep_chosen(self) -> None:
+        """Know the mask of the one that is still chosen, if it is by the rules that hold."""
+        review, name, live = self._review, self._review.structures.chosen, self._review.live
+        if live is None or live.is_stale or review.refusal or review.previewed_step:
+            return
+        base, mask, start = live.base, live.hand_over(), review.starting.mask
+        if base is None or mask is None:
+            return
+        if start is None and review.probability is None:
+            if self._begun is None:
+                return
+            made, rules = self._begun[0].made, self._begun[1]
+        elif start is None and self._mixed_by != self._mixes:
+            return
+        else:
+            made = origin_of(review, name)
+            rules = self._rules(name, SlideState(review.history.done).imported)
+        self.masks[name] = BesideMask(mask, base, made, start is not None)
+        self._made_by[name] = rules
+        self._change(name)
 
     def leave(self, name: Name) -> None:
         """Know one no more: it is drawn on now."""
         self.masks.pop(name, None)
+        self._made_by.pop(name, None)
+        self._change(name)
 
-    def request(self) -> BesideRequest | None:
-        """Return what the masks that are not known are derived from; None where all are."""
-        review, structures = self._review, self._review.structures
-        names = tuple(
-            name for name in structures.here if name != structures.chosen and name not in self.masks
-        )
-        if not names or review.current is None or structures.edits is None or review.refusal:
-            return None
-        starts: dict[str, NDArray[np.bool_]] = {}
-        for name, one in self.masks.items():
-            if name is not None and one.start is not None:
-                starts[name] = one.start
-        if structures.chosen and review.starting.mask is not None:
-            starts[structures.chosen] = review.starting.mask
-        return BesideRequest(
-            review.open_project().reader(),
-            review.current,
-            SlideState(review.history.done),
-            names,
-            structures.edits.copy(),
-            starts,
-            self._stamp,
-            len(self._strokes),
-        )
+    # ---- packed --------------------------------------------------------------------------------
 
-    def take(self, request: BesideRequest, masks: dict[Name, BesideMask]) -> bool:
-        """Take what was derived, with the gestures made since; False when it came too late."""
-        if request.stamp != self._stamp:
+    def unpacked(self) -> dict[Name, tuple[int, NDArray[np.bool_]]]:
+        """Return the masks that are not packed yet, with their versions.
+
+        They are read in another thread while a gesture may write them: what comes of that is of an
+        older version then, and not taken.
+        """
+        return {
+            name: (self._versions[name], one.mask)
+            for name, one in self.masks.items()
+            if name not in self._packed
+        }
+
+    def take_packed(self, name: Name, version: int, packed: PackedMask) -> bool:
+        """Take a packed mask; False where it is another one now."""
+        if self._versions.get(name) != version:
             return False
-        chosen = self._review.structures.chosen
-        self.masks |= {name: one for name, one in masks.items() if name != chosen}
-        for window in self._strokes[request.strokes :]:
-            self._refresh(window)
+        self._packed[name] = packed
         return True
 
-    def follow(self, window: Window | None) -> None:
-        """Derive a window of each again after a gesture; None: other rules hold now."""
-        if not self._review.structures.several:
+    def packed(self, name: Name) -> PackedMask:
+        """Return a mask packed, at once where nobody has done so."""
+        known = self._packed.get(name)
+        if known is None:
+            known = self._packed[name] = PackedMask.of(self.masks[name].mask)
+        return known
+
+    def _change(self, name: Name) -> None:
+        self._versions[name] = next(_NUMBERS)
+        self._packed.pop(name, None)
+
+    # ---- in step -------------------------------------------------------------------------------
+
+    def follow(self, gesture: SlideGesture | None) -> None:
+        """Derive a window of each again after a gesture; None: other rules may hold now."""
+        structures = self._review.structures
+        if not structures.several:
             return
-        if window is None:
-            self.forget()
-        else:
-            self._strokes.append(window)
-            if not self._refresh(window):
-                return
-        self._review.signals.others_changed.emit(window)
+        if gesture is None:
+            if self.missing:
+                self._review.signals.others_changed.emit(None)
+            return
+        touched: set[str | None] = {
+            structures.first if name is None else name for name in gesture.structures
+        }
+        self._strokes.append((gesture.window, touched))
+        if self._refresh(gesture.window, touched):
+            self._review.signals.others_changed.emit(gesture.window)
 
-    def _refresh(self, window: Window) -> bool:
-        """Derive a window of each again; whether one of them is another one now."""
-        review, edits = self._review, self._review.structures.edits
-        if edits is None or not self.masks:
+    def _refresh(self, window: Window, touched: set[str | None]) -> bool:
+        """Derive a window of each again that changes may reach; whether one is another one now."""
+        edits, words = self._review.structures.edits, self._review.rules.vocabulary
+        if edits is None:
             return False
-        start, chosen = review.starting.mask, review.structures.chosen
-        claims = _claims(edits, self.masks, {} if start is None or not chosen else {chosen: start})
-        words = review.rules.vocabulary
-        changed = [
-            one.refresh(window, edits.of(name), _rivals(words, name, claims))
-            for name, one in self.masks.items()
-        ]
-        return any(changed)
+        owned: dict[tuple[StructureName, ...], NDArray[np.uint8] | None] = {}
+        any_changed = False
+        for name, one in self.masks.items():
+            group = group_of(words, name)
+            if name not in touched and touched.isdisjoint(group):
+                continue
+            if group not in owned:
+                owned[group] = owners([self._claim(other, edits) for other in group], window)
+            place = 0 if name is None or not group else 1 + group.index(name)
+            if redo(one.mask, one.base, edits.of(name), window, owned[group], place):
+                self._change(name)
+                any_changed = True
+        return any_changed
+
+    def _claim(self, name: StructureName, edits: SlideEdits) -> Claim:
+        review, known = self._review, self.masks.get(name)
+        start = review.starting.mask if name == review.structures.chosen else None
+        return Claim(edits.of(name), start if known is None else known.start)
 
 
-def _claims(
-    edits: SlideEdits,
-    masks: Mapping[Name, BesideMask],
-    starts: Mapping[str, NDArray[np.bool_]],
-) -> dict[str, Claim]:
-    begun: dict[str, NDArray[np.bool_] | None] = dict(starts)
-    for name, one in masks.items():
-        if name is not None:
-            begun[name] = one.start
-    names = {name for name in (*edits.drawn, *begun) if name is not None}
-    return {name: Claim(edits.of(name), begun.get(name)) for name in names}
+def origin_of(review: Review, structure: Name) -> AcceptedMask:
+    """Return what the mask by the rules is made of that is on screen, whatever its pixels are.
 
-
-def _rivals(words: Vocabulary, name: Name, claims: Mapping[str, Claim]) -> Rivals:
-    group = group_of(words, name)
-    return rivals_among(group, claims, name) if name is not None and group else Rivals()
+    Raises
+    ------
+    OSError
+        When the slide's file cannot be read.
+    """
+    here, found = review.current, review.probability
+    return AcceptedMask(
+        "",
+        "" if here is None else review.open_project().digest(here),
+        review.threshold,
+        review.cleanup,
+        "" if found is None else found.recipe_digest,
+        (0, 0) if found is None else (found.done, found.total),
+        structure,
+    )

@@ -202,7 +202,7 @@ class Gestures:
     def _rules(self, structure: StructureName | None) -> NDArray[np.bool_]:
         """Return what the rules give of a structure, bool (H, W)."""
         if structure != self._review.structures.chosen:
-            return self._masks.beside(structure).mask
+            return self._review.beside.of(structure).mask
         rules = self._review.mask_by_rules
         if rules is None:  # not computed yet: a person waits for it this once
             request = self._masks.mask_request()

@@ -6,14 +6,12 @@ thread. Does not know how a map is made.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.organ import StructureName
-from hubseg.project.derived import by_rules
 from hubseg.project.exclusive import Share, rivals_in
 from hubseg.project.imported import imported_mask, pixels_of
 from hubseg.project.structures import structures_here
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.probability import ProbabilityMap
-    from hubseg.project.derived import Derived
     from hubseg.session.review import Review
     from hubseg.slide import Slide
 
@@ -86,6 +83,7 @@ class Masks:
         if review.structures.several and not self._is_chosen(probability):
             return False
         review.map = probability
+        review.beside.note_map()
         review.start_from(state)  # a run may have taken its place
         review.derive()
         review.depart()
@@ -173,25 +171,6 @@ class Masks:
         return {
             one.structure or structures.first: project.mask(one.digest).unpack() for one in masks
         }
-
-    def beside(self, structure: StructureName | None) -> Derived:
-        """Derive the mask of a structure that is not the chosen one, by what holds now.
-
-        Raises
-        ------
-        ValueError
-            When there is neither a map of it nor an edit.
-        OSError
-            When maps or the slide's file cannot be read.
-        """
-        review, state = self._review, SlideState(self._review.history.done)
-        if review.current is None:
-            raise ValueError("No slide is open: open one first.")
-        known = review.beside.masks.get(structure)
-        if known is not None and known.made is not None:
-            return replace(known.made, mask=known.mask)
-        given = review.open_project(), review.current, state, structure
-        return by_rules(*given, edits=review.structures.edits, partial=True)
 
     def request_for(self, slide_id: str, probability: ProbabilityMap | None) -> MaskRequest:
         """Return what the mask of any slide is derived from, without going there.

@@ -243,7 +243,7 @@ class Review:
             self.signals.mask_changed.emit(None)
         if self.current is not None and not self.refusal:
             self.catalogue.know(self.current.id, state)
-        self.beside.follow(None if gesture is None else gesture.window)
+        self.beside.follow(gesture)
         self.signals.history_changed.emit()
         self.report()
 

@@ -6,6 +6,7 @@ not know the mask of any, or how one is drawn on.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hubseg.edits.claims import Rivals
@@ -135,7 +136,7 @@ class Structures:
         if structure == self.chosen or review.current is None:
             return
         state = SlideState(review.history.done)
-        review.take_up(structure, state)
+        review.beside.swap(structure, partial(review.take_up, structure, state))
         review.stand_by_mask(state)
         signals = review.signals
         signals.structures_changed.emit()

@@ -7,14 +7,16 @@ decides, or how it is undone.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hubseg.journal.accepted import AcceptedMask, PackedMask, accepted_facts
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
-from hubseg.project.runs import mapped_structures
+from hubseg.project.runs import mapped_structures, newest_in_pieces
 from hubseg.project.structures import names_of
+from hubseg.session.beside import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,38 +140,45 @@ class Verdicts:
         self, mask: NDArray[np.bool_], slide: Slide
     ) -> list[tuple[AcceptedMask, PackedMask]]:
         """Return the mask of each structure that has one, and what it was made of."""
-        structures, project = self._review.structures, self._review.open_project()
+        review, structures = self._review, self._review.structures
+        project = review.open_project()
         if not structures.several:
-            return [self._chosen(mask, slide, None)]
-        names = names_of(project, slide, SlideState(self._review.history.done))
+            return [self._chosen(mask, None)]
+        names = names_of(project, slide, SlideState(review.history.done))
         made = []
         for name in names:
             if name == structures.chosen:
-                made.append(self._chosen(mask, slide, name))
+                made.append(self._chosen(mask, name))
                 continue
-            with suppress(ValueError):  # it has nothing to mark yet
-                beside = self._masks.beside(name)
-                packed = PackedMask.of(beside.mask)
-                recipe, members = beside.recipe_digest or "", beside.members or (0, 0)
-                rule = beside.slide_digest, beside.threshold, beside.cleanup, recipe, members
-                made.append((AcceptedMask(packed.digest, *rule, name), packed))
-        return made or [self._chosen(mask, slide, structures.chosen)]
+            with suppress(ValueError):  # it has nothing to mark yet, or its maps are gone
+                accepted = review.beside.of(name).made or self._drawn_alone(name, slide)
+                packed = review.beside.packed(name)
+                made.append((replace(accepted, digest=packed.digest), packed))
+        return made or [self._chosen(mask, structures.chosen)]
+
+    def _drawn_alone(self, name: StructureName | None, slide: Slide) -> AcceptedMask:
+        """Return what the mask of a structure without a map is made of.
+
+        Raises
+        ------
+        ValueError
+            When nothing is drawn of it either, or maps of members are missing.
+        """
+        review, project = self._review, self._review.open_project()
+        edits, rules = review.structures.edits, review.rules
+        asked = None if name == review.structures.first else name
+        if edits is None or edits.of(name).is_empty:
+            raise ValueError("nothing is marked")
+        newest_in_pieces(project, slide, structure=asked)
+        threshold = rules.threshold(slide.organ, slide.source, name)
+        given = project.digest(slide), threshold, rules.cleanup(slide.organ)
+        return AcceptedMask("", *given, structure=name)
 
     def _chosen(
-        self, mask: NDArray[np.bool_], slide: Slide, structure: StructureName | None
+        self, mask: NDArray[np.bool_], structure: StructureName | None
     ) -> tuple[AcceptedMask, PackedMask]:
-        review, found = self._review, self._review.probability
         packed = PackedMask.of(mask)
-        accepted = AcceptedMask(
-            packed.digest,
-            review.open_project().digest(slide),
-            review.threshold,
-            review.cleanup,
-            "" if found is None else found.recipe_digest,
-            (0, 0) if found is None else (found.done, found.total),
-            structure,
-        )
-        return accepted, packed
+        return replace(origin_of(self._review, structure), digest=packed.digest), packed
 
     def keep_older(self, found: OlderMask | None) -> None:
         """Keep the mask of a verdict that an older version gave (:attr:`unkept`).
