@@ -28,13 +28,13 @@ from hubseg.journal.accepted import PackedMask
 from hubseg.journal.rows import Kind
 from hubseg.journal.verdict import Verdict
 from hubseg.organ import BUILT_IN, DataSource, Organ, StructureName
-from hubseg.project import ReviewProject
+from hubseg.project import ReviewProject, share
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_map
 from hubseg.project.structures import structures_of, unknown_drawn
 from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe
-from hubseg.session import ReviewSession
+from hubseg.session import ReviewSession, beside_masks
 
 SHAPE = (30, 40)
 FIRST, *OTHERS = STRUCTURES = ("a", "b", "c", "d")
@@ -533,4 +533,39 @@ def test_what_is_accepted_is_packed_before_and_is_what_stands_beside(path: Path)
         assert PackedMask.of.call_count == 1, "the chosen one"
     for name, mask in masks_of(path).items():
         np.testing.assert_array_equal(mask, wanted[name])
+    session.close()
+
+
+def test_another_threshold_of_the_chosen_one_reads_no_map_of_the_others_again(path: Path) -> None:
+    session = opened(path)
+    beside = session.review.beside
+    show(session, TUBULE)
+    derive_others(session)
+    for rows in (
+        lambda: session.set_threshold(70, structure=TUBULE),
+        lambda: session.set_threshold(160, structure=TUBULE),
+        lambda: session.paint(square(15, 20), add=True),
+        lambda: session.set_threshold(100.5, structure=TUBULE),
+        lambda: session.set_cleanup(Cleanup(fill_holes=40, min_area=5, grow=2)),
+    ):
+        rows()
+        session.mask_now()  # what the others leave is known then
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(beside_masks, "by_rules", Mock(side_effect=AssertionError))
+            patch.setattr(share, "maps_of", Mock(side_effect=AssertionError))
+            derive_others(session)
+        wanted = masks_of(path)
+        np.testing.assert_array_equal(session.mask, wanted[TUBULE])
+        for name, one in beside.masks.items():
+            np.testing.assert_array_equal(one.mask, wanted[name])
+            with ReviewProject.for_reading(path) as project:
+                derived = derive(project, project.slides()[0], name)
+            assert one.made is not None
+            made = derived.recipe_digest, derived.members, derived.threshold, derived.cleanup
+            rule = one.made.threshold, one.made.cleanup
+            assert (one.made.recipe_digest, one.made.members, *rule) == made
+    session.set_threshold(20, structure=VESSEL)  # another one's: all is compared again
+    derive_others(session)
+    for name, one in beside.masks.items():
+        np.testing.assert_array_equal(one.mask, masks_of(path)[name])
     session.close()

@@ -9,10 +9,9 @@ window while a person paints. Does not know slides, the journal or any view.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -28,7 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "LiveMask", "MaskAnswer", "MaskRequest"]
 
-ShareOf = Callable[["NDArray[np.float32]"], "NDArray[np.bool_] | None"]
+
+class ShareOf(Protocol):
+    """Gives where a structure may be, of its map: bool (H, W), or None for everywhere."""
+
+    def __call__(
+        self, values: NDArray[np.float32], *, inside: bool = False
+    ) -> NDArray[np.bool_] | None:
+        """Return it; with `inside` only where the map is above the threshold too."""
+
 
 _STAMPS = count(1)  # never the same twice in a process: an answer fits one slide only
 
@@ -113,6 +120,11 @@ class MaskRequest:
         if self.values is None:
             begun = np.zeros(self.edits.shape, np.bool_) if self.base is None else self.base.copy()
             return MaskAnswer(self._resolved(begun))
+        if self.cleanup.is_identity:
+            inside = self._share_of(self.values, inside=True)
+            if inside is not None:  # one pass over the map, and nothing to keep to the share
+                cleaned = CleanedMask.of(inside, self.cleanup)
+                return MaskAnswer(self._resolved(inside.copy()), cleaned)
         share, above = self._share_of(self.values), self.values > self.threshold
         if share is not None:
             above &= share
@@ -120,10 +132,12 @@ class MaskRequest:
         kept = cleaned.mask.copy() if share is None else cleaned.mask & share
         return MaskAnswer(self._resolved(kept), cleaned, share)
 
-    def _share_of(self, values: NDArray[np.float32 | np.bool_]) -> NDArray[np.bool_] | None:
+    def _share_of(
+        self, values: NDArray[np.float32 | np.bool_], *, inside: bool = False
+    ) -> NDArray[np.bool_] | None:
         if self.share is None or values.dtype == np.bool_:
             return None
-        return self.share(values.astype(np.float32, copy=False))
+        return self.share(values.astype(np.float32, copy=False), inside=inside)
 
     def _resolved(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Put the override over a mask, in place, and let it give way."""
@@ -315,7 +329,7 @@ class LiveMask:
         if self._values is None:
             nothing = np.zeros(window[2:], np.bool_)
             model = nothing if self._base is None else self._base[cut].copy()
-        elif self._cleanup.is_identity:
+        elif self._cleanup.is_identity and self._share_of is None:
             model = self._values[cut] > self._threshold
         elif self._cleaned is not None:  # perhaps the last one, while the next is being computed
             model = self._cleaned.mask[cut].copy()

@@ -6,7 +6,6 @@ Does not know masks or cleanup; the rule itself is :func:`hubseg.probability.win
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
@@ -16,13 +15,11 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.probability.pieces import MapInPieces, together
 from hubseg.probability.winners import winners
 from hubseg.project.imported import imported_mask, pixels_of
-from hubseg.project.review import ReviewProject
 from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
 from hubseg.project.structures import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -30,80 +27,24 @@ if TYPE_CHECKING:
     from hubseg.journal.review_state import ReviewState
     from hubseg.journal.rows import Entry
     from hubseg.organ import StructureName, Vocabulary
+    from hubseg.project.review import ReviewProject
     from hubseg.slide import Slide
 
 Kept = TypeVar("Kept")
-_BAND: Final = 32  # rows
-_NO_LIMIT: Final = np.empty(0, np.float32)
-_LIMITS: Final[dict[tuple[Hashable, ...], NDArray[np.float32]]] = {}  # the newest one
 _WINNERS: Final[
     dict[tuple[Hashable, ...], tuple[tuple[StructureName, ...], NDArray[np.uint8]]]
 ] = {}
 
-__all__ = ["Share", "group_of", "rivals_in", "rivals_of", "share_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What gives the part of a slide that a structure may have, in any thread.
-
-    Attributes
-    ----------
-    project
-        The project's folder, opened for reading each time.
-    slide
-        With what a person told of it.
-    structure
-        Whose part it is.
-    thresholds
-        Of each structure of its group, on 0-255, in the group's order.
-    """
-
-    project: Path
-    slide: Slide
-    structure: StructureName
-    thresholds: tuple[tuple[StructureName, float], ...]
-
-    @classmethod
-    def within(
-        cls,
-        project: Path,
-        slide: Slide,
-        structure: StructureName | None,
-        rules: ReviewState,
-    ) -> Share | None:
-        """Return it by the rules that hold; None where nothing excludes the structure."""
-        thresholds = _thresholds(slide, structure, rules)
-        if structure is None or not thresholds:
-            return None
-        return cls(project, slide, structure, thresholds)
-
-    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        """Return it, bool (H, W); None is everywhere.
-
-        Maps of fewer members than their run was asked for are compared too. What the others leave
-        is kept for the next threshold of this one.
-
-        Parameters
-        ----------
-        values
-            The structure's own map, float32 (H, W) on 0-255.
-
-        Raises
-        ------
-        ValueError, OSError
-            When the project or the slide's file cannot be read.
-        """
-        own = dict(self.thresholds)[self.structure]
-        others = tuple(one for one in self.thresholds if one[0] != self.structure)
-        at = [name for name, _ in self.thresholds].index(self.structure)
-        with ReviewProject.for_reading(self.project) as opened:
-            key = (*_state_of(opened, self.slide), self.structure, at, others)
-            limit = _LIMITS.get(key)
-            if limit is None:
-                limit = _limit(opened, self.slide, others, at)
-                _keep(_LIMITS, key, limit)
-        return None if limit is _NO_LIMIT else _beyond(values, np.float32(own), limit)
+__all__ = [
+    "group_of",
+    "keep_newest",
+    "maps_of",
+    "maps_state",
+    "rivals_in",
+    "rivals_of",
+    "share_of",
+    "thresholds_of",
+]
 
 
 def rivals_of(
@@ -149,7 +90,7 @@ def share_of(
     ValueError
         When maps of members are missing.
     """
-    thresholds = _thresholds(slide, structure, state.rules)
+    thresholds = thresholds_of(slide, structure, state.rules)
     if structure is None or not thresholds:
         return None
     return _compared(project, slide, structure, thresholds, until, partial)
@@ -194,7 +135,7 @@ def group_of(vocabulary: Vocabulary, structure: StructureName | None) -> tuple[S
     return next(groups, ())
 
 
-def _thresholds(
+def thresholds_of(
     slide: Slide, structure: StructureName | None, rules: ReviewState
 ) -> tuple[tuple[StructureName, float], ...]:
     """Return the threshold of each structure of a group, in its order."""
@@ -202,7 +143,7 @@ def _thresholds(
     return tuple((name, rules.threshold(slide.organ, slide.source, name)) for name in group)
 
 
-def _state_of(project: ReviewProject, slide: Slide) -> tuple[Hashable, ...]:
+def maps_state(project: ReviewProject, slide: Slide) -> tuple[Hashable, ...]:
     """Return what tells the maps of a slide from those of another time."""
     runs = project.runs(slide.id)
     newest = (len(runs), runs[-1].run_id, runs[-1].members) if runs else ()
@@ -210,13 +151,15 @@ def _state_of(project: ReviewProject, slide: Slide) -> tuple[Hashable, ...]:
     return (str(project.path), slide.id, slide.organ, *map(str, newest), mixtures)
 
 
-def _keep(kept: dict[tuple[Hashable, ...], Kept], key: tuple[Hashable, ...], value: Kept) -> None:
+def keep_newest(
+    kept: dict[tuple[Hashable, ...], Kept], key: tuple[Hashable, ...], value: Kept
+) -> None:
     """Keep the newest answer alone: a slide's has up to four bytes a pixel."""
     kept.clear()
     kept[key] = value
 
 
-def _maps(
+def maps_of(
     project: ReviewProject,
     slide: Slide,
     names: Iterable[StructureName],
@@ -241,46 +184,6 @@ def _maps(
     return found
 
 
-def _limit(
-    project: ReviewProject,
-    slide: Slide,
-    others: Sequence[tuple[StructureName, float]],
-    at: int,
-) -> NDArray[np.float32]:
-    """Return what a structure's margin must exceed to have a pixel, float32 (H, W).
-
-    Those before it (`at` of them) have a pixel of equal margins, those after it do not.
-    """
-    maps = _maps(project, slide, (name for name, _ in others))
-    levels = [np.float32(level) for name, level in others if name in maps]
-    before = sum(name in maps for name, _ in others[:at])
-    if not maps:
-        return _NO_LIMIT
-    limit = np.full((slide.height, slide.width), -np.inf, np.float32)
-    for cut, values in together(list(maps.values())):
-        part = limit[cut]
-        for place, (one, level) in enumerate(zip(values, levels, strict=True)):
-            margin = one - level
-            if place >= before:
-                np.nextafter(margin, np.float32(-np.inf), out=margin)
-            np.maximum(part, margin, out=part)
-    return limit
-
-
-def _beyond(
-    values: NDArray[np.float32], threshold: np.float32, limit: NDArray[np.float32]
-) -> NDArray[np.bool_]:
-    """Return where a margin exceeds its limit, bool (H, W): a few rows at a time, in the cache."""
-    beyond = np.empty(values.shape, np.bool_)
-    margin = np.empty((min(_BAND, len(values)), values.shape[1]), np.float32)
-    for top in range(0, len(values), _BAND):
-        band = slice(top, top + _BAND)
-        part = margin[: len(values[band])]
-        np.subtract(values[band], threshold, out=part)
-        np.greater(part, limit[band], out=beyond[band])
-    return beyond
-
-
 def _compared(
     project: ReviewProject,
     slide: Slide,
@@ -290,16 +193,16 @@ def _compared(
     partial: bool,
 ) -> NDArray[np.bool_] | None:
     """Compare the maps that a slide has of a group; None where there is nothing to compare."""
-    key = (*_state_of(project, slide), tuple(thresholds), until and until.seq, partial)
+    key = (*maps_state(project, slide), tuple(thresholds), until and until.seq, partial)
     known = _WINNERS.get(key)
     if known is None:
-        maps = _maps(project, slide, (name for name, _ in thresholds), until, partial=partial)
+        maps = maps_of(project, slide, (name for name, _ in thresholds), until, partial=partial)
         levels = [level for name, level in thresholds if name in maps]
         winner = np.zeros((slide.height, slide.width), np.uint8)
         for cut, values in together(list(maps.values())) if len(maps) > 1 else ():
             winner[cut] = winners(values, levels)
         known = tuple(maps), winner
-        _keep(_WINNERS, key, known)
+        keep_newest(_WINNERS, key, known)
     names, winner = known
     if structure not in names or len(names) < 2:
         return None

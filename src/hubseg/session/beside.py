@@ -6,6 +6,7 @@ for having them packed before a verdict keeps them. Does not know how they are d
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -21,17 +22,39 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.cleanup import Cleanup
     from hubseg.edits.structures import SlideEdits, SlideGesture
     from hubseg.organ import StructureName
     from hubseg.session.review import Review
-    from hubseg.window import Window
 
     Name = StructureName | None
-    Rules = tuple[object, ...]
+    Window = tuple[int, int, int, int]
 
-__all__ = ["Beside", "origin_of"]
+__all__ = ["Beside", "Rules", "origin_of"]
 
 _NUMBERS: Final = count(1)  # never the same twice
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the mask of a structure depends on, but for what is drawn.
+
+    Attributes
+    ----------
+    maps
+        What tells its maps, and imported masks, from those of another time.
+    group
+        The structures that share the slide with it, itself too.
+    levels
+        Their thresholds, on 0-255.
+    cleanup
+        What is tidied up.
+    """
+
+    maps: tuple[object, ...]
+    group: tuple[Name, ...]
+    levels: tuple[float, ...]
+    cleanup: Cleanup
 
 
 class Beside:
@@ -88,8 +111,8 @@ class Beside:
         organ, source = (None, None) if here is None else (here.organ, here.source)
         rules, group = review.rules, group_of(review.rules.vocabulary, name) or (name,)
         levels = tuple(rules.threshold(organ, source, one) for one in group)
-        held = rules.cleanup(organ), dict(imported)
-        return (self._mixes, here, review.structures.first, group, levels, *held)
+        maps = self._mixes, here, review.structures.first, dict(imported)
+        return Rules(maps, group, levels, rules.cleanup(organ))
 
     def request(self, *first: Name, most: int | None = None) -> BesideRequest | None:
         """Return what the masks that are not known are derived from; None where all are.
@@ -106,23 +129,48 @@ class Beside:
             return None
         names = tuple(dict.fromkeys((*first, *missing)))
         state = SlideState(review.history.done)
+        rules = {name: self._rules(name, state.imported) for name in names}
+        earlier = {} if state.imported else self._of_same_maps(rules)
+        if earlier:  # all of them in one pass
+            names = tuple(earlier)
         return BesideRequest(
             review.open_project().reader(),
             review.current,
             state,
-            names if state.imported else names[:most],
+            names if state.imported or earlier else names[:most],
             structures.edits.copy(),
-            {name: self._rules(name, state.imported) for name in names},
+            rules,
             len(self._strokes),
+            structures.share() if earlier else None,
+            review.probability.values if earlier and review.probability is not None else None,
+            earlier,
         )
+
+    def _of_same_maps(self, rules: Mapping[Name, Rules]) -> dict[Name, AcceptedMask]:
+        """Return what masks were made of that share the slide with the chosen one as before.
+
+        That is where only thresholds or the cleanup are others now: of no map more is read than
+        what is kept for the mask of the chosen one.
+        """
+        review, chosen = self._review, self._review.structures.chosen
+        if review.probability is None or self._mixed_by != self._mixes:
+            return {}
+        found = {}
+        for name, now in rules.items():
+            before, one = self._made_by.get(name), self.masks.get(name)
+            same = before is not None and (before.maps, before.group) == (now.maps, now.group)
+            if same and one is not None and one.made is not None and chosen in now.group:
+                found[name] = one.made
+        return found
 
     def take(self, request: BesideRequest, masks: Mapping[Name, BesideMask]) -> bool:
         """Take what was derived, with the gestures made since; False when it came too late."""
         missing = self.missing
         imported = SlideState(self._review.history.done).imported if missing else {}
-        fits = [n for n in masks if n in missing and request.rules[n] == self._rules(n, imported)]
-        for name in fits:
-            self.masks[name], self._made_by[name] = masks[name], request.rules[name]
+        now = {name: self._rules(name, imported) for name in masks if name in missing}
+        fits = {name: rules for name, rules in now.items() if request.rules[name] == rules}
+        for name, rules in fits.items():
+            self.masks[name], self._made_by[name] = masks[name], rules
             self._change(name)
         for window, touched in self._strokes[request.strokes :]:
             self._refresh(window, touched)

@@ -7,7 +7,7 @@ which are wanted, or who keeps them.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hubseg.journal.slide_state import SlideState
     from hubseg.organ import StructureName
     from hubseg.project import ReviewProject
+    from hubseg.project.share import Share
     from hubseg.slide import Slide
 
     Name = StructureName | None
@@ -78,6 +79,10 @@ class BesideRequest:
         What each mask depends on, but for what is drawn.
     strokes
         How many gestures were seen.
+    share, values
+        Of the chosen structure, with its map, where that is all that was another one before.
+    earlier
+        What the masks were made of then.
     """
 
     reader: Callable[[], ReviewProject]
@@ -85,8 +90,11 @@ class BesideRequest:
     state: SlideState
     names: tuple[Name, ...]
     edits: SlideEdits
-    rules: Mapping[Name, tuple[object, ...]]
+    rules: Mapping[Name, object]
     strokes: int
+    share: Share | None = None
+    values: NDArray[np.float32] | None = None
+    earlier: Mapping[Name, AcceptedMask] = field(default_factory=dict)
 
     def compute(self) -> dict[Name, BesideMask]:
         """Derive them; may run in any thread.
@@ -96,8 +104,29 @@ class BesideRequest:
         ValueError, OSError
             When the project or the slide's file cannot be read.
         """
+        left = {}
+        if self.share is not None and self.values is not None:
+            left = self.share.of_others(self.values)
         with self.reader() as project:
-            return {name: self._mask(project, name) for name in self.names}
+            found: dict[Name, BesideMask] = {}
+            for name in self.names:
+                if name in left and name in self.earlier:
+                    base, made = self._kept_to(left.pop(name), self.earlier[name])
+                    found[name] = self._resolved(project, name, base, made)
+                else:
+                    found[name] = self._mask(project, name)
+            return found
+
+    def _kept_to(
+        self, left: tuple[NDArray[np.bool_], NDArray[np.bool_]], earlier: AcceptedMask
+    ) -> tuple[NDArray[np.bool_], AcceptedMask]:
+        """Return a mask of what the chosen structure leaves, as :func:`by_rules` gives it."""
+        (above, share), rules, name = left, self.state.rules, earlier.structure
+        plan = rules.cleanup(self.slide.organ)
+        in_px = plan.in_px(self.slide.um_per_px)
+        base = above if in_px.is_identity else in_px.apply(above) & share
+        threshold = rules.threshold(self.slide.organ, self.slide.source, name)
+        return base, replace(earlier, threshold=threshold, cleanup=plan)
 
     def _mask(self, project: ReviewProject, name: Name) -> BesideMask:
         given, own = (project, self.slide, self.state, name), self.edits.of(name)
@@ -109,7 +138,19 @@ class BesideRequest:
             rule = found.slide_digest, found.threshold, found.cleanup
             mixed = found.recipe_digest or "", found.members or (0, 0)
             made = AcceptedMask("", *rule, *mixed, name)
-        one = BesideMask(base.copy(), base, made, imported)
+        return self._resolved(project, name, base, made, imported)
+
+    def _resolved(
+        self,
+        project: ReviewProject,
+        name: Name,
+        base: NDArray[np.bool_],
+        made: AcceptedMask | None,
+        imported: bool = False,
+    ) -> BesideMask:
+        """Put the override over it, and let it give way."""
+        one, own = BesideMask(base.copy(), base, made, imported), self.edits.of(name)
         own.resolve(one.mask, in_place=True)
-        rivals_in(*given, self.edits).give_way(one.mask, Claim(own, one.start))
+        rivals = rivals_in(project, self.slide, self.state, name, self.edits)
+        rivals.give_way(one.mask, Claim(own, one.start))
         return one

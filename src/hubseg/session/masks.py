@@ -12,8 +12,9 @@ from hubseg.cleanup import Cleanup
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import MaskAnswer, MaskRequest
 from hubseg.organ import StructureName
-from hubseg.project.exclusive import Share, rivals_in
+from hubseg.project.exclusive import rivals_in
 from hubseg.project.imported import imported_mask, pixels_of
+from hubseg.project.share import Share
 from hubseg.project.structures import structures_here
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from hubseg.edits.claims import Rivals
 from hubseg.journal.slide_state import SlideState
-from hubseg.project.exclusive import Share, group_of, rivals_in
+from hubseg.project.exclusive import group_of, rivals_in
+from hubseg.project.share import Share
 from hubseg.project.structures import structures_here
 
 if TYPE_CHECKING:
