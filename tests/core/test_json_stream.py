@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import tracemalloc
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hubseg.formats import json_text
 from hubseg.formats.annotated import AnnotatedImage
 from hubseg.formats.finding import images_in
+from hubseg.formats.json_constants import NullForConstants, null
 from hubseg.formats.json_stream import Streamed, content_of
 
 SEED = 3
@@ -84,6 +88,17 @@ def same(one: list[AnnotatedImage], other: list[AnnotatedImage]) -> bool:
     return told(one) == told(other)
 
 
+def no_numbers() -> dict[str, Any]:
+    """Return features of which three are damaged; what names and measurements say is no damage."""
+    content = features(6, 5)
+    listed = content["features"]
+    for feature, number in zip(listed, ("nan", "inf", "-inf"), strict=False):
+        feature["geometry"]["coordinates"][0][1][0] = float(number)
+    listed[4]["properties"]["classification"]["name"] = 'a "NaN", -Infinity \\'
+    listed[5]["properties"]["measurements"] = {"Infinity": float("inf")}
+    return content
+
+
 CONTENTS: dict[str, Any] = {
     "features": features(9, 5),
     "features first": dict(reversed(features(9, 5).items())),
@@ -95,6 +110,14 @@ CONTENTS: dict[str, Any] = {
     "one bad annotation": {
         **annotations(3, 5),
         "annotations": [{}, *annotations(3, 5)["annotations"]],
+    },
+    "corners that are no number": no_numbers(),
+    "runs that are no number": {
+        **annotations(4, 5),
+        "annotations": [
+            {"id": 9, "image_id": 1, "segmentation": {"size": [9, 9], "counts": [1, float("nan")]}},
+            *annotations(4, 5)["annotations"],
+        ],
     },
     "no feature": features(0, 5),
     "one feature": features(1, 5)["features"][0],
@@ -191,6 +214,36 @@ def test_a_file_that_was_cut_off_is_refused_in_one_sentence(content: Any, tmp_pa
             with pytest.raises(ValueError, match=r"a\.json") as refused:
                 images_in(path)
             assert str(refused.value).endswith(".") and "\n" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("streamed")
+def test_what_is_no_number_costs_its_object_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps(no_numbers()))
+    (image,) = images_in(path)[1]
+    assert dict(image.left_out) == {"objects that cannot be read": 3}
+    assert [one.name for one in image.objects] == ["c0", 'a "NaN", -Infinity \\', "c2"]
+
+
+PIECES = st.sampled_from(
+    ["NaN", "Infinity", "-Infinity", "-", "N", "Inf", '"', '\\"', "\\", "\\\\", "a", "é", " "]
+)
+NUMBERS = st.sampled_from([float("nan"), float("inf"), float("-inf"), 1.5, -2, True])
+
+
+@given(
+    st.recursive(
+        NUMBERS | st.lists(PIECES).map("".join),
+        lambda one: st.lists(one, max_size=4) | st.dictionaries(st.lists(PIECES).map("".join), one),
+    ),
+    st.integers(1, 12),
+    st.booleans(),
+)
+def test_constants_become_null_wherever_a_piece_ends(content: Any, size: int, ascii: bool) -> None:
+    text = json.dumps(content, ensure_ascii=ascii).encode()
+    stream = NullForConstants(io.BytesIO(text))
+    read = b"".join(iter(lambda: stream.read(size), b""))
+    assert json.loads(read) == json.loads(text, parse_constant=null)
 
 
 @pytest.mark.usefixtures("streamed")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hubseg.formats import json_text
+from hubseg.formats.json_constants import NullForConstants
 from hubseg.slide.errors import opening
 
 if TYPE_CHECKING:
@@ -111,14 +112,15 @@ def _items(path: Path, prefix: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[_Bounded]:
+def _reading(path: Path) -> Iterator[NullForConstants]:
     import ijson
 
     with opening(path), path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
         try:
-            yield _Bounded(gzip.GzipFile(fileobj=stream) if packed else stream, path)
+            text = gzip.GzipFile(fileobj=stream) if packed else stream
+            yield NullForConstants(_Bounded(text, path))
         except json_text.DAMAGED as exc:
             if isinstance(exc, OSError) and exc.errno is not None:
                 raise
@@ -139,7 +141,7 @@ class _Bounded:
     def __init__(self, stream: BinaryIO | gzip.GzipFile, path: Path) -> None:
         self._stream, self._path, self._taken = stream, path, 0
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         piece = self._stream.read(size)
         if not self._taken and piece.startswith(b"\xef\xbb\xbf"):
             piece, self._taken = piece[3:], 3

@@ -7,6 +7,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from hubseg.formats.json_constants import null
 from hubseg.slide.errors import opening
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ DAMAGED = (OSError, EOFError, zlib.error)
 
 
 def parsed(path: Path) -> Any:
-    """Return what a JSON file holds.
+    """Return what a JSON file holds, null for NaN and Infinity.
 
     Raises
     ------
@@ -32,7 +33,7 @@ def parsed(path: Path) -> Any:
     """
     content = text_of(path)
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=null)
     except (ValueError, RecursionError) as exc:
         raise ValueError(
             f"{path} is no whole JSON file ({exc}): it was cut off or is damaged, get it again."
