@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,6 +67,84 @@ def written(path: Path) -> Path:
         for level in (SCANNED, SCANNED[::2, ::2]):
             tif.write(level, resolution=(20000, 20000), resolutionunit=3, **pixels)
     return path
+
+
+TILE, OVER = 128, (8, 16)  # of tiles beside each other in a column and in a row, px
+
+
+def _tagged(text: str) -> list[tuple[int, int, int, bytes, bool]]:
+    return [(700, 1, len(text), text.encode(), True)]
+
+
+def _tiled(scene: np.ndarray) -> np.ndarray:
+    """Return two times two tiles side by side, as a scanner stores them, of what they show."""
+    starts = [(0, TILE - over) for over in OVER]
+    rows = [
+        np.concatenate([scene[y : y + TILE, x : x + TILE] for x in starts[1]], axis=1)
+        for y in starts[0]
+    ]
+    return np.concatenate(rows)
+
+
+def _joint(first: int, second: int, way: str) -> str:
+    across = way != "UP"
+    return (
+        f'<TileJointInfo FlagJoined="1" Confidence="100" Direction="{way}" Tile1="{first}" '
+        f'Tile2="{second}" OverlapX="{OVER[1] * across}" OverlapY="{OVER[0] * (not across)}"/>'
+    )
+
+
+def ventana(path: Path) -> np.ndarray:
+    """Write a slide as Ventana's scanners do, tile 1 at the lower left; return what it shows."""
+    scene = np.random.default_rng(1).integers(0, 256, (2 * TILE - 8, 2 * TILE - 16, 3), np.uint8)
+    joints = _joint(1, 2, "RIGHT") + _joint(2, 3, "UP") + _joint(3, 4, "LEFT") + _joint(1, 4, "UP")
+    told = (
+        f'<EncodeInfo Ver="2"><SlideStitchInfo><ImageInfo AOIScanned="1" AOIIndex="0" '
+        f'Width="{TILE}" Height="{TILE}" NumRows="2" NumCols="2" Pos-X="0" Pos-Y="0">{joints}'
+        '</ImageInfo></SlideStitchInfo><AoiOrigin><AOI0 OriginX="0" OriginY="0"/></AoiOrigin>'
+        "</EncodeInfo>"
+    )
+    scan = '<iScan Magnification="20" ScanRes="0.46"><AOI0 Left="0"/></iScan>'
+    pixels: dict[str, Any] = {"photometric": "rgb", "metadata": None}
+    with tifffile.TiffWriter(path, bigtiff=True) as tif:
+        label = np.full((64, 64, 3), 200, np.uint8)
+        tif.write(label, description="Label Image", extratags=_tagged(scan), **pixels)
+        about = "level=0 mag=20 quality=95"
+        tile = {"tile": (TILE, TILE), "description": about, "extratags": _tagged(told)}
+        tif.write(_tiled(scene), **tile, **pixels)
+    return scene
+
+
+def trestle(path: Path) -> np.ndarray:
+    """Write a slide as Trestle's scanners do; return what it shows."""
+    scene = np.random.default_rng(1).integers(0, 256, (2 * TILE - 8, 2 * TILE - 16, 3), np.uint8)
+    told = f"Background Color=FFFFFF;Objective Power=20;OverlapsXY= {OVER[1]} {OVER[0]}"
+    pixels: dict[str, Any] = {"photometric": "rgb", "metadata": None, "tile": (TILE, TILE)}
+    tifffile.imwrite(path, _tiled(scene), description=told, software="MedScan", **pixels)
+    return scene
+
+
+@pytest.mark.parametrize("write", [ventana, trestle])
+@pytest.mark.parametrize("name", ["a.tif", "a.tiff", "a.svs"])
+def test_tiles_that_overlap_are_put_together_whatever_the_files_name(
+    write: Callable[[Path], np.ndarray], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = write(tmp_path / name)
+    slide = read_slide(tmp_path / name)
+    assert (slide.height, slide.width) == scene.shape[:2]
+    assert np.array_equal(slide.read(), scene)
+    (again,) = SlideTable.open(tmp_path).slides
+    assert np.array_equal(pickle.loads(pickle.dumps(again)).read((5, 7, 40, 50)), scene[5:45, 7:57])
+    monkeypatch.setitem(sys.modules, "openslide", None)
+    with pytest.raises(ValueError, match=r'pip install "napari-hubseg\[slides\]"\.$'):
+        read_slide(tmp_path / name)
+
+
+def test_tiles_of_trestle_that_do_not_overlap_are_read_as_any_tiff(tmp_path: Path) -> None:
+    told = {"description": "OverlapsXY= 0 0", "software": "MedScan", "photometric": "rgb"}
+    tifffile.imwrite(tmp_path / "a.tif", SCANNED, tile=(256, 256), metadata=None, **told)
+    assert read_slide(tmp_path / "a.tif")._layout.kind == ""
+    assert np.array_equal(read_slide(tmp_path / "a.tif").read(), SCANNED)
 
 
 @pytest.fixture

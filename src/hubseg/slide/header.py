@@ -29,6 +29,7 @@ from hubseg.slide.errors import (
 )
 from hubseg.slide.kinds import kind_of
 from hubseg.slide.layout import Layout, is_reduction
+from hubseg.slide.overlapping_tiles import has_overlapping_tiles
 from hubseg.slide.part import Part
 from hubseg.slide.pixel_size import find_pixel_size
 from hubseg.slide.pixels import Orientation
@@ -71,8 +72,8 @@ def read_layout(path: Path, part: Part) -> Layout:
     OSError
         When it cannot be opened.
     """
-    if kind_of(path):
-        return scans.layout_of(path, part)
+    if kind := kind_of(path):
+        return scans.layout_of(kind, path, part)
     with opening(path):
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -80,7 +81,10 @@ def read_layout(path: Path, part: Part) -> Layout:
         with path.open("rb") as stream:
             start = stream.read(64)
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff_layout(path, part)
+        with open_tiff(path) as tif:
+            if not _is_put_together(tif, path):
+                return _tiff_layout(tif, path, part)
+        return scans.layout_of("openslide", path, part)
     bits = 48  # of a JPEG, whose decoder may keep coefficients
     if start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) >= 26:
         width, height = struct.unpack(">II", start[16:24])
@@ -123,27 +127,33 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         yield tif
 
 
-def _tiff_layout(path: Path, part: Part) -> Layout:
-    with open_tiff(path) as tif:
-        try:
-            check_chain(tif)
-            if not is_bounded(tif):
-                tif.is_ome = tif.is_scn = tif.is_qpi = tif.is_philips = False
-            choice = choose_image(tif, part, path.name, lambda page: not _problem(page))
-            description = tif.pages.first.description
-        except DAMAGE as exc:
-            raise damaged(path, exc) from exc
-        if isinstance(choice, str):
-            raise ValueError(f"{path} cannot be shown: {choice}.")
-        sizes, offsets = _levels(tif, choice, path)
-        try:
-            page = read_pages(tif, offsets[0], path, choice.samples)[0]
-            found = find_pixel_size(page, description, choice.pixels)
-            values = declared_values(page, choice.pixels)
-            profile = page.tags.valueof(34675, b"")
-            colours = said_of_profile(profile if isinstance(profile, bytes) else b"")
-        except DAMAGE as exc:
-            raise damaged(path, exc) from exc
+def _is_put_together(tif: tifffile.TiffFile, path: Path) -> bool:
+    try:
+        return has_overlapping_tiles(tif)
+    except DAMAGE as exc:
+        raise damaged(path, exc) from exc
+
+
+def _tiff_layout(tif: tifffile.TiffFile, path: Path, part: Part) -> Layout:
+    try:
+        check_chain(tif)
+        if not is_bounded(tif):
+            tif.is_ome = tif.is_scn = tif.is_qpi = tif.is_philips = False
+        choice = choose_image(tif, part, path.name, lambda page: not _problem(page))
+        description = tif.pages.first.description
+    except DAMAGE as exc:
+        raise damaged(path, exc) from exc
+    if isinstance(choice, str):
+        raise ValueError(f"{path} cannot be shown: {choice}.")
+    sizes, offsets = _levels(tif, choice, path)
+    try:
+        page = read_pages(tif, offsets[0], path, choice.samples)[0]
+        found = find_pixel_size(page, description, choice.pixels)
+        values = declared_values(page, choice.pixels)
+        profile = page.tags.valueof(34675, b"")
+        colours = said_of_profile(profile if isinstance(profile, bytes) else b"")
+    except DAMAGE as exc:
+        raise damaged(path, exc) from exc
     notes = {"image": choice.note, "um_per_px": found.note, "colours": colours}
     if values is not None:
         notes["values"] = note_on(values, page.bitspersample, page.dtype.kind, declared=True)

@@ -134,7 +134,8 @@ class Slide:
         if self._layout.levels[: len(self.levels)] != self.levels:
             raise ValueError(f"{self.path} is not the image that was opened: open it again.")
         if self._layout.kind:
-            return scans.read_window(self.path, Part.parse(self.part), box, level, self._values)
+            kind, part = self._layout.kind, Part.parse(self.part)
+            return scans.read_window(kind, self.path, part, box, level, self._values)
         if not self._layout.pages:
             return crop(pixels_of_raster(self.path, self.levels[0], self._values), box)
         values, samples = self._values, self._layout.samples
@@ -304,7 +305,7 @@ def _named(path: Path, part: Part) -> str:
 def _found_values(path: Path, layout: Layout, part: str) -> tuple[Values, str]:
     """Return black and white by the pixels' range, and a sentence about them."""
     if layout.kind:
-        values, bits, floating = scans.values_of(path, Part.parse(part))
+        values, bits, floating = scans.values_of(layout.kind, path, Part.parse(part))
         return values, note_on(values, bits, "f" if floating else "u", declared=False)
     if not layout.pages:
         values = depth_of(decoded_raster(path, layout.levels[0]))

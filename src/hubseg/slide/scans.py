@@ -1,6 +1,7 @@
 """Images that a library of their own reads by window: one protocol, whatever the format.
 
-Responsible for which reader a path has, and for keeping a few of them open. Does not know formats.
+Responsible for the readers by their kind, and for keeping a few of them open. Does not know
+formats, or which reader a path has.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hubseg.slide import dicom_image, openslide_image, zarr_image
 from hubseg.slide.content import file_stamp
 from hubseg.slide.errors import DAMAGE, damaged, opening
-from hubseg.slide.kinds import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,8 +62,13 @@ _READERS: Final[dict[str, Callable[[Path, Part], Scan]]] = {
 }
 
 
-def layout_of(path: Path, part: Part) -> Layout:
+def layout_of(kind: str, path: Path, part: Part) -> Layout:
     """Return what an image says of itself.
+
+    Parameters
+    ----------
+    kind
+        Its reader: ``zarr``, ``dicom`` or ``openslide``.
 
     Raises
     ------
@@ -72,28 +77,27 @@ def layout_of(path: Path, part: Part) -> Layout:
     OSError
         When it cannot be opened.
     """
-    return _open(path, part).layout
+    return _open(kind, path, part).layout
 
 
 def read_window(
-    path: Path, part: Part, window: Window, level: int, values: Values
+    kind: str, path: Path, part: Part, window: Window, level: int, values: Values
 ) -> NDArray[np.uint8]:
     """Return a window of a level, in that level's px, as RGB (h, w, 3)."""
     try:
-        return _open(path, part).read(window, level, values)
+        return _open(kind, path, part).read(window, level, values)
     except DAMAGE as exc:
         _opened.cache_clear()  # what failed once may not be asked again
         raise damaged(path, exc) from exc
 
 
-def values_of(path: Path, part: Part) -> tuple[Values, int, bool]:
+def values_of(kind: str, path: Path, part: Part) -> tuple[Values, int, bool]:
     """Return black and white by the pixels' range, bits of a number, and whether it is floating."""
-    scan = _open(path, part)
+    scan = _open(kind, path, part)
     return scan.found_values(), scan.bits, scan.floating
 
 
-def _open(path: Path, part: Part) -> Scan:
-    kind = kind_of(path)
+def _open(kind: str, path: Path, part: Part) -> Scan:
     with opening(path):
         stat = path.stat()
     stamp = (stat.st_mtime_ns, stat.st_ctime_ns) if kind == "zarr" else file_stamp(path)
