@@ -33,7 +33,7 @@ from hubseg.project.structures import structures_of
 from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
-from hubseg.slide import SlideTable
+from hubseg.slide import SlideTable, read_slide
 
 NAMES = GLOMERULUS, TUBULE, VESSEL = tuple(map(StructureName, ("glomerulus", "tubule", "vessel")))
 KIDNEY = Organ.KIDNEY, DataSource.HUBMAP
@@ -412,6 +412,29 @@ def test_structures_that_share_a_pixel_are_no_image_of_numbers_and_that_is_said(
     assert main(given) == 1
     assert "tubule and another structure share" in capsys.readouterr().err
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_the_soft_maps_of_all_structures_leave_as_channels_of_an_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zarr = pytest.importorskip("zarr")
+    path, out = made_project(tmp_path, recipe(LINES)), tmp_path / "out"
+    told = said(capsys, "export", path, "--format", "ome-zarr-map", "--out", out)
+    assert told["written"] == ["a", "b"]
+    group = zarr.open_group(out / "a.ome.zarr", mode="r")
+    with ReviewProject.for_reading(path) as project:
+        slide = next(iter(project.slides()))
+        maps = [newest_map(project, slide, structure=name) for name in NAMES]
+        colours = {one.label: one.colour for one in vocabulary_of(project).structures}
+    np.testing.assert_array_equal(group["0"][:], [one.values for one in maps if one is not None])
+    attributes = dict(group.attrs)
+    channels = attributes["omero"]["channels"]
+    assert [one["label"] for one in channels] == ["glomerulus", "tubule", "vessel"]
+    assert all(f"#{one['color'].lower()}" == colours[one["label"]] for one in channels)
+    (multiscale,) = attributes["multiscales"]
+    assert [one["name"] for one in multiscale["axes"]] == ["c", "y", "x"]
+    shown = read_slide(f"{out / 'a.ome.zarr'}#channels=2").read()
+    np.testing.assert_array_equal(shown[..., 0], np.rint(group["0"][1]))
 
 
 def numbers_in(path: Path) -> np.ndarray:

@@ -142,7 +142,7 @@ def _labelled(source: Source, numbers: dict[str, int]) -> Iterator[MaskedImage]:
     A slide on which two structures share a pixel is left out.
     """
     colours = source.colours()
-    shown = {number: colours.get(name, (255, 255, 255)) for name, number in numbers.items()}
+    shown = {number: colours.get(name, _WHITE) for name, number in numbers.items()}
     told = ", ".join(f"{number} {name}" for name, number in numbers.items())
     source.outcome.note("numbers", f"The structures are numbered {told}.")
     for slide_id, masks in groupby(source, key=lambda derived: derived.slide.id):
@@ -218,19 +218,25 @@ def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
 
 
 def _maps(source: Source, out: Path) -> tuple[Path, list[Path]]:
+    """Write an image a slide, with a channel for each of several structures."""
     written: list[Path] = []
-    for derived in source:
-        slide, found = derived.slide, derived.probability
-        if found is None:
-            source.outcome.done.remove(slide.id)
-            source.outcome.leave_out(slide.id, "It has no map: run an ensemble on it.")
+    source.every, colours = source.has_several, source.colours()
+    for slide_id, masks in groupby(source, key=lambda derived: derived.slide.id):
+        given = [(one.slide, one.structure, one.read_map()) for one in masks]
+        found = [(name, one) for _, name, one in given if one is not None]
+        if not found:
+            source.outcome.done.remove(slide_id)
+            source.outcome.leave_out(slide_id, "It has no map: run an ensemble on it.")
             continue
+        without = [name for _, name, one in given if one is None]
+        if without:
+            source.outcome.note(slide_id, f"There is no map of {', '.join(without)}: left out.")
         out.mkdir(parents=True, exist_ok=True)
-        path = _map_file(out, slide.id)
-        name, spacing = derived.structure, slide.spacing
-        written.append(
-            ome_zarr.write_map(path, found.shape, found.pieces(), name=name, um_per_px=spacing)
-        )
+        maps = [
+            ome_zarr.SoftMap(name, one.pieces(), colours.get(name, _WHITE)) for name, one in found
+        ]
+        path, slide, shape = _map_file(out, slide_id), given[0][0], found[0][1].shape
+        written.append(ome_zarr.write_map(path, shape, maps, um_per_px=slide.spacing))
     if not written:
         raise source.nothing()
     return out, written
@@ -256,6 +262,7 @@ def _map_file(out: Path, slide_id: str) -> Path:
     return out / f"{slide_id}.ome.zarr"
 
 
+_WHITE = (255, 255, 255)
 _FOLDS = (
     f"{nnunet.SPLITS} keeps slides that show the same tissue in one fold: put it into the data "
     "set's folder below nnUNet_preprocessed, or nnU-Net makes folds that do not."

@@ -13,7 +13,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,11 +28,11 @@ from hubseg.formats.pixel_runs import numbered
 from hubseg.slide.errors import DAMAGE, check_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["read", "write", "write_map", "write_older"]
+__all__ = ["SoftMap", "read", "write", "write_map", "write_older"]
 
 _CHUNK = 512  # px
 _SMALLEST = 256  # px: the longer side of the last level
@@ -84,15 +84,22 @@ def _folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
 
 
+class SoftMap(NamedTuple):
+    """What is mapped, and windows that together are the map, each with its values."""
+
+    name: str
+    pieces: Iterable[tuple[tuple[slice, slice], NDArray[np.float32]]]
+    colour: Sequence[int] = (255, 255, 255)
+
+
 def write_map(
     path: Path | str,
     shape: tuple[int, int],
-    pieces: Iterable[tuple[tuple[slice, slice], NDArray[np.float32]]],
+    maps: Sequence[SoftMap],
     *,
-    name: str,
     um_per_px: tuple[float, float] | None = None,
 ) -> Path:
-    """Write a soft map as an OME-Zarr 0.4 image, comparing each piece with what is read of it.
+    """Write soft maps as an OME-Zarr 0.4 image, comparing each piece with what is read of it.
 
     Parameters
     ----------
@@ -100,11 +107,8 @@ def write_map(
         Folder to write; one that exists is replaced as a whole.
     shape
         Height and width, px.
-    pieces
-        Windows that together are the map, each with its values, float32 on 0-255: what is above a
-        threshold is inside.
-    name
-        Of what is mapped.
+    maps
+        The image, or each of its channels: float32 on 0-255, what is above a threshold is inside.
     um_per_px
         Height and width of a pixel, where known.
 
@@ -118,43 +122,59 @@ def write_map(
     path = Path(path).absolute()
     with _folder(path) as part:
         group = _zarr().open_group(part, mode="w", zarr_format=2)
-        level = _level_of(group, 0, shape)
-        for (rows, columns), values in pieces:
-            for top in range(rows.start, rows.stop, _CHUNK):
-                cut = slice(top, min(top + _CHUNK, rows.stop)), columns
-                given = values[cut[0].start - rows.start : cut[0].stop - rows.start]
-                level[cut] = given
-                check_same(np.array_equal(level[cut], given), path)
-        count = 1
-        while max(level.shape) > _SMALLEST and min(level.shape) > 1:
-            level = _halved(
-                level, _level_of(group, count, (level.shape[0] // 2, level.shape[1] // 2))
-            )
+        lead = () if len(maps) == 1 else (len(maps),)
+        level, count = _level_of(group, 0, (*lead, *shape)), 1
+        for number, one in enumerate(maps):
+            _fill(level, (number,) if lead else (), one, path)
+        while max(level.shape[-2:]) > _SMALLEST and min(level.shape[-2:]) > 1:
+            half = level.shape[-2] // 2, level.shape[-1] // 2
+            level, above = _level_of(group, count, (*lead, *half)), level
+            for number in range(len(maps)):
+                _halved(above, level, (number,) if lead else ())
             count += 1
-        window = {"min": 0, "max": 255, "start": 0, "end": 255}
-        channel = {"label": name, "color": "FFFFFF", "active": True, "window": window}
-        multiscale = {"version": "0.4", **_multiscale(name, um_per_px, count)}
-        omero = {"channels": [channel], "rdefs": {"model": "greyscale"}}
+        name = ", ".join(one.name for one in maps)
+        multiscale = {"version": "0.4", **_multiscale(name, um_per_px, count, bool(lead))}
+        omero = {
+            "channels": [_channel(one) for one in maps],
+            "rdefs": {"model": _MODEL[bool(lead)]},
+        }
         group.attrs.update({"multiscales": [multiscale], "omero": omero})
     return path
 
 
-def _level_of(group: Any, number: int, shape: tuple[int, int]) -> Any:
-    chunks = tuple(min(side, _CHUNK) for side in shape)
+_MODEL = {False: "greyscale", True: "color"}
+
+
+def _channel(one: SoftMap) -> dict[str, Any]:
+    window = {"min": 0, "max": 255, "start": 0, "end": 255}
+    colour = bytes(one.colour).hex().upper()
+    return {"label": one.name, "color": colour, "active": True, "window": window}
+
+
+def _level_of(group: Any, number: int, shape: tuple[int, ...]) -> Any:
+    chunks = (*(1 for _ in shape[:-2]), *(min(side, _CHUNK) for side in shape[-2:]))
     return group.create_array(str(number), shape=shape, chunks=chunks, dtype=np.float32)
 
 
-def _halved(level: Any, half: Any) -> Any:
+def _fill(level: Any, at: tuple[int, ...], one: SoftMap, path: Path) -> None:
+    """Write a map, a few rows at a time, and compare them with what is read."""
+    for (rows, columns), values in one.pieces:
+        for top in range(rows.start, rows.stop, _CHUNK):
+            cut = slice(top, min(top + _CHUNK, rows.stop)), columns
+            given = values[cut[0].start - rows.start : cut[0].stop - rows.start]
+            level[(*at, *cut)] = given
+            check_same(np.array_equal(level[(*at, *cut)], given), path)
+
+
+def _halved(level: Any, half: Any, at: tuple[int, ...]) -> None:
     """Fill a level with the means of every four values of the one above."""
-    height, width = half.shape
+    height, width = half.shape[-2:]
     for top in range(0, height, _CHUNK):
         for left in range(0, width, _CHUNK):
             tall, wide = min(_CHUNK, height - top), min(_CHUNK, width - left)
-            above = level[2 * top : 2 * (top + tall), 2 * left : 2 * (left + wide)]
-            half[top : top + tall, left : left + wide] = above.reshape(tall, 2, wide, 2).mean(
-                (1, 3)
-            )
-    return half
+            four = slice(2 * top, 2 * (top + tall)), slice(2 * left, 2 * (left + wide))
+            cut = slice(top, top + tall), slice(left, left + wide)
+            half[(*at, *cut)] = level[(*at, *four)].reshape(tall, 2, wide, 2).mean((1, 3))
 
 
 def _put(zarr_format: int) -> Callable[[Path, Iterable[MaskedImage]], None]:
@@ -198,20 +218,26 @@ def _metadata(image: MaskedImage, count: int, levels: int, zarr_format: int) -> 
     return {"multiscales": [multiscale], "image-label": label}
 
 
-def _multiscale(name: str, um_per_px: tuple[float, float] | None, levels: int) -> dict[str, Any]:
+def _multiscale(
+    name: str, um_per_px: tuple[float, float] | None, levels: int, channels: bool = False
+) -> dict[str, Any]:
+    lead: list[dict[str, Any]] = [{"name": "c", "type": "channel"}] if channels else []
     unit = {} if um_per_px is None else {"unit": "micrometer"}
     scale = um_per_px or (1.0, 1.0)
     datasets = [
         {
             "path": str(number),
             "coordinateTransformations": [
-                {"type": "scale", "scale": [side * 2**number for side in scale]}
+                {
+                    "type": "scale",
+                    "scale": [*(1.0 for _ in lead), *(side * 2**number for side in scale)],
+                }
             ],
         }
         for number in range(levels)
     ]
-    axes = [{"name": name, "type": "space", **unit} for name in ("y", "x")]
-    return {"name": name, "axes": axes, "datasets": datasets}
+    axes = [{"name": axis, "type": "space", **unit} for axis in ("y", "x")]
+    return {"name": name, "axes": [*lead, *axes], "datasets": datasets}
 
 
 def read(path: Path) -> list[AnnotatedImage]:

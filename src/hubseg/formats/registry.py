@@ -303,7 +303,7 @@ FORMATS: dict[str, Format] = {
         ),
         _project(
             *("ome-zarr-map", "Soft maps as OME-Zarr images"),
-            "the map of each slide, float32 on 0-255, on several levels (OME-Zarr 0.4)",
+            "a slide's map on several levels, float32 on 0-255, a channel a structure (0.4)",
             *("ome_zarr", "ome_zarr_maps"),
             classes=False,
             scale=True,
