@@ -71,6 +71,7 @@ CORE: dict[str, set[str]] = {
         "formats.annotated",
         "formats.coco_runs",
         "formats.format",
+        "formats.json_constants",
         "formats.json_stream",
         "formats.json_text",
         "formats.label_image",

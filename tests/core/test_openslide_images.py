@@ -97,7 +97,7 @@ def _joint(first: int, second: int, way: str) -> str:
 def ventana(path: Path) -> np.ndarray:
     """Write a slide as Ventana's scanners do, tile 1 at the lower left; return what it shows."""
     scene = np.random.default_rng(1).integers(0, 256, (2 * TILE - 8, 2 * TILE - 16, 3), np.uint8)
-    joints = _joint(1, 2, "RIGHT") + _joint(2, 3, "UP") + _joint(3, 4, "LEFT") + _joint(1, 4, "UP")
+    joints = _joint(1, 2, "RIGHT") + _joint(2, 3, "UP") + _joint(4, 3, "RIGHT") + _joint(1, 4, "UP")
     told = (
         f'<EncodeInfo Ver="2"><SlideStitchInfo><ImageInfo AOIScanned="1" AOIIndex="0" '
         f'Width="{TILE}" Height="{TILE}" NumRows="2" NumCols="2" Pos-X="0" Pos-Y="0">{joints}'
@@ -136,8 +136,9 @@ def test_tiles_that_overlap_are_put_together_whatever_the_files_name(
     (again,) = SlideTable.open(tmp_path).slides
     assert np.array_equal(pickle.loads(pickle.dumps(again)).read((5, 7, 40, 50)), scene[5:45, 7:57])
     monkeypatch.setitem(sys.modules, "openslide", None)
+    write(tmp_path / f"other-{name}")  # the first is still open
     with pytest.raises(ValueError, match=r'pip install "napari-hubseg\[slides\]"\.$'):
-        read_slide(tmp_path / name)
+        read_slide(tmp_path / f"other-{name}")
 
 
 def test_tiles_of_trestle_that_do_not_overlap_are_read_as_any_tiff(tmp_path: Path) -> None:
