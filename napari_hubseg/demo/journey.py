@@ -97,11 +97,10 @@ class _Journey:
 
     def _facts(self) -> None:
         facts = self.dock.facts
-        self._click(facts.change)
-        wait_for("The form", facts.done.isVisible)
+        persist(lambda: self._click(facts.change), "The form", facts.done.isVisible)
         self._show("where_the_facts_come_from")
-        self._click(facts.done)
-        wait_for("The form's end", lambda: not facts.done.isVisible())
+        form = facts.done
+        persist(lambda: self._click(form), "The form's end", lambda: not form.isVisible())
 
     def _run(self) -> None:
         ensemble = self.dock.desk.ensemble
@@ -136,26 +135,30 @@ class _Journey:
 
     def _threshold(self) -> None:
         before = self.session.threshold
-        slider = self.dock.thresholds.main.slider
-        at = before / 255
-        self._reach(slider)
-        shares = 0.02 + 0.96 * (at + np.linspace(0, 0.2, 6))  # the handle has a width
-        path = [self.hand.place(slider, share) for share in shares]
-        self.hand.drag(path)
-        wait_for("Another threshold", lambda: self.session.threshold != before)
+        persist(self._drag_slider, "Another threshold", lambda: self.session.threshold != before)
         self._settled()
         self._show("the_threshold_was_dragged")
         self.hand.press("t")  # reset
         wait_for("The threshold of the recipe", lambda: self.session.threshold == before)
         self._settled()
 
+    def _drag_slider(self) -> None:
+        slider = self.dock.thresholds.main.slider
+        at = self.session.threshold / 255
+        self._reach(slider)
+        shares = 0.02 + 0.96 * (at + np.linspace(0, 0.2, 6))  # the handle has a width
+        self.hand.drag([self.hand.place(slider, share) for share in shares])
+
     def _stroke(self) -> None:
         self.hand.press("d")
         mask = self.session.mask_now()
         way = over_the_missed(mask, self._truth()) or in_an_empty_place(mask)
         before = int(self.session.mask_now().sum())
-        self.hand.drag([self._on_canvas(*point) for point in way])
-        wait_for("The stroke", lambda: self.session.can_undo)
+        persist(
+            lambda: self.hand.drag([self._on_canvas(*point) for point in way]),
+            "The stroke",
+            lambda: self.session.can_undo,
+        )
         rest(300)
         override = self._override()
         self.summary.stroke_px = int(np.count_nonzero(override))
