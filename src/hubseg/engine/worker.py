@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.inference import LoadedNetworks, Order
+    from hubseg.inference import KeptTiles, LoadedNetworks, Order
     from hubseg.probability import MemberMap
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
@@ -148,7 +148,7 @@ class Networks:
 
     def run(self, job: Job) -> Made:
         """Compute one member map, and file it where the store can be reached."""
-        from hubseg.inference import Cancelled, Order
+        from hubseg.inference import Cancelled, KeptTiles, Order
 
         if job.run_id in self.stopped:
             raise Cancelled("The run was stopped.")
@@ -156,23 +156,28 @@ class Networks:
         given = job.recipe, job.member, job.checkpoint, job.checkpoint_digest
         order = Order(*given, device, job.precision)
         said = [_said(job.device, device)]
+        store = None if job.store is None else MapStore(job.store)
+        kept = None if store is None else KeptTiles(store, job.key)
         with self._door:
             self._networks.expect(order)
         with self._device:
             try:
-                made = self._predict(job, order, said)
+                made = self._predict(job, order, said, kept)
             except RuntimeError as error:
                 if not self._networks.compiled or not _is_of_the_compiler(error):
                     raise
                 self._networks.compiled = False
                 self.forget()
                 said.append("not compiled: torch.compile does not work here")
-                made = self._predict(job, order, said)
-        if job.store is not None:
-            MapStore(job.store).put(job.key, made)
+                made = self._predict(job, order, said, kept)
+        if store is not None and kept is not None:
+            store.put(job.key, made)
+            kept.let_go()
         return Made(made, "; ".join(dict.fromkeys(said)), _memory(device))
 
-    def _predict(self, job: Job, order: Order, said: list[str]) -> MemberMap:
+    def _predict(
+        self, job: Job, order: Order, said: list[str], kept: KeptTiles | None
+    ) -> MemberMap:
         from hubseg.inference import predict_member
 
         with self._door:
@@ -187,6 +192,7 @@ class Networks:
             precision=job.precision,
             said=said.append,
             make_room=self._networks.spare,
+            kept=kept,
         )
 
     def forget(self) -> None:

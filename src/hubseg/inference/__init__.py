@@ -5,6 +5,7 @@ from __future__ import annotations
 from hubseg.inference.device import choose_device, choose_devices, choose_precision
 from hubseg.inference.ensemble import predict
 from hubseg.inference.input_image import InputImage, input_size, normalise, resize_pixels, see
+from hubseg.inference.kept_tiles import KeptTiles
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import check_member, load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
@@ -13,6 +14,7 @@ from hubseg.inference.tiling import Tiling
 __all__ = [
     "Cancelled",
     "InputImage",
+    "KeptTiles",
     "LoadedNetworks",
     "Order",
     "Tiling",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.inference.kept_tiles import KeptTiles
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import open_pixels, predict_member
 from hubseg.probability import Mixer, file_digests, map_key
@@ -137,6 +138,7 @@ def _members(
             following = next((i for i in absent if i > index), None)
             if following is not None:
                 shelf.expect(orders[following])
+            kept = None if store is None else KeptTiles(store, key)
             made = predict_member(
                 network,
                 pixels,
@@ -147,9 +149,12 @@ def _members(
                 precision=precision,
                 said=said,
                 make_room=shelf.spare,
+                kept=kept,
             )
             if store is not None:
                 store.put(key, made)
+            if kept is not None:
+                kept.let_go()
         yield order, made
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from hubseg.inference.kept_tiles import KeptTiles
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -151,6 +152,7 @@ def predict_member(
     tiling: Tiling = _TILING,
     make_room: Callable[[], bool] | None = None,
     execution: ExecutionPlan | None = None,
+    kept: KeptTiles | None = None,
 ) -> MemberMap:
     """Run one member of `recipe` on a slide.
 
@@ -174,6 +176,9 @@ def predict_member(
         Asked, before anything else gives way, to free memory of the device; tells whether it did.
     execution
         How to begin; default: all views at once on a GPU, one by one on a CPU, in `precision`.
+    kept
+        Where the tiles of a slide too large for one pass are filed, and taken from: a run that was
+        killed computes none of them twice.
 
     Raises
     ------
@@ -207,24 +212,31 @@ def predict_member(
     )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
-    return _put_together(scene, _tiles(scene, passes, None if whole else tiling))
+    return _put_together(scene, _tiles(scene, passes, None if whole else tiling, kept))
 
 
 _Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]
 
 
-def _tiles(scene: InputImage, passes: Passes, tiling: Tiling | None) -> Iterator[_Tile]:
+def _tiles(
+    scene: InputImage, passes: Passes, tiling: Tiling | None, kept: KeptTiles | None
+) -> Iterator[_Tile]:
     """Yield each tile's top and left, its weights (None: all one) and its answer."""
     high, wide = scene.padded
     if tiling is None:
-        yield 0, 0, None, passes.mean(passes.placed(partial(_image, scene, ())))
+        yield 0, 0, None, _answer(scene, passes, ())
         return
     columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
     for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True):
         for left, across in columns:
             size = len(down), len(across)
-            window = passes.placed(partial(_image, scene, (top, left, *size)))
-            yield top, left, np.outer(down, across), passes.mean(window)
+            compute = partial(_answer, scene, passes, (top, left, *size))
+            made = compute() if kept is None else kept.answer(top, left, size, compute)
+            yield top, left, np.outer(down, across), made
+
+
+def _answer(scene: InputImage, passes: Passes, window: tuple[int, ...]) -> Answer:
+    return passes.mean(passes.placed(partial(_image, scene, window)))
 
 
 def _image(scene: InputImage, window: tuple[int, ...], device: torch.device) -> Tensor:

@@ -98,6 +98,11 @@ class MapStore:
             return None
         return self._used(path, _decode(content))
 
+    def discard(self, keys: Iterable[str]) -> None:
+        """Remove the maps of `keys`, those that are there; in a read-only folder they stay."""
+        for key in keys:
+            _remove(self._path(key))
+
     def get_all(self, keys: Iterable[str]) -> Iterator[tuple[str, MemberMap | None]]:
         """Read many maps, a few at the same time; yields each key, in order, with its map."""
         asked = list(keys)
