@@ -20,7 +20,7 @@ from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import read_slide
 
 KEY = "0123456789abcdef" * 2
-SMALL = Tiling(side=128, overlap=96, margin=32)
+SMALL = Tiling(side=64, overlap=32, margin=0)
 ENTRY = Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}")
 RECIPE = Recipe(name="t", folds=(0,), resolutions=(Resolution(members=(ENTRY,), scale=1.0),))
 (MEMBER,) = RECIPE.members()
@@ -46,7 +46,7 @@ class Counting(nn.Module):
 
 @pytest.fixture
 def pixels() -> np.ndarray:
-    return np.random.default_rng(3).integers(0, 256, (200, 250, 3), dtype=np.uint8)
+    return np.random.default_rng(3).integers(0, 256, (120, 150, 3), dtype=np.uint8)
 
 
 def run(network: Counting, pixels: np.ndarray, store: MapStore | None):

@@ -16,7 +16,8 @@ from hubseg.inference.device import choose_precision
 from hubseg.inference.input_image import LARGEST, InputImage, see
 from hubseg.inference.passes import Answer, ExecutionPlan, Passes
 from hubseg.inference.staging import stage
-from hubseg.inference.tiling import Tiling
+from hubseg.inference.tiling import Grid, Tiling
+from hubseg.inference.tissue_tiles import with_tissue
 from hubseg.inference.views import views
 from hubseg.network import (
     cast_weights,
@@ -212,27 +213,37 @@ def predict_member(
     )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
-    return _put_together(scene, _tiles(scene, passes, None if whole else tiling, kept))
+    if whole:
+        return _put_together(scene, iter([(0, 0, None, _answer(scene, passes, ()))]))
+    grid = _grid(scene, tiling)
+    if recipe.tissue_only:
+        grid = with_tissue(grid, pixels, scene)
+    return _put_together(scene, _tiles(scene, passes, grid, kept))
 
 
 _Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]
 
 
-def _tiles(
-    scene: InputImage, passes: Passes, tiling: Tiling | None, kept: KeptTiles | None
-) -> Iterator[_Tile]:
-    """Yield each tile's top and left, its weights (None: all one) and its answer."""
+def _grid(scene: InputImage, tiling: Tiling) -> Grid:
+    """Return each tile's top and left, and its weights."""
     high, wide = scene.padded
-    if tiling is None:
-        yield 0, 0, None, _answer(scene, passes, ())
-        return
     columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
-    for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True):
-        for left, across in columns:
-            size = len(down), len(across)
-            compute = partial(_answer, scene, passes, (top, left, *size))
-            made = compute() if kept is None else kept.answer(top, left, size, compute)
-            yield top, left, np.outer(down, across), made
+    return [
+        (top, left, (down, across))
+        for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True)
+        for left, across in columns
+    ]
+
+
+def _tiles(
+    scene: InputImage, passes: Passes, grid: Grid, kept: KeptTiles | None
+) -> Iterator[_Tile]:
+    """Yield each tile's top and left, its weights and its answer."""
+    for top, left, (down, across) in grid:
+        size = len(down), len(across)
+        compute = partial(_answer, scene, passes, (top, left, *size))
+        made = compute() if kept is None else kept.answer(top, left, size, compute)
+        yield top, left, np.outer(down, across), made
 
 
 def _answer(scene: InputImage, passes: Passes, window: tuple[int, ...]) -> Answer:

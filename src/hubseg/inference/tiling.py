@@ -16,7 +16,10 @@ from hubseg.recipe import MULTIPLE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Tiling"]
+__all__ = ["Grid", "Tiling"]
+
+Grid = list[tuple[int, int, tuple["NDArray[np.float32]", "NDArray[np.float32]"]]]
+"""Top and left of tiles, px, and the weights of their rows and of their columns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ def map_key(
     }
     if channels := member.channels.decides:
         content["channels"] = channels
+    if recipe.tissue_only:
+        content["tissue_only"] = 1  # of how tissue is found
     if precision != "auto":
         content["precision"] = precision
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -53,6 +53,11 @@ class Recipe(Plan):
     folds: tuple[int, ...] = Field(
         (0, 1, 2, 3, 4), min_length=1, description="Numbers of the trainings of each network."
     )
+    tissue_only: bool = Field(
+        False,
+        description="Whether tiles that show glass alone are left out of slides too large for one "
+        "pass: nothing is marked there.",
+    )
     merge: Literal["published", "exact"] = Field(
         "exact", description="published: each resolution truncated to 0-255 integers first."
     )
@@ -127,6 +132,8 @@ class Recipe(Plan):
     def digest(self) -> str:
         """Hex digest of what decides the map: not name, words, thresholds, cleanup or training."""
         after = {"name", "thresholds", "cleanup", "vocabulary", "training"}
+        if not self.tissue_only:  # a recipe of before it existed keeps its digest
+            after.add("tissue_only")
         content = self.model_dump(mode="json", exclude=after)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -211,8 +218,9 @@ class Recipe(Plan):
     def to_yaml(self) -> str:
         """Write the recipe as YAML text that :meth:`from_yaml` reads back to an equal recipe."""
         content = self.model_dump(mode="json", exclude_defaults=False)
-        if not content["vocabulary"]:
-            del content["vocabulary"]
+        for key in ("vocabulary", "tissue_only"):
+            if not content[key]:
+                del content[key]
         for resolution in content["resolutions"]:
             for key in ("size", "scale", "um_per_px"):
                 if resolution[key] is None:
