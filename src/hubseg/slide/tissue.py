@@ -76,7 +76,7 @@ def tissue_in(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     side = 2 * _ROUND + 1
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     holes = 1 - cv2.dilate(kept, around)
-    return _without(holes, _HOLE) == 0
+    return np.asarray(_without(holes, _HOLE) == 0)
 
 
 def _without(mask: NDArray[np.uint8], area: int) -> NDArray[np.uint8]:
