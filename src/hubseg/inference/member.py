@@ -213,32 +213,32 @@ def predict_member(
     )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
-    if whole:
-        return _put_together(scene, iter([(0, 0, None, _answer(scene, passes, ()))]))
-    grid = _grid(scene, tiling)
-    if recipe.tissue_only:
-        grid = with_tissue(grid, pixels, scene)
+    grid = None if whole else _grid(scene, tiling, pixels if recipe.tissue_only else None)
     return _put_together(scene, _tiles(scene, passes, grid, kept))
 
 
 _Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]
 
 
-def _grid(scene: InputImage, tiling: Tiling) -> Grid:
-    """Return each tile's top and left, and its weights."""
+def _grid(scene: InputImage, tiling: Tiling, tissue: NDArray[np.uint8] | Slide | None) -> Grid:
+    """Return each tile's top and left, and its weights: of the tissue of a slide, where given."""
     high, wide = scene.padded
     columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
-    return [
+    grid = [
         (top, left, (down, across))
         for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True)
         for left, across in columns
     ]
+    return grid if tissue is None else with_tissue(grid, tissue, scene)
 
 
 def _tiles(
-    scene: InputImage, passes: Passes, grid: Grid, kept: KeptTiles | None
+    scene: InputImage, passes: Passes, grid: Grid | None, kept: KeptTiles | None
 ) -> Iterator[_Tile]:
-    """Yield each tile's top and left, its weights and its answer."""
+    """Yield each tile's top and left, its weights (None: all one) and its answer."""
+    if grid is None:
+        yield 0, 0, None, _answer(scene, passes, ())
+        return
     for top, left, (down, across) in grid:
         size = len(down), len(across)
         compute = partial(_answer, scene, passes, (top, left, *size))
