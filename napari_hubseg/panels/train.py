@@ -189,7 +189,7 @@ class TrainPanel(QWidget):
         refill(self.labels, items, PROJECT if self._table is None else TABLE)
 
     def _show_start(self) -> None:
-        unlearnt = "encoder that timm knows" if self._state.pretrained else "random weights"
+        unlearnt = "a pretrained encoder" if self._state.pretrained else "random weights"
         items: list[tuple[str, object]] = []
         if self._state.own is not None:
             items.append(("the ensemble's own networks", OWN))

@@ -50,7 +50,7 @@ class TrainState:
     result
         Recipe file of the training that is done, or None.
     pretrained
-        Whether the recipe's networks start from an encoder that timm knows.
+        Whether the recipe's networks start from a pretrained encoder.
     own
         Folder of the networks chosen under Ensemble, or None.
     few_steps

@@ -111,7 +111,7 @@ class TrainPresenter(SectionPresenter[TrainPanel, TrainState]):
             self._desk.retraining,
             ready=len(ready_ids(self._desk.session)),
             recipe=(ensemble.name, len(ensemble.recipe.folds), plan.steps),
-            pretrained=plan.pretrained,
+            pretrained=plan.pretrained is not None,
             own=ensemble.mixing.stock.home,
             few_steps=plan.from_checkpoints().steps,
             per_fold=len(ensemble.recipe.members([ensemble.recipe.folds[0]])),

@@ -14,7 +14,12 @@ from packaging.requirements import Requirement
 import hubseg
 
 # PyPI's name → conda-forge's, where they differ
-NAMES = {"napari": "napari-base", "opencv-python-headless": "py-opencv", "torch": "pytorch"}
+NAMES = {
+    "huggingface-hub": "huggingface_hub",
+    "napari": "napari-base",
+    "opencv-python-headless": "py-opencv",
+    "torch": "pytorch",
+}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from hubseg.recipe.training_plan import LossPlan, TrainingPlan
 from hubseg.training.deep_supervision import DecoderLevels
 from hubseg.training.distributed import ProcessGroup
 from hubseg.training.fit import train
-from hubseg.training.loop import Fit, load_pretrained
+from hubseg.training.loop import Fit
 from hubseg.training.schedule import Schedule, encoder_parameters, make_optimizer, rate
 from hubseg.training.sources import labels_of
 from hubseg.training.state import save_weights
@@ -121,20 +121,6 @@ def test_both_families_train_also_on_decoder_levels(spec: NetworkSpec, tmp_path:
 def test_a_network_without_levels_says_so():
     with pytest.raises(ValueError, match=r"loss\.deep"):
         DecoderLevels(torch.nn.Conv2d(3, 1, 1), True, crop=64)
-
-
-def test_pretrained_weights_are_timms_for_the_encoder(tmp_path: Path):
-    torch.manual_seed(1)
-    source = build(NetworkSpec(encoder="test_resnet"))
-    save_weights(tmp_path / "encoder.safetensors", source.encoder, epoch=0)
-    torch.manual_seed(2)
-    network = build(NetworkSpec(encoder="test_resnet"))
-    overlay = {"pretrained_cfg_overlay": {"file": str(tmp_path / "encoder.safetensors")}}
-    load_pretrained(network, "test_resnet", overlay)
-    for key, value in network.encoder.state_dict().items():
-        assert torch.equal(value.half(), source.encoder.state_dict()[key].half())
-    with pytest.raises(ValueError, match="encoder 'x' is not"):
-        load_pretrained(torch.nn.Linear(1, 1), "x", {})
 
 
 def test_a_member_leaves_as_onnx_that_agrees_with_torch(tmp_path: Path):

@@ -388,7 +388,7 @@ def test_the_start_is_random_or_chosen(qtbot: Any) -> None:
     assert panel.choice().start == Path("/w/folds") and panel.start.currentText() == "folds"
     panel.show_state(TrainState(pretrained=True))
     panel.start.activated.emit(0)
-    assert panel.choice().start is None and panel.start.currentText() == "encoder that timm knows"
+    assert panel.choice().start is None and panel.start.currentText() == "a pretrained encoder"
 
 
 def test_the_start_can_be_the_ensemble_that_is_chosen(qtbot: Any) -> None:

@@ -61,17 +61,37 @@ def _check(
     members: Sequence[Member],
     where: Sequence[Path],
 ) -> int:
+    from hubseg.recipe.scores import pretrained_from
+
     rows = [_checked(recipe, member, where, answer.outcome) for member in members]
     missing = [row["checkpoint"] for row in rows if row["state"] == "missing"]
+    origins = [pretrained_from(Path(row["file"])) if row["file"] else {} for row in rows]
     found, good = len(rows) - len(missing), sum(row["state"] == "fits" for row in rows)
     width = shutil.get_terminal_size().columns
     cells = [["" if cell is None else cell for cell in row.values()] for row in rows]
     lines = [line[:width] for line in table(list(rows[0]), cells)]
     lines.append(f"{found} of {len(rows)} found, {good} fit.")
+    lines += _said_origins(origins)
     if missing:
         lines.append(_where_looked(where))
+    for row, origin in zip(rows, origins, strict=True):
+        row["pretrained"] = origin or None
     answer.say({"found": found, "fit": good, "missing": missing, "members": rows}, lines)
     return 0 if good == len(rows) else 3 if good else 1
+
+
+def _said_origins(origins: Sequence[dict[str, str]]) -> list[str]:
+    """Say once for all networks of one origin what pretrained weights they began with."""
+    from collections import Counter
+
+    said = Counter(
+        f"{one.get('from', '?')}, {one.get('file', '?')} (licence: {one.get('licence', '?')})"
+        for one in origins
+        if one
+    )
+    return [
+        f"The encoders of {count} began with weights of {what}." for what, count in said.items()
+    ]
 
 
 def _checked(

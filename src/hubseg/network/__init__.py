@@ -5,6 +5,7 @@ from __future__ import annotations
 from hubseg.network.blueprint import ready
 from hubseg.network.checkpoint import Checkpoint, read_checkpoint
 from hubseg.network.cost import Cost, cost, shapes
+from hubseg.network.encoder_weights import encoder_weights
 from hubseg.network.families import blank, build, is_sized, without_auxiliary
 from hubseg.network.fitting import check_checkpoint, fit, load_into
 from hubseg.network.fused_layers import fold
@@ -22,6 +23,7 @@ __all__ = [
     "cast_weights",
     "check_checkpoint",
     "cost",
+    "encoder_weights",
     "fit",
     "fold",
     "is_sized",

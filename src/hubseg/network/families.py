@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import NetworkSpec
 
-__all__ = ["SmpNetwork", "blank", "build", "is_sized", "without_auxiliary"]
+__all__ = [
+    "SmpNetwork",
+    "blank",
+    "build",
+    "encoder_arguments",
+    "first_line",
+    "is_sized",
+    "without_auxiliary",
+]
 
 # Families whose old names timm resolves without telling that they are made for one image size.
 _SIZED = ("coat", "swin", "vit", "maxvit", "maxxvit", "coatnet", "beit", "deit")
@@ -138,13 +146,14 @@ def is_sized(spec: NetworkSpec) -> bool:
     return known.fixed_input_size if known is not None else name.startswith(_SIZED)
 
 
-def _arguments(spec: NetworkSpec, size: int | None) -> dict[str, Any]:
+def encoder_arguments(spec: NetworkSpec, size: int | None) -> dict[str, Any]:
+    """Return what timm, or smp, is told of an encoder beside its name."""
     sized = size is not None and "img_size" not in spec.encoder_args and is_sized(spec)
     return dict(spec.encoder_args) | ({"img_size": size} if sized else {})
 
 
 def _timm_unet(spec: NetworkSpec, size: int | None) -> TimmUnet:
-    encoder = _encoder(spec, _arguments(spec, size))
+    encoder = _encoder(spec, encoder_arguments(spec, size))
     strides = list(encoder.feature_info.reduction())
     if strides not in _STRIDES:
         raise ValueError(
@@ -162,7 +171,7 @@ def _timm_unet(spec: NetworkSpec, size: int | None) -> TimmUnet:
 
 
 def _deeplab(spec: NetworkSpec, size: int | None) -> DeepLabV3:
-    encoder = _encoder(spec, {"output_stride": 8, **_arguments(spec, size)})
+    encoder = _encoder(spec, {"output_stride": 8, **encoder_arguments(spec, size)})
     strides = list(encoder.feature_info.reduction())
     if strides[-1] not in (8, 16) or len(strides) < 2 or _is_channels_last(encoder):
         raise ValueError(
@@ -194,7 +203,7 @@ def _encoder(spec: NetworkSpec, arguments: dict[str, Any]) -> Any:
             )
     except (TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"timm cannot build {spec.encoder!r} with feature levels ({_first_line(error)}): "
+            f"timm cannot build {spec.encoder!r} with feature levels ({first_line(error)}): "
             "choose another `network.encoder` or correct `encoder_args`."
         ) from error
 
@@ -214,7 +223,10 @@ def _smp(spec: NetworkSpec, size: int | None) -> SmpNetwork:
     architecture = getattr(smp, spec.architecture or "Unet")
     try:
         network = architecture(
-            spec.encoder, encoder_weights=None, classes=spec.outputs, **_arguments(spec, size)
+            spec.encoder,
+            encoder_weights=None,
+            classes=spec.outputs,
+            **encoder_arguments(spec, size),
         )
     except KeyError as error:
         raise ValueError(
@@ -225,13 +237,14 @@ def _smp(spec: NetworkSpec, size: int | None) -> SmpNetwork:
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise ValueError(
             f"segmentation_models_pytorch cannot build {architecture.__name__} with the encoder "
-            f"{spec.encoder!r} ({_first_line(error)}): choose another `network.encoder` or correct "
+            f"{spec.encoder!r} ({first_line(error)}): choose another `network.encoder` or correct "
             "`encoder_args`."
         ) from error
     return SmpNetwork(network)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library says, or its error's kind where it says nothing."""
     return next(iter(_lines(error)), type(error).__name__)
 
 

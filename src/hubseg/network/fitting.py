@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hubseg.network.checkpoint import Checkpoint
 
-__all__ = ["check_checkpoint", "fit", "fitting", "load_into"]
+__all__ = ["check_checkpoint", "fit", "fitting", "load_into", "look_at_numbers", "some"]
 
 # The layers that have one filter for each output.
 _LAST = ("res.", "outc.conv.", "classifier.4.", f"{AUXILIARY}.4.", "network.segmentation_head.")
@@ -47,11 +47,11 @@ def check_checkpoint(path: Path, wanted: Mapping[str, torch.Size] | None = None)
     if wanted is not None:
         fitting(wanted, checkpoint)
     else:
-        _look_at_numbers(checkpoint)
+        look_at_numbers(checkpoint)
     return checkpoint.notes
 
 
-def _look_at_numbers(checkpoint: Checkpoint) -> None:
+def look_at_numbers(checkpoint: Checkpoint) -> None:
     """Refuse NaN and infinity, which would make every map of the network nothing.
 
     Raises
@@ -186,7 +186,7 @@ def fitting(wanted: Mapping[str, torch.Size], checkpoint: Checkpoint) -> dict[st
         the message names them.
     """
     state, problems = fit(wanted, checkpoint)
-    said = [f"{len(keys)} {what} ({_some(keys)})" for what, keys in problems.items() if keys]
+    said = [f"{len(keys)} {what} ({some(keys)})" for what, keys in problems.items() if keys]
     if counts := _outputs(wanted, state, problems):
         raise ValueError(
             f"Checkpoint {checkpoint.path} has {counts[0]} outputs and the recipe's classes are "
@@ -197,7 +197,7 @@ def fitting(wanted: Mapping[str, torch.Size], checkpoint: Checkpoint) -> dict[st
             f"Checkpoint {checkpoint.path} does not fit the network: {'; '.join(said)}. "
             "Check the recipe's encoder for this file."
         )
-    _look_at_numbers(checkpoint)
+    look_at_numbers(checkpoint)
     return state
 
 
@@ -216,5 +216,6 @@ def _outputs(
     return counts.pop() if len(counts) == 1 < len(other) else None  # a weight and its bias
 
 
-def _some(keys: list[str], shown: int = 3) -> str:
+def some(keys: list[str], shown: int = 3) -> str:
+    """List the first of many names, and say how many more there are."""
     return ", ".join(keys[:shown]) + (f", … {len(keys) - shown} more" if len(keys) > shown else "")

@@ -1,7 +1,8 @@
-"""What checkpoints scored, read without torch and without running anything in them.
+"""What checkpoints say of themselves, read without torch and without running anything in them.
 
 Responsible for `weight: best_score`: finding the score in a file's own words and writing it into
-the recipe; and for what counts as an epoch or a score at all. Skips the tensors: a file of 800 MB
+the recipe; for what counts as an epoch or a score at all; and for where its first weights were
+from. Skips the tensors: a file of 800 MB
 takes a millisecond. Does not know networks.
 """
 
@@ -17,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hubseg.failure import printable
 from hubseg.recipe.file_format import LONGEST_HEADER, checkpoint_format
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe.core import Recipe
 
-__all__ = ["best_score", "epoch_of", "score_of", "with_scores"]
+__all__ = ["best_score", "epoch_of", "pretrained_from", "score_of", "with_scores"]
 
 
 def with_scores(recipe: Recipe, files: Mapping[str, Path]) -> Recipe:
@@ -96,13 +98,39 @@ def best_score(path: Path) -> float | None:
     OSError
         When the file cannot be opened.
     """
+    return score_of(_told(path).get("best_score"))
+
+
+def pretrained_from(path: Path) -> dict[str, str]:
+    """Return where a network's first weights come from, as its file says; {} where it does not.
+
+    Returns
+    -------
+    ``from``, ``file``, ``licence``, ``encoder`` and, where a file was read, its ``sha256``.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be opened.
+    """
+    told = _told(path).get("pretrained")
+    try:
+        facts = json.loads(told) if isinstance(told, str) else {}
+    except ValueError:
+        return {}
+    plain = isinstance(facts, dict) and all(isinstance(one, str) for one in facts.values())
+    return {printable(name): printable(one[:200]) for name, one in facts.items()} if plain else {}
+
+
+def _told(path: Path) -> Mapping[str, Any]:
+    """Return what a file holds beside its tensors; {} where it cannot be read."""
     with path.open("rb") as file:
         try:
             read = _safetensors if checkpoint_format(path) == "safetensors" else _torch
             content = read(file)
         except _NOT_READ:
-            return None
-    return score_of(content.get("best_score")) if isinstance(content, Mapping) else None
+            return {}
+    return content if isinstance(content, Mapping) else {}
 
 
 _NOT_READ = (

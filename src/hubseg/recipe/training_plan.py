@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from hubseg.organ import StructureName  # noqa: TC001 - pydantic reads it
+from hubseg.recipe.pretrained import PretrainedOrNot  # noqa: TC001 - pydantic reads it
 
 __all__ = ["MULTIPLE", "AugmentationPlan", "LossPlan", "StartPlan", "TrainingPlan"]
 
@@ -143,7 +144,11 @@ class TrainingPlan(_Plan):
         "float32",
         description="Arithmetic on a CPU, float32 where it has no other; a GPU: scaled float16.",
     )
-    pretrained: bool = Field(False, description="Start from the encoder weights timm knows.")
+    pretrained: PretrainedOrNot = Field(
+        None,
+        description="The encoder's first weights: true, timm's; {timm: NAME}, {file: PATH}, "
+        "{package: NAME}; false, random.",
+    )
     person_weight: float = Field(
         3.0, ge=1, description="How often a person's label counts, where a model's counts once."
     )

@@ -72,7 +72,11 @@ def conclude(run: TrainingRun, judge: Judge, judged: Sequence[Judged]) -> float 
         [*run.own, *run.beside],
         plan=run.plan,
         weights={name: file_digest(path) for name, path in files.items()},
-        extra={"start": dict(run.digests), "measured": measured_by(run, judged, honest).facts()},
+        extra={
+            "start": dict(run.digests),
+            **({"pretrained": dict(run.origins)} if run.origins else {}),
+            "measured": measured_by(run, judged, honest).facts(),
+        },
     )
     return honest
 

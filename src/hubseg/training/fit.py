@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 from hubseg.inference import choose_devices
 from hubseg.probability import MapStore
 from hubseg.recipe import for_organ
+from hubseg.recipe.scores import pretrained_from
 from hubseg.training import outcome
 from hubseg.training.conclusion import conclude, measured_by, publish
 from hubseg.training.folder import (
     assigned_to,
     begun_in,
+    is_begun,
     knows_its_past,
+    note_origins,
     note_starts,
     only_one,
     plan_of,
@@ -27,12 +30,13 @@ from hubseg.training.folder import (
 )
 from hubseg.training.label import nobody, resolved, told
 from hubseg.training.member import Job, training
+from hubseg.training.pretrained import Encoders, prepare_encoders
 from hubseg.training.run import TrainingRun
 from hubseg.training.state import save_weights
 from hubseg.training.validation import Judge, Judged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import torch
@@ -146,12 +150,25 @@ def train(
         plan = plan_of(out, recipe, start, resume=resume)
         few = plan.steps if plan != recipe.training else None
         start = start_of(out, start, few, resume=resume)
+        # a network that is begun has its start behind it, which may be gone since
+        fresh = [member for member in jobs if not is_begun(out, member, resume=resume)]
+        encoders = _encoders(recipe, fresh, out) if start is None else Encoders()
         run = _prepared(labels, beside, recipe, out, devices, start, resume, hold_out, watch)
         run = replace(run, plan=plan, stopped=stopped or run.stopped)
-        fresh = [member for member in jobs if not run.begun(member)]
-        # a network that is begun has its start behind it, which may be gone since
         starts = started_from(start if fresh else None, fresh)
-        yield from _all(replace(run, starts=starts, digests=note_starts(out, starts)), jobs)
+        run = replace(run, starts=starts, digests=note_starts(out, starts), encoders=encoders.files)
+        origins = encoders.origins if start is None else _origins_in(starts)
+        yield from _all(replace(run, origins=note_origins(out, origins)), jobs)
+
+
+def _encoders(recipe: Recipe, members: Sequence[Member], out: Path) -> Encoders:
+    return prepare_encoders(recipe, members, out / "cache" / "encoders")
+
+
+def _origins_in(starts: Mapping[str, Path]) -> dict[str, Mapping[str, str]]:
+    """Return where the networks that others start from had their first weights from."""
+    found = {name: pretrained_from(path) for name, path in starts.items()}
+    return {name: origin for name, origin in found.items() if origin}
 
 
 def _all(run: TrainingRun, jobs: Sequence[Member]) -> Iterator[Progress]:
@@ -306,6 +323,7 @@ def _member(
         cache=run.out / "cache",
         saved=saved,
         start=run.starts.get(member.checkpoint),
+        encoder=run.encoders.get(member.checkpoint),
         resume=run.resume,
         devices=run.devices,
     )
@@ -318,5 +336,7 @@ def _member(
             yield replace(now, said=said)
             said = ""
         if network.step == run.plan.steps:
-            save_weights(run.checkpoint(member), network.averaged.module, epoch=network.step)
+            origin = run.origins.get(member.checkpoint)
+            made = network.averaged.module
+            save_weights(run.checkpoint(member), made, epoch=network.step, pretrained=origin)
             saved.unlink(missing_ok=True)

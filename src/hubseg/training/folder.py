@@ -30,13 +30,17 @@ if TYPE_CHECKING:
 __all__ = [
     "assigned_to",
     "begun_in",
+    "is_begun",
     "knows_its_past",
     "knows_the_tissue",
+    "note_origins",
     "note_starts",
     "only_one",
     "plan_of",
     "start_of",
     "started_from",
+    "state_of",
+    "weights_of",
 ]
 
 TABLE = "folds.csv"
@@ -113,6 +117,17 @@ def note_starts(out: Path, starts: Mapping[str, Path]) -> dict[str, str]:
     return digests
 
 
+def note_origins(
+    out: Path, origins: Mapping[str, Mapping[str, str]]
+) -> dict[str, Mapping[str, str]]:
+    """Note where networks' first weights come from; return those of all networks begun so far."""
+    note = _noted(out)
+    every = {**note.get("pretrained", {}), **origins}
+    if every:
+        _note(out, {**note, "pretrained": every})
+    return every
+
+
 def _noted(out: Path) -> dict[str, Any]:
     try:
         note = json.loads((out / _START).read_text("utf-8"))
@@ -123,6 +138,21 @@ def _noted(out: Path) -> dict[str, Any]:
 
 def _note(out: Path, note: dict[str, Any]) -> None:
     (out / _START).write_text(json.dumps(note, indent=1) + "\n", "utf-8")
+
+
+def weights_of(out: Path, member: Member) -> Path:
+    """Return the file of a member's weights."""
+    return out / "weights" / f"{member.checkpoint}.safetensors"
+
+
+def state_of(out: Path, member: Member) -> Path:
+    """Return the file of the state that a member's training goes on from."""
+    return out / "states" / f"{member.checkpoint}.state"
+
+
+def is_begun(out: Path, member: Member, *, resume: bool) -> bool:
+    """Tell whether a member is trained, or goes on from a state."""
+    return weights_of(out, member).is_file() or (resume and state_of(out, member).is_file())
 
 
 def begun_in(out: Path) -> Path | None:

@@ -22,6 +22,7 @@ from hubseg.network import build, load_into, read_checkpoint
 from hubseg.training.deep_supervision import DecoderLevels
 from hubseg.training.label import TRAINING, nobody
 from hubseg.training.learner import Learner, arithmetic, silence_heads
+from hubseg.training.pretrained import load_encoder
 from hubseg.training.schedule import Schedule, freeze, make_optimizer
 from hubseg.training.state import load_state, save_state
 
@@ -88,6 +89,8 @@ class Fit:
         Which of the processes that train it this is.
     start
         Checkpoint to start from instead of random weights.
+    encoder
+        What its encoder starts from instead (:mod:`hubseg.training.pretrained`).
 
     Attributes
     ----------
@@ -96,14 +99,19 @@ class Fit:
     """
 
     def __init__(
-        self, member: Member, recipe: Recipe, ranks: ProcessGroup, start: Path | None = None
+        self,
+        member: Member,
+        recipe: Recipe,
+        ranks: ProcessGroup,
+        start: Path | None = None,
+        encoder: Path | None = None,
     ) -> None:
         self.member, self.recipe, self.plan, self.ranks = member, recipe, recipe.training, ranks
         self.device = device = ranks.device
         torch.manual_seed(member_seed(self.plan, member))
         network: nn.Module = build(member.network, size=recipe.resolutions[member.resolution].size)
-        if self.plan.pretrained:
-            load_pretrained(network, member.network.encoder, dict(member.network.encoder_args))
+        if encoder is not None:
+            load_encoder(network, encoder)
         silence_heads(network, self.plan.loss)
         if start is not None:
             load_into(network, read_checkpoint(start))
@@ -230,32 +238,6 @@ class Fit:
                 "recipe's training section. The last state that was saved is good."
             )
         return value
-
-
-def load_pretrained(network: nn.Module, encoder: str, arguments: dict[str, Any]) -> None:
-    """Load the encoder weights that timm knows; decoder and heads stay random.
-
-    Raises
-    ------
-    ValueError
-        When timm has none for this encoder, or the network has no encoder of timm's.
-    """
-    import timm
-
-    own = getattr(network, "encoder", None)
-    if own is None:
-        raise ValueError(
-            f"Pretrained weights are timm's, and this network's encoder {encoder!r} is not: set "
-            "`training.pretrained` to false or start from a checkpoint with --start."
-        )
-    try:
-        known = timm.create_model(encoder, features_only=True, pretrained=True, **arguments)
-    except RuntimeError as error:
-        raise ValueError(
-            f"timm has no pretrained weights for {encoder!r} ({error}): choose another encoder or "
-            "start from a checkpoint with --start."
-        ) from error
-    own.load_state_dict(known.state_dict(), strict=True)
 
 
 def fit(

@@ -48,6 +48,8 @@ class Job:
         Whether to go on from `saved`, where that is there.
     devices
         Those that train it together.
+    encoder
+        What its encoder starts from (:mod:`hubseg.training.pretrained`), or None.
     """
 
     member: Member
@@ -58,6 +60,7 @@ class Job:
     start: Path | None
     resume: bool
     devices: tuple[torch.device, ...]
+    encoder: Path | None = None
 
 
 @contextmanager
@@ -86,7 +89,7 @@ def _help(ranks: ProcessGroup, job: Job) -> None:
 
 
 def _network(job: Job, ranks: ProcessGroup) -> Fit:
-    network = Fit(job.member, job.recipe, ranks, job.start)
+    network = Fit(job.member, job.recipe, ranks, job.start, job.encoder)
     if job.resume and job.saved.is_file():
         network.restore(job.saved)
     return network

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hubseg.recipe import for_organ
+from hubseg.training.folder import state_of, weights_of
 from hubseg.training.label import nobody, told
 from hubseg.training.targets import nothing_marked
 
@@ -44,6 +45,8 @@ class TrainingRun:
         Who sees what.
     starts, digests
         File that each network starts from, and the digest of it; empty for random weights.
+    encoders, origins
+        File that each network's encoder starts from, and where pretrained weights come from.
     unknown_past
         Whether it starts from checkpoints that do not say which slides they have seen.
     stopped
@@ -64,6 +67,8 @@ class TrainingRun:
     resume: bool
     starts: Mapping[str, Path] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+    encoders: Mapping[str, Path] = field(default_factory=dict)
+    origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unknown_past: bool = False
     stopped: Callable[[], bool] = lambda: False
     watch: Watch = nobody
@@ -115,19 +120,15 @@ class TrainingRun:
 
     def checkpoint(self, member: Member) -> Path:
         """Return the file of a member's weights."""
-        return self.weights / f"{member.checkpoint}.safetensors"
+        return weights_of(self.out, member)
 
     def state(self, member: Member) -> Path:
         """Return the file of the state that a member's training goes on from."""
-        return self.out / "states" / f"{member.checkpoint}.state"
+        return state_of(self.out, member)
 
     def finished(self, member: Member) -> bool:
         """Tell whether a member is trained."""
         return self.checkpoint(member).is_file()
-
-    def begun(self, member: Member) -> bool:
-        """Tell whether a member is trained, or goes on from a state."""
-        return self.finished(member) or (self.resume and self.state(member).is_file())
 
     def judged_by(self, fold: int) -> list[Label]:
         """Return the labels that judge a fold."""

@@ -6,6 +6,7 @@ Responsible for the files of weights and of states to resume from. Does not know
 from __future__ import annotations
 
 import errno
+import json
 import pickle
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from torch import nn
@@ -86,12 +87,23 @@ def _half(network: nn.Module) -> dict[str, torch.Tensor]:
     }
 
 
-def save_weights(path: Path, network: nn.Module, *, epoch: int) -> None:
-    """Write a network's weights in half precision as safetensors."""
+def save_weights(
+    path: Path, network: nn.Module, *, epoch: int, pretrained: Mapping[str, str] | None = None
+) -> None:
+    """Write a network's weights in half precision as safetensors.
+
+    Parameters
+    ----------
+    pretrained
+        Where its first weights come from; read by :func:`hubseg.recipe.scores.pretrained_from`.
+    """
     from safetensors.torch import save_file
 
+    told = {"epoch": str(epoch)}
+    if pretrained:
+        told["pretrained"] = json.dumps(dict(pretrained))
     with _in_place_of(path) as part:
-        save_file(_half(network), part, metadata={"epoch": str(epoch)})
+        save_file(_half(network), part, metadata=told)
 
 
 def save_published(path: Path, network: nn.Module, *, epoch: int, best_score: float) -> None:
