@@ -114,6 +114,33 @@ def test_a_crate_that_is_there_is_replaced_only_when_asked(
     assert "@graph" in other.read_text()
 
 
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("CC-BY-4.0", "https://spdx.org/licenses/CC-BY-4.0"),
+        ("BSD-3-Clause", "https://spdx.org/licenses/BSD-3-Clause"),
+        ("https://example.org/terms", "https://example.org/terms"),
+    ],
+)
+def test_a_licence_that_is_given_is_that_of_the_masks(
+    project: Path, tmp_path: Path, told: str, address: str
+) -> None:
+    given = ["export", str(project), "--format", "png", "--out", str(tmp_path / "png")]
+    assert main([*given, "--licence", told]) == 0
+    found = graph(tmp_path / "ro-crate-metadata.json")
+    assert found["./"]["license"] == {"@id": address}
+    assert found[address]["@type"] == "CreativeWork"
+    assert "#licence" not in found
+
+
+def test_what_is_no_licence_is_refused_before_anything_is_written(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(project, "png", tmp_path / "png", "--licence", "as you like") == 1
+    assert "'as you like' is no identifier of spdx.org/licenses" in capsys.readouterr().err
+    assert not (tmp_path / "png").exists()
+
+
 def test_an_export_again_is_described_again(project: Path, tmp_path: Path) -> None:
     for more in ([], ["--overwrite"]):
         assert export(project, "pseudo-labels", tmp_path / "labels", *more) == 0

@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,27 @@ def test_what_other_programs_wrote_opens(shared_data: Path) -> None:
     assert (slide.height, slide.width) == (16, 16)
     with pytest.raises(ValueError, match="int8 numbers"):
         read_slide(folder / "hms-dbmi_viv__bioformats-zarr" / "data.zarr")
+
+
+def test_a_plate_and_a_well_name_a_field_that_can_be_opened(tmp_path: Path) -> None:
+    plate = zarr.open_group(tmp_path / "plate.zarr", mode="w", zarr_format=3)
+    wells = [{"path": "B/2", "rowIndex": 1, "columnIndex": 1}, {"path": "B/3"}]
+    plate.attrs["ome"] = {"version": "0.5", "plate": {"wells": wells}}
+    well = plate.create_group("B/2")
+    well.attrs["ome"] = {"version": "0.5", "well": {"images": [{"path": "0"}]}}
+    written(tmp_path, [RGB], group=well.create_group("0"))
+    with pytest.raises(ValueError, match=r"a plate of wells: open .* such as B/2/0 in it"):
+        read_slide(tmp_path / "plate.zarr")
+    with pytest.raises(ValueError, match=r"a well of a plate: open .* such as 0 in it"):
+        read_slide(tmp_path / "plate.zarr" / "B" / "2")
+    assert np.array_equal(
+        read_slide(tmp_path / "plate.zarr" / "B" / "2" / "0").read(), RGB.transpose(1, 2, 0)
+    )
+
+
+@pytest.mark.parametrize("name", ["a.ozx", "a.ome.zarr.zip"])
+def test_a_zipped_image_says_to_unpack_it(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as packed:
+        packed.writestr("zarr.json", "{}")
+    with pytest.raises(ValueError, match="is a ZIP archive: unpack it and open what is in it"):
+        read_slide(tmp_path / name)

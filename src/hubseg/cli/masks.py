@@ -71,15 +71,26 @@ def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     export.add_argument(
         "--overwrite", action="store_true", help="replace what an earlier export wrote there"
     )
+    _add_crate(export)
+    add_partial(export)
+    add_json(export)
+    export.set_defaults(run=_export)
+
+
+def _add_crate(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--crate",
         action="store_true",
         help="describe it in ro-crate-metadata.json beside it: files, slides, thresholds, people, "
         "and a paragraph of methods",
     )
-    add_partial(export)
-    add_json(export)
-    export.set_defaults(run=_export)
+    export.add_argument(
+        "--licence",
+        default="",
+        metavar="NAME",
+        help="of the masks, named in that crate, which is written then: an identifier of "
+        "spdx.org/licenses, such as CC-BY-4.0, or an address",
+    )
 
 
 def set_thresholds(
@@ -230,7 +241,8 @@ def _export(given: argparse.Namespace, answer: Answer) -> None:
                 on_progress=lambda done, total: shown.update(),
                 partial=given.partial,
                 overwrite=given.overwrite,
-                crate=given.crate,
+                crate=given.crate or bool(given.licence),
+                licence=given.licence,
                 outcome=outcome,
             )
     content = {

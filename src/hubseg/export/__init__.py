@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.export.crate import crate_of, write_crate
+from hubseg.export.crate import crate_of, licence_of, write_crate
 from hubseg.export.source import Source
 from hubseg.export.writers import FORMATS, Format
 from hubseg.failure import about
@@ -85,6 +85,7 @@ def export_project(
     partial: bool = False,
     overwrite: bool = False,
     crate: bool = False,
+    licence: str = "",
     outcome: Outcome | None = None,
 ) -> ExportReport:
     """Write a project's masks and compare what was written with what was derived.
@@ -107,13 +108,16 @@ def export_project(
         Replace what an earlier export wrote.
     crate
         Describe it beside it as an RO-Crate (:mod:`hubseg.export.crate`).
+    licence
+        Of the masks, for the crate: an SPDX identifier or an address.
     outcome
         Takes what is left out and noted, also where nothing can be written.
 
     Raises
     ------
     ValueError
-        When the format is unknown, no slide has a mask, or what was read back differs.
+        When the format is unknown, the licence is no name of one, no slide has a mask, or what was
+        read back differs.
     FileExistsError
         When something of the same name is there already, unless it may be replaced.
     OSError
@@ -122,6 +126,7 @@ def export_project(
     if format not in FORMATS:
         raise ValueError(f"Unknown format {format!r}: use one of {', '.join(FORMATS)}.")
     out, outcome = Path(out), Outcome() if outcome is None else outcome
+    terms = licence_of(licence)
     source = Source(project, slides, on_progress, partial, outcome)
     there = in_the_way(out, format, [slide.id for slide in source.slides])
     if there is None and crate:
@@ -134,7 +139,7 @@ def export_project(
     with about(out):
         out, written = FORMATS[format].write(source, out)
         if crate:
-            write_crate(source, out, written, format)
+            write_crate(source, out, written, format, terms)
     report = ExportReport(
         out, format, tuple(outcome.done), outcome.left_out, _digest_of(written), outcome.notes
     )

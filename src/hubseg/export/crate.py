@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from hubseg.export.source import Source
 
-__all__ = ["CRATE", "crate_of", "write_crate"]
+__all__ = ["CRATE", "crate_of", "licence_of", "write_crate"]
 
 CRATE: Final = "ro-crate-metadata.json"
 _SPECIFICATION = "https://w3id.org/ro/crate/1.1"
@@ -39,16 +40,39 @@ _ABOUT: Final[Entity] = {
     "conformsTo": {"@id": _SPECIFICATION},
     "about": {"@id": "./"},
 }
-_LICENCES: Final[tuple[Entity, ...]] = (
-    {
-        "@id": "#licence",
-        "@type": "CreativeWork",
-        "name": "Not stated",
-        "description": "Whoever publishes these masks says under which licence they and the "
-        "slides are.",
-    },
-    {"@id": _BSD, "@type": "CreativeWork", "name": "BSD 3-Clause"},
-)
+_OURS: Final[Entity] = {"@id": _BSD, "@type": "CreativeWork", "name": "BSD 3-Clause"}
+_NOT_STATED: Final[Entity] = {
+    "@id": "#licence",
+    "@type": "CreativeWork",
+    "name": "Not stated",
+    "description": "Whoever publishes these masks says under which licence they and the slides "
+    "are.",
+}
+
+
+def licence_of(told: str) -> Entity:
+    """Return a licence as the crate names it; "" is none that was stated.
+
+    Parameters
+    ----------
+    told
+        An identifier of https://spdx.org/licenses, such as CC-BY-4.0, or the address of its text.
+
+    Raises
+    ------
+    ValueError
+        When it is neither.
+    """
+    if not told:
+        return _NOT_STATED
+    if re.fullmatch(r"https?://\S+", told):
+        return {"@id": told, "@type": "CreativeWork", "name": told}
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", told):
+        raise ValueError(
+            f"Licence {told!r} is no identifier of spdx.org/licenses, such as CC-BY-4.0, and no "
+            "address: give one of those."
+        )
+    return {"@id": f"https://spdx.org/licenses/{told}", "@type": "CreativeWork", "name": told}
 
 
 def crate_of(out: Path) -> Path:
@@ -56,7 +80,13 @@ def crate_of(out: Path) -> Path:
     return out.absolute().parent / CRATE
 
 
-def write_crate(source: Source, out: Path, written: Sequence[Path], format: str) -> Path:
+def write_crate(
+    source: Source,
+    out: Path,
+    written: Sequence[Path],
+    format: str,
+    licence: Entity = _NOT_STATED,
+) -> Path:
     """Write the crate of an export, and read it back.
 
     Parameters
@@ -69,6 +99,8 @@ def write_crate(source: Source, out: Path, written: Sequence[Path], format: str)
         Its files, and folders that are one file for a person.
     format
         Its name in the registry.
+    licence
+        Of the masks (:func:`licence_of`).
 
     Raises
     ------
@@ -77,7 +109,7 @@ def write_crate(source: Source, out: Path, written: Sequence[Path], format: str)
     """
     path = crate_of(out)
     facts = provenance()
-    versions: Mapping[str, str] = facts["versions"]
+    versions = facts["versions"]
     made = {name: source.maps[name] for name in source.outcome.done}
     drawn = _gestures(source)
     files = [_file(one, path.parent) for one in _listed(out, written, format)]
@@ -92,7 +124,7 @@ def write_crate(source: Source, out: Path, written: Sequence[Path], format: str)
         "name": f"Masks of {len(made)} slides as {FORMATS[format].title}",
         "description": _methods(made, drawn, versions.get("hubseg", "")),
         "datePublished": facts["created"],
-        "license": {"@id": "#licence"},
+        "license": {"@id": licence["@id"]},
         "hasPart": _named(files),
         "mentions": [{"@id": "#export"}],
     }
@@ -106,7 +138,8 @@ def write_crate(source: Source, out: Path, written: Sequence[Path], format: str)
         "object": _named(one for one in slides if one["@type"] == "ImageObject"),
         "result": _named(files),
     }
-    graph = [_ABOUT, root, export, _program(versions), *_LICENCES, *people, *files, *slides]
+    program = [_program(versions), *{one["@id"]: one for one in (licence, _OURS)}.values()]
+    graph = [_ABOUT, root, export, *program, *people, *files, *slides]
     return write_provenance(path, {"@context": f"{_SPECIFICATION}/context", "@graph": graph})
 
 

@@ -92,6 +92,11 @@ def read_layout(path: Path, part: Part) -> Layout:
     elif start.startswith(b"\xff\xd8\xff"):
         height, width = _jpeg_size(path)
     else:
+        if start.startswith(b"PK\3\4"):
+            raise ValueError(
+                f"{path} is a ZIP archive: unpack it and open what is in it; an OME-Zarr is opened "
+                "as a folder."
+            )
         raise ValueError(f"{path} is no TIFF, PNG or JPEG image: choose one of those.")
     if part != Part():
         raise ValueError(f"{path} holds one image: leave out #{part}.")

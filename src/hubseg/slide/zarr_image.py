@@ -153,7 +153,11 @@ def _images(group: Any) -> list[tuple[Any, Mapping[str, Any], Mapping[str, Any]]
     """Return (group, its metadata, one of its multiscales) of each image."""
     told = _told(group)
     if "plate" in told:
-        raise ValueError("it is a plate of wells: give the folder of one field")
+        wells = [str(one["path"]) for one in told["plate"].get("wells") or ()]
+        such = f", such as {wells[0]}/0 in it" if wells else ""
+        raise ValueError(f"it is a plate of wells: open the folder of one field{such}")
+    if "well" in told:
+        raise ValueError("it is a well of a plate: open the folder of one field, such as 0 in it")
     if "image-label" in told:
         raise ValueError("it holds labels: import it as a mask")
     groups = [(group, told)]
