@@ -114,10 +114,7 @@ def write_crate(
     drawn = _gestures(source)
     files = [_file(one, path.parent) for one in _listed(out, written, format)]
     slides = [one for name, known in made.items() for one in _slide(name, known)]
-    people = [
-        {"@id": f"#{quote(name)}", "@type": "Person", "name": name, "description": _drew(counts)}
-        for name, counts in drawn.items()
-    ]
+    people = [_person(name, counts) for name, counts in drawn.items()]
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -152,6 +149,11 @@ def _program(versions: Mapping[str, str]) -> Entity:
         "license": {"@id": _BSD},
         "softwareRequirements": [f"{name} {version}" for name, version in versions.items()],
     }
+
+
+def _person(name: str, drawn: Counter[str]) -> Entity:
+    own = {"@id": f"#{quote(name)}", "@type": "Person", "name": name}
+    return {**own, "description": _drew(drawn)}
 
 
 def _named(entities: Iterable[Entity]) -> list[Entity]:
