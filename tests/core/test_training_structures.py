@@ -228,6 +228,29 @@ def test_an_image_without_a_row_is_not_known_and_one_with_any_row_is(tmp_path: P
     assert missing is not None and missing.truth == ""
 
 
+def test_a_table_of_positives_alone_may_mean_that_the_other_images_hold_nothing(tmp_path: Path):
+    table, made, outcome = write_classes(tmp_path), recipe(), Outcome()
+    lines = table.read_text().splitlines()
+    table.write_text(
+        "\n".join(line for line in lines if not line.endswith(",") and "s0" not in line)
+    )
+    found = labels_of(table, structures=marked_by(made), outcome=outcome)
+    assert [x.slide.id for x in found] == ["s1", "s2", "s3"]
+    assert outcome.notes == {
+        "classes.csv": "1 image without a row is left out of train_images: --unlisted-empty says "
+        "that they hold nothing."
+    }
+    outcome = Outcome()
+    labels = labels_of(table, structures=marked_by(made), outcome=outcome, unlisted_empty=True)
+    assert [x.slide.id for x in labels] == ["s0", "s1", "s2", "s3"]
+    assert not outcome.notes and not labels[0].marked
+    for name in NAMES:
+        own = labels[0].of(name)
+        assert own is not None and own.truth == ""
+    for with_it, without in zip(labels[1:], found, strict=True):
+        assert (with_it.marked, with_it.truth) == (without.marked, without.truth)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [("s0.png_4,1 3", "row of class 4 for s0.png"), ("s0.png_0,1 3", "row of class 0")],
@@ -560,3 +583,9 @@ def test_a_table_with_classes_is_trained_run_and_judged_by_commands(
         for (slide, structure, fold), value in judged.items():
             if fold == "0" and structure == name:
                 assert seen[slide] == pytest.approx(value, abs=1e-6)
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(line for line in lines if not line.startswith("s0")))
+    for option, slides in (([], 3), (["--unlisted-empty"], 4)):
+        capsys.readouterr()
+        assert main([*map(str, command), *option]) == 0
+        assert len(json.loads(capsys.readouterr().out)["slides"]) == slides

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Answer", "add_json", "add_partial", "add_structure", "bar", "table"]
+__all__ = [
+    "Answer",
+    "add_json",
+    "add_partial",
+    "add_structure",
+    "add_unlisted_empty",
+    "bar",
+    "table",
+]
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +50,15 @@ def add_structure(parser: argparse.ArgumentParser) -> None:
         "--structure",
         metavar="NAME",
         help="which structure of several; default: each slide's first, its organ's own",
+    )
+
+
+def add_unlisted_empty(parser: argparse.ArgumentParser) -> None:
+    """Give a command its ``--unlisted-empty``."""
+    parser.add_argument(
+        "--unlisted-empty",
+        action="store_true",
+        help="images without a row in the table hold nothing: for one that lists positives only",
     )
 
 

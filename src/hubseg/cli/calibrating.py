@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._figures import add_figures, begin_figures, save_figure
-from hubseg.cli._said import add_json, add_partial, add_structure, bar, table
+from hubseg.cli._said import (
+    add_json,
+    add_partial,
+    add_structure,
+    add_unlisted_empty,
+    bar,
+    table,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +41,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     calibrate.add_argument(
         "--truth", type=Path, help="table with an rle column; default: accepted and corrected masks"
     )
+    add_unlisted_empty(calibrate)
     add_structure(calibrate)
     calibrate.add_argument(
         "--folds",
@@ -101,7 +109,8 @@ def _judge(given: argparse.Namespace, project: ReviewProject, outcome: Outcome) 
         number = number_of(project, slides, given.structure)
         truth = read_truth(given.truth, *number)
     if truth is not None:
-        truth = truth.apart(slides).of(slide.id for slide in slides)
+        ids, empty = [slide.id for slide in slides], given.unlisted_empty
+        truth = truth.apart(slides).of(ids, unlisted_empty=empty)
         outcome.take_notes(truth.notes_on(slides))
     with bar(len(slides), "slide") as shown:
         return judge(

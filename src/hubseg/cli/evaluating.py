@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, add_partial, add_structure, bar, table
+from hubseg.cli._said import (
+    add_json,
+    add_partial,
+    add_structure,
+    add_unlisted_empty,
+    bar,
+    table,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +36,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         help="table with an rle column; default: the truths kept with the project (those of its "
         "table, and what hubseg import --as truth took over)",
     )
+    add_unlisted_empty(evaluate)
     add_structure(evaluate)
     add_partial(evaluate)
     add_json(evaluate)
@@ -48,7 +56,9 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
             where = "in it"
         else:
             number = number_of(project, slides, given.structure)
-            truth = read_truth(given.truth, *number).apart(slides).of(slide.id for slide in slides)
+            ids, empty = [slide.id for slide in slides], given.unlisted_empty
+            read = read_truth(given.truth, *number).apart(slides)
+            truth = read.of(ids, unlisted_empty=empty)
             outcome.take_notes(truth.notes_on(project.slides()))
             masks, where = truth.masks, "in the table"
         rows = _scores(project, masks, given.structure, outcome, partial=given.partial)
@@ -94,7 +104,8 @@ def _by_structure(project: ReviewProject, given: argparse.Namespace) -> dict[str
     found = {}
     for name, number in numbers.items():
         truth = read_truth(given.truth, number, len(numbers)).apart(slides)
-        masks = truth.of(slide.id for slide in slides).masks
+        ids, empty = [slide.id for slide in slides], given.unlisted_empty
+        masks = truth.of(ids, unlisted_empty=empty).masks
         own = _scores(project, masks, name, Outcome(), partial=given.partial)  # said of the first
         some, none = (
             [row for row in own if bool(masks[row[0]].strip()) is marked]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json
+from hubseg.cli._said import add_json, add_unlisted_empty
 from hubseg.cli.naming import add_facts, note_unknown, told_facts, with_told
 from hubseg.cli.predicting import folds
 from hubseg.process.priority import COMPUTES, give_way
@@ -64,6 +64,7 @@ def _add_labels(train: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of a project, train on slides nobody has judged, by their newest maps",
     )
+    add_unlisted_empty(train)
     add_facts(train)
     train.add_argument(
         "--hold-out", type=int, default=0, metavar="N", help="slides that no fold sees, in groups"
@@ -147,6 +148,7 @@ def _labels(
         vocabulary=words,
         new=given.new_names,
         structures=marked_by(recipe),
+        unlisted_empty=given.unlisted_empty,
     )
     told = told_facts(given, words)
     labels = told_of(read(given.labels, images=given.images, models=given.models_too), **told)

@@ -81,17 +81,28 @@ class Truth:
                 )
         return replace(self, masks=masks, sizes=sizes, notes=notes)
 
-    def of(self, ids: Iterable[str]) -> Truth:
+    def of(self, ids: Iterable[str], *, unlisted_empty: bool = False) -> Truth:
         """Return the truth under these slides' ids, where a program wrote them in another way.
 
         ``10044.tiff``, ``10044.0`` and lost zeros are understood as :class:`SlideTable` does.
+
+        Parameters
+        ----------
+        ids
+            The slides.
+        unlisted_empty
+            Those that the table does not name hold nothing: it lists positives only.
         """
         names, own = Names(self.masks), list(ids)
         found = {slide_id: names.find(slide_id, own) for slide_id in own}
         told = {slide_id: name for slide_id, name in found.items() if name is not None}
         return replace(
             self,
-            masks={**self.masks, **{slide_id: self.masks[name] for slide_id, name in told.items()}},
+            masks={
+                **self.masks,
+                **(dict.fromkeys(own, "") if unlisted_empty else {}),
+                **{slide_id: self.masks[name] for slide_id, name in told.items()},
+            },
             sizes={
                 **self.sizes,
                 **{i: self.sizes[name] for i, name in told.items() if name in self.sizes},

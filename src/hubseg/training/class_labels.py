@@ -47,12 +47,17 @@ def has_classes(path: Path) -> bool:
 
 
 def of_class_table(
-    path: Path, images: Path | None, structures: Sequence[StructureName], outcome: Outcome
+    path: Path,
+    images: Path | None,
+    structures: Sequence[StructureName],
+    outcome: Outcome,
+    *,
+    unlisted_empty: bool = False,
 ) -> list[Label]:
     """Return the labels of a table with ``EncodedPixels`` and numbers of classes.
 
     An image with any row is known whole: it has nothing of a class without a row. One without a row
-    is not known.
+    is not known, which is noted, unless it is said to hold nothing.
 
     Parameters
     ----------
@@ -60,6 +65,8 @@ def of_class_table(
         Folder of the images; by default ``train_images`` beside the table, or its folder.
     structures
         What the numbers from 1 mean.
+    unlisted_empty
+        Images of the folder without a row hold nothing: the table lists positives only.
 
     Raises
     ------
@@ -73,10 +80,18 @@ def of_class_table(
     folder = images or (beside if beside.is_dir() else path.parent)
     slides = _slides(folder, outcome)
     truths = {
-        name: read_truth(path, number, len(structures)).of(slides).masks
+        name: read_truth(path, number, len(structures))
+        .of(slides, unlisted_empty=unlisted_empty)
+        .masks
         for number, name in enumerate(structures, 1)
     }
     first = truths[structures[0]]
+    if unknown := sum(name not in first for name in slides):
+        are = "1 image without a row is" if unknown == 1 else f"{unknown} images without a row are"
+        outcome.note(
+            path.name,
+            f"{are} left out of {folder.name}: --unlisted-empty says that they hold nothing.",
+        )
     return [
         _label(slide, {name: truths[name].get(slide.id, "") for name in structures})
         for slide in slides.values()

@@ -55,6 +55,7 @@ def labels_of(
     vocabulary: Vocabulary = BUILT_IN,
     new: bool = False,
     structures: Sequence[StructureName] = (),
+    unlisted_empty: bool = False,
 ) -> list[Label]:
     """Return the labels of a project, a pseudo-label set or a table.
 
@@ -79,6 +80,8 @@ def labels_of(
     structures
         What the numbers of classes in a table or in label images mean, from 1
         (:func:`hubseg.training.class_labels.marked_by`).
+    unlisted_empty
+        Images without a row in a table with numbers of classes hold nothing.
 
     Raises
     ------
@@ -95,7 +98,9 @@ def labels_of(
         outcome.take_table(labels)
         found = _in_words(_of_set(labels), vocabulary, new=True)
     elif has_classes(path):
-        found = _in_words(of_class_table(path, images, structures, outcome), vocabulary, new=new)
+        given = path, images, structures, outcome
+        own = of_class_table(*given, unlisted_empty=unlisted_empty)
+        found = _in_words(own, vocabulary, new=new)
     elif images is not None and path.is_dir() and table_of_folder(path) is None:
         found = _in_words(of_class_images(path, images, structures, outcome), vocabulary, new=new)
     else:
