@@ -9,7 +9,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EnsembleChoice", "ExportChoice", "TrainChoice", "duration", "recipe_title"]
+from hubseg.export import FORMATS
+
+__all__ = [
+    "MEASUREMENTS",
+    "WRITTEN",
+    "EnsembleChoice",
+    "ExportChoice",
+    "TrainChoice",
+    "Written",
+    "duration",
+    "recipe_title",
+]
+
+MEASUREMENTS = "measurements"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an export may write.
+
+    Attributes
+    ----------
+    title, sentence
+        For a person.
+    name
+        What its file or folder is called unless a person says otherwise.
+    is_folder
+        Whether it is a folder.
+    """
+
+    title: str
+    sentence: str
+    name: str
+    is_folder: bool = False
+
+
+WRITTEN = {
+    **{k: Written(one.title, one.sentence, one.name, one.is_folder) for k, one in FORMATS.items()},
+    MEASUREMENTS: Written(
+        "Measurements of every object",
+        "A row for each object of each structure: size, shape, confidence, who edited it; no mask",
+        "measurements.csv",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +93,8 @@ class ExportChoice:
     Attributes
     ----------
     format
-        Name of the format, as the command line knows it.
+        A name of :data:`WRITTEN`: of a format, as the command line knows it, or
+        :data:`MEASUREMENTS`.
     all_slides
         Every slide with a mask that is not rejected, or only the accepted and corrected ones.
     out

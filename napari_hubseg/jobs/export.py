@@ -6,14 +6,17 @@ Responsible for one export at a time and for the sentence it ends with. Does not
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from hubseg.failure import one_sentence
+from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
 from hubseg.project.runs import OR_ALONE
+from napari_hubseg.jobs.choices import MEASUREMENTS
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
@@ -41,12 +44,36 @@ def _export(
 
     with ReviewProject.for_reading(project) as reader:
         ids = [slide.id for slide in reader.slides()] if slides is None else slides
+        if format == MEASUREMENTS:
+            return _measure(reader, out, slides, overwrite, partial)
         there = None if overwrite else in_the_way(out, format, ids)
         if there is not None:
             return there
         return export_project(
             reader, out, format=format, slides=slides, overwrite=overwrite, partial=partial
         )
+
+
+def _measure(
+    reader: ReviewProject,
+    out: Path,
+    slides: Sequence[str] | None,
+    overwrite: bool,
+    partial: bool,
+) -> Any:
+    """Write what every object of the slides measures; likewise."""
+    from hubseg.evaluation.measurements import write_measurements
+    from hubseg.export import ExportReport
+    from hubseg.export.source import Source
+
+    if out.exists() and not overwrite:
+        return out
+    outcome = Outcome()
+    chosen = [slide.id for slide in Source(reader, slides, None, partial, outcome).slides]
+    write_measurements(reader, out, slides=chosen, partial=partial, outcome=outcome)
+    digest = hashlib.blake2b(out.read_bytes(), digest_size=16).hexdigest()
+    done = tuple(outcome.done)
+    return ExportReport(out, MEASUREMENTS, done, outcome.left_out, digest, outcome.notes)
 
 
 class Exports:

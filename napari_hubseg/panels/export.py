@@ -12,9 +12,9 @@ from typing import cast
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from hubseg.export import FORMATS, ROLES, Role
+from hubseg.export import ROLES, Role
 from napari_hubseg.actions import tip
-from napari_hubseg.jobs.choices import ExportChoice
+from napari_hubseg.jobs.choices import WRITTEN, ExportChoice
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
 __all__ = ["ExportPanel", "ExportState"]
@@ -64,9 +64,9 @@ class ExportPanel(QWidget):
         self.format.setObjectName("export_format")
         self.format.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.format.setToolTip("What is written")
-        titles = [(one.title, name) for name, one in FORMATS.items()]
+        titles = [(one.title, name) for name, one in WRITTEN.items()]
         refill(self.format, titles, "kaggle-rle")
-        for place, one in enumerate(FORMATS.values()):
+        for place, one in enumerate(WRITTEN.values()):
             self.format.setItemData(place, one.sentence, Qt.ItemDataRole.ToolTipRole)
         self.slides = QComboBox()
         self.slides.setObjectName("export_slides")
@@ -195,4 +195,4 @@ class ExportPanel(QWidget):
         if self._own_target or self._state.folder is None:
             return
         with QSignalBlocker(self.target):
-            self.target.setText(str(self._state.folder / FORMATS[self.choice().format].name))
+            self.target.setText(str(self._state.folder / WRITTEN[self.choice().format].name))

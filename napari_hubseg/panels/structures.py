@@ -1,7 +1,7 @@
 """The strip of structures: which one tools work on, how many objects each has, and which are seen.
 
 Responsible for asking for another structure, and for what a clicked object is. It is not there
-where a slide has one structure. Does not know masks.
+where a slide has one structure; many of them are a list, which takes one line. Does not know masks.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QCursor
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtGui import QCursor, QShowEvent
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
 
 from napari_hubseg.actions import key_of
@@ -20,6 +20,7 @@ from napari_hubseg.widgets.style import ElidedButton, dot
 __all__ = ["Chip", "StructuresPanel", "StructuresState"]
 
 _COLUMNS = 3
+_MOST, _TALL = 2 * _COLUMNS, 800  # chips in two lines, for which a window of that many px has room
 _BESIDE = 26  # px of a chip that its dot and its edges take
 
 
@@ -107,16 +108,22 @@ class StructuresPanel(QWidget):
         for column in range(_COLUMNS):
             self._grid.setColumnStretch(column, 1)
         self.menu = QMenu(self)
+        self._add_list()
         self.show_state(self._state)
 
     def show_state(self, state: StructuresState) -> None:
         """Show `state`; emits nothing."""
         self._state = state
-        several = len(state.chips) > 1
-        while several and len(self._cells) < len(state.chips):
+        several, many = len(state.chips) > 1, len(state.chips) > self._most
+        while several and not many and len(self._cells) < len(state.chips):
             self._add_cell()
+        self._list.setVisible(many)
+        for chip in (one for one in state.chips if many and one.chosen):
+            self.chosen.show_chip(chip)
+            self.chosen.setChecked(False)  # it opens a list
+            self.chosen.setToolTip(f"{self.chosen.toolTip()}: one of {len(state.chips)}")
         for index, cell in enumerate(self._cells):
-            there = several and index < len(state.chips)
+            there = several and not many and index < len(state.chips)
             cell.setVisible(there)
             if there:
                 chip = state.chips[index]
@@ -129,6 +136,61 @@ class StructuresPanel(QWidget):
                 eye.setToolTip(f"{shown} the outline of {chip.label}")
                 eye.setAccessibleName(eye.toolTip())
         self.setVisible(several)
+
+    @property
+    def _most(self) -> int:
+        """How many chips are seen at once, so that nothing has to be scrolled; more are a list."""
+        return _MOST if self.window().height() >= _TALL else _COLUMNS
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Watch how high the window is."""
+        super().showEvent(event)
+        self.window().removeEventFilter(self)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Have as many chips as there is room for."""
+        if event is not None and event.type() == QEvent.Type.Resize and watched is self.window():
+            self.show_state(self._state)
+        return bool(super().eventFilter(watched, event))
+
+    def _add_list(self) -> None:
+        """Add what stands in the place of many chips: one, with a list, and a list of outlines."""
+        self._list, self.chosen = QWidget(), _ChipButton()
+        self.outlines = IconButton("eye", "", "Which outlines are shown", name="eye", flat="true")
+        for opens, fill in ((self.chosen, self._list_chips), (self.outlines, self._list_outlines)):
+            menu = QMenu(self)
+            menu.aboutToShow.connect(partial(fill, menu))
+            opens.setMenu(menu)
+        row = QHBoxLayout(self._list)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(3)
+        row.addWidget(self.chosen, 1)
+        row.addWidget(self.outlines)
+        self._grid.addWidget(self._list, 0, 0, 1, _COLUMNS)
+
+    def _list_chips(self, menu: QMenu) -> None:
+        menu.clear()
+        for index, chip in enumerate(self._state.chips):
+            counted = "" if chip.objects is None else f"  {chip.objects}"
+            action = menu.addAction(dot(chip.colour), f"{chip.label}{counted}")
+            if action is not None:
+                action.triggered.connect(partial(self._choose, self.structure_requested, index))
+                if chip.chosen:
+                    menu.setDefaultAction(action)
+
+    def _list_outlines(self, menu: QMenu) -> None:
+        menu.clear()
+        for index, chip in enumerate(self._state.chips):
+            action = menu.addAction(chip.label)
+            if action is not None:
+                action.setCheckable(True)
+                action.setChecked(chip.seen or chip.chosen)
+                action.setEnabled(not chip.chosen)
+                action.triggered.connect(partial(self._choose, self.eye_requested, index))
+
+    def _choose(self, wish: object, index: int, _: bool = False) -> None:
+        wish.emit(self._state.chips[index].name)  # type: ignore[attr-defined]
 
     def _add_cell(self) -> None:
         index, cell = len(self._cells), QWidget()

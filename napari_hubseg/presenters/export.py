@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubseg.export import FORMATS
 from hubseg.journal.verdict import Verdict
 from hubseg.session.next_step import ready_ids
+from napari_hubseg.jobs.choices import WRITTEN
 from napari_hubseg.panels.export import ExportPanel, ExportState
 from napari_hubseg.presenters import dialogs
 from napari_hubseg.presenters.presenter import Callbacks, Do, SectionPresenter, Wishes
@@ -64,11 +64,11 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         return self._panel.go if step == "export" else None
 
     def _choose_target(self, format: str) -> None:
-        if FORMATS[format].is_folder:
+        if WRITTEN[format].is_folder:
             path = dialogs.folder(self._panel, "Choose a folder to write to")
         else:
             suggested = self._panel.target.text()
-            kind = f"{FORMATS[format].title} (*{Path(FORMATS[format].name).suffix})"
+            kind = f"{WRITTEN[format].title} (*{Path(WRITTEN[format].name).suffix})"
             path = dialogs.new_file(self._panel, "Export to", suggested, kind)
         if path is not None:
             self._panel.set_target(path)

@@ -15,7 +15,7 @@ from hubseg.cleanup import Cleanup
 from hubseg.export import FORMATS
 from hubseg.organ import ORGANS, DataSource, Organ
 from hubseg.thresholds.curves import Curves
-from napari_hubseg.jobs.choices import EnsembleChoice, ExportChoice
+from napari_hubseg.jobs.choices import MEASUREMENTS, EnsembleChoice, ExportChoice
 from napari_hubseg.panels.accepted import AcceptedPanel, AcceptedState
 from napari_hubseg.panels.cleanup import CleanupPanel, CleanupState
 from napari_hubseg.panels.correct import CorrectPanel, CorrectState
@@ -696,7 +696,12 @@ def test_rejected_slides_leave_only_when_they_are_chosen(qtbot: Any) -> None:
 def test_the_dock_offers_every_format_of_the_command_line(qtbot: Any) -> None:
     panel = ExportPanel()
     qtbot.addWidget(panel)
-    assert [panel.format.itemData(i) for i in range(panel.format.count())] == list(FORMATS)
+    offered = [panel.format.itemData(i) for i in range(panel.format.count())]
+    assert offered == [*FORMATS, MEASUREMENTS]
+    panel.show_state(ExportState(Path("data"), ready=1, total=1))
+    panel.format.setCurrentIndex(len(FORMATS))
+    panel.format.activated.emit(len(FORMATS))
+    assert panel.choice() == ExportChoice(MEASUREMENTS, False, Path("data/measurements.csv"))
 
 
 def test_what_is_there_is_replaced_only_by_a_second_press_on_the_same_choice(qtbot: Any) -> None:

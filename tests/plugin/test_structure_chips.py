@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 from stored import TINY
 from test_structures import GLOMERULUS, LINES, NAMES, TUBULE, VESSEL, made_project, masks_of, recipe
 from windows import Wait, settle
 
 from hubseg import tools
+from hubseg.cli import main
 from hubseg.journal.accepted import PackedMask
 from hubseg.journal.slide_state import SlideState
 from hubseg.project import ReviewProject
 from hubseg.recipe import Recipe
+from napari_hubseg.jobs.choices import MEASUREMENTS
+from napari_hubseg.jobs.export import _export as write_export
 from napari_hubseg.panels.structures import Chip, StructuresPanel, StructuresState
 
 if TYPE_CHECKING:
@@ -56,6 +61,57 @@ def test_a_chip_asks_and_shows_what_holds(qtbot: Any) -> None:
     with qtbot.waitSignal(panel.eye_requested) as asked:
         qtbot.mouseClick(panel.eyes[1], LEFT)
     assert asked.args == ["vessel"]
+
+
+def test_many_structures_are_a_list_in_one_line(qtbot: Any, wait: Wait) -> None:
+    panel, colours = StructuresPanel(), [f"#0000{number:02x}" for number in range(16, 25)]
+    qtbot.addWidget(panel)
+    chips = tuple(
+        Chip(f"s{n}", f"structure {n}", colour, n, chosen=n == 4, seen=n != 2)
+        for n, colour in enumerate(colours)
+    )
+    panel.resize(380, 900)
+    panel.show()
+    panel.show_state(StructuresState(chips[:6]))
+    two_lines = panel.sizeHint().height()
+    assert not panel.chosen.isVisibleTo(panel)
+    panel.resize(380, 700)
+    wait(lambda: panel.chosen.isVisibleTo(panel))  # a low window has room for one line
+    panel.resize(380, 900)
+    wait(lambda: not panel.chosen.isVisibleTo(panel))
+    panel.show_state(StructuresState(chips))
+    assert panel.chosen.isVisibleTo(panel) and panel.chosen.text() == "structure 4 4"
+    assert not any(chip.isVisibleTo(panel) for chip in panel.chips)
+    assert panel.sizeHint().height() < two_lines
+    asked: list[tuple[str, str]] = []
+    panel.structure_requested.connect(lambda name: asked.append(("chosen", name)))
+    panel.eye_requested.connect(lambda name: asked.append(("seen", name)))
+    for opens, place in ((panel.chosen, 7), (panel.outlines, 2)):
+        opens.menu().aboutToShow.emit()
+        actions = opens.menu().actions()
+        assert len(actions) == 9
+        actions[place].trigger()
+    assert asked == [("chosen", "s7"), ("seen", "s2")]
+    assert [one.isChecked() for one in actions][:4] == [True, True, True, True], "2 was clicked"
+    panel.show_state(StructuresState(chips[:3]))
+    assert not panel.chosen.isVisibleTo(panel)
+    assert [chip.isVisibleTo(panel) for chip in panel.chips[:4]] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("count", [3, 6, 8, 20])
+def test_on_a_small_screen_review_needs_no_scrolling_however_many_there_are(
+    opened: HubSegWidget, wait: Wait, count: int
+) -> None:
+    dock = opened
+    dock.window().setGeometry(0, 0, 1366, 768)
+    wait(lambda: (dock.window().width(), dock.window().height()) == (1366, 768))
+    colours = [f"#00{number:02x}00" for number in range(40, 40 + count)]
+    chips = [Chip(c, f"structure {c}", c, 12, chosen=c == colours[1]) for c in colours]
+    dock.structures.show_state(StructuresState(tuple(chips)))
+    QApplication.processEvents()
+    bar = dock.pages.all["review"].verticalScrollBar()
+    wait(lambda: bar.maximum() == 0)
+    dock.structures.show_state(StructuresState())
 
 
 @pytest.fixture
@@ -209,6 +265,19 @@ def test_an_object_is_reassigned_by_a_click_and_a_choice(
     now = masks_of(path)
     assert now[VESSEL][mask].all() and not now[GLOMERULUS].any()
     settle(dock, wait)
+
+
+def test_the_export_tab_writes_what_hubseg_measure_writes(tmp_path: Path) -> None:
+    path, out = made_project(tmp_path, recipe(LINES, exclusive=NAMES)), tmp_path / "dock.csv"
+    for slides, ids in ((("a",), {"a"}), (None, {"a", "b"})):
+        report = write_export(path, out, MEASUREMENTS, slides, slides is None, False)
+        assert set(report.written) == ids
+        found = list(csv.DictReader(out.read_text().splitlines()))
+        assert {row["slide"] for row in found} == ids
+        assert {row["structure"] for row in found} == {*NAMES}
+        assert write_export(path, out, MEASUREMENTS, slides, False, False) == out, "in the way"
+    assert main(["measure", str(path), "--out", str(tmp_path / "command.csv")]) == 0
+    assert (tmp_path / "command.csv").read_bytes() == out.read_bytes()
 
 
 def test_with_one_structure_nothing_of_it_is_there(

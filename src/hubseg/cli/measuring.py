@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json, add_partial, bar, table
+from hubseg.cli._of_masks import add_masks, each_mask
+from hubseg.cli._said import table
 
 if TYPE_CHECKING:
     import argparse
@@ -22,26 +22,15 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     measure = commands.add_parser(
         "measure", help="a table with size, shape and confidence of every object"
     )
-    measure.add_argument("project", type=Path, help="NAME.hubseg")
-    measure.add_argument("--out", type=Path, required=True, help="the CSV file")
-    add_partial(measure)
-    add_json(measure)
+    add_masks(measure, "CSV")
     measure.set_defaults(run=_measure)
 
 
 def _measure(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.evaluation.measurements import write_measurements
-    from hubseg.project import ReviewProject
 
-    with ReviewProject.for_reading(given.project) as project:
-        with bar(len(project.slides()), "slide") as shown:
-            rows = write_measurements(
-                project,
-                given.out,
-                partial=given.partial,
-                outcome=answer.outcome,
-                on_slide=shown.update,
-            )
+    with each_mask(given, answer) as (project, each):
+        rows = write_measurements(project, given.out, **each)
     structures = dict.fromkeys(row.structure for row in rows)
     content = {
         "out": str(given.out),

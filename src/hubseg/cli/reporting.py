@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cli._figures import add_figures, begin_figures, save_figure
-from hubseg.cli._said import add_json, add_partial, bar
+from hubseg.cli._of_masks import add_masks, each_mask
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
+    from pathlib import Path
 
     from hubseg.cli._said import Answer
     from hubseg.project import ReviewProject
@@ -21,28 +21,17 @@ __all__ = ["add_to"]
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     report = commands.add_parser("report", help="one HTML page about a project, and figures")
-    report.add_argument("project", type=Path, help="NAME.hubseg")
-    report.add_argument("--out", type=Path, required=True, help="the HTML file")
+    add_masks(report, "HTML")
     add_figures(report, "one figure per slide")
-    add_partial(report)
-    add_json(report)
     report.set_defaults(run=_report)
 
 
 def _report(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.evaluation.report import write_report
-    from hubseg.project import ReviewProject
 
     draws = begin_figures(given)
-    with ReviewProject.for_reading(given.project) as project:
-        with bar(len(project.slides()), "slide") as shown:
-            report = write_report(
-                project,
-                given.out,
-                partial=given.partial,
-                outcome=answer.outcome,
-                on_slide=shown.update,
-            )
+    with each_mask(given, answer) as (project, each):
+        report = write_report(project, given.out, **each)
         drawn = _draw(given, project, report.left_out) if draws else []
     content = {
         "out": str(report.out),

@@ -206,6 +206,7 @@ def write_measurements(
     project: ReviewProject,
     out: Path,
     *,
+    slides: Sequence[str] | None = None,
     partial: bool = False,
     outcome: Outcome | None = None,
     on_slide: Callable[[], object] = lambda: None,
@@ -216,6 +217,8 @@ def write_measurements(
     ----------
     out
         Replaced when it exists.
+    slides
+        Ids; default: every slide.
     partial
         Also measure masks of maps of fewer members than their run was asked for.
     outcome
@@ -231,7 +234,7 @@ def write_measurements(
         When the file cannot be written, or reads back different.
     """
     outcome, rows = Outcome() if outcome is None else outcome, list[Measurement]()
-    for slide in outcome.slides_of(project):
+    for slide in outcome.slides_of(project, slides):
         with outcome.attempt(slide.id):
             rows.extend(list(measured(project, slide, partial=partial)))
         on_slide()
