@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.failure import one_sentence
-from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
 from hubseg.project.runs import OR_ALONE
 from napari_hubseg.jobs.choices import MEASUREMENTS
@@ -64,12 +63,12 @@ def _measure(
     """Write what every object of the slides measures; likewise."""
     from hubseg.evaluation.measurements import write_measurements
     from hubseg.export import ExportReport
-    from hubseg.export.source import Source
+    from hubseg.export.source import source_of
 
     if out.exists() and not overwrite:
         return out
-    outcome = Outcome()
-    chosen = [slide.id for slide in Source(reader, slides, None, partial, outcome).slides]
+    source = source_of(reader, slides, partial=partial)
+    chosen, outcome = [slide.id for slide in source.slides], source.outcome
     write_measurements(reader, out, slides=chosen, partial=partial, outcome=outcome)
     digest = hashlib.blake2b(out.read_bytes(), digest_size=16).hexdigest()
     done = tuple(outcome.done)

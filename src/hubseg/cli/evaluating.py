@@ -45,25 +45,14 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
-    from hubseg.project.structures import number_of
-    from hubseg.slide.truth import read_truth
 
     outcome = answer.outcome
     with ReviewProject.for_reading(given.project) as project:
-        slides = project.slides()
-        if given.truth is None:
-            masks: Mapping[str, str] = _kept(project, slides, given.structure)
-            where = "in it"
-        else:
-            number = number_of(project, slides, given.structure)
-            ids, empty = [slide.id for slide in slides], given.unlisted_empty
-            read = read_truth(given.truth, *number).apart(slides)
-            truth = read.of(ids, unlisted_empty=empty)
-            outcome.take_notes(truth.notes_on(project.slides()))
-            masks, where = truth.masks, "in the table"
+        masks = _truth(project, given, outcome)
         rows = _scores(project, masks, given.structure, outcome, partial=given.partial)
         several = {} if given.truth is None else _by_structure(project, given)
     if not rows:
+        where = "in it" if given.truth is None else "in the table"
         raise ValueError(f"No slide of {given.project} has both a mask and a truth {where}.")
     means: dict[str, tuple[int, float, float]] = {}
     for organ in sorted({row[1] for row in rows}):
@@ -84,6 +73,23 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
         *_told(several),
     ]
     answer.say(content, lines)
+
+
+def _truth(
+    project: ReviewProject, given: argparse.Namespace, outcome: Outcome
+) -> Mapping[str, str]:
+    """Return the truth of each slide that is judged: of a table, or kept with the project."""
+    from hubseg.project.structures import number_of
+    from hubseg.slide.truth import read_truth
+
+    slides = project.slides()
+    if given.truth is None:
+        return _kept(project, slides, given.structure)
+    number = number_of(project, slides, given.structure)
+    read = read_truth(given.truth, *number).apart(slides)
+    truth = read.of([slide.id for slide in slides], unlisted_empty=given.unlisted_empty)
+    outcome.take_notes(truth.notes_on(slides))
+    return truth.masks
 
 
 def _by_structure(project: ReviewProject, given: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hubseg.journal.verdict import Verdict
+from hubseg.outcome import Outcome
 from hubseg.project.derived import Derived, derive, other_file
 from hubseg.project.older_masks import older_mask
 from hubseg.project.structures import class_numbers, structures_of
@@ -19,10 +20,9 @@ from hubseg.project.words import vocabulary_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from hubseg.outcome import Outcome
     from hubseg.project import ReviewProject
 
-__all__ = ["Source"]
+__all__ = ["Source", "source_of"]
 
 
 class Source:
@@ -109,6 +109,19 @@ class Source:
         if derived.members is not None and derived.members[0] < derived.members[1]:
             said = "Its map is mixed of {} of {} members.".format(*derived.members)
             self.outcome.note(derived.slide.id, said)
+
+
+def source_of(
+    project: ReviewProject, slides: Sequence[str] | None = None, *, partial: bool = False
+) -> Source:
+    """Return a source with an outcome of its own; by default of every slide that is not rejected.
+
+    Raises
+    ------
+    OSError
+        When the project cannot be read.
+    """
+    return Source(project, slides, None, partial, Outcome())
 
 
 def _origin(derived: Derived) -> dict[str, object]:
