@@ -6,7 +6,7 @@ what came out when a person asks for it. Does not know buttons or file dialogs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -16,10 +16,12 @@ from hubseg.failure import one_sentence
 from hubseg.project import ReviewProject
 from hubseg.project.runs import OR_ALONE, newest_recipe
 from hubseg.thresholds.calibration import Calibration, by_kind, calibrate
+from hubseg.thresholds.guarantee import Promise, promised
 from hubseg.thresholds.presets import Preset
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hubseg.organ import DataSource, Organ
@@ -43,6 +45,9 @@ class Found:
         How many truths are masks that were accepted without a correction.
     recipe, recipe_digest
         What most of the maps were made with.
+    promised
+        Of each organ and source with enough slides, up to which threshold little is missed, or why
+        nobody can say: one sentence.
     """
 
     calibrations: tuple[Calibration, ...]
@@ -50,6 +55,7 @@ class Found:
     accepted_unedited: int
     recipe: str
     recipe_digest: str
+    promised: Mapping[tuple[Organ, DataSource], str] = field(default_factory=dict)
 
 
 class CalibrationJob:
@@ -159,6 +165,7 @@ class CalibrationJob:
 
 def _judged(path: Path) -> Found:
     calibrations, name, digest = [], "", ""
+    promises = {}
     with ReviewProject.for_reading(path) as project:
         told = {slide.id: project.truth(slide.id) for slide in project.slides()}
         truth = {slide_id: rle for slide_id, rle in told.items() if rle}
@@ -169,11 +176,12 @@ def _judged(path: Path) -> Found:
                 name, digest = recipe.name, recipe.digest
     failed = judgement.failed.items()
     refused = [f"{slide_id}: {why.replace(OR_ALONE, '')}" for slide_id, why in failed]
-    for kind in by_kind(judgement.judged).values():
+    for key, kind in by_kind(judgement.judged).items():
         try:
             calibrations.append(calibrate(kind))
         except ValueError as error:
             refused.append(str(error))
-    return Found(
-        tuple(calibrations), tuple(refused), len(judgement.accepted_unedited), name, digest
-    )
+        else:
+            promises[key] = promised(kind, Promise())
+    unedited = len(judgement.accepted_unedited)
+    return Found(tuple(calibrations), tuple(refused), unedited, name, digest, promises)

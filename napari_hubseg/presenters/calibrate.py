@@ -59,6 +59,7 @@ def _sentences(own: Calibration | None, found: Found) -> str:
     parts = [
         f"{own.organ} / {own.source}, {own.slides} slides: best {own.threshold} (95 % {low}-{high})"
         f", mean Dice {own.dice:.3f} ({below:.3f}-{above:.3f}).",
+        found.promised.get((own.organ, own.source), ""),
         "Networks that were trained on these slides make it look too good.",
     ]
     if found.accepted_unedited:
@@ -67,4 +68,4 @@ def _sentences(own: Calibration | None, found: Found) -> str:
         )
     if found.refused:
         parts.append(f"Left out: {found.refused[0]}")
-    return " ".join(parts)
+    return " ".join(filter(None, parts))

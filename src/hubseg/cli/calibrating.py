@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hubseg.outcome import Outcome
     from hubseg.project import ReviewProject
     from hubseg.thresholds.calibration import Calibration
+    from hubseg.thresholds.guarantee import Guarantee, Promise
     from hubseg.thresholds.presets import Preset
     from hubseg.thresholds.table import ThresholdTable
 
@@ -54,6 +56,19 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         default="mean",
         help="mean per-image Dice, the competition's (default), or Dice of all pixels together",
     )
+    calibrate.add_argument(
+        "--miss-at-most",
+        type=float,
+        metavar="PERCENT",
+        help="also find the threshold at which that much of the tissue is missed at most",
+    )
+    calibrate.add_argument(
+        "--in-slides",
+        type=float,
+        default=90,
+        metavar="PERCENT",
+        help="in how many slides like these, with --miss-at-most (90)",
+    )
     calibrate.add_argument("--out", type=Path, help="write the thresholds as a preset (YAML)")
     calibrate.add_argument(
         "--apply", action="store_true", help="set them in the project; can be undone there"
@@ -69,10 +84,11 @@ def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.slide.errors import writing
     from hubseg.thresholds.presets import Preset
 
-    draws, outcome = begin_figures(given), answer.outcome
+    draws, outcome, promise = begin_figures(given), answer.outcome, _promise(given)
     with ReviewProject.for_reading(given.project) as project:
         judgement = _judge(given, project, outcome)
         found = _choose(judgement, given.objective, outcome)
+        promised = _promised(judgement, promise, outcome)
         now, (name, digest) = _thresholds_now(project), _recipe(project, judgement)
     if not found:
         none = "it has no slide with both a map and a truth."
@@ -88,11 +104,13 @@ def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
     rows = [_row(one, now) for one in found]
     content = {
         "calibrated": [_content(one, now) for one in found],
+        **({} if promise is None else {"promised": [asdict(one) for one in promised]}),
         "recipe_digest": digest,
         "out": None if given.out is None else str(given.out),
         "figures": [str(path) for path in drawn],
     }
-    lines = [*table(HEAD, rows), *_remarks(judgement, given.folds is not None)]
+    lines = [*table(HEAD, rows), *_promises(promised, promise)]
+    lines += _remarks(judgement, given.folds is not None)
     answer.say(content, [*lines, *(f"The curve is in {path}." for path in drawn)])
 
 
@@ -134,6 +152,39 @@ def _choose(judgement: Judgement, objective: Any, outcome: Outcome) -> list[Cali
         except ValueError as error:
             outcome.leave_out(f"{organ}/{source}", error)
     return found
+
+
+def _promise(given: argparse.Namespace) -> Promise | None:
+    from hubseg.thresholds.guarantee import Promise
+
+    if given.miss_at_most is None:
+        return None
+    return Promise(given.miss_at_most / 100, given.in_slides / 100)
+
+
+def _promised(judgement: Judgement, promise: Promise | None, outcome: Outcome) -> list[Guarantee]:
+    """Return what keeps a promise, of each kind of slides with enough of them."""
+    from hubseg.thresholds.calibration import by_kind
+    from hubseg.thresholds.guarantee import guarantee
+
+    made = []
+    for (organ, source), slides in by_kind(judgement.judged).items() if promise else ():
+        try:
+            made.append(guarantee(slides, promise))
+        except ValueError as error:
+            outcome.leave_out(f"{organ}/{source}", error)
+    return made
+
+
+def _promises(made: Sequence[Guarantee], promise: Promise | None) -> list[str]:
+    if promise is None or not made:
+        return []
+    rows = [
+        (one.organ, one.source, one.slides, one.threshold, one.held_out, one.recall, one.precision)
+        for one in made
+    ]
+    head = ("organ", "source", "slides", "threshold", "held out", "recall", "precision")
+    return ["", f"Up to this threshold, {promise}:", *table(head, rows)]
 
 
 def _draw(

@@ -30,6 +30,7 @@ from hubseg.slide.errors import writing
 from hubseg.slide.outlines import TRUTH, heat, outlined, shrunk
 from hubseg.thresholds.calibration import Calibration, Judged, by_kind, calibrate
 from hubseg.thresholds.curves import Tally
+from hubseg.thresholds.guarantee import Promise, promised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -177,6 +178,7 @@ def _calibrations(judged: Sequence[Judged]) -> str:
             rows.append(f'<tr><td colspan="6">{escape(str(error))}</td></tr>')
             continue
         rows.append(_calibrated(found))
+        rows.append(f'<tr><td colspan="6">{escape(promised(kind, Promise()))}</td></tr>')
     if not rows:
         return ""
     return (
