@@ -1,4 +1,4 @@
-"""Is a promise kept? Real kidney tiles split at random, chosen on one part and counted on the other.
+"""Is a promise kept? Real kidney tiles, split at random to choose and to count.
 
 Out-of-fold maps of the bundled ensemble. Of each number of slides that may choose: the threshold,
 how far it lies below the calibrated one, how often the promise held on the slides left over (the
