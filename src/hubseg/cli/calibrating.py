@@ -168,7 +168,9 @@ def _promised(judgement: Judgement, promise: Promise | None, outcome: Outcome) -
     from hubseg.thresholds.guarantee import guarantee
 
     made = []
-    for (organ, source), slides in by_kind(judgement.judged).items() if promise else ():
+    if promise is None:
+        return []
+    for (organ, source), slides in by_kind(judgement.judged).items():
         try:
             made.append(guarantee(slides, promise))
         except ValueError as error:
