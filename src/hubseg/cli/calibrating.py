@@ -56,19 +56,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         default="mean",
         help="mean per-image Dice, the competition's (default), or Dice of all pixels together",
     )
-    calibrate.add_argument(
-        "--miss-at-most",
-        type=float,
-        metavar="PERCENT",
-        help="also find the threshold at which that much of the tissue is missed at most",
-    )
-    calibrate.add_argument(
-        "--in-slides",
-        type=float,
-        default=90,
-        metavar="PERCENT",
-        help="in how many slides like these, with --miss-at-most (90)",
-    )
+    _add_promise(calibrate)
     calibrate.add_argument("--out", type=Path, help="write the thresholds as a preset (YAML)")
     calibrate.add_argument(
         "--apply", action="store_true", help="set them in the project; can be undone there"
@@ -77,6 +65,22 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     add_partial(calibrate)
     add_json(calibrate)
     calibrate.set_defaults(run=_calibrate)
+
+
+def _add_promise(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--miss-at-most",
+        type=float,
+        metavar="PERCENT",
+        help="also find the threshold at which that much of the tissue is missed at most",
+    )
+    parser.add_argument(
+        "--in-slides",
+        type=float,
+        default=90,
+        metavar="PERCENT",
+        help="in how many slides like these, with --miss-at-most (90)",
+    )
 
 
 def _calibrate(given: argparse.Namespace, answer: Answer) -> None:
