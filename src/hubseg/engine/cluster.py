@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 _ANSWER_S = 10.0  # how long a scheduler may take to answer
-_LIFELINE = ["hubseg.engine.lifeline"]  # ends scheduler and workers when this process is gone
+_LIFELINE = ["hubseg.process.lifeline"]  # ends scheduler and workers when this process is gone
 
 
 class Engine:

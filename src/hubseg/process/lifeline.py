@@ -1,7 +1,7 @@
 """A process that ends when the one that started it is gone: no worker outlives a killed window.
 
 Responsible for that alone. Dask loads it into the scheduler and the workers of this computer
-(:mod:`hubseg.engine.cluster`); it knows nothing of them.
+(:mod:`hubseg.engine.cluster`); it knows nothing of them, and imports nothing that they need not.
 """
 
 from __future__ import annotations
