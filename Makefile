@@ -36,7 +36,7 @@ CORE_TESTS := tests --ignore=tests/plugin --ignore=tests/journey --no-xvfb \
     -p no:pytest-qt -p no:napari -p no:napari-plugin-engine -p no:npe2
 COVERAGE := --cov=hubseg --cov-report=term:skip-covered --cov-fail-under=90
 
-.PHONY: help demo test test-core test-window test-most-window test-other-window coverage lint format docs pictures wheel bench clean
+.PHONY: help demo test test-core test-window test-most-window test-other-window compiled coverage lint format docs pictures wheel bench clean
 
 help:
 	@echo 'make demo    install, open napari on the bundled sample (without a display: a virtual screen)'
@@ -74,8 +74,13 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	@scripts/timed 'lint and window tests' scripts/beside \
 	  '$(MAKE) --no-print-directory test-most-window' \
-	  '$(MAKE) --no-print-directory lint test-other-window'
+	  '$(MAKE) --no-print-directory lint test-other-window $(if $(filter-out 1,$(CORES)),compiled)'
 	@$(MAKE) --no-print-directory test-core
+
+# What the core tests import is compiled once, while window tests run: in a fresh clone each of their
+# processes would do so, all at the same time. What is wrong with it the core tests will say.
+compiled: $(VENV)/.test
+	@-$(BIN)/python -m pytest --collect-only -q $(CORE_TESTS) >/dev/null 2>&1
 
 test-core: $(VENV)/.test
 	@echo '── core tests, without Qt, $(WORKERS) at a time'
