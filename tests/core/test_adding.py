@@ -47,6 +47,62 @@ def paths(project: ReviewProject) -> dict[str, str]:
     return {s.id: s.path.relative_to(root).as_posix() for s in project.slides()}
 
 
+class TestImagesThatWereAddedLater:
+    """A project that is opened again says which images its folder has besides."""
+
+    @pytest.fixture
+    def of_folder(self, tmp_path: Path) -> Path:
+        write(tmp_path / "C" / "one.tiff", 1)
+        prepared = prepare_project(tmp_path / "C")
+        assert prepared.project is not None
+        prepared.project.close()
+        return prepared.project.path
+
+    def said(self, path: Path) -> tuple[str, ...]:
+        prepared = prepare_project(path)
+        assert prepared.project is not None
+        prepared.project.close()
+        return prepared.notes
+
+    def test_one_and_several_are_named_until_the_folder_was_opened(self, of_folder: Path) -> None:
+        folder = of_folder.parent
+        assert self.said(of_folder) == ()
+        write(folder / "two.tiff", 2)
+        (said,) = self.said(of_folder)
+        assert said == (
+            f"two.tiff lies in {folder} and is not in this project: open that folder to add it."
+        )
+        write(folder / "three.png.tif", 3)
+        (said,) = self.said(of_folder)
+        assert said.startswith(f"2 images in {folder} are not in this project (three.png.tif, …)")
+        self.said(folder)
+        assert self.said(of_folder) == ()
+
+    def test_also_where_the_project_is_in_the_persons_own_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hubseg.project.opening.is_kept_clean", lambda _: True)
+        write(tmp_path / "C" / "one.tiff", 1)
+        made = prepare_project(tmp_path / "C").project
+        assert made is not None
+        made.close()
+        assert tmp_path / "C" not in made.path.parents
+        write(tmp_path / "C" / "two.tiff", 2)
+        assert "two.tiff lies in" in self.said(made.path)[0]
+
+    def test_nothing_is_said_of_a_tables_project_or_of_one_elsewhere(self, tmp_path: Path) -> None:
+        folder = tmp_path / "C"
+        write(folder / "one.tiff", 1)
+        write(folder / "two.tiff", 2)
+        (folder / "C.csv").write_text("id\none\n")
+        table = prepare_project(folder / "C.csv").project
+        other = prepare_project(folder / "one.tiff", tmp_path / "p.hubseg").project
+        assert table is not None and other is not None
+        for project in (table, other):
+            project.close()
+            assert self.said(project.path) == ()
+
+
 class TestTwoFilesOfOneName:
     @pytest.mark.parametrize("shape", [SHAPE, (31, 17)], ids=["same size", "other size"])
     def test_are_two_slides_and_the_first_stays_as_it_was(

@@ -14,6 +14,7 @@ from hubseg.project.folder import SUFFIX
 from hubseg.project.review import ReviewProject
 from hubseg.project.words import vocabulary_of
 from hubseg.slide import SlideTable, unknown_names
+from hubseg.slide.table import images_of_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +96,34 @@ def prepare_project(
     raise ValueError(f"There is no place for the project of {path}: name one.")
 
 
+def _added_later(project: ReviewProject) -> str:
+    """Return what to say of images that were put into a project's folder since; "" of none.
+
+    Only where the project is the folder's: one of a table need not have all that lies there.
+    """
+    known = {file.path for file in project.files.all()}
+    folders = {path.parent for path in known}
+    if len(folders) != 1:
+        return ""
+    (folder,) = folders
+    if project.path not in (beside(folder), of_person(folder)):
+        return ""
+    if (folder / f"{project.path.stem}.csv").is_file():
+        return ""
+    try:
+        new = [path.name for path in images_of_folder(folder) if path not in known]
+    except OSError:  # said where a slide is opened
+        return ""
+    if not new:
+        return ""
+    if len(new) == 1:
+        return f"{new[0]} lies in {folder} and is not in this project: open that folder to add it."
+    return (
+        f"{len(new)} images in {folder} are not in this project ({new[0]}, …): open that folder to "
+        "add them."
+    )
+
+
 def _reached(
     path: Path, table: SlideTable | None, author: str | None, already: Path | None
 ) -> Prepared:
@@ -105,7 +134,10 @@ def _reached(
     try:
         if table is not None and not project.read_only:
             added = project.add(table)
-        return Prepared(project, None, notes_on(project, table, added))
+        notes = list(notes_on(project, table, added))
+        if table is None and (later := _added_later(project)):
+            notes.append(later)
+        return Prepared(project, None, tuple(notes))
     except (OSError, ValueError):
         project.close()
         raise

@@ -105,14 +105,27 @@ def check_id(slide_id: str, where: Path) -> None:
         )
 
 
-def _open_folder(folder: Path) -> SlideTable:
+def images_of_folder(folder: Path) -> list[Path]:
+    """Return what counts as an image in a folder, by its name, in the order of a table.
+
+    A link that leads nowhere and a file that may not be read count too: a table lists them as
+    missing.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be read.
+    """
     with opening(folder):
         files = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    # A link that leads nowhere and a file that may not be read are listed as missing.
     found = [f for f in files if f.suffix.lower() in SUFFIXES and not _is_folder(f)]
     found += [folder for folder in files if is_image_folder(folder)]
-    if found:
-        return _open_images(sorted(found, key=_natural), table_of_folder(folder), strict=False)
+    return sorted(found, key=_natural)
+
+
+def _open_folder(folder: Path) -> SlideTable:
+    if found := images_of_folder(folder):
+        return _open_images(found, table_of_folder(folder), strict=False)
     for name in ("train.csv", "test.csv", "manifest.csv"):
         if (folder / name).is_file():
             return _open_table(folder / name, None)
