@@ -17,11 +17,11 @@ from qtpy.QtWidgets import QDockWidget, QWidget
 
 from hubseg.session import ReviewSession
 from hubseg.session.next_step import next_step
-from napari_hubseg import keys as _keys
 from napari_hubseg import presenters
-from napari_hubseg.actions import ACTIONS, key
+from napari_hubseg.actions import ACTIONS
 from napari_hubseg.canvas.view import Canvas
 from napari_hubseg.desk import Desk
+from napari_hubseg.keys import of_mask
 from napari_hubseg.layout import DockLayout
 from napari_hubseg.widgets.controls import ControlRules
 from napari_hubseg.widgets.later import later
@@ -74,16 +74,14 @@ class HubSegWidget(DockLayout):
         self._controls.pressed.connect(self.facts.press_elsewhere)
         self._docks = SideDocks(self)
         self.queue.napari_requested.connect(self._docks.toggle)
-        mask_keys = {key(one.name): self._doing(one.name) for one in ACTIONS if one.on_mask}
         wanted = preferences()
         session = ReviewSession(author=wanted.author or None)
-        self.desk = Desk(viewer, mask_keys, session=session, parts=parts)
+        self.desk = Desk(viewer, of_mask(self.do), session=session, parts=parts)
         for seen in (self.pages.all["queue"].seen, self.strip.seen):
             seen.connect(self._watch_queue)
         self.strip.slide_requested.connect(self.desk.go_to)
         self._presenters = self._wire()
         self._callbacks = self._name_callbacks()
-        self._presses = _keys.Presses(self.do, self.desk.hold)
         self._gradual = {action.name for action in ACTIONS if action.gradual}
         self._due = QTimer(self)  # many facts, one look
         self._due.setSingleShot(True)
@@ -101,12 +99,18 @@ class HubSegWidget(DockLayout):
         self.session.slide_changed.connect(self._leave_note)
         self.session.slides_changed.connect(self._tour_goes_on)
         self.tour.turned.connect(self._note_tour)
-        _keys.bind(viewer, self.do, self.desk.hold)
+        self._keys = presenters.KeysInUse(
+            self.keys, viewer, self.desk, self.do, (self, self.notices)
+        )
+        for presenter in self._presenters:
+            self._keys.changed.connect(presenter.touch)
+        self._keys.changed.connect(self.refresh)
         self._typing = presenters.letters(self, self.desk, self._controls, self.step)
         self._typing.asked.connect(self._doing("show_keys"))
         self._watch = WindowWatch(self)
         self._watch.asked.connect(self.desk.background.hold)
-        self._watch.asked.connect(self.notices.go_home)  # the canvas goes before the dock does
+        for card in self.over_canvas:
+            self._watch.asked.connect(card.go_home)  # the canvas goes before the dock does
         self._watch.stayed.connect(self.desk.background.release)
         self._watch.stayed.connect(self._look)
         self._watch.closed.connect(self.shut_down)
@@ -165,6 +169,7 @@ class HubSegWidget(DockLayout):
             presenters.StructuresPresenter(self.structures, desk, do),
             presenters.ThresholdsPresenter(self.thresholds, desk, do),
             presenters.OverlayPresenter(self.overlay, desk, do),
+            presenters.LegendPresenter(self.legend, desk, do),
             presenters.CorrectPresenter(self.correct, desk, do),
             presenters.VerdictPresenter(self.verdict, desk, do),
             presenters.ProgressPresenter(self.progress, desk, do),
@@ -231,12 +236,12 @@ class HubSegWidget(DockLayout):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Do what a key stands for, when no child had a use for it."""
-        if not self._presses.down(event):
+        if not self._keys.presses.down(event):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
         """End what lasts as long as its key is down."""
-        if not self._presses.up(event):
+        if not self._keys.presses.up(event):
             super().keyReleaseEvent(event)
 
     # ---- showing -------------------------------------------------------------------------------
@@ -258,17 +263,7 @@ class HubSegWidget(DockLayout):
             self._next = step
             self._target = next(filter(None, (w.lead(step) for w in self._presenters)), None)
             later(self, self._reveal)  # once the panels have taken their places
-        self._mark()
-
-    def _mark(self) -> None:
-        """Put a dot on the tabs where the next step waits, or where something is on."""
-        page = self.pages.page_of(self._target)
-        marks = {} if page is None or page.name == "review" else {page.name: "the next step"}
-        badge = self.sections["cleanup"].badge
-        self.advanced.set_badge(f"cleanup {badge}" if badge else "")
-        if badge:
-            marks["model"] = f"cleanup {badge}"
-        self.pages.mark(marks)
+        self.mark_tabs(self._target)
 
     def _reveal(self) -> None:
         """Bring the button of a new step into view on the page that is open.
@@ -308,7 +303,8 @@ class HubSegWidget(DockLayout):
         self.canvas.look()
         self._docks.look()
         if self.canvas.widget is not None:
-            self.notices.lie_over(self.canvas.widget)
+            for card in self.over_canvas:
+                card.lie_over(self.canvas.widget)
             self._controls.heed_presses(self.canvas.widget)
         for widget in (self.canvas.widget, self.window(), self):
             self._typing.watch(widget)
@@ -339,10 +335,11 @@ class HubSegWidget(DockLayout):
         """Save, end the worker and let go of the viewer; may be called again."""
         self.desk.settling.emit()
         self._due.stop()
-        self.notices.go_home()
+        for card in self.over_canvas:
+            card.go_home()
         if not self._watch.closing:
             self._docks.give_back()
-        _keys.unbind(self._viewer)
+        self._keys.unbind()
         project, slide = self.session.project, self.session.current
         if project is not None:
             here = "" if slide is None else slide.id

@@ -6,15 +6,16 @@ cannot have a key. Does not know what a key does, or where a person's choice is 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 
-from napari_hubseg.actions import ACTIONS, in_words, key
+from napari_hubseg.actions import ACTIONS, explained, in_words, key, take_keys, tip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from napari.components import ViewerModel
     from qtpy.QtGui import QKeyEvent
@@ -25,10 +26,16 @@ __all__ = [
     "bind",
     "fitting",
     "keys_of_napari",
+    "names_keys",
+    "of_mask",
     "refusal",
     "spelled",
+    "taken",
     "unbind",
 ]
+
+Texts = Mapping[str, str]
+_NAMING: list[Callable[[], Texts]] = []  # what makes texts with keys in them
 
 _EVERYWHERE = {"Escape", "Esc", "Return", "Enter", "Tab", "Backtab", "Space"}
 # What has keys of its own in menus, and napari's keys of layers that ours are not
@@ -74,6 +81,15 @@ def unbind(viewer: ViewerModel) -> None:
     """Give the keys back."""
     for action in ACTIONS:
         viewer.bind_key(key(action.name), None)
+
+
+def of_mask(do: Callable[[str], object]) -> dict[str, Callable[[], object]]:
+    """Return the keys that are pressed over the mask, and what does what they stand for."""
+
+    def doing(name: str) -> Callable[[], object]:
+        return lambda: do(name)
+
+    return {key(action.name): doing(action.name) for action in ACTIONS if action.on_mask}
 
 
 class Presses:
@@ -126,6 +142,32 @@ def spelled(event: QKeyEvent) -> str:
 
 
 # ---- other keys --------------------------------------------------------------------------------
+
+
+def names_keys(texts: Callable[[], Texts]) -> Callable[[], Texts]:
+    """Note that a function's texts name keys: they are other ones once the keys are.
+
+    The texts of :func:`~napari_hubseg.actions.tip` and :func:`~napari_hubseg.actions.explained` are
+    known without it.
+    """
+    _NAMING.append(texts)
+    return texts
+
+
+def taken(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Let actions have other keys from now on; return each text that names a key → the new one."""
+    before = list(_texts())
+    take_keys(chosen)
+    after = list(_texts())
+    return {old: new for old, new in zip(before, after, strict=True) if old != new}
+
+
+def _texts() -> Iterator[str]:
+    for action in ACTIONS:
+        yield tip(action.name)
+        yield explained(action.name)
+    for texts in _NAMING:
+        yield from texts().values()
 
 
 def refusal(

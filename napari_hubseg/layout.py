@@ -30,6 +30,7 @@ from napari_hubseg.panels.export import ExportPanel
 from napari_hubseg.panels.facts import FactsPanel
 from napari_hubseg.panels.files import FilesPanel
 from napari_hubseg.panels.keys import KeysPage
+from napari_hubseg.panels.legend import LegendPanel
 from napari_hubseg.panels.message import MessageStrip
 from napari_hubseg.panels.notice import NoticePanel
 from napari_hubseg.panels.overlay import OverlayPanel
@@ -74,6 +75,8 @@ class DockLayout(QWidget):
         What is folded on them, by name.
     notices
         What is said, over the canvas.
+    over_canvas
+        What lies over the canvas: that goes before the dock does.
     """
 
     def __init__(self) -> None:
@@ -131,6 +134,10 @@ class DockLayout(QWidget):
         self.keys.tour_requested.connect(self.tour.begin)
         cards = (self.tour, self.message, self.step, self.others, self.files, self.accepted)
         self.notices = NoticeStack(self, cards)
+        self.legend = LegendPanel(self)
+        self.overlay.legend.setChecked(self.legend.wanted)
+        self.overlay.legend.toggled.connect(self.legend.want)
+        self.over_canvas = (self.legend, self.notices)
         self.ring = FocusRing(self, (self, self.notices))
         pages = self.pages.all.values()
         self.setMinimumWidth(max(_WIDTH, *(page.least_width() for page in pages)))
@@ -170,6 +177,16 @@ class DockLayout(QWidget):
     def reveal(self, widget: QWidget) -> None:
         """Bring a widget into view, whatever page it is on."""
         self.pages.reveal(widget)
+
+    def mark_tabs(self, target: QWidget | None) -> None:
+        """Put a dot on the tabs where the next step's button waits, or where something is on."""
+        page = self.pages.page_of(target)
+        marks = {} if page is None or page.name == "review" else {page.name: "the next step"}
+        badge = self.sections["cleanup"].badge
+        self.advanced.set_badge(f"cleanup {badge}" if badge else "")
+        if badge:
+            marks["model"] = f"cleanup {badge}"
+        self.pages.mark(marks)
 
     def _follow(self, section: Section) -> Callable[[], None]:
         """Return what brings a section that a person unfolds into view, from its header down."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LINE",
     "LINE_RIM",
+    "MEANINGS",
     "REFERENCE",
     "RULES",
     "STROKE",
@@ -59,6 +60,23 @@ _TABLE = 1024  # entries of vispy's table of colours
 # napari would scale the whole map anew for every threshold, instead of telling the GPU two numbers.
 _STEP = 1 / 64
 _ONSET = 5e-4  # share of the step within which the tint begins: 1e-5 of a level
+
+
+def _hex(rgb: Rgb) -> str:
+    return "#" + bytes(round(255 * one) for one in rgb).hex()
+
+
+MEANINGS = {
+    "found": (_hex(_RGB), "found"),
+    "by hand": (_hex(_HAND_RGB), "drawn or kept by hand"),
+    "low": ("#3f55c8", "just above the threshold"),
+    "high": ("#fdee40", "certain"),
+    "less": (_hex(REFERENCE), "only with the threshold before"),
+    "more": (_hex(_MORE), "only with this threshold"),
+    "rules": (_hex(RULES), "what the rules give now"),
+    "truth": (_hex(TRUTH_RGB), "truth"),
+}
+"""Colour and meaning of what is drawn over tissue."""
 
 
 def limits(threshold: float, view: str) -> tuple[float, float]:

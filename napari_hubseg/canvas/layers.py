@@ -19,6 +19,7 @@ from napari_hubseg.canvas.brush import camera
 from napari_hubseg.canvas.colours import STROKE
 from napari_hubseg.canvas.foreign_layers import OtherLayers
 from napari_hubseg.canvas.map_layer import MapDrawing
+from napari_hubseg.canvas.mask_keys import MaskKeys
 from napari_hubseg.canvas.mask_layer import MaskDrawing
 from napari_hubseg.canvas.modes import MODES, tool_of
 from napari_hubseg.canvas.notice import Notice
@@ -79,7 +80,7 @@ class LayerBinding:
         self._session = session
         self._viewer = viewer
         self._background = background
-        self._keys = keys
+        self._keys = MaskKeys(keys)
         self._prepared = prepared or PreparedSlides()
         self._stack = LayerStack(viewer, self._equip)
         self._stack.lost.connect(self._ask_back)
@@ -299,8 +300,11 @@ class LayerBinding:
         self.appearance.follow(mask)
         for fact in (mask.events.mode, mask.events.brush_size, mask.events.selected_label):
             fact.connect(self._tell_tool)
-        for key, do in self._keys.items():
-            mask.bind_key(key, lambda _, do=do: _quietly(do), overwrite=True)
+        self._keys.bind(mask)
+
+    def take_keys(self, keys: Mapping[str, Callable[[], object]]) -> None:
+        """Have other keys of the mask from now on."""
+        self._keys.take(keys, self._stack.get("mask"))
 
     # ---- what the ensemble found ---------------------------------------------------------------
 
@@ -337,12 +341,6 @@ class LayerBinding:
             self.appearance.let_go(mask)
             for fact in (mask.events.mode, mask.events.brush_size, mask.events.selected_label):
                 fact.disconnect(self._tell_tool)
-            for key in self._keys:
-                mask.bind_key(key, None)
+            self._keys.unbind(mask)
             mask.mode = "pan_zoom"  # napari's circle for a brush outlives the layer
         self._stack.clear(leave=leave)
-
-
-def _quietly(function: Callable[[], object]) -> None:
-    """Call a function bound to a key: napari would call what it returns when the key is let go."""
-    function()

@@ -38,11 +38,15 @@ class Letters:
     """
 
     def __init__(self) -> None:
-        ours = {key(action.name) for action in ACTIONS}
-        self._known = ours | _NAPARIS_TOOLS | _NAPARIS
+        self.learn()
         self.stray = ""
         self.done: list[Entry] = []
         self.last = self._blank = False  # a blank
+
+    def learn(self) -> None:
+        """Learn which letters are keys now."""
+        ours = {key(action.name) for action in ACTIONS}
+        self._known = ours | _NAPARIS_TOOLS | _NAPARIS
 
     def heed(self, pressed: str) -> Literal["command", "tool", "stray", "text"]:
         """Return what a letter is, given those before.

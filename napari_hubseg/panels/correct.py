@@ -214,7 +214,7 @@ def _tool_button(tool: Tool) -> IconButton:
         word,
         explained(name),
         name=f"tool_{tool.name}",
-        key=short_key(key_of(name)),
+        key=lambda: short_key(key_of(name)),
         tool="true",
         **({"dense": "true"} if tool.name in _DRAW else {"left": "true"}),
     )

@@ -39,20 +39,17 @@ class KeysPage(QDialog):
     ----------
     tour_requested
         Signal: the tour shall be shown again.
+    keys_changed
+        Signal: a person has given actions other keys, which are kept.
     """
 
     tour_requested = Signal()
+    keys_changed = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("keys")
         self.setWindowTitle("HubSeg: every key")
-        groups = [(name, _rows(actions)) for name, actions in grouped().items()]
-        groups.append(("Also", list(_NAPARIS)))
-        columns = QHBoxLayout()
-        columns.setSpacing(28)
-        for column in _shared_out(groups):
-            columns.addLayout(column)
         self.tour = button("Show the tour", "Three steps: open, mend, decide", name="show_tour")
         self.tour.clicked.connect(self._ask_for_tour)
         self.prefer = button(
@@ -71,8 +68,23 @@ class KeysPage(QDialog):
         foot.addWidget(self.tour)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 16, 20, 12)
-        layout.addLayout(columns)
         layout.addLayout(foot)
+        self._layout, self._rows = layout, QWidget(self)
+        self.fill()
+
+    def fill(self) -> None:
+        """Show every key as it is now."""
+        self._rows.hide()
+        self._rows.deleteLater()
+        self._rows = QWidget()
+        groups = [(name, _rows(actions)) for name, actions in grouped().items()]
+        groups.append(("Also", list(_NAPARIS)))
+        columns = QHBoxLayout(self._rows)
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.setSpacing(28)
+        for column in _shared_out(groups):
+            columns.addLayout(column)
+        self._layout.insertWidget(0, self._rows)
 
     def _ask_for_preferences(self) -> None:
         self.hide()
@@ -84,6 +96,7 @@ class KeysPage(QDialog):
         self.hide()
         page = OtherKeysPage(self, keys_of_napari())
         page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        page.accepted.connect(self.keys_changed)
         page.open()
 
     def _ask_for_tour(self) -> None:
@@ -127,6 +140,7 @@ def _group(name: str, rows: list[tuple[str, str]]) -> QGridLayout:
     grid.setHorizontalSpacing(12)
     grid.setColumnStretch(1, 1)
     title = QLabel(name)
+    title.setObjectName("every_title")
     title.setProperty("strong", "true")
     grid.addWidget(title, 0, 0, 1, 2)
     for place, (shown, what) in enumerate(rows, start=1):

@@ -12,6 +12,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from napari_hubseg.actions import key_of, tip
+from napari_hubseg.keys import names_keys
 from napari_hubseg.widgets.icons import IconButton
 
 __all__ = ["OverlayPanel", "OverlayState"]
@@ -52,7 +53,13 @@ class OverlayState:
 
 
 class OverlayPanel(QWidget):
-    """Three views, the truth, an opacity, a button to hold and a button to compare."""
+    """Three views, the truth, an opacity, a button to hold, one to compare and one for a legend.
+
+    Attributes
+    ----------
+    legend
+        Whether a legend is wanted; checkable.
+    """
 
     view_requested = Signal(str)
     truth_requested = Signal()
@@ -62,37 +69,20 @@ class OverlayPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        key = key_of("next_view")
-        tips = {
-            "fill": f"Show the mask as a tint ({key}: next view). {_LEGEND}",
-            "outline": f"Show the mask's outline ({key}). {_LEGEND}",
-            "probability": f"Show the probability above the threshold ({key})",
-        }
+        tips = _tips()
         self.views = {
-            view: _toggle(view, tip, "view_map" if view == "probability" else f"view_{view}")
-            for view, tip in tips.items()
+            view: _toggle(view, tips[view], "view_map" if view == "probability" else f"view_{view}")
+            for view in ("fill", "outline", "probability")
         }
         self.truth = _toggle("truth", tip("toggle_truth"), "view_truth")
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setObjectName("opacity")
         self.opacity.setRange(0, 100)
         self.opacity.setMinimumWidth(60)
-        self.opacity.setToolTip(
-            f"Opacity of mask and map over the tissue ({key_of('fainter')} fainter, "
-            f"{key_of('stronger')} stronger)"
-        )
-        self.peek = IconButton(
-            "peek",
-            "",
-            f"Hold to see the tissue without anything over it (hold {key_of('peek')})",
-            name="peek",
-        )
-        self.compare = _toggle(
-            "compare",
-            "Keep this threshold as the reference and move on: orange is only in the reference, "
-            f"green only in what you see now ({key_of('compare')}; again to end it)",
-            "compare",
-        )
+        self.opacity.setToolTip(tips["opacity"])
+        self.peek = IconButton("peek", "", tips["peek"], name="peek")
+        self.compare = _toggle("compare", tips["compare"], "compare")
+        self.legend = _toggle("legend", "Say what the colours mean, on the canvas", "legend_wanted")
         self._lay_out()
         self._connect()
         self.show_state(OverlayState())
@@ -105,9 +95,9 @@ class OverlayPanel(QWidget):
         for choice in (*self.views.values(), self.truth):
             row.addWidget(choice)
         row.addWidget(self.opacity, 1)
-        for choice in (self.peek, self.compare):
+        for choice in (self.peek, self.compare, self.legend):
             row.addWidget(choice)
-        for choice in (*self.views.values(), self.truth, self.peek, self.compare):
+        for choice in (*self.views.values(), self.truth, self.peek, self.compare, self.legend):
             choice.setFixedWidth(32)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -136,6 +126,21 @@ class OverlayPanel(QWidget):
         for widget in (self.opacity, self.peek):
             widget.setEnabled(state.enabled)
         self.compare.setEnabled(state.can_compare or state.comparing)
+
+
+@names_keys
+def _tips() -> dict[str, str]:
+    key = key_of("next_view")
+    return {
+        "fill": f"Show the mask as a tint ({key}: next view). {_LEGEND}",
+        "outline": f"Show the mask's outline ({key}). {_LEGEND}",
+        "probability": f"Show the probability above the threshold ({key})",
+        "opacity": f"Opacity of mask and map over the tissue ({key_of('fainter')} fainter, "
+        f"{key_of('stronger')} stronger)",
+        "peek": f"Hold to see the tissue without anything over it (hold {key_of('peek')})",
+        "compare": "Keep this threshold as the reference and move on: orange is only in the "
+        f"reference, green only in what you see now ({key_of('compare')}; again to end it)",
+    }
 
 
 def _toggle(sign: str, tip: str, name: str) -> IconButton:

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hubseg.actions import tip
+from napari_hubseg.keys import names_keys
 from napari_hubseg.widgets.queue_model import COLUMNS, NOTE, PICTURE, SLIDE, VERDICT, QueueModel
 from napari_hubseg.widgets.style import Hint
 
@@ -199,6 +200,14 @@ def _combo(name: str, tip: str, items: tuple[tuple[str, str], ...]) -> QComboBox
     return made
 
 
+@names_keys
+def _texts() -> dict[str, str]:
+    return {
+        "search": f"{tip('search_queue')}. ↓ goes into the table, Enter opens the highlighted "
+        "slide, Esc goes back to the canvas"
+    }
+
+
 class _Search(QLineEdit):
     """A line whose arrow down goes into the table, Enter opens and Escape leaves."""
 
@@ -211,10 +220,7 @@ class _Search(QLineEdit):
         self.setObjectName("queue_search")
         self.setProperty("live", True)  # what is typed counts at once: Esc takes nothing back
         self.setPlaceholderText("find: slide, organ, verdict, note")
-        self.setToolTip(
-            f"{tip('search_queue')}. ↓ goes into the table, Enter opens the "
-            "highlighted slide, Esc goes back to the canvas"
-        )
+        self.setToolTip(_texts()["search"])
         self.setClearButtonEnabled(True)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:

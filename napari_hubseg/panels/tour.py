@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
 from napari_hubseg.actions import key_of
+from napari_hubseg.keys import names_keys
 from napari_hubseg.widgets.style import Hint, button
 
 __all__ = ["TourPanel", "steps"]
@@ -36,6 +37,11 @@ def steps() -> tuple[tuple[str, str], ...]:
             f"{key_of('show_keys')} shows every key, and this tour again.",
         ),
     )
+
+
+@names_keys
+def _texts() -> dict[str, str]:
+    return dict(steps())
 
 
 class TourPanel(QFrame):

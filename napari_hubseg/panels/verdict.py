@@ -11,6 +11,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_hubseg.actions import key_of, tip
+from napari_hubseg.keys import names_keys
 from napari_hubseg.widgets.icons import IconButton
 from napari_hubseg.widgets.style import make_primary
 
@@ -56,9 +57,9 @@ class VerdictPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.accept = _verdict("accepted", "Accept", "accept")
-        self.flag = _verdict("flagged", "Flag", "flag")
-        self.reject = _verdict("rejected", "Reject", "reject")
+        self.accept = _verdict("accepted", "accept")
+        self.flag = _verdict("flagged", "flag")
+        self.reject = _verdict("rejected", "reject")
         self.advance = IconButton(
             "advance",
             "",
@@ -72,11 +73,9 @@ class VerdictPanel(QWidget):
         self.note = QLineEdit()
         self.note.setObjectName("note")
         self.note.setAccessibleName("Note on this slide")
-        self.note.setPlaceholderText(f"note on this slide ({key_of('write_note')})")
+        self.note.setPlaceholderText(_texts()["note"])
         self.note.setProperty("prose", True)  # Esc takes back a value, and no sentence
-        self.note.setToolTip(
-            f"{tip('write_note')}: Enter or Esc keeps it, {key_of('undo')} takes it back"
-        )
+        self.note.setToolTip(_texts()["about note"])
         self._note = ""
         self._lay_out()
         for choice, asked in (
@@ -130,8 +129,16 @@ class VerdictPanel(QWidget):
             choice.setEnabled(state.enabled and state.decidable)
 
 
-def _verdict(sign: str, word: str, action: str) -> IconButton:
-    text = f"{word}  {key_of(action)}"
-    made = IconButton(sign, text, tip(action), name=action, verdict=sign)
+@names_keys
+def _texts() -> dict[str, str]:
+    return {
+        "note": f"note on this slide ({key_of('write_note')})",
+        "about note": f"{tip('write_note')}: Enter or Esc keeps it, {key_of('undo')} takes it back",
+        **{name: f"{name.capitalize()}  {key_of(name)}" for name in ("accept", "flag", "reject")},
+    }
+
+
+def _verdict(sign: str, action: str) -> IconButton:
+    made = IconButton(sign, _texts()[action], tip(action), name=action, verdict=sign)
     made.setCheckable(True)
     return made

@@ -16,6 +16,8 @@ from napari_hubseg.presenters.export import ExportPresenter
 from napari_hubseg.presenters.facts import FactsPresenter
 from napari_hubseg.presenters.files import FilesPresenter
 from napari_hubseg.presenters.foreign_layers import OthersPresenter
+from napari_hubseg.presenters.keys import KeysInUse
+from napari_hubseg.presenters.legend import LegendPresenter
 from napari_hubseg.presenters.letters import letters
 from napari_hubseg.presenters.overlay import OverlayPresenter
 from napari_hubseg.presenters.presenter import Presenter
@@ -38,6 +40,8 @@ __all__ = [
     "ExportPresenter",
     "FactsPresenter",
     "FilesPresenter",
+    "KeysInUse",
+    "LegendPresenter",
     "OthersPresenter",
     "OverlayPresenter",
     "Presenter",

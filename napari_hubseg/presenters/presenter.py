@@ -57,7 +57,7 @@ class Presenter(ABC, Generic[_Panel, _State]):
         self._shown: _State | None = None
         for wish, deed in self.wishes():
             wish.connect(deed)
-            wish.connect(self._touch)
+            wish.connect(self.touch)
         if isinstance(panel, _Settling):
             desk.settling.connect(panel.settle)
             desk.session.slide_changed.connect(self._drop)
@@ -97,13 +97,14 @@ class Presenter(ABC, Generic[_Panel, _State]):
         """Show a state."""
         self._panel.show_state(state)
 
-    def _touch(self, *_: object) -> None:
+    def touch(self, *_: object) -> None:
+        """Have the state shown the next time, whether or not it is news."""
         self._shown = None
 
     def _drop(self, _: object) -> None:
         if isinstance(self._panel, _Settling):
             self._panel.drop()
-        self._touch()
+        self.touch()
 
 
 class SectionPresenter(Presenter[_Panel, _State]):

@@ -108,9 +108,16 @@ class _Frame(QWidget):
         self.hide()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw the ring."""
+        """Draw the ring, and inside it a line of the ground's colour.
+
+        A button that is on is as dark as the ring of a light theme: there the line is seen.
+        """
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(ink("focus", self.palette().window().color()), 2))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 3, 3)
+        ground = self.palette().window().color()
+        for colour, inset, width in ((ink("focus", ground), 1.0, 2), (ground, 2.5, 1)):
+            painter.setPen(QPen(colour, width))
+            painter.drawRoundedRect(
+                QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 3, 3
+            )
         painter.end()

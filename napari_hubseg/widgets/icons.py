@@ -17,6 +17,8 @@ from superqt.fonticon import icon
 from napari_hubseg.widgets.style import ON_CHOSEN, ElidedButton, button
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtGui import QPaintEvent
 
 __all__ = ["SIDE", "SIGNS", "IconButton", "SignedElidedButton", "short_key", "sign"]
@@ -49,6 +51,7 @@ SIGNS: dict[str, str] = {
     "peek": MDI7.eye_off_outline,
     "eye": MDI7.eye_outline,
     "compare": MDI7.compare,
+    "legend": MDI7.palette_outline,
     "reset": MDI7.restore,
     "this slide": MDI7.pin_outline,
     # tools
@@ -134,19 +137,26 @@ class IconButton(_Signed):
     sign_name
         One of :data:`SIGNS`.
     key
-        A shortcut to stand small in its corner, or "".
+        What returns a shortcut to stand small in its corner, as it is now.
     text, tip, name, properties
         As for :func:`napari_hubseg.widgets.style.button`.
     """
 
     def __init__(
-        self, sign_name: str, text: str, tip: str, *, name: str, key: str = "", **properties: str
+        self,
+        sign_name: str,
+        text: str,
+        tip: str,
+        *,
+        name: str,
+        key: Callable[[], str] = str,
+        **properties: str,
     ) -> None:
         super().__init__()
         button(text, tip, name=name, made=self, **properties)
         self.setIconSize(QSize(SIDE, SIDE))
         self.setAccessibleName(text if len(text) > 1 else tip)
-        self._key = key
+        self._key = key  # of nothing: ""
         self.show_sign(sign_name)
 
     def minimumSizeHint(self) -> QSize:
@@ -162,7 +172,8 @@ class IconButton(_Signed):
         """Return how wide it must be for its key to stand beside its word, px."""
         advance = self.fontMetrics().horizontalAdvance
         word = _BEFORE_WORD + advance(self.text()) if self.text() else 0
-        key = QFontMetrics(self._key_font).horizontalAdvance(self._key) if self._key else 0
+        shown = self._key()
+        key = QFontMetrics(self._key_font).horizontalAdvance(shown) if shown else 0
         return int(self.iconSize().width()) + word + key + 2 * _EDGE
 
     @property
@@ -174,7 +185,7 @@ class IconButton(_Signed):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the button, and its key over the corner."""
         super().paintEvent(event)
-        if self._key:
+        if shown := self._key():
             painter = QPainter(self)
             painter.setFont(self._key_font)
             colour = self.palette().color(QPalette.ColorRole.ButtonText)
@@ -184,7 +195,7 @@ class IconButton(_Signed):
             painter.setPen(colour)
             place = self.rect().adjusted(0, 0, -_EDGE, -1)
             corner = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
-            painter.drawText(place, int(corner), self._key)
+            painter.drawText(place, int(corner), shown)
             painter.end()
 
 

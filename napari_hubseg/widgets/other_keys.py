@@ -72,12 +72,7 @@ class OtherKeysPage(QDialog):
         restore.setText("As they were at first")
         restore.clicked.connect(self.restore)
         layout = QVBoxLayout(self)
-        layout.addWidget(
-            Hint(
-                "Click a key and press another one. Changes hold from the next time "
-                "that the dock is opened."
-            )
-        )
+        layout.addWidget(Hint("Click a key and press another one."))
         layout.addWidget(scroll, 1)
         layout.addWidget(self.said)
         layout.addWidget(buttons)

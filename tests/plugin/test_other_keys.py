@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QDialogButtonBox, QLabel
+from qtpy.QtWidgets import QDialogButtonBox, QKeySequenceEdit, QLabel, QTableView, QWidget
 
-from napari_hubseg.actions import ACTIONS, key, key_of, take_keys, tip
+from napari_hubseg.actions import ACTIONS, grouped, in_words, key, key_of, take_keys, tip
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.keys import as_napari_spells, fitting, keys_of_napari, refusal
 from napari_hubseg.widgets.kept_keys import keep_keys, kept_keys
@@ -116,6 +117,71 @@ def test_the_page_takes_a_key_says_a_conflict_and_keeps_what_was_chosen(
     buttons = page.findChild(QDialogButtonBox)
     buttons.button(QDialogButtonBox.StandardButton.Ok).click()
     assert kept_keys() == {"accept": "Shift-A"}
+
+
+def test_another_key_holds_at_once_and_is_shown_wherever_keys_are(
+    opened: HubSegWidget, make_map: Any, wait: Wait, qtbot: Any
+) -> None:
+    session, verdict = opened.session, opened.verdict
+    session.show(make_map(session))
+    wait(lambda: not opened.busy)
+    opened.do("take_brush")
+    keep_keys({"accept": "Shift-A", "take_brush": "Control-Alt-B", "undo": "Control-Alt-Z"})
+    opened.keys.keys_changed.emit()
+    assert verdict.accept.toolTip() == tip("accept") == "Accept this mask (Shift+A)"
+    assert verdict.accept.text() == verdict.accept.accessibleName() == "Accept  Shift+A"
+    assert "(Ctrl+Alt+Z)" in opened.correct.undo.toolTip()
+    assert verdict.note.toolTip().endswith("Ctrl+Alt+Z takes it back")
+    assert "Ctrl+Alt+B" in opened.correct.tools["brush"].toolTip()
+    assert "Shift+A" in [label.text() for label in opened.keys.findChildren(QLabel)]
+    stale = {"Accept this mask (A)", "Accept  A"}
+    wait(lambda: len(opened.keys.findChildren(QLabel, "every_title")) == len(grouped()) + 1)
+    for root in (opened, opened.notices):
+        for one in root.findChildren(QWidget):
+            assert not {one.toolTip(), one.accessibleName()} & stale
+    opened.canvas.focus()
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A)
+    assert session.verdict("one").is_open
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_Escape)
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    wait(lambda: not session.verdict("one").is_open)
+
+
+def test_a_key_of_the_mask_is_another_one_at_once(
+    opened: HubSegWidget, make_map: Any, wait: Wait, qtbot: Any
+) -> None:
+    on_mask = next(action for action in ACTIONS if action.on_mask)
+    done: list[str] = []
+    opened._callbacks[on_mask.name] = lambda: done.append(on_mask.name)
+    keep_keys({on_mask.name: "Control-Alt-M"})
+    opened.keys.keys_changed.emit()
+    held = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    opened.canvas.focus()
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_M, held)
+    assert done == [on_mask.name]
+
+
+def test_every_text_with_a_key_in_it_is_known(
+    opened: HubSegWidget, make_map: Any, wait: Wait
+) -> None:
+    """Whoever writes a key into a text says so, or the text would stay when the key is changed."""
+    opened.session.show(make_map(opened.session))
+    wait(lambda: not opened.busy)
+    opened.refresh()
+    others = {action.name: f"Control-Alt-F{at}" for at, action in enumerate(ACTIONS, 1)}
+    keep_keys(others)
+    assert kept_keys() == others
+    opened.keys.keys_changed.emit()
+    words = [shown for action in ACTIONS if len(shown := in_words(action.key)) > 1]
+    words += [f"({action.key})" for action in ACTIONS if action.key.isalpha()]
+    own = re.compile("|".join(rf"(?<![\w+]){re.escape(word)}(?![\w+])" for word in words))
+    wait(lambda: len(opened.keys.findChildren(QLabel, "every_title")) == len(grouped()) + 1)
+    for root in (opened, opened.notices):
+        for one in root.findChildren(QWidget):
+            texts = (one.toolTip(), one.accessibleName(), getattr(one, "text", str)())
+            if isinstance(one, OtherKeysPage | QKeySequenceEdit | QTableView):  # F2 is Qt's there
+                continue
+            assert not [text for text in texts if own.search(text)], one.objectName()
 
 
 def test_at_first_again(changed: dict[str, str], dock: HubSegWidget) -> None:
