@@ -133,7 +133,7 @@ def _strips() -> str:
             background: transparent; color: white;
         }
         QFrame#legend_ground { background: rgba(16, 21, 26, 190); border-radius: 5px; }
-        QFrame#legend_ground QLabel { background: transparent; color: white; }
+        QFrame#legend_ground QWidget { background: transparent; color: white; }
         QPushButton#more_notices { background: #24505a; color: white; }
         QFrame#tour QPushButton#tour_next,
         QFrame#message QPushButton#act, QFrame#step QPushButton#act {

@@ -7,9 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QImage
-from qtpy.QtWidgets import QApplication, QFrame, QWidget
+from qtpy.QtWidgets import QApplication, QFrame, QLabel, QWidget
 
 from napari_hubseg.canvas.colours import MEANINGS
 from napari_hubseg.dock import HubSegWidget
@@ -109,6 +110,21 @@ def test_the_legend_lies_in_a_corner_takes_no_click_and_is_left_away(
     assert recall("legend", True) is False
     qtbot.mouseClick(opened.overlay.legend, LEFT)
     assert legend.isVisible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_legend_is_white_on_dark_in_every_theme(
+    opened: HubSegWidget, wait: Wait, theme: str
+) -> None:
+    opened._viewer.theme = theme
+    wait(lambda: not opened.busy)
+    opened.refresh()
+    wait(opened.legend.isVisible)
+    picture = opened.legend.grab().toImage()
+    for words in opened.legend.findChildren(QLabel):
+        if words.text():
+            row = words.mapTo(opened.legend, QPoint(words.width() - 1, words.height() // 2))
+            assert contrast(QColor("white"), picture.pixelColor(row)) >= 4.5, words.text()
 
 
 def test_the_colours_of_a_legend_are_those_of_the_layers(opened: HubSegWidget) -> None:
