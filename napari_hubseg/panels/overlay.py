@@ -98,7 +98,7 @@ class OverlayPanel(QWidget):
         for choice in (self.peek, self.compare, self.legend):
             row.addWidget(choice)
         for choice in (*self.views.values(), self.truth, self.peek, self.compare, self.legend):
-            choice.setFixedWidth(32)
+            choice.setFixedWidth(30)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
