@@ -52,6 +52,7 @@ ONLY_PARSED = {
 # What is asked for in another size, so that it ends in seconds or fits five slides
 SMALLER = {
     "--hold-out 15": "--hold-out 1",
+    "--in-slides 90": "--in-slides 75",  # nine slides are needed for 90
     "--steps 500": "--steps 2",
     "--to 14:30": "--to 2999-01-01T00:00",
 }
