@@ -79,7 +79,7 @@ def test_dust_is_left_out():
 def test_a_slide_is_read_in_bands_from_a_small_level(
     tmp_path: Path, levels: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(tissue, "_SIDE", 256)
+    monkeypatch.setattr(tissue, "SIDE", 256)
     image = glass(1030, 1500)
     image[300:700, 400:900] = noisy(STAINS["PAS"], 400, 500)
     path = tmp_path / "slide.tif"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from hubseg.slide.tissue import find_tissue, tissue_in
+from hubseg.slide.tissue import SIDE, find_tissue, tissue_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
 
 __all__ = ["with_tissue"]
-
-_SIDE = 1024  # px of the longer side at which tissue is looked for
 
 
 def with_tissue(grid: Grid, pixels: NDArray[np.uint8] | Slide, scene: InputImage) -> Grid:
@@ -51,6 +49,6 @@ def _tissue_of(pixels: NDArray[np.uint8] | Slide) -> NDArray[np.bool_]:
     if not isinstance(pixels, np.ndarray):
         return find_tissue(pixels)
     height, width = pixels.shape[:2]
-    factor = max(1.0, max(height, width) / _SIDE)
+    factor = max(1.0, max(height, width) / SIDE)
     size = max(1, round(width / factor)), max(1, round(height / factor))
     return tissue_in(np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8))

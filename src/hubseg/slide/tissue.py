@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from hubseg.slide.image import Slide
 
-__all__ = ["find_tissue", "tissue_in"]
+__all__ = ["SIDE", "find_tissue", "tissue_in"]
 
-_SIDE: Final = 1024  # px of the longer side of the image that is looked at
+SIDE: Final = 1024  # px of the longer side of the image that is looked at
 _BAND: Final = 1 << 25  # px that are read at a time
 _LEAST, _MOST = 12, 40  # of 255: glass has less, tissue has more
 _SPECK: Final = 16  # px of that image: less is dust
@@ -42,10 +42,10 @@ def find_tissue(slide: Slide) -> NDArray[np.bool_]:
     OSError, ValueError
         When the file cannot be read.
     """
-    enough = [i for i, shape in enumerate(slide.levels) if max(shape) >= _SIDE]
+    enough = [i for i, shape in enumerate(slide.levels) if max(shape) >= SIDE]
     level = enough[-1] if enough else 0
     height, width = slide.levels[level]
-    factor = max(1, -(-max(height, width) // _SIDE))
+    factor = max(1, -(-max(height, width) // SIDE))
     down = slide.height / height
     rows = max(factor, _BAND // max(1, width) // factor * factor)
     bands = []

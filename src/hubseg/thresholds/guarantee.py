@@ -7,7 +7,8 @@ Conformal risk control (Angelopoulos, Bates, Fisch, Lei and Schuster, ICLR 2024)
 a slide is that it misses more than was promised. The greatest threshold is taken for which
 ``(failures + 1) / (slides + 1)`` is at most the share of slides that may fail: for the next slide
 the promise then holds at least as often as was asked for, whatever network made the map, as long as
-that slide is one like the others.
+that slide is one like the others. It is of the map alone: what cleanup drops afterwards is missed
+beside it.
 """
 
 from __future__ import annotations
