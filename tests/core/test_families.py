@@ -78,6 +78,7 @@ class FamilyContract:
         self, network: nn.Module, image: torch.Tensor, tmp_path: Path
     ):
         wanted = fold(copy_of(network, self.spec, self.size), size=self.size)
+        wanted.requires_grad_(False)  # torch multiplies in another order where a weight may learn
         torch.save(network.state_dict(), tmp_path / "m.pth")
         one, other = (
             ready(self.spec, read_checkpoint(tmp_path / "m.pth"), CPU, size=self.size)
