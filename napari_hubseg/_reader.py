@@ -74,7 +74,7 @@ def fill_dock(path: str | Sequence[str]) -> list[LayerDataTuple]:
 
 
 def take_mask(path: str | Sequence[str]) -> list[LayerDataTuple]:
-    """Make a mask of another program the mask of the slide in the dock; return no layer.
+    """Import masks of other programs onto the slides in the dock; return no layer.
 
     Raises
     ------
@@ -83,12 +83,12 @@ def take_mask(path: str | Sequence[str]) -> list[LayerDataTuple]:
     """
     from napari_hubseg import _commands
 
-    one = _first(path)
+    files = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
     viewer = _viewer(
-        f"{one.name} is a mask and goes onto the slide in HubSeg's dock, and there is no "
+        f"{files[0].name} is a mask and goes onto the slide in HubSeg's dock, and there is no "
         "window: use hubseg import."
     )
-    _commands.dock(viewer).desk.drop_mask(one)
+    _commands.dock(viewer).desk.imports.look_into(files)
     return _NOTHING
 
 

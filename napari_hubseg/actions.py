@@ -277,9 +277,9 @@ ACTIONS = (
     Action("write_note", "Note on the slide", "F2", "What to remember about this slide"),
     Action(
         "import_mask",
-        "Import a mask onto this slide…",
+        "Import masks…",
         "Control-Shift-I",
-        "From QuPath (GeoJSON), a PNG, a TIFF, or a table with id and rle",
+        "From QuPath (GeoJSON), CVAT, COCO, PNG, TIFF, tables: shown first, slide by slide",
     ),
     Action("review_layer", "Review this layer with HubSeg", "Control-Shift-M", "As the mask"),
     Action("export", "Export", "Control-Shift-Y", "Write the masks, read them back and compare"),

@@ -17,6 +17,7 @@ from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.slide_seen import Seen
 from napari_hubseg.canvas.structures import StructureOutlines
 from napari_hubseg.canvas.tools import MaskTools
+from napari_hubseg.desk.imports import Imports
 from napari_hubseg.desk.offers import Offers
 from napari_hubseg.desk.rules import Rules
 from napari_hubseg.desk.runs import Runs
@@ -154,8 +155,7 @@ class Desk(DeskSignals):
         self.take_tool, self.take_by_key = tools.take_tool, tools.take_by_key
         self.say_tool, self.review_layer = tools.say_tool, tools.review_layer
         self.drop_small, self.fill_small = tools.drop_small, tools.fill_small
-        self.import_mask, self.choose_import_role = tools.import_mask, tools.choose_import_role
-        self.drop_mask = tools.drop_mask
+        self.imports = Imports(session, self, background, offers, slides)
 
         view = View(layers, self.truth, self.contour, self.queue, offers, self)
         self.next_view, self.peek, self.hold = view.next_view, view.peek, view.hold

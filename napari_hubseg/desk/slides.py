@@ -13,7 +13,7 @@ from hubseg.failure import one_sentence
 from hubseg.recipe.bundled import sample_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hubseg.session import ReviewSession
@@ -160,19 +160,28 @@ class Slides:
         if finished:
             self._signals.unsaid.emit(finished)
 
-    def _visit(self, ids: Sequence[str]) -> None:
+    def reach(self, slide_id: str, then: Callable[[bool], object]) -> None:
+        """Show a slide, and say whether it is there, which may be only once it was read."""
+        self._visit([slide_id], then)
+
+    def _visit(
+        self, ids: Sequence[str], then: Callable[[bool], object] = lambda shown: None
+    ) -> None:
         """Show the first of some slides that can be opened; many gestures are read in a thread.
 
-        Where none can, the last one's trouble is shown on an empty canvas.
+        Where none can, the last one's trouble is shown on an empty canvas. `then` is told whether
+        one is shown.
         """
         self._signals.settling.emit()
         self.going = ""  # of two wishes the last one counts
         for place, slide_id in enumerate(ids):
             if not self._session.is_quick(slide_id):
-                self._read_first(slide_id, ids[place:])
+                self._read_first(slide_id, ids[place:], then)
                 return
             if self._show(slide_id, last=place == len(ids) - 1):
+                then(True)
                 return
+        then(False)
 
     def _show(self, slide_id: str, *, last: bool) -> bool:
         """Show a slide, with what was prepared of it."""
@@ -184,18 +193,23 @@ class Slides:
         self._mixing.show_prepared()
         return shown
 
-    def _read_first(self, slide_id: str, ids: Sequence[str]) -> None:
+    def _read_first(
+        self, slide_id: str, ids: Sequence[str], then: Callable[[bool], object]
+    ) -> None:
         self.going = slide_id
         project = self._session.project
         self._signals.changed.emit()
 
         def go(visit: StoredEdits | None) -> None:
             if self.going != slide_id or self._session.project is not project:
+                then(False)
                 return
             self.going = ""
             self._session.take_visit(visit)
-            if not self._show(slide_id, last=not ids[1:]):
-                self._visit(ids[1:])
+            if self._show(slide_id, last=not ids[1:]):
+                then(True)
+            else:
+                self._visit(ids[1:], then)
             self._signals.changed.emit()
 
         # a damaged row is told by going there

@@ -1,7 +1,7 @@
-"""Tools for the mask, what is done to all of its objects at once, and a mask from elsewhere.
+"""Tools for the mask, what is done to all of its objects at once, and a layer as the mask.
 
-Responsible for the tool in hand, for bucket actions and for imports. Does not know the mouse
-(:mod:`napari_hubseg.canvas.tools`).
+Responsible for the tool in hand, for bucket actions and for layers of other plugins. Does not know
+the mouse (:mod:`napari_hubseg.canvas.tools`).
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg import tools
-from hubseg.export.importing import mask_for, take_over
-from hubseg.export.matching import slide_of
-from hubseg.failure import EXPECTED, one_sentence
+from hubseg.export.importing import take_over
+from hubseg.failure import one_sentence
 from napari_hubseg.actions import tool_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.journal.imported import Role
     from hubseg.session import ReviewSession
     from hubseg.tools import Change
     from napari_hubseg.canvas.foreign_layers import OtherLayers
@@ -31,12 +28,6 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.background import Background
 
 __all__ = ["Tools"]
-
-_TAKEN: dict[Role, str] = {
-    "edits": "the mask now.",
-    "mask": "what this slide starts from now, below your edits; no threshold acts on it.",
-    "truth": "the truth of this slide now.",
-}
 
 
 class Tools:
@@ -53,7 +44,6 @@ class Tools:
     ) -> None:
         self._session, self._signals, self._background = session, signals, background
         self._mask_tools, self._offers, self._others = mask_tools, offers, others
-        self._role: Role = "edits"
 
     def take_tool(self, name: str) -> None:
         """Take a tool of the toolbox."""
@@ -79,49 +69,6 @@ class Tools:
         """Fill every hole of the slide with fewer than `under` px, as one gesture."""
         self._pour(lambda mask: tools.fill_small(mask, under), f"no hole under {under} px")
 
-    def drop_mask(self, path: Path) -> None:
-        """Import a mask that was dropped on the window, unless another slide is called so."""
-        slide = self._session.current
-        ids = [one.id for one in self._session.slides]
-        other = slide_of(path, ids)
-        if slide is not None and other is not None and other != slide.id:
-            self._signals.failed.emit(
-                f"{path.name} is called as slide {other} is: go there and drop it again, or use "
-                "Import a mask onto this slide."
-            )
-        else:
-            self.import_mask(path)
-
-    def choose_import_role(self, role: Role) -> None:
-        """Take over what is imported from now on as this (:data:`ROLES`), dropped or chosen."""
-        self._role = role
-
-    def import_mask(self, path: Path) -> None:
-        """Take over what another program wrote for this slide, as what was chosen last."""
-        slide, role = self._session.current, self._role
-        if slide is None:
-            self._signals.failed.emit("No slide is open: open one, then import its mask.")
-            return
-
-        def done(found: tuple[NDArray[np.bool_], tuple[str, ...]]) -> None:
-            inside, notes = found
-            if self._session.current is None or self._session.current.id != slide.id:
-                self._signals.told.emit(f"{path.name} was not imported: you had left {slide.id}.")
-                return
-            try:
-                taken = take_over(self._session, slide.id, inside, path.name, role)
-            except EXPECTED as error:
-                self._signals.failed.emit(one_sentence(error))
-                return
-            if taken:
-                said = f"{path.name} is {_TAKEN[role]}"
-                self._offers.say_here(" ".join((said, *notes)))
-            elif self._may_change():
-                said = f"{path.name} changes nothing: that is what is there already."
-                self._offers.say_here(" ".join((said, *notes)))
-
-        self._background.submit(lambda: mask_for(path, slide), done, self._signals.failed.emit)
-
     def review_layer(self) -> None:
         """Make the labels layer that is chosen this slide's mask: one gesture, one undo."""
         slide = self._session.current
@@ -144,11 +91,6 @@ class Tools:
                 self._signals.told.emit(f"The mask is as {name} is already.")
 
         self._background.submit(read, done, self._signals.failed.emit)
-
-    def _may_change(self) -> bool:
-        """Whether a step that changed nothing had nothing to change: else why is said already."""
-        project = self._session.project
-        return project is not None and not project.read_only and not self._session.refused
 
     def _pour(self, work: Callable[[NDArray[np.bool_]], Change | None], nothing: str) -> None:
         mask, slide = self._session.mask, self._session.current

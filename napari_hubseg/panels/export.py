@@ -85,12 +85,12 @@ class ExportPanel(QWidget):
             "Also write slides whose map lacks members of its run: failed, stopped, or deleted "
             "since. What leaves says which"
         )
-        self.take = button("Import a mask onto this slide…", tip("import_mask"), name="import_mask")
+        self.take = button("Import masks…", tip("import_mask"), name="import_mask")
         self.role = QComboBox()
         self.role.setObjectName("import_as")
         self.role.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.role.setToolTip("What an imported mask becomes, one dropped on the window too")
-        refill(self.role, [(title, role) for role, title in _ROLES.items()], "edits")
+        refill(self.role, self.roles, "edits")
         for place, role in enumerate(_ROLES):
             self.role.setItemData(place, ROLES[role], Qt.ItemDataRole.ToolTipRole)
         self.outcome = Hint(name="export_outcome")
@@ -137,6 +137,11 @@ class ExportPanel(QWidget):
             overwrite=self._replaces,
             partial=self.partial.isChecked(),
         )
+
+    @property
+    def roles(self) -> list[tuple[str, object]]:
+        """What an imported mask may become, in words."""
+        return [(title, role) for role, title in _ROLES.items()]
 
     def import_as(self) -> Role:
         """Return what an imported mask becomes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from qtpy.QtWidgets import QFileDialog
 
@@ -15,23 +15,25 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["MASKS", "PRESETS", "RECIPES", "SLIDES", "asking", "file", "folder", "new_file"]
+__all__ = ["MASKS", "PRESETS", "RECIPES", "SLIDES", "asking", "file", "files", "folder", "new_file"]
 
 _IMAGES = " ".join(f"*{end}" for end in (*SUFFIXES, DICOM) if end != ZARR)
 SLIDES = f"Tables and images (*.csv {_IMAGES});;All (*)"
 RECIPES = "Recipes (*.yaml *.yml)"
 _ENDINGS = sorted({f"*{end}" for one in FORMATS.values() if one.reads for end in one.suffixes})
 MASKS = f"Masks ({' '.join(_ENDINGS)});;All (*)"
+_Chosen = TypeVar("_Chosen")
+_Do: TypeAlias = "Callable[[], None]"
 PRESETS = "Presets (*.yaml *.yml)"
 
 
-def asking(ask: Callable[[], Path | None], then: Callable[[Path], object]) -> Callable[[], None]:
+def asking(ask: Callable[[], _Chosen | None], then: Callable[[_Chosen], object]) -> _Do:
     """Return what asks for a path and, where one was chosen, does something with it."""
 
     def do() -> None:
-        path = ask()
-        if path is not None:
-            then(path)
+        chosen = ask()
+        if chosen is not None:
+            then(chosen)
 
     return do
 
@@ -46,6 +48,12 @@ def file(over: QWidget, title: str, kinds: str) -> Path | None:
     """Ask for a file that is there."""
     path, _ = QFileDialog.getOpenFileName(over, title, filter=kinds)
     return Path(path) if path else None
+
+
+def files(over: QWidget, title: str, kinds: str) -> list[Path] | None:
+    """Ask for files that are there."""
+    paths, _ = QFileDialog.getOpenFileNames(over, title, filter=kinds)
+    return [Path(path) for path in paths] or None
 
 
 def new_file(over: QWidget, title: str, suggested: str, kinds: str) -> Path | None:

@@ -9,12 +9,15 @@ from hubseg.journal.verdict import Verdict
 from hubseg.session.next_step import ready_ids
 from napari_hubseg.jobs.choices import WRITTEN
 from napari_hubseg.panels.export import ExportPanel, ExportState
-from napari_hubseg.presenters import dialogs
+from napari_hubseg.presenters import dialogs, imports
 from napari_hubseg.presenters.presenter import Callbacks, Do, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qtpy.QtWidgets import QWidget
 
+    from hubseg.export.proposal import Proposed
     from napari_hubseg.desk import Desk
     from napari_hubseg.widgets.pages import Page
 
@@ -34,17 +37,20 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
         yield self._panel.export_requested, self._desk.export
         yield self._panel.target_requested, self._choose_target
         yield self._panel.import_requested, self._do("import_mask")
-        yield self._panel.role_chosen, self._desk.choose_import_role
+        yield self._panel.role_chosen, self._desk.imports.choose_role
+        yield self._desk.imports.proposed, self._ask
 
     def callbacks(self) -> Callbacks:
-        title = "Import a mask onto this slide"
         return {
             "export": lambda: self._desk.export(self._panel.choice()),
             "import_mask": dialogs.asking(
-                lambda: dialogs.file(self._panel, title, dialogs.MASKS),
-                self._desk.import_mask,
+                lambda: dialogs.files(self._panel, "Import masks", dialogs.MASKS),
+                self._desk.imports.look_into,
             ),
         }
+
+    def _ask(self, found: Sequence[Proposed]) -> None:
+        imports.ask(found, self._desk, self._panel, self._panel.roles)
 
     def state(self, step: str) -> ExportState:
         session, project = self._desk.session, self._desk.session.project

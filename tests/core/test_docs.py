@@ -171,7 +171,11 @@ def test_the_pictures_are_those_that_the_journey_makes() -> None:
     for one in pictures.SCENES:
         assert made.index(one.after) < made.index(one.until)
     names = {f"tutorial-{short}.webp" for short in pictures.STILLS.values()}
-    assert {path.name for path in pictures.IMAGES.iterdir()} == {*names, "hubseg.webp"}
+    assert {path.name for path in pictures.IMAGES.iterdir()} == {
+        *names,
+        "hubseg.webp",
+        loaded("scripts/pictures_of_import.py").PICTURE.name,
+    }
 
 
 def test_the_readme_is_one_screen_with_one_moving_picture() -> None:

@@ -97,6 +97,9 @@ def test_what_matches_is_listed_before_anything_happens(
     assert "of the same slide" in told["left_out"]["a.png"]
     assert "no slide" in told["left_out"]["other"]
     assert "--yes" in told["notes"]["nothing was changed"]
+    assert told["holds"] == {
+        "a": {"objects": 3, "classes": ["glomerulus"], "factor": 1.0, "why_not": ""}
+    }
     assert np.array_equal(mask_of(project, "a"), before)
 
 
@@ -145,6 +148,27 @@ def test_another_size_is_said_and_fitted_when_asked(
     assert take(project, masks, "--yes", "--fit") == 3
     assert "enlarged 2 times" in json.loads(capsys.readouterr().out)["notes"]["a"]
     assert np.array_equal(mask_of(project, "a"), small.repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_what_does_not_fit_or_stays_is_listed_with_the_reason_before_anything_happens(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accept(project, "c")
+    write_mask_png(masks / "a.png", drawn()[::2, ::2])
+    write_mask_png(masks / "b.png", drawn()[:, :40])
+    write_mask_png(masks / "c.png", drawn())
+    take(project, masks)
+    holds = json.loads(capsys.readouterr().out)["holds"]
+    assert "enlarged 2 times it fits" in holds["a"]["why_not"]
+    assert "of another image" in holds["b"]["why_not"]
+    assert "what a person decided stays" in holds["c"]["why_not"]
+    take(project, masks, "--fit", "--as", "truth")
+    holds = json.loads(capsys.readouterr().out)["holds"]
+    assert [holds[one]["why_not"] for one in "ac"] == ["", ""]
+    assert main(["import", str(project), str(masks)]) == 1
+    said = capsys.readouterr().out
+    assert "left out because" in said
+    assert "a mask" in said
 
 
 def test_outlines_beyond_the_slide_are_cut_and_counted(

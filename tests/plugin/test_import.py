@@ -9,13 +9,18 @@ from typing import Any
 import napari
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.geojson import write_geojson
+from hubseg.formats.raster import write_mask_png
 from hubseg.formats.registry import FORMATS
 from napari_hubseg._reader import get_reader
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.presenters import dialogs
+from napari_hubseg.widgets.import_masks import ImportDialog
+
+Wait = Callable[[Callable[[], bool]], None]
 
 
 def test_a_file_from_qupath_is_the_mask_until_undo(
@@ -31,7 +36,7 @@ def test_a_file_from_qupath_is_the_mask_until_undo(
     drawn[3:20, 4:30] = True
     drawn[8:10, 9:12] = False
     file = write_geojson(tmp_path / "from qupath.geojson", drawn, name="glomerulus")
-    monkeypatch.setattr(dialogs, "file", lambda *_: file)
+    monkeypatch.setattr(dialogs, "files", lambda *_: [file])
     opened.desk.told.connect(told.append)
     before = session.mask_now().copy()
     opened.export.take.click()
@@ -50,9 +55,12 @@ def test_what_is_no_mask_of_the_slide_is_one_sentence_and_nothing_is_drawn(
     opened.desk.failed.connect(failed.append)
     table = tmp_path / "other.csv"
     table.write_text("id,rle\nsomebody,1 5\n")
-    opened.desk.import_mask(table)
+    opened.desk.imports.look_into([table])
     wait(lambda: bool(failed))
-    assert "holds no mask of slide" in failed[0]
+    assert failed[0] == (
+        "It holds no mask of a slide of this project: somebody. "
+        "no slide of the project, or more than one, is called so."
+    )
     assert not opened.session.can_undo
 
 
@@ -66,7 +74,7 @@ def chosen(
     drawn = np.zeros((slide.height, slide.width), np.bool_)
     drawn[3:20, 4:30] = True
     file = write_geojson(tmp_path / "colleague.geojson", drawn, name="glomerulus")
-    monkeypatch.setattr(dialogs, "file", lambda *_: file)
+    monkeypatch.setattr(dialogs, "files", lambda *_: [file])
     return file, drawn
 
 
@@ -151,7 +159,7 @@ def test_a_dropped_mask_becomes_what_the_list_over_the_button_says(
     opened.desk.told.connect(told.append)
     assert export.layout().indexOf(export.role) < export.layout().indexOf(export.take)
     choose(opened, role)
-    opened.desk.drop_mask(chosen[0])
+    opened.desk.imports.look_into([chosen[0]])
     if role == "mask":
         wait(lambda: session.imported is not None)
         assert np.array_equal(session.mask_now(), chosen[1])
@@ -162,23 +170,165 @@ def test_a_dropped_mask_becomes_what_the_list_over_the_button_says(
     assert ("starts from now" if role == "mask" else "truth of this slide now") in told[0]
 
 
-def test_a_dropped_mask_that_is_called_as_another_slide_is_said_and_not_taken(
-    opened: HubSegWidget, tmp_path: Path
+def ring(dock: HubSegWidget, number: int = 0) -> np.ndarray:
+    """Return a mask of the size of the slides, another one for each number."""
+    slide = dock.session.current
+    assert slide is not None
+    mask = np.zeros((slide.height, slide.width), np.bool_)
+    mask[5:30, 8 + 5 * number : 60] = True
+    mask[10:14, 40:50] = False
+    return mask
+
+
+def asked(dock: HubSegWidget) -> ImportDialog:
+    """Return the form that is open, or was."""
+    return dock.export.findChild(ImportDialog)
+
+
+def rows(form: ImportDialog) -> list[list[str]]:
+    table = form.rows
+    return [
+        [table.item(row, column).text() for column in range(table.columnCount())]
+        for row in range(table.rowCount())
+    ]
+
+
+def mask_on(dock: HubSegWidget, slide_id: str, wait: Wait) -> np.ndarray:
+    """Go to a slide and return its mask."""
+    dock.desk.go_to(slide_id)
+    wait(lambda: dock.session.current is not None and dock.session.current.id == slide_id)
+    return np.asarray(dock.session.mask_now()).copy()
+
+
+def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_its_own(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
 ) -> None:
-    session, failed = opened.session, []
-    opened.desk.failed.connect(failed.append)
-    assert session.current is not None
-    other = next(one.id for one in session.slides if one.id != session.current.id)
-    file = write_geojson(tmp_path / f"{other}.geojson", np.ones((9, 9), np.bool_), name="")
-    opened.desk.drop_mask(file)
-    assert f"is called as slide {other} is" in failed[0]
-    assert not session.can_undo
+    desk, told = opened.desk, []
+    desk.told.connect(told.append)
+    write_geojson(tmp_path / "one.geojson", ring(opened), name="glomerulus")
+    write_geojson(tmp_path / "TWO.geojson", ring(opened, 1), name="glomerulus")
+    write_geojson(tmp_path / "stranger.geojson", ring(opened), name="glomerulus")
+    desk.imports.look_into(sorted(tmp_path.glob("*.geojson")))
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    found = rows(form)
+    assert [row[:3] for row in found] == [
+        ["one.geojson", "one", "1 object · glomerulus"],
+        ["TWO.geojson", "two", "1 object · glomerulus"],
+        ["stranger", "–", ""],
+    ]
+    assert "every pixel becomes your edit" in found[0][3]
+    assert "no slide of the project" in found[2][3]
+    assert form.go.text() == "Import 2 masks"
+    assert not opened.session.can_undo
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    assert opened.session.current is not None
+    assert opened.session.current.id == "one"  # back where the person was
+    assert told[-1].startswith(
+        "2 masks taken over as your edits, one undo a slide. Left out: stranger ("
+    )
+    assert np.array_equal(mask_on(opened, "one", wait), ring(opened))
+    assert np.array_equal(mask_on(opened, "two", wait), ring(opened, 1))
+    opened.do("undo")
+    assert not opened.session.mask_now().any()
+    assert np.array_equal(mask_on(opened, "one", wait), ring(opened))
+
+
+def test_a_mask_called_as_another_slide_goes_there_once_a_person_has_seen_it(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    file = write_geojson(tmp_path / "two.geojson", ring(opened), name="")
+    opened.desk.imports.look_into([file])
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    assert rows(form)[0][1] == "two"
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    assert not opened.session.mask_now().any()
+    assert np.array_equal(mask_on(opened, "two", wait), ring(opened))
+
+
+def test_a_mask_of_another_size_says_the_factor_and_waits_for_a_yes(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    file = write_mask_png(tmp_path / "one.png", ring(opened)[::2, ::2])
+    opened.desk.imports.look_into([file])
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    assert form.fit.isVisible()
+    assert "enlarged 2 times it fits" in rows(form)[0][3]
+    assert not form.go.isEnabled()
+    form.fit.setChecked(True)
+    assert rows(form)[0][3].startswith("enlarged 2 times, every pixel")
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    wanted = np.repeat(np.repeat(ring(opened)[::2, ::2], 2, 0), 2, 1)
+    assert np.array_equal(opened.session.mask_now(), wanted)
+
+
+def test_one_class_of_several_is_taken_and_what_was_decided_stays_but_for_a_truth(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    other = np.zeros_like(ring(opened))
+    other[60:70, 5:20] = True
+    parts = [
+        MaskedImage(ring(opened), "one", "one.tiff", name="glomerulus", number=1),
+        MaskedImage(other, "one", "one.tiff", name="tubule", number=2),
+    ]
+    whole = MaskedImage(ring(opened) | other, "one", "one.tiff", parts=parts)
+    file = tmp_path / "one.geojson"
+    FORMATS["geojson"].write(file, whole)
+    opened.desk.accept_anew()
+    opened.desk.imports.look_into([file])
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    only = [form.only.itemText(place) for place in range(form.only.count())]
+    assert only == ["all classes, as one mask", "glomerulus", "tubule"]
+    form.only.setCurrentIndex(2)
+    form.only.activated.emit(2)
+    form.role.setCurrentIndex(form.role.findData("truth"))
+    form.role.activated.emit(2)
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    wait(lambda: opened.desk.truth.mask is not None)
+    assert np.array_equal(opened.desk.truth.mask, other)
+
+
+def test_escape_stops_between_two_masks_and_says_what_was_left_out(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    desk, told = opened.desk, []
+    desk.told.connect(told.append)
+    for slide_id in ("one", "two", "three"):
+        write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened), name="")
+    desk.imports.look_into(sorted(tmp_path.glob("*.geojson")))
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    desk.imports.progressed.connect(lambda done, _: form.reject() if done == 1 else None)
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    assert told[-1].startswith("1 mask taken over as your edits")
+    assert "two (You stopped before it); three (You stopped before it)" in told[-1]
+    assert not mask_on(opened, "three", wait).any()
+
+
+def test_cancel_imports_nothing(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    write_geojson(tmp_path / "two.geojson", ring(opened), name="")
+    opened.desk.imports.look_into([tmp_path / "two.geojson"])
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.cancel, Qt.MouseButton.LeftButton)
+    assert not mask_on(opened, "two", wait).any()
 
 
 def test_without_a_slide_that_is_said(dock: HubSegWidget, tmp_path: Path) -> None:
     failed: list[str] = []
     dock.desk.failed.connect(failed.append)
-    dock.desk.import_mask(tmp_path / "a.geojson")
+    dock.desk.imports.look_into([tmp_path / "a.geojson"])
     assert failed == ["No slide is open: open one, then import its mask."]
     assert not dock.export.take.isEnabled()
 

@@ -11,8 +11,10 @@ from hubseg.journal.imported import ROLES
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from hubseg.cli._said import Answer
+    from hubseg.export.proposal import Proposed
 
 __all__ = ["add_to"]
 
@@ -54,9 +56,11 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 def _import(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.export.importing import import_masks
     from hubseg.export.matching import plan_import
+    from hubseg.export.proposal import look_into
     from hubseg.session import ReviewSession
 
     outcome, session = answer.outcome, ReviewSession()
+    proposed: Sequence[Proposed] = ()
     session.open(given.project)
     try:
         plan = plan_import(given.masks, session.slides)
@@ -73,15 +77,44 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
                     only=given.only,
                     on_progress=lambda *_: shown.update(),
                 )
+        else:
+            verdicts = {slide.id: session.verdict(slide.id) for slide in session.slides}
+            proposed = [one for one in look_into(plan, session.slides, verdicts) if one.slide_id]
     finally:
         session.close()
     files = plan.files()
-    rows = [(slide_id, file.name) for slide_id, file in files.items()]
-    content = {"matched": {name: str(file) for name, file in files.items()}}
-    done = f"{len(outcome.done)} slides taken over as {given.role}." if given.yes else ""
-    lines = [*table(("slide", "mask"), rows), *filter(None, ["", done] if done else [])]
-    answer.say({**content, "as": given.role, "imported": outcome.done}, lines)
+    content = {"matched": {name: str(file) for name, file in files.items()}, "as": given.role}
     if given.yes:
+        rows = table(("slide", "mask"), [(name, file.name) for name, file in files.items()])
+        done = f"{len(outcome.done)} slides taken over as {given.role}."
+        answer.say({**content, "imported": outcome.done}, [*rows, "", done])
         return outcome.code
+    _say_proposed(proposed, given, answer, content)
     outcome.note("nothing was changed", "take the masks over with --yes.")
     return 1
+
+
+def _say_proposed(
+    proposed: Sequence[Proposed],
+    given: argparse.Namespace,
+    answer: Answer,
+    content: dict[str, Any],
+) -> None:
+    """List what would be taken over, what each mask holds, and why some would not."""
+    why_not = {
+        one.slide_id: one.why_not(given.role, fit=given.fit, only=given.only) for one in proposed
+    }
+    rows = [(one.slide_id, one.name, one.holds, why_not[one.slide_id]) for one in proposed]
+    holds = {
+        one.slide_id: {
+            "objects": one.objects,
+            "classes": list(one.classes),
+            "factor": one.factor,
+            "why_not": why_not[one.slide_id],
+        }
+        for one in proposed
+    }
+    heads = ("slide", "mask", "holds", "left out because")
+    wide = len(heads) if any(why_not.values()) else len(heads) - 1
+    lines = table(heads[:wide], [row[:wide] for row in rows])
+    answer.say({**content, "holds": holds, "imported": []}, lines)

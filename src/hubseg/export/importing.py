@@ -13,24 +13,22 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from hubseg.export.matching import is_called, masks_in
-from hubseg.formats.finding import formats_of
 from hubseg.formats.rle import encode
 from hubseg.tools.change import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from hubseg.export.matching import ImportPlan, OneMask, Sized
     from hubseg.formats.annotated import AnnotatedImage
     from hubseg.journal.imported import Role
+    from hubseg.journal.verdict import Verdict
     from hubseg.outcome import Outcome
     from hubseg.session import ReviewSession
 
-__all__ = ["import_masks", "mask_for", "take_over"]
+__all__ = ["decided_already", "factor_of", "import_masks", "mask_of", "take_over"]
 
 
 def import_masks(
@@ -86,38 +84,60 @@ def import_masks(
         session.failed.disconnect(trouble.append)
 
 
-def mask_for(path: Path, slide: Sized) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Read a file's mask for one slide, whatever the file is called.
+def mask_of(
+    mask: OneMask, slide: Sized, *, fit: bool = False, only: str = ""
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Read a mask for its slide.
+
+    Parameters
+    ----------
+    fit, only
+        As in :func:`import_masks`.
 
     Returns
     -------
     tuple
-        The mask, bool (H, W), and what was noticed, one sentence each.
+        The mask, bool (H, W) of the slide, and what was noticed, one sentence each.
 
     Raises
     ------
     ValueError
-        When the file holds no mask, none of this slide, or one that does not fit.
+        When it does not fit the slide, or nothing of it can be read.
     OSError
         When it cannot be read.
     """
-    wrong: dict[str, str] = {}
-    masks = masks_in([path], wrong)
-    if wrong:
-        raise ValueError(*wrong.values())
-    own = [mask for name, mask in masks if is_called(name, slide.id)]
-    if not own and len(masks) == 1 and not any(one.several for one in formats_of(path)[:1]):
-        own = [mask for _, mask in masks]
-    if not own:
-        named = f", only of {', '.join(name for name, _ in masks[:3])}" if masks else ""
-        raise ValueError(
-            f"{path} holds no mask of slide {slide.id}{named}: export it from this image."
-        )
-    return _read(own[0], slide, fit=False)
+    image = mask.read()
+    classes = () if only else image.classes
+    inside, notes = _inside(image.of_class(only), mask.path.name, slide, fit)
+    if len(classes) > 1:
+        notes = (*notes, f"Its classes {', '.join(classes)} are taken together, as one mask.")
+    if not inside.any():
+        notes = (*notes, f"{mask.path.name} holds no object for it: its mask is empty.")
+    return inside, notes
+
+
+def factor_of(size: tuple[int, int], slide: Sized) -> float:
+    """Return by how much a mask of another size (height, width) is enlarged to lie on a slide.
+
+    Raises
+    ------
+    ValueError
+        When it is of another shape, and so of another image.
+    """
+    height, width = size
+    factor = slide.width / width
+    if abs(height * factor - slide.height) >= max(1.0, factor):
+        raise ValueError(f"{_sizes(size, slide)}: it is of another image.")
+    return factor
 
 
 def take_over(
-    session: ReviewSession, slide_id: str, inside: NDArray[np.bool_], name: str, role: Role
+    session: ReviewSession,
+    slide_id: str,
+    inside: NDArray[np.bool_],
+    name: str,
+    role: Role,
+    only: str = "",
 ) -> bool:
     """Take a mask of a slide over, which for edits and masks is the one on screen.
 
@@ -127,6 +147,8 @@ def take_over(
         bool (H, W) of the slide.
     name
         What its file is called.
+    only
+        Its class, where one was chosen: a structure of that name is the one it goes onto.
 
     Returns
     -------
@@ -140,6 +162,9 @@ def take_over(
     OSError
         When a truth cannot be written.
     """
+    known = session.vocabulary.structure(only) if only else None
+    if role != "truth" and known is not None and known.name in session.structures:
+        session.choose(known.name)
     if role == "edits":
         return session.put(Change.whole(f"import of {name}"[:100], inside)) is not None
     if role == "mask":
@@ -155,19 +180,6 @@ def _has(mask: OneMask, only: str) -> bool:
     return False
 
 
-def _read(
-    mask: OneMask, slide: Sized, *, fit: bool, only: str = ""
-) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    image = mask.read()
-    classes = () if only else image.classes
-    inside, notes = _inside(image.of_class(only), mask.path.name, slide, fit)
-    if len(classes) > 1:
-        notes = (*notes, f"Its classes {', '.join(classes)} are taken together, as one mask.")
-    if not inside.any():
-        notes = (*notes, f"{mask.path.name} holds no object for it: its mask is empty.")
-    return inside, notes
-
-
 def _import(
     session: ReviewSession,
     slide_id: str,
@@ -178,24 +190,26 @@ def _import(
     only: str,
     trouble: list[str],
 ) -> None:
-    verdict = session.verdict(slide_id)
-    if role != "truth" and not verdict.needs_person:
-        raise ValueError(
-            f"It is {verdict.value}, and what a person decided stays: open it again in the dock."
-        )
+    why_not = decided_already(session.verdict(slide_id), role)
+    if why_not:
+        raise ValueError(why_not)
     slide = session.current if session.go_to(slide_id) else None
     if slide is None:
         raise ValueError(trouble[-1] if trouble else f"Slide {slide_id} cannot be opened.")
-    inside, notes = _read(mask, slide, fit=fit, only=only)
-    known = session.vocabulary.structure(only) if only else None
-    if known is not None and known.name in session.structures:
-        session.choose(known.name)
+    inside, notes = mask_of(mask, slide, fit=fit, only=only)
     for note in notes:
         outcome.note(slide_id, note)
-    if not take_over(session, slide_id, inside, mask.path.name, role):
+    if not take_over(session, slide_id, inside, mask.path.name, role, only):
         if trouble:
             raise ValueError(trouble[-1])
         outcome.note(slide_id, "It holds this mask already.")
+
+
+def decided_already(verdict: Verdict, role: Role) -> str:
+    """Return why a slide of this verdict is left as it is, or ""."""
+    if role == "truth" or verdict.needs_person:
+        return ""
+    return f"It is {verdict.value}, and what a person decided stays: open it again in the dock."
 
 
 def _inside(
@@ -234,17 +248,16 @@ def _fitted(
     image: AnnotatedImage, size: tuple[int, int], slide: Sized, fit: bool
 ) -> tuple[NDArray[np.bool_], str]:
     """Return the mask of an image of another size, enlarged where that was asked for."""
-    height, width = size
-    factor = slide.width / width
-    sizes = (
-        f"It is annotated at {width} × {height} px, the slide has {slide.width} × {slide.height}"
-    )
-    if abs(height * factor - slide.height) >= max(1.0, factor):
-        raise ValueError(f"{sizes}: it is of another image.")
+    factor, sizes = factor_of(size, slide), _sizes(size, slide)
     if not fit:
         raise ValueError(
             f"{sizes}: enlarged {factor:.4g} times it fits; hubseg import --fit does that."
         )
-    drawn = image.mask(height, width).view(np.uint8)
+    drawn = image.mask(*size).view(np.uint8)
     fitted = cv2.resize(drawn, (slide.width, slide.height), interpolation=cv2.INTER_NEAREST_EXACT)
     return fitted.view(np.bool_), f"{sizes}: enlarged {factor:.4g} times."
+
+
+def _sizes(size: tuple[int, int], slide: Sized) -> str:
+    height, width = size
+    return f"It is annotated at {width} × {height} px, the slide has {slide.width} × {slide.height}"

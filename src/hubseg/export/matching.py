@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hubseg.formats.annotated import AnnotatedImage
 
-__all__ = ["ImportPlan", "OneMask", "Sized", "is_called", "masks_in", "plan_import", "slide_of"]
+__all__ = ["ImportPlan", "OneMask", "Sized", "plan_files", "plan_import"]
 
 _IMAGES = (
     *(".tif", ".tiff", ".svs", ".ndpi", ".png", ".jpg", ".jpeg", ".bmp", ".webp"),
@@ -45,10 +45,21 @@ class Sized(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OneMask:
-    """A mask that may be taken over: where it stands, and what reads it."""
+    """A mask that may be taken over.
+
+    Attributes
+    ----------
+    path
+        Where it stands.
+    read
+        What reads it.
+    several
+        Whether files of its kind hold masks of several images, each under its name.
+    """
 
     path: Path
     read: Callable[[], AnnotatedImage]
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +103,44 @@ def plan_import(path: Path | str, slides: Sequence[Sized]) -> ImportPlan:
     path = Path(path)
     single = suffix_of(path) or not path.is_dir()
     files = [path] if single else sorted(path.iterdir())
+    plan = plan_files(files, slides)
+    if not plan.matched and not plan.unmatched:
+        raise ValueError(
+            f"{path} holds no mask: give files called as the slides are, or one file of several "
+            "images, of a format that hubseg import --help lists."
+        )
+    return plan
+
+
+def plan_files(
+    files: Sequence[Path], slides: Sequence[Sized], here: str | None = None
+) -> ImportPlan:
+    """Find the masks of slides in files.
+
+    Parameters
+    ----------
+    files
+        Of any format that is read; others are passed over.
+    slides
+        Of the project.
+    here
+        Id of the slide that one lonely mask is for, whatever its file is called, unless it is
+        called as another slide is.
+    """
     matched: dict[str, OneMask] = {}
     unmatched: dict[str, str] = {}
     ids = [slide.id for slide in slides]
-    for name, mask in masks_in(files, unmatched):
-        slide_id = _id_of(name, ids)
+    found = masks_in(files, unmatched)
+    lonely = len(found) == 1 and not found[0][1].several
+    for name, mask in found:
+        slide_id = _id_of(name, ids) or (here if lonely else None)
         if slide_id is None:
             unmatched[name] = "no slide of the project, or more than one, is called so."
         elif slide_id in matched:
             unmatched[mask.path.name] = f"{matched[slide_id].path.name} is of the same slide."
         else:
             matched[slide_id] = mask
-    if not matched and not unmatched:
-        raise ValueError(
-            f"{path} holds no mask: give files called as the slides are, or one file of several "
-            "images, of a format that hubseg import --help lists."
-        )
     return ImportPlan(matched, unmatched)
-
-
-def slide_of(path: Path, ids: Sequence[str]) -> str | None:
-    """Return the id that a mask's file is called as, or None."""
-    suffix = suffix_of(path)
-    return _id_of(path.name[: -len(suffix)], ids) if suffix else None
 
 
 def _id_of(name: str, ids: Sequence[str]) -> str | None:
@@ -123,11 +149,6 @@ def _id_of(name: str, ids: Sequence[str]) -> str | None:
         return name
     alike = [one for one in ids if _plain(one) == _plain(name)]
     return alike[0] if len(alike) == 1 else None
-
-
-def is_called(name: str, slide_id: str) -> bool:
-    """Whether a name is a slide's, whatever its case and Unicode form."""
-    return _plain(name) == _plain(slide_id)
 
 
 def _plain(name: str) -> str:
@@ -162,7 +183,7 @@ def _masks_of(file: Path) -> list[tuple[str, OneMask]]:
     form, images = images_in(file)
     if not form.several:
         return [(stem, OneMask(file, lambda: images_in(file)[1][0]))]
-    return [(_stem(image.name) or stem, OneMask(file, _kept(image))) for image in images]
+    return [(_stem(image.name) or stem, OneMask(file, _kept(image), True)) for image in images]
 
 
 def _kept(image: AnnotatedImage) -> Callable[[], AnnotatedImage]:

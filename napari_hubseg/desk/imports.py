@@ -1,0 +1,209 @@
+"""Masks of other programs, looked into and then taken over, slide by slide.
+
+Responsible for taking a lone mask that lies on the slide on screen at once, for asking where a
+person must look first, and for a way to stop. Does not know formats (:mod:`hubseg.export`), or who
+is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from hubseg.export.importing import take_over
+from hubseg.export.proposal import look_into_files, taken
+from hubseg.failure import EXPECTED, one_sentence
+from napari_hubseg.jobs.latest import Latest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubseg.export.proposal import Proposed
+    from hubseg.journal.imported import Role
+    from hubseg.session import ReviewSession
+    from napari_hubseg.desk.offers import Offers
+    from napari_hubseg.desk.signals import DeskSignals
+    from napari_hubseg.desk.slides import Slides
+    from napari_hubseg.jobs.background import Background
+
+__all__ = ["Imports"]
+
+_TAKEN: dict[Role, str] = {
+    "edits": "the mask now.",
+    "mask": "what this slide starts from now, below your edits; no threshold acts on it.",
+    "truth": "the truth of this slide now.",
+}
+_MANY: dict[Role, str] = {
+    "edits": "as your edits, one undo a slide",
+    "mask": "as what the slides start from, one undo each",
+    "truth": "as the truth",
+}
+_NAMED = 3  # slides that a sentence names
+
+
+class Imports:
+    """Import masks.
+
+    Attributes
+    ----------
+    role
+        What masks are taken over as (:data:`hubseg.journal.imported.ROLES`).
+    """
+
+    proposed = Signal(object)  # tuple[Proposed, ...]: a person is to look at it
+    progressed = Signal(int, int)  # masks done, in all
+    ended = Signal()
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        background: Background,
+        offers: Offers,
+        slides: Slides,
+    ) -> None:
+        self._session, self._signals, self._slides = session, signals, slides
+        self._offers = offers
+        self._reading = Latest(background, signals.failed.emit)
+        self._left: list[Proposed] = []
+        self._left_out: dict[str, str] = {}
+        self._total = self._done = 0
+        self.role: Role = "edits"
+
+    def choose_role(self, role: Role) -> None:
+        """Take over what is imported from now on as this, dropped or chosen."""
+        self.role = role
+
+    def look_into(self, files: Sequence[Path]) -> None:
+        """Look into files: a lone mask of the slide on screen is taken over, else a person asked.
+
+        One mask whose file is called as no slide is for the slide on screen.
+        """
+        slide, session = self._session.current, self._session
+        if slide is None:
+            self._signals.failed.emit("No slide is open: open one, then import its mask.")
+            return
+        slides, here = session.slides, slide.id
+        verdicts = {one.id: session.verdict(one.id) for one in slides}
+
+        def answer(found: tuple[Proposed, ...]) -> None:
+            if session.current is None or session.current.id != here:
+                name = ", ".join(file.name for file in files[:_NAMED])
+                self._signals.told.emit(f"{name} was not imported: you had left {here}.")
+                return
+            self._answer(found, here)
+
+        self._reading.ask(lambda: look_into_files(files, slides, verdicts, here), answer)
+
+    def _answer(self, found: tuple[Proposed, ...], here: str) -> None:
+        alone = found[0] if len(found) == 1 else None
+        if not any(one.slide_id for one in found):
+            names = ", ".join(one.name for one in found[:_NAMED])
+            why = f" {found[0].wrong}" if alone is not None else ""
+            self._signals.failed.emit(f"It holds no mask of a slide of this project: {names}.{why}")
+        elif alone is None or alone.slide_id != here or len(alone.classes) > 1:
+            self.proposed.emit(found)
+        elif alone.wrong:
+            self._signals.failed.emit(f"{alone.name}: {alone.wrong}")
+        elif alone.factor != 1.0:
+            self.proposed.emit(found)
+        else:  # also where the slide is decided: that it is open again is said, and undone
+            self._begin([alone], self.role, fit=False, only="")
+
+    def take(self, found: Sequence[Proposed], role: Role, *, fit: bool, only: str) -> None:
+        """Take over what can be, as a person has chosen it, and say what was left out and why."""
+        self._begin(found, role, fit=fit, only=only)
+
+    def stop(self) -> None:
+        """Take over no more; what was taken over stays."""
+        for one in self._left:
+            self._left_out[one.slide_id] = "You stopped before it."
+        self._left.clear()
+
+    def _begin(self, found: Sequence[Proposed], role: Role, *, fit: bool, only: str) -> None:
+        current = self._session.current
+        self._back = "" if current is None else current.id
+        self._done, self._said, self._left_out = 0, "", {}
+        self._how = role, fit, only
+        alone = len(found) == 1 and found[0].slide_id == self._back
+        self._left = list(found) if alone else taken(found, role, fit=fit, only=only)
+        self._total = len(self._left)
+        for one in found:
+            if one not in self._left:
+                why = one.why_not(role, fit=fit, only=only)
+                self._left_out[one.slide_id or one.name] = why
+        self._next()
+
+    def _next(self) -> None:
+        """Read the next mask in a thread, then take it over."""
+        self.progressed.emit(self._total - len(self._left), self._total)
+        if not self._left:
+            self._end()
+            return
+        one = self._left.pop(0)
+        slide = next(slide for slide in self._session.slides if slide.id == one.slide_id)
+        _, fit, only = self._how
+        self._reading.ask(
+            lambda: one.read(slide, fit=fit, only=only),
+            lambda read: self._arrive(one, *read),
+            lambda said: self._leave(one, said),
+        )
+
+    def _arrive(self, one: Proposed, inside: NDArray[np.bool_], notes: tuple[str, ...]) -> None:
+        """Go to a mask's slide, where that is needed, and take it over there."""
+
+        def there(shown: bool) -> None:
+            if shown:
+                self._put(one, inside, notes)
+                self._next()
+            else:
+                self._leave(one, f"Slide {one.slide_id} cannot be opened.")
+
+        if self._how[0] == "truth":
+            there(True)
+        else:
+            self._slides.reach(one.slide_id, there)
+
+    def _leave(self, one: Proposed, why: str) -> None:
+        self._left_out[one.slide_id] = why
+        self._next()
+
+    def _put(self, one: Proposed, inside: NDArray[np.bool_], notes: tuple[str, ...]) -> None:
+        role, _, only = self._how
+        try:
+            done = take_over(self._session, one.slide_id, inside, one.name, role, only)
+        except EXPECTED as error:
+            self._left_out[one.slide_id] = one_sentence(error)
+            return
+        if not done and not self._may_change():
+            self._left_out[one.slide_id] = "The project cannot be changed."
+            return
+        self._done += 1
+        said = f"is {_TAKEN[role]}" if done else "changes nothing: that is what is there already."
+        self._said = " ".join((f"{one.name} {said}", *notes))
+
+    def _end(self) -> None:
+        """Go back to where the person was, and say what came of it."""
+        if self._session.current is not None and self._session.current.id != self._back:
+            self._slides.show(self._back)
+        left = [f"{name} ({why.rstrip('.')})" for name, why in self._left_out.items()]
+        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+        without = f" Left out: {'; '.join(left[:_NAMED])}{more}." if left else ""
+        if not self._done:
+            self._signals.failed.emit(f"Nothing was imported.{without}")
+        elif self._total == 1 and not left:
+            self._offers.say_here(self._said)
+        else:
+            count = f"{self._done} mask{'' if self._done == 1 else 's'}"
+            self._signals.told.emit(f"{count} taken over {_MANY[self._how[0]]}.{without}")
+        self.ended.emit()
+
+    def _may_change(self) -> bool:
+        """Whether a step that changed nothing had nothing to change: else why is said already."""
+        project = self._session.project
+        return project is not None and not project.read_only and not self._session.refused

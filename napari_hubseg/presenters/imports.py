@@ -1,0 +1,62 @@
+"""Importing masks at the desk: what would be done, shown before it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import Qt
+
+from hubseg.journal.imported import ROLES
+from napari_hubseg.widgets.import_masks import ImportDialog, ImportRow, ImportState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from hubseg.export.proposal import Proposed
+    from hubseg.journal.imported import Role
+    from napari_hubseg.desk import Desk
+    from napari_hubseg.widgets.import_masks import ImportChoice
+
+__all__ = ["ask", "state_of"]
+
+
+def ask(
+    found: Sequence[Proposed], desk: Desk, over: QWidget, roles: Sequence[tuple[str, object]]
+) -> ImportDialog:
+    """Open the form for what was found in files, and return it."""
+    classes = tuple(dict.fromkeys(name for one in found for name in one.classes))
+    sizes = any(one.factor != 1.0 for one in found)
+    imports = desk.imports
+    form = ImportDialog(over, roles, imports.role, classes, sizes=sizes)
+    form.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+    def take(choice: ImportChoice) -> None:
+        role = cast("Role", choice.role)
+        told = ((imports.ended, form.end), (imports.progressed, form.show_progress))
+        for signal, slot in told:
+            signal.connect(slot)
+            form.finished.connect(lambda _, heard=signal, slot=slot: heard.disconnect(slot))
+        imports.take(found, role, fit=choice.fit, only=choice.only)
+
+    form.changed.connect(lambda choice: form.show_state(state_of(found, choice)))
+    form.taken.connect(take)
+    form.stopped.connect(imports.stop)
+    form.show_state(state_of(found, form.choice()))
+    form.open()
+    return form
+
+
+def state_of(found: Sequence[Proposed], choice: ImportChoice) -> ImportState:
+    """Return what the form shows of a choice."""
+    role = cast("Role", choice.role)
+    rows = []
+    for one in found:
+        why = one.why_not(role, fit=choice.fit, only=choice.only)
+        said = "" if one.factor == 1.0 else f"enlarged {one.factor:.4g} times, "
+        becomes = f"{said}{ROLES[role]}"
+        rows.append(ImportRow(one.name, one.slide_id or "–", one.holds, why or becomes, not why))
+    count = sum(row.is_taken for row in rows)
+    left = f" {len(rows) - count} left out." if count < len(rows) else ""
+    return ImportState(tuple(rows), f"{count} of {len(rows)} masks are taken over.{left}")
