@@ -29,15 +29,19 @@ class LegendPresenter(Presenter[LegendPanel, LegendState]):
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         """Yield colour and meaning of each."""
-        desk = self._desk
+        desk, session = self._desk, self._desk.session
         comparing = desk.comparison.threshold is not None
+        derived = session.probability is not None or session.imported is not None
         if desk.layers.appearance.view == "probability" and not comparing:
-            yield MEANINGS["low"]
-            yield MEANINGS["high"]
+            if derived:
+                yield MEANINGS["low"]
+                yield MEANINGS["high"]
         else:
-            colour, meaning = MEANINGS["found"]
-            yield self._of_structure() or colour, meaning
-            yield MEANINGS["by hand"]
+            if derived:
+                colour, meaning = MEANINGS["found"]
+                yield self._of_structure() or colour, meaning
+            if session.edits is not None and not session.edits.is_empty:
+                yield MEANINGS["by hand"]
         if comparing:
             yield MEANINGS["less"]
             yield MEANINGS["more"]

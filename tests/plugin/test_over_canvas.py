@@ -12,6 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QImage
 from qtpy.QtWidgets import QApplication, QFrame, QLabel, QWidget
 
+from hubseg.tools import Change
 from napari_hubseg.canvas.colours import MEANINGS
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.widgets.inks import contrast
@@ -74,7 +75,12 @@ def test_those_that_wait_are_shown_when_asked_for(qtbot: Any) -> None:
 
 def test_the_legend_says_what_is_drawn_now(opened: HubSegWidget, make_map: Any, wait: Wait) -> None:
     legend = opened.legend
+    assert legend.said == ()  # nothing is drawn over the tissue yet, and no corner of it covered
     opened.session.show(make_map(opened.session))
+    wait(lambda: not opened.busy)
+    opened.refresh()
+    assert legend.said == ("found",)
+    drawn(opened)
     wait(lambda: not opened.busy)
     opened.refresh()
     assert legend.said == ("found", "drawn or kept by hand")
@@ -95,10 +101,20 @@ def test_the_legend_says_what_is_drawn_now(opened: HubSegWidget, make_map: Any, 
     assert legend.said == ("found", "drawn or kept by hand")
 
 
+def drawn(dock: HubSegWidget) -> None:
+    """Draw a square, as an import does."""
+    slide = dock.session.current
+    assert slide is not None
+    inside = np.zeros((slide.height, slide.width), np.bool_)
+    inside[10:20, 10:20] = True
+    assert dock.session.put(Change.whole("a square", inside))
+
+
 def test_the_legend_lies_in_a_corner_takes_no_click_and_is_left_away(
     opened: HubSegWidget, wait: Wait, qtbot: Any
 ) -> None:
     legend, canvas = opened.legend, opened.canvas.widget
+    drawn(opened)
     wait(lambda: not opened.busy)
     opened.refresh()
     wait(legend.isVisible)
@@ -117,6 +133,7 @@ def test_the_legend_is_white_on_dark_in_every_theme(
     opened: HubSegWidget, wait: Wait, theme: str
 ) -> None:
     opened._viewer.theme = theme
+    drawn(opened)
     wait(lambda: not opened.busy)
     opened.refresh()
     wait(opened.legend.isVisible)
