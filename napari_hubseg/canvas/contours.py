@@ -110,9 +110,9 @@ class TruthContour:
         self.changed.emit()
 
     def _follow(self) -> None:
-        """Draw what was read; before that, another slide has been chosen."""
+        """Draw what was read; before that, another slide or structure has been chosen."""
         if self._truth.mask is None:
-            self._on_screen, self._drawn = "", None
+            self._drawn = None
         self._draw()
 
     def _is_shown(self, slide_id: str) -> None:
@@ -126,7 +126,7 @@ class TruthContour:
         if truth is None or not self.shown:
             self._layers.hide_contour("truth")
             return
-        if not self._on_screen:
+        if self._on_screen != self._truth.slide_id:
             return
         if truth is self._drawn and self._layers.reveal_contour("truth"):
             return

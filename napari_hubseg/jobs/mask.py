@@ -219,9 +219,7 @@ class Derivation:
             self.figures = figures
             self.figures_changed.emit()
 
-        structures = self._session.review.structures
-        first = structures.chosen == structures.first  # a slide's truth is of that one
-        known, truth = self._map, self._truth.mask if first else None
+        known, truth = self._map, self._truth.mask
         self._counting.ask(lambda: _figures(mask, found, known, truth), show)
 
 

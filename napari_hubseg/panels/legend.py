@@ -68,7 +68,9 @@ class LegendPanel(OverCanvas):
                 line.hide()
                 line.deleteLater()
         for colour, meaning in state.lines:
-            self._lines.addWidget(_line(colour, meaning))
+            line = _line(colour, meaning)
+            self._lines.addWidget(line)
+            line.show()  # Qt does so one turn later, and gives it no room until then
         self._look()
 
     @property
@@ -83,6 +85,7 @@ class LegendPanel(OverCanvas):
     def _place(self) -> None:
         under = self.parentWidget()
         if under is not None:
+            self._lines.activate()
             size = self.sizeHint()
             self.setGeometry(MARGIN, under.height() - size.height() - MARGIN, *_sides(size))
             self.raise_()

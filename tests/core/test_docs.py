@@ -174,7 +174,7 @@ def test_the_pictures_are_those_that_the_journey_makes() -> None:
     assert {path.name for path in pictures.IMAGES.iterdir()} == {
         *names,
         "hubseg.webp",
-        loaded("scripts/pictures_of_import.py").PICTURE.name,
+        loaded("scripts/window_plays.py").PICTURE.name,
     }
 
 

@@ -80,10 +80,12 @@ def test_the_legend_says_what_is_drawn_now(opened: HubSegWidget, make_map: Any, 
     wait(lambda: not opened.busy)
     opened.refresh()
     assert legend.said == ("found",)
+    one_line = legend.height()
     drawn(opened)
     wait(lambda: not opened.busy)
     opened.refresh()
     assert legend.said == ("found", "drawn or kept by hand")
+    assert legend.height() > one_line + 10, "a line that is added has room"
     opened.desk.layers.set_view("probability")
     opened.refresh()
     assert legend.said == ("just above the threshold", "certain")

@@ -17,6 +17,8 @@ from windows import Wait, settle
 
 from hubseg import tools
 from hubseg.cli import main
+from hubseg.export.importing import take_over
+from hubseg.formats.rle import encode
 from hubseg.journal.accepted import PackedMask
 from hubseg.journal.slide_state import SlideState
 from hubseg.project import ReviewProject
@@ -181,6 +183,32 @@ def test_a_stroke_takes_from_the_outlines_at_once_and_undo_gives_back(
     settle(dock, wait)
     for name, mask in masks_of(path).items():
         np.testing.assert_array_equal(mask, before[name])
+
+
+def test_a_truth_is_of_the_first_structure_and_no_other_is_compared_with_it(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, session, desk = several, several.session, several.desk
+    session.keep_truth("a", encode(masks_of(tmp_path / "p.hubseg")[GLOMERULUS]))
+    shown(dock, wait)
+    dock.do("toggle_truth")
+    wait(lambda: desk.contour.shown and not dock.busy)
+    line = next(one for one in dock._viewer.layers if one.name == "truth")
+    wait(lambda: line.visible)
+    assert desk.derivation.figures.dice == 1.0
+    assert desk.curves.curves.dice
+    session.choose(TUBULE)
+    shown(dock, wait)
+    assert desk.derivation.figures.dice is None
+    assert desk.curves.curves.dice == ()
+    assert not line.visible
+    session.choose(GLOMERULUS)
+    shown(dock, wait)
+    wait(lambda: desk.derivation.figures.dice == 1.0)
+    wait(lambda: line.visible)
+    desk.contour.toggle()
+    with pytest.raises(ValueError, match="kept of glomerulus alone: compare tubule by"):
+        take_over(session, "a", np.ones(TINY, np.bool_), "tubules.geojson", "truth", "tubule")
 
 
 def test_eyes_hide_outlines_and_a_verdict_is_of_all(

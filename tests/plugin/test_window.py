@@ -272,8 +272,8 @@ def test_every_action_can_be_done_with_and_without_slides(
     dock: HubSegWidget, table: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: "")
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: ("", ""))
+    for ask in ("getOpenFileName", "getOpenFileNames", "getSaveFileName"):
+        monkeypatch.setattr(QFileDialog, ask, lambda *_, **__: ("", ""))
     names = [action.name for action in ACTIONS if action.name != "open_sample"]
     for name in names:
         dock.do(name)

@@ -163,6 +163,11 @@ def take_over(
         When a truth cannot be written.
     """
     known = session.vocabulary.structure(only) if only else None
+    if role == "truth" and known is not None and known.name in session.structures[1:]:
+        raise ValueError(
+            f"A truth is kept of {session.structures[0]} alone: compare {known.name} by "
+            f"hubseg evaluate --truth FILE --structure {known.name}."
+        )
     if role != "truth" and known is not None and known.name in session.structures:
         session.choose(known.name)
     if role == "edits":
