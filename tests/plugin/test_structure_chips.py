@@ -208,7 +208,9 @@ def test_a_truth_is_of_the_first_structure_and_no_other_is_compared_with_it(
     wait(lambda: line.visible)
     desk.contour.toggle()
     with pytest.raises(ValueError, match="kept of glomerulus alone: compare tubule by"):
-        take_over(session, "a", np.ones(TINY, np.bool_), "tubules.geojson", "truth", "tubule")
+        take_over(
+            session, "a", np.ones_like(session.mask_now()), "tubules.geojson", "truth", "tubule"
+        )
 
 
 def test_eyes_hide_outlines_and_a_verdict_is_of_all(
