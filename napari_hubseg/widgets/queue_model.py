@@ -35,8 +35,9 @@ COLUMNS = (
     ("objects", "Objects of the mask", "objects "),
     ("organ", "The organ", "largeintestine"),
     ("source", "Where the slide comes from", "Hubmap "),
+    ("min", "Minutes that people worked on it; of a pause one counts", "000.0"),
 )
-PICTURE, SLIDE, VERDICT, _DOUBT, NOTE, _AREA, _OBJECTS, _ORGAN, _SOURCE = range(len(COLUMNS))
+PICTURE, SLIDE, VERDICT, _DOUBT, NOTE, _AREA, _OBJECTS, _ORGAN, _SOURCE, _LAST = range(len(COLUMNS))
 _UNKNOWN = "–"
 
 
@@ -58,6 +59,8 @@ def _said(row: QueueRow, column: int) -> str:
             return row.organ or _UNKNOWN
         case 8:
             return row.source or _UNKNOWN
+        case 9:
+            return f"{row.minutes:.1f}" if row.minutes else ""
     return ""
 
 
@@ -95,7 +98,7 @@ class QueueModel(QAbstractTableModel):
             self._rows, self._current = rows, current
             for place, (old, new) in enumerate(zip(before, rows, strict=True)):
                 if old != new or new.id in (was, current):
-                    self.dataChanged.emit(self.index(place, 0), self.index(place, _SOURCE))
+                    self.dataChanged.emit(self.index(place, 0), self.index(place, _LAST))
         elif sorted(ids) == sorted(self._places):
             self._reorder(rows, current)
         else:
@@ -186,7 +189,7 @@ class QueueModel(QAbstractTableModel):
             return self._picture(row.id) if column == PICTURE else None
         if role == Qt.ItemDataRole.FontRole and row.id == self._current:
             return self._bold
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (_DOUBT, _AREA, _OBJECTS):
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (_DOUBT, _AREA, _OBJECTS, _LAST):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
 

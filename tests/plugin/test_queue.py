@@ -27,7 +27,7 @@ from napari_hubseg.widgets.queue_model import NOTE
 
 DISPLAY = Qt.ItemDataRole.DisplayRole
 ROWS = (
-    QueueRow("a", "kidney", "Hubmap", Verdict.ACCEPTED, "", 0.3, 0.2, 4),
+    QueueRow("a", "kidney", "Hubmap", Verdict.ACCEPTED, "", 0.3, 0.2, 4, 2.5),
     QueueRow("b", "lung", "HPA", Verdict.UNSEEN, "torn"),
     QueueRow("c", "", "", Verdict.FLAGGED, "", 0.5, 0.015, 1200),
 )
@@ -56,9 +56,9 @@ class TestTable:
         self, panel: QueueTablePanel
     ) -> None:
         assert shown(panel) == [
-            ["a", "accepted", "0.300", "", "20.0 %", "4", "kidney", "Hubmap"],
-            ["b", "unseen", "–", "torn", "–", "–", "lung", "HPA"],
-            ["c", "flagged", "0.500", "", "1.5 %", "1200", "–", "–"],
+            ["a", "accepted", "0.300", "", "20.0 %", "4", "kidney", "Hubmap", "2.5"],
+            ["b", "unseen", "–", "torn", "–", "–", "lung", "HPA", ""],
+            ["c", "flagged", "0.500", "", "1.5 %", "1200", "–", "–", ""],
         ]
         assert panel.highlighted == "b"
 

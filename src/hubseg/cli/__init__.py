@@ -20,6 +20,7 @@ from hubseg.cli import (
     keeping,
     masks,
     measuring,
+    minutes,
     naming,
     predicting,
     recipes,
@@ -40,7 +41,7 @@ __all__ = ["main", "parser"]
 
 _COMMANDS = (
     *(predicting, recipes, masks, importing, keeping, calibrating),
-    *(evaluating, measuring, reporting, training, sharing, naming, review, benchmarks),
+    *(evaluating, measuring, minutes, reporting, training, sharing, naming, review, benchmarks),
 )
 
 

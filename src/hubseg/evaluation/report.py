@@ -19,6 +19,7 @@ import numpy as np
 import hubseg
 from hubseg.cleanup import count_objects
 from hubseg.formats.rle import decode
+from hubseg.journal.active_time import IDLE_S, by_slide, work_times
 from hubseg.mask.metrics import dice
 from hubseg.outcome import Outcome
 from hubseg.probability.uncertainty import expected_dice
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.journal.active_time import WorkTime
     from hubseg.probability import MapInPieces
     from hubseg.project import ReviewProject
     from hubseg.project.derived import Derived
@@ -123,9 +125,11 @@ def write_report(
     """
     pages: list[_Page] = []
     outcome = Outcome() if outcome is None else outcome
+    times = work_times(project.entries(pixels=False))
+    spent = by_slide(times)
     for slide in outcome.slides_of(project):
         with outcome.attempt(slide.id):
-            pages.append(_page(project, slide, partial))
+            pages.append(_page(project, slide, partial, spent.get(slide.id, 0.0)))
         on_slide()
     left_out = outcome.left_out
     if not pages:
@@ -134,7 +138,7 @@ def write_report(
             "each slide."
         )
     body = [
-        _head(project),
+        _head(project, times),
         _calibrations([page.judged for page in pages if page.judged is not None]),
         *(page.html for page in pages),
         _omitted(left_out),
@@ -149,7 +153,7 @@ def write_report(
     return Report(out, len(pages), left_out)
 
 
-def _head(project: ReviewProject) -> str:
+def _head(project: ReviewProject, times: Sequence[WorkTime]) -> str:
     said_of = verdicts(project, Outcome())  # a damaged slide is among those left out below
     count = Counter(verdict.said for verdict in said_of.values())
     said = ", ".join(f"{number} {name}" for name, number in count.most_common())
@@ -165,7 +169,22 @@ def _head(project: ReviewProject) -> str:
         f'<p class="faint">{now} · HubSeg {hubseg.__version__} · {len(said_of)} slides: '
         f"{escape(said)}</p><p>Maps made with: {made_with or 'no ensemble yet'}. A pixel is inside "
         "where its probability, 0–255, is greater than the threshold; a person's corrections come "
-        "after that and after any cleanup.</p>"
+        f"after that and after any cleanup.</p>{_work(times)}"
+    )
+
+
+def _work(times: Sequence[WorkTime]) -> str:
+    """Return how long people worked; "" where nobody did."""
+    authors = dict.fromkeys(one.author for one in times)
+    if not authors:
+        return ""
+    said = ", ".join(
+        f"{escape(who)} {sum(one.seconds for one in times if one.author == who) / 60:.1f} min"
+        for who in authors
+    )
+    return (
+        f"<p>Active work: {said}. A step counts the time since the same person's step before it, "
+        f"{IDLE_S:g} s at most.</p>"
     )
 
 
@@ -199,20 +218,27 @@ def _calibrated(found: Calibration) -> str:
     )
 
 
-def _page(project: ReviewProject, slide: Slide, partial: bool) -> _Page:
+def _facts(derived: Derived, seconds: float) -> list[tuple[str, str]]:
+    """Return what is known of every slide: name and value."""
+    mask = derived.mask
+    return [
+        ("verdict", derived.verdict.said),
+        ("threshold", f"{derived.threshold:g}"),
+        ("area", f"{100 * float(mask.mean()):.2f} %"),
+        ("objects", str(count_objects(mask))),
+        ("px by hand", str(derived.corrected)),
+        ("active work", f"{seconds / 60:.1f} min"),
+    ]
+
+
+def _page(project: ReviewProject, slide: Slide, partial: bool, seconds: float) -> _Page:
     derived = derive(project, slide, partial=partial)
     told, mask, found = derived.slide, derived.mask, derived.probability
     picture = shrunk(_pixels(told), _SIDE)
     rle = project.truth(slide.id)
     truth = None if rle is None else decode(rle, (told.height, told.width))
     shown = [("slide", picture)]
-    facts = [
-        ("verdict", derived.verdict.said),
-        ("threshold", f"{derived.threshold:g}"),
-        ("area", f"{100 * float(mask.mean()):.2f} %"),
-        ("objects", str(count_objects(mask))),
-        ("px by hand", str(derived.corrected)),
-    ]
+    facts = _facts(derived, seconds)
     judged = None
     if truth is not None:
         shown.append(("truth", outlined(picture, truth, TRUTH)))

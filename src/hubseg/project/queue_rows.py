@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from hubseg.cleanup import count_objects
+from hubseg.journal.active_time import by_slide, work_times
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.probability.uncertainty import agreement_with_mix
@@ -50,6 +51,8 @@ class QueueRow:
         Share of the slide inside the mask, 0-1; None without map and edits.
     objects
         Objects of the mask, or None.
+    minutes
+        Active work of all people on it (:mod:`hubseg.journal.active_time`).
     """
 
     id: str
@@ -60,6 +63,7 @@ class QueueRow:
     expected: float | None = None
     area: float | None = None
     objects: int | None = None
+    minutes: float = 0.0
 
 
 def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
@@ -84,6 +88,7 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
     if newest is not None or imported is not None or state.gestures:
         mask = derive(project, slide).mask
         area, objects = float(mask.mean()), count_objects(mask)
+    seconds = by_slide(work_times(project.entries(pixels=False))).get(slide.id, 0.0)
     return QueueRow(
         id=slide.id,
         organ=told.organ.value if told.organ else "",
@@ -93,6 +98,7 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
         expected=expected,
         area=area,
         objects=objects,
+        minutes=seconds / 60,
     )
 
 
