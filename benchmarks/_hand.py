@@ -39,6 +39,10 @@ TOLERANCES = (8, 16, 24, 32, 48, 64, 96)
 GROWTH = (-12, -8, -4, 4, 8, 12)  # px
 
 
+_DECIDES, _POINTS, _PRESSES, _TYPES = 1.35, 1.1, 0.2, 0.28  # s
+_DRAWS = 0.16 / 38  # s a px
+
+
 @dataclass
 class Proposal:
     """One gesture that could be made."""
@@ -64,6 +68,18 @@ class Effort:
     steps: list[tuple[str, float]] = field(default_factory=list)  # what was done, Dice after it
     _last: tuple[float, float] | None = None
     _tool: str = ""
+
+    @property
+    def minutes(self) -> float:
+        """Modelled time of a person, minutes: the keystroke-level model.
+
+        S. K. Card, T. P. Moran and A. Newell, Communications of the ACM 23(7), 1980: for each
+        gesture a decision (M, 1.35 s), pointing (P, 1.1 s), pressing and letting go (2 B, 0.2 s),
+        and drawing (0.16 s a cm, at 38 px a cm of a screen that shows a px of the slide as one);
+        for each change of tool a decision and a key (K, 0.28 s). No time for looking around.
+        """
+        seconds = self.gestures * (_DECIDES + _POINTS + _PRESSES) + self.travel * _DRAWS
+        return (seconds + self.switches * (_DECIDES + _TYPES)) / 60
 
     def add(self, proposal: Proposal) -> None:
         """Count a gesture: the way to it, and the way within it."""

@@ -131,7 +131,7 @@ def report(efforts: dict[str, dict[str, Effort]], ways: str) -> None:
 
 
 def _table(group: list[dict[str, Effort]], ways: str) -> None:
-    for what, unit in (("gestures", ""), ("travel", " px"), ("switches", "")):
+    for what, unit in (("gestures", ""), ("travel", " px"), ("switches", ""), ("minutes", " min")):
         figures = {way: [float(getattr(e[way], what)) for e in group] for way in ways}
         for way, own in figures.items():
             low, middle, high = (
@@ -150,6 +150,11 @@ def _table(group: list[dict[str, Effort]], ways: str) -> None:
                 f"  ({ways[-1]})/({way}): of medians {parts[0]:.2f}, of sums {parts[1]:.2f}, "
                 f"median over tiles {statistics.median(each) if each else float('nan'):.2f}"
             )
+
+    gained = {way: sum(e[way].end - e[way].start for e in group) for way in ways}
+    spent = {way: sum(e[way].minutes for e in group) for way in ways}
+    said = ", ".join(f"({way}) {_part([gained[way]], [spent[way]], sum):.3f}" for way in ways)
+    print(f"  Dice gained a modelled minute: {said}")
 
 
 def _part(one: list[float], of: list[float], take: Callable[[list[float]], float]) -> float:
