@@ -80,6 +80,13 @@ class _Play:
         self.hand.move(self.hand.place(widget, 0.3))  # a window that has just come sees it enter
         self.hand.click(self.hand.place(widget))
 
+    def form(self) -> Any:
+        """Return the form of an import that is open, or None."""
+        from napari_hubseg.widgets.import_masks import ImportDialog
+
+        forms = self.dock.export.findChildren(ImportDialog)
+        return next((one for one in forms if one.isVisible()), None)
+
     def choose_files(self, folder: Path) -> None:
         """Choose all files of a folder in the dialog that opens next, by their names."""
         from qtpy.QtCore import QTimer
@@ -126,7 +133,6 @@ def _outlines(table: Path, folder: Path) -> None:
 def _import(play: _Play, folder: Path) -> None:
     """Import outlines of several slides, correct one, and look at the formats."""
     from hubseg.recipe.bundled import sample_table
-    from napari_hubseg.widgets.import_masks import ImportDialog
 
     dock = play.dock
     dock.open_path(sample_table(), project=folder / "import.hubseg")
@@ -134,13 +140,13 @@ def _import(play: _Play, folder: Path) -> None:
     _outlines(sample_table(), folder / "from QuPath")
     play.choose_files(folder / "from QuPath")
     play.click(dock.export.take)
-    play.until("The form", lambda: dock.export.findChild(ImportDialog) is not None)
-    form = dock.export.findChild(ImportDialog)
+    play.until("The form", lambda: play.form() is not None)
+    form = play.form()
     play.look("what_matches")
     play.hand.click(play.hand.place(form.fit, 0.02))  # its box; the row is wide
     play.look("enlarged_where_a_person_says_so")
     play.click(form.go)
-    play.until("The import", lambda: dock.export.findChild(ImportDialog) is None)
+    play.until("The import", lambda: play.form() is None)
     play.look("imported")
     dock.pages.choose("review")
     play.look("the_mask_is_reviewed")
@@ -239,7 +245,6 @@ def _export_and_take_in(play: _Play, folder: Path) -> None:
     import numpy as np
 
     from hubseg.formats.registry import FORMATS
-    from napari_hubseg.widgets.import_masks import ImportDialog
 
     dock, session = play.dock, play.dock.session
     panel, slide = dock.export, session.slides[0].id
@@ -258,13 +263,13 @@ def _export_and_take_in(play: _Play, folder: Path) -> None:
         wanted = session.mask_now().copy()
         session.undo()
         dock.desk.imports.look_into([next((folder / "out" / "geojson").rglob("*.geojson"))])
-        play.until("The form", lambda: panel.findChild(ImportDialog) is not None)
-        form = panel.findChild(ImportDialog)
+        play.until("The form", lambda: play.form() is not None)
+        form = play.form()
         form.only.setCurrentIndex(form.only.findData(name))
         form.only.activated.emit(form.only.currentIndex())
         play.look(f"{name}_comes_in_again")
         play.click(form.go)
-        play.until("The import", lambda: panel.findChild(ImportDialog) is None)
+        play.until("The import", lambda: play.form() is None)
         if not np.array_equal(session.mask_now(), wanted):
             raise SystemExit(f"{name} of {slide} is not what it was.")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from hubseg.export.importing import take_over
+from hubseg.export.importing import How, take_over
 from hubseg.export.proposal import look_into_files, taken
 from hubseg.failure import EXPECTED, one_sentence
 from napari_hubseg.jobs.latest import Latest
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from hubseg.export.parts import Part
     from hubseg.export.proposal import Proposed
     from hubseg.journal.imported import Role
     from hubseg.session import ReviewSession
@@ -35,11 +33,13 @@ __all__ = ["Imports"]
 
 _TAKEN: dict[Role, str] = {
     "edits": "the mask now.",
+    "labels": "the masks of its structures now.",
     "mask": "what this slide starts from now, below your edits; no threshold acts on it.",
     "truth": "the truth of this slide now.",
 }
 _MANY: dict[Role, str] = {
     "edits": "as your edits, one undo a slide",
+    "labels": "as your edits, one undo a structure",
     "mask": "as what the slides start from, one undo each",
     "truth": "as the truth",
 }
@@ -113,11 +113,7 @@ class Imports:
         elif alone.factor != 1.0:
             self.proposed.emit(found)
         else:  # also where the slide is decided: that it is open again is said, and undone
-            self._begin([alone], self.role, fit=False, only="")
-
-    def take(self, found: Sequence[Proposed], role: Role, *, fit: bool, only: str) -> None:
-        """Take over what can be, as a person has chosen it, and say what was left out and why."""
-        self._begin(found, role, fit=fit, only=only)
+            self.take([alone], How(self.role))
 
     def stop(self) -> None:
         """Take over no more; what was taken over stays."""
@@ -125,18 +121,18 @@ class Imports:
             self._left_out[one.slide_id] = "You stopped before it."
         self._left.clear()
 
-    def _begin(self, found: Sequence[Proposed], role: Role, *, fit: bool, only: str) -> None:
+    def take(self, found: Sequence[Proposed], how: How) -> None:
+        """Take over what can be, as a person has chosen it, and say what was left out and why."""
         current = self._session.current
         self._back = "" if current is None else current.id
         self._done, self._said, self._left_out = 0, "", {}
-        self._how = role, fit, only
+        self._how = how
         alone = len(found) == 1 and found[0].slide_id == self._back
-        self._left = list(found) if alone else taken(found, role, fit=fit, only=only)
+        self._left = list(found) if alone else taken(found, how)
         self._total = len(self._left)
         for one in found:
             if one not in self._left:
-                why = one.why_not(role, fit=fit, only=only)
-                self._left_out[one.slide_id or one.name] = why
+                self._left_out[one.slide_id or one.name] = one.why_not(how)
         self._next()
 
     def _next(self) -> None:
@@ -145,26 +141,25 @@ class Imports:
         if not self._left:
             self._end()
             return
-        one = self._left.pop(0)
+        one, how = self._left.pop(0), self._how
         slide = next(slide for slide in self._session.slides if slide.id == one.slide_id)
-        _, fit, only = self._how
         self._reading.ask(
-            lambda: one.read(slide, fit=fit, only=only),
-            lambda read: self._arrive(one, *read),
+            lambda: one.read(slide, how),
+            lambda parts: self._arrive(one, parts),
             lambda said: self._leave(one, said),
         )
 
-    def _arrive(self, one: Proposed, inside: NDArray[np.bool_], notes: tuple[str, ...]) -> None:
+    def _arrive(self, one: Proposed, parts: tuple[Part, ...]) -> None:
         """Go to a mask's slide, where that is needed, and take it over there."""
 
         def there(shown: bool) -> None:
             if shown:
-                self._put(one, inside, notes)
+                self._put(one, parts)
                 self._next()
             else:
                 self._leave(one, f"Slide {one.slide_id} cannot be opened.")
 
-        if self._how[0] == "truth":
+        if self._how.role == "truth":
             there(True)
         else:
             self._slides.reach(one.slide_id, there)
@@ -173,19 +168,22 @@ class Imports:
         self._left_out[one.slide_id] = why
         self._next()
 
-    def _put(self, one: Proposed, inside: NDArray[np.bool_], notes: tuple[str, ...]) -> None:
-        role, _, only = self._how
+    def _put(self, one: Proposed, parts: tuple[Part, ...]) -> None:
+        how = self._how
         try:
-            done = take_over(self._session, one.slide_id, inside, one.name, role, only)
+            notes = take_over(self._session, one.slide_id, parts, one.name, how.role, how.onto)
         except EXPECTED as error:
             self._left_out[one.slide_id] = one_sentence(error)
             return
-        if not done and not self._may_change():
+        if notes is None and not self._may_change():
             self._left_out[one.slide_id] = "The project cannot be changed."
             return
         self._done += 1
-        said = f"is {_TAKEN[role]}" if done else "changes nothing: that is what is there already."
-        self._said = " ".join((f"{one.name} {said}", *notes))
+        said = f"{one.name} is {_TAKEN[how.role]}"
+        if notes is None:
+            said = f"{one.name} changes nothing: that is what is there already."
+            notes = tuple(note for part in parts for note in part.notes)
+        self._said = " ".join((said, *notes))
 
     def _end(self) -> None:
         """Go back to where the person was, and say what came of it."""
@@ -200,7 +198,7 @@ class Imports:
             self._offers.say_here(self._said)
         else:
             count = f"{self._done} mask{'' if self._done == 1 else 's'}"
-            self._signals.told.emit(f"{count} taken over {_MANY[self._how[0]]}.{without}")
+            self._signals.told.emit(f"{count} taken over {_MANY[self._how.role]}.{without}")
         self.ended.emit()
 
     def _may_change(self) -> bool:

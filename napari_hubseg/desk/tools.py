@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hubseg import tools
 from hubseg.export.importing import take_over
+from hubseg.export.parts import Part
 from hubseg.failure import one_sentence
 from napari_hubseg.actions import tool_named
 
@@ -84,11 +85,13 @@ class Tools:
         def done(inside: NDArray[np.bool_]) -> None:
             if self._session.current is None or self._session.current.id != slide.id:
                 self._signals.told.emit(f"{name} was not taken over: you had left {slide.id}.")
-            elif take_over(self._session, slide.id, inside, f"layer {name}", "edits"):
-                self._others.choose_mask()
-                self._offers.say_here(f"{name} is the mask now; the layer itself stays.")
-            else:
+                return
+            part = Part("", inside)
+            if take_over(self._session, slide.id, [part], f"layer {name}", "edits") is None:
                 self._signals.told.emit(f"The mask is as {name} is already.")
+                return
+            self._others.choose_mask()
+            self._offers.say_here(f"{name} is the mask now; the layer itself stays.")
 
         self._background.submit(read, done, self._signals.failed.emit)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import Qt
 
+from hubseg.export.importing import How
 from hubseg.journal.imported import ROLES
 from napari_hubseg.widgets.import_masks import ImportDialog, ImportRow, ImportState
 
@@ -33,12 +34,11 @@ def ask(
     form.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
     def take(choice: ImportChoice) -> None:
-        role = cast("Role", choice.role)
         told = ((imports.ended, form.end), (imports.progressed, form.show_progress))
         for signal, slot in told:
             signal.connect(slot)
             form.finished.connect(lambda _, heard=signal, slot=slot: heard.disconnect(slot))
-        imports.take(found, role, fit=choice.fit, only=choice.only)
+        imports.take(found, _how(choice))
 
     form.changed.connect(lambda choice: form.show_state(state_of(found, choice)))
     form.taken.connect(take)
@@ -50,13 +50,16 @@ def ask(
 
 def state_of(found: Sequence[Proposed], choice: ImportChoice) -> ImportState:
     """Return what the form shows of a choice."""
-    role = cast("Role", choice.role)
-    rows = []
+    rows, how = [], _how(choice)
     for one in found:
-        why = one.why_not(role, fit=choice.fit, only=choice.only)
+        why = one.why_not(how)
         said = "" if one.factor == 1.0 else f"enlarged {one.factor:.4g} times, "
-        becomes = f"{said}{ROLES[role]}"
+        becomes = f"{said}{ROLES[how.role]}"
         rows.append(ImportRow(one.name, one.slide_id or "–", one.holds, why or becomes, not why))
     count = sum(row.is_taken for row in rows)
     left = f" {len(rows) - count} left out." if count < len(rows) else ""
     return ImportState(tuple(rows), f"{count} of {len(rows)} masks are taken over.{left}")
+
+
+def _how(choice: ImportChoice) -> How:
+    return How(cast("Role", choice.role), choice.fit, choice.only)

@@ -180,9 +180,10 @@ def ring(dock: HubSegWidget, number: int = 0) -> np.ndarray:
     return mask
 
 
-def asked(dock: HubSegWidget) -> ImportDialog:
-    """Return the form that is open, or was."""
-    return dock.export.findChild(ImportDialog)
+def asked(dock: HubSegWidget) -> ImportDialog | None:
+    """Return the form that is open; one that was closed may not be gone yet."""
+    forms = dock.export.findChildren(ImportDialog)
+    return next((form for form in forms if form.isVisible()), None)
 
 
 def rows(form: ImportDialog) -> list[list[str]]:

@@ -18,6 +18,7 @@ from windows import Wait, settle
 from hubseg import tools
 from hubseg.cli import main
 from hubseg.export.importing import take_over
+from hubseg.export.parts import Part
 from hubseg.formats.rle import encode
 from hubseg.journal.accepted import PackedMask
 from hubseg.journal.slide_state import SlideState
@@ -208,9 +209,8 @@ def test_a_truth_is_of_the_first_structure_and_no_other_is_compared_with_it(
     wait(lambda: line.visible)
     desk.contour.toggle()
     with pytest.raises(ValueError, match="kept of glomerulus alone: compare tubule by"):
-        take_over(
-            session, "a", np.ones_like(session.mask_now()), "tubules.geojson", "truth", "tubule"
-        )
+        part = Part("tubule", np.ones_like(session.mask_now()))
+        take_over(session, "a", [part], "tubules.geojson", "truth")
 
 
 def test_eyes_hide_outlines_and_a_verdict_is_of_all(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hubseg.cli._said import Answer
+    from hubseg.export.importing import How
     from hubseg.export.proposal import Proposed
 
 __all__ = ["add_to"]
@@ -49,6 +50,13 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="NAME",
         help="take the objects of this class alone, by its name or number in the file",
     )
+    into.add_argument(
+        "--structure",
+        dest="onto",
+        default="",
+        metavar="NAME",
+        help="take them over onto this structure of the slides, whatever their class is called",
+    )
     add_json(into)
     into.set_defaults(run=_import)
 
@@ -72,9 +80,7 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
                     session,
                     plan,
                     outcome,
-                    role=given.role,
-                    fit=given.fit,
-                    only=given.only,
+                    how=_how(given),
                     on_progress=lambda *_: shown.update(),
                 )
         else:
@@ -94,6 +100,12 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
     return 1
 
 
+def _how(given: argparse.Namespace) -> How:
+    from hubseg.export.importing import How
+
+    return How(given.role, given.fit, given.only, given.onto)
+
+
 def _say_proposed(
     proposed: Sequence[Proposed],
     given: argparse.Namespace,
@@ -101,9 +113,7 @@ def _say_proposed(
     content: dict[str, Any],
 ) -> None:
     """List what would be taken over, what each mask holds, and why some would not."""
-    why_not = {
-        one.slide_id: one.why_not(given.role, fit=given.fit, only=given.only) for one in proposed
-    }
+    why_not = {one.slide_id: one.why_not(_how(given)) for one in proposed}
     rows = [(one.slide_id, one.name, one.holds, why_not[one.slide_id]) for one in proposed]
     holds = {
         one.slide_id: {

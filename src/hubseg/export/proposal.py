@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hubseg.export.importing import decided_already, factor_of, mask_of
+from hubseg.export.importing import decided_already
 from hubseg.export.matching import plan_files
+from hubseg.export.parts import factor_of, parts_of
 from hubseg.failure import EXPECTED, one_sentence
 from hubseg.journal.verdict import Verdict
 
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from hubseg.export.importing import How
     from hubseg.export.matching import ImportPlan, OneMask, Sized
-    from hubseg.journal.imported import Role
+    from hubseg.export.parts import Part
 
 __all__ = ["Proposed", "look_into", "look_into_files", "taken"]
 
@@ -68,23 +67,23 @@ class Proposed:
         count = f"{self.objects} object{'' if self.objects == 1 else 's'}" if self.objects else ""
         return " · ".join(filter(None, (count, ", ".join(self.classes))))
 
-    def why_not(self, role: Role, *, fit: bool = False, only: str = "") -> str:
+    def why_not(self, how: How) -> str:
         """Return why it is not taken over so, in one sentence, or ""."""
         if self.wrong:
             return self.wrong
-        if only and only.casefold() not in map(str.casefold, self.classes):
-            return f"It holds no object of {only}."
-        if self.factor != 1.0 and not fit:
+        if how.only and how.only.casefold() not in map(str.casefold, self.classes):
+            return f"It holds no object of {how.only}."
+        if how.role == "labels" and not self.classes:
+            return "It names no classes: take it over as edits."
+        if self.factor != 1.0 and not how.fit:
             return f"It is of another size: enlarged {self.factor:.4g} times it fits."
-        return decided_already(self.verdict, role)
+        return decided_already(self.verdict, how.role)
 
-    def read(
-        self, slide: Sized, *, fit: bool = False, only: str = ""
-    ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-        """Read the mask for its slide, as :func:`hubseg.export.importing.mask_of`."""
+    def read(self, slide: Sized, how: How) -> tuple[Part, ...]:
+        """Read the mask for its slide, as :func:`hubseg.export.parts.parts_of`."""
         if self.mask is None:
             raise ValueError(self.wrong)
-        return mask_of(self.mask, slide, fit=fit, only=only)
+        return parts_of(self.mask, slide, how.role, fit=how.fit, only=how.only)
 
 
 def look_into_files(
@@ -125,11 +124,9 @@ def look_into(
     return (*own, *(Proposed(name, wrong=why) for name, why in plan.unmatched.items()))
 
 
-def taken(
-    proposed: Sequence[Proposed], role: Role, *, fit: bool = False, only: str = ""
-) -> list[Proposed]:
+def taken(proposed: Sequence[Proposed], how: How) -> list[Proposed]:
     """Return those that are taken over so."""
-    return [one for one in proposed if not one.why_not(role, fit=fit, only=only)]
+    return [one for one in proposed if not one.why_not(how)]
 
 
 def _into(mask: OneMask, slide: Sized, verdict: Verdict) -> Proposed:
