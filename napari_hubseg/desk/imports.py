@@ -38,7 +38,7 @@ _TAKEN: dict[Role, str] = {
     "truth": "the truth of this slide now.",
 }
 _MANY: dict[Role, str] = {
-    "edits": "as your edits, one undo a slide",
+    "edits": "as your edits, one undo on each slide",
     "labels": "as your edits, one undo a structure",
     "mask": "as what the slides start from, one undo each",
     "truth": "as the truth",
@@ -82,7 +82,7 @@ class Imports:
     def look_into(self, files: Sequence[Path]) -> None:
         """Look into files: a lone mask of the slide on screen is taken over, else a person asked.
 
-        One mask whose file is called as no slide is for the slide on screen.
+        One mask whose file is called as no slide is for the slide on screen, once a person says so.
         """
         slide, session = self._session.current, self._session
         if slide is None:
@@ -106,7 +106,7 @@ class Imports:
             names = ", ".join(one.name for one in found[:_NAMED])
             why = f" {found[0].wrong}" if alone is not None else ""
             self._signals.failed.emit(f"It holds no mask of a slide of this project: {names}.{why}")
-        elif alone is None or alone.slide_id != here or len(alone.classes) > 1:
+        elif alone is None or alone.slide_id != here or _asks(alone):
             self.proposed.emit(found)
         elif alone.wrong:
             self._signals.failed.emit(f"{alone.name}: {alone.wrong}")
@@ -120,6 +120,8 @@ class Imports:
         for one in self._left:
             self._left_out[one.slide_id] = "You stopped before it."
         self._left.clear()
+        if not self._reading.busy:
+            self.ended.emit()
 
     def take(self, found: Sequence[Proposed], how: How) -> None:
         """Take over what can be, as a person has chosen it, and say what was left out and why."""
@@ -127,7 +129,7 @@ class Imports:
         self._back = "" if current is None else current.id
         self._done, self._said, self._left_out = 0, "", {}
         self._how = how
-        alone = len(found) == 1 and found[0].slide_id == self._back
+        self._alone = alone = len(found) == 1 and found[0].slide_id == self._back
         self._left = list(found) if alone else taken(found, how)
         self._total = len(self._left)
         for one in found:
@@ -186,7 +188,8 @@ class Imports:
         self._said = " ".join((said, *notes))
 
     def _end(self) -> None:
-        """Go back to where the person was, and say what came of it."""
+        """Close the form, go back to where the person was, and say what came of it."""
+        self.ended.emit()
         if self._session.current is not None and self._session.current.id != self._back:
             self._slides.show(self._back)
         left = [f"{name} ({why.rstrip('.')})" for name, why in self._left_out.items()]
@@ -194,14 +197,19 @@ class Imports:
         without = f" Left out: {'; '.join(left[:_NAMED])}{more}." if left else ""
         if not self._done:
             self._signals.failed.emit(f"Nothing was imported.{without}")
-        elif self._total == 1 and not left:
+        elif self._total == 1 and not left and self._alone:
             self._offers.say_here(self._said)
         else:
             count = f"{self._done} mask{'' if self._done == 1 else 's'}"
             self._signals.told.emit(f"{count} taken over {_MANY[self._how.role]}.{without}")
-        self.ended.emit()
 
     def _may_change(self) -> bool:
         """Whether a step that changed nothing had nothing to change: else why is said already."""
         project = self._session.project
         return project is not None and not project.read_only and not self._session.refused
+
+
+def _asks(one: Proposed) -> bool:
+    """Whether a person is to look first: at several classes, or a file that is called otherwise."""
+    called = one.name.casefold().startswith(f"{one.slide_id}.".casefold())
+    return len(one.classes) > 1 or not called

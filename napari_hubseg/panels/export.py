@@ -21,7 +21,7 @@ __all__ = ["ExportPanel", "ExportState"]
 
 _ROLES: dict[Role, str] = {
     "edits": "Import as my edits",
-    "labels": "Import each class onto the structure of its name",
+    "labels": "Import each class by its name",
     "mask": "Import as the mask to start from",
     "truth": "Import as the truth to compare with",
 }

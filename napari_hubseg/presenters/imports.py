@@ -58,7 +58,7 @@ def state_of(found: Sequence[Proposed], choice: ImportChoice) -> ImportState:
         rows.append(ImportRow(one.name, one.slide_id or "–", one.holds, why or becomes, not why))
     count = sum(row.is_taken for row in rows)
     left = f" {len(rows) - count} left out." if count < len(rows) else ""
-    return ImportState(tuple(rows), f"{count} of {len(rows)} masks are taken over.{left}")
+    return ImportState(tuple(rows), f"{count} of {len(rows)} will be taken over.{left}")
 
 
 def _how(choice: ImportChoice) -> How:

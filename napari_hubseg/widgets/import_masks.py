@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QFont
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -166,14 +167,15 @@ class ImportDialog(QDialog):
             for column, text in enumerate((row.mask, row.slide, row.holds, row.said)):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled)
                 if not row.is_taken:
-                    item.setFlags(Qt.ItemFlag.NoItemFlags)
+                    item.setFont(_slanted(self.font()))
                 self.rows.setItem(place, column, item)
         for column, most in enumerate(_MOST):
             self.rows.setColumnWidth(column, min(most, self.rows.sizeHintForColumn(column) + 12))
         self.said.setText(state.said)
         count = state.count
-        self.go.setText(f"Import {count} mask{'' if count == 1 else 's'}")
+        self.go.setText(f"Import {count} mask{'' if count == 1 else 's'}" if count else "Import")
         self.go.setToolTip("Take them over, one undo a slide")
         self.go.setEnabled(count > 0)
         make_primary(self.go, count > 0)
@@ -202,6 +204,13 @@ class ImportDialog(QDialog):
         self.cancel.setText("Stop")
         self.cancel.setToolTip("Import no more; what was taken over stays (Esc)")
         self.taken.emit(self.choice())
+
+
+def _slanted(font: QFont) -> QFont:
+    """Return a font for what is left out: as dark as the rest, since its reason is read."""
+    slanted = QFont(font)
+    slanted.setItalic(True)
+    return slanted
 
 
 def _table() -> QTableWidget:

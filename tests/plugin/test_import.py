@@ -35,15 +35,15 @@ def test_a_file_from_qupath_is_the_mask_until_undo(
     drawn = np.zeros((slide.height, slide.width), np.bool_)
     drawn[3:20, 4:30] = True
     drawn[8:10, 9:12] = False
-    file = write_geojson(tmp_path / "from qupath.geojson", drawn, name="glomerulus")
+    file = write_geojson(tmp_path / "one.geojson", drawn, name="glomerulus")
     monkeypatch.setattr(dialogs, "files", lambda *_: [file])
     opened.desk.told.connect(told.append)
     before = session.mask_now().copy()
     opened.export.take.click()
     wait(lambda: session.can_undo)
     assert np.array_equal(session.mask_now(), drawn)
-    assert "from qupath.geojson is the mask now." in told
-    assert session.undo_text.endswith("import of from qupath.geojson")
+    assert "one.geojson is the mask now." in told
+    assert session.undo_text.endswith("import of one.geojson")
     opened.do("undo")
     assert np.array_equal(session.mask_now(), before)
 
@@ -73,7 +73,7 @@ def chosen(
     assert slide is not None
     drawn = np.zeros((slide.height, slide.width), np.bool_)
     drawn[3:20, 4:30] = True
-    file = write_geojson(tmp_path / "colleague.geojson", drawn, name="glomerulus")
+    file = write_geojson(tmp_path / "one.geojson", drawn, name="glomerulus")
     monkeypatch.setattr(dialogs, "files", lambda *_: [file])
     return file, drawn
 
@@ -96,7 +96,7 @@ def test_a_slide_starts_from_a_mask_and_the_threshold_says_that_it_does_not_act(
     assert session.edits is not None
     assert session.edits.is_empty
     assert "no threshold acts on it" in told[0]
-    wait(lambda: thresholds.name.text() == "imported mask of colleague.geojson")
+    wait(lambda: thresholds.name.text() == "imported mask of one.geojson")
     assert thresholds.histogram.nothing == "no threshold acts on this mask"
     for widget in (thresholds.main, thresholds.histogram, thresholds.only, thresholds.reset):
         assert not widget.isEnabled()
@@ -104,8 +104,11 @@ def test_a_slide_starts_from_a_mask_and_the_threshold_says_that_it_does_not_act(
     opened.do("raise_threshold")
     thresholds.settle()
     assert session.threshold == before
+    mask = opened.desk.layers.mask_layer
+    wait(lambda: bool(mask.data.any()))
     opened.do("undo")
     wait(lambda: thresholds.main.isEnabled())
+    wait(lambda: not mask.data.any())  # it stayed on the screen: there was no map to wait for
     assert session.imported is None
     assert not session.mask_now().any()
 
@@ -227,7 +230,7 @@ def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_
     assert opened.session.current is not None
     assert opened.session.current.id == "one"  # back where the person was
     assert told[-1].startswith(
-        "2 masks taken over as your edits, one undo a slide. Left out: stranger ("
+        "2 masks taken over as your edits, one undo on each slide. Left out: stran"
     )
     assert np.array_equal(mask_on(opened, "one", wait), ring(opened))
     assert np.array_equal(mask_on(opened, "two", wait), ring(opened, 1))
@@ -306,12 +309,32 @@ def test_escape_stops_between_two_masks_and_says_what_was_left_out(
     desk.imports.look_into(sorted(tmp_path.glob("*.geojson")))
     wait(lambda: asked(opened) is not None)
     form = asked(opened)
-    desk.imports.progressed.connect(lambda done, _: form.reject() if done == 1 else None)
+
+    def stop(done: int, _: int) -> None:
+        if done == 1:
+            form.reject()
+
+    desk.imports.progressed.connect(stop)
     with qtbot.waitSignal(form.finished):
         qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    desk.imports.progressed.disconnect(stop)
     assert told[-1].startswith("1 mask taken over as your edits")
     assert "two (You stopped before it); three (You stopped before it)" in told[-1]
     assert not mask_on(opened, "three", wait).any()
+
+
+def test_a_mask_that_is_called_otherwise_is_asked_about(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    file = write_geojson(tmp_path / "biopsy 17.geojson", ring(opened), name="")
+    opened.desk.imports.look_into([file])
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    assert rows(form)[0][:2] == ["biopsy 17.geojson", "one"]
+    assert not opened.session.can_undo
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    assert np.array_equal(opened.session.mask_now(), ring(opened))
 
 
 def test_cancel_imports_nothing(

@@ -97,14 +97,14 @@ def test_an_import_that_changes_nothing_says_so(
     assert slide is not None
     drawn = opened.session.mask_now().copy()
     drawn[3:20, 4:30] = True
-    file = write_geojson(tmp_path / "again.geojson", drawn, name="glomerulus")
+    file = write_geojson(tmp_path / "one.geojson", drawn, name="glomerulus")
     opened.desk.imports.look_into([file])
     wait(lambda: opened.session.can_undo)
     said: list[str] = []
     opened.desk.told.connect(said.append)
     opened.desk.imports.look_into([file])
     wait(lambda: bool(said))
-    assert said == ["again.geojson changes nothing: that is what is there already."]
+    assert said == ["one.geojson changes nothing: that is what is there already."]
     opened.do("next_slide")
     wait(lambda: not opened.busy)
     assert opened.message.isHidden(), "it was about the slide before"

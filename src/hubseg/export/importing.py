@@ -143,7 +143,7 @@ def take_over(
         came += 1
     if not came:
         has = ", ".join(str(one or "one without a name") for one in session.structures)
-        raise ValueError(f"{' '.join(notes)} It has {has}: say onto which one.")
+        raise ValueError(f"{' '.join(notes)} It has {has}.")
     return tuple(notes) if changed else None
 
 

@@ -282,8 +282,7 @@ class Review:
             self.signals.rules_changed.emit()
 
     def _follow_rows(self, state: SlideState) -> None:
-        before, threshold, slide = self.rules, self.threshold, self.current
-        cleanup = self.cleanup
+        before, threshold, slide, cleanup = self.rules, self.threshold, self.current, self.cleanup
         self.rules = state.rules
         words = self.rules.vocabulary
         told_more = words != before.vocabulary and self.catalogue.understand(words)
@@ -298,6 +297,8 @@ class Review:
         signals = self.signals
         if started:
             signals.probability_changed.emit(self.probability)
+        if started and self.mask_by_rules is not None:  # without a map there is nothing to wait for
+            signals.mask_changed.emit(None)
         if self.current != slide or told_more:
             signals.facts_changed.emit()
         if self.cleanup != cleanup or self.rules.cleanups != before.cleanups:
