@@ -69,7 +69,8 @@ class Imports:
     ) -> None:
         self._session, self._signals, self._slides = session, signals, slides
         self._offers = offers
-        self._reading = Latest(background, signals.failed.emit)
+        self._looking = Latest(background, signals.failed.emit)
+        self._reading = Latest(background, signals.failed.emit)  # no later look may end an import
         self._left: list[Proposed] = []
         self._left_out: dict[str, str] = {}
         self._total = self._done = 0
@@ -98,7 +99,7 @@ class Imports:
                 return
             self._answer(found, here)
 
-        self._reading.ask(lambda: look_into_files(files, slides, verdicts, here), answer)
+        self._looking.ask(lambda: look_into_files(files, slides, verdicts, here), answer)
 
     def _answer(self, found: tuple[Proposed, ...], here: str) -> None:
         alone = found[0] if len(found) == 1 else None

@@ -184,9 +184,12 @@ def ring(dock: HubSegWidget, number: int = 0) -> np.ndarray:
 
 
 def asked(dock: HubSegWidget) -> ImportDialog | None:
-    """Return the form that is open; one that was closed may not be gone yet."""
-    forms = dock.export.findChildren(ImportDialog)
-    return next((form for form in forms if form.isVisible()), None)
+    """Return the form that is open and can be clicked.
+
+    One that was closed may not be gone yet; one that is not exposed yet takes no click.
+    """
+    forms = [form for form in dock.export.findChildren(ImportDialog) if form.isVisible()]
+    return next((form for form in forms if form.windowHandle().isExposed()), None)
 
 
 def rows(form: ImportDialog) -> list[list[str]]:
@@ -335,6 +338,23 @@ def test_a_mask_that_is_called_otherwise_is_asked_about(
     with qtbot.waitSignal(form.finished):
         qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
     assert np.array_equal(opened.session.mask_now(), ring(opened))
+
+
+def test_files_that_are_dropped_meanwhile_do_not_end_an_import(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    imports, told = opened.desk.imports, []
+    opened.desk.told.connect(told.append)
+    for slide_id in ("one", "two"):
+        write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened), name="")
+    files = sorted(tmp_path.glob("*.geojson"))
+    imports.look_into(files)
+    wait(lambda: asked(opened) is not None)
+    form = asked(opened)
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        imports.look_into([tmp_path / "nothing.geojson"])
+    wait(lambda: any(one.startswith("2 masks taken over") for one in told))
 
 
 def test_cancel_imports_nothing(
