@@ -7,6 +7,8 @@ is asked.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -14,6 +16,8 @@ from psygnal import Signal
 from hubseg.export.importing import How, take_over
 from hubseg.export.proposal import look_into_files, taken
 from hubseg.failure import EXPECTED, one_sentence
+from hubseg.project.receiving import receiving
+from napari_hubseg.desk.offer import Offer
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from hubseg.export.parts import Part
     from hubseg.export.proposal import Proposed
     from hubseg.journal.imported import Role
+    from hubseg.journal.rows import Entry
     from hubseg.session import ReviewSession
     from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
@@ -38,9 +43,9 @@ _TAKEN: dict[Role, str] = {
     "truth": "the truth of this slide now.",
 }
 _MANY: dict[Role, str] = {
-    "edits": "as your edits, one undo on each slide",
-    "labels": "as your edits, one undo a structure",
-    "mask": "as what the slides start from, one undo each",
+    "edits": "as your edits",
+    "labels": "as your edits, each class onto its structure",
+    "mask": "as what the slides start from",
     "truth": "as the truth",
 }
 _NAMED = 3  # slides that a sentence names
@@ -89,8 +94,12 @@ class Imports:
         if slide is None:
             self._signals.failed.emit("No slide is open: open one, then import its mask.")
             return
-        slides, here = session.slides, slide.id
-        verdicts = {one.id: session.verdict(one.id) for one in slides}
+        slides, here, project = session.slides, slide.id, session.project
+        opened = nullcontext if project is None else project.reader()
+
+        def look() -> tuple[Proposed, ...]:
+            with opened() as reader:
+                return look_into_files(files, slides, receiving(reader, slides), here)
 
         def answer(found: tuple[Proposed, ...]) -> None:
             if session.current is None or session.current.id != here:
@@ -99,7 +108,7 @@ class Imports:
                 return
             self._answer(found, here)
 
-        self._looking.ask(lambda: look_into_files(files, slides, verdicts, here), answer)
+        self._looking.ask(look, answer)
 
     def _answer(self, found: tuple[Proposed, ...], here: str) -> None:
         alone = found[0] if len(found) == 1 else None
@@ -129,6 +138,7 @@ class Imports:
         current = self._session.current
         self._back = "" if current is None else current.id
         self._done, self._said, self._left_out = 0, "", {}
+        self._rows: list[Entry] = []
         self._how = how
         self._alone = alone = len(found) == 1 and found[0].slide_id == self._back
         self._left = list(found) if alone else taken(found, how)
@@ -172,12 +182,15 @@ class Imports:
         self._next()
 
     def _put(self, one: Proposed, parts: tuple[Part, ...]) -> None:
-        how = self._how
+        how, session = self._how, self._session
+        session.recorded.connect(self._rows.append)
         try:
-            notes = take_over(self._session, one.slide_id, parts, one.name, how.role, how.onto)
+            notes = take_over(session, one.slide_id, parts, one.name, how.role, how.onto)
         except EXPECTED as error:
             self._left_out[one.slide_id] = one_sentence(error)
             return
+        finally:
+            session.recorded.disconnect(self._rows.append)
         if notes is None and not self._may_change():
             self._left_out[one.slide_id] = "The project cannot be changed."
             return
@@ -186,6 +199,8 @@ class Imports:
         if notes is None:
             said = f"{one.name} changes nothing: that is what is there already."
             notes = tuple(note for part in parts for note in part.notes)
+        elif one.onto.is_drawn and how.role == "edits":
+            notes = ("It is in place of what was drawn there, which undo brings back.", *notes)
         self._said = " ".join((said, *notes))
 
     def _end(self) -> None:
@@ -202,7 +217,24 @@ class Imports:
             self._offers.say_here(self._said)
         else:
             count = f"{self._done} mask{'' if self._done == 1 else 's'}"
-            self._signals.told.emit(f"{count} taken over {_MANY[self._how.role]}.{without}")
+            self._say_many(f"{count} taken over {_MANY[self._how.role]}.{without}", count)
+
+    def _say_many(self, said: str, count: str) -> None:
+        """Say what was taken over, with the way back from all of it."""
+        rows = tuple(row for row in self._rows if row.is_step)
+        if not rows:
+            self._signals.told.emit(said)
+            return
+        many = f"import of {count}"
+        back = partial(self._take_back, rows)
+        self._offers.offer(Offer(said, "Undo", back, step=rows[-1], many=many))
+        self._signals.changed.emit()
+
+    def _take_back(self, rows: tuple[Entry, ...]) -> None:
+        """Take back what came onto many slides; where something was done since, it stays."""
+        for row in reversed(rows):
+            self._session.take_back(row)
+        self._signals.changed.emit()
 
     def _may_change(self) -> bool:
         """Whether a step that changed nothing had nothing to change: else why is said already."""

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import cast
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from hubseg.export import ROLES, Role
 from napari_hubseg.actions import tip
@@ -20,10 +28,10 @@ from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 __all__ = ["ExportPanel", "ExportState"]
 
 _ROLES: dict[Role, str] = {
-    "edits": "Import as my edits",
-    "labels": "Import each class by its name",
-    "mask": "Import as the mask to start from",
-    "truth": "Import as the truth to compare with",
+    "edits": "my edits",
+    "labels": "my edits, each class by its name",
+    "mask": "the mask to start from",
+    "truth": "the truth to compare with",
 }
 
 
@@ -86,6 +94,8 @@ class ExportPanel(QWidget):
             "Also write slides whose map lacks members of its run: failed, stopped, or deleted "
             "since. What leaves says which"
         )
+        self.import_title = QLabel("Import")
+        self.import_title.setProperty("strong", "true")
         self.take = button("Import masks…", tip("import_mask"), name="import_mask")
         self.role = QComboBox()
         self.role.setObjectName("import_as")
@@ -116,6 +126,10 @@ class ExportPanel(QWidget):
         where.setSpacing(4)
         where.addWidget(self.target, 1)
         where.addWidget(self.browse)
+        become = QHBoxLayout()
+        become.setSpacing(6)
+        become.addWidget(QLabel("as"))
+        become.addWidget(self.role, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)
         layout.setSpacing(4)
@@ -124,7 +138,9 @@ class ExportPanel(QWidget):
         layout.addLayout(where)
         layout.addWidget(self.partial)
         layout.addWidget(self.go)
-        layout.addWidget(self.role)
+        layout.addSpacing(10)
+        layout.addWidget(self.import_title)
+        layout.addLayout(become)
         layout.addWidget(self.take)
         layout.addWidget(self.outcome)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import Qt
 
 from hubseg.export.importing import How
-from hubseg.journal.imported import ROLES
 from napari_hubseg.widgets.import_masks import ImportDialog, ImportRow, ImportState
 
 if TYPE_CHECKING:
@@ -52,13 +51,13 @@ def state_of(found: Sequence[Proposed], choice: ImportChoice) -> ImportState:
     """Return what the form shows of a choice."""
     rows, how = [], _how(choice)
     for one in found:
-        why = one.why_not(how)
-        said = "" if one.factor == 1.0 else f"enlarged {one.factor:.4g} times, "
-        becomes = f"{said}{ROLES[how.role]}"
-        rows.append(ImportRow(one.name, one.slide_id or "–", one.holds, why or becomes, not why))
+        why, holds = one.why_not(how), one.holds(how.only)
+        said = why or one.becomes(how)
+        rows.append(ImportRow(one.name, one.slide_id or "–", holds, said, not why))
     count = sum(row.is_taken for row in rows)
     left = f" {len(rows) - count} left out." if count < len(rows) else ""
-    return ImportState(tuple(rows), f"{count} of {len(rows)} will be taken over.{left}")
+    undo = " One undo takes all back." if count and how.role != "truth" else ""
+    return ImportState(tuple(rows), f"{count} of {len(rows)} will be taken over.{left}{undo}")
 
 
 def _how(choice: ImportChoice) -> How:

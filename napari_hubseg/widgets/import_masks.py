@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -124,7 +125,9 @@ class ImportDialog(QDialog):
         refill(self.role, roles, role)
         self.only.setAccessibleName("Class that is taken over")
         refill(self.only, [("all classes, as one mask", ""), *((n, n) for n in classes)], "")
-        self.only.setVisible(len(classes) > 1)
+        self._named = (QLabel("Take"), self.only), (QLabel("Take over as"), self.role)
+        for widget in self._named[0]:
+            widget.setVisible(len(classes) > 1)
         self.fit = QCheckBox("Enlarge or shrink masks of another size")
         self.fit.setVisible(sizes)
         self.said = Hint(name="import_said", lines=2)
@@ -139,8 +142,10 @@ class ImportDialog(QDialog):
 
     def _lay_out(self) -> None:
         how, end = QHBoxLayout(), QHBoxLayout()
-        how.addWidget(self.role, 1)
-        how.addWidget(self.only, 1)
+        for said, widget in self._named:
+            said.setBuddy(widget)
+            how.addWidget(said)
+            how.addWidget(widget, 1)
         end.addStretch(1)
         end.addWidget(self.cancel)
         end.addWidget(self.go)
@@ -173,10 +178,11 @@ class ImportDialog(QDialog):
                 self.rows.setItem(place, column, item)
         for column, most in enumerate(_MOST):
             self.rows.setColumnWidth(column, min(most, self.rows.sizeHintForColumn(column) + 12))
+        self.rows.resizeRowsToContents()
         self.said.setText(state.said)
         count = state.count
         self.go.setText(f"Import {count} mask{'' if count == 1 else 's'}" if count else "Import")
-        self.go.setToolTip("Take them over, one undo a slide")
+        self.go.setToolTip("Take them over")
         self.go.setEnabled(count > 0)
         make_primary(self.go, count > 0)
 
@@ -223,7 +229,7 @@ def _table() -> QTableWidget:
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     table.setShowGrid(False)
-    table.setWordWrap(False)
+    table.setWordWrap(True)
     header = table.horizontalHeader()
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

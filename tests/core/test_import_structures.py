@@ -109,3 +109,17 @@ def test_with_one_structure_its_name_is_known_too(tmp_path: Path) -> None:
     with ReviewProject.for_reading(path) as project:
         slide = next(one for one in project.slides() if one.id == "a")
         np.testing.assert_array_equal(derive(project, slide).mask, mask)
+
+
+def test_what_no_structure_of_the_slide_is_called_is_said_before_it_is_done(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "nerves"
+    folder.mkdir()
+    write_geojson(folder / "a.geojson", square(project, 2), name="nerve")
+    assert main(["import", str(project), str(folder), "--as", "labels", "--json"]) == 1
+    why = json.loads(capsys.readouterr().out)["holds"]["a"]["why_not"]
+    assert why == "nerve: no structure of this slide. It has glomerulus, tubule, vessel."
+    assert main(["import", str(project), str(folder), "--structure", "nerve", "--json"]) == 1
+    why = json.loads(capsys.readouterr().out)["holds"]["a"]["why_not"]
+    assert why.startswith("nerve: no structure of this slide.")

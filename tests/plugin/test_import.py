@@ -10,11 +10,13 @@ import napari
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox
 
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.geojson import write_geojson
 from hubseg.formats.raster import write_mask_png
 from hubseg.formats.registry import FORMATS
+from hubseg.tools.change import Change
 from napari_hubseg._reader import get_reader
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.presenters import dialogs
@@ -200,6 +202,43 @@ def rows(form: ImportDialog) -> list[list[str]]:
     ]
 
 
+def ask(dock: HubSegWidget, files: list[Path], wait: Wait) -> ImportDialog:
+    """Have files looked into, and return the form that opens."""
+    dock.desk.imports.look_into(files)
+    wait(lambda: asked(dock) is not None)
+    form = asked(dock)
+    assert form is not None
+    return form
+
+
+def choose_in(combo: QComboBox, data: object) -> None:
+    """Choose an entry of a list as a person does."""
+    place = combo.findData(data)
+    combo.setCurrentIndex(place)
+    combo.activated.emit(place)
+
+
+def two_classes(dock: HubSegWidget, folder: Path) -> Path:
+    """A GeoJSON of the slide on screen: a glomerulus, and two nerves."""
+    other = np.zeros_like(ring(dock))
+    other[60:70, 5:20] = other[60:70, 30:40] = True
+    parts = [
+        MaskedImage(ring(dock), "one", "one.tiff", name="glomerulus", number=1),
+        MaskedImage(other, "one", "one.tiff", name="nerve", number=2),
+    ]
+    file = folder / "one.geojson"
+    FORMATS["geojson"].write(file, MaskedImage(ring(dock) | other, "one", "one.tiff", parts=parts))
+    return file
+
+
+@pytest.fixture
+def offered(opened: HubSegWidget) -> list[str]:
+    """What is said with a button."""
+    said: list[str] = []
+    opened.desk.offered.connect(lambda one: one and said.append(one.sentence))
+    return said
+
+
 def mask_on(dock: HubSegWidget, slide_id: str, wait: Wait) -> np.ndarray:
     """Go to a slide and return its mask."""
     dock.desk.go_to(slide_id)
@@ -208,16 +247,12 @@ def mask_on(dock: HubSegWidget, slide_id: str, wait: Wait) -> np.ndarray:
 
 
 def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_its_own(
-    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any, offered: list[str]
 ) -> None:
-    desk, told = opened.desk, []
-    desk.told.connect(told.append)
     write_geojson(tmp_path / "one.geojson", ring(opened), name="glomerulus")
     write_geojson(tmp_path / "TWO.geojson", ring(opened, 1), name="glomerulus")
     write_geojson(tmp_path / "stranger.geojson", ring(opened), name="glomerulus")
-    desk.imports.look_into(sorted(tmp_path.glob("*.geojson")))
-    wait(lambda: asked(opened) is not None)
-    form = asked(opened)
+    form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
     found = rows(form)
     assert [row[:3] for row in found] == [
         ["one.geojson", "one", "1 object · glomerulus"],
@@ -232,23 +267,77 @@ def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_
         qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
     assert opened.session.current is not None
     assert opened.session.current.id == "one"  # back where the person was
-    assert told[-1].startswith(
-        "2 masks taken over as your edits, one undo on each slide. Left out: stran"
-    )
+    assert offered[-1].startswith("2 masks taken over as your edits. Left out: stranger")
     assert np.array_equal(mask_on(opened, "one", wait), ring(opened))
     assert np.array_equal(mask_on(opened, "two", wait), ring(opened, 1))
-    opened.do("undo")
+    opened.do("undo")  # a person has gone on: each slide has its own undo then
     assert not opened.session.mask_now().any()
     assert np.array_equal(mask_on(opened, "one", wait), ring(opened))
+
+
+def test_one_undo_takes_back_what_came_onto_several_slides(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    for number, slide_id in enumerate(("one", "two", "three")):
+        write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened, number), name="")
+    form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
+    assert "One undo takes all back." in form.said.text()
+    with qtbot.waitSignal(form.finished):
+        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    wait(lambda: opened.correct.undo.text().endswith("import of 3 masks"))
+    opened.do("undo")
+    assert opened.session.current is not None
+    assert opened.session.current.id == "one"
+    for slide_id in ("one", "two", "three"):
+        assert not mask_on(opened, slide_id, wait).any()
+
+
+def test_what_is_drawn_is_said_to_be_replaced_and_undo_brings_it_back(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    told: list[str] = []
+    opened.desk.told.connect(told.append)
+    drawn, session = ring(opened, 3), opened.session
+    session.put(Change.whole("brush", drawn))
+    for slide_id in ("one", "two"):
+        write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened), name="")
+    form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
+    becomes = [row[3] for row in rows(form)]
+    assert becomes == [
+        "every pixel becomes your edit; in place of what is drawn there",
+        "every pixel becomes your edit",
+    ]
+    form.reject()
+    opened.desk.imports.look_into([tmp_path / "one.geojson"])  # alone: at once, and said
+    wait(lambda: bool(told))
+    assert "in place of what was drawn there, which undo brings back" in told[-1]
+    assert np.array_equal(session.mask_now(), ring(opened))
+    opened.do("undo")
+    assert np.array_equal(session.mask_now(), drawn)
+
+
+def test_the_form_says_which_classes_the_slide_has_no_structure_for(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path
+) -> None:
+    file = two_classes(opened, tmp_path)
+    form = ask(opened, [file], wait)
+    assert rows(form)[0][2] == "3 objects · glomerulus, nerve"
+    choose_in(form.only, "nerve")
+    assert rows(form)[0][2] == "2 objects · nerve"
+    choose_in(form.role, "labels")
+    assert rows(form)[0][3].startswith("nerve: no structure of this slide. It has glomerulus")
+    assert not form.go.isEnabled()
+    choose_in(form.only, "")
+    assert "; without nerve: no structure of this slide" in rows(form)[0][3]
+    assert form.go.isEnabled()
+    form.reject()
 
 
 def test_a_mask_called_as_another_slide_goes_there_once_a_person_has_seen_it(
     opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
 ) -> None:
     file = write_geojson(tmp_path / "two.geojson", ring(opened), name="")
-    opened.desk.imports.look_into([file])
-    wait(lambda: asked(opened) is not None)
-    form = asked(opened)
+    form = ask(opened, [file], wait)
     assert rows(form)[0][1] == "two"
     with qtbot.waitSignal(form.finished):
         qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
@@ -260,9 +349,7 @@ def test_a_mask_of_another_size_says_the_factor_and_waits_for_a_yes(
     opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
 ) -> None:
     file = write_mask_png(tmp_path / "one.png", ring(opened)[::2, ::2])
-    opened.desk.imports.look_into([file])
-    wait(lambda: asked(opened) is not None)
-    form = asked(opened)
+    form = ask(opened, [file], wait)
     assert form.fit.isVisible()
     assert "enlarged 2 times it fits" in rows(form)[0][3]
     assert not form.go.isEnabled()
@@ -287,9 +374,7 @@ def test_one_class_of_several_is_taken_and_what_was_decided_stays_but_for_a_trut
     file = tmp_path / "one.geojson"
     FORMATS["geojson"].write(file, whole)
     opened.desk.accept_anew()
-    opened.desk.imports.look_into([file])
-    wait(lambda: asked(opened) is not None)
-    form = asked(opened)
+    form = ask(opened, [file], wait)
     only = [form.only.itemText(place) for place in range(form.only.count())]
     assert only == ["all classes, as one mask", "glomerulus", "tubule"]
     form.only.setCurrentIndex(2)
@@ -303,15 +388,12 @@ def test_one_class_of_several_is_taken_and_what_was_decided_stays_but_for_a_trut
 
 
 def test_escape_stops_between_two_masks_and_says_what_was_left_out(
-    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any, offered: list[str]
 ) -> None:
-    desk, told = opened.desk, []
-    desk.told.connect(told.append)
+    desk = opened.desk
     for slide_id in ("one", "two", "three"):
         write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened), name="")
-    desk.imports.look_into(sorted(tmp_path.glob("*.geojson")))
-    wait(lambda: asked(opened) is not None)
-    form = asked(opened)
+    form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
 
     def stop(done: int, _: int) -> None:
         if done == 1:
@@ -321,8 +403,8 @@ def test_escape_stops_between_two_masks_and_says_what_was_left_out(
     with qtbot.waitSignal(form.finished):
         qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
     desk.imports.progressed.disconnect(stop)
-    assert told[-1].startswith("1 mask taken over as your edits")
-    assert "two (You stopped before it); three (You stopped before it)" in told[-1]
+    assert offered[-1].startswith("1 mask taken over as your edits")
+    assert "two (You stopped before it); three (You stopped before it)" in offered[-1]
     assert not mask_on(opened, "three", wait).any()
 
 
@@ -330,9 +412,7 @@ def test_a_mask_that_is_called_otherwise_is_asked_about(
     opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
 ) -> None:
     file = write_geojson(tmp_path / "biopsy 17.geojson", ring(opened), name="")
-    opened.desk.imports.look_into([file])
-    wait(lambda: asked(opened) is not None)
-    form = asked(opened)
+    form = ask(opened, [file], wait)
     assert rows(form)[0][:2] == ["biopsy 17.geojson", "one"]
     assert not opened.session.can_undo
     with qtbot.waitSignal(form.finished):
@@ -341,10 +421,9 @@ def test_a_mask_that_is_called_otherwise_is_asked_about(
 
 
 def test_files_that_are_dropped_meanwhile_do_not_end_an_import(
-    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any, offered: list[str]
 ) -> None:
-    imports, told = opened.desk.imports, []
-    opened.desk.told.connect(told.append)
+    imports = opened.desk.imports
     for slide_id in ("one", "two"):
         write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened), name="")
     files = sorted(tmp_path.glob("*.geojson"))
@@ -354,16 +433,14 @@ def test_files_that_are_dropped_meanwhile_do_not_end_an_import(
     with qtbot.waitSignal(form.finished):
         qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
         imports.look_into([tmp_path / "nothing.geojson"])
-    wait(lambda: any(one.startswith("2 masks taken over") for one in told))
+    wait(lambda: any(one.startswith("2 masks taken over") for one in offered))
 
 
 def test_cancel_imports_nothing(
     opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
 ) -> None:
     write_geojson(tmp_path / "two.geojson", ring(opened), name="")
-    opened.desk.imports.look_into([tmp_path / "two.geojson"])
-    wait(lambda: asked(opened) is not None)
-    form = asked(opened)
+    form = ask(opened, [tmp_path / "two.geojson"], wait)
     with qtbot.waitSignal(form.finished):
         qtbot.mouseClick(form.cancel, Qt.MouseButton.LeftButton)
     assert not mask_on(opened, "two", wait).any()

@@ -65,6 +65,7 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
     from hubseg.export.importing import import_masks
     from hubseg.export.matching import plan_import
     from hubseg.export.proposal import look_into
+    from hubseg.project.receiving import receiving
     from hubseg.session import ReviewSession
 
     outcome, session = answer.outcome, ReviewSession()
@@ -84,8 +85,9 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
                     on_progress=lambda *_: shown.update(),
                 )
         else:
-            verdicts = {slide.id: session.verdict(slide.id) for slide in session.slides}
-            proposed = [one for one in look_into(plan, session.slides, verdicts) if one.slide_id]
+            stands = receiving(session.project, session.slides)
+            found = look_into(plan, session.slides, stands)
+            proposed = [one for one in found if one.slide_id]
     finally:
         session.close()
     files = plan.files()
@@ -113,8 +115,11 @@ def _say_proposed(
     content: dict[str, Any],
 ) -> None:
     """List what would be taken over, what each mask holds, and why some would not."""
-    why_not = {one.slide_id: one.why_not(_how(given)) for one in proposed}
-    rows = [(one.slide_id, one.name, one.holds, why_not[one.slide_id]) for one in proposed]
+    how = _how(given)
+    why_not = {one.slide_id: one.why_not(how) for one in proposed}
+    rows = [
+        (one.slide_id, one.name, one.holds(how.only), why_not[one.slide_id]) for one in proposed
+    ]
     holds = {
         one.slide_id: {
             "objects": one.objects,

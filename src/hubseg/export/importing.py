@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.export.parts import parts_of
 from hubseg.formats.rle import encode
+from hubseg.project.receiving import in_words
 from hubseg.tools.change import Change
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def take_over(
     changed, came = False, 0
     for part in parts:
         named = onto or part.name
-        meant = session.structures[_meant(session, named)] if role != "truth" else ()
+        meant = () if role == "truth" else session.structure_meant(named)
         if not meant and (onto or role == "labels"):
             notes.append(f"{named} is no structure of this slide: left out.")
             continue
@@ -142,20 +143,8 @@ def take_over(
         notes += part.notes
         came += 1
     if not came:
-        has = ", ".join(str(one or "one without a name") for one in session.structures)
-        raise ValueError(f"{' '.join(notes)} It has {has}.")
+        raise ValueError(f"{' '.join(notes)} It has {in_words(session.structures)}.")
     return tuple(notes) if changed else None
-
-
-def _meant(session: ReviewSession, name: str) -> slice:
-    """Return where among the structures of the slide on screen a name's is; nowhere is empty."""
-    known = session.vocabulary.structure(name) if name else None
-    here, slide = session.structures, session.current
-    if known is not None and known.name in here:
-        at = here.index(known.name)
-        return slice(at, at + 1)
-    own = None if slide is None else session.vocabulary.own(slide.organ)
-    return slice(0, 1 if known is not None and own == known and here == (None,) else 0)
 
 
 def _take(session: ReviewSession, slide_id: str, part: Part, file: str, role: Role) -> bool:
@@ -164,7 +153,7 @@ def _take(session: ReviewSession, slide_id: str, part: Part, file: str, role: Ro
         return session.put(Change.whole(f"import of {file}"[:100], inside)) is not None
     if role == "mask":
         return session.start_from(inside, file)
-    for name in session.structures[_meant(session, part.name)]:
+    for name in session.structure_meant(part.name):
         if name in session.structures[1:]:
             raise ValueError(
                 f"A truth is kept of {session.structures[0]} alone: compare {name} by "

@@ -6,17 +6,19 @@ slide. Does not take anything over (:mod:`hubseg.export.importing`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hubseg.export.importing import decided_already
 from hubseg.export.matching import plan_files
 from hubseg.export.parts import factor_of, parts_of
 from hubseg.failure import EXPECTED, one_sentence
-from hubseg.journal.verdict import Verdict
+from hubseg.journal.imported import ROLES
+from hubseg.project.receiving import UNKNOWN, Receiving, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hubseg.export.importing import How
@@ -38,46 +40,79 @@ class Proposed:
         Whose it is; "" where it is no slide's.
     mask
         What reads it; None where that is known to be of no use.
-    objects
-        How many objects with an area it holds, of every class.
-    classes
-        Their classes, each once.
+    counts
+        Class → how many objects with an area it holds of it; "" is those without a class.
     factor
         By how much it is enlarged to lie on the slide; 1 where it lies on it as it is.
     wrong
         Why it cannot be taken over, whatever a person says; "" where it can.
-    verdict
-        What was decided about the slide.
+    onto
+        How the slide stands.
     """
 
     name: str
     slide_id: str = ""
     mask: OneMask | None = None
-    objects: int = 0
-    classes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
     factor: float = 1.0
     wrong: str = ""
-    verdict: Verdict = Verdict.UNSEEN
+    onto: Receiving = UNKNOWN
 
     @property
-    def holds(self) -> str:
-        """What it holds, in a few words."""
+    def objects(self) -> int:
+        """How many objects it holds, of every class."""
+        return sum(self.counts.values())
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of its objects, each once."""
+        return tuple(filter(None, self.counts))
+
+    def holds(self, only: str = "") -> str:
+        """Return what it holds, of one class or of all (""), in a few words."""
         if self.objects == 1 and not self.classes:
             return "a mask"
-        count = f"{self.objects} object{'' if self.objects == 1 else 's'}" if self.objects else ""
-        return " · ".join(filter(None, (count, ", ".join(self.classes))))
+        chosen = {one: n for one, n in self.counts.items() if _is(one, only)}
+        count = sum(chosen.values())
+        said = f"{count} object{'' if count == 1 else 's'}" if count or only else ""
+        return " · ".join(filter(None, (said, ", ".join(filter(None, chosen)))))
 
     def why_not(self, how: How) -> str:
         """Return why it is not taken over so, in one sentence, or ""."""
         if self.wrong:
             return self.wrong
-        if how.only and how.only.casefold() not in map(str.casefold, self.classes):
+        if how.only and not any(_is(one, how.only) for one in self.classes):
             return f"It holds no object of {how.only}."
         if how.role == "labels" and not self.classes:
             return "It names no classes: take it over as edits."
+        named, nowhere = self._named(how), self._nowhere(how)
+        if named and named == nowhere:
+            has = in_words(self.onto.structures)
+            return f"{', '.join(nowhere)}: no structure of this slide. It has {has}."
         if self.factor != 1.0 and not how.fit:
             return f"It is of another size: enlarged {self.factor:.4g} times it fits."
-        return decided_already(self.verdict, how.role)
+        return decided_already(self.onto.verdict, how.role)
+
+    def becomes(self, how: How) -> str:
+        """Return what it becomes where it is taken over so, in a few words."""
+        larger = f"enlarged {self.factor:.4g} times, " if self.factor != 1.0 else ""
+        said = f"{larger}{ROLES[how.role]}"
+        nowhere = self._nowhere(how)
+        if nowhere:
+            said += f"; without {', '.join(nowhere)}: no structure of this slide"
+        if self.onto.is_drawn and how.role in ("edits", "labels"):
+            said += "; in place of what is drawn there"
+        return said
+
+    def _named(self, how: How) -> list[str]:
+        """Return the structures that it goes onto by their names."""
+        if how.onto:
+            return [how.onto]
+        return [one for one in self.classes if how.role == "labels" and _is(one, how.only)]
+
+    def _nowhere(self, how: How) -> list[str]:
+        """Return those of them that the slide does not have."""
+        return [one for one in self._named(how) if not self.onto.has(one)]
 
     def read(self, slide: Sized, how: How) -> tuple[Part, ...]:
         """Read the mask for its slide, as :func:`hubseg.export.parts.parts_of`."""
@@ -89,10 +124,17 @@ class Proposed:
 def look_into_files(
     files: Sequence[Path],
     slides: Sequence[Sized],
-    verdicts: Mapping[str, Verdict],
+    stands: Callable[[str], Receiving],
     here: str | None = None,
 ) -> tuple[Proposed, ...]:
-    """Return what importing files would do; parameters as in :func:`plan_files`.
+    """Return what importing files would do.
+
+    Parameters
+    ----------
+    files, slides, here
+        As in :func:`plan_files`.
+    stands
+        As in :func:`look_into`.
 
     Raises
     ------
@@ -103,23 +145,21 @@ def look_into_files(
     if not plan.matched and not plan.unmatched:
         names = ", ".join(file.name for file in files[:3])
         raise ValueError(f"{names} holds no mask: export one of a format that is read.")
-    return look_into(plan, slides, verdicts)
+    return look_into(plan, slides, stands)
 
 
 def look_into(
-    plan: ImportPlan, slides: Sequence[Sized], verdicts: Mapping[str, Verdict]
+    plan: ImportPlan, slides: Sequence[Sized], stands: Callable[[str], Receiving]
 ) -> tuple[Proposed, ...]:
     """Return what a plan would do: each slide's mask in the project's order, then the others.
 
     Parameters
     ----------
-    verdicts
-        Id → what was decided; a slide that is not in it was not looked at.
+    stands
+        How a slide stands, by its id.
     """
     own = [
-        _into(plan.matched[slide.id], slide, verdicts.get(slide.id, Verdict.UNSEEN))
-        for slide in slides
-        if slide.id in plan.matched
+        _into(plan.matched[slide.id], slide, stands) for slide in slides if slide.id in plan.matched
     ]
     return (*own, *(Proposed(name, wrong=why) for name, why in plan.unmatched.items()))
 
@@ -129,18 +169,25 @@ def taken(proposed: Sequence[Proposed], how: How) -> list[Proposed]:
     return [one for one in proposed if not one.why_not(how)]
 
 
-def _into(mask: OneMask, slide: Sized, verdict: Verdict) -> Proposed:
+def _into(mask: OneMask, slide: Sized, stands: Callable[[str], Receiving]) -> Proposed:
     name = mask.path.name
+    onto = UNKNOWN
     try:
+        onto = stands(slide.id)
         image = mask.read()
         factor = 1.0
         if image.size is not None and image.size != (slide.height, slide.width):
             factor = factor_of(image.size, slide)
         wrong = "" if image.objects else _nothing_in(image.notes, image.left_out)
     except EXPECTED as error:
-        return Proposed(name, slide.id, mask, wrong=one_sentence(error), verdict=verdict)
-    count = len(image.objects)
-    return Proposed(name, slide.id, mask, count, image.classes, factor, wrong, verdict)
+        return Proposed(name, slide.id, mask, wrong=one_sentence(error), onto=onto)
+    counts = Counter(one.name for one in image.objects)
+    return Proposed(name, slide.id, mask, counts, factor, wrong, onto)
+
+
+def _is(name: str, only: str) -> bool:
+    """Whether objects of a class are taken, where one class is, or all ("") are."""
+    return not only or name.casefold() == only.casefold()
 
 
 def _nothing_in(notes: Sequence[str], left_out: Mapping[str, int]) -> str:

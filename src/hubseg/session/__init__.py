@@ -94,6 +94,7 @@ class ReviewSession(SessionSignals):
         self.paint, self.put, self.reassign = gestures.paint, gestures.put, gestures.reassign
         structures = review.structures
         self.choose, self.step_structure = structures.choose, structures.step
+        self.structure_meant = structures.meant
 
         imports = Imports(review, slides.may_change)
         self.start_from, self.keep_truth = imports.start_from, imports.keep_truth

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hubseg.edits.claims import Rivals
 from hubseg.journal.slide_state import SlideState
 from hubseg.project.exclusive import group_of, rivals_in
+from hubseg.project.receiving import structure_meant
 from hubseg.project.share import Share
 from hubseg.project.structures import structures_here
 
@@ -79,6 +80,12 @@ class Structures:
     def rivals(self) -> tuple[StructureName, ...]:
         """The structures that the chosen one excludes."""
         return self.rivals_of(self.chosen)
+
+    def meant(self, name: str) -> tuple[StructureName | None, ...]:
+        """Return the one that a class of a file is, by its name, as a tuple of one; else ()."""
+        slide = self._review.current
+        organ = None if slide is None else slide.organ
+        return structure_meant(name, self.here, self._review.rules.vocabulary, organ)
 
     def rivals_of(self, structure: StructureName | None) -> tuple[StructureName, ...]:
         """Return the structures that one excludes."""
