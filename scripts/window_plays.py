@@ -81,11 +81,20 @@ class _Play:
         self.hand.click(self.hand.place(widget))
 
     def form(self) -> Any:
-        """Return the form of an import that is open, or None."""
+        """Return the form of an import that is open and takes clicks, or None."""
         from napari_hubseg.widgets.import_masks import ImportDialog
 
-        forms = self.dock.export.findChildren(ImportDialog)
-        return next((one for one in forms if one.isVisible()), None)
+        forms = [one for one in self.dock.export.findChildren(ImportDialog) if one.isVisible()]
+        return next((one for one in forms if one.windowHandle().isExposed()), None)
+
+    def take(self, form: Any) -> None:
+        """Click the form's button, again where a window that has just come did not see it."""
+        from napari_hubseg.demo.screen import persist
+
+        taken: list[object] = []
+        form.taken.connect(taken.append)
+        persist(lambda: taken or self.click(form.go), "The click", lambda: bool(taken))
+        self.until("The import", lambda: self.form() is None)
 
     def choose_files(self, folder: Path) -> None:
         """Choose all files of a folder in the dialog that opens next, by their names."""
@@ -145,8 +154,7 @@ def _import(play: _Play, folder: Path) -> None:
     play.look("what_matches")
     play.hand.click(play.hand.place(form.fit, 0.02))  # its box; the row is wide
     play.look("enlarged_where_a_person_says_so")
-    play.click(form.go)
-    play.until("The import", lambda: play.form() is None)
+    play.take(form)
     play.look("imported")
     dock.pages.choose("review")
     play.look("the_mask_is_reviewed")
@@ -268,8 +276,7 @@ def _export_and_take_in(play: _Play, folder: Path) -> None:
         form.only.setCurrentIndex(form.only.findData(name))
         form.only.activated.emit(form.only.currentIndex())
         play.look(f"{name}_comes_in_again")
-        play.click(form.go)
-        play.until("The import", lambda: play.form() is None)
+        play.take(form)
         if not np.array_equal(session.mask_now(), wanted):
             raise SystemExit(f"{name} of {slide} is not what it was.")
 

@@ -9,7 +9,6 @@ from typing import Any
 import napari
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 
 from hubseg.formats.annotated import MaskedImage
@@ -186,12 +185,9 @@ def ring(dock: HubSegWidget, number: int = 0) -> np.ndarray:
 
 
 def asked(dock: HubSegWidget) -> ImportDialog | None:
-    """Return the form that is open and can be clicked.
-
-    One that was closed may not be gone yet; one that is not exposed yet takes no click.
-    """
-    forms = [form for form in dock.export.findChildren(ImportDialog) if form.isVisible()]
-    return next((form for form in forms if form.windowHandle().isExposed()), None)
+    """Return the form that is open; one that was closed may not be gone yet."""
+    forms = dock.export.findChildren(ImportDialog)
+    return next((form for form in forms if form.isVisible()), None)
 
 
 def rows(form: ImportDialog) -> list[list[str]]:
@@ -264,7 +260,7 @@ def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_
     assert form.go.text() == "Import 2 masks"
     assert not opened.session.can_undo
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
     assert opened.session.current is not None
     assert opened.session.current.id == "one"  # back where the person was
     assert offered[-1].startswith("2 masks taken over as your edits. Left out: stranger")
@@ -283,7 +279,7 @@ def test_one_undo_takes_back_what_came_onto_several_slides(
     form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
     assert "One undo takes all back." in form.said.text()
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
     wait(lambda: opened.correct.undo.text().endswith("import of 3 masks"))
     opened.do("undo")
     assert opened.session.current is not None
@@ -340,7 +336,7 @@ def test_a_mask_called_as_another_slide_goes_there_once_a_person_has_seen_it(
     form = ask(opened, [file], wait)
     assert rows(form)[0][1] == "two"
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
     assert not opened.session.mask_now().any()
     assert np.array_equal(mask_on(opened, "two", wait), ring(opened))
 
@@ -356,7 +352,7 @@ def test_a_mask_of_another_size_says_the_factor_and_waits_for_a_yes(
     form.fit.setChecked(True)
     assert rows(form)[0][3].startswith("enlarged 2 times, every pixel")
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
     wanted = np.repeat(np.repeat(ring(opened)[::2, ::2], 2, 0), 2, 1)
     assert np.array_equal(opened.session.mask_now(), wanted)
 
@@ -382,7 +378,7 @@ def test_one_class_of_several_is_taken_and_what_was_decided_stays_but_for_a_trut
     form.role.setCurrentIndex(form.role.findData("truth"))
     form.role.activated.emit(2)
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
     wait(lambda: opened.desk.truth.mask is not None)
     assert np.array_equal(opened.desk.truth.mask, other)
 
@@ -401,7 +397,7 @@ def test_escape_stops_between_two_masks_and_says_what_was_left_out(
 
     desk.imports.progressed.connect(stop)
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
     desk.imports.progressed.disconnect(stop)
     assert offered[-1].startswith("1 mask taken over as your edits")
     assert "two (You stopped before it); three (You stopped before it)" in offered[-1]
@@ -416,7 +412,7 @@ def test_a_mask_that_is_called_otherwise_is_asked_about(
     assert rows(form)[0][:2] == ["biopsy 17.geojson", "one"]
     assert not opened.session.can_undo
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
     assert np.array_equal(opened.session.mask_now(), ring(opened))
 
 
@@ -431,7 +427,7 @@ def test_files_that_are_dropped_meanwhile_do_not_end_an_import(
     wait(lambda: asked(opened) is not None)
     form = asked(opened)
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+        form.go.click()
         imports.look_into([tmp_path / "nothing.geojson"])
     wait(lambda: any(one.startswith("2 masks taken over") for one in offered))
 
@@ -442,7 +438,7 @@ def test_cancel_imports_nothing(
     write_geojson(tmp_path / "two.geojson", ring(opened), name="")
     form = ask(opened, [tmp_path / "two.geojson"], wait)
     with qtbot.waitSignal(form.finished):
-        qtbot.mouseClick(form.cancel, Qt.MouseButton.LeftButton)
+        form.cancel.click()
     assert not mask_on(opened, "two", wait).any()
 
 
