@@ -5,7 +5,8 @@ changes nothing, but for two seconds after a click on it and after each turn of 
 long as the pointer stays; over a closed list or a tab it never chooses: whoever has chosen there
 scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes
 back a value that was typed into it. A button that has come to lie where something else was pressed
-just now ignores the next press there: it is for what the button covers. Controls that are made
+just now ignores the next press there: it is for what the button covers. A button of a window of its
+own does so while that has just opened: a second later a person has seen it. Controls that are made
 later obey too. Does not know what a control is for.
 """
 
@@ -44,6 +45,7 @@ _FIELDS = (*_VALUES, QLineEdit)  # what takes keys
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _PRESSES = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
 _TURNS_S = 2.0  # for how long a clicked control takes the wheel, after the click and each turn
+_SEEN_S = 1.0  # after which a window that opened is what a press on it is for
 _COMES_AND_GOES = (QEvent.Type.Enter, QEvent.Type.Leave)
 
 
@@ -96,6 +98,8 @@ class ControlRules(QObject):
             self.pressed.emit(watched)
         elif kind == QEvent.Type.MouseButtonRelease:
             self._last.let_go(event)
+        elif kind == QEvent.Type.Show and watched.isWindow():
+            self._last.opens(watched)
         elif kind in _COMES_AND_GOES:
             self._last.look()
             if kind == QEvent.Type.Leave and watched is self._clicked:
@@ -214,13 +218,20 @@ class _Press:
     def __init__(self) -> None:
         self._on: QWidget | None = None
         self._at: QPoint | None = None
+        self._opened: QWidget | None = None  # the window that opened last
+        self._since = 0.0  # when it did, s
+
+    def opens(self, window: QWidget) -> None:
+        """Note a window that opens."""
+        self._opened, self._since = window, now_s()
 
     def was_for_another(self, widget: QWidget, event: QMouseEvent) -> bool:
         """Note a press; True where it is for what a button covers since the last one."""
         at = _place(event)
         button = isinstance(widget, QAbstractButton)
         on = widget if button else QApplication.widgetAt(at)
-        covers = button and self._is_near(at) and on is not self._on
+        seen = widget.window() is self._opened and now_s() - self._since > _SEEN_S
+        covers = button and not seen and self._is_near(at) and on is not self._on
         self._on, self._at = on, at
         return covers
 

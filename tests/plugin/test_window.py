@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QFileDialog, QOpenGLWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QDialog,
+    QFileDialog,
+    QOpenGLWidget,
+    QPushButton,
+)
 from windows import Wait, see, settle
 
 from hubseg.cleanup import Cleanup
@@ -321,6 +328,34 @@ def test_a_button_that_opens_under_a_stroke_ignores_the_next_press(
     assert acted == []
     qtbot.mouseClick(button, LEFT)
     assert acted == [1]
+
+
+@pytest.mark.parametrize(("after_s", "taken"), [(0.2, []), (1.1, [1])])
+def test_a_button_of_a_window_that_opens_under_the_pointer_ignores_a_press_only_at_first(
+    opened: HubSegWidget,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    after_s: float,
+    taken: list[int],
+) -> None:
+    """The form of a second import opened where the first one's button had been pressed."""
+    now, acted = [0.0], []
+    monkeypatch.setattr("napari_hubseg.widgets.controls.now_s", lambda: now[0])
+    form = QDialog(opened.export)
+    button = QPushButton("Import", form)
+    button.clicked.connect(lambda: acted.append(1))
+    form.move(400, 400)
+    form.open()
+    place = button.mapToGlobal(button.rect().center())
+    form.hide()
+    canvas = opened.canvas.widget
+    QCursor.setPos(place)
+    qtbot.mouseClick(canvas, LEFT, pos=canvas.mapFromGlobal(place))
+    form.open()
+    now[0] = after_s
+    qtbot.mouseClick(button, LEFT)
+    assert acted == taken
+    form.deleteLater()
 
 
 def test_a_click_on_a_message_is_no_stroke(opened: HubSegWidget, qtbot: Any, wait: Wait) -> None:
