@@ -125,8 +125,9 @@ class _Signed(QPushButton):
         drawn = self._sign, colour.name()
         if drawn != self._drawn:
             self._drawn = drawn
-            verdict = self.property("verdict") is not None
-            self.setIcon(sign(self._sign, colour, on=_ON_VERDICT if verdict else ON_CHOSEN))
+            verdict, flat = self.property("verdict") is not None, self.isFlat()
+            on = _ON_VERDICT if verdict else colour if flat else ON_CHOSEN  # flat: no ground of on
+            self.setIcon(sign(self._sign, colour, on=on))
 
 
 class IconButton(_Signed):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QIcon, QPalette
 from qtpy.QtWidgets import QApplication
 from stored import TINY
 from test_structures import GLOMERULUS, LINES, NAMES, TUBULE, VESSEL, made_project, masks_of, recipe
@@ -64,6 +65,25 @@ def test_a_chip_asks_and_shows_what_holds(qtbot: Any) -> None:
     with qtbot.waitSignal(panel.eye_requested) as asked:
         qtbot.mouseClick(panel.eyes[1], LEFT)
     assert asked.args == ["vessel"]
+
+
+def test_an_eye_has_the_colour_of_words_open_or_closed(qtbot: Any) -> None:
+    """It lies on the panel's ground: white, the colour on a chosen tool, is not seen in light."""
+    panel = StructuresPanel()
+    qtbot.addWidget(panel)
+    panel.show_state(StructuresState(CHIPS))
+    eye = panel.eyes[1]
+    assert eye.isChecked()
+    words = eye.palette().color(QPalette.ColorRole.ButtonText).name()
+    for state in (QIcon.State.On, QIcon.State.Off):
+        drawn = eye.icon().pixmap(QSize(32, 32), QIcon.Mode.Normal, state).toImage()
+        seen = {
+            drawn.pixelColor(x, y).name()
+            for x in range(drawn.width())
+            for y in range(drawn.height())
+            if drawn.pixelColor(x, y).alpha() == 255
+        }
+        assert seen == {words}
 
 
 def test_many_structures_are_a_list_in_one_line(qtbot: Any, wait: Wait) -> None:
