@@ -178,7 +178,6 @@ class ImportDialog(QDialog):
                 self.rows.setItem(place, column, item)
         for column, most in enumerate(_MOST):
             self.rows.setColumnWidth(column, min(most, self.rows.sizeHintForColumn(column) + 12))
-        self.rows.resizeRowsToContents()
         self.said.setText(state.said)
         count = state.count
         self.go.setText(f"Import {count} mask{'' if count == 1 else 's'}" if count else "Import")
@@ -230,6 +229,7 @@ def _table() -> QTableWidget:
     table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     table.setShowGrid(False)
     table.setWordWrap(True)
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header = table.horizontalHeader()
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

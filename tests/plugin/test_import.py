@@ -60,7 +60,7 @@ def test_what_is_no_mask_of_the_slide_is_one_sentence_and_nothing_is_drawn(
     wait(lambda: bool(failed))
     assert failed[0] == (
         "It holds no mask of a slide of this project: somebody. "
-        "no slide of the project, or more than one, is called so."
+        "No slide of the project, or more than one, is called so."
     )
     assert not opened.session.can_undo
 
@@ -256,7 +256,7 @@ def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_
         ["stranger", "–", ""],
     ]
     assert "every pixel becomes your edit" in found[0][3]
-    assert "no slide of the project" in found[2][3]
+    assert "No slide of the project" in found[2][3]
     assert form.go.text() == "Import 2 masks"
     assert not opened.session.can_undo
     with qtbot.waitSignal(form.finished):

@@ -135,7 +135,7 @@ def plan_files(
     for name, mask in found:
         slide_id = _id_of(name, ids) or (here if lonely else None)
         if slide_id is None:
-            unmatched[name] = "no slide of the project, or more than one, is called so."
+            unmatched[name] = "No slide of the project, or more than one, is called so."
         elif slide_id in matched:
             unmatched[mask.path.name] = f"{matched[slide_id].path.name} is of the same slide."
         else:
