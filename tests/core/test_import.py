@@ -95,7 +95,7 @@ def test_what_matches_is_listed_before_anything_happens(
     assert told["matched"] == {"a": str(masks / "a.geojson")}
     assert told["imported"] == []
     assert "of the same slide" in told["left_out"]["a.png"]
-    assert "no slide" in told["left_out"]["other"]
+    assert "No slide" in told["left_out"]["other"]
     assert "--yes" in told["notes"]["nothing was changed"]
     assert told["holds"] == {
         "a": {"objects": 3, "classes": ["glomerulus"], "factor": 1.0, "why_not": ""}
