@@ -142,6 +142,7 @@ def _outlines(table: Path, folder: Path) -> None:
 def _import(play: _Play, folder: Path) -> None:
     """Import outlines of several slides, correct one, and look at the formats."""
     from hubseg.recipe.bundled import sample_table
+    from napari_hubseg.demo.screen import persist
 
     dock = play.dock
     dock.open_path(sample_table(), project=folder / "import.hubseg")
@@ -161,7 +162,8 @@ def _import(play: _Play, folder: Path) -> None:
     _correct(play)
     play.look("corrected")
     dock.pages.choose("export")
-    play.click(dock.export.format)
+    formats = dock.export.format
+    persist(lambda: play.click(formats), "The list", lambda: formats.view().isVisible())
     play.look("every_format")
     play.hand.press("Escape")
 

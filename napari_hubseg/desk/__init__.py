@@ -17,6 +17,7 @@ from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.slide_seen import Seen
 from napari_hubseg.canvas.structures import StructureOutlines
 from napari_hubseg.canvas.tools import MaskTools
+from napari_hubseg.desk.batches import Batches
 from napari_hubseg.desk.imports import Imports
 from napari_hubseg.desk.offers import Offers
 from napari_hubseg.desk.rules import Rules
@@ -138,13 +139,14 @@ class Desk(DeskSignals):
 
         self.offers = offers = Offers(session, self, slides.show)
         self.take_offer, self.dismiss_offer = offers.take_offer, offers.dismiss
+        self.batches = batches = Batches(session, self, offers)
 
-        self.verdicts = verdicts = Verdicts(session, self, self.seen, offers, slides)
+        self.verdicts = verdicts = Verdicts(session, self, self.seen, offers, batches, slides)
         self.accept, self.accept_anew = verdicts.accept, verdicts.accept_anew
         self.flag, self.reject = verdicts.flag, verdicts.reject
-        self.undo, self.redo = verdicts.undo, session.redo
+        self.undo, self.redo = verdicts.undo, verdicts.redo
 
-        self._rules = rules = Rules(session, self, layers.appearance, self.derivation, offers)
+        self._rules = rules = Rules(session, self, layers.appearance, self.derivation, batches)
         self.tell_alike, self.tell_by_name = rules.tell_alike, rules.tell_by_name
         self.tell, self.tell_name, self.take_name = rules.tell, rules.tell_name, rules.take_name
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold
@@ -155,7 +157,7 @@ class Desk(DeskSignals):
         self.take_tool, self.take_by_key = tools.take_tool, tools.take_by_key
         self.say_tool, self.review_layer = tools.say_tool, tools.review_layer
         self.drop_small, self.fill_small = tools.drop_small, tools.fill_small
-        self.imports = Imports(session, self, background, offers, slides)
+        self.imports = Imports(session, self, background, offers, batches, slides)
 
         view = View(layers, self.truth, self.contour, self.queue, offers, self)
         self.next_view, self.peek, self.hold = view.next_view, view.peek, view.hold
@@ -220,6 +222,7 @@ class Desk(DeskSignals):
         for taker in (self.ensemble.mixing, self.retraining):
             taker.unsaid.connect(self.unsaid.emit)
         self.slides.gone_on.connect(self.offers.withdraw_step)
+        self.slides.gone_on.connect(self.batches.go_on)
         self.mask_tools.told.connect(self.offers.say_here)
         self.ensemble.brought.connect(self.offers.announce)
         self._end_words()

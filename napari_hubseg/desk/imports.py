@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hubseg.journal.imported import Role
     from hubseg.journal.rows import Entry
     from hubseg.session import ReviewSession
+    from napari_hubseg.desk.batches import Batches
     from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
     from napari_hubseg.desk.slides import Slides
@@ -70,10 +71,11 @@ class Imports:
         signals: DeskSignals,
         background: Background,
         offers: Offers,
+        batches: Batches,
         slides: Slides,
     ) -> None:
         self._session, self._signals, self._slides = session, signals, slides
-        self._offers = offers
+        self._offers, self._batches = offers, batches
         self._looking = Latest(background, signals.failed.emit)
         self._reading = Latest(background, signals.failed.emit)  # no later look may end an import
         self._left: list[Proposed] = []
@@ -138,7 +140,10 @@ class Imports:
         current = self._session.current
         self._back = "" if current is None else current.id
         self._done, self._said, self._left_out = 0, "", {}
+        self._same = 0  # masks that changed nothing
+        self._notes: dict[str, str] = {}
         self._rows: list[Entry] = []
+        self._truths: list[tuple[str, str | None]] = []  # those that were replaced
         self._how = how
         self._alone = alone = len(found) == 1 and found[0].slide_id == self._back
         self._left = list(found) if alone else taken(found, how)
@@ -183,6 +188,7 @@ class Imports:
 
     def _put(self, one: Proposed, parts: tuple[Part, ...]) -> None:
         how, session = self._how, self._session
+        truth = None if session.project is None else session.project.truth(one.slide_id)
         session.recorded.connect(self._rows.append)
         try:
             notes = take_over(session, one.slide_id, parts, one.name, how.role, how.onto)
@@ -194,13 +200,17 @@ class Imports:
         if notes is None and not self._may_change():
             self._left_out[one.slide_id] = "The project cannot be changed."
             return
-        self._done += 1
         said = f"{one.name} is {_TAKEN[how.role]}"
         if notes is None:
+            self._same += 1
             said = f"{one.name} changes nothing: that is what is there already."
             notes = tuple(note for part in parts for note in part.notes)
-        elif one.onto.is_drawn and how.role == "edits":
-            notes = ("It is in place of what was drawn there, which undo brings back.", *notes)
+        else:
+            self._done += 1
+            self._notes |= dict.fromkeys(notes, one.slide_id)
+            self._truths += [(one.slide_id, truth)] * (how.role == "truth")
+            if one.onto.is_drawn and how.role == "edits":
+                notes = ("It is in place of what was drawn there, which undo brings back.", *notes)
         self._said = " ".join((said, *notes))
 
     def _end(self) -> None:
@@ -211,35 +221,44 @@ class Imports:
         left = [f"{name} ({why.rstrip('.')})" for name, why in self._left_out.items()]
         more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         without = f" Left out: {'; '.join(left[:_NAMED])}{more}." if left else ""
-        if not self._done:
-            self._signals.failed.emit(f"Nothing was imported.{without}")
-        elif self._total == 1 and not left and self._alone:
-            self._offers.say_here(self._said)
-        else:
-            count = f"{self._done} mask{'' if self._done == 1 else 's'}"
-            self._say_many(f"{count} taken over {_MANY[self._how.role]}.{without}", count)
-
-    def _say_many(self, said: str, count: str) -> None:
-        """Say what was taken over, with the way back from all of it."""
+        alone = self._total == 1 and not left and self._alone
+        said = self._said if alone else f"{self._counted()}{without}"
         rows = tuple(row for row in self._rows if row.is_step)
-        if not rows:
+        if alone and not any(truth for _, truth in self._truths):
+            self._offers.say_here(said)
+        elif not self._done and not self._same:
+            self._signals.failed.emit(f"Nothing was imported.{without}")
+        elif rows:
+            self._batches.say(said, f"import of {_masks(self._done)}", rows)
+        elif any(truth for _, truth in self._truths):
+            said += " It is in place of what was known."
+            self._offers.offer(Offer(said, "Undo", partial(self._restore, tuple(self._truths))))
+        else:
             self._signals.told.emit(said)
-            return
-        many = f"import of {count}"
-        back = partial(self._take_back, rows)
-        self._offers.offer(Offer(said, "Undo", back, step=rows[-1], many=many))
-        self._signals.changed.emit()
 
-    def _take_back(self, rows: tuple[Entry, ...]) -> None:
-        """Take back what came onto many slides; where something was done since, it stays."""
-        for row in reversed(rows):
-            self._session.take_back(row)
-        self._signals.changed.emit()
+    def _counted(self) -> str:
+        """Say how many masks were taken over, how many changed nothing, and what was noticed."""
+        said = f"{_masks(self._done)} taken over {_MANY[self._how.role]}." if self._done else ""
+        if self._same:
+            said += f" {_masks(self._same)} changed nothing: that is what is there already."
+        for note, slide_id in list(self._notes.items())[:1]:
+            said += f" {slide_id}: {note}"
+        return said.strip()
+
+    def _restore(self, truths: Sequence[tuple[str, str | None]]) -> None:
+        """Compare slides with what they were compared with before an import."""
+        for slide_id, truth in truths:
+            self._session.keep_truth(slide_id, truth)
+        self._signals.told.emit("The truth is again what it was before the import.")
 
     def _may_change(self) -> bool:
         """Whether a step that changed nothing had nothing to change: else why is said already."""
         project = self._session.project
         return project is not None and not project.read_only and not self._session.refused
+
+
+def _masks(count: int) -> str:
+    return f"{count} mask{'' if count == 1 else 's'}"
 
 
 def _asks(one: Proposed) -> bool:

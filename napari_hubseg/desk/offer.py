@@ -43,8 +43,6 @@ class Offer:
         The slide that it is about: with another one on screen it is gone; "" is none.
     step
         What a person did that is taken back, until the next thing is done; None is nothing.
-    many
-        What undo calls it, where that step is the last of several that were one wish; "" is not.
     """
 
     sentence: str
@@ -52,4 +50,3 @@ class Offer:
     take: Callable[[], object]
     slide_id: str = ""
     step: Entry | None = None
-    many: str = ""

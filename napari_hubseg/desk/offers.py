@@ -52,7 +52,6 @@ class Offers:
         self._step: Entry | None = None  # what was done last, until a person goes on
         self._of_letters: Offer | None = None  # what was said of letters that are text
         self._of_recipe: Offer | None = None  # what was said of the rules that one brings
-        self._of_many: Offer | None = None  # the way back from one wish about many slides
         self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
         session.slide_changed.connect(self._withdraw)
@@ -75,8 +74,6 @@ class Offers:
     def offer(self, offer: Offer) -> None:
         """Say something that a person may do something about."""
         self._offer = offer
-        if offer.many:
-            self._of_many, self._step = offer, offer.step
         self._signals.offered.emit(offer)
 
     def take_offer(self) -> None:
@@ -102,19 +99,6 @@ class Offers:
     def is_offered(self, label: str) -> bool:
         """Whether that is what was offered last, and still holds."""
         return self._offer is not None and self._offer.label == label
-
-    @property
-    def many(self) -> Offer | None:
-        """What undo takes back at once, where the last thing done was done to many slides."""
-        offer = self._of_many
-        return offer if offer is not None and offer.step is self._step else None
-
-    def take_back_many(self) -> None:
-        """Undo :attr:`many`, whatever has been said since."""
-        offer = self.many
-        if offer is not None:
-            self.withdraw_step()
-            offer.take()
 
     @property
     def step_elsewhere(self) -> Entry | None:

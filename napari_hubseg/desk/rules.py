@@ -5,12 +5,10 @@ Responsible for which threshold a hand on the slider means. Does not know slider
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from hubseg.failure import one_sentence
 from hubseg.slide import UnknownName
-from napari_hubseg.desk.offer import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from hubseg.organ import Organ
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.appearance import Appearance
-    from napari_hubseg.desk.offers import Offers
+    from napari_hubseg.desk.batches import Batches
     from napari_hubseg.desk.signals import DeskSignals
     from napari_hubseg.jobs.mask import Derivation
 
@@ -36,9 +34,9 @@ class Rules:
         signals: DeskSignals,
         appearance: Appearance,
         derivation: Derivation,
-        offers: Offers,
+        batches: Batches,
     ) -> None:
-        self._session, self._signals, self._offers = session, signals, offers
+        self._session, self._signals, self._batches = session, signals, batches
         self._appearance, self._derivation = appearance, derivation
         self.asked_name: UnknownName | None = None
         session.slide_changed.connect(self._forget_name)
@@ -103,15 +101,7 @@ class Rules:
         count = len(rows)
         if count:
             which = f"{count} slide{'' if count == 1 else 's'}"
-            said, back = f"Set for {which}: {rows[0].label}.", partial(self._take_back, rows)
-            many = f"facts of {which}"
-            self._offers.offer(Offer(said, "Undo", back, step=rows[-1], many=many))
-        self._signals.changed.emit()
-
-    def _take_back(self, rows: tuple[Entry, ...]) -> None:
-        """Take back what many slides were told; where something was done since, it stays."""
-        for row in reversed(rows):
-            self._session.take_back(row)
+            self._batches.say(f"Set for {which}: {rows[0].label}.", f"facts of {which}", rows)
         self._signals.changed.emit()
 
     def set_threshold(self, value: float) -> None:

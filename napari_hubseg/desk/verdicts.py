@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hubseg.session import ReviewSession
     from napari_hubseg.canvas.slide_seen import Seen
+    from napari_hubseg.desk.batches import Batches
     from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
     from napari_hubseg.desk.slides import Slides
@@ -41,10 +42,11 @@ class Verdicts:
         signals: DeskSignals,
         seen: Seen,
         offers: Offers,
+        batches: Batches,
         slides: Slides,
     ) -> None:
         self._session, self._signals, self._seen = session, signals, seen
-        self._offers, self._slides = offers, slides
+        self._offers, self._batches, self._slides = offers, batches, slides
         self.advances = True
         self._waits_for: tuple[str, bool] | None = None  # what was said, whether it needs a mask
 
@@ -54,8 +56,8 @@ class Verdicts:
         What holds for every slide and was done before this one was come to is asked for first.
         """
         here, for_all = self._session.current, self._session.steps.undoes_for_all
-        if self._offers.many is not None:
-            self._offers.take_back_many()
+        if self._batches.done:
+            self._batches.take_back()
         elif self._offers.step_elsewhere is not None:
             self._offers.take_back_elsewhere()
         elif here is None or not for_all:
@@ -68,6 +70,13 @@ class Verdicts:
                 f"{step_words(for_all)}. {key_of('undo')} again undoes it."
             )
             self._offers.offer(Offer(said, _FOR_ALL, self._session.undo, here.id))
+
+    def redo(self) -> None:
+        """Do again what was undone last: here, or on all the slides that it was undone on."""
+        if self._batches.undone:
+            self._batches.do_again()
+        else:
+            self._session.redo()
 
     def accept(self) -> None:
         """Accept the slide; where there is nothing to accept it is asked first."""

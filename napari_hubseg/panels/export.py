@@ -94,8 +94,9 @@ class ExportPanel(QWidget):
             "Also write slides whose map lacks members of its run: failed, stopped, or deleted "
             "since. What leaves says which"
         )
-        self.import_title = QLabel("Import")
-        self.import_title.setProperty("strong", "true")
+        self.titles = QLabel("Export"), QLabel("Import")
+        for title in self.titles:
+            title.setProperty("strong", "true")
         self.take = button("Import masks…", tip("import_mask"), name="import_mask")
         self.role = QComboBox()
         self.role.setObjectName("import_as")
@@ -133,13 +134,13 @@ class ExportPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.format, self.slides):
+        for widget in (self.titles[0], self.format, self.slides):
             layout.addWidget(widget)
         layout.addLayout(where)
         layout.addWidget(self.partial)
         layout.addWidget(self.go)
         layout.addSpacing(10)
-        layout.addWidget(self.import_title)
+        layout.addWidget(self.titles[1])
         layout.addLayout(become)
         layout.addWidget(self.take)
         layout.addWidget(self.outcome)

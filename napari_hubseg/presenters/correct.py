@@ -33,15 +33,15 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
 
     def state(self, step: str) -> CorrectState:
         desk, session = self._desk, self._desk.session
-        many, elsewhere = desk.offers.many, desk.offers.step_elsewhere
+        many, elsewhere = desk.batches, desk.offers.step_elsewhere
         undone = _undone(session) if elsewhere is None else elsewhere.label
         return CorrectState(
             tool=desk.mask_tools.tool if desk.layers.at_hand else "",
             elsewhere=not desk.layers.at_hand,
             size=desk.brushes.size,
             on_screen=desk.brushes.on_screen,
-            undo_text=undone if many is None else many.many,
-            redo_text=_step(session.redo_text) if session.can_redo else "",
+            undo_text=many.done or undone,
+            redo_text=many.undone or (_step(session.redo_text) if session.can_redo else ""),
             enabled=session.current is not None,
             split_by=desk.mask_tools.split_by,
             several=len(session.structures) > 1,

@@ -57,7 +57,9 @@ def state_of(found: Sequence[Proposed], choice: ImportChoice) -> ImportState:
     count = sum(row.is_taken for row in rows)
     left = f" {len(rows) - count} left out." if count < len(rows) else ""
     undo = " One undo takes all back." if count and how.role != "truth" else ""
-    return ImportState(tuple(rows), f"{count} of {len(rows)} will be taken over.{left}{undo}")
+    each = ("all classes, each onto its structure",) if how.role == "labels" else ()
+    said = f"{count} of {len(rows)} will be taken over.{left}{undo}"
+    return ImportState(tuple(rows), said, *each)
 
 
 def _how(choice: ImportChoice) -> How:

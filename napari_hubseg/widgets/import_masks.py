@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ImportChoice", "ImportDialog", "ImportRow", "ImportState"]
 
 _HEADS = ("mask", "slide", "holds", "what becomes of it")
+_AS_ONE = "all classes, as one mask"
 _MOST = (200, 160, 200)  # px that the first columns take
 
 
@@ -57,10 +58,13 @@ class ImportState:
         One a mask.
     said
         What pressing the button means.
+    all_classes
+        What taking all classes means.
     """
 
     rows: tuple[ImportRow, ...] = ()
     said: str = ""
+    all_classes: str = _AS_ONE
 
     @property
     def count(self) -> int:
@@ -124,7 +128,7 @@ class ImportDialog(QDialog):
         self.role.setAccessibleName("What the masks become")
         refill(self.role, roles, role)
         self.only.setAccessibleName("Class that is taken over")
-        refill(self.only, [("all classes, as one mask", ""), *((n, n) for n in classes)], "")
+        refill(self.only, [(_AS_ONE, ""), *((n, n) for n in classes)], "")
         self._named = (QLabel("Take"), self.only), (QLabel("Take over as"), self.role)
         for widget in self._named[0]:
             widget.setVisible(len(classes) > 1)
@@ -133,6 +137,8 @@ class ImportDialog(QDialog):
         self.said = Hint(name="import_said", lines=2)
         self.go = button("", "", name="take_masks")
         self.cancel = button("Cancel", "Import nothing (Esc)", name="cancel_import")
+        self.go.setDefault(True)
+        self.cancel.setAutoDefault(False)
         self._running = False
         self._lay_out()
         for changed in (self.role.activated, self.only.activated, self.fit.toggled):
@@ -179,6 +185,7 @@ class ImportDialog(QDialog):
         for column, most in enumerate(_MOST):
             self.rows.setColumnWidth(column, min(most, self.rows.sizeHintForColumn(column) + 12))
         self.said.setText(state.said)
+        self.only.setItemText(0, state.all_classes)
         count = state.count
         self.go.setText(f"Import {count} mask{'' if count == 1 else 's'}" if count else "Import")
         self.go.setToolTip("Take them over")
@@ -204,6 +211,7 @@ class ImportDialog(QDialog):
 
     def _take(self) -> None:
         self._running = True
+        make_primary(self.go, False)
         for widget in (self.go, self.role, self.only, self.fit):
             widget.setEnabled(False)
         self.cancel.setText("Stop")

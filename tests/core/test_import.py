@@ -95,10 +95,16 @@ def test_what_matches_is_listed_before_anything_happens(
     assert told["matched"] == {"a": str(masks / "a.geojson")}
     assert told["imported"] == []
     assert "of the same slide" in told["left_out"]["a.png"]
-    assert "No slide" in told["left_out"]["other"]
+    assert "No slide is called so" in told["left_out"]["other"]
     assert "--yes" in told["notes"]["nothing was changed"]
     assert told["holds"] == {
-        "a": {"objects": 3, "classes": ["glomerulus"], "factor": 1.0, "why_not": ""}
+        "a": {
+            "objects": 3,
+            "classes": ["glomerulus"],
+            "factor": 1.0,
+            "why_not": "",
+            "replaces": "",
+        }
     }
     assert np.array_equal(mask_of(project, "a"), before)
 
@@ -159,7 +165,7 @@ def test_what_does_not_fit_or_stays_is_listed_with_the_reason_before_anything_ha
     write_mask_png(masks / "c.png", drawn())
     take(project, masks)
     holds = json.loads(capsys.readouterr().out)["holds"]
-    assert "enlarged 2 times it fits" in holds["a"]["why_not"]
+    assert "it would fit, enlarged 2 times" in holds["a"]["why_not"]
     assert "of another image" in holds["b"]["why_not"]
     assert "what a person decided stays" in holds["c"]["why_not"]
     take(project, masks, "--fit", "--as", "truth")
@@ -167,7 +173,7 @@ def test_what_does_not_fit_or_stays_is_listed_with_the_reason_before_anything_ha
     assert [holds[one]["why_not"] for one in "ac"] == ["", ""]
     assert main(["import", str(project), str(masks)]) == 1
     said = capsys.readouterr().out
-    assert "left out because" in said
+    assert "what becomes of it" in said
     assert "a mask" in said
 
 

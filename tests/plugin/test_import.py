@@ -9,18 +9,21 @@ from typing import Any
 import napari
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.geojson import write_geojson
 from hubseg.formats.raster import write_mask_png
 from hubseg.formats.registry import FORMATS
+from hubseg.formats.rle import encode
 from hubseg.tools.change import Change
 from napari_hubseg._reader import get_reader
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.presenters import dialogs
 from napari_hubseg.widgets.import_masks import ImportDialog
 
+EDITS = "the slide's mask becomes this one, as your edits"
 Wait = Callable[[Callable[[], bool]], None]
 
 
@@ -59,8 +62,7 @@ def test_what_is_no_mask_of_the_slide_is_one_sentence_and_nothing_is_drawn(
     opened.desk.imports.look_into([table])
     wait(lambda: bool(failed))
     assert failed[0] == (
-        "It holds no mask of a slide of this project: somebody. "
-        "No slide of the project, or more than one, is called so."
+        "It holds no mask of a slide of this project: somebody. No slide is called so."
     )
     assert not opened.session.can_undo
 
@@ -255,8 +257,8 @@ def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_
         ["TWO.geojson", "two", "1 object · glomerulus"],
         ["stranger", "–", ""],
     ]
-    assert "every pixel becomes your edit" in found[0][3]
-    assert "No slide of the project" in found[2][3]
+    assert found[0][3] == EDITS
+    assert found[2][3] == "No slide is called so."
     assert form.go.text() == "Import 2 masks"
     assert not opened.session.can_undo
     with qtbot.waitSignal(form.finished):
@@ -266,13 +268,16 @@ def test_masks_of_several_slides_are_shown_before_they_are_taken_over_each_onto_
     assert offered[-1].startswith("2 masks taken over as your edits. Left out: stranger")
     assert np.array_equal(mask_on(opened, "one", wait), ring(opened))
     assert np.array_equal(mask_on(opened, "two", wait), ring(opened, 1))
-    opened.do("undo")  # a person has gone on: each slide has its own undo then
+    mask_on(opened, "three", wait)
+    opened.do("undo")  # of this slide, which it is not about
+    assert np.array_equal(mask_on(opened, "two", wait), ring(opened, 1))
+    opened.do("undo")
     assert not opened.session.mask_now().any()
-    assert np.array_equal(mask_on(opened, "one", wait), ring(opened))
+    assert not mask_on(opened, "one", wait).any()
 
 
 def test_one_undo_takes_back_what_came_onto_several_slides(
-    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any, offered: list[str]
 ) -> None:
     for number, slide_id in enumerate(("one", "two", "three")):
         write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened, number), name="")
@@ -284,8 +289,73 @@ def test_one_undo_takes_back_what_came_onto_several_slides(
     opened.do("undo")
     assert opened.session.current is not None
     assert opened.session.current.id == "one"
+    assert "Undid: import of 3 masks." in offered
     for slide_id in ("one", "two", "three"):
         assert not mask_on(opened, slide_id, wait).any()
+    wait(lambda: opened.correct.redo.text().endswith("import of 3 masks"))
+    opened.do("redo")
+    for number, slide_id in enumerate(("one", "two", "three")):
+        assert np.array_equal(mask_on(opened, slide_id, wait), ring(opened, number))
+    opened.do("undo")
+    assert not mask_on(opened, "one", wait).any()
+
+
+def test_once_something_else_was_done_each_slide_has_its_own_undo(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    for number, slide_id in enumerate(("one", "two")):
+        write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened, number), name="")
+    form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
+    with qtbot.waitSignal(form.finished):
+        form.go.click()
+    opened.session.put(Change.whole("brush", ring(opened, 3)))
+    for _ in range(2):
+        opened.do("undo")
+    assert not opened.session.mask_now().any()
+    assert np.array_equal(mask_on(opened, "two", wait), ring(opened, 1))
+
+
+def test_masks_that_are_there_already_are_no_step(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    told: list[str] = []
+    opened.desk.told.connect(told.append)
+    for number, slide_id in enumerate(("one", "two")):
+        write_geojson(tmp_path / f"{slide_id}.geojson", ring(opened, number), name="")
+    for _ in range(2):
+        form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
+        with qtbot.waitSignal(form.finished):
+            form.go.click()
+    wait(lambda: any(one.startswith("2 masks changed nothing") for one in told))
+    wait(lambda: opened.correct.undo.text().endswith("import of 2 masks"))  # the first time's
+    opened.do("undo")
+    assert not mask_on(opened, "two", wait).any()
+
+
+def test_a_truth_that_takes_the_place_of_another_says_so_and_can_be_taken_back(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, offered: list[str]
+) -> None:
+    session, before = opened.session, encode(ring(opened, 2))
+    session.keep_truth("one", before)
+    file = write_geojson(tmp_path / "one.geojson", ring(opened), name="")
+    choose(opened, "truth")
+    opened.desk.imports.look_into([file])
+    wait(lambda: bool(offered))
+    assert "It is in place of what was known." in offered[-1]
+    assert session.project is not None
+    assert session.project.truth("one") == encode(ring(opened))
+    opened.desk.take_offer()
+    assert session.project.truth("one") == before
+
+
+def test_return_takes_over_what_the_form_shows(
+    opened: HubSegWidget, wait: Wait, tmp_path: Path, qtbot: Any
+) -> None:
+    write_geojson(tmp_path / "two.geojson", ring(opened), name="")
+    form = ask(opened, [tmp_path / "two.geojson"], wait)
+    with qtbot.waitSignal(form.finished):
+        qtbot.keyClick(form.rows, Qt.Key.Key_Return)
+    assert np.array_equal(mask_on(opened, "two", wait), ring(opened))
 
 
 def test_what_is_drawn_is_said_to_be_replaced_and_undo_brings_it_back(
@@ -300,8 +370,8 @@ def test_what_is_drawn_is_said_to_be_replaced_and_undo_brings_it_back(
     form = ask(opened, sorted(tmp_path.glob("*.geojson")), wait)
     becomes = [row[3] for row in rows(form)]
     assert becomes == [
-        "every pixel becomes your edit; in place of what is drawn there",
-        "every pixel becomes your edit",
+        f"{EDITS}; in place of what is drawn there",
+        EDITS,
     ]
     form.reject()
     opened.desk.imports.look_into([tmp_path / "one.geojson"])  # alone: at once, and said
@@ -347,10 +417,10 @@ def test_a_mask_of_another_size_says_the_factor_and_waits_for_a_yes(
     file = write_mask_png(tmp_path / "one.png", ring(opened)[::2, ::2])
     form = ask(opened, [file], wait)
     assert form.fit.isVisible()
-    assert "enlarged 2 times it fits" in rows(form)[0][3]
+    assert "it would fit, enlarged 2 times" in rows(form)[0][3]
     assert not form.go.isEnabled()
     form.fit.setChecked(True)
-    assert rows(form)[0][3].startswith("enlarged 2 times, every pixel")
+    assert rows(form)[0][3] == f"enlarged 2 times, {EDITS}"
     with qtbot.waitSignal(form.finished):
         form.go.click()
     wanted = np.repeat(np.repeat(ring(opened)[::2, ::2], 2, 0), 2, 1)

@@ -94,7 +94,8 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
     content = {"matched": {name: str(file) for name, file in files.items()}, "as": given.role}
     if given.yes:
         rows = table(("slide", "mask"), [(name, file.name) for name, file in files.items()])
-        done = f"{len(outcome.done)} slides taken over as {given.role}."
+        count = len(outcome.done)
+        done = f"{count} slide{'' if count == 1 else 's'} taken over as {given.role}."
         answer.say({**content, "imported": outcome.done}, [*rows, "", done])
         return outcome.code
     _say_proposed(proposed, given, answer, content)
@@ -118,7 +119,8 @@ def _say_proposed(
     how = _how(given)
     why_not = {one.slide_id: one.why_not(how) for one in proposed}
     rows = [
-        (one.slide_id, one.name, one.holds(how.only), why_not[one.slide_id]) for one in proposed
+        (one.slide_id, one.name, one.holds(how.only), why_not[one.slide_id] or one.becomes(how))
+        for one in proposed
     ]
     holds = {
         one.slide_id: {
@@ -126,10 +128,11 @@ def _say_proposed(
             "classes": list(one.classes),
             "factor": one.factor,
             "why_not": why_not[one.slide_id],
+            "replaces": one.replaces(how.role).removeprefix("; "),
         }
         for one in proposed
     }
-    heads = ("slide", "mask", "holds", "left out because")
-    wide = len(heads) if any(why_not.values()) else len(heads) - 1
-    lines = table(heads[:wide], [row[:wide] for row in rows])
+    lines = table(("slide", "mask", "holds", "what becomes of it"), rows)
+    if any(one.factor != 1.0 for one in proposed) and not given.fit:
+        answer.outcome.note("of another size", "take them over with --fit.")
     answer.say({**content, "holds": holds, "imported": []}, lines)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.export.parts import parts_of
 from hubseg.formats.rle import encode
-from hubseg.project.receiving import in_words
+from hubseg.project.receiving import in_words, receiving
 from hubseg.tools.change import Change
 
 if TYPE_CHECKING:
@@ -185,11 +185,16 @@ def _import(
     if slide is None:
         raise ValueError(trouble[-1] if trouble else f"Slide {slide_id} cannot be opened.")
     parts = parts_of(mask, slide, how.role, fit=how.fit, only=how.only)
+    before = receiving(session.project, (slide,))(slide_id)
     notes = take_over(session, slide_id, parts, mask.path.name, how.role, how.onto)
     if notes is None:
         if trouble:
             raise ValueError(trouble[-1])
         notes = (*(one for part in parts for one in part.notes), "It holds this mask already.")
+    elif how.role == "truth" and before.has_truth:
+        notes = (*notes, "In place of the truth that was known.")
+    elif how.role in ("edits", "labels") and before.is_drawn:
+        notes = (*notes, "In place of what was drawn there, which undo in the window brings back.")
     for note in notes:
         outcome.note(slide_id, note)
 

@@ -135,7 +135,8 @@ def plan_files(
     for name, mask in found:
         slide_id = _id_of(name, ids) or (here if lonely else None)
         if slide_id is None:
-            unmatched[name] = "No slide of the project, or more than one, is called so."
+            alike = sum(_plain(one) == _plain(name) for one in ids)
+            unmatched[name] = f"{'Several slides are' if alike else 'No slide is'} called so."
         elif slide_id in matched:
             unmatched[mask.path.name] = f"{matched[slide_id].path.name} is of the same slide."
         else:

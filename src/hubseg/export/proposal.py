@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hubseg.export.importing import How
     from hubseg.export.matching import ImportPlan, OneMask, Sized
     from hubseg.export.parts import Part
+    from hubseg.journal.imported import Role
 
 __all__ = ["Proposed", "look_into", "look_into_files", "taken"]
 
@@ -72,6 +73,8 @@ class Proposed:
         """Return what it holds, of one class or of all (""), in a few words."""
         if self.objects == 1 and not self.classes:
             return "a mask"
+        if not self.counts:
+            return ""
         chosen = {one: n for one, n in self.counts.items() if _is(one, only)}
         count = sum(chosen.values())
         said = f"{count} object{'' if count == 1 else 's'}" if count or only else ""
@@ -90,7 +93,7 @@ class Proposed:
             has = in_words(self.onto.structures)
             return f"{', '.join(nowhere)}: no structure of this slide. It has {has}."
         if self.factor != 1.0 and not how.fit:
-            return f"It is of another size: enlarged {self.factor:.4g} times it fits."
+            return f"It is of another size: it would fit, enlarged {self.factor:.4g} times."
         return decided_already(self.onto.verdict, how.role)
 
     def becomes(self, how: How) -> str:
@@ -100,9 +103,24 @@ class Proposed:
         nowhere = self._nowhere(how)
         if nowhere:
             said += f"; without {', '.join(nowhere)}: no structure of this slide"
-        if self.onto.is_drawn and how.role in ("edits", "labels"):
-            said += "; in place of what is drawn there"
-        return said
+        if len(self.classes) > 1 and not how.only and how.role != "labels":
+            said += f"; {', '.join(self.classes)} as one"
+        here = self.onto.structures
+        if how.role in ("edits", "mask") and how.only and not self.onto.has(how.only):
+            said += (
+                f"; as {here[0] or 'its mask'}" if len(here) == 1 else "; as the chosen structure"
+            )
+        return said + self.replaces(how.role)
+
+    def replaces(self, role: Role) -> str:
+        """Return what of the slide it comes in the place of, in a few words; "" is nothing."""
+        if role == "truth":
+            return "; in place of the truth that is there" if self.onto.has_truth else ""
+        if not self.onto.is_drawn:
+            return ""
+        return (
+            "; below what is drawn there" if role == "mask" else "; in place of what is drawn there"
+        )
 
     def _named(self, how: How) -> list[str]:
         """Return the structures that it goes onto by their names."""

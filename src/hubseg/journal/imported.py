@@ -19,7 +19,7 @@ __all__ = ["ROLES", "ImportedMask", "Role"]
 Role = Literal["edits", "labels", "mask", "truth"]
 
 ROLES: Final[Mapping[Role, str]] = {
-    "edits": "every pixel becomes your edit",
+    "edits": "the slide's mask becomes this one, as your edits",
     "labels": "each class becomes your edits of the structure of its name",
     "mask": "the slide starts from it, below your edits, in place of a map",
     "truth": "kept to compare with, never an edit",

@@ -33,6 +33,8 @@ class Receiving:
         What was decided about it.
     is_drawn
         Whether a person drew on it, or took a mask over as edits.
+    has_truth
+        Whether there is a mask that it is compared with.
     structures
         Those that may be drawn on it, the first one first; () is not known.
     organ, vocabulary
@@ -41,6 +43,7 @@ class Receiving:
 
     verdict: Verdict = Verdict.UNSEEN
     is_drawn: bool = False
+    has_truth: bool = False
     structures: tuple[StructureName | None, ...] = ()
     organ: Organ | None = None
     vocabulary: Vocabulary = BUILT_IN
@@ -75,8 +78,9 @@ def receiving(project: ReviewProject | None, slides: Iterable[Slide]) -> Callabl
         if project is None:
             return UNKNOWN
         slide, state = of[slide_id], SlideState.read(project, slide_id)
-        here, drawn = structures_here(project, slide, state), bool(state.gestures)
-        return Receiving(state.verdict, drawn, here, slide.organ, state.vocabulary)
+        here, truth = structures_here(project, slide, state), bool(project.truth(slide_id))
+        drawn = bool(state.gestures)
+        return Receiving(state.verdict, drawn, truth, here, slide.organ, state.vocabulary)
 
     return read
 

@@ -189,8 +189,8 @@ class ReviewProject:
         """Return the run-length text of the true mask; None when it is not known."""
         return self._slides.truth(slide_id)
 
-    def record_truth(self, slide_id: str, text: str) -> None:
-        """Keep a true mask, as such text, in place of what was known; OSError when refused."""
+    def record_truth(self, slide_id: str, text: str | None) -> None:
+        """Keep a true mask, or None, in place of what was known; OSError when refused."""
         self._slides.record_truth(slide_id, text)
 
     def digest(self, slide: Slide) -> str:

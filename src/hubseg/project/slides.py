@@ -177,7 +177,7 @@ class SlideRows:
         rows = self._database.query("SELECT truth FROM slides WHERE id=?", (slide_id,))
         return rows[0][0] if rows else None
 
-    def record_truth(self, slide_id: str, text: str) -> None:
+    def record_truth(self, slide_id: str, text: str | None) -> None:
         """Keep a true mask in place of what was known (:class:`hubseg.project.ReviewProject`)."""
         with self._database.transaction() as db:
             db.execute("UPDATE slides SET truth=? WHERE id=?", (text, slide_id))

@@ -117,7 +117,8 @@ class ReviewSession(SessionSignals):
         self.mixture, self.set_mixture = rules.mixture, rules.set_mixture
 
         self.steps = steps = Steps(review, slides.may_change)
-        self.undo, self.redo, self.take_back = steps.undo, steps.redo, steps.take_back
+        self.undo, self.redo = steps.undo, steps.redo
+        self.take_back, self.bring_back = steps.take_back, steps.bring_back
 
         self._files = files = Files(review, slides)
         self.keep_edits, self.set_edits_aside = files.keep_edits, files.set_edits_aside

@@ -87,13 +87,13 @@ class Imports:
     def __init__(self, review: Review, may_change: Callable[[], bool]) -> None:
         self._review, self._may_change = review, may_change
 
-    def keep_truth(self, slide_id: str, text: str) -> bool:
+    def keep_truth(self, slide_id: str, text: str | None) -> bool:
         """Keep a mask as what a slide is compared with, in place of what was known.
 
         Parameters
         ----------
         text
-            Its run lengths, as the competition's tables hold them.
+            Its run lengths, as the competition's tables hold them; None is no truth.
 
         Returns
         -------

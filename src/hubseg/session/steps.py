@@ -48,7 +48,7 @@ class Steps:
     @property
     def can_undo(self) -> bool:
         """Whether something here can be undone."""
-        return self._review.writable and self._undoable is not None
+        return self._review.writable and self.undoable is not None
 
     @property
     def can_redo(self) -> bool:
@@ -58,13 +58,13 @@ class Steps:
     @property
     def undo_text(self) -> str:
         """What undo would undo, in a person's words; "" when nothing."""
-        entry = self._undoable
+        entry = self.undoable
         return entry.label if entry is not None else ""
 
     @property
     def undoes_for_all(self) -> str:
         """What undo would take back of every slide, done before this one was come to; or ""."""
-        entry = self._undoable
+        entry = self.undoable
         earlier = entry is not None and entry.slide_id is None and entry.seq <= self._arrived
         return entry.label if entry is not None and earlier else ""
 
@@ -74,16 +74,22 @@ class Steps:
     @property
     def redo_text(self) -> str:
         """What redo would redo, in a person's words; "" when nothing."""
-        undone = self._review.history.undone
-        return undone[-1].label if undone else ""
+        entry = self.redoable
+        return entry.label if entry is not None else ""
 
     @property
-    def _undoable(self) -> Entry | None:
+    def undoable(self) -> Entry | None:
+        """What undo would undo here."""
         return self._review.history.undoable(self.undo_budget)
+
+    @property
+    def redoable(self) -> Entry | None:
+        """What redo would do again here."""
+        return next(iter(self._review.history.undone[-1:]), None)
 
     def undo(self) -> None:
         """Undo the newest thing done to this slide or to the whole project."""
-        entry = self._undoable
+        entry = self.undoable
         if entry is not None:
             self._walk(Kind.UNDO, entry)
         elif self._review.history.last_step is not None:
@@ -101,11 +107,25 @@ class Steps:
             False when it is not the newest step there any more, or nothing may be written: then
             `failed` says why.
         """
+        return self._walk_anywhere(Kind.UNDO, step)
+
+    def bring_back(self, step: Entry) -> bool:
+        """Do a step again that was undone, also of a slide that is not on screen.
+
+        Returns
+        -------
+        bool
+            False when it is not what was undone last there, as :meth:`take_back`.
+        """
+        return self._walk_anywhere(Kind.REDO, step)
+
+    def _walk_anywhere(self, kind: Literal[Kind.UNDO, Kind.REDO], step: Entry) -> bool:
         review, slide_id = self._review, step.slide_id
         project = review.open_project()
         here = review.current is not None and slide_id in (None, review.current.id)
         history = review.history if here else History(project.entries(slide_id or "", pixels=False))
-        last = history.last_step
+        undone = history.undone[-1] if history.undone else None
+        last = history.last_step if kind is Kind.UNDO else undone
         if last is None or last.seq != step.seq:
             self._signals.failed.emit(
                 f"Something was done since, so this stays: {step.label}. "
@@ -113,16 +133,17 @@ class Steps:
             )
             return False
         if here:
-            self._walk(Kind.UNDO, last)
+            self._walk(kind, last)
         elif project.why_read_only:
             self._signals.failed.emit(project.why_read_only)
         else:
-            label = f"{Kind.UNDO} {step.label}"
-            entry = project.append(Kind.UNDO, {}, slide_id=slide_id, label=label, target=step.seq)
+            label = f"{kind} {step.label}"
+            entry = project.append(kind, {}, slide_id=slide_id, label=label, target=step.seq)
             history.record(entry)
             self._signals.recorded.emit(entry)
             self._follow_elsewhere(slide_id, history)
-        return not any(row.seq == step.seq for row in history.done)
+        stands = any(row.seq == step.seq for row in history.done)
+        return stands is (kind is Kind.REDO)
 
     def _follow_elsewhere(self, slide_id: str | None, history: History) -> None:
         """Bring what is known of a slide that is not on screen in step with its journal."""
