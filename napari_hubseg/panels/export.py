@@ -34,6 +34,8 @@ _ROLES: dict[Role, str] = {
     "truth": "the truth to compare with",
 }
 
+_SAID = 4  # lines of what an export gave
+
 
 @dataclass(frozen=True)
 class ExportState:
@@ -105,7 +107,10 @@ class ExportPanel(QWidget):
         refill(self.role, self.roles, "edits")
         for place, role in enumerate(_ROLES):
             self.role.setItemData(place, ROLES[role], Qt.ItemDataRole.ToolTipRole)
-        self.outcome = Hint(name="export_outcome")
+        self.outcome = Hint(name="export_outcome", lines=_SAID)
+        room = self.outcome.sizePolicy()
+        room.setRetainSizeWhenHidden(True)  # what is below it does not move
+        self.outcome.setSizePolicy(room)
         self.outcome.hide()
         self._state = ExportState()
         self._own_target = False
@@ -139,11 +144,10 @@ class ExportPanel(QWidget):
         layout.addLayout(where)
         layout.addWidget(self.partial)
         layout.addWidget(self.go)
-        layout.addSpacing(10)
+        layout.addWidget(self.outcome)
         layout.addWidget(self.titles[1])
         layout.addLayout(become)
         layout.addWidget(self.take)
-        layout.addWidget(self.outcome)
 
     def choice(self) -> ExportChoice:
         """Return what is chosen now."""
@@ -181,6 +185,7 @@ class ExportPanel(QWidget):
         """Show what an export gave."""
         self._ask_again()
         self.outcome.setText(sentence)
+        self.outcome.setToolTip(sentence)
         self.outcome.setVisible(bool(sentence))
 
     def show_state(self, state: ExportState) -> None:
