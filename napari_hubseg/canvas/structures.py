@@ -68,7 +68,7 @@ class StructureOutlines:
     @property
     def come(self) -> bool:
         """Whether outlines by the rules that hold are still to be drawn."""
-        return self._others.awaited or self._drawing.busy
+        return self._others.awaited or self._drawing.busy or bool(self._since)
 
     def colour(self, name: StructureName | None) -> str:
         """Return a structure's colour, "#rrggbb"."""
@@ -91,10 +91,17 @@ class StructureOutlines:
     def _follow(self, window: Window | None) -> None:
         if window is None:
             self.draw()
-        elif window[2] and not self._drawing.busy:
-            self._write(window)
         elif window[2]:
             self._since.append(window)
+            if len(self._since) == 1 and not self._drawing.busy:
+                self._drawing.later(self._catch_up)  # the stroke itself is seen first
+        self.changed.emit()
+
+    def _catch_up(self) -> None:
+        """Draw what has changed since the outlines were drawn."""
+        for window in self._since:
+            self._write(window)
+        self._since.clear()
         self.changed.emit()
 
     def _seen(self) -> dict[int, NDArray[np.bool_]]:
@@ -123,14 +130,12 @@ class StructureOutlines:
         def show(lines: NDArray[np.uint8]) -> None:
             self._layer = self._layers.show_contour("structures", lines)
             self._layer.colormap = colours
-            for window in self._since:
-                self._write(window)
-            self._since.clear()
+            self._catch_up()
 
         self._drawing.ask(work, show)
 
     def _write(self, window: Window) -> None:
-        """Draw a window of the outlines at once."""
+        """Draw a window of the outlines."""
         seen = self._seen()
         for mask in list(seen.values())[:1]:
             width, shape = edge_width(mask.shape), mask.shape
