@@ -261,7 +261,7 @@ def mixture_of(project: ReviewProject, recipe: Recipe, *, until: Entry | None = 
         When a row of the journal is damaged.
     """
     networks = networks_digest(recipe)
-    chosen = SlideState.read(project, "", until=until).rules.mixtures.get(networks)
+    chosen = SlideState.read(project, "", until=until).mixtures.get(networks)
     return Mixture.of_older(project.maps, networks) if chosen is None else chosen
 
 
