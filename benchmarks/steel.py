@@ -176,8 +176,9 @@ def run(
     predict += ["--recipe", folder / "steel.yaml"]  # its thresholds, not those that were chosen
     predict += ["--weights", out / "weights", "--project", folder / "p.hubseg", "--folds", "0"]
     export = ["export", folder / "p.hubseg", "--format", "kaggle-image-class"]
+    resume = ["--resume"] * (out / "weights").is_dir()  # what was cut off goes on
     commands = [
-        [*train, "--out", out, *told, "--device", "cpu"],
+        [*train, "--out", out, *told, "--device", "cpu", *resume],
         [*predict, *told, *also],
         [*export, "--out", folder / "submission.csv"],
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from hypothesis import settings
 settings.register_profile("hubseg", deadline=None)  # a busy machine is not a failure
 settings.load_profile("hubseg")
 os.environ.setdefault("HUBSEG_NICE", "0")  # workers that give way hardly run on a busy machine
+
+# A tenth of a processor's time went into searches for circles among what torch and napari keep.
+gc.set_threshold(20_000, 25, 25)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
