@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hubseg.organ import StructureName
     from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
@@ -48,6 +49,9 @@ class Queue:
         The filter: words, and "" (all), :data:`WAITING` or a verdict.
     order
         How the slides come up.
+    structure
+        Whose masks are measured: the chosen one; None where that is the slide's first, and then
+        each slide's first is.
     watched
         Whether somebody looks at the rows: else nothing is measured that the order does not need.
     """
@@ -70,10 +74,13 @@ class Queue:
             (session.thresholds_changed, self._compare_rules),
             (session.cleanup_changed, self._compare_rules),
             (session.slide_changed, self._compare_rules),
+            (session.structures_changed, self._look_at_structure),
+            (session.slide_changed, self._look_at_structure),
         )
         self.text = self.verdict = ""
         self.order: Order = "table"
         self.watched = False
+        self.structure: StructureName | None = None
         self._begin()
 
     # ---- order and filter ----------------------------------------------------------------------
@@ -186,6 +193,20 @@ class Queue:
             self._rest.start()
         self._rules.update(now)
 
+    def _look_at_structure(self) -> None:
+        """Measure the masks of another structure, once that is the chosen one."""
+        structures = self._session.review.structures
+        chosen = None if structures.chosen == structures.first else structures.asked
+        if self._session.current is None or chosen == self.structure:
+            return
+        self.structure = chosen
+        for slide_id, row in self._known.items():
+            self._known[slide_id] = replace(row, expected=None, area=None, objects=None)
+        self._working.drop()
+        self._stale = dict.fromkeys(self._known)
+        self._arrange()
+        self._rest.start()
+
     def picture(self, slide_id: str) -> None:
         """Ask for a slide's thumbnail: `pictured` brings it."""
         if slide_id not in self._pictures:
@@ -228,12 +249,12 @@ class Queue:
         self._submit(slide_id, lambda slide: kept_thumbnail(slide, _SIDE, folder, keep=keep), show)
 
     def _measure(self, slide_id: str, project: ReviewProject) -> None:
-        reader = project.reader()
+        reader, structure = project.reader(), self.structure
         self._stale.pop(slide_id)
 
         def work(slide: Slide) -> QueueRow:
             with reader() as opened:
-                return row_of(opened, slide)
+                return row_of(opened, slide, structure)
 
         def show(row: QueueRow | None) -> None:
             before = self._known[slide_id]

@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from stored import SHAPE, TINY, write_slides
 
-from hubseg.cleanup import Cleanup
+from hubseg.cleanup import Cleanup, count_objects
 from hubseg.cli import main
 from hubseg.formats.registry import FORMATS
 from hubseg.formats.rle import encode
@@ -28,6 +28,7 @@ from hubseg.probability.pieces import MapInPieces, together
 from hubseg.probability.winners import winners
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
+from hubseg.project.queue_rows import row_of
 from hubseg.project.runs import newest_map, record
 from hubseg.project.structures import structures_of
 from hubseg.project.words import vocabulary_of
@@ -503,3 +504,18 @@ def test_objects_leave_under_the_name_of_their_structure(
             "name": "glomerulus",
             "color": [213, 94, 0],
         }
+
+
+def test_a_row_of_the_queue_is_about_the_structure_that_is_asked_for(tmp_path: Path) -> None:
+    path = made_project(tmp_path, recipe(LINES))
+    masks = masks_of(path)
+    with ReviewProject.for_reading(path) as project:
+        slide = project.slides()[0]
+        first, *rows = (row_of(project, slide, name) for name in (None, *NAMES))
+        assert first == rows[0]
+        for name, row in zip(NAMES, rows, strict=True):
+            assert row.area == masks[name].mean()
+            assert row.objects == count_objects(masks[name])
+        assert len({row.area for row in rows}) == len(NAMES)
+        nowhere = row_of(project, slide, StructureName("nerve"))
+        assert (nowhere.area, nowhere.objects, nowhere.expected) == (None, None, None)

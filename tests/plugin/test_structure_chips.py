@@ -23,6 +23,7 @@ from hubseg.export.parts import Part
 from hubseg.formats.rle import encode
 from hubseg.journal.accepted import PackedMask
 from hubseg.journal.slide_state import SlideState
+from hubseg.organ import StructureName
 from hubseg.project import ReviewProject
 from hubseg.recipe import Recipe
 from napari_hubseg.jobs.choices import MEASUREMENTS
@@ -297,6 +298,22 @@ def test_choosing_a_structure_shows_its_mask_at_once(
         np.testing.assert_array_equal(session.mask, masks[name])
         shown(dock, wait)
     assert seen and all(seen), "a layer without the mask was drawn"
+
+
+def test_the_queue_measures_the_masks_of_the_chosen_structure(
+    several: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    masks, queue = masks_of(tmp_path / "p.hubseg"), several.desk.queue
+    queue.watch(True)
+
+    def measured(name: StructureName) -> bool:
+        area = {row.id: row.area for row in queue.rows}["a"]
+        return area == masks[name].mean()
+
+    wait(lambda: measured(GLOMERULUS))
+    several.session.choose(TUBULE)
+    assert not measured(GLOMERULUS)  # nothing is said of another structure meanwhile
+    wait(lambda: measured(TUBULE))
 
 
 def test_an_object_is_reassigned_by_a_click_and_a_choice(

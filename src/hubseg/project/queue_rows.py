@@ -21,12 +21,14 @@ from hubseg.project.derived import derive
 from hubseg.project.imported import imported_mask
 from hubseg.project.marking import marking
 from hubseg.project.runs import newest_members
+from hubseg.project.structures import first_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from hubseg.organ import StructureName
     from hubseg.project import ReviewProject
     from hubseg.slide import Slide
 
@@ -66,8 +68,16 @@ class QueueRow:
     minutes: float = 0.0
 
 
-def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
+def row_of(
+    project: ReviewProject, slide: Slide, structure: StructureName | None = None
+) -> QueueRow:
     """Return what is known of a slide; takes as long as deriving its mask.
+
+    Parameters
+    ----------
+    structure
+        Whose mask is measured; None is the slide's first one. Nothing is known of a mask where the
+        slide does not have it.
 
     Raises
     ------
@@ -76,17 +86,21 @@ def row_of(project: ReviewProject, slide: Slide) -> QueueRow:
     """
     state = SlideState.read(project, slide.id)
     told = slide.told(**state.facts)
-    imported = imported_mask(project, slide.id, state)
-    newest = newest_members(project, told) if imported is None else None
+    first = first_of(project, told, state)
+    has = structure is None or structure in names_of(project, told, state)
+    imported = imported_mask(project, slide.id, state, structure, first) if has else None
+    newest = None
+    if has and imported is None:
+        newest = newest_members(project, told, structure=structure)
     expected = area = objects = None
     if newest is not None:
         _, members, _ = newest
-        what = marking(project, told, (member for member, _ in members))[1]
+        what = marking(project, told, (member for member, _ in members), structure)[1]
         threshold = state.rules.threshold(told.organ, told.source, what)
         weights = [member.weight for member, _ in members]
         expected = agreement_with_mix([made.values for _, made in members], threshold, weights)
-    if newest is not None or imported is not None or state.gestures:
-        mask = derive(project, slide).mask
+    if has and (newest is not None or imported is not None or state.gestures):
+        mask = derive(project, slide, structure).mask
         area, objects = float(mask.mean()), count_objects(mask)
     seconds = by_slide(work_times(project.entries(pixels=False))).get(slide.id, 0.0)
     return QueueRow(
