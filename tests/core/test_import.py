@@ -14,9 +14,11 @@ from stored import SHAPE, accept, stored_project
 
 from hubseg.cli import main
 from hubseg.export.matching import _id_of, plan_import
+from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.coco import write_coco
 from hubseg.formats.geojson import write_geojson
 from hubseg.formats.raster import write_mask_png, write_mask_tiff
+from hubseg.formats.registry import FORMATS
 from hubseg.formats.rle import encode
 from hubseg.formats.table import write_submission
 from hubseg.project import ReviewProject
@@ -319,3 +321,48 @@ def test_an_image_of_a_file_is_the_slide_whatever_its_kind_ends_with(
     path = write_coco(tmp_path / "all.json", [(f"1.2.3{ending}", "x", np.ones((4, 5), np.bool_))])
     slide = SimpleNamespace(id="1.2.3", height=4, width=5)
     assert list(plan_import(path, [slide]).matched) == ["1.2.3"]
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "after"),
+    [
+        (
+            "edits",
+            "in place of what is drawn there",
+            "In place of what was drawn there, which",
+        ),
+        ("mask", "below what is drawn there", ""),
+        ("truth", "in place of the truth that is there", "In place of the truth that was known."),
+    ],
+)
+def test_what_an_import_takes_the_place_of_is_said_before_and_after(
+    project: Path,
+    masks: Path,
+    capsys: pytest.CaptureFixture[str],
+    role: str,
+    before: str,
+    after: str,
+) -> None:
+    write_geojson(masks / "a.geojson", drawn(), name="glomerulus")
+    for first in ("edits", "truth"):
+        take(project, masks, "--as", first, "--yes")
+    write_geojson(masks / "a.geojson", drawn(1), name="glomerulus")
+    capsys.readouterr()
+    take(project, masks, "--as", role)
+    assert json.loads(capsys.readouterr().out)["holds"]["a"]["replaces"] == before
+    take(project, masks, "--as", role, "--yes")
+    notes = json.loads(capsys.readouterr().out)["notes"].get("a", "")
+    assert after in str(notes)
+
+
+def test_classes_that_become_one_mask_are_named(
+    project: Path, masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [
+        MaskedImage(drawn(at), "a", "a.tiff", name=name, number=at + 1)
+        for at, name in enumerate(("glomerulus", "tubule"))
+    ]
+    whole = MaskedImage(drawn() | drawn(1), "a", "a.tiff", parts=parts)
+    FORMATS["geojson"].write(masks / "a.geojson", whole)
+    assert main(["import", str(project), str(masks)]) == 1
+    assert "; glomerulus, tubule as one" in capsys.readouterr().out
