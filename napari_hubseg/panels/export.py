@@ -71,6 +71,16 @@ class ExportPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._make_export()
+        self._make_import()
+        self._state = ExportState()
+        self._own_target = False
+        self._replaces = False  # whether a person was asked, and the next click means yes
+        self._lay_out()
+        self._listen()
+        self.show_state(ExportState())
+
+    def _make_export(self) -> None:
         self.format = QComboBox()
         self.format.setObjectName("export_format")
         self.format.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -96,9 +106,13 @@ class ExportPanel(QWidget):
             "Also write slides whose map lacks members of its run: failed, stopped, or deleted "
             "since. What leaves says which"
         )
-        self.titles = QLabel("Export"), QLabel("Import")
-        for title in self.titles:
-            title.setProperty("strong", "true")
+        self.outcome = Hint(name="export_outcome", lines=_SAID)
+        room = self.outcome.sizePolicy()
+        room.setRetainSizeWhenHidden(True)  # what is below it does not move
+        self.outcome.setSizePolicy(room)
+        self.outcome.hide()
+
+    def _make_import(self) -> None:
         self.take = button("Import masks…", tip("import_mask"), name="import_mask")
         self.role = QComboBox()
         self.role.setObjectName("import_as")
@@ -107,15 +121,8 @@ class ExportPanel(QWidget):
         refill(self.role, self.roles, "edits")
         for place, role in enumerate(_ROLES):
             self.role.setItemData(place, ROLES[role], Qt.ItemDataRole.ToolTipRole)
-        self.outcome = Hint(name="export_outcome", lines=_SAID)
-        room = self.outcome.sizePolicy()
-        room.setRetainSizeWhenHidden(True)  # what is below it does not move
-        self.outcome.setSizePolicy(room)
-        self.outcome.hide()
-        self._state = ExportState()
-        self._own_target = False
-        self._replaces = False  # whether a person was asked, and the next click means yes
-        self._lay_out()
+
+    def _listen(self) -> None:
         changes = (self.format.activated, self.slides.activated, self.target.textEdited)
         for changed in (*changes, self.partial.toggled):
             changed.connect(self._ask_again)
@@ -125,7 +132,6 @@ class ExportPanel(QWidget):
         self.take.clicked.connect(self.import_requested)
         self.role.currentIndexChanged.connect(lambda: self.role_chosen.emit(self.import_as()))
         self.go.clicked.connect(lambda: self.export_requested.emit(self.choice()))
-        self.show_state(ExportState())
 
     def _lay_out(self) -> None:
         where = QHBoxLayout()
@@ -139,13 +145,13 @@ class ExportPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.titles[0], self.format, self.slides):
+        for widget in (_title("Export"), self.format, self.slides):
             layout.addWidget(widget)
         layout.addLayout(where)
         layout.addWidget(self.partial)
         layout.addWidget(self.go)
         layout.addWidget(self.outcome)
-        layout.addWidget(self.titles[1])
+        layout.addWidget(_title("Import"))
         layout.addLayout(become)
         layout.addWidget(self.take)
 
@@ -224,3 +230,9 @@ class ExportPanel(QWidget):
             return
         with QSignalBlocker(self.target):
             self.target.setText(str(self._state.folder / WRITTEN[self.choice().format].name))
+
+
+def _title(words: str) -> QLabel:
+    title = QLabel(words)
+    title.setProperty("strong", "true")
+    return title
