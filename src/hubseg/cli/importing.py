@@ -128,7 +128,7 @@ def _say_proposed(
             "classes": list(one.classes),
             "factor": one.factor,
             "why_not": why_not[one.slide_id],
-            "replaces": one.replaces(how.role).removeprefix("; "),
+            "replaces": one.replaces(how.role),
         }
         for one in proposed
     }

@@ -110,17 +110,15 @@ class Proposed:
             said += (
                 f"; as {here[0] or 'its mask'}" if len(here) == 1 else "; as the chosen structure"
             )
-        return said + self.replaces(how.role)
+        return "; ".join(filter(None, (said, self.replaces(how.role))))
 
     def replaces(self, role: Role) -> str:
         """Return what of the slide it comes in the place of, in a few words; "" is nothing."""
         if role == "truth":
-            return "; in place of the truth that is there" if self.onto.has_truth else ""
+            return "in place of the truth that is there" if self.onto.has_truth else ""
         if not self.onto.is_drawn:
             return ""
-        return (
-            "; below what is drawn there" if role == "mask" else "; in place of what is drawn there"
-        )
+        return f"{'below' if role == 'mask' else 'in place of'} what is drawn there"
 
     def _named(self, how: How) -> list[str]:
         """Return the structures that it goes onto by their names."""
