@@ -49,10 +49,10 @@ def labels(folder: Path, count: int) -> list[Label]:
 class PlainCache(SlideCache):
     """What a plain loop does: every crop decodes its whole slide and its mask again."""
 
-    def get(self, label, resolution, plan, fold):  # type: ignore[no-untyped-def]
+    def get(self, *asked):  # type: ignore[no-untyped-def]
         """Forget what was decoded, and decode it again."""
         self._known.clear()
-        return super().get(label, resolution, plan, fold)
+        return super().get(*asked)
 
     def _pixels(self, label, resolution, scale):  # type: ignore[no-untyped-def]
         return resize_pixels(label.slide.read(), resolution, label.slide.um_per_px)

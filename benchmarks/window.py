@@ -65,6 +65,9 @@ class PlayedBack:
         self._recipe = played_back_recipe()
         self._stopped = threading.Event()
 
+    def get_ready(self) -> None:
+        """Do nothing: there is no worker to start."""
+
     def run(self, slides: Any, *_: Any, **__: Any) -> PlayedBack:
         """Prepare a run of the slides."""
         self._slides = slides

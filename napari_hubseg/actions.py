@@ -104,6 +104,7 @@ ACTIONS = (
     Action(
         "find_files", "Find files that were moved…", "Control-Shift-F", "Search a folder for files"
     ),
+    Action("divide_slide", "Divide a large slide into regions", "Control-Shift-D"),
     Action("open_sample", "Open the bundled sample", "Control-Shift-K"),
     Action("show_keys", "Show every key", "F1", "Every key on one page", sign="?"),
     Action("next_slide", "Next slide", "N"),
@@ -228,9 +229,7 @@ ACTIONS = (
     _take(
         "drop", "remove", "Tool: remove object", "Shift-D", "Click or strike through what shall go."
     ),
-    _take(
-        "keep", "keep", "Tool: keep object", "Shift-K", "Click or strike through what shall stay."
-    ),
+    _take("keep", "keep", "Tool: keep object", "Shift-K", "Click or strike through what stays."),
     _take(
         "fill",
         "fill",

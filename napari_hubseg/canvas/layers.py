@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from hubseg.slide.pyramid import pixels
 from napari_hubseg.canvas.appearance import Appearance
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.canvas.colours import STROKE
@@ -23,12 +22,14 @@ from napari_hubseg.canvas.mask_keys import MaskKeys
 from napari_hubseg.canvas.mask_layer import MaskDrawing
 from napari_hubseg.canvas.modes import MODES, tool_of
 from napari_hubseg.canvas.notice import Notice
+from napari_hubseg.canvas.placement import Placement
 from napari_hubseg.canvas.sketch import Sketch
 from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.canvas.viewpoint import ScaleBar, fit, same_tissue
+from napari_hubseg.canvas.wandering import Wandering
 from napari_hubseg.jobs.latest import Latest, listening
-from napari_hubseg.jobs.prepared import PreparedSlides
+from napari_hubseg.jobs.prepared import PreparedSlides, seen_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,9 +89,8 @@ class LayerBinding:
         self._asked_back = False
         self.others = OtherLayers(viewer, self._stack, background)
         self.appearance = Appearance(session, self._stack)
-        self.drawing = MaskDrawing(session, self._stack, background, self._prepared)
-        self.sketch = Sketch(self._stack, self.drawing.draw)
-        self.mask_drawn = self.drawing.finished
+        self.drawing = drawing = MaskDrawing(session, self._stack, background, self._prepared)
+        self.sketch, self.mask_drawn = Sketch(self._stack, drawing.draw), drawing.finished
         self.drawing.finished.connect(self.appearance.end_preview)
         self.drawing.failed.connect(self.failed.emit)
         self._map = MapDrawing(session, self._stack, background)
@@ -100,6 +100,7 @@ class LayerBinding:
         self._whole = 1.0  # px of the screen for one of the slide where all of it is seen
         self._hidden: list[Any] = []
         self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
+        self.wandering = Wandering(viewer, self._stack, background)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self._stop = listening(
@@ -168,8 +169,7 @@ class LayerBinding:
 
     def visit(self, row: int, column: int) -> None:
         """Bring a place of the slide, in px, into the middle of the view."""
-        mask = self._stack.get("mask")
-        if mask is not None:
+        if (mask := self._stack.get("mask")) is not None:
             camera(self._viewer).center = (0.0, *map(float, mask.data_to_world((row, column))))
 
     def show_contour(self, name: str, contour: NDArray[np.uint8]) -> Any:
@@ -195,8 +195,7 @@ class LayerBinding:
     def look_at(self, row: float, column: float) -> None:
         """Bring a place into the middle, near enough that a quarter of the slide fills it."""
         if self.appearance.shown:
-            seen = camera(self._viewer)
-            seen.zoom *= max(1.0, 4 * self._whole / self.px_on_screen)
+            camera(self._viewer).zoom *= max(1.0, 4 * self._whole / self.px_on_screen)
             self.visit(round(row), round(column))
 
     # ---- the slide -----------------------------------------------------------------------------
@@ -221,14 +220,11 @@ class LayerBinding:
             self._show_nothing(self._session.unopened)
             return
 
-        def read() -> tuple[Any, str]:
-            return pixels(slide), slide.digest  # kept by the slide: nobody waits for it later
-
         ready = self._prepared.pixels(slide)
         if ready is not None:
             self._reading.later(lambda: self._show_pixels(slide, ready))
         else:
-            self._reading.ask(read, lambda answer: self._show_pixels(slide, answer[0]))
+            self._reading.ask(lambda: seen_of(slide), lambda seen: self._show_pixels(slide, seen))
 
     def _show_nothing(self, said: str) -> None:
         """Say over an empty canvas why a slide cannot be shown: no other one's pixels stay."""
@@ -246,13 +242,18 @@ class LayerBinding:
         self._stack.put("slide", read)
         if self._blank is not None:  # the slide before could not be shown
             self._blank.visible, self._blank = True, None
-        for name, size in (("probability", shape), ("disagreement", (3, 3)), ("mask", shape)):
+        drawn = (3, 3) if self._session.too_large else shape
+        for name, size in (("probability", drawn), ("disagreement", (3, 3)), ("mask", drawn)):
             kind = np.uint8 if name == "mask" else np.float32
             self._stack.put(name, np.zeros(size, kind))
         self._stack.empty_contours(shape)
         self._place()
-        fit(self._viewer, self._stack.get("slide"))
-        self._whole = self.px_on_screen
+        if not self.wandering.shows(slide):  # whoever looks at it already stays
+            fit(self._viewer, self._stack.get("mask"))
+            self._whole = self.px_on_screen
+        self.wandering.slide = slide
+        if isinstance(read, list):  # while a person looks
+            self._background.submit(lambda: slide.digest, lambda _: None, lambda _: None)
         self._scale_bar.show()
         self.appearance.apply()
         self._reading.later(lambda: self._show_mask(slide))
@@ -292,7 +293,7 @@ class LayerBinding:
         slide = self._session.current
         if slide is not None and self.appearance.shown:
             with same_tissue(self._viewer, self._stack.get("mask")):
-                self._stack.place((slide.height, slide.width), slide.um_per_px, slide.stretch)
+                self._stack.place(Placement.of(slide))
 
     def _equip(self, mask: Any) -> None:
         """Listen to a new mask layer, and bind its keys."""
@@ -330,6 +331,7 @@ class LayerBinding:
         self._reading.drop()
         self.appearance.shown = False
         self._stop()
+        self.wandering.close()
         self.others.close()
         self._notice.close(leave=leave)
         if not leave:

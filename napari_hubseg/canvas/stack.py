@@ -10,7 +10,6 @@ shown in them.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from napari_hubseg.canvas.colours import (
     preview,
 )
 from napari_hubseg.canvas.in_place import hold_in_place
+from napari_hubseg.canvas.placement import Placement, is_so
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +79,7 @@ class LayerStack:
         self._made = made
         self._removing = False  # one of them: it is ours to do
         self._layers: dict[str, Any] = {}
-        self._shape = (1, 1)
-        self._spacing: tuple[float, float] | None = None
+        self._placement = Placement()
         self._empty, self._welcomes = True, False
         viewer.layers.events.removed.connect(self._notice)
 
@@ -135,6 +134,11 @@ class LayerStack:
         return [] if mask is None else [mask]
 
     @property
+    def steps(self) -> tuple[float, float]:
+        """Height and width of a slide's pixel in the world."""
+        return self._placement.steps
+
+    @property
     def empty(self) -> bool:
         """Whether there was no slide yet."""
         return self._empty
@@ -175,6 +179,8 @@ class LayerStack:
             layer = None
         if layer is not None:
             self._insert(name, layer)
+            if pyramid and layer.data[0] is data[0]:
+                return  # another region of the slide that is seen already
             grown = _size(data) != _size(layer.data)
             layer.data = data
             if grown:  # napari keeps a hidden layer's old extent, until it is laid somewhere
@@ -226,25 +232,16 @@ class LayerStack:
             if layer is not None and layer.data.shape != shape:
                 self.put(name, np.zeros((3, 3), np.uint8))
 
-    def place(self, shape: tuple[int, int], um_per_px: float | None, stretch: float = 1.0) -> None:
-        """Give all layers the pixel size of a slide.
-
-        Parameters
-        ----------
-        shape
-            (height, width) of the slide, px.
-        um_per_px
-            µm/px at level 0; None shows pixels.
-        stretch
-            Height of a pixel divided by its width; `um_per_px` is their geometric mean.
-        """
-        root = math.sqrt(stretch)
-        self._shape = shape
-        self._spacing = None if um_per_px is None else (um_per_px * root, um_per_px / root)
+    def place(self, placement: Placement) -> None:
+        """Lay all layers over a slide, or over the region of it that is worked on."""
+        self._placement = placement
         changes = []
-        for layer in filter(None, map(self.get, NAMES)):
-            for key, value in self._place_of(layer.data).items():
-                if not _same(getattr(layer, key), value):
+        for name, layer in ((name, self.get(name)) for name in NAMES):
+            if layer is None:
+                continue
+            around = name == "slide" and bool(layer.multiscale)
+            for key, value in placement.lay(_size(layer.data), around=around).items():
+                if not is_so(getattr(layer, key), value):
                     changes.append((layer, key, value))
         # each change costs napari a new layout, and a new slice of a layer that is visible; and
         # a frame between two layers' units would say that they do not fit
@@ -271,23 +268,6 @@ class LayerStack:
                 self._remove(layer)
         self._layers.clear()
 
-    def _place_of(self, data: Any) -> dict[str, Any]:
-        """Return units, scale and translation that lay `data` over the whole slide."""
-        steps = self._spacing or (1.0, 1.0)
-        rows, columns = _size(data)
-        small = (rows, columns) != self._shape
-        scale = [
-            step * whole / part if small else step
-            for step, whole, part in zip(steps, self._shape, (rows, columns), strict=True)
-        ]
-        unit = "pixel" if self._spacing is None else "µm"
-        return {
-            "units": (unit, unit),
-            "scale": tuple(scale),
-            # napari puts the centre of the first pixel at 0, whatever the pixel's size
-            "translate": tuple((own - step) / 2 for own, step in zip(scale, steps, strict=True)),
-        }
-
     def _make(self, name: str, data: Any) -> Any:
         layer = self._make_unlocked(name, data)
         hold_in_place(layer, self.shifted.emit)
@@ -296,7 +276,9 @@ class LayerStack:
         return layer
 
     def _make_unlocked(self, name: str, data: Any) -> Any:
-        place = {"name": name, "axis_labels": ("y", "x"), **self._place_of(data)}
+        around = name == "slide" and isinstance(data, list)
+        place = {"name": name, "axis_labels": ("y", "x")}
+        place |= self._placement.lay(_size(data), around=around)
         match name:
             case "slide":
                 return Image(data, rgb=True, multiscale=isinstance(data, list), **place)
@@ -332,14 +314,6 @@ def _size(data: Any) -> tuple[int, int]:
     """Return (height, width) of an array, or of the first level of a pyramid."""
     first = data if hasattr(data, "shape") and not hasattr(data, "shapes") else data[0]
     return int(first.shape[0]), int(first.shape[1])
-
-
-def _same(now: Any, wanted: tuple[Any, ...]) -> bool:
-    """Whether a layer's units, scale or translation already are what is wanted."""
-    if isinstance(wanted[0], str):
-        long = {"µm": "micrometer"}
-        return [str(unit) for unit in now] == [long.get(unit, unit) for unit in wanted]
-    return [float(value) for value in now] == list(wanted)
 
 
 def redraw(layer: Any) -> None:

@@ -20,6 +20,7 @@ from napari_hubseg.canvas.tools import MaskTools
 from napari_hubseg.desk.batches import Batches
 from napari_hubseg.desk.imports import Imports
 from napari_hubseg.desk.offers import Offers
+from napari_hubseg.desk.regions import Regions
 from napari_hubseg.desk.rules import Rules
 from napari_hubseg.desk.runs import Runs
 from napari_hubseg.desk.signals import DeskSignals
@@ -91,6 +92,7 @@ class Desk(DeskSignals):
         self._closed = self._painted = False
         self._hold()
         self._hold_structures()
+        self._hold_regions()
         self._listen()
 
     def _measure(self) -> None:
@@ -175,6 +177,11 @@ class Desk(DeskSignals):
         self.structures = structures = Structures(self.session, self, *given)
         self.next_structure = structures.next_structure
         self.previous_structure = structures.previous_structure
+
+    def _hold_regions(self) -> None:
+        given = self.background, self.offers, self.slides, self.layers.wandering
+        self.regions = Regions(self.session, self, *given)
+        self.divide_slide = self.regions.divide
 
     def _listen(self) -> None:
         """Say that something changed wherever something did."""

@@ -5,6 +5,7 @@ Responsible for reading in a thread and entering what was read. Does not know di
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
@@ -67,16 +68,23 @@ class Slides:
 
         `at` is the id of the slide to show; "" shows the first that needs a person.
         """
+        prepare = partial(self._session.prepare, path, project=project)
+        self.open_prepared(path.name, prepare, lambda _: at)
+
+    def open_prepared(
+        self, name: str, prepare: Callable[[], Opening], at: Callable[[Opening], str]
+    ) -> None:
+        """Open what is prepared in a thread; `at` gives the id of the slide to show, or ""."""
         if self.opening:
             self._signals.failed.emit(f"{self.opening} is being opened: wait until it is there.")
             return
         self._signals.settling.emit()
         self._signals.told.emit("")  # what was said of the slides before
-        self.opening = path.name
+        self.opening = name
         self._signals.changed.emit()
         self._background.submit(
-            lambda: self._session.prepare(path, project=project),
-            lambda opening: self._enter(opening, at),
+            prepare,
+            lambda opening: self._enter(opening, at(opening)),
             self._stay,
             drop=lambda opening: opening.close(),
         )

@@ -192,7 +192,7 @@ class Mixing:
 
     def _remix(self, why: _Why) -> None:
         slide, project = self._session.current, self._session.project
-        if slide is None or project is None or self._session.unopened:
+        if slide is None or project is None or self._session.unopened or self._session.too_large:
             return
         if why == "look" and not self.busy and self._ready() is not None:
             return  # shown when everybody has heard of the slide: show_prepared

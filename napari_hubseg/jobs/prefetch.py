@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hubseg.mask.drawing import drawn, edge_width, hand_of
-from hubseg.slide.pyramid import pixels
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.latest import Latest
-from napari_hubseg.jobs.prepared import Prepared, stamp_of
+from napari_hubseg.jobs.prepared import Prepared, seen_of, stamp_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,8 +136,7 @@ class Prefetch:
 
         def work() -> tuple[Prepared, StoredEdits]:
             stamp = stamp_of(slide)
-            visit, seen = read_visit(), pixels(slide)
-            slide.digest  # noqa: B018  kept by the slide: nobody waits for it later
+            visit, seen = read_visit(), seen_of(slide)
             mixed = (None, None) if order is None else order.mix()
             return Prepared(slide, stamp, seen, order, *mixed), visit
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hubseg.mask.drawing import Drawn
+from hubseg.slide.pyramid import pixels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,7 +22,24 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from napari_hubseg.jobs.slide_mix import KeptMaps, MixedSlide, Order
 
-__all__ = ["Prepared", "PreparedSlides", "stamp_of"]
+__all__ = ["Prepared", "PreparedSlides", "seen_of", "stamp_of"]
+
+
+def seen_of(slide: Slide) -> Any:
+    """Return what napari shows of a slide (:func:`hubseg.slide.pyramid.pixels`), in any thread.
+
+    Its digest is found with it and kept by the slide, so that nobody waits for that later; not
+    that of a pyramid, whose file has gigabytes and is to be seen first.
+
+    Raises
+    ------
+    OSError, ValueError
+        When the file cannot be read.
+    """
+    seen = pixels(slide)
+    if not isinstance(seen, list):
+        slide.digest  # noqa: B018
+    return seen
 
 
 @dataclass(eq=False)

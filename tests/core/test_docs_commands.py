@@ -54,6 +54,7 @@ SMALLER = {
     "--hold-out 15": "--hold-out 1",
     "--in-slides 90": "--in-slides 75",  # nine slides are needed for 90
     "--steps 500": "--steps 2",
+    "#region=8192,4096,2048,2048": "#region=0,16,48,64",
     "--to 14:30": "--to 2999-01-01T00:00",
 }
 # What is no command of ours: what it needs is looked for

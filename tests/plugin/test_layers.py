@@ -36,6 +36,7 @@ from napari_hubseg.canvas.colours import LINE, LINE_RIM, STROKE
 from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.notice import overlay
+from napari_hubseg.canvas.placement import Placement
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.canvas.strokes import stroke
 from napari_hubseg.canvas.viewpoint import ScaleBar
@@ -377,7 +378,7 @@ def test_a_smaller_slide_fills_the_view_like_the_one_before() -> None:
         stack.put("slide", np.zeros((*shape, 3), np.uint8))
         for name in ("probability", "disagreement", "mask"):
             stack.put(name, np.zeros(shape, np.uint8 if name == "mask" else np.float32))
-        stack.place(shape, 0.5)
+        stack.place(Placement(shape, 0.5))
         stack.reveal()
         corner = viewer.layers.extent.world[1, -2:]
         assert np.allclose(corner, (np.array(shape) - 1) * 0.5)
@@ -388,7 +389,7 @@ def test_pixels_that_are_not_square_are_drawn_as_they_are() -> None:
     stack = LayerStack(viewer, lambda _: None)
     stack.put("slide", np.zeros((40, 60, 3), np.uint8))
     stack.put("mask", np.zeros((20, 30), np.uint8))
-    stack.place((40, 60), 0.4, stretch=0.64)
+    stack.place(Placement((40, 60), 0.4, stretch=0.64))
     assert np.allclose(stack.get("slide").scale, (0.32, 0.5))
     assert np.allclose(stack.get("mask").scale, (0.64, 1.0))
     for layer in (stack.get("slide"), stack.get("mask")):  # the same corner, at half the pixels

@@ -12,9 +12,8 @@ from napari.components import ViewerModel
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.verdict import Verdict
-from napari_hubseg.canvas import layers as _layers
 from napari_hubseg.desk import Desk
-from napari_hubseg.jobs import prefetch as _ahead
+from napari_hubseg.jobs import prepared as _prepared
 from napari_hubseg.jobs.choices import EnsembleChoice
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -217,15 +216,14 @@ class TestASlideThatCannotBeShown:
     def test_its_error_stands_on_an_empty_canvas_and_no_verdict_is_given(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = _layers.pixels
+        read = _prepared.pixels
 
         def pixels(slide: Any) -> Any:
             if slide.id == "two":
                 raise OSError("The file two.tiff is damaged: restore it from a copy.")
             return read(slide)
 
-        monkeypatch.setattr(_layers, "pixels", pixels)
-        monkeypatch.setattr(_ahead, "pixels", pixels)
+        monkeypatch.setattr(_prepared, "pixels", pixels)
         bench.look()
         bench.desk.prepared.drop("two")
         bench.desk.go_to("two")

@@ -1,4 +1,4 @@
-"""``hubseg maps`` and ``find``: the room that kept maps take, and slides that were moved."""
+"""``hubseg maps``, ``find`` and ``split``: kept maps, moved slides, and regions of large ones."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     find.add_argument("folder", type=Path, help="where the files are now; searched with all below")
     add_json(find)
     find.set_defaults(run=_find)
+    split = commands.add_parser("split", help="divide large slides into regions to work on")
+    split.add_argument("project", type=Path, help="NAME.hubseg")
+    split.add_argument("slides", nargs="+", metavar="SLIDE", help="ids of slides")
+    split.add_argument(
+        "--side", type=int, default=4096, help="longest side of a region, px; default: 4096"
+    )
+    split.add_argument(
+        "--everywhere", action="store_true", help="also regions that show glass alone"
+    )
+    add_json(split)
+    split.set_defaults(run=_split)
 
 
 def size(text: str) -> int:
@@ -88,3 +99,24 @@ def _find(given: argparse.Namespace, answer: Answer) -> None:
     lines = [f"{slide_id}: {path}" for slide_id, path in found.items()]
     content = {"found": {i: str(path) for i, path in found.items()}}
     answer.say(content, lines if absent else ["Every slide's file is where it was."])
+
+
+def _split(given: argparse.Namespace, answer: Answer) -> None:
+    from hubseg.project import ReviewProject
+    from hubseg.project.splitting import split_slide
+
+    made: dict[str, list[str]] = {}
+    with ReviewProject.open(given.project) as project:
+        answer.outcome.take_project(project)
+        for slide_id in dict.fromkeys(given.slides):
+            with answer.outcome.attempt(slide_id):
+                added = split_slide(project, slide_id, given.side, everywhere=given.everywhere)
+                made[slide_id] = list(added.ids.values())
+    answer.say(
+        {"regions": made},
+        [
+            f"Slide {slide_id} has {len(ids)} region{'s' if len(ids) > 1 else ''}: {ids[0]}"
+            + (f" to {ids[-1]}." if len(ids) > 1 else ".")
+            for slide_id, ids in made.items()
+        ],
+    )

@@ -22,6 +22,7 @@ from hubseg.project.imported import imported_mask
 from hubseg.project.marking import marking
 from hubseg.project.runs import newest_members
 from hubseg.project.structures import first_of, names_of
+from hubseg.slide.regions import is_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -99,7 +100,11 @@ def row_of(
         threshold = state.rules.threshold(told.organ, told.source, what)
         weights = [member.weight for member, _ in members]
         expected = agreement_with_mix([made.values for _, made in members], threshold, weights)
-    if has and (newest is not None or imported is not None or state.gestures):
+    if (
+        has
+        and not is_large(slide)
+        and (newest is not None or imported is not None or state.gestures)
+    ):
         mask = derive(project, slide, structure).mask
         area, objects = float(mask.mean()), count_objects(mask)
     seconds = by_slide(work_times(project.entries(pixels=False))).get(slide.id, 0.0)

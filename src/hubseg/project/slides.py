@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
 
+from hubseg.journal.rows import Kind
 from hubseg.organ import DataSource, Organ
 from hubseg.project.adding import Added, Found, Known, Match, match_slides
 from hubseg.project.files import SlideFiles, stored
 from hubseg.slide import Slide, read_slide
 from hubseg.slide.content import file_stamp
 from hubseg.slide.kinds import is_there
+from hubseg.slide.regions import divided as divided_among
 
 if TYPE_CHECKING:
     from hubseg.project.database import Database
@@ -135,8 +137,12 @@ class SlideRows:
             kept["stretch"] = known.stretch
         return replace(one.slide, **kept, origins=origins, unread=unread)
 
-    def slides(self) -> tuple[Slide, ...]:
-        """Return the slides whose file is there; note the others in `missing`."""
+    def slides(self, *, divided: bool = False) -> tuple[Slide, ...]:
+        """Return the slides whose file is there; note the others in `missing`.
+
+        A slide that is worked on in regions is among them only where something was done with the
+        whole before, or `divided` ones are asked for too.
+        """
         slides = []
         for row in self._database.query(f"{_SELECT} ORDER BY number"):
             slide = self._slide(*row)
@@ -149,7 +155,14 @@ class SlideRows:
                     f"The file of slide {slide.id} is not at {there}: put it back, or say "
                     "where it is now (Find files…, or hubseg find)."
                 )
-        return tuple(slides)
+        return tuple(slides) if divided else self._undivided(slides)
+
+    def _undivided(self, slides: list[Slide]) -> tuple[Slide, ...]:
+        wholes = divided_among(slides)
+        if wholes:
+            query = "SELECT DISTINCT slide_id FROM journal WHERE kind <> ?"
+            wholes -= {row[0] for row in self._database.query(query, (Kind.FACTS,))}
+        return tuple(slide for slide in slides if slide.id not in wholes)
 
     def _slide(self, id: str, path: str, height: int, width: int, *facts: Any) -> Slide:
         organ, source, um_per_px, origins, levels = facts

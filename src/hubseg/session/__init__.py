@@ -19,6 +19,7 @@ from hubseg.session.files import ChangedFile, Files
 from hubseg.session.gestures import Gestures
 from hubseg.session.masks import Masks
 from hubseg.session.navigation import Navigation
+from hubseg.session.regions import Regions
 from hubseg.session.review import Review
 from hubseg.session.rules import Rules
 from hubseg.session.signals import SessionSignals
@@ -84,6 +85,9 @@ class ReviewSession(SessionSignals):
         self.next_slide, self.previous_slide = go.next_slide, go.previous_slide
         self.to_do, self.advance, self.finish = go.to_do, go.advance, go.finish
         self.verdict, self.note_on = catalogue.verdict, catalogue.note_on
+
+        self._regions = regions = Regions(review)
+        self.prepare_regions, self.region_at = regions.prepare_regions, regions.region_at
 
         self._masks = masks = Masks(review)
         self.show, self.preview_step = masks.show, masks.preview_step
@@ -155,6 +159,16 @@ class ReviewSession(SessionSignals):
     def unopened(self) -> str:
         """Why the current slide's file cannot be opened; "" where it can."""
         return self.review.unopened
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the current slide is too large to be drawn on whole: its regions are."""
+        return self._regions.too_large
+
+    @property
+    def can_divide(self) -> bool:
+        """Whether the current slide is no region, and regions of it can be kept."""
+        return self._regions.can_divide
 
     @property
     def changed_file(self) -> ChangedFile | None:

@@ -110,8 +110,10 @@ class Review:
         self.refusal = self.unopened = self.previewed_step = ""
         self.standing, self.starting = StandingMask(), StartingMask()
 
-    def arrive(self, slide: Slide, edits: SlideEdits, history: History, rules: ReviewState) -> None:
-        """Be at a slide, with these edits and rows; nothing is derived or said yet."""
+    def arrive(
+        self, slide: Slide, edits: SlideEdits | None, history: History, rules: ReviewState
+    ) -> None:
+        """Be at a slide, with these edits (None: too large) and rows; nothing is derived yet."""
         self.leave()
         self.current, self.structures.edits = slide, edits
         self.history, self.rules = history, rules
@@ -286,10 +288,8 @@ class Review:
         self.rules = state.rules
         words = self.rules.vocabulary
         told_more = words != before.vocabulary and self.catalogue.understand(words)
-        if slide is not None:
-            told = self.catalogue.untold[slide.id].told(**state.facts)
-            if told != slide:
-                self.current = self.catalogue.slides[slide.id] = told
+        if slide and (told := self.catalogue.untold[slide.id].told(**state.facts)) != slide:
+            self.current = self.catalogue.slides[slide.id] = told
         if self.current != slide or words != before.vocabulary:
             self.structures.stay(state)
         started = self.start_from(state)

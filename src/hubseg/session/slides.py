@@ -16,6 +16,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.project.opening import notes_on, prepare_project
 from hubseg.session.opening import Opening, Overview, waiting
 from hubseg.session.stored_edits import StoredEdits
+from hubseg.slide.regions import is_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -216,8 +217,15 @@ class Slides:
             return False
         self._catalogue.untold[slide_id] = found.untold
         self._catalogue.slides[slide_id] = found.slide
-        review.arrive(found.slide, found.edits, found.history, found.state.rules)
-        if not found.fits:
+        large = is_large(found.slide) and not found.state.gestures
+        edits = None if large else found.edits
+        review.arrive(found.slide, edits, found.history, found.state.rules)
+        if large:
+            review.refuse(
+                f"Slide {slide_id} is too large to be drawn on whole: divide it into regions, or "
+                "go to one of them."
+            )
+        elif not found.fits:
             review.refuse(
                 f"The file of slide {slide_id} is not the one that was worked on, so what was done "
                 "is kept but not shown: say whether it is the same tissue, or put the old file "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat as stat_kinds
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hubseg.slide.errors import opening
@@ -32,20 +33,25 @@ def digest_of(path: Path, part: str) -> str:
     OSError
         When it cannot be read.
     """
-    files = files_of(path)
-    if files == [path]:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, _new)
-    else:
-        found = _new()
-        for file in files:
-            with file.open("rb") as stream:
-                one = hashlib.file_digest(stream, _new)
-            name = file.relative_to(path if path.is_dir() else path.parent).as_posix()
-            found.update(f"{name}\0".encode(errors="surrogateescape") + one.digest())
+    found = _hashed(path, file_stamp(path)).copy()
     if part:
         found.update(f"#{part}".encode())
     return str(found.hexdigest())
+
+
+@lru_cache(maxsize=64)  # the regions of a slide share its file, which may have gigabytes
+def _hashed(path: Path, _stamp: tuple[int, int]) -> Any:
+    files = files_of(path)
+    if files == [path]:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, _new)
+    found = _new()
+    for file in files:
+        with file.open("rb") as stream:
+            one = hashlib.file_digest(stream, _new)
+        name = file.relative_to(path if path.is_dir() else path.parent).as_posix()
+        found.update(f"{name}\0".encode(errors="surrogateescape") + one.digest())
+    return found
 
 
 def file_stamp(path: Path) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from hubseg.slide.header import open_tiff, read_layout, read_pages
 from hubseg.slide.kinds import stem_of
 from hubseg.slide.part import Part, split_part
 from hubseg.slide.pixels import crop, decoded_raster, pixels_of_pages, pixels_of_raster
+from hubseg.slide.region import at_level, levels_of_region
 from hubseg.slide.values import depth_of, found_values, note_on
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Slide:
     levels
         (height, width) of each pyramid level, px, level 0 first.
     part
-        Which image, plane and channels of the file, as it was asked for
-        (:class:`hubseg.slide.part.Part`); "" is the largest image.
+        Which image, plane and channels of the file, and which region of that, as it was asked for
+        (:class:`hubseg.slide.part.Part`); "" is all of the largest image.
     stretch
         Height of a pixel divided by its width. `um_per_px` is their geometric mean, so that areas
         are right; see :attr:`spacing`.
@@ -130,14 +131,24 @@ class Slide:
             raise ValueError(
                 f"{self.path} has no level {level}: use one of 0 to {len(self.levels) - 1}."
             )
-        box = self._at_level(window or (0, 0, self.height, self.width), level)
-        if self._layout.levels[: len(self.levels)] != self.levels:
+        top, left, height, width = window or (0, 0, self.height, self.width)
+        inside = min(top, left) >= 0 and top + height <= self.height and left + width <= self.width
+        if not inside or min(height, width) < 1:
+            raise ValueError(
+                f"Window {window} lies outside slide {self.id} of {self.height} x {self.width} px: "
+                "clip it first."
+            )
+        region, whole = self.region, self._layout.levels
+        if levels_of_region(whole, region, self.path)[: len(self.levels)] != self.levels:
             raise ValueError(f"{self.path} is not the image that was opened: open it again.")
+        if region is not None:
+            top, left = top + region[0], left + region[1]
+        box = at_level((top, left, height, width), whole, level)
         if self._layout.kind:
-            kind, part = self._layout.kind, Part.parse(self.part)
+            kind, part = self._layout.kind, Part.parse(self.part).whole
             return scans.read_window(kind, self.path, part, box, level, self._values)
         if not self._layout.pages:
-            return crop(pixels_of_raster(self.path, self.levels[0], self._values), box)
+            return crop(pixels_of_raster(self.path, whole[0], self._values), box)
         values, samples = self._values, self._layout.samples
         with open_tiff(self.path) as tif:
             pages = read_pages(tif, self._layout.pages[level], self.path, samples)
@@ -166,6 +177,11 @@ class Slide:
     def place(self) -> str:
         """The file's path and, behind '#', which picture of it this is: :func:`read_slide`'s."""
         return f"{self.path}#{self.part}" if self.part else str(self.path)
+
+    @property
+    def region(self) -> Window | None:
+        """Which window of a larger slide this is, px of its level 0; None where it is no part."""
+        return Part.parse(self.part).region
 
     @property
     def spacing(self) -> tuple[float, float] | None:
@@ -199,28 +215,13 @@ class Slide:
 
     @cached_property
     def _layout(self) -> Layout:
-        return read_layout(self.path, Part.parse(self.part))
+        return read_layout(self.path, Part.parse(self.part).whole)
 
     @cached_property
     def _values(self) -> Values:
         """Black and white; of a slide that a project kept before they were, found anew."""
         known = self.values or self._layout.values
         return Values(*known) if known else _found_values(self.path, self._layout, self.part)[0]
-
-    def _at_level(self, window: Window, level: int) -> Window:
-        """Return the window in that level's px, its edges rounded outwards."""
-        top, left, height, width = window
-        bottom, right = top + height, left + width
-        inside = min(top, left) >= 0 and bottom <= self.height and right <= self.width
-        if not inside or min(height, width) < 1:
-            raise ValueError(
-                f"Window {window} lies outside slide {self.id} of {self.height} x {self.width} px: "
-                "clip it first."
-            )
-        rows, columns = self.levels[level]
-        first = top * rows // self.height, left * columns // self.width
-        last = -(-bottom * rows // self.height), -(-right * columns // self.width)
-        return (*first, last[0] - first[0], last[1] - first[1])
 
 
 def read_slide(
@@ -252,7 +253,8 @@ def read_slide(
     origin
         Where the facts given here come from.
     part
-        Which picture of the file, as it may stand behind its name (``image=2&plane=5``).
+        Which picture of the file, as it may stand behind its name (``image=2&plane=5``), or which
+        region of it (``region=0,4096,2048,2048``: top, left, height, width, px).
 
     Raises
     ------
@@ -265,7 +267,8 @@ def read_slide(
     path, named = split_part(Path(path).absolute())
     wanted = Part.parse(part or named)
     _check_um(um_per_px, path)
-    layout = read_layout(path, wanted)
+    layout = read_layout(path, wanted.whole)
+    levels = levels_of_region(layout.levels, wanted.region, path)
     given = {"organ": organ, "source": source, "um_per_px": um_per_px}
     origins = {name: "unknown" if value is None else origin for name, value in given.items()}
     notes, stretch = dict(layout.notes), 1.0
@@ -276,16 +279,16 @@ def read_slide(
         origins["um_per_px"] = "metadata" if layout.kind else "TIFF tags"
     found = None
     if layout.values is None:
-        found, notes["values"] = _found_values(path, layout, str(wanted))
+        found, notes["values"] = _found_values(path, layout, str(wanted.whole))
     return Slide(
         _named(path, wanted) if id is None else id,
         path,
-        *layout.levels[0],
+        *levels[0],
         organ=organ,
         source=source,
         um_per_px=um_per_px,
         origins=origins,
-        levels=layout.levels,
+        levels=levels,
         part=str(wanted),
         stretch=stretch,
         values=found,

@@ -1,20 +1,24 @@
 """Which picture of a file is meant, where it holds several.
 
-Responsible for the words behind a file's name, ``stack.tif#image=2&plane=5``, and for their
-refusal. Does not know what a file holds (:mod:`hubseg.slide.series`).
+Responsible for the words behind a file's name, ``stack.tif#image=2&plane=5`` or
+``slide.svs#region=4096,0,4096,4096``, and for their refusal. Does not know what a file holds
+(:mod:`hubseg.slide.series`).
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from hubseg.window import Window
 
 _ASKED = re.compile(r"#((?:\d+|[a-z]+=[\d,]+)(?:&[a-z]+=[\d,]+)*)$")
 
 
 class Part(NamedTuple):
-    """One picture of a file; all numbers count from 1.
+    """One picture of a file; numbers of images, planes and channels count from 1.
 
     Attributes
     ----------
@@ -24,11 +28,19 @@ class Part(NamedTuple):
         Which plane of a stack; None is the first.
     channels
         One channel, shown grey, or those shown as red, green and blue; none: the file's own.
+    region
+        Which window of the picture, (top, left, height, width) in level-0 px; None is all of it.
     """
 
     image: int | None = None
     plane: int | None = None
     channels: tuple[int, ...] = ()
+    region: Window | None = None
+
+    @property
+    def whole(self) -> Part:
+        """The picture that a region is of."""
+        return self._replace(region=None)
 
     @classmethod
     def parse(cls, text: str) -> Part:
@@ -46,12 +58,16 @@ class Part(NamedTuple):
             if not all(number.isdecimal() and 0 < len(number) < 10 for number in numbers):
                 raise _refusal(text)
             asked[key or "image"] = tuple(map(int, numbers))
-        channels = asked.pop("channels", ())
+        channels, region = asked.pop("channels", ()), asked.pop("region", None)
+        if region is not None and (len(region) != 4 or 0 in region[2:]):
+            raise _refusal(text)
         single = {key: numbers[0] for key, numbers in asked.items() if len(numbers) == 1}
         wrong = len(single) < len(asked) or not set(single) <= {"image", "plane"}
         if wrong or len(channels) not in (0, 1, 3) or 0 in (*single.values(), *channels):
             raise _refusal(text)
-        return cls(single.get("image"), single.get("plane"), channels)
+        top, left, height, width = region or (0, 0, 0, 0)
+        window = None if region is None else (top, left, height, width)
+        return cls(single.get("image"), single.get("plane"), channels, window)
 
     def __str__(self) -> str:
         """Return the text that :meth:`parse` understands."""
@@ -62,6 +78,8 @@ class Part(NamedTuple):
         ]
         if self.channels:
             words.append(f"channels={','.join(map(str, self.channels))}")
+        if self.region is not None:
+            words.append(f"region={','.join(map(str, self.region))}")
         return "&".join(words)
 
 
@@ -79,5 +97,5 @@ def split_part(path: Path | str) -> tuple[Path, str]:
 def _refusal(text: str) -> ValueError:
     return ValueError(
         f"{text!r} names no part of a file: write image=2, plane=5, channels=1 or channels=3,2,1, "
-        "joined by '&' and counted from 1."
+        "counted from 1, or region=TOP,LEFT,HEIGHT,WIDTH in px; joined by '&'."
     )

@@ -5,9 +5,13 @@ Responsible for deciding which, and for reading a pyramid window by window. Does
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from hubseg.slide.content import file_stamp
+from hubseg.slide.regions import slide_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,11 +66,19 @@ class Level:
 def pixels(slide: Slide) -> NDArray[np.uint8] | list[Level]:
     """Return a slide's pixels: uint8 (H, W, 3), or its levels when it is a large pyramid.
 
+    Of a region of a large pyramid they are the levels of the whole: what lies around it is seen.
+
     Raises
     ------
     OSError, ValueError
         When the file cannot be read.
     """
-    if len(slide.levels) > 1 and slide.height * slide.width > _WHOLE:
-        return [Level(slide, level) for level in range(len(slide.levels))]
+    whole = slide_of(slide)
+    if len(whole.levels) > 1 and whole.height * whole.width > _WHOLE:
+        return list(_levels(whole, file_stamp(whole.path)))
     return slide.read()
+
+
+@lru_cache(maxsize=4)  # the regions of a slide show the same levels
+def _levels(whole: Slide, _stamp: tuple[int, int]) -> tuple[Level, ...]:
+    return tuple(Level(whole, level) for level in range(len(whole.levels)))

@@ -1,0 +1,83 @@
+"""Large slides at the desk: divided into regions, and gone through by looking about.
+
+Responsible for offering to divide a slide that is too large to be drawn on whole, and for showing
+the region that a person has moved the view to. Does not know where regions lie.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hubseg.desk.offer import Offer
+
+if TYPE_CHECKING:
+    from hubseg.session import ReviewSession
+    from hubseg.session.opening import Opening
+    from hubseg.slide import Slide
+    from napari_hubseg.canvas.wandering import Wandering
+    from napari_hubseg.desk.offers import Offers
+    from napari_hubseg.desk.signals import DeskSignals
+    from napari_hubseg.desk.slides import Slides
+    from napari_hubseg.jobs.background import Background
+
+__all__ = ["Regions"]
+
+
+class Regions:
+    """Divide a slide; follow the view from region to region.
+
+    Parameters
+    ----------
+    session, signals, background
+        What is divided, where things are said, and where tissue is looked for.
+    offers, slides
+        Where dividing is offered, and who shows a region.
+    wandering
+        Tells where a person looks.
+    """
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        background: Background,
+        offers: Offers,
+        slides: Slides,
+        wandering: Wandering,
+    ) -> None:
+        self._session, self._signals, self._background = session, signals, background
+        self._offers, self._slides = offers, slides
+        background.listen((session.slide_changed, self._offer), (wandering.beyond, self._follow))
+
+    def _offer(self, slide: Slide | None) -> None:
+        if slide is not None and self._session.too_large and self._session.can_divide:
+            self._background.later(lambda: self._offer_now(slide))
+
+    def _offer_now(self, slide: Slide) -> None:
+        if self._session.current is not None and self._session.current.id == slide.id:
+            said = (
+                f"Slide {slide.id} has {slide.width:,} × {slide.height:,} px: it is worked on in "
+                "regions."
+            )
+            self._offers.offer(Offer(said, "Divide it", self.divide, slide_id=slide.id))
+
+    def divide(self) -> None:
+        """Divide the slide on screen into regions where there is tissue, and show the first."""
+        slide = self._session.current
+        if slide is None or not self._session.can_divide:
+            self._signals.failed.emit("This slide is a region already, or nothing may be changed.")
+            return
+        prepare = self._session.prepare_regions(slide.id)
+        self._slides.open_prepared(slide.id, prepare, _first_region)
+
+    def _follow(self, row: int, column: int) -> None:
+        """Show the region in which a place of the whole slide lies, if there is one."""
+        here = self._session.current
+        found = None if here is None else self._session.region_at(row, column)
+        if here is not None and found is not None and found != here.id:
+            self._slides.go_to(found)
+
+
+def _first_region(opening: Opening) -> str:
+    table = opening.prepared.table
+    return "" if table is None or not table.slides else table.slides[0].id

@@ -1,0 +1,132 @@
+"""Which regions a large slide is worked on in: a grid, where there is tissue.
+
+Responsible for where they lie and what they are called. Does not know projects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from hubseg.slide.part import Part
+from hubseg.slide.region import levels_of_region
+from hubseg.slide.tissue import find_tissue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from hubseg.slide.image import Slide
+    from hubseg.window import Window
+
+__all__ = ["LARGE", "SIDE", "divided", "is_large", "regions_of", "slide_of"]
+
+LARGE: Final = 1 << 28
+"""px of a slide beyond which it is worked on in regions: masks and maps of more fill a memory."""
+
+SIDE: Final = 4096
+"""Longest side of a region, px, where nobody says another."""
+
+_LEAST: Final = 1e-3  # of a region that is tissue: less is a speck
+
+
+def is_large(slide: Slide) -> bool:
+    """Whether a slide is so large that it is worked on in regions."""
+    return slide.height * slide.width > LARGE
+
+
+def regions_of(slide: Slide, side: int = SIDE, *, everywhere: bool = False) -> tuple[Slide, ...]:
+    """Return the regions of a slide, row by row: equal parts of at most side × side px.
+
+    Each is a slide of its own: the same file, with the facts that are known of the whole. They
+    touch and do not overlap.
+
+    Parameters
+    ----------
+    slide
+        The whole, no region itself.
+    side
+        Longest side of a region, px.
+    everywhere
+        Also where there is glass alone; else only where :func:`hubseg.slide.tissue.find_tissue`
+        finds tissue, and all of them where it finds none at all.
+
+    Raises
+    ------
+    ValueError
+        When `side` is not positive, the slide is a region, or the file is damaged.
+    OSError
+        When the file cannot be read.
+    """
+    if side < 1:
+        raise ValueError(f"Regions of {side} px hold nothing: give a side above 0.")
+    whole = Part.parse(slide.part)
+    if whole.region is not None:
+        raise ValueError(f"{slide.id} is a region itself: split its slide.")
+    rows, columns = _edges(slide.height, side), _edges(slide.width, side)
+    cells = [
+        ((row, column), (top, left, bottom - top, right - left))
+        for row, (top, bottom) in enumerate(pairwise(rows), 1)
+        for column, (left, right) in enumerate(pairwise(columns), 1)
+    ]
+    if not everywhere:
+        tissue = find_tissue(slide)
+        cells = [one for one in cells if _share(tissue, one[1], slide) >= _LEAST] or cells
+    digits = len(str(len(rows) - 1)), len(str(len(columns) - 1))
+    return tuple(
+        replace(
+            slide,
+            id=f"{slide.id}_r{row:0{digits[0]}}_c{column:0{digits[1]}}",
+            height=window[2],
+            width=window[3],
+            levels=levels_of_region(slide.levels, window, slide.path),
+            part=str(whole._replace(region=window)),
+        )
+        for (row, column), window in cells
+    )
+
+
+def divided(slides: Iterable[Slide]) -> frozenset[str]:
+    """Return the ids of the slides that have regions among others: those are worked on instead."""
+    slides = tuple(slides)
+    parts = [(one, Part.parse(one.part)) for one in slides if "region=" in one.part]
+    wholes = {(one.path, str(part.whole)) for one, part in parts}
+    return frozenset(one.id for one in slides if (one.path, one.part) in wholes)
+
+
+def slide_of(region: Slide) -> Slide:
+    """Return the whole slide that a region is of, with the facts that are known of the region.
+
+    Its file's header is read. A slide that is no region is returned as it is.
+
+    Raises
+    ------
+    ValueError, OSError
+        When the file cannot be read.
+    """
+    part = Part.parse(region.part)
+    if part.region is None:
+        return region
+    levels = region._layout.levels
+    height, width = levels[0]
+    stem = region.id.rpartition("_r")[0] or region.id
+    return replace(region, id=stem, height=height, width=width, levels=levels, part=str(part.whole))
+
+
+def _edges(length: int, side: int) -> list[int]:
+    """Return where equal parts of at most `side` px begin, and where the last one ends."""
+    parts = -(-length // side)
+    return [round(i * length / parts) for i in range(parts + 1)]
+
+
+def _share(tissue: NDArray[np.bool_], window: Window, slide: Slide) -> float:
+    """Return which share of a window is tissue, 0-1."""
+    down, across = tissue.shape[0] / slide.height, tissue.shape[1] / slide.width
+    top, left, height, width = window
+    rows = slice(int(top * down), int(np.ceil((top + height) * down)))
+    columns = slice(int(left * across), int(np.ceil((left + width) * across)))
+    return float(tissue[rows, columns].mean())

@@ -1,0 +1,211 @@
+"""Regions of a slide: slides of their own, whose pixels are those of the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubseg.cli import main
+from hubseg.export import export_project
+from hubseg.journal.verdict import Verdict
+from hubseg.project import ReviewProject
+from hubseg.project.splitting import split_slide
+from hubseg.session import ReviewSession
+from hubseg.slide import SlideTable, read_slide
+from hubseg.slide.part import Part
+from hubseg.slide.regions import divided, is_large, regions_of, slide_of
+
+SHAPE = (700, 900)
+
+
+@pytest.fixture(scope="module")
+def pyramid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pyramid of noise on white, with tissue in its upper left quarter alone; odd levels."""
+    random = np.random.default_rng(3)
+    pixels = np.full((*SHAPE, 3), 245, np.uint8)
+    pixels[40:330, 60:430] = random.integers(0, 160, (290, 370, 3), np.uint8)
+    pixels[..., 1] = np.minimum(pixels[..., 1], pixels[..., 0])
+    path = tmp_path_factory.mktemp("pyramid") / "whole.tif"
+    with tifffile.TiffWriter(path) as tif:
+        more = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
+        tif.write(pixels, subifds=2, resolution=(20000, 20000), resolutionunit=3, **more)
+        for factor in (2, 4.4055):
+            size = round(SHAPE[1] / factor), round(SHAPE[0] / factor)
+            small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            tif.write(small, subfiletype=1, **more)
+    return path
+
+
+class TestPixels:
+    @given(
+        top=st.integers(0, SHAPE[0] - 1),
+        left=st.integers(0, SHAPE[1] - 1),
+        data=st.data(),
+    )
+    def test_a_region_has_the_pixels_of_its_slide_at_every_level(self, pyramid, top, left, data):
+        high = data.draw(st.integers(1, SHAPE[0] - top))
+        wide = data.draw(st.integers(1, SHAPE[1] - left))
+        whole = read_slide(pyramid)
+        part = read_slide(f"{pyramid}#region={top},{left},{high},{wide}")
+
+        assert (part.height, part.width) == (high, wide)
+        assert part.um_per_px == whole.um_per_px == pytest.approx(0.5)
+        y, x = data.draw(st.integers(0, high - 1)), data.draw(st.integers(0, wide - 1))
+        window = y, x, data.draw(st.integers(1, high - y)), data.draw(st.integers(1, wide - x))
+        for level in range(len(whole.levels)):
+            seen = part.read(window, level)
+            there = whole.read((top + y, left + x, *window[2:]), level)
+            assert np.array_equal(seen, there)
+            assert part.read(level=level).shape[:2] == part.levels[level]
+
+    def test_regions_of_one_file_are_told_apart_by_their_digest(self, pyramid):
+        one, other = (read_slide(f"{pyramid}#region={top},0,64,64") for top in (0, 64))
+
+        assert one.digest != other.digest
+        assert one.digest == read_slide(f"{pyramid}#region=0,0,64,64").digest
+        assert read_slide(pyramid).digest not in (one.digest, other.digest)
+
+    def test_the_file_is_read_once_for_all_digests(self, pyramid, monkeypatch):
+        calls = []
+        from hubseg.slide import content
+
+        content._hashed.cache_clear()
+        monkeypatch.setattr(content, "files_of", lambda path: calls.append(path) or [path])
+        digests = {one.digest for one in regions_of(read_slide(pyramid), 200)}
+
+        assert len(digests) > 3
+        # each digest looks at the file's date, and the first one at its bytes
+        assert len(calls) <= 2 * len(digests) + 1
+
+    @pytest.mark.parametrize(
+        "words",
+        ["region=0,0,701,10", "region=690,0,11,10", "region=0,899,1,2", "region=0,0,0,4"],
+    )
+    def test_a_region_outside_the_slide_is_refused_in_a_sentence(self, pyramid, words):
+        with pytest.raises(ValueError, match=r"lies outside .* 700 x 900 px|names no part"):
+            read_slide(f"{pyramid}#{words}")
+
+    def test_a_region_of_a_png_is_read_too(self, tmp_path):
+        pixels = np.random.default_rng(0).integers(0, 255, (50, 60, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "a.png"), pixels[..., ::-1])
+
+        part = read_slide(f"{tmp_path / 'a.png'}#region=10,20,30,40")
+
+        assert np.array_equal(part.read(), pixels[10:40, 20:60])
+
+    @given(
+        st.builds(
+            Part,
+            st.none() | st.integers(1, 99),
+            st.none() | st.integers(1, 99),
+            st.just(()) | st.tuples(st.integers(1, 9)),
+            st.none()
+            | st.tuples(
+                *(st.integers(0, 10**6), st.integers(0, 10**6)),
+                *(st.integers(1, 10**6), st.integers(1, 10**6)),
+            ),
+        )
+    )
+    def test_what_names_a_part_is_understood(self, part):
+        assert Part.parse(str(part)) == part
+
+
+class TestSplitting:
+    @given(side=st.integers(60, 1000))
+    def test_regions_cover_the_slide_and_do_not_overlap(self, pyramid, side):
+        times = np.zeros(SHAPE, np.uint8)
+        for one in regions_of(read_slide(pyramid), side, everywhere=True):
+            top, left, height, width = one.region
+            assert max(height, width) <= side
+            times[top : top + height, left : left + width] += 1
+
+        assert (times == 1).all()
+
+    def test_only_regions_with_tissue_are_made(self, pyramid):
+        whole = read_slide(pyramid)
+
+        made = regions_of(whole, 350)
+
+        assert [one.id for one in made] == ["whole_r1_c1", "whole_r1_c2"]
+        assert len(regions_of(whole, 350, everywhere=True)) == 6
+
+    def test_a_region_leads_to_its_slide_and_is_not_split(self, pyramid):
+        whole = read_slide(pyramid, id="s_r1")
+        part = regions_of(whole, 350)[0]
+
+        assert slide_of(part) == whole
+        assert slide_of(whole) is whole
+        with pytest.raises(ValueError, match="is a region itself: split its slide"):
+            regions_of(part)
+        assert divided([whole, part]) == {"s_r1"}
+        assert divided([whole]) == frozenset()
+        assert not is_large(whole)
+
+
+class TestProject:
+    @pytest.fixture
+    def project(self, pyramid, tmp_path) -> Path:
+        path = tmp_path / "p.hubseg"
+        ReviewProject.create(path, SlideTable.open(pyramid)).close()
+        return path
+
+    def test_regions_are_slides_that_are_reviewed_and_exported_by_themselves(
+        self, project, tmp_path
+    ):
+        with ReviewProject.open(project) as opened:
+            assert split_slide(opened, "whole", 350).new == ("whole_r1_c1", "whole_r1_c2")
+            assert split_slide(opened, "whole", 350).new == ()
+        session = ReviewSession(author="a")
+        session.open(project)
+
+        assert session.current.id == "whole_r1_c1"  # the whole needs nobody
+        assert session.to_do() == ["whole_r1_c2"]
+        square = np.ones((20, 30), np.bool_)
+        session.paint(square, top=10, left=40, add=True)
+        session.accept()
+        session.advance()
+        assert session.current.id == "whole_r1_c2"
+        assert not session.mask_now().any()
+        session.accept(as_empty=True)
+        assert session.verdict("whole_r1_c1") is Verdict.CORRECTED
+        assert session.to_do() == []
+        session.close()
+        with ReviewProject.open(project) as opened:
+            export_project(opened, tmp_path / "out", format="png")
+        mask = cv2.imread(str(tmp_path / "out" / "whole_r1_c1.png"), cv2.IMREAD_GRAYSCALE)
+        assert mask.shape == (350, 300)
+        assert (mask > 0).sum() == 600
+
+    def test_a_slide_that_was_worked_on_as_a_whole_stays_beside_its_regions(self, project):
+        session = ReviewSession(author="a")
+        session.open(project)
+        session.paint(np.ones((5, 5), np.bool_), top=0, left=0, add=True)
+        session.close()
+        with ReviewProject.open(project) as opened:
+            split_slide(opened, "whole", 350)
+
+            assert [one.id for one in opened.slides()] == ["whole", "whole_r1_c1", "whole_r1_c2"]
+
+    def test_what_a_person_told_of_the_slide_is_told_of_its_regions(self, project):
+        session = ReviewSession(author="a")
+        session.open(project)
+        session.tell(um_per_px=0.25)
+        session.close()
+        with ReviewProject.open(project) as opened:
+            split_slide(opened, "whole", 350)
+            made = [one for one in opened.slides() if one.region]
+
+        assert [one.um_per_px for one in made] == [0.25, 0.25]
+
+    def test_the_command_splits_and_says_what_came_of_it(self, project, capsys):
+        assert main(["split", str(project), "whole", "nobody", "--side", "350"]) == 3
+
+        said = capsys.readouterr()
+        assert "Slide whole has 2 regions: whole_r1_c1 to whole_r1_c2." in said.out
+        assert "no slide 'nobody': name one that it lists" in said.err

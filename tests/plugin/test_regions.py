@@ -1,0 +1,143 @@
+"""A large slide in a real window: divided into regions, and gone through by looking about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+from hubseg.journal.verdict import Verdict
+from napari_hubseg.canvas.brush import camera
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_hubseg.dock import HubSegWidget
+
+    Wait = Callable[[Callable[[], bool]], None]
+
+SHAPE = (700, 900)
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pyramid that is large by limits made small, with tissue in its upper half."""
+    monkeypatch.setattr("hubseg.slide.regions.LARGE", 400_000)
+    monkeypatch.setattr("hubseg.slide.pyramid._WHOLE", 400_000)
+    monkeypatch.setattr("hubseg.session.regions.SIDE", 350)
+    monkeypatch.setattr("napari_hubseg.canvas.wandering._NEAR", 1)
+    random = np.random.default_rng(3)
+    pixels = np.full((*SHAPE, 3), 245, np.uint8)
+    pixels[20:330, 20:880] = random.integers(0, 160, (310, 860, 3), np.uint8)
+    pixels[..., 1] = np.minimum(pixels[..., 1], pixels[..., 0])
+    path = tmp_path / "whole.tif"
+    with tifffile.TiffWriter(path) as tif:
+        more: dict[str, Any] = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
+        tif.write(pixels, subifds=1, resolution=(20000, 20000), resolutionunit=3, **more)
+        small = cv2.resize(pixels, (225, 175), interpolation=cv2.INTER_AREA)
+        tif.write(small, subfiletype=1, **more)
+    return path
+
+
+@pytest.fixture
+def divided(dock: HubSegWidget, large: Path, wait: Wait) -> HubSegWidget:
+    """The dock at the first region of the slide, which was divided by the button of the offer."""
+    dock.open_path(large)
+    wait(lambda: not dock.busy and dock.session.current is not None)
+    wait(lambda: dock.desk.offers.is_offered("Divide it"))
+    dock.desk.take_offer()
+    wait(lambda: dock.session.current.region is not None and not dock.busy)
+    return dock
+
+
+def layer(dock: HubSegWidget, name: str) -> Any:
+    return next(one for one in dock._viewer.layers if one.name == name)
+
+
+def corners(dock: HubSegWidget, name: str) -> list[float]:
+    """Outer borders of a layer in the world: top, left, bottom, right."""
+    one = layer(dock, name)
+    shape = one.data[0].shape if one.multiscale else one.data.shape
+    first = one.data_to_world((-0.5, -0.5))
+    last = one.data_to_world((shape[0] - 0.5, shape[1] - 0.5))
+    return [*map(float, first), *map(float, last)]
+
+
+def test_a_slide_too_large_to_be_drawn_on_is_shown_and_nothing_of_its_size_is_made(
+    dock: HubSegWidget, large: Path, wait: Wait
+) -> None:
+    dock.open_path(large)
+    wait(lambda: not dock.busy and dock.desk.offers.is_offered("Divide it"))
+
+    assert dock.session.too_large
+    assert dock.session.mask is None
+    assert layer(dock, "slide").multiscale
+    assert layer(dock, "mask").data.shape == (3, 3)
+    said: list[str] = []
+    dock.session.failed.connect(said.append)
+    dock.session.paint(np.ones((5, 5), np.bool_), top=0, left=0, add=True)
+    dock.session.accept()
+    assert len(said) == 2
+    assert all("divide it into regions" in one for one in said)
+
+
+def test_regions_lie_where_they_are_on_the_slide_that_is_seen_around_them(
+    divided: HubSegWidget,
+) -> None:
+    dock = divided
+    assert [slide.id for slide in dock.session.slides] == [
+        *("whole_r1_c1", "whole_r1_c2", "whole_r1_c3")
+    ]
+    assert dock.session.current.id == "whole_r1_c1"
+    assert corners(dock, "slide") == pytest.approx([-0.25, -0.25, 349.75, 449.75])
+
+    dock.desk.go_to("whole_r1_c2")
+    assert corners(dock, "slide") == pytest.approx([-0.25, -0.25, 349.75, 449.75])
+    assert layer(dock, "mask").data.shape == (350, 300)
+
+
+def test_looking_at_the_next_region_takes_it_up_and_the_view_stays(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    dock = divided
+    wait(lambda: corners(dock, "mask") == pytest.approx([-0.25, -0.25, 174.75, 149.75]))
+    view = camera(dock._viewer)
+    before = layer(dock, "slide").data[0]
+    view.zoom *= 2
+    zoom = view.zoom
+
+    view.center = (0, 80, 150 + 40)  # µm: in the second region
+
+    wait(lambda: dock.session.current.id == "whole_r1_c2" and not dock.busy)
+    wait(lambda: corners(dock, "mask") == pytest.approx([-0.25, 149.75, 174.75, 299.75]))
+    assert tuple(view.center)[-2:] == pytest.approx((80, 190))
+    assert view.zoom == zoom
+    assert layer(dock, "slide").data[0] is before  # its tiles are not read again
+
+    view.center = (0, 250, 190)  # where no region is
+    dock.session.paint(np.ones((10, 10), np.bool_), top=5, left=7, add=True)
+    wait(lambda: not dock.busy)
+    dock.desk.accept()
+    wait(lambda: dock.session.current.id == "whole_r1_c3" and not dock.busy)
+    assert dock.session.verdict("whole_r1_c2") is Verdict.CORRECTED
+    wait(lambda: tuple(view.center)[-1] == pytest.approx(375, abs=2))  # one goes there by itself
+
+
+def test_a_stroke_in_a_region_is_kept_at_its_place(divided: HubSegWidget, wait: Wait) -> None:
+    dock = divided
+    dock.desk.go_to("whole_r1_c2")
+    wait(lambda: not dock.busy and corners(dock, "mask")[1] == pytest.approx(149.75))
+    mask = layer(dock, "mask")
+    dock.desk.take_tool("brush")
+
+    with mask.block_history():
+        mask.paint(tuple(mask.world_to_data((50.0, 200.0))), mask.selected_label)
+
+    assert dock.session.undo_text == "brush"
+    rows, columns = np.nonzero(dock.session.mask)
+    assert rows.mean() == pytest.approx(100, abs=1)  # µm / 0.5
+    assert columns.mean() == pytest.approx((200 - 150) * 2, abs=1)
