@@ -140,9 +140,7 @@ class LayerBinding:
     @property
     def px_on_screen(self) -> float:
         """How many px of the screen one px of the slide takes, as it is shown now."""
-        mask = self._stack.get("mask")
-        scale = 1.0 if mask is None else float(mask.scale[-1])
-        return max(float(camera(self._viewer).zoom) * scale, 1e-6)
+        return max(float(camera(self._viewer).zoom) * self._stack.steps[1], 1e-6)
 
     def take_tool(self, tool: str) -> None:
         """Put a tool into the person's hand and select the mask, where it works."""
@@ -207,24 +205,27 @@ class LayerBinding:
         self.appearance.forget()
         self._notice.say("")
         self.drawing.slide = self._map.slide = ""
+        ready = None if slide is None else self._prepared.pixels(slide)
+        if slide is not None and ready is not None and not self._session.unopened:
+            # until then all of the slide before stays: a frame without its mask costs as much
+            self._reading.later(lambda: self._show_pixels(slide, ready))
+            return
+        self._hide_drawn()
+        if slide is not None:
+            self.warm_up()
+        if slide is not None and self._session.unopened:
+            self._show_nothing(self._session.unopened)
+        elif slide is not None:
+            self._reading.ask(lambda: seen_of(slide), lambda seen: self._show_pixels(slide, seen))
+
+    def _hide_drawn(self) -> None:
+        """Hide what is drawn of the slide before, until this one's is."""
         for name in ("probability", "disagreement", "mask"):
             layer = self._stack.get(name)
             if layer is not None and layer.visible and not self._stack.empty:
-                layer.visible = False  # what is drawn belongs to another slide
+                layer.visible = False
                 if name != "probability":  # that one is shown where the view asks for it
                     self._hidden.append(layer)
-        if slide is None:
-            return
-        self.warm_up()
-        if self._session.unopened:
-            self._show_nothing(self._session.unopened)
-            return
-
-        ready = self._prepared.pixels(slide)
-        if ready is not None:
-            self._reading.later(lambda: self._show_pixels(slide, ready))
-        else:
-            self._reading.ask(lambda: seen_of(slide), lambda seen: self._show_pixels(slide, seen))
 
     def _show_nothing(self, said: str) -> None:
         """Say over an empty canvas why a slide cannot be shown: no other one's pixels stay."""
@@ -237,6 +238,7 @@ class LayerBinding:
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
         shape = (slide.height, slide.width)
+        self._hide_drawn()
         self._hidden += self._stack.reveal()  # first: an opacity that it sets is no person's
         self.appearance.shown = True
         self._stack.put("slide", read)
