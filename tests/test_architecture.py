@@ -83,6 +83,7 @@ CORE: dict[str, set[str]] = {
         "formats.registry",
         "formats.rle",
         "formats.staged_folder",
+        "formats.stitched",
         "formats.table",
         "formats.uncollected",
         "formats.xml_text",

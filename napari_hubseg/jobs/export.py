@@ -40,12 +40,12 @@ def _export(
 ) -> Any:  # ExportReport, or the Path that is there already
     """Write an export over a connection of its own: database objects belong to their thread."""
     from hubseg.export import export_project, in_the_way
+    from hubseg.export.source import source_of
 
     with ReviewProject.for_reading(project) as reader:
-        ids = [slide.id for slide in reader.slides()] if slides is None else slides
         if format == MEASUREMENTS:
             return _measure(reader, out, slides, overwrite, partial)
-        there = None if overwrite else in_the_way(out, format, ids)
+        there = None if overwrite else in_the_way(out, format, source_of(reader, slides))
         if there is not None:
             return there
         return export_project(

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from hubseg.cli import main
 from hubseg.export import export_project
+from hubseg.formats import geojson
 from hubseg.journal.verdict import Verdict
+from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
 from hubseg.project.splitting import split_slide
 from hubseg.session import ReviewSession
@@ -181,6 +183,50 @@ class TestProject:
         mask = cv2.imread(str(tmp_path / "out" / "whole_r1_c1.png"), cv2.IMREAD_GRAYSCALE)
         assert mask.shape == (350, 300)
         assert (mask > 0).sum() == 600
+
+    def test_outlines_of_regions_leave_as_those_of_their_slide(self, project, tmp_path):
+        self.draw_over_the_border(project)
+        with ReviewProject.open(project) as opened:
+            report = export_project(opened, tmp_path / "out", format="geojson")
+            with pytest.raises(FileExistsError, match=r"whole\.geojson exists already"):
+                export_project(opened, tmp_path / "out", format="geojson")
+
+        assert report.written == ("whole_r1_c1", "whole_r1_c2")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole.geojson"]
+        (found,) = geojson.read(tmp_path / "out" / "whole.geojson")
+        (one,) = found.objects
+        assert one.name == "object"
+        mask = found.mask(*SHAPE)
+        rows, columns = np.nonzero(mask)
+        assert mask.sum() == 30 * 50 - 10 * 10
+        assert (rows.min(), columns.min()) == (100, 280)
+        assert (rows.max(), columns.max()) == (129, 329)
+
+    def test_a_hole_that_only_the_whole_has_is_refused_where_it_would_be_lost(
+        self, project, tmp_path
+    ):
+        self.draw_over_the_border(project)
+        outcome = Outcome()
+        with (
+            ReviewProject.open(project) as opened,
+            pytest.raises(ValueError, match="The mask of whole has 1 hole, which ASAP cannot hold"),
+        ):
+            export_project(opened, tmp_path / "out", format="asap", outcome=outcome)
+        assert list(outcome.left_out) == ["whole_r1_c1", "whole_r1_c2"]
+
+    @staticmethod
+    def draw_over_the_border(project):
+        """A rectangle over the border of two regions, with a hole that the border cuts."""
+        with ReviewProject.open(project) as opened:
+            split_slide(opened, "whole", 350)
+        session = ReviewSession(author="a")
+        session.open(project)
+        for name, left, hole in (("whole_r1_c1", 280, 295), ("whole_r1_c2", -20, -5)):
+            session.go_to(name)
+            session.paint(np.ones((30, 50), np.bool_), top=100, left=left, add=True)
+            session.paint(np.ones((10, 10), np.bool_), top=110, left=hole, add=False)
+            session.accept()
+        session.close()
 
     def test_a_slide_that_was_worked_on_as_a_whole_stays_beside_its_regions(self, project):
         session = ReviewSession(author="a")

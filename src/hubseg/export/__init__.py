@@ -16,6 +16,8 @@ from hubseg.export.crate import crate_of, licence_of, write_crate
 from hubseg.export.source import Source
 from hubseg.export.writers import FORMATS, Format
 from hubseg.failure import about
+from hubseg.formats.regions import written_as
+from hubseg.formats.registry import FORMATS as FORMS
 from hubseg.journal.imported import ROLES, Role
 from hubseg.outcome import Outcome
 
@@ -128,7 +130,7 @@ def export_project(
     out, outcome = Path(out), Outcome() if outcome is None else outcome
     terms = licence_of(licence)
     source = Source(project, slides, on_progress, partial, outcome)
-    there = in_the_way(out, format, [slide.id for slide in source.slides])
+    there = in_the_way(out, format, source)
     if there is None and crate:
         target = out if FORMATS[format].is_folder else FORMATS[format].file(out, "")
         there = crate_of(target) if crate_of(target).exists() else None
@@ -148,9 +150,10 @@ def export_project(
     return report
 
 
-def in_the_way(out: Path, format: str, slides: Sequence[str]) -> Path | None:
+def in_the_way(out: Path, format: str, source: Source) -> Path | None:
     """Return the first file of an export that is there already, or None."""
-    wanted = (FORMATS[format].file(out, slide_id) for slide_id in slides)
+    names = dict.fromkeys(written_as(FORMS[format], slide) for slide in source.slides)
+    wanted = (FORMATS[format].file(out, name) for name in names)
     return next((path for path in wanted if path.exists()), None)
 
 

@@ -76,6 +76,11 @@ class Source:
             if self._on_progress is not None:
                 self._on_progress(number, len(self.slides))
 
+    def refuse(self, slide_id: str, why: str) -> None:
+        """Leave out a slide that was derived and cannot be written."""
+        self.outcome.done.remove(slide_id)
+        self.outcome.leave_out(slide_id, why)
+
     @property
     def has_several(self) -> bool:
         """Whether any of the slides has several structures."""

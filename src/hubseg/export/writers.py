@@ -17,6 +17,7 @@ from hubseg.formats import ndpa, nnunet, ome_zarr
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
+from hubseg.formats.regions import together
 from hubseg.formats.registry import FORMATS as FORMS
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ def _images(source: Source, form: Form, numbers: dict[str, int]) -> Iterator[Mas
     for derived in source:
         image = _image_of(derived, numbers)
         if refusal := form.refusal(image):
-            source.outcome.done.remove(image.id)
-            source.outcome.leave_out(image.id, refusal)
+            source.refuse(image.id, refusal)
             continue
         if loss := form.loss(image):
             source.outcome.note(image.id, loss)
@@ -107,11 +107,14 @@ def _one_a_slide(form: Form, source: Source, out: Path) -> tuple[Path, list[Path
     if form.structures and source.has_several:
         source.every, numbers = True, source.numbers()
         images = (_parted if form.classes else _labelled)(source, numbers)
-    for image in images:
+    slides = {slide.id: slide for slide in source.slides}
+    for _, image in together(form, images, slides, source.refuse):
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{image.id}{form.suffixes[0]}"
         form.write(path, image)
         written.append(path)
+    if not written:
+        raise source.nothing()
     if form.index:
         index = getattr(form.code, form.index)
         written.append(index(out, {number: name for name, number in numbers.items()}))
@@ -225,8 +228,7 @@ def _maps(source: Source, out: Path) -> tuple[Path, list[Path]]:
         given = [(one.slide, one.structure, one.read_map()) for one in masks]
         found = [(name, one) for _, name, one in given if one is not None]
         if not found:
-            source.outcome.done.remove(slide_id)
-            source.outcome.leave_out(slide_id, "It has no map: run an ensemble on it.")
+            source.refuse(slide_id, "It has no map: run an ensemble on it.")
             continue
         without = [name for _, name, one in given if one is None]
         if without:
@@ -243,16 +245,19 @@ def _maps(source: Source, out: Path) -> tuple[Path, list[Path]]:
 
 
 def _ndpa(source: Source, out: Path) -> tuple[Path, list[Path]]:
-    slides = {slide.id: slide.path for slide in source.slides}
+    slides = {slide.id: slide for slide in source.slides}
     written: list[Path] = []
-    for image in _images(source, FORMS["ndpa"], {}):
-        slide = slides[image.id]
-        if slide.suffix.casefold() != ".ndpi":
-            source.outcome.done.remove(image.id)
-            source.outcome.leave_out(image.id, "It is no NDPI slide: write another format.")
-            continue
+
+    def of_ndpi() -> Iterator[MaskedImage]:
+        for image in _images(source, FORMS["ndpa"], {}):
+            if slides[image.id].path.suffix.casefold() == ".ndpi":
+                yield image
+            else:
+                source.refuse(image.id, "It is no NDPI slide: write another format.")
+
+    for slide, image in together(FORMS["ndpa"], of_ndpi(), slides, source.refuse):
         out.mkdir(parents=True, exist_ok=True)
-        written.append(ndpa.write(out / f"{slide.name}.ndpa", image, slide))
+        written.append(ndpa.write(out / f"{slide.path.name}.ndpa", image, slide.path))
     if not written:
         raise source.nothing()
     return out, written

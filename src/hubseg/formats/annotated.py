@@ -221,6 +221,11 @@ class MaskedImage:
         """Height and width in px."""
         return self.mask.shape[0], self.mask.shape[1]
 
+    def witness(self) -> Callable[[AnnotatedImage], bool]:
+        """Return what tells whether an image that was read holds this mask: a bit a pixel."""
+        size, packed = self.size, np.packbits(self.mask)[None]
+        return lambda found: same_pixels(np.packbits(found.mask(*size))[None], packed)
+
     @cached_property
     def objects(self) -> list[list[Polygon]]:
         """What is connected, each as its polygons."""
@@ -317,16 +322,16 @@ def put_and_compare(
     OSError
         When they do.
     """
-    taken: list[tuple[tuple[int, int], NDArray[np.uint8]]] = []
+    taken: list[Callable[[AnnotatedImage], bool]] = []
 
     def passing() -> Iterator[MaskedImage]:
         for image in images:
-            taken.append((image.size, np.packbits(image.mask)))
+            taken.append(image.witness())
             yield image
 
     with uncollected():
         put(part, passing())
         found = read(part)
         check_same(len(found) == len(taken), path)
-        for one, (size, packed) in zip(found, taken, strict=True):
-            check_same(same_pixels(np.packbits(one.mask(*size))[None], packed[None]), path)
+        for one, is_same in zip(found, taken, strict=True):
+            check_same(is_same(one), path)

@@ -68,6 +68,9 @@ class Format:
     structures
         Whether all structures of a slide are written, numbered from 1 in the vocabulary's order,
         and not its first alone.
+    of_file
+        Whether its outlines are in px of the slide's file, so that regions of a slide are written
+        together, as objects of the whole.
     extra
         The optional part of the installation that it needs.
     """
@@ -92,6 +95,7 @@ class Format:
     scale: bool = False
     soft: bool = False
     structures: bool = False
+    of_file: bool = False
     extra: str = ""
 
     def write(self, path: Path, images: MaskedImage | Iterable[MaskedImage]) -> Path:

@@ -15,8 +15,6 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hubseg.formats.annotated import AnnotatedImage, Annotation, MaskedImage, proven
 from hubseg.formats.json_stream import Streamed, content_of
 from hubseg.formats.outlines import Outlines
@@ -26,6 +24,7 @@ from hubseg.slide.errors import check_same
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.formats.polygons import Polygon
@@ -79,8 +78,7 @@ def _compare_parts(path: Path, image: MaskedImage) -> None:
         return
     (found,) = read(path)
     for part in image.parts:
-        same = np.array_equal(found.of_class(part.name).mask(*part.size), part.mask)
-        check_same(bool(same), path)
+        check_same(part.witness()(found.of_class(part.name)), path)
 
 
 def _collection(image: MaskedImage) -> Iterator[str]:

@@ -46,6 +46,11 @@ def _image(
     )
 
 
+def _outlines(*said: Any, **held: Any) -> Format:
+    """Return outlines in px of a slide's file, one file a slide."""
+    return Format(*said, **{"writes": "slide", "of_file": True, **held})
+
+
 def _project(name: str, title: str, sentence: str, module: str, target: str, **held: Any) -> Format:
     """Return a folder that an export fills from a project."""
     told = {"writes": "project", "target": target, "reads": False, "apart": False, **held}
@@ -68,13 +73,12 @@ FORMATS: dict[str, Format] = {
             classes=False,
             soft=True,
         ),
-        Format(
+        _outlines(
             *("geojson", "GeoJSON for QuPath"),
             "one feature an object, outlines on the edges of pixels; reads also what others write",
             "geojson",
             (".geojson", ".geojson.gz", *_JSON),
             content="json",
-            writes="slide",
             target="geojson",
             structures=True,
         ),
@@ -89,13 +93,12 @@ FORMATS: dict[str, Format] = {
             several=True,
             structures=True,
         ),
-        Format(
+        _outlines(
             *("geojson-gz", "GeoJSON, gzipped"),
             "the same, packed with gzip",
             "geojson",
             (".geojson.gz",),
             content="json",
-            writes="slide",
             target="geojson",
             structures=True,
         ),
@@ -130,25 +133,19 @@ FORMATS: dict[str, Format] = {
             target="annotations.xml",
             several=True,
         ),
-        Format(
-            *("asap", "ASAP"),
-            "ASAP's XML, which knows no holes",
-            "asap",
-            (".xml",),
-            content="xml",
-            writes="slide",
+        _outlines(
+            *("asap", "ASAP", "ASAP's XML, which knows no holes", "asap", (".xml",), "xml"),
             target="asap",
             holes=False,
             parts=False,
         ),
-        Format(
+        _outlines(
             "imagescope",
             "Aperio ImageScope",
             "ImageScope's XML, holes as negative regions; reads HALO's too",
             "imagescope",
             (".xml", ".annotations"),
             content="xml",
-            writes="slide",
             target="imagescope",
             parts=False,
             scale=True,
@@ -164,6 +161,7 @@ FORMATS: dict[str, Format] = {
             target="ndpa",
             holes=False,
             parts=False,
+            of_file=True,
         ),
         Format(
             "yolo",

@@ -5,12 +5,14 @@ Responsible for where they lie and what they are called. Does not know projects.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from hubseg.slide.kinds import stem_of
 from hubseg.slide.part import Part
 from hubseg.slide.region import levels_of_region
 from hubseg.slide.tissue import find_tissue
@@ -113,7 +115,8 @@ def slide_of(region: Slide) -> Slide:
         return region
     levels = region._layout.levels
     height, width = levels[0]
-    stem = region.id.rpartition("_r")[0] or region.id
+    named = re.fullmatch(r"(.+)_r\d+_c\d+", region.id)
+    stem = named[1] if named else stem_of(region.path)
     return replace(region, id=stem, height=height, width=width, levels=levels, part=str(part.whole))
 
 
