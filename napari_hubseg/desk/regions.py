@@ -47,9 +47,14 @@ class Regions:
     ) -> None:
         self._session, self._signals, self._background = session, signals, background
         self._offers, self._slides = offers, slides
-        background.listen((session.slide_changed, self._offer), (wandering.beyond, self._follow))
+        background.listen(
+            (session.slide_changed, self._offer),
+            (session.facts_changed, self._offer),
+            (wandering.beyond, self._follow),
+        )
 
-    def _offer(self, slide: Slide | None) -> None:
+    def _offer(self) -> None:
+        slide = self._session.current
         if slide is not None and self._session.too_large and self._session.can_divide:
             self._background.later(lambda: self._offer_now(slide))
 

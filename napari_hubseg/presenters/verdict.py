@@ -39,7 +39,8 @@ class VerdictPresenter(Presenter[VerdictPanel, VerdictState]):
 def verdict_state(desk: Desk, step: str) -> VerdictState:
     """Return what the foot shows."""
     session, slide = desk.session, desk.session.current
-    open_ = slide is not None and not session.refused and not desk.layers.sight.trouble
+    open_ = slide is not None and not (session.refused or session.too_large)
+    open_ = open_ and not desk.layers.sight.trouble
     return VerdictState(
         verdict=session.verdict(slide.id).value if slide and open_ else Verdict.UNSEEN.value,
         note=session.note_on(slide.id) if slide is not None else "",

@@ -83,6 +83,13 @@ def test_a_slide_too_large_to_be_drawn_on_is_shown_and_nothing_of_its_size_is_ma
     dock.session.accept()
     assert len(said) == 2
     assert all("divide it into regions" in one for one in said)
+    assert dock.session.changed_file is None  # it is the right one
+    assert not dock.verdict.accept.isEnabled()
+    dock.session.tell(um_per_px=0.25)  # and what is told of it is told of its regions
+    wait(lambda: dock.desk.offers.is_offered("Divide it"))
+    dock.desk.take_offer()
+    wait(lambda: dock.session.current.region is not None and not dock.busy)
+    assert dock.session.current.um_per_px == 0.25
 
 
 def test_regions_lie_where_they_are_on_the_slide_that_is_seen_around_them(

@@ -86,7 +86,7 @@ class ReviewSession(SessionSignals):
         self.to_do, self.advance, self.finish = go.to_do, go.advance, go.finish
         self.verdict, self.note_on = catalogue.verdict, catalogue.note_on
 
-        self._regions = regions = Regions(review)
+        self._regions = regions = Regions(review, slides.may_change)
         self.prepare_regions, self.region_at = regions.prepare_regions, regions.region_at
 
         self._masks = masks = Masks(review)
@@ -94,16 +94,16 @@ class ReviewSession(SessionSignals):
         self.mask_request, self.take_mask = masks.mask_request, masks.take_mask
         self.mask_now, self.request_for = masks.mask_now, masks.request_for
 
-        gestures = Gestures(review, masks, slides.may_change)
+        gestures = Gestures(review, masks, regions.may_draw)
         self.paint, self.put, self.reassign = gestures.paint, gestures.put, gestures.reassign
         structures = review.structures
         self.choose, self.step_structure = structures.choose, structures.step
         self.structure_meant = structures.meant
 
-        imports = Imports(review, slides.may_change)
+        imports = Imports(review, regions.may_draw)
         self.start_from, self.keep_truth = imports.start_from, imports.keep_truth
 
-        self._verdicts = verdicts = Verdicts(review, masks, slides.may_change)
+        self._verdicts = verdicts = Verdicts(review, masks, regions.may_draw)
         self.set_verdict, self.accept = verdicts.set_verdict, verdicts.accept
         self.accept_anew, self.flag, self.reject = (
             verdicts.accept_anew,

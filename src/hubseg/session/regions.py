@@ -23,10 +23,29 @@ __all__ = ["Regions"]
 
 
 class Regions:
-    """Divide a slide, and find the region of a place."""
+    """Divide a slide, and find the region of a place.
 
-    def __init__(self, review: Review) -> None:
-        self._review = review
+    Parameters
+    ----------
+    review
+        What is on screen.
+    may_change
+        Asked before anything is drawn; says why when it is not.
+    """
+
+    def __init__(self, review: Review, may_change: Callable[[], bool]) -> None:
+        self._review, self._may_change = review, may_change
+
+    def may_draw(self) -> bool:
+        """Whether the mask of the slide on screen may be changed or judged: if it has one."""
+        here = self._review.current
+        if here is None or not self.too_large:
+            return self._may_change()
+        self._review.signals.failed.emit(
+            f"Slide {here.id} is too large to be drawn on whole: divide it into regions, or go to "
+            "one of them."
+        )
+        return False
 
     @property
     def too_large(self) -> bool:

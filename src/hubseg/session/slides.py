@@ -220,12 +220,7 @@ class Slides:
         large = is_large(found.slide) and not found.state.gestures
         edits = None if large else found.edits
         review.arrive(found.slide, edits, found.history, found.state.rules)
-        if large:
-            review.refuse(
-                f"Slide {slide_id} is too large to be drawn on whole: divide it into regions, or "
-                "go to one of them."
-            )
-        elif not found.fits:
+        if not found.fits:
             review.refuse(
                 f"The file of slide {slide_id} is not the one that was worked on, so what was done "
                 "is kept but not shown: say whether it is the same tissue, or put the old file "
