@@ -30,18 +30,22 @@ class Placement:
         Height of a pixel divided by its width; `um_per_px` is their geometric mean.
     origin
         Row and column where a region begins on its slide, px.
+    is_region
+        Whether it is a region of a slide that is seen around it.
     """
 
     shape: tuple[int, int] = (1, 1)
     um_per_px: float | None = None
     stretch: float = 1.0
     origin: tuple[int, int] = (0, 0)
+    is_region: bool = False
 
     @classmethod
     def of(cls, slide: Slide) -> Placement:
         """Return the place of a slide."""
-        origin = (0, 0) if slide.region is None else slide.region[:2]
-        return cls((slide.height, slide.width), slide.um_per_px, slide.stretch, origin)
+        region = slide.region
+        known = (slide.height, slide.width), slide.um_per_px, slide.stretch
+        return cls(*known) if region is None else cls(*known, region[:2], is_region=True)
 
     @property
     def steps(self) -> tuple[float, float]:

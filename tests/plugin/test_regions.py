@@ -77,6 +77,7 @@ def test_a_slide_too_large_to_be_drawn_on_is_shown_and_nothing_of_its_size_is_ma
     assert dock.session.mask is None
     assert layer(dock, "slide").multiscale
     assert layer(dock, "mask").data.shape == (3, 3)
+    assert not layer(dock, "mask").bounding_box.visible
     said: list[str] = []
     dock.session.failed.connect(said.append)
     dock.session.paint(np.ones((5, 5), np.bool_), top=0, left=0, add=True)
@@ -105,6 +106,7 @@ def test_regions_lie_where_they_are_on_the_slide_that_is_seen_around_them(
     dock.desk.go_to("whole_r1_c2")
     assert corners(dock, "slide") == pytest.approx([-0.25, -0.25, 349.75, 449.75])
     assert layer(dock, "mask").data.shape == (350, 300)
+    assert layer(dock, "mask").bounding_box.visible  # where it ends and its slide goes on
 
 
 def test_looking_at_the_next_region_takes_it_up_and_the_view_stays(
