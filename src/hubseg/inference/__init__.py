@@ -9,7 +9,7 @@ from hubseg.inference.kept_tiles import KeptTiles
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import check_member, load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
-from hubseg.inference.tiling import Tiling
+from hubseg.probability.tiling import Tiling
 
 __all__ = [
     "Cancelled",

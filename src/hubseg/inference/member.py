@@ -16,7 +16,6 @@ from hubseg.inference.device import choose_precision
 from hubseg.inference.input_image import LARGEST, InputImage, see
 from hubseg.inference.passes import Answer, ExecutionPlan, Passes
 from hubseg.inference.staging import stage
-from hubseg.inference.tiling import Grid, Tiling
 from hubseg.inference.tissue_tiles import with_tissue
 from hubseg.inference.views import views
 from hubseg.network import (
@@ -29,6 +28,7 @@ from hubseg.network import (
     take_from,
 )
 from hubseg.probability import MemberMap
+from hubseg.probability.tiling import Grid, Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

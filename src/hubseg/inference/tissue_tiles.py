@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.inference.input_image import InputImage
-    from hubseg.inference.tiling import Grid
+    from hubseg.probability.tiling import Grid
     from hubseg.slide import Slide
 
 __all__ = ["with_tissue"]

@@ -30,6 +30,7 @@ __all__ = [
     "mixture_of",
     "newest_asked",
     "newest_in_pieces",
+    "newest_keys",
     "newest_map",
     "newest_members",
     "newest_recipe",
@@ -206,14 +207,19 @@ def newest_members(
     return None if newest is None else newest[0]
 
 
-def _mixed(
+def newest_keys(
     project: ReviewProject,
     slide: Slide,
-    structure: StructureName | None,
-    folds: Collection[int] | None,
-    until: Entry | None,
-) -> tuple[tuple[Recipe, list[tuple[Member, MemberMap]], int], StructureName | None] | None:
-    """Return what :func:`newest_members` does, and which structure it is."""
+    *,
+    structure: StructureName | None = None,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> tuple[Recipe, list[tuple[Member, str, int]], StructureName | None] | None:
+    """Return what :func:`newest_map` mixes, by the keys of the maps, or None; no map is read.
+
+    The recipe has the weights that a person set. Each member comes with the key of its map, ""
+    where it did not finish, and the layer that is the structure; the last is which that is.
+    """
     newest = _newest(project, slide, until)
     if newest is None:
         return None
@@ -224,14 +230,29 @@ def _mixed(
     on = {m.place: m for m in mixture.members(recipe) if m.place in marked}
     places = [(on.get(m.place), key) for m, key in keys]
     chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
-    stored = [(m, key) for m, key in chosen if key]
-    made = MapStore(project.maps).get_all(key for _, key in stored)
+    return recipe, [(m, key, marked[m.place]) for m, key in chosen], what
+
+
+def _mixed(
+    project: ReviewProject,
+    slide: Slide,
+    structure: StructureName | None,
+    folds: Collection[int] | None,
+    until: Entry | None,
+) -> tuple[tuple[Recipe, list[tuple[Member, MemberMap]], int], StructureName | None] | None:
+    """Return what :func:`newest_members` does, and which structure it is."""
+    newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
+    if newest is None:
+        return None
+    recipe, members, what = newest
+    stored = [(m, key, layer) for m, key, layer in members if key]
+    made = MapStore(project.maps).get_all(key for _, key, _ in stored)
     found = [
-        (m, one.layer(marked[m.place]))
-        for (m, _), (_, one) in zip(stored, made, strict=True)
+        (m, one.layer(layer))
+        for (m, _, layer), (_, one) in zip(stored, made, strict=True)
         if one is not None
     ]
-    return ((recipe, found, len(chosen)), what) if found else None
+    return ((recipe, found, len(members)), what) if found else None
 
 
 def mapped_structures(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:
