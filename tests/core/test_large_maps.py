@@ -46,7 +46,7 @@ def layout_of(shape: tuple[int, int], scale: float) -> TileLayout:
 
 def filled(store: MapStore, key: str, layout: TileLayout, seed: int, stride: int = 2) -> None:
     """File every tile of a map, each with answers of its own."""
-    tiles = store.tiled(key, layout)
+    tiles = store.tiles_for(key, layout)
     rng = np.random.default_rng(seed)
     side = layout.tiling.side // stride
     for place in layout.places:
@@ -219,7 +219,7 @@ def test_a_damaged_tile_is_missing_and_made_again(tmp_path: Path, at: int):
 
 def test_glass_is_covered_and_nothing(tmp_path: Path):
     layout, store = layout_of((400, 380), 1.0), MapStore(tmp_path)
-    tiles = store.tiled("aa", layout)
+    tiles = store.tiles_for("aa", layout)
     for place in layout.places:
         tiles.put(place, tiles.pack(place, Tile()))
     assert not store.get("aa").values.any()
@@ -232,7 +232,7 @@ def test_a_layout_of_another_grid_is_made_anew(tmp_path: Path):
     store, layout = MapStore(tmp_path), layout_of((400, 380), 1.0)
     filled(store, "aa", layout, 0)
     other = TileLayout(layout.slide, layout.valid, Tiling(side=128, overlap=64, margin=0))
-    tiles = store.tiled("aa", other)
+    tiles = store.tiles_for("aa", other)
     tiles.put((0, 0), tiles.pack((0, 0), Tile(np.ones((64, 64), np.float32))))
     assert store.tiled("aa").layout == other
     assert store.tiled("aa").places() == {(0, 0)}

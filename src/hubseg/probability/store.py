@@ -44,7 +44,7 @@ class MapStore:
     has another first line, so that an older program takes it for none of its own. A file is written
     to a temporary one and renamed, so that a reader sees all of it or none; the digest is checked
     when it is read. Any number of processes may read and write at the same time. The map of a very
-    large slide is a folder of tiles (:meth:`tiled`).
+    large slide is a folder of tiles (:meth:`tiles_for`).
 
     Attributes
     ----------
@@ -59,8 +59,7 @@ class MapStore:
         self.room = DiskBudget(self.folder)
 
     def __contains__(self, key: str) -> bool:
-        paths = self._path(key), self._old_path(key)
-        return any(path.is_file() for path in paths) or self.tiled(key) is not None
+        return self.in_one_piece(key) or self.tiled(key) is not None
 
     def _path(self, key: str) -> Path:
         if not key.isalnum():
@@ -70,18 +69,17 @@ class MapStore:
     def _old_path(self, key: str) -> Path:
         return self._path(key).with_suffix(".tif")  # as written by 0.1.0
 
-    def tiled(self, key: str, layout: TileLayout | None = None) -> TiledMap | None:
-        """Return the map of `key` as tiles, some of which may be there; None where none are.
+    def in_one_piece(self, key: str) -> bool:
+        """Tell whether the map of `key` is there in one file, and not as tiles."""
+        return self._path(key).is_file() or self._old_path(key).is_file()
 
-        Parameters
-        ----------
-        layout
-            What the map is made for, where tiles shall be added: then there is always one.
-        """
-        folder = self._path(key).with_suffix(".tiles")
-        if layout is not None:
-            return TiledMap(folder, self.room, layout)
-        return TiledMap.open(folder, self.room)
+    def tiled(self, key: str) -> TiledMap | None:
+        """Return the map of `key` as tiles, some of which may be there; None where none are."""
+        return TiledMap.open(self._path(key).with_suffix(".tiles"), self.room)
+
+    def tiles_for(self, key: str, layout: TileLayout) -> TiledMap:
+        """Return the map of `key` as tiles of a layout, to which tiles are added."""
+        return TiledMap(self._path(key).with_suffix(".tiles"), self.room, layout)
 
     def put(self, key: str, made: MemberMap) -> Path:
         """Write `made` under `key`, atomically; returns the file.

@@ -203,12 +203,13 @@ def newest_large_map(
     store = MapStore(project.maps)
     sources: dict[tuple[int, int, int], Source] = {}
     for member, key, _ in members:
-        tiled = store.tiled(key) if key else None
-        made = store.get(key) if key and tiled is None else None
-        if tiled is not None:
-            sources[member.place] = tiled
-        elif made is not None:
-            sources[member.place] = AssembledMap(made)
+        made: Source | None = None
+        if key and not store.in_one_piece(key):
+            made = store.tiled(key)
+        elif key and (whole := store.get(key)) is not None:
+            made = AssembledMap(whole)
+        if made is not None:
+            sources[member.place] = made
     return LargeMap(
         recipe,
         (slide.height, slide.width),

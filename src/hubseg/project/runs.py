@@ -101,19 +101,22 @@ class _Update(Protocol):
     def computed(self) -> bool: ...
     @property
     def finished(self) -> bool: ...
+    @property
+    def tiles(self) -> tuple[int, int] | None: ...
 
 
 def record_update(project: ReviewProject, update: _Update) -> None:
     """Record what a run has finished by now, so that one that is killed leaves each member.
 
-    Of members that the store had all along, only the last is worth a row.
+    Of members that the store had all along, only the last is worth a row; maps in tiles, which are
+    read while tiles are added, are recorded from the first.
 
     Raises
     ------
     OSError
         When the project cannot be written.
     """
-    if update.keys and (update.computed or update.finished):
+    if update.keys and (update.computed or update.finished or update.tiles):
         record(
             project,
             update.run_id,
@@ -247,11 +250,8 @@ def _mixed(
     recipe, members, what = newest
     stored = [(m, key, layer) for m, key, layer in members if key]
     made = MapStore(project.maps).get_all(key for _, key, _ in stored)
-    found = [
-        (m, one.layer(layer))
-        for (m, _, layer), (_, one) in zip(stored, made, strict=True)
-        if one is not None
-    ]
+    pairs = zip(stored, made, strict=True)
+    found = [(m, one.layer(layer)) for (m, _, layer), (_, one) in pairs if one is not None]
     return ((recipe, found, len(members)), what) if found else None
 
 
