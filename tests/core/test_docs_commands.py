@@ -56,6 +56,7 @@ SMALLER = {
     "--steps 500": "--steps 2",
     "#region=8192,4096,2048,2048": "#region=0,16,48,64",
     "--to 14:30": "--to 2999-01-01T00:00",
+    "--window 42000,30000,10000,10000": "--window 0,0,20,20",
 }
 # What is no command of ours: what it needs is looked for
 OTHERS = {"git": "a network", "make": "a target", "pip": "an extra", "pre-commit": "a network"}
@@ -192,6 +193,9 @@ PREPARED: dict[str, Callable[[Path], object]] = {
     "Train networks of several structures": _classes,
     "Go on from networks you have": lambda place: accept(place / "P.hubseg", NAMES),
     "Work in two": _two_copies,
+    "Run a part of a very large slide": lambda place: shutil.copy(
+        place / "train_images" / "a.png", place / "scan.tiff"
+    ),
     "Go on after damage": _damaged,
     "QuPath": _coming,
     "CVAT": _coming,

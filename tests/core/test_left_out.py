@@ -120,7 +120,7 @@ class FailsOnce:
         self.store = store
 
     def run(self, slides: Sequence[Slide], recipe: Recipe, *_: object, **__: object) -> FailsOnce:
-        self.id, self.recipe, self.computed = "later", recipe, 0
+        self.id, self.recipe, self.computed, self.tiles_computed = "later", recipe, 0, 0
         self.slides, self.members = tuple(slides), recipe.members()
         self.total = len(self.slides) * len(self.members)
         return self

@@ -21,7 +21,8 @@ from hubseg.cli import main
 from hubseg.cli.predicting import folds
 from hubseg.engine.answers import result
 from hubseg.engine.checking import Checks
-from hubseg.engine.worker import PLUGIN, Job, Networks, Refused, check_checkpoint, run_member
+from hubseg.engine.job import Job, Refused
+from hubseg.engine.worker import PLUGIN, Networks, check_checkpoint, run_member
 from hubseg.failure import about, one_sentence
 from hubseg.network import build
 from hubseg.process.logs import LARGEST, keep_apart, library_logs, log_folder, worker_log

@@ -39,6 +39,24 @@ def folds(text: str) -> tuple[int, ...]:
         ) from None
 
 
+def window(text: str) -> tuple[int, int, int, int]:
+    """Read ``0,2000,10000,10000``: top, left, height and width in px of the slide.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        When it is none.
+    """
+    try:
+        top, left, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no window: write top, left, height and width in px of the slide with "
+            "commas between, such as 0,2000,10000,10000."
+        ) from None
+    return top, left, height, width
+
+
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the commands to the parser."""
     predict = commands.add_parser("predict", help="run an ensemble on slides and keep its maps")
@@ -47,6 +65,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     )
     predict.add_argument("--images", type=Path, help="where the CSV's images are")
     add_ensemble(predict)
+    predict.add_argument(
+        "--window",
+        type=window,
+        metavar="TOP,LEFT,HEIGHT,WIDTH",
+        help="of one very large slide, the part to run, in its px; default: the whole",
+    )
     predict.add_argument("--project", type=Path, required=True, help="NAME.hubseg; made if absent")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda:N; or cuda:0,cuda:1")
     predict.add_argument(
@@ -129,17 +153,21 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
                 recipe,
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
+                window=given.window,
             )
             _follow(run, project, answer, recipe)
         finally:
             engine.unload()
     done = len(answer.outcome.done)
     computed = f"{run.computed} members computed, the rest from the store"
+    if run.tiles_computed:
+        computed = f"{run.tiles_computed} tiles computed; {computed}"
     answer.say(
         {
             "project": str(given.project),
             "slides": done,
             "computed": run.computed,
+            "tiles": run.tiles_computed,
             "ids": {name: slide_id for one in added for name, slide_id in one.ids.items()},
         },
         [f"{done} slides predicted into {given.project} ({computed})."],
@@ -225,7 +253,10 @@ def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) ->
                 _adopt(project, recipe, words=False)
             if update.warning:
                 outcome.note("warning", update.warning)
-            shown.set_description(f"{update.slide_id}: {update.message}", refresh=False)
+            told = update.message
+            if update.tiles is not None:
+                told = f"{told}, {update.tiles[0]} of {update.tiles[1]} tiles"
+            shown.set_description(f"{update.slide_id}: {told}", refresh=False)
             shown.update(update.done - done.get(update.slide_id, 0))
             if update.done:
                 done[update.slide_id] = update.done

@@ -1,23 +1,55 @@
 """What comes back from Dask, in terms a person understands.
 
-Responsible for turning a task into what it made, or into an error with its remedy. Does not know
-runs.
+Responsible for turning a task into what it made, or into an error with its remedy, and for a wait
+that a person can end. Does not know runs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hubseg.failure import EXPECTED
 
 if TYPE_CHECKING:
-    from hubseg.engine.worker import Made, Refused
+    from collections.abc import Callable
 
-__all__ = ["GONE", "STOPPED", "result"]
+    from hubseg.engine.checking import Checked
+    from hubseg.engine.job import Made, Refused
+    from hubseg.probability import MapStore
+
+__all__ = ["GONE", "LOOK_S", "STOPPED", "EngineOf", "connected", "result"]
+
+LOOK_S = 0.1
+"""How often a waiting run looks whether it was cancelled, or left alone, s."""
 
 STOPPED = "Stopped: finished members are kept."
 GONE = (
     "The scheduler is gone: start it again, or leave its address empty to use this computer; "
     "finished members are kept."
 )
+
+
+class EngineOf(Protocol):
+    """What a run needs to know of the engine it runs on."""
+
+    store: MapStore
+    device: str
+    precision: str
+    warnings: tuple[str, ...]
+    checked: set[Checked]
+
+    @property
+    def shares_disk(self) -> bool:
+        """Whether workers see the store under the same path as we do."""
+
+    @property
+    def connection(self) -> Any:
+        """The connected Dask client, or None."""
+
+    def client(self) -> Any:
+        """Return a connected Dask client."""
 
 
 def result(future: Any, name: str) -> Made | Refused:
@@ -44,3 +76,32 @@ def result(future: Any, name: str) -> Made | Refused:
     except CancelledError as error:
         raise ConnectionError(GONE) from error
     return made
+
+
+def connected(connect: Callable[[], Any], cancelled: Callable[[], bool]) -> Any:
+    """Return what `connect` returns, but do not wait for it past a person's Cancel.
+
+    Raises
+    ------
+    InterruptedError
+        When the run was stopped meanwhile.
+    """
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def call() -> None:
+        try:
+            told.put(connect())
+        except EXPECTED as error:
+            told.put(error)
+
+    threading.Thread(target=call, name="hubseg-connect", daemon=True).start()
+    while True:
+        if cancelled():
+            raise InterruptedError("The run was stopped.")
+        try:
+            answer = told.get(timeout=LOOK_S)
+        except queue.Empty:
+            continue
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hubseg.engine.worker import Refused, check_checkpoint
+from hubseg.engine.job import Refused
+from hubseg.engine.worker import check_checkpoint
 from hubseg.probability import file_digest
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hubseg.engine.checking import Checked
+    from hubseg.engine.job import Window
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -124,6 +125,7 @@ class Engine:
         folds: Sequence[int] | None = None,
         *,
         members: Sequence[Member] | None = None,
+        window: Window | None = None,
     ) -> Run:
         """Prepare a run; iterate it to make it go.
 
@@ -134,13 +136,16 @@ class Engine:
         members
             Members of the recipe to run, in its order; None runs all of the folds'. On each slide
             those are run that are for its organ.
+        window
+            (top, left, height, width) in level-0 px of the one slide: the part of a very large one
+            that is run. What is run of it is what the whole slide would have there.
 
         Raises
         ------
         FileNotFoundError
             When checkpoints are missing; the message says where they were looked for.
         ValueError
-            When the recipe has no such fold.
+            When the recipe has no such fold, or the one slide no such window.
         """
         chosen = recipe.members(folds) if members is None else tuple(members)
         organs = {slide.organ for slide in slides}
@@ -152,7 +157,7 @@ class Engine:
             recipe = with_scores(recipe, files)
             weighed = recipe.members()
             chosen = tuple(m for m in weighed if m.place in places)
-        return Run(self, tuple(slides), recipe, chosen, files)
+        return Run(self, tuple(slides), recipe, chosen, files, window)
 
     def client(self) -> Any:
         """Return a connected Dask client, starting workers when there are none.

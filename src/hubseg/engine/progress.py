@@ -5,17 +5,20 @@ Responsible for the update a run yields. Does not know workers, nor how maps are
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from hubseg.engine.job import Window
     from hubseg.probability import MemberMap
+    from hubseg.probability.tile_layout import Place
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["Progress", "Update"]
+__all__ = ["Estimate", "Progress", "Update"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,16 @@ class Update:
     finished
         Whether this is the slide's last update.
     keys
-        Every finished member with its key in the map store.
+        Every finished member with its key in the map store; of a very large slide every member,
+        since its map can be read while tiles are added to it.
     asked
         Every member that the run was asked for.
     warning
         One sentence worth a person's attention, else empty: a worker with other packages.
     memory
         Bytes taken on the device that computed the last member, and bytes it has.
+    tiles
+        Of a very large slide, tiles of members that are there, and tiles asked for; else None.
     """
 
     run_id: str
@@ -68,6 +74,7 @@ class Update:
     asked: tuple[Member, ...] = ()
     warning: str = ""
     memory: tuple[int, int] | None = None
+    tiles: tuple[int, int] | None = None
 
 
 class Progress:
@@ -78,7 +85,11 @@ class Progress:
         self.digest = digest
         self.failed = False
         self.members = tuple(members)
+        self.unread: dict[Window, None] = {}  # of its file, that could not be decoded
         self._keys: dict[tuple[int, int, int], str] = {}
+        self._begun: dict[tuple[int, int, int], str] = {}  # in tiles
+        self._left: dict[tuple[int, int, int], set[Place]] = {}
+        self._tiles = 0
 
     @property
     def done(self) -> int:
@@ -92,9 +103,61 @@ class Progress:
 
     @property
     def keys(self) -> tuple[tuple[Member, str], ...]:
-        """Finished members with their keys, in the recipe's order."""
-        return tuple((m, self._keys[m.place]) for m in self.members if m.place in self._keys)
+        """Finished members, and those in tiles, with their keys, in the recipe's order."""
+        keys = self._begun | self._keys
+        return tuple((m, keys[m.place]) for m in self.members if m.place in keys)
+
+    @property
+    def tiles(self) -> tuple[int, int] | None:
+        """Tiles that are there, and tiles asked for; None of a slide without."""
+        left = sum(map(len, self._left.values()))
+        return (self._tiles - left, self._tiles) if self._begun else None
+
+    def ask(
+        self, member: Member, key: str, asked: Collection[Place], left: Iterable[Place]
+    ) -> None:
+        """Note which tiles of a member are asked for, and which of them are not there yet."""
+        self._begun[member.place] = key
+        self._left[member.place] = set(left)
+        self._tiles += len(asked)
+
+    def take(self, member: Member, places: Iterable[Place]) -> bool:
+        """Note that tiles of a member are there; tells whether all that are asked for are."""
+        self._left[member.place].difference_update(places)
+        if not self._left[member.place]:
+            self.put(member, self._begun[member.place])
+        return not self._left[member.place]
 
     def put(self, member: Member, key: str) -> None:
         """Note that a member's map is in the store."""
         self._keys[member.place] = key
+
+
+@dataclass(slots=True)
+class Estimate:
+    """How long a run takes yet.
+
+    Attributes
+    ----------
+    passes
+        What is asked for: a member of a slide is one, and each of its tiles where it has some.
+    found, done
+        Passes that the store had, and those that were computed.
+    """
+
+    passes: int
+    found: int = 0
+    done: int = 0
+    _begun: float = 0.0
+
+    def begin(self) -> None:
+        """Note that the first pass is computed now."""
+        self._begun = time.monotonic()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By what was computed; None before there is something."""
+        left = self.passes - self.found - self.done
+        if not self.done:
+            return None if left else 0.0
+        return (time.monotonic() - self._begun) / self.done * left

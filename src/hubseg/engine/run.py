@@ -8,49 +8,39 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 import uuid
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from hubseg.engine.answers import GONE, STOPPED, result
+from hubseg.engine.answers import GONE, LOOK_S, STOPPED, EngineOf, connected, result
 from hubseg.engine.checking import Checks
-from hubseg.engine.progress import Progress, Update
-from hubseg.engine.worker import Job, Made, Refused, ask_to_stop, run_member
-from hubseg.failure import EXPECTED
+from hubseg.engine.job import Job, Made, Refused
+from hubseg.engine.progress import Estimate, Progress, Update
+from hubseg.engine.tile_jobs import (
+    ask_for_tiles,
+    check_window,
+    file_answer,
+    tile_notes,
+    tiles_asked,
+    unread_note,
+)
+from hubseg.engine.worker import ask_to_stop, run_member
 from hubseg.outcome import Outcome
-from hubseg.probability import MapStore, MemberMap, digest_ahead, file_digest
+from hubseg.probability import MemberMap, digest_ahead
 from hubseg.recipe import for_organ
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
-    from hubseg.engine.checking import Checked
+    from hubseg.engine.job import Window
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
 __all__ = ["Run"]
 
-_LOOK_S = 0.1  # how often a waiting run looks whether it was cancelled, or left alone
 _AHEAD = 2  # tasks per worker: one runs, the next reads its checkpoint meanwhile
 _TOGETHER = 4  # slides that share a loaded network, and whose pixels a worker holds
-
-
-class _Engine(Protocol):
-    store: MapStore
-    device: str
-    precision: str
-    warnings: tuple[str, ...]
-    checked: set[Checked]
-
-    @property
-    def shares_disk(self) -> bool: ...
-
-    @property
-    def connection(self) -> Any: ...
-
-    def client(self) -> Any: ...
 
 
 class Run:
@@ -62,31 +52,39 @@ class Run:
 
     Attributes
     ----------
+    window
+        The part of a very large slide that is run, (top, left, height, width) in level-0 px; None
+        is the whole.
     computed
         Members that were not found in the store and have come back.
+    tiles_computed
+        Tiles of very large slides likewise.
     """
 
     def __init__(
         self,
-        engine: _Engine,
+        engine: EngineOf,
         slides: tuple[Slide, ...],
         recipe: Recipe,
         members: tuple[Member, ...],
         files: dict[str, Path],
+        window: Window | None = None,
     ) -> None:
+        check_window(window, slides)
         self.id = uuid.uuid4().hex
         self.slides = slides
         self.recipe = recipe
         self.members = members
+        self.window = window
         self.computed = 0
+        self.tiles_computed = 0
         self._engine = engine
         self._files = files
         self._cancelled = threading.Event()
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._flying: dict[Any, tuple[Progress, Job]] = {}
         self._open: list[Progress] = []
-        self._found = 0  # members the store had
-        self._begun = 0.0
+        self._estimate = Estimate(self.total)
 
     @property
     def total(self) -> int:
@@ -137,8 +135,8 @@ class Run:
                     yield asked
                 elif not asked[0].failed:
                     if client is None:
-                        client = self._connect()
-                        self._begun = time.monotonic()
+                        client = connected(self._engine.client, self._cancelled.is_set)
+                        self._estimate.begin()
                         yield from self._warnings(asked[0])
                         yield from self._check(client, asked[0])
                     self._submit(client, *asked)
@@ -155,7 +153,7 @@ class Run:
             wanted: dict[tuple[int, int, int], list[tuple[Progress, Job]]] = {}
             for slide in islice(rest, count):
                 for asked in self._open_slide(slide):
-                    if isinstance(asked, Update):
+                    if isinstance(asked, Update) or asked[1].places:
                         yield asked
                     else:
                         place = asked[1].member.place
@@ -175,10 +173,17 @@ class Run:
                     f"No network of recipe {self.recipe.name} is for its organ "
                     f"({slide.organ or 'not known'}): choose another recipe, or say its organ."
                 )
-            jobs = [self._job(slide, progress.digest, member) for member in progress.members]
+            given = self._engine, self.id, slide, progress.digest, self.recipe
+            jobs = [Job.of(*given, m, self._files[m.checkpoint]) for m in progress.members]
         if outcome.left_out:
             yield self._failed(progress, outcome.left_out[slide.id])
             return
+        for sentence in tile_notes(slide, jobs, self.window):
+            yield self._update(progress, warning=sentence)
+        passes = [tiles_asked(job, self.window) for job in jobs]
+        self._estimate.passes += sum(passes) - len(passes)
+        yield from self._open_tiles(progress, [job for job in jobs if job.layout is not None])
+        jobs = [job for job in jobs if job.layout is None]
         stored = self._engine.store.get_all(job.key for job in jobs)
         for job, (_, made) in zip(jobs, stored, strict=True):
             if self.cancelled:
@@ -186,47 +191,24 @@ class Run:
             if made is None:
                 yield progress, job
             else:
-                self._found += 1
+                self._estimate.found += 1
                 yield self._in(progress, job, made, "from the store")
 
-    def _job(self, slide: Slide, digest: str, member: Member) -> Job:
-        path, engine = self._files[member.checkpoint], self._engine
-        return Job(
-            run_id=self.id,
-            slide=slide,
-            slide_digest=digest,
-            recipe=self.recipe,
-            member=member,
-            checkpoint=path,
-            checkpoint_digest=file_digest(path),
-            device=engine.device,
-            precision=engine.precision,
-            store=engine.store.folder if engine.shares_disk else None,
-        )
+    def _open_tiles(
+        self, progress: Progress, jobs: Sequence[Job]
+    ) -> Iterator[Update | tuple[Progress, Job]]:
+        """Yield an update of the tiles that are there, and a job for each group of the others."""
+        if not jobs:
+            return
+        left = ask_for_tiles(progress, jobs, self._engine.store, self.window)
+        there, asked = progress.tiles or (0, 0)
+        self._estimate.found += there
+        told = f"{there} of {asked} tiles are in the store"
+        yield self._update(progress, message=told, finished=progress.finished)
+        for job in left:
+            yield progress, job
 
     # ---- workers -------------------------------------------------------------------------------
-
-    def _connect(self) -> Any:
-        """Return the engine's client, but do not wait for it past a person's Cancel."""
-        told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-        def connect() -> None:
-            try:
-                told.put(self._engine.client())
-            except EXPECTED as error:
-                told.put(error)
-
-        threading.Thread(target=connect, name="hubseg-connect", daemon=True).start()
-        while True:
-            if self.cancelled:
-                raise InterruptedError("The run was stopped.")
-            try:
-                answer = told.get(timeout=_LOOK_S)
-            except queue.Empty:
-                continue
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
 
     def _check(self, client: Any, progress: Progress) -> Iterator[Update]:
         """Look at every checkpoint once, before the first member runs.
@@ -247,7 +229,9 @@ class Run:
         return _AHEAD * max(1, len(client.nthreads()))
 
     def _submit(self, client: Any, progress: Progress, job: Job) -> None:
-        future = client.submit(run_member, job, key=f"{job.key}-{self.id}", pure=False)
+        part = f"-{job.places[0][0]}-{job.places[0][1]}" if job.places else ""
+        key = f"{job.key}-{self.id}{part}"
+        future = client.submit(run_member, job, key=key, pure=False)
         self._flying[future] = (progress, job)
         future.add_done_callback(self._ready.put)
 
@@ -257,7 +241,7 @@ class Run:
             if self.cancelled:
                 raise InterruptedError("The run was stopped.")
             try:
-                future = self._ready.get(timeout=_LOOK_S)
+                future = self._ready.get(timeout=LOOK_S)
             except queue.Empty:
                 if client.status not in ("running", "connecting"):
                     raise ConnectionError(GONE) from None
@@ -285,8 +269,8 @@ class Run:
         with outcome.attempt(progress.slide.id):
             try:
                 made = result(future, job.member.name)
-                if isinstance(made, Made) and job.key not in self._engine.store:
-                    self._engine.store.put(job.key, made.map)  # else a worker has filed it already
+                if isinstance(made, Made):
+                    file_answer(self._engine.store, job, made)
             except ConnectionError as error:
                 gone = error
             finally:
@@ -300,8 +284,26 @@ class Run:
         if outcome.left_out or not isinstance(made, Made):
             yield self._failed(progress, outcome.left_out[progress.slide.id])
             return
+        self._estimate.done += max(1, len(job.places))
+        if made.map is None:
+            yield from self._tiles_in(progress, job, made)
+            return
         self.computed += 1
         yield self._in(progress, job, made.map, made.where, computed=True, memory=made.memory)
+
+    def _tiles_in(self, progress: Progress, job: Job, made: Made) -> Iterator[Update]:
+        self.tiles_computed += len(job.places)
+        self.computed += progress.take(job.member, job.places)
+        progress.unread.update(dict.fromkeys(made.unread))
+        if progress.finished and (said := unread_note(progress)):
+            yield self._update(progress, warning=said)
+        yield self._update(
+            progress,
+            computed=True,
+            message=f"{job.member.name} {made.where}",
+            finished=progress.finished,
+            memory=made.memory,
+        )
 
     def _in(
         self, progress: Progress, job: Job, made: MemberMap, where: str, **facts: Any
@@ -335,13 +337,7 @@ class Run:
             total=len(progress.members),
             keys=progress.keys,
             asked=progress.members,
-            seconds_left=self._seconds_left(),
+            seconds_left=self._estimate.seconds_left,
+            tiles=progress.tiles,
             **facts,
         )
-
-    def _seconds_left(self) -> float | None:
-        """Estimate from the members that were computed; None before there is one."""
-        left = self.total - self._found - self.computed
-        if not self.computed:
-            return None if left else 0.0
-        return (time.monotonic() - self._begun) / self.computed * left

@@ -10,31 +10,30 @@ import os
 import threading
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hubseg.engine.job import Made, Refused
 from hubseg.outcome import Outcome
-from hubseg.probability import MapStore, map_key
+from hubseg.probability import MapStore
 from hubseg.process.priority import COMPUTES, give_way
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.inference import KeptTiles, LoadedNetworks, Order
-    from hubseg.probability import MemberMap
+    from hubseg.engine.job import Job, Window
+    from hubseg.inference import LoadedNetworks, Order, TilePixels
+    from hubseg.probability import TileLayout
+    from hubseg.probability.tile_layout import Place
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
 __all__ = [
     "DEVICE",
     "PLUGIN",
-    "Job",
-    "Made",
     "Networks",
-    "Refused",
     "ask_to_stop",
     "check_checkpoint",
     "forget_networks",
@@ -49,68 +48,6 @@ PLUGIN = "hubseg"
 DEVICE = "HUBSEG_DEVICE"  # environment variable: the device of a worker that we started
 
 _PIXELS = 1 << 30  # bytes of slides held, beside the one being worked on
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One member on one slide: all a worker needs to know.
-
-    Attributes
-    ----------
-    device, precision
-        What was asked for; auto leaves the choice to the worker.
-    store
-        Folder where the worker files the map itself, so that it is kept also when nobody is left
-        to take it; None where the worker does not share our disk.
-    """
-
-    run_id: str
-    slide: Slide
-    slide_digest: str
-    recipe: Recipe
-    member: Member
-    checkpoint: Path
-    checkpoint_digest: str
-    device: str
-    precision: str = "auto"
-    store: Path | None = None
-
-    @property
-    def key(self) -> str:
-        """Key of the job's map in the store."""
-        return map_key(
-            self.recipe,
-            self.member,
-            slide_digest=self.slide_digest,
-            checkpoint_digest=self.checkpoint_digest,
-            precision=self.precision,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What a job gives back.
-
-    Attributes
-    ----------
-    map
-        The member's map.
-    where
-        Where it was computed, for a person.
-    memory
-        Bytes taken on that device, and bytes it has.
-    """
-
-    map: MemberMap
-    where: str
-    memory: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a task made nothing: an answer like any other, so that no worker prints a traceback."""
-
-    why: str
 
 
 class Networks:
@@ -129,6 +66,7 @@ class Networks:
         self.stopped: set[str] = set()
         self.place = 0  # which of the workers of its computer it is
         self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
+        self._tile_pixels: dict[tuple[str, TileLayout], TilePixels] = {}  # of one slide
         self._loaded: LoadedNetworks | None = None  # with the first job: this imports torch
 
     def setup(self, worker: Any) -> None:
@@ -147,8 +85,8 @@ class Networks:
         return self._loaded
 
     def run(self, job: Job) -> Made:
-        """Compute one member map, and file it where the store can be reached."""
-        from hubseg.inference import Cancelled, KeptTiles, Order
+        """Compute one member map, or tiles of it, and file it where the store can be reached."""
+        from hubseg.inference import Cancelled, Order
 
         if job.run_id in self.stopped:
             raise Cancelled("The run was stopped.")
@@ -156,50 +94,89 @@ class Networks:
         given = job.recipe, job.member, job.checkpoint, job.checkpoint_digest
         order = Order(*given, device, job.precision)
         said = [_said(job.device, device)]
-        store = None if job.store is None else MapStore(job.store)
-        kept = None if store is None else KeptTiles(store, job.key)
         with self._door:
             self._networks.expect(order)
         with self._device:
             try:
-                made = self._predict(job, order, said, kept)
+                made = self._make(job, order, said)
             except RuntimeError as error:
                 if not self._networks.compiled or not _is_of_the_compiler(error):
                     raise
                 self._networks.compiled = False
                 self.forget()
                 said.append("not compiled: torch.compile does not work here")
-                made = self._predict(job, order, said, kept)
-        if store is not None and kept is not None:
-            store.put(job.key, made)
-            kept.let_go()
-        return Made(made, "; ".join(dict.fromkeys(said)), _memory(device))
+                made = self._make(job, order, said)
+        return replace(made, where="; ".join(dict.fromkeys(said)), memory=_memory(device))
 
-    def _predict(
-        self, job: Job, order: Order, said: list[str], kept: KeptTiles | None
-    ) -> MemberMap:
-        from hubseg.inference import predict_member
+    def _make(self, job: Job, order: Order, said: list[str]) -> Made:
+        """Compute what a job asks for, while no other job does."""
+        from hubseg.inference import KeptTiles, predict_member
 
         with self._door:
             network = self._networks.take(order, said=said.append)
-        return predict_member(
-            network,
-            self._read(job),
-            job.recipe,
-            job.member,
-            um_per_px=job.slide.um_per_px,
-            cancelled=lambda: job.run_id in self.stopped,
-            precision=job.precision,
-            said=said.append,
-            make_room=self._networks.spare,
-            kept=kept,
-        )
+        how: dict[str, Any] = {
+            "cancelled": lambda: job.run_id in self.stopped,
+            "precision": job.precision,
+            "said": said.append,
+            "make_room": self._networks.spare,
+        }
+        store = None if job.store is None else MapStore(job.store)
+        if job.layout is not None:
+            return self._make_tiles(job, job.layout, network, store, how)
+        kept = None if store is None else KeptTiles(store, job.key)
+        given = network, self._read(job), job.recipe, job.member
+        made = predict_member(*given, um_per_px=job.slide.um_per_px, kept=kept, **how)
+        if store is not None and kept is not None:
+            store.put(job.key, made)
+            kept.let_go()
+        return Made(made)
+
+    def _make_tiles(
+        self,
+        job: Job,
+        layout: TileLayout,
+        network: Any,
+        store: MapStore | None,
+        how: dict[str, Any],
+    ) -> Made:
+        """Compute those of a job's tiles that are not there, and file each as soon as it is."""
+        from hubseg.inference import predict_tiles
+
+        tiles = (MapStore(Path()) if store is None else store).tiles_for(job.key, layout)
+        there = frozenset() if store is None else tiles.places()
+        asked = [place for place in job.places if place not in there]
+        given = network, self._tiles_of(job, layout), job.recipe, job.member
+        files: list[tuple[Place, bytes]] = []
+        unread: list[Window] = []
+        for place, tile in predict_tiles(*given, asked, **how):
+            content = tiles.pack(place, tile)
+            unread += tile.unread
+            if store is None:
+                files.append((place, content))
+            else:
+                tiles.put(place, content)
+        return Made(None, tiles=tuple(files), unread=tuple(dict.fromkeys(unread)))
+
+    def _tiles_of(self, job: Job, layout: TileLayout) -> TilePixels:
+        """Return the pixels of the very large slide that is worked on; those of others go."""
+        from hubseg.inference import TilePixels
+
+        wanted = job.slide_digest, layout
+        for one in [one for one in self._tile_pixels if one[0] != job.slide_digest]:
+            del self._tile_pixels[one]
+        for other, pixels in self._tile_pixels.items():
+            if other != wanted:
+                pixels.forget()
+        if wanted not in self._tile_pixels:
+            self._tile_pixels[wanted] = TilePixels(job.slide, layout)
+        return self._tile_pixels[wanted]
 
     def forget(self) -> None:
         """Let go of networks and pixels; the memory of the device is free again."""
         if self._loaded is not None:
             self._loaded.clear()
         self._pixels.clear()
+        self._tile_pixels.clear()
 
     def _device_of(self, job: Job) -> str:
         """Return the device of a job: ours, or, of several GPUs that all see, one's own."""

@@ -9,7 +9,9 @@ from hubseg.inference.kept_tiles import KeptTiles
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import check_member, load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
-from hubseg.inference.tiling import Tiling
+from hubseg.inference.tile_group import predict_tiles
+from hubseg.inference.tile_pixels import TilePixels
+from hubseg.probability.tiling import Tiling
 
 __all__ = [
     "Cancelled",
@@ -17,6 +19,7 @@ __all__ = [
     "KeptTiles",
     "LoadedNetworks",
     "Order",
+    "TilePixels",
     "Tiling",
     "check_member",
     "choose_device",
@@ -28,6 +31,7 @@ __all__ = [
     "open_pixels",
     "predict",
     "predict_member",
+    "predict_tiles",
     "resize_pixels",
     "see",
 ]

@@ -130,12 +130,9 @@ def input_size(
     ValueError
         When the resolution is in µm/px and the slide's pixel size is not known, or cannot be.
     """
-    if resolution.size is not None:
-        return resolution.size, resolution.size
-    factor = resolution.scale
-    if factor is None:
-        factor = _checked(um_per_px) / (resolution.um_per_px or 1.0)
-    rows, columns = (max(2, round(n * factor / 2) * 2) for n in (height, width))
+    known = None if resolution.um_per_px is None else _checked(um_per_px)
+    rows, columns = resolution.input_shape(height, width, known)
+    factor = 1.0 if known is None else known / (resolution.um_per_px or 1.0)
     if factor > _MOST_ENLARGED and rows * columns > LARGEST:
         raise ValueError(
             f"At {um_per_px:g} µm/px the slide would be enlarged {factor:.0f} times, to {rows} x "

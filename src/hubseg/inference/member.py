@@ -16,7 +16,6 @@ from hubseg.inference.device import choose_precision
 from hubseg.inference.input_image import LARGEST, InputImage, see
 from hubseg.inference.passes import Answer, ExecutionPlan, Passes
 from hubseg.inference.staging import stage
-from hubseg.inference.tiling import Grid, Tiling
 from hubseg.inference.tissue_tiles import with_tissue
 from hubseg.inference.views import views
 from hubseg.network import (
@@ -29,6 +28,7 @@ from hubseg.network import (
     take_from,
 )
 from hubseg.probability import MemberMap
+from hubseg.probability.tiling import Grid, Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["check_member", "load_member", "open_pixels", "predict_member"]
+__all__ = ["check_member", "load_member", "open_pixels", "passes_for", "predict_member"]
 
 _TILING = Tiling()
 _COMPILED = 64  # structures and sizes that are compiled in one process
@@ -190,7 +190,6 @@ def predict_member(
     MemoryError
         When not even one view fits.
     """
-    device = next(network.parameters()).device
     fixed = is_sized(member.network)
     resolution = recipe.resolutions[member.resolution]
     scene = see(
@@ -200,21 +199,52 @@ def predict_member(
         um_per_px,
         at_least=tiling.side if fixed and resolution.size is None else 0,
     )
-    view_set = views(recipe.tta)
-    if execution is None:
-        # several views at once are slower on a CPU: they no longer fit into its caches
-        at_once = len(view_set) if device.type == "cuda" else 1
-        execution = ExecutionPlan(device, choose_precision(precision, device), at_once)
-    passes = Passes(
-        *(network, execution, view_set, member.channels),
+    passes = passes_for(
+        network,
+        recipe,
+        member,
+        precision=precision,
         cancelled=cancelled,
         said=said,
         make_room=make_room,
+        execution=execution,
     )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     grid = None if whole else _grid(scene, tiling, pixels if recipe.tissue_only else None)
     return _put_together(scene, _tiles(scene, passes, grid, kept))
+
+
+def passes_for(
+    network: nn.Module,
+    recipe: Recipe,
+    member: Member,
+    *,
+    precision: str,
+    cancelled: Callable[[], bool] | None,
+    said: Callable[[str], None] | None,
+    make_room: Callable[[], bool] | None,
+    execution: ExecutionPlan | None = None,
+) -> Passes:
+    """Return what runs a member's network over images; see :func:`predict_member`.
+
+    Raises
+    ------
+    ValueError
+        When the precision is wrong.
+    """
+    view_set = views(recipe.tta)
+    if execution is None:
+        device = next(network.parameters()).device
+        # several views at once are slower on a CPU: they no longer fit into its caches
+        at_once = len(view_set) if device.type == "cuda" else 1
+        execution = ExecutionPlan(device, choose_precision(precision, device), at_once)
+    return Passes(
+        *(network, execution, view_set, member.channels),
+        cancelled=cancelled,
+        said=said,
+        make_room=make_room,
+    )
 
 
 _Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]

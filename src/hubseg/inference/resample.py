@@ -7,7 +7,7 @@ memory. Does not know recipes or networks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hubseg.slide import Slide
-
-__all__ = ["Resampled", "taps"]
+__all__ = ["Pixels", "Resampled", "taps"]
 
 _AT_ONCE = 1 << 24  # px of the slide read in one go: 48 MiB, and twice that while resizing
 
@@ -73,6 +71,25 @@ def _blend(
     return summed
 
 
+class Pixels(Protocol):
+    """What is read of a slide (:class:`hubseg.slide.Slide`)."""
+
+    @property
+    def height(self) -> int:
+        """Height of level 0, px."""
+
+    @property
+    def width(self) -> int:
+        """Width of level 0, px."""
+
+    @property
+    def levels(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of each pyramid level, px."""
+
+    def read(self, window: tuple[int, int, int, int], level: int = 0) -> NDArray[np.uint8]:
+        """Return a window, given in level-0 px, of a level: RGB uint8 (h, w, 3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resampled:
     """A slide resized to height × width px, of which any window can be had.
@@ -87,7 +104,7 @@ class Resampled:
         Average areas, as for scales below 1; else bilinear.
     """
 
-    slide: Slide
+    slide: Pixels
     height: int
     width: int
     area: bool

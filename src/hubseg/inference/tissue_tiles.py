@@ -6,7 +6,7 @@ Responsible for leaving out tiles of glass alone. Does not know how tissue is to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import cv2
 import numpy as np
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.inference.input_image import InputImage
-    from hubseg.inference.tiling import Grid
+    from hubseg.probability.tiling import Grid
     from hubseg.slide import Slide
 
-__all__ = ["with_tissue"]
+__all__ = ["Tissue", "with_tissue"]
 
 
 def with_tissue(grid: Grid, pixels: NDArray[np.uint8] | Slide, scene: InputImage) -> Grid:
@@ -34,21 +34,52 @@ def with_tissue(grid: Grid, pixels: NDArray[np.uint8] | Slide, scene: InputImage
     pixels
         RGB uint8 (H, W, 3), or a slide that is read by window.
     """
-    tissue = _tissue_of(pixels)
-    rows, columns = (n / side for n, side in zip(tissue.shape, scene.valid, strict=True))
+    tissue = Tissue.of(pixels)
+    sized = ((one, (*one[:2], len(one[2][0]), len(one[2][1]))) for one in grid)
+    return [one for one, tile in sized if tissue.is_in(tile, scene.valid)]
 
-    def shown(top: int, left: int, high: int, wide: int) -> bool:
+
+class Tissue:
+    """Where a slide shows tissue.
+
+    Parameters
+    ----------
+    mask
+        bool (h, w), at any resolution; all False is a slide whose tissue was not found, and then
+        it is taken to be everywhere.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self._mask = mask if mask.any() else np.ones_like(mask)
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint8] | Slide) -> Self:
+        """Look for tissue in RGB uint8 (H, W, 3), or in a slide that is read by window.
+
+        Raises
+        ------
+        OSError, ValueError
+            When the slide's file cannot be read.
+        """
+        if not isinstance(pixels, np.ndarray):
+            return cls(find_tissue(pixels))
+        height, width = pixels.shape[:2]
+        factor = max(1.0, max(height, width) / SIDE)
+        size = max(1, round(width / factor)), max(1, round(height / factor))
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        return cls(tissue_in(np.asarray(small, np.uint8)))
+
+    def is_in(self, tile: tuple[int, int, int, int], valid: tuple[int, int]) -> bool:
+        """Tell whether a tile shows tissue.
+
+        Parameters
+        ----------
+        tile
+            Top, left, height and width, px of the network's input.
+        valid
+            Height and width of the slide in the same.
+        """
+        rows, columns = (n / side for n, side in zip(self._mask.shape, valid, strict=True))
+        top, left, high, wide = tile
         across = slice(int(left * columns), int(np.ceil((left + wide) * columns)))
-        return bool(tissue[int(top * rows) : int(np.ceil((top + high) * rows)), across].any())
-
-    chosen = [one for one in grid if shown(*one[:2], len(one[2][0]), len(one[2][1]))]
-    return chosen or grid
-
-
-def _tissue_of(pixels: NDArray[np.uint8] | Slide) -> NDArray[np.bool_]:
-    if not isinstance(pixels, np.ndarray):
-        return find_tissue(pixels)
-    height, width = pixels.shape[:2]
-    factor = max(1.0, max(height, width) / SIDE)
-    size = max(1, round(width / factor)), max(1, round(height / factor))
-    return tissue_in(np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8))
+        return bool(self._mask[int(top * rows) : int(np.ceil((top + high) * rows)), across].any())

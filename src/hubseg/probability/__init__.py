@@ -13,6 +13,10 @@ from hubseg.probability.mixing import Mixer, mix
 from hubseg.probability.mixture import Mixture, networks_digest
 from hubseg.probability.pieces import MapInPieces
 from hubseg.probability.store import MapStore
+from hubseg.probability.tile_file import Tile
+from hubseg.probability.tile_layout import TileLayout
+from hubseg.probability.tiled_map import TiledMap
+from hubseg.probability.tiling import Tiling
 from hubseg.probability.values import MemberMap, ProbabilityMap
 
 __all__ = [
@@ -22,6 +26,10 @@ __all__ = [
     "Mixer",
     "Mixture",
     "ProbabilityMap",
+    "Tile",
+    "TileLayout",
+    "TiledMap",
+    "Tiling",
     "digest_ahead",
     "file_digest",
     "file_digests",

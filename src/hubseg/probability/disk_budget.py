@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEFAULT_LIMIT", "DiskBudget"]
+__all__ = ["DEFAULT_LIMIT", "DiskBudget", "remove_tiles"]
 
 DEFAULT_LIMIT = 50 * 10**9  # bytes: about a thousand slides of the published recipe
 _FILE = "store.json"
 _SUFFIXES = (".map", ".tif")
+_TILES = ".tiles"  # of a folder: the map of a very large slide
+_OF_TILES = (".tile", ".json", ".part")
 _LEFT_BEHIND_S = 3600.0  # a temporary file older than this belongs to nobody any more
 _COUNT_AGAIN = 256  # maps written between two looks at what others wrote
 
@@ -36,10 +38,11 @@ class _Stored:
 class DiskBudget:
     """The limit of a folder of maps, kept in the folder, and who has to leave when it is reached.
 
-    A map's time of modification is the time it was last used. Files that are not maps, folders
-    that are links, and everything outside the folder are never touched. Several processes may
-    write at the same time: a map that another one has removed already is no error, and what
-    others wrote is counted again every few hundred maps.
+    A map is a file, or a folder of tiles, which are counted and leave as one. A map's time of
+    modification is the time it was last used. Files that are not maps, folders that are links, and
+    everything outside the folder are never touched. Several processes may write at the same time:
+    a map that another one has removed already is no error, and what others wrote is counted again
+    every few hundred maps.
 
     Parameters
     ----------
@@ -129,9 +132,11 @@ class DiskBudget:
                     stat = entry.stat(follow_symlinks=False)
                 except OSError:
                     continue  # removed meanwhile
+                stem, suffix = os.path.splitext(entry.name)
+                if suffix == _TILES and entry.is_dir(follow_symlinks=False):
+                    yield _Stored(Path(entry.path), _bytes_in(Path(entry.path)), stat.st_mtime)
                 if not entry.is_file(follow_symlinks=False):
                     continue
-                stem, suffix = os.path.splitext(entry.name)
                 if suffix in _SUFFIXES and stem.isalnum() and stem.startswith(shelf.name):
                     yield _Stored(Path(entry.path), stat.st_size, stat.st_mtime)
                 elif suffix == ".part" and time.time() - stat.st_mtime > _LEFT_BEHIND_S:
@@ -139,12 +144,44 @@ class DiskBudget:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file; False where somebody holds it, or may not be robbed of it."""
+    """Remove a map; False where somebody holds it, or may not be robbed of it."""
     try:
-        path.unlink(missing_ok=True)
+        if path.suffix == _TILES:
+            remove_tiles(path)
+        else:
+            path.unlink(missing_ok=True)
     except OSError:
         return False
     return True
+
+
+def remove_tiles(folder: Path) -> None:
+    """Remove a folder of tiles, what says their layout first: without it there is no map.
+
+    Raises
+    ------
+    OSError
+        When one of them cannot be removed.
+    """
+    found = [one for one in _entries(folder) if one.name.endswith(_OF_TILES)]
+    for entry in sorted(found, key=lambda one: not one.name.endswith(".json")):
+        Path(entry.path).unlink(missing_ok=True)
+    if folder.is_dir():
+        folder.rmdir()
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return the bytes of a folder's files; old temporary ones are removed."""
+    taken = 0
+    for entry in _entries(folder):
+        try:
+            stat = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # removed meanwhile
+        if entry.name.endswith(".part") and time.time() - stat.st_mtime > _LEFT_BEHIND_S:
+            _remove(Path(entry.path))
+        taken += stat.st_size
+    return taken
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -22,12 +22,19 @@ def map_key(
     slide_digest: str,
     checkpoint_digest: str,
     precision: str = "auto",
+    field_of_view: int = 0,
 ) -> str:
     """Return the key of a member map: a digest of all that decides its values.
 
     Slide pixels, checkpoint bytes, network, resolution, views, preprocessing and a precision that
     was asked for count, and so do activation and which outputs are structures where there are
     several; names, also those of structures, weights, folds and thresholds do not.
+
+    Parameters
+    ----------
+    field_of_view
+        Of a resolution by ``size``, where the slide was not squeezed into it but seen part by part
+        (:class:`hubseg.probability.TileLayout`); else 0.
     """
     resolution = recipe.resolutions[member.resolution]
     content = {
@@ -44,6 +51,8 @@ def map_key(
         content["channels"] = channels
     if recipe.tissue_only:
         content["tissue_only"] = 1  # of how tissue is found
+    if field_of_view:
+        content["field_of_view"] = field_of_view
     if precision != "auto":
         content["precision"] = precision
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.probability.enlarging import WindowParts
     from hubseg.recipe import Member, Recipe
 
 __all__ = ["Mixer", "mix"]
@@ -104,8 +105,46 @@ class Mixer:
         levels = tuple((one.mean, shares[i]) for i, one in moments.items())
         return MapInPieces(self.shape, levels, recipe.merge == "published", **facts)
 
+    def in_window(
+        self,
+        recipe: Recipe,
+        members: Sequence[Member],
+        parts: WindowParts,
+        *,
+        total: int | None = None,
+    ) -> ProbabilityMap:
+        """Mix parts of maps to what :meth:`mix` has of the whole in a window.
+
+        Parameters
+        ----------
+        parts
+            Which part each map is; `shape` is that of the window.
+
+        Returns
+        -------
+        ProbabilityMap
+            With the disagreement at the size of the window.
+
+        Raises
+        ------
+        ValueError
+            When there is no map to mix.
+        """
+        moments, facts = self._mixed(recipe, members, total, parts)
+        shares = _shares(recipe, moments)
+        levels = [(parts.in_window(i, one.mean), shares[i]) for i, one in moments.items()]
+        if facts["disagreement"] is not None:
+            finest = parts.finest(moments)
+            facts["disagreement"] = parts.in_window(finest, facts["disagreement"])
+        values = merged(levels, self.shape, truncated=recipe.merge == "published")
+        return ProbabilityMap(values=values, **facts)
+
     def _mixed(
-        self, recipe: Recipe, members: Sequence[Member], total: int | None
+        self,
+        recipe: Recipe,
+        members: Sequence[Member],
+        total: int | None,
+        parts: WindowParts | None = None,
     ) -> tuple[dict[int, _Moments], MapFacts]:
         """Return the sums of each resolution, and all of a mix but its values."""
         there = [member for member in members if member in self]
@@ -117,7 +156,7 @@ class Mixer:
         moments = {index: self._moments(index, groups[index]) for index in sorted(groups)}
         maps = [self._maps[member.place] for member in there]
         return moments, MapFacts(
-            disagreement=_disagreement(recipe, moments) if len(there) > 1 else None,
+            disagreement=_disagreement(recipe, moments, parts) if len(there) > 1 else None,
             slide_digest=self.slide_digest,
             recipe_digest=recipe.digest,
             done=len(there),
@@ -223,19 +262,26 @@ def _enlarge(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.
     return np.asarray(enlarged, np.float32)
 
 
-def _disagreement(recipe: Recipe, moments: dict[int, _Moments]) -> NDArray[np.float32]:
+def _disagreement(
+    recipe: Recipe, moments: dict[int, _Moments], parts: WindowParts | None
+) -> NDArray[np.float32]:
     """Return the weighted standard deviation between members, 0-255, at the finest resolution.
 
     The variance within each resolution, enlarged, and that between their means: the law of total
     variance. Members that agree disagree by nothing, however their maps are enlarged.
     """
     shape = max((one.mean.shape for one in moments.values()), key=lambda s: s[0] * s[1])
+    finest = 0 if parts is None else parts.finest(moments)
+    if parts is not None:
+        shape = moments[finest].mean.shape
     first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     total = np.float32(sum(recipe.resolutions[i].weight for i in moments))
     for index, one in moments.items():
         share = np.float32(recipe.resolutions[index].weight) / total
         mean, variance = one.mean, one.variance
-        if mean.shape != shape:
+        if parts is not None:
+            mean, variance = parts.at(finest, index, mean), parts.at(finest, index, variance)
+        elif mean.shape != shape:
             mean, variance = _enlarge(mean, shape), _enlarge(variance, shape)
         first += mean * share
         second += (variance + np.square(mean)) * share

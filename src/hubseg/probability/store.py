@@ -18,12 +18,16 @@ import numpy as np
 
 from hubseg.failure import about
 from hubseg.probability.disk_budget import DiskBudget
+from hubseg.probability.tile_file import pack, unpack
+from hubseg.probability.tiled_map import TiledMap, discard_tiles
 from hubseg.probability.values import MemberMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
+
+    from hubseg.probability.tile_layout import TileLayout
 
 __all__ = ["MapStore"]
 
@@ -39,7 +43,8 @@ class MapStore:
     the float32 values as a Blosc block (LZ4, bytes shuffled; lossless). A map of several structures
     has another first line, so that an older program takes it for none of its own. A file is written
     to a temporary one and renamed, so that a reader sees all of it or none; the digest is checked
-    when it is read. Any number of processes may read and write at the same time.
+    when it is read. Any number of processes may read and write at the same time. The map of a very
+    large slide is a folder of tiles (:meth:`tiles_for`).
 
     Attributes
     ----------
@@ -54,7 +59,7 @@ class MapStore:
         self.room = DiskBudget(self.folder)
 
     def __contains__(self, key: str) -> bool:
-        return self._path(key).is_file() or self._old_path(key).is_file()
+        return self.in_one_piece(key) or self.tiled(key) is not None
 
     def _path(self, key: str) -> Path:
         if not key.isalnum():
@@ -63,6 +68,18 @@ class MapStore:
 
     def _old_path(self, key: str) -> Path:
         return self._path(key).with_suffix(".tif")  # as written by 0.1.0
+
+    def in_one_piece(self, key: str) -> bool:
+        """Tell whether the map of `key` is there in one file, and not as tiles."""
+        return self._path(key).is_file() or self._old_path(key).is_file()
+
+    def tiled(self, key: str) -> TiledMap | None:
+        """Return the map of `key` as tiles, some of which may be there; None where none are."""
+        return TiledMap.open(self._path(key).with_suffix(".tiles"), self.room)
+
+    def tiles_for(self, key: str, layout: TileLayout) -> TiledMap:
+        """Return the map of `key` as tiles of a layout, to which tiles are added."""
+        return TiledMap(self._path(key).with_suffix(".tiles"), self.room, layout)
 
     def put(self, key: str, made: MemberMap) -> Path:
         """Write `made` under `key`, atomically; returns the file.
@@ -87,7 +104,8 @@ class MapStore:
     def get(self, key: str) -> MemberMap | None:
         """Read the map of `key`; None when there is none, or when it is damaged.
 
-        A damaged file is removed: the member is then simply computed again.
+        A damaged file is removed: the member is then simply computed again. One that is kept as
+        tiles is put together where all are there and it is not too large to be taken whole.
         """
         path = self._path(key)
         try:
@@ -102,6 +120,7 @@ class MapStore:
         """Remove the maps of `keys`, those that are there; in a read-only folder they stay."""
         for key in keys:
             _remove(self._path(key))
+            discard_tiles(self._path(key).with_suffix(".tiles"))
 
     def get_all(self, keys: Iterable[str]) -> Iterator[tuple[str, MemberMap | None]]:
         """Read many maps, a few at the same time; yields each key, in order, with its map."""
@@ -112,7 +131,8 @@ class MapStore:
     def _get_old(self, key: str) -> MemberMap | None:
         path = self._old_path(key)
         if not path.is_file():
-            return None
+            tiles = self.tiled(key)
+            return None if tiles is None else tiles.whole()
         return self._used(path, _decode_tiff(path))
 
     def _used(self, path: Path, made: MemberMap | None) -> MemberMap | None:
@@ -133,16 +153,8 @@ def _remove(path: Path) -> None:
 
 
 def _encode(made: MemberMap) -> bytes:
-    import imagecodecs
-
     values = np.ascontiguousarray(made.values, np.float32)
-    block = imagecodecs.blosc_encode(  # of an array: bytes would lose their type, and not shrink
-        values,  # type: ignore[arg-type]
-        level=1,
-        compressor="lz4",
-        shuffle=1,
-        numthreads=1,
-    )
+    block = pack(values)
     said = {
         "shape": values.shape,
         "organ": made.organ,
@@ -153,15 +165,13 @@ def _encode(made: MemberMap) -> bytes:
     return b"".join((magic, _digest(head, block), b"\n", head, b"\n", block))
 
 
-def _digest(head: bytes, block: bytes | bytearray) -> bytes:
+def _digest(head: bytes, block: bytes) -> bytes:
     content = hashlib.blake2b(head, digest_size=16)
     content.update(block)
     return content.hexdigest().encode()
 
 
 def _decode(content: bytes) -> MemberMap | None:
-    import imagecodecs
-
     magic, rest = content[: len(_MAGIC)], content[len(_MAGIC) :]
     parts = rest.split(b"\n", 2)
     if magic not in (_MAGIC, _SEVERAL) or len(parts) < 3:
@@ -172,9 +182,7 @@ def _decode(content: bytes) -> MemberMap | None:
     said: dict[str, Any] = json.loads(head)
     if len(said["shape"]) != (2 if magic == _MAGIC else 3):
         return None  # its first line was changed: the digest does not cover it
-    values = np.empty(said["shape"], np.float32)
-    imagecodecs.blosc_decode(block, numthreads=1, out=values.data.cast("B"))
-    return _member_map(values, said)
+    return _member_map(unpack(block, said["shape"]), said)
 
 
 def _decode_tiff(path: Path) -> MemberMap | None:

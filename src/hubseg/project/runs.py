@@ -30,6 +30,7 @@ __all__ = [
     "mixture_of",
     "newest_asked",
     "newest_in_pieces",
+    "newest_keys",
     "newest_map",
     "newest_members",
     "newest_recipe",
@@ -100,19 +101,22 @@ class _Update(Protocol):
     def computed(self) -> bool: ...
     @property
     def finished(self) -> bool: ...
+    @property
+    def tiles(self) -> tuple[int, int] | None: ...
 
 
 def record_update(project: ReviewProject, update: _Update) -> None:
     """Record what a run has finished by now, so that one that is killed leaves each member.
 
-    Of members that the store had all along, only the last is worth a row.
+    Of members that the store had all along, only the last is worth a row; maps in tiles, which are
+    read while tiles are added, are recorded from the first.
 
     Raises
     ------
     OSError
         When the project cannot be written.
     """
-    if update.keys and (update.computed or update.finished):
+    if update.keys and (update.computed or update.finished or update.tiles):
         record(
             project,
             update.run_id,
@@ -206,14 +210,19 @@ def newest_members(
     return None if newest is None else newest[0]
 
 
-def _mixed(
+def newest_keys(
     project: ReviewProject,
     slide: Slide,
-    structure: StructureName | None,
-    folds: Collection[int] | None,
-    until: Entry | None,
-) -> tuple[tuple[Recipe, list[tuple[Member, MemberMap]], int], StructureName | None] | None:
-    """Return what :func:`newest_members` does, and which structure it is."""
+    *,
+    structure: StructureName | None = None,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> tuple[Recipe, list[tuple[Member, str, int]], StructureName | None] | None:
+    """Return what :func:`newest_map` mixes, by the keys of the maps, or None; no map is read.
+
+    The recipe has the weights that a person set. Each member comes with the key of its map, ""
+    where it did not finish, and the layer that is the structure; the last is which that is.
+    """
     newest = _newest(project, slide, until)
     if newest is None:
         return None
@@ -224,14 +233,26 @@ def _mixed(
     on = {m.place: m for m in mixture.members(recipe) if m.place in marked}
     places = [(on.get(m.place), key) for m, key in keys]
     chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
-    stored = [(m, key) for m, key in chosen if key]
-    made = MapStore(project.maps).get_all(key for _, key in stored)
-    found = [
-        (m, one.layer(marked[m.place]))
-        for (m, _), (_, one) in zip(stored, made, strict=True)
-        if one is not None
-    ]
-    return ((recipe, found, len(chosen)), what) if found else None
+    return recipe, [(m, key, marked[m.place]) for m, key in chosen], what
+
+
+def _mixed(
+    project: ReviewProject,
+    slide: Slide,
+    structure: StructureName | None,
+    folds: Collection[int] | None,
+    until: Entry | None,
+) -> tuple[tuple[Recipe, list[tuple[Member, MemberMap]], int], StructureName | None] | None:
+    """Return what :func:`newest_members` does, and which structure it is."""
+    newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
+    if newest is None:
+        return None
+    recipe, members, what = newest
+    stored = [(m, key, layer) for m, key, layer in members if key]
+    made = MapStore(project.maps).get_all(key for _, key, _ in stored)
+    pairs = zip(stored, made, strict=True)
+    found = [(m, one.layer(layer)) for (m, _, layer), (_, one) in pairs if one is not None]
+    return ((recipe, found, len(members)), what) if found else None
 
 
 def mapped_structures(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:

@@ -162,6 +162,24 @@ class Resolution(Plan):
             )
         return self
 
+    def input_shape(self, height: int, width: int, um_per_px: float | None) -> tuple[int, int]:
+        """Return the height and width, px, of a slide of `height` × `width` px as networks see it.
+
+        ``size`` squeezes to a square; ``scale`` and ``um_per_px`` keep the aspect ratio and give
+        even numbers, because networks answer at half resolution.
+
+        Parameters
+        ----------
+        um_per_px
+            The slide's pixel size, µm/px; needed where the resolution is in µm/px.
+        """
+        if self.size is not None:
+            return self.size, self.size
+        factor = self.scale
+        if factor is None:
+            factor = (um_per_px or 1.0) / (self.um_per_px or 1.0)
+        return max(2, round(height * factor / 2) * 2), max(2, round(width * factor / 2) * 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

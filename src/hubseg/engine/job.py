@@ -1,0 +1,125 @@
+"""What is asked of a worker, and what it answers: frozen values that travel.
+
+Responsible for what a worker needs to know and for the key of what it makes. Does not know workers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from hubseg.probability import TileLayout, file_digest, map_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hubseg.engine.answers import EngineOf
+    from hubseg.probability import MemberMap
+    from hubseg.probability.tile_layout import Place
+    from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+
+__all__ = ["Job", "Made", "Refused", "Window"]
+
+Window = tuple[int, int, int, int]
+"""(top, left, height, width) in level-0 px of a slide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One member on one slide: all a worker needs to know.
+
+    Attributes
+    ----------
+    device, precision
+        What was asked for; auto leaves the choice to the worker.
+    store
+        Folder where the worker files the map itself, so that it is kept also when nobody is left
+        to take it; None where the worker does not share our disk.
+    layout, places
+        Where the tiles of a very large slide lie, and which of them are asked for; else none.
+    """
+
+    run_id: str
+    slide: Slide
+    slide_digest: str
+    recipe: Recipe
+    member: Member
+    checkpoint: Path
+    checkpoint_digest: str
+    device: str
+    precision: str = "auto"
+    store: Path | None = None
+    layout: TileLayout | None = None
+    places: tuple[Place, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        engine: EngineOf,
+        run_id: str,
+        slide: Slide,
+        digest: str,
+        recipe: Recipe,
+        member: Member,
+        checkpoint: Path,
+    ) -> Self:
+        """Return the job of a member on a slide, whose content has a digest."""
+        resolution = recipe.resolutions[member.resolution]
+        return cls(
+            run_id=run_id,
+            slide=slide,
+            slide_digest=digest,
+            recipe=recipe,
+            member=member,
+            checkpoint=checkpoint,
+            checkpoint_digest=file_digest(checkpoint),
+            device=engine.device,
+            precision=engine.precision,
+            store=engine.store.folder if engine.shares_disk else None,
+            layout=TileLayout.of(resolution, slide.height, slide.width, slide.um_per_px),
+        )
+
+    @property
+    def key(self) -> str:
+        """Key of the job's map in the store."""
+        return map_key(
+            self.recipe,
+            self.member,
+            slide_digest=self.slide_digest,
+            checkpoint_digest=self.checkpoint_digest,
+            precision=self.precision,
+            field_of_view=0 if self.layout is None else self.layout.field_of_view,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a job gives back.
+
+    Attributes
+    ----------
+    map
+        The member's map; None of tiles.
+    where
+        Where it was computed, for a person.
+    memory
+        Bytes taken on that device, and bytes it has.
+    tiles
+        The files of the tiles that were asked for, where the worker could not file them.
+    unread
+        Windows of the slide, px of level 0, that could not be decoded and were taken for grey.
+    """
+
+    map: MemberMap | None
+    where: str = ""
+    memory: tuple[int, int] = (0, 0)
+    tiles: tuple[tuple[Place, bytes], ...] = ()
+    unread: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a task made nothing: an answer like any other, so that no worker prints a traceback."""
+
+    why: str

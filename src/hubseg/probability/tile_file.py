@@ -1,0 +1,169 @@
+"""One tile of a map in a file: what a network says there, and the same in coarse.
+
+Responsible for the bytes: they hold all of it or are noticed to be damaged. A file is a line that
+says what it is, a line with the digest of what is coarse, a line of JSON, the coarse values, and
+the fine ones with a digest of their own, so that an overview reads the front of each file alone.
+Does not know where tiles lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hubseg.probability.values import MemberMap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["Tile", "head_of", "pack", "packed_tile", "read_coarse", "read_tile", "unpack"]
+
+_MAGIC = b"hubseg-tile 1\n"
+_FRONT = 1 << 16  # bytes of a file that are read at first
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What one member says of one tile.
+
+    Attributes
+    ----------
+    values
+        float32 (h, w), 0-1, at the network's output resolution; (structures, h, w) of several;
+        None where the tile shows glass alone, and nothing was computed.
+    organ, pixel_size
+        What its heads say, as of :class:`hubseg.inference.passes.Answer`.
+    unread
+        Windows of the slide, (top, left, height, width) in level-0 px, that could not be decoded
+        and were taken for grey.
+    """
+
+    values: NDArray[np.float32] | None = None
+    organ: tuple[float, ...] | None = None
+    pixel_size: float | None = None
+    unread: tuple[tuple[int, int, int, int], ...] = ()
+
+
+def pack(values: NDArray[np.float32]) -> bytes:
+    """Return an array as a Blosc block: LZ4, bytes shuffled, lossless."""
+    import imagecodecs
+
+    block = imagecodecs.blosc_encode(  # of an array: bytes would lose their type, and not shrink
+        values,  # type: ignore[arg-type]
+        level=1,
+        compressor="lz4",
+        shuffle=1,
+        numthreads=1,
+    )
+    return bytes(block)
+
+
+def unpack(block: bytes, shape: list[int]) -> NDArray[np.float32]:
+    """Return the array that :func:`pack` made a block of."""
+    import imagecodecs
+
+    values = np.empty(shape, np.float32)
+    imagecodecs.blosc_decode(block, numthreads=1, out=values.data.cast("B"))
+    return values
+
+
+def packed_tile(tile: Tile, coarse: NDArray[np.float32] | None) -> bytes:
+    """Return the bytes of a tile's file.
+
+    Parameters
+    ----------
+    coarse
+        What the tile adds to the coarse map, float32; None of glass.
+
+    Raises
+    ------
+    ValueError
+        When the network said what is no number.
+    """
+    said: dict[str, Any] = {
+        "organ": tile.organ,
+        "pixel_size": tile.pixel_size,
+        "unread": tile.unread,
+    }
+    front = fine = b""
+    if tile.values is not None and coarse is not None:
+        values = np.ascontiguousarray(tile.values, np.float32)
+        MemberMap(values)  # refuses what is no map
+        front, fine = pack(np.ascontiguousarray(coarse, np.float32)), pack(values)
+        said |= {"shape": values.shape, "coarse": coarse.shape}
+    said |= {"front": len(front), "digest": _digest(fine).decode()}
+    head = json.dumps(said, separators=(",", ":")).encode()
+    return b"".join((_MAGIC, _digest(head, front), b"\n", head, b"\n", front, fine))
+
+
+def head_of(content: bytes) -> dict[str, Any] | None:
+    """Return what the front of a tile's file says, with its place in it; None of another file."""
+    if not content.startswith(_MAGIC):
+        return None
+    parts = content[len(_MAGIC) :].split(b"\n", 2)
+    if len(parts) < 3:
+        return None
+    digest, head, _ = parts
+    try:
+        said: dict[str, Any] = json.loads(head)
+    except ValueError:
+        return None
+    begin = len(_MAGIC) + len(digest) + len(head) + 2
+    front = content[begin : begin + said["front"]]
+    if len(front) == said["front"] and digest != _digest(head, front):
+        return None
+    return said | {"begin": begin, "fine": begin + said["front"]}
+
+
+def read_tile(path: Path) -> Tile | None:
+    """Return a tile; None where there is none, or its file is damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    said = head_of(content)
+    if said is None:
+        return None
+    fine = content[said["fine"] :]
+    if said["digest"] != _digest(fine).decode():
+        return None
+    organ = None if said["organ"] is None else tuple(map(float, said["organ"]))
+    unread = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in said["unread"])
+    values = unpack(fine, said["shape"]) if "shape" in said else None
+    return Tile(values, organ, said["pixel_size"], unread)
+
+
+def read_coarse(path: Path) -> tuple[NDArray[np.float32] | None] | None:
+    """Return what a tile adds to the coarse map, (None,) of glass; None where it is damaged.
+
+    Reads the front of its file alone.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_FRONT)
+            said = head_of(content)
+            if said is None:
+                return None
+            if said["fine"] > len(content):
+                content += file.read(said["fine"] - len(content))
+    except OSError:
+        return None
+    if "coarse" not in said:
+        return (None,)
+    front = content[said["begin"] : said["fine"]]
+    if len(front) < said["front"] or head_of(content) is None:
+        return None
+    return (unpack(front, said["coarse"]),)
+
+
+def _digest(*parts: bytes) -> bytes:
+    content = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        content.update(part)
+    return content.hexdigest().encode()

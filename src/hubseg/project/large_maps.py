@@ -1,0 +1,262 @@
+"""The newest map of a slide, read by window: what a very large slide is looked at through.
+
+Responsible for mixing the members of a window, also while their tiles are being written, and for
+an overview of the whole slide. :func:`newest_large_map` finds the map; its ``read(window)`` gives
+what :func:`hubseg.project.runs.newest_map` has there, and holds no more of it than that. Needs no
+torch. Does not know how a map is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hubseg.probability import MapStore, MemberMap, Mixer, ProbabilityMap
+from hubseg.probability.assembled_map import AssembledMap
+from hubseg.probability.enlarging import WindowParts
+from hubseg.project.map_overview import LONGEST, MapOverview, Source, overview_of
+from hubseg.project.runs import newest_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from hubseg.journal.rows import Entry
+    from hubseg.organ import StructureName
+    from hubseg.probability.tiled_map import MapPart
+    from hubseg.project import ReviewProject
+    from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+
+    _Groups = list[tuple[list[Member], NDArray[np.bool_]]]  # px that the same members say
+
+__all__ = ["LargeMap", "MapWindow", "newest_large_map", "read_window"]
+
+Window = tuple[int, int, int, int]
+"""(top, left, height, width) in level-0 px of the slide."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapWindow:
+    """The map of a window of a slide.
+
+    Attributes
+    ----------
+    window
+        (top, left, height, width) in level-0 px.
+    probability
+        Its values, float32 (height, width) on 0-255, and the disagreement between members at the
+        same size. Each px is mixed of the members that are there; 0 where none is.
+    members
+        uint8 (height, width): how many members each px is mixed of.
+    """
+
+    window: Window
+    probability: ProbabilityMap
+    members: NDArray[np.uint8]
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """Where every member is there, bool (height, width)."""
+        return np.asarray(self.members == self.probability.total)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LargeMap:
+    """A slide's map of one structure, of which any window can be had.
+
+    It may be read from several threads, and while a run writes: each reading sees what is there.
+
+    Attributes
+    ----------
+    recipe
+        With the weights that a person set.
+    shape
+        Height and width of the slide, px.
+    slide_digest
+        Content of the slide.
+    structure
+        Which it is; None where it has no name.
+    members
+        Every member that is mixed, and the layer of its map.
+    """
+
+    recipe: Recipe
+    shape: tuple[int, int]
+    slide_digest: str
+    structure: StructureName | None
+    members: tuple[tuple[Member, int], ...]
+    _sources: Mapping[tuple[int, int, int], Source]
+
+    def read(self, window: Window) -> MapWindow:
+        """Return the map of a window: to the bit what the whole map has there.
+
+        To the bit with OpenCV 5 on x86, within 0.01 of 255 elsewhere; see
+        :func:`hubseg.probability.enlarging.enlarged`.
+
+        Raises
+        ------
+        ValueError
+            When the window does not lie inside the slide.
+        """
+        top, left, height, width = window
+        inside = min(top, left) >= 0 and top + height <= self.shape[0]
+        if not inside or left + width > self.shape[1] or min(height, width) < 1:
+            raise ValueError(
+                f"Window {window} lies outside a slide of {self.shape[0]} x {self.shape[1]} px: "
+                "clip it first."
+            )
+        parts, read = self._parts(window)
+        mixer = Mixer(
+            shape=(height, width), slide_digest=self.slide_digest, structure=self.structure
+        )
+        groups: _Groups = [([], np.ones((height, width), np.bool_))]
+        for member, part, layer in read:
+            mixer.put(member, _member_map(part, layer))
+            groups = _split(groups, member, parts.covered(member.resolution, part.covered))
+        return self._put_together(window, mixer, parts, groups)
+
+    def overview(self, longest: int = LONGEST) -> MapOverview:
+        """Return the map of the whole slide, its longer side at most `longest` px.
+
+        Of a map in tiles the front of each tile's file is read alone.
+        """
+        return overview_of(self.recipe, self.shape, self.members, self._sources, longest)
+
+    @property
+    def _there(self) -> list[tuple[Member, int, Source]]:
+        """Members that have something in the store."""
+        of = self._sources
+        return [(m, layer, of[m.place]) for m, layer in self.members if m.place in of]
+
+    def _parts(self, window: Window) -> tuple[WindowParts, list[tuple[Member, MapPart, int]]]:
+        """Return which parts of the maps a window shows, and those of each member that has some."""
+        shapes = {m.resolution: source.shape for m, _, source in self._there}
+        parts = WindowParts(window, self.shape, shapes)
+        read = []
+        for member, layer, source in self._there:
+            if source.shape != shapes[member.resolution]:
+                continue  # nothing but glass yet, and so its size is not known
+            part = source.part(*parts.extent(member.resolution))
+            if part.covered.any():
+                read.append((member, part, layer))
+        return parts, read
+
+    def _put_together(
+        self,
+        window: Window,
+        mixer: Mixer,
+        parts: WindowParts,
+        groups: _Groups,
+    ) -> MapWindow:
+        """Mix each px of the members that are there."""
+        values, spread = (np.zeros(window[2:], np.float32) for _ in "ab")
+        count = np.zeros(window[2:], np.uint8)
+        best, several = None, False
+        for members, inside in groups:
+            if not members:
+                continue
+            made = mixer.in_window(self.recipe, members, parts, total=len(self.members))
+            np.copyto(values, made.values, where=inside)
+            if made.disagreement is not None:
+                several = True
+                np.copyto(spread, made.disagreement, where=inside)
+            count[inside] = len(members)
+            best = made if best is None or made.done > best.done else best
+        facts = best or ProbabilityMap(
+            *(values, None, self.slide_digest, self.recipe.digest, 0, len(self.members)),
+            structure=self.structure,
+        )
+        made = replace(
+            facts,
+            values=values,
+            disagreement=spread if several else None,
+            done=min(len(members) for members, _ in groups),
+        )
+        return MapWindow(window, made, count)
+
+
+def newest_large_map(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    structure: StructureName | None = None,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> LargeMap | None:
+    """Return the map of a slide's newest run that has something in the store, or None.
+
+    Maps of any size are taken; those that are in one piece are held in memory.
+
+    Parameters
+    ----------
+    structure, folds, until
+        As of :func:`hubseg.project.runs.newest_map`.
+    """
+    newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
+    if newest is None:
+        return None
+    recipe, members, what = newest
+    store = MapStore(project.maps)
+    sources: dict[tuple[int, int, int], Source] = {}
+    for member, key, _ in members:
+        made: Source | None = None
+        if key and not store.in_one_piece(key):
+            made = store.tiled(key)
+        elif key and (whole := store.get(key)) is not None:
+            made = AssembledMap(whole)
+        if made is not None:
+            sources[member.place] = made
+    return LargeMap(
+        recipe,
+        (slide.height, slide.width),
+        project.digest(slide),
+        what,
+        tuple((member, layer) for member, _, layer in members),
+        sources,
+    )
+
+
+def read_window(
+    project: ReviewProject,
+    slide: Slide,
+    window: Window,
+    *,
+    structure: StructureName | None = None,
+) -> MapWindow | None:
+    """Return the newest map of a window of a slide; None where the slide has none.
+
+    Parameters
+    ----------
+    window
+        (top, left, height, width) in level-0 px, inside the slide.
+    structure
+        None is the slide's first one.
+
+    Raises
+    ------
+    ValueError
+        When the window does not lie inside the slide.
+    """
+    found = newest_large_map(project, slide, structure=structure)
+    return None if found is None else found.read(window)
+
+
+def _member_map(part: MapPart, layer: int) -> MemberMap:
+    organ = tuple(np.mean(part.organ, axis=0).tolist()) if part.organ else None
+    return MemberMap(part.values, organ).layer(layer)
+
+
+def _split(groups: _Groups, member: Member, covered: NDArray[np.bool_]) -> _Groups:
+    """Part each group of px by whether a member is there."""
+    made = []
+    for members, inside in groups:
+        here, elsewhere = inside & covered, inside & ~covered
+        if here.any():
+            made.append(([*members, member], here))
+        if elsewhere.any():
+            made.append((members, elsewhere))
+    return made
