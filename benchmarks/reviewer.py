@@ -25,7 +25,7 @@ from hubseg.cleanup import Cleanup
 from hubseg.cli import main as hubseg
 from hubseg.formats.rle import decode
 from hubseg.project import ReviewProject
-from hubseg.project.runs import newest_map
+from hubseg.project.newest import newest_map
 from hubseg.recipe import Recipe
 
 if TYPE_CHECKING:

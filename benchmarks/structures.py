@@ -25,7 +25,8 @@ from slider import SIDE, _rest, tissue
 from hubseg.journal.accepted import PackedMask
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
-from hubseg.project.runs import newest_map, record
+from hubseg.project.newest import newest_map
+from hubseg.project.runs import record
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable

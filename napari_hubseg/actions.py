@@ -250,7 +250,7 @@ ACTIONS = (
         "fit edge",
         "Tool: fit edge",
         "Shift-Y",
-        "Press on an object; drag: only its own threshold moves.",
+        "Press on an object; drag up for more of it, down for less.",
     ),
     _take(
         "grow",

@@ -108,9 +108,8 @@ class DockLayout(QWidget):
             "train": Section("Train", self.train),
         }
         scope = self.ensemble.scope
-        scope.currentIndexChanged.connect(
-            lambda index: self.thresholds.name_run(scope.itemText(index) if index else "")
-        )
+        scope.currentTextChanged.connect(self.thresholds.name_run)
+        self.thresholds.run_all_requested.connect(lambda: scope.setCurrentIndex(1))
         self._fill_pages()
         self.strip = QueueStrip(self.queue_table.model)
         self.strip.hide()

@@ -2,8 +2,7 @@
 
 Responsible for everything that happens to napari layers, together with the stack that makes them
 (:mod:`napari_hubseg.canvas.stack`) and with their looks (:mod:`napari_hubseg.canvas.appearance`).
-Full-size work runs in threads; the GUI thread writes the result in place. Does not know panels,
-what a threshold means, or the disk.
+Full-size work runs in threads. Does not know panels, what a threshold means, or the disk.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from psygnal import Signal
 from napari_hubseg.canvas.appearance import Appearance
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.canvas.colours import STROKE
+from napari_hubseg.canvas.flat_view import FlatView
 from napari_hubseg.canvas.foreign_layers import OtherLayers
 from napari_hubseg.canvas.map_layer import MapDrawing
 from napari_hubseg.canvas.mask_keys import MaskKeys
@@ -91,8 +91,9 @@ class LayerBinding:
         self.appearance = Appearance(session, self._stack)
         self.drawing = drawing = MaskDrawing(session, self._stack, background, self._prepared)
         self.sketch, self.mask_drawn = Sketch(self._stack, drawing.draw), drawing.finished
-        self.drawing.finished.connect(self.appearance.end_preview)
-        self.drawing.failed.connect(self.failed.emit)
+        drawing.finished.connect(self.appearance.end_preview)
+        drawing.failed.connect(self.failed.emit)
+        drawing.told.connect(self.told.emit)
         self._map = MapDrawing(session, self._stack, background)
         self._map.finished.connect(self._map_is_there)
         self._map.failed.connect(self.failed.emit)
@@ -100,7 +101,7 @@ class LayerBinding:
         self._whole = 1.0  # px of the screen for one of the slide where all of it is seen
         self._hidden: list[Any] = []
         self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
-        self.wandering = Wandering(viewer, self._stack, background)
+        self.wandering, self.flat = Wandering(viewer, self._stack, background), FlatView(viewer)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self._stop = listening(
@@ -145,9 +146,9 @@ class LayerBinding:
     def take_tool(self, tool: str) -> None:
         """Put a tool into the person's hand and select the mask, where it works."""
         self._put_back()
-        mask = self._stack.get("mask")
-        if mask is None:
+        if (mask := self._stack.get("mask")) is None:
             return
+        self.flat.back()
         self._stack.select_mask()
         if not mask.visible:  # napari takes back the mode with it
             mask.visible = True
@@ -333,13 +334,11 @@ class LayerBinding:
         self._reading.drop()
         self.appearance.shown = False
         self._stop()
-        self.wandering.close()
-        self.others.close()
+        for part in (self.wandering, self.flat, self.others):
+            part.close()
         self._notice.close(leave=leave)
-        if not leave:
-            self._scale_bar.close()
-        self.drawing.close()
-        self._map.close()
+        for part in (self.drawing, self._map, *(() if leave else (self._scale_bar,))):
+            part.close()
         mask = self._stack.get("mask")
         if mask is not None:
             self.appearance.let_go(mask)

@@ -12,8 +12,7 @@ from collections import deque
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
+from napari.utils.interactions import mouse_release_callbacks
 from psygnal import Signal
 
 from hubseg.mask.drawing import REACH, Drawn, drawn, edge_width, hand_of, redrawn
@@ -25,6 +24,7 @@ from napari_hubseg.jobs.latest import Latest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.edits.override import Edits
@@ -65,6 +65,7 @@ class MaskDrawing:
 
     finished = Signal()  # the whole mask is on screen
     failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
 
     def __init__(
         self,
@@ -80,7 +81,6 @@ class MaskDrawing:
         self._stroking = False
         self._mode = ""  # of the stroke in hand: napari's name of its tool
         self._at: tuple[float, ...] = ()  # where the hand was last, in the world
-        self._corners = 0  # of a polygon that is not finished
         self.found: Drawn | None = None
         self._written = self._windows = 0
         self._newest_windows: deque[Window] = deque(maxlen=_REMEMBERED)
@@ -209,6 +209,7 @@ class MaskDrawing:
         """Listen to what is drawn into a new mask layer, before napari's own tools do."""
         mask.mouse_drag_callbacks.insert(0, self._watch_hand)
         mask.events.paint.connect(self._take_stroke)
+        mask.events.mode.connect(self._leave_polygon)
 
     def _watch_hand(self, mask: Any, event: Any) -> Iterator[None]:
         """Know when a tool is drawn with: from the press of the mouse to its release.
@@ -217,7 +218,6 @@ class MaskDrawing:
         moves wait for their turn there, and those that still wait at the release are dropped.
         """
         mode = str(mask.mode)
-        self._corners = self._corners + 1 if mode == "polygon" else 0
         if mode not in ("paint", "erase"):
             return
         flat = len(getattr(event, "dims_displayed", "yx")) == 2
@@ -245,20 +245,21 @@ class MaskDrawing:
 
     def drop_polygon(self) -> bool:
         """Drop the corners of a polygon that is not finished; False where there are none."""
-        mask, corners = self._stack.get("mask"), self._corners
-        self._corners = 0
-        if mask is None or not corners or str(mask.mode) != "polygon":
+        making = self._stack.polygon
+        if making is None or not making.points:
             return False
-        at = (0.0,) * mask.ndim
-        back = SimpleNamespace(type="mouse_press", button=2, position=at, pos=np.zeros(2))
-        for _ in range(corners + 2):  # napari takes a corner back at each, and at last all
-            mouse_press_callbacks(mask, back)
-        self._corners = 0
+        making.points = []
         return True
+
+    def _leave_polygon(self) -> None:
+        """Drop a polygon whose tool was put down: nobody could finish it, or see what it is."""
+        mask = self._stack.get("mask")
+        if mask is not None and str(mask.mode) != "polygon" and self.drop_polygon():
+            self.told.emit("The polygon was not finished and is gone: a double click ends one.")
 
     def _take_stroke(self, event: Any) -> None:
         layer = self._stack.get("mask")
-        mode, self._mode, self._corners = self._mode or str(getattr(layer, "mode", "")), "", 0
+        mode, self._mode = self._mode or str(getattr(layer, "mode", "")), ""
         if layer is None or not self.slide:
             return
         window = take_stroke(self._session, event.value, mode)
@@ -275,6 +276,7 @@ class MaskDrawing:
         if mask is not None:
             mask.mouse_drag_callbacks.remove(self._watch_hand)
             mask.events.paint.disconnect(self._take_stroke)
+            mask.events.mode.disconnect(self._leave_polygon)
 
 
 def _owner(mask: NDArray[np.bool_]) -> object:

@@ -70,6 +70,11 @@ class LayerStack:
         Where they stand; other layers in it are left alone.
     made
         Called with each new mask layer.
+
+    Attributes
+    ----------
+    polygon
+        The mask's polygon in the making, its corners as ``points``; None where napari has none.
     """
 
     lost = Signal()  # one of them was deleted
@@ -80,7 +85,7 @@ class LayerStack:
         self._made = made
         self._removing = False  # one of them: it is ours to do
         self._layers: dict[str, Any] = {}
-        self._placement = Placement()
+        self._placement, self.polygon = Placement(), None
         self._empty, self._welcomes = True, False
         viewer.layers.events.removed.connect(self._notice)
 
@@ -307,9 +312,9 @@ class LayerStack:
         layer = Labels(data, colormap=mask_colours("fill"), opacity=1.0, **place)
         layer.brush_size = _BRUSH
         layer.selected_label = STROKE
-        making = layer._overlays.get("polygon")  # napari fills a polygon in the making opaquely
+        self.polygon = making = layer._overlays.get("polygon")
         if making is not None:
-            making.opacity = _POLYGON
+            making.opacity = _POLYGON  # napari fills a polygon in the making opaquely
         return layer
 
 

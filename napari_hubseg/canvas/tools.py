@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
+    from hubseg.edits.override import Edits
     from hubseg.session import ReviewSession
     from hubseg.tools import Change, Hill
     from napari_hubseg.canvas.layers import LayerBinding
@@ -34,14 +35,17 @@ _LINES = ("lasso", "lasso_erase", "redraw")
 _STILL = 4  # screen px: less is no drag
 _LINE = 2.0  # screen px: how thick a line is that a hand draws
 _NOTHING = {
-    "lasso": "Draw around something: press, go around it, let go.",
-    "lasso_erase": "Draw around something: press, go around it, let go.",
+    **dict.fromkeys(_LINES[:2], "Draw around something: press, go around it, let go."),
     "redraw": "That line replaces no outline: begin and end it at the edge of an object.",
     "wand": "All that the map shows there is in the mask: drag up for more.",
+    "edge": "Drag up for more of the object, down for less: its edge follows the map.",
+    "grow": "Drag up to grow the object, down to shrink it.",
+    "smooth": "That outline is as smooth already: drag up for more.",
     "split": "That object has one peak only: it cannot be split there.",
     "merge": "Press on one object and let go on another one that nothing else stands between.",
     "fill": "There is no hole: click inside one, or an object that has one.",
 }
+_ON_OBJECT = ("drop", "keep", "reassign", "grow", "smooth", "edge", "split")
 _FLAT = "The map sees nothing here: use lasso (Shift+L), and draw around it."
 
 
@@ -54,6 +58,7 @@ class _Press:
     start: tuple[float, float]  # screen px
     px: float = 1.0  # of the slide, to one px of the screen
     on_object: bool = True
+    before: float = 127.0  # threshold of the object until now
     up: float = 0.0  # screen px from the start, upwards
     far: float = 0.0  # screen px from the start
     asked: int = 0
@@ -67,10 +72,9 @@ class _Press:
         """What to say where it changes nothing."""
         if self.hill == [None]:
             return _FLAT
-        known = "There is no object under the pointer, or nothing of it would change."
-        if self.tool == "split" and not self.on_object:
+        if not self.on_object and self.tool in _ON_OBJECT:
             return "There is no object under the pointer."
-        return _NOTHING.get(self.tool, known)
+        return _NOTHING.get(self.tool, "Nothing of that object would change.")
 
 
 class MaskTools:
@@ -165,6 +169,8 @@ class MaskTools:
         self._forget()
         at, shown = self._place(event), self._layers.px_on_screen
         press = _Press(self._own, [at], tuple(event.pos), 1 / shown, self._is_marked(at))
+        if press.tool == "edge":
+            press.before = self._session.threshold_at(*map(round, at))
         self._press = press
         self._ask(press)
         yield
@@ -220,9 +226,9 @@ class MaskTools:
             return
         asked = press.asked
         values = None if found is None else found.values
-        work = _work(press, mask, values, self._session.threshold, self.split_by)
         sketch = self._layers.sketch
         edits = None if self._session.edits is None else self._session.edits.copy()
+        work = _work(press, mask, values, edits, self.split_by)
 
         def compute() -> tuple[Change | None, Any]:
             change = work()
@@ -285,7 +291,7 @@ def _work(
     press: _Press,
     mask: NDArray[np.bool_],
     values: NDArray[np.float32] | None,
-    threshold: float,
+    edits: Edits | None,
     split_by: str,
 ) -> Callable[[], Change | None]:
     """Return what computes the change of a press as it is now; runs in another thread."""
@@ -295,7 +301,7 @@ def _work(
     parts = 2 + int(abs(up) // 40)
 
     def along_the_map() -> Change | None:
-        return _along_the_map(press, mask, values, min(255.0, max(0.0, threshold - up)), up)
+        return _along_the_map(press, mask, values, edits, up)
 
     def split() -> Change | None:
         if split_by == "probability":
@@ -324,7 +330,7 @@ def _along_the_map(
     press: _Press,
     mask: NDArray[np.bool_],
     values: NDArray[np.float32] | None,
-    level: float,
+    edits: Edits | None,
     up: float,
 ) -> Change | None:
     """Return what the tools that follow the map change: the edge at a level, or a whole hill."""
@@ -332,7 +338,8 @@ def _along_the_map(
         raise ValueError("There is no map to follow: run the ensemble first.")
     row, column = (round(v) for v in press.path[0])
     if press.tool == "edge":
-        return tools.local_threshold(mask, values, row, column, level)
+        level = min(255.0, max(0.0, press.before - up))
+        return tools.local_threshold(mask, values, row, column, level, edits, press.before)
     if not press.hill:
         press.hill.append(tools.hill_at(mask, values, row, column))
     hill = press.hill[0]

@@ -139,7 +139,7 @@ class Desk(DeskSignals):
         self.go_to, self.advance = slides.go_to, slides.advance
         self.next_slide, self.previous_slide = slides.next_slide, slides.previous_slide
 
-        self.offers = offers = Offers(session, self, slides.show)
+        self.offers = offers = Offers(session, self, slides.show, background)
         self.take_offer, self.dismiss_offer = offers.take_offer, offers.dismiss
         self.batches = batches = Batches(session, self, offers)
 

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from hubseg.session import ReviewSession
     from napari_hubseg.desk.signals import DeskSignals
+    from napari_hubseg.jobs.background import Background
     from napari_hubseg.jobs.recipe_rules import BroughtRules
 
 __all__ = ["Offers"]
 
 _NAMED = 3  # steps
+_READ = 20_000  # ms after which what was said of a step or a key has been read
 
 
 class Offers:
@@ -37,6 +39,8 @@ class Offers:
         Where things are said.
     show
         Shows the slide that a step was taken back on.
+    background
+        Whose timer says that something has been read.
 
     Attributes
     ----------
@@ -45,11 +49,17 @@ class Offers:
     """
 
     def __init__(
-        self, session: ReviewSession, signals: DeskSignals, show: Callable[[str], object]
+        self,
+        session: ReviewSession,
+        signals: DeskSignals,
+        show: Callable[[str], object],
+        background: Background,
     ) -> None:
         self._session, self._signals, self._show = session, signals, show
+        self._read = background.timer(_READ, self._fade)
         self._offer: Offer | None = None
         self._step: Entry | None = None  # what was done last, until a person goes on
+        self._of_tool: Offer | None = None  # what was said of the tool in hand
         self._of_letters: Offer | None = None  # what was said of letters that are text
         self._of_recipe: Offer | None = None  # what was said of the rules that one brings
         self._here = ""  # what a tool said of the slide on screen
@@ -75,6 +85,15 @@ class Offers:
         """Say something that a person may do something about."""
         self._offer = offer
         self._signals.offered.emit(offer)
+        self._read.start()
+
+    def _fade(self) -> None:
+        """Take away what was said of a step or a key, once it was read: it lies on the tissue.
+
+        A question stays. What a step's button does, Ctrl+Z goes on doing.
+        """
+        if self._offer is not None and (self._offer.step is not None or not self._offer.label):
+            self.drop_offer()
 
     def take_offer(self) -> None:
         """Do what was offered."""
@@ -165,6 +184,15 @@ class Offers:
             self.say_here(sentence)
         else:
             self.offer(Offer(sentence, "", lambda: None))
+
+    def say_tool(self, sentence: str) -> None:
+        """Say which tool is in hand, until another one is; "" says nothing any more."""
+        if self._offer is not None and self._offer is self._of_tool:
+            self.drop_offer()
+        before = self._offer
+        if sentence:
+            self.say(sentence)
+        self._of_tool = self._offer if self._offer is not before else None
 
     def say_letters(self) -> None:
         """Say that letters are text now, and what they did before, with the way back."""

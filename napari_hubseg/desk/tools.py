@@ -49,6 +49,7 @@ class Tools:
     def take_tool(self, name: str) -> None:
         """Take a tool of the toolbox."""
         self._mask_tools.take(name)
+        self._offers.say_tool("")
         self._signals.changed.emit()
 
     def take_by_key(self, name: str) -> None:
@@ -60,7 +61,7 @@ class Tools:
         """Say which tool is in hand, for whoever has taken it with a key."""
         tool = tool_named(self._mask_tools.tool)
         if tool is not None:
-            self._offers.say(f"Tool: {tool.word}. {tool.hint}")
+            self._offers.say_tool(f"Tool: {tool.word}. {tool.hint}")
 
     def drop_small(self, under: int) -> None:
         """Drop every object of the slide with fewer than `under` px, as one gesture."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hubseg.actions import key_of
 from napari_hubseg.canvas.appearance import VIEWS
+from napari_hubseg.desk.offer import Offer
 
 if TYPE_CHECKING:
     from napari_hubseg.canvas.contours import TruthContour
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["View"]
 
 _OPACITY_STEP = 0.1
+_BACK = "Back to 2D"
+_IN_3D = "napari shows the slide in 3D now (Ctrl+Y), where nothing can be drawn."
 
 
 class View:
@@ -36,6 +40,15 @@ class View:
     ) -> None:
         self._layers, self._truth, self._contour = layers, truth, contour
         self._queue, self._offers, self._signals = queue, offers, signals
+        layers.flat.changed.connect(self._say_depth)
+
+    def _say_depth(self, flat: bool) -> None:
+        """Say that nothing can be drawn in 3D: a slide looks the same there."""
+        if flat and self._offers.is_offered(_BACK):
+            self._offers.drop_offer()
+        elif not flat and self._layers.mask_layer is not None:
+            said = f"{_IN_3D} Redo is {key_of('redo')}."
+            self._offers.offer(Offer(said, _BACK, self._layers.flat.back))
 
     def next_view(self) -> None:
         """Show the mask in the next way: fill, outline, probability."""

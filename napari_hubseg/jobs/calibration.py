@@ -14,7 +14,8 @@ from psygnal import Signal
 from hubseg.evaluation.against_truth import judge
 from hubseg.failure import one_sentence
 from hubseg.project import ReviewProject
-from hubseg.project.runs import OR_ALONE, newest_recipe
+from hubseg.project.newest import OR_ALONE
+from hubseg.project.runs import newest_recipe
 from hubseg.thresholds.calibration import Calibration, by_kind, calibrate
 from hubseg.thresholds.guarantee import Promise, promised
 from hubseg.thresholds.presets import Preset

@@ -19,8 +19,8 @@ from hubseg.probability.uncertainty import (
     confidences,
     expected_dice,
 )
+from hubseg.project.newest import newest_members
 from hubseg.project.queue_rows import next_doubt
-from hubseg.project.runs import newest_members
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:

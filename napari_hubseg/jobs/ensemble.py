@@ -321,6 +321,8 @@ class Ensemble:
         elif not said and not self._cancelled and self._count[1] and not self._count[0]:
             maps = "1 map" if self._count[1] == 1 else f"{self._count[1]} maps"
             self.told.emit(f"Already computed: {maps}, nothing to run.")
+        elif not said and not self._cancelled and len(self.asked) > 1:
+            self.told.emit(f"The ensemble has run on {len(self.asked)} slides.")
         self.changed.emit()
 
     # ---- maps of earlier runs ------------------------------------------------------------------

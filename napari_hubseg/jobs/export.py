@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from hubseg.failure import one_sentence
 from hubseg.project import ReviewProject
-from hubseg.project.runs import OR_ALONE
+from hubseg.project.newest import OR_ALONE
 from napari_hubseg.jobs.choices import MEASUREMENTS
 from napari_hubseg.jobs.latest import Latest
 

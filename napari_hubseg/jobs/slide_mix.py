@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
+from hubseg.project.large_maps import is_part, large_map
 from hubseg.project.marking import marking
 from hubseg.project.runs import mixture_of, newest_asked
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hubseg.organ import StructureName
     from hubseg.probability import MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject
+    from hubseg.project.large_maps import MapWindow
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -134,9 +136,17 @@ class Order:
             networks = networks_digest(recipe)
             if networks != networks_digest(self.recipe):
                 mixture = mixture_of(project, recipe)
-            members = [member for member, _ in keys]
-            marked, structure = marking(project, slide, members, self.structure)
-            store = MapStore(project.maps)
+            marked, structure = marking(project, slide, [m for m, _ in keys], self.structure)
+            store, large = MapStore(project.maps), None
+            if is_part(project, slide, (key for _, key in keys)):
+                asked = {member.place: key for member, key in keys if member.place in marked}
+                on = [m for m in mixture.members(recipe) if m.place in asked]
+                keyed = [(m, asked[m.place], marked[m.place]) for m in on]
+                large = large_map(project, slide, (mixture.of(recipe), keyed, structure))
+        maps = frozenset(member.place for member, key in keys if key)
+        if large is not None and slide.region is not None:
+            found = _of_window(large.read(slide.region))
+            return MixedSlide(slide.id, networks, maps, found), self.kept
         kept, of = self.kept, (slide.id, digest, networks, str(structure or ""))
         if kept is None or kept.of != of:
             mixer = Mixer(
@@ -152,12 +162,12 @@ class Order:
         for (member, key), (_, one) in zip(wanted, stored, strict=True):
             if one is not None:
                 kept.put(member, key, one)
-        return MixedSlide(
-            slide.id,
-            networks,
-            frozenset(member.place for member, key in keys if key),
-            _mixed(kept, mixture, recipe, here),
-        ), kept
+        return MixedSlide(slide.id, networks, maps, _mixed(kept, mixture, recipe, here)), kept
+
+
+def _of_window(made: MapWindow) -> ProbabilityMap | None:
+    """Return the map of a region; None where no member says anything of it yet."""
+    return made.probability if made.members.any() else None
 
 
 def _mixed(

@@ -68,7 +68,7 @@ class ThresholdsState:
     reading
         Whether a map is being read.
     can_run
-        Whether there is no map, and the ensemble could make one now.
+        Slides that the ensemble could run on now; 0 where there is a map.
     imported
         The imported mask that the slide starts from: no threshold acts on it; "" is a map.
     """
@@ -84,7 +84,7 @@ class ThresholdsState:
     figures: str = ""
     enabled: bool = False
     reading: bool = False
-    can_run: bool = False
+    can_run: int = 0
     imported: str = ""
 
 
@@ -194,6 +194,7 @@ class ThresholdsPanel(QWidget):
     this_slide_only_requested = Signal(bool)
     reset_requested = Signal()
     run_requested = Signal()
+    run_all_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,8 +219,9 @@ class ThresholdsPanel(QWidget):
             dense="true",
         )
         self.only.setCheckable(True)
-        self.run = button("Run ensemble", tip("run_ensemble"), name="run_first")
+        self.run = button("Run ensemble: this slide", tip("run_ensemble"), name="run_first")
         make_primary(self.run, True)
+        self.run_all = button("All slides", "Run the ensemble on every slide", name="run_all")
         self.figures = Hint(name="figures", lines=1)
         self.others: dict[Organ, ThresholdSlider] = {}
         self._labels: dict[Organ, QLabel] = {}
@@ -249,7 +251,10 @@ class ThresholdsPanel(QWidget):
     def _lay_out(self) -> None:
         plot = QGridLayout()
         plot.addWidget(self.histogram, 0, 0)
-        plot.addWidget(self.run, 0, 0, Qt.AlignmentFlag.AlignCenter)
+        runs = QHBoxLayout()
+        runs.addWidget(self.run)
+        runs.addWidget(self.run_all)
+        plot.addLayout(runs, 0, 0, Qt.AlignmentFlag.AlignCenter)
         head = QHBoxLayout()
         head.setSpacing(4)
         head.addWidget(self.name, 1)
@@ -273,6 +278,7 @@ class ThresholdsPanel(QWidget):
         self.main.settled.connect(self.threshold_requested)
         self.reset.clicked.connect(self.reset_requested)
         self.run.clicked.connect(self.run_requested)
+        self.run_all.clicked.connect(self.run_all_requested)
         self.only.clicked.connect(self.this_slide_only_requested)
 
     @property
@@ -291,8 +297,8 @@ class ThresholdsPanel(QWidget):
             row.drop()
 
     def name_run(self, scope: str) -> None:
-        """Say on the button which slides are run, where it is not this one alone."""
-        self.run.setText(f"Run ensemble: {scope}" if scope else "Run ensemble")
+        """Say on the button which slides are run."""
+        self.run.setText(f"Run ensemble: {scope}")
 
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
@@ -311,7 +317,8 @@ class ThresholdsPanel(QWidget):
         for widget in (self.main, self.reset, self.histogram):
             widget.setEnabled(enabled)
         self.figures.setText(state.figures)
-        self.run.setVisible(state.can_run)
+        self.run.setVisible(state.can_run > 0)
+        self.run_all.setVisible(state.can_run > 1)
         self._show_others(state)
 
     def _show_others(self, state: ThresholdsState) -> None:

@@ -22,13 +22,14 @@ def steps() -> tuple[tuple[str, str], ...]:
         (
             "Open",
             "Open a folder of images, a table, or the sample. Your work is kept beside the images, "
-            "change by change: nothing has to be saved. napari's own panels are folded away; the "
-            "button left of “?” at the top brings them back.",
+            "change by change: nothing has to be saved. napari's own panels are folded away; once "
+            "a slide is there, the button left of “?” brings them back.",
         ),
         (
             "Look and mend",
-            "Run ensemble finds a mask. Drag the line in the histogram until it fits, then mend "
-            f"what is wrong with the tools below it. {key_of('undo')} takes any step back.",
+            "Run ensemble finds a mask; say first what the slides are under change…, where a sign "
+            "stands there. Drag the line in the histogram until it fits, then mend what is wrong "
+            f"with the tools below it. {key_of('undo')} takes any step back.",
         ),
         (
             "Decide",

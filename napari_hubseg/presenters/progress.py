@@ -42,7 +42,7 @@ def progress_state(desk: Desk) -> ProgressState:
 
 
 def _run(ensemble: Ensemble) -> ProgressState:
-    """Return how far a run is: "slide 2/3 · network 3/5 · 43 s"."""
+    """Return how far a run is: "slide 2/3 · network 3/5 · 43 s left"."""
     last, cancel = ensemble.last, tip("cancel_run")
     if last is None:
         return ProgressState(ensemble.message or "Starting …", cancel=cancel)
@@ -52,7 +52,7 @@ def _run(ensemble: Ensemble) -> ProgressState:
         place = ensemble.asked.index(last.slide_id) if last.slide_id in ensemble.asked else 0
         parts.insert(0, f"slide {place + 1}/{slides}")
     if last.seconds_left is not None:
-        parts.append(duration(last.seconds_left))
+        parts.append(f"{duration(last.seconds_left)} left")
     return ProgressState("  ·  ".join(parts), last.done, last.total, cancel)
 
 

@@ -26,6 +26,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
         return (
             (panel.reset_requested, self._do("reset_threshold")),
             (panel.run_requested, self._do("run_ensemble")),
+            (panel.run_all_requested, self._do("run_ensemble")),  # all of them are chosen by then
             (panel.previewed, desk.layers.appearance.preview),
             (panel.threshold_requested, desk.set_threshold),
             (panel.organ_threshold_requested, desk.set_organ_threshold),
@@ -44,6 +45,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             return ThresholdsState(reading=bool(desk.opening) or desk.ensemble.mixing.reading)
         own = desk.calibration.calibration(slide.organ, slide.source)
         reading = desk.ensemble.mixing.reading
+        can_run = step == "run" and not reading and not desk.ensemble.running
         return ThresholdsState(
             value=session.threshold,
             organ=slide.organ,
@@ -62,7 +64,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             enabled=True,
             reading=reading or session.probability is not None,  # until its values are counted
             imported=str(session.imported or ""),
-            can_run=step == "run" and not reading and not desk.ensemble.running,
+            can_run=len(session.slides) if can_run else 0,
         )
 
     def _nudge(self, by: float) -> None:

@@ -14,7 +14,8 @@ import tifffile
 from hubseg.formats.rle import encode
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
-from hubseg.project.runs import newest_map, record
+from hubseg.project.newest import newest_map
+from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable

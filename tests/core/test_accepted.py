@@ -27,8 +27,9 @@ from hubseg.organ import ORGANS, Organ
 from hubseg.probability import MapStore, MemberMap, Mixture
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
+from hubseg.project.newest import newest_map
 from hubseg.project.older_masks import older_mask
-from hubseg.project.runs import newest_map, record
+from hubseg.project.runs import record
 from hubseg.session import ReviewSession, Verdict
 from hubseg.thresholds.table import ThresholdTable
 from hubseg.training.sources import labels_of

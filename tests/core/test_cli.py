@@ -25,7 +25,7 @@ from hubseg.network import build
 from hubseg.probability import Mixture
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_map
+from hubseg.project.newest import newest_map
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 from hubseg.slide import read_slide

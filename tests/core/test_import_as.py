@@ -18,7 +18,7 @@ from hubseg.formats.raster import write_mask_png
 from hubseg.formats.rle import decode
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_map
+from hubseg.project.newest import newest_map
 from hubseg.session import ReviewSession
 
 

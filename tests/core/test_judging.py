@@ -18,7 +18,8 @@ from hubseg.formats.rle import encode
 from hubseg.mask.metrics import dice
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
-from hubseg.project.runs import newest_map, record
+from hubseg.project.newest import newest_map
+from hubseg.project.runs import record
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 from hubseg.thresholds.calibration import ENOUGH

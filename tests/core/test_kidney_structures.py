@@ -15,7 +15,7 @@ from hubseg.formats.rle import decode
 from hubseg.organ import Organ, StructureName
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_map
+from hubseg.project.newest import newest_map
 from hubseg.project.structures import structures_of
 from hubseg.recipe import Recipe
 from hubseg.synthetic import make_slide, make_structures

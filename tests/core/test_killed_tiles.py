@@ -16,7 +16,7 @@ import torch
 from hubseg.cli import main
 from hubseg.network import build
 from hubseg.project import ReviewProject
-from hubseg.project.large_maps import newest_large_map
+from hubseg.project.newest import newest_large_map
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 
 ENTRY = Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}")

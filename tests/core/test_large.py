@@ -23,7 +23,8 @@ from hubseg.formats import registry, rle
 from hubseg.probability import MapInPieces, MapStore, MemberMap, Mixer, pieces
 from hubseg.probability.uncertainty import expected_dice
 from hubseg.project import ReviewProject
-from hubseg.project.runs import newest_in_pieces, newest_map, record
+from hubseg.project.newest import newest_in_pieces, newest_map
+from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import SlideTable
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from hubseg.probability import MapStore, MemberMap, Mixer, Tile, TileLayout, Tiling, tile_layout
 from hubseg.project import ReviewProject
-from hubseg.project.large_maps import LargeMap, newest_large_map, read_window
+from hubseg.project.large_maps import LargeMap
+from hubseg.project.newest import newest_large_map
 from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import SlideTable
@@ -262,7 +263,6 @@ def test_a_projects_newest_map_is_read_by_window_tiled_or_not(project: ReviewPro
     recipe = Recipe(name="r", folds=(0,), resolutions=resolutions)
     slide, store = project.slides()[0], MapStore(project.maps)
     assert newest_large_map(project, slide) is None
-    assert read_window(project, slide, (0, 0, 5, 5)) is None
     filled(store, "aa", layout_of((300, 330), 1.0), 5)
     store.put("bb", MemberMap(np.random.default_rng(1).random((15, 16), np.float32)))
     keys = list(zip(recipe.members(), ("aa", "bb"), strict=True))
@@ -270,11 +270,11 @@ def test_a_projects_newest_map_is_read_by_window_tiled_or_not(project: ReviewPro
     whole = Mixer(shape=(300, 330), slide_digest="s")
     for member, key in keys:
         whole.put(member, store.get(key))
-    found = read_window(project, slide, (20, 30, 100, 90))
+    found = newest_large_map(project, slide).read((20, 30, 100, 90))
     mixed = whole.mix(recipe, recipe.members())
     same(found.probability.values, mixed.values[20:120, 30:120])
     with pytest.raises(ValueError, match="lies outside"):
-        read_window(project, slide, (250, 0, 100, 90))
+        newest_large_map(project, slide).read((250, 0, 100, 90))
     over = newest_large_map(project, slide).overview(longest=50)
     assert max(over.values.shape) <= 50
     assert over.coverage.min() > 0.99

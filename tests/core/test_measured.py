@@ -22,7 +22,8 @@ from hubseg.network import build
 from hubseg.outcome import Outcome
 from hubseg.probability import MapStore, MemberMap, file_digest, map_key
 from hubseg.project import ReviewProject
-from hubseg.project.runs import newest_map, record
+from hubseg.project.newest import newest_map
+from hubseg.project.runs import record
 from hubseg.recipe.training_plan import StartPlan, TrainingPlan
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable

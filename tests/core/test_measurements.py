@@ -19,7 +19,7 @@ from hubseg.evaluation.measurements import measured, perimeter
 from hubseg.probability.uncertainty import confidences
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_members
+from hubseg.project.newest import newest_members
 from hubseg.project.structures import structures_of
 from hubseg.session import ReviewSession
 from hubseg.training.sources import labels_of

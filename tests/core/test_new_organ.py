@@ -22,7 +22,7 @@ from hubseg.network import build
 from hubseg.organ import BUILT_IN, Organ, Vocabulary
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_map
+from hubseg.project.newest import newest_map
 from hubseg.project.schema import VERSION
 from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe

@@ -20,8 +20,8 @@ import pytest
 from hubseg.journal.verdict import Verdict
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
+from hubseg.project.newest import newest_members
 from hubseg.project.older_masks import older_mask
-from hubseg.project.runs import newest_members
 from hubseg.session import ReviewSession
 
 ARCHIVE = Path(__file__).with_name("older_project.zip")

@@ -13,7 +13,8 @@ from hubseg.export import export_project
 from hubseg.probability import Mixture
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_map, newest_members, newest_run, record
+from hubseg.project.newest import newest_map, newest_members
+from hubseg.project.runs import newest_run, record
 from hubseg.session import ReviewSession
 
 

@@ -8,22 +8,41 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubseg.cli import main
+from hubseg.engine import Engine
 from hubseg.export import export_project
 from hubseg.formats import geojson
 from hubseg.journal.verdict import Verdict
+from hubseg.network import build
 from hubseg.outcome import Outcome
+from hubseg.probability import tile_layout
+from hubseg.probability.tiling import Tiling
 from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
+from hubseg.project.newest import newest_large_map, newest_map
+from hubseg.project.queue_rows import row_of
+from hubseg.project.runs import record_update
 from hubseg.project.splitting import split_slide
+from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable, read_slide
 from hubseg.slide.part import Part
 from hubseg.slide.regions import divided, is_large, regions_of, slide_of
 
 SHAPE = (700, 900)
+TINY = """
+name: tiny
+folds: [0, 1]
+tta: none
+resolutions:
+  - scale: 0.5
+    members:
+      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +274,63 @@ class TestProject:
         said = capsys.readouterr()
         assert "Slide whole has 2 regions: whole_r1_c1 to whole_r1_c2." in said.out
         assert "no slide 'nobody': name one that it lists" in said.err
+
+
+class TestRuns:
+    """A region of a very large slide is run within its slide, and read back from that one's map."""
+
+    @pytest.fixture
+    def run(self, pyramid, tmp_path, scheduler, monkeypatch) -> Path:
+        """A project of two regions that were run one after the other; tiles are 64 px."""
+        monkeypatch.setattr(tile_layout, "VERY_LARGE", 1000)
+        monkeypatch.setattr(tile_layout, "_TILING", Tiling(side=64, overlap=32, margin=0))
+        recipe = Recipe.from_yaml(TINY, where="tiny")
+        for member in recipe.members():
+            torch.manual_seed(member.fold)
+            state = build(member.network).state_dict()
+            torch.save({"state_dict": state}, tmp_path / f"{member.checkpoint}.pt")
+        (tmp_path / "r.yaml").write_text(TINY)
+        path = tmp_path / "p.hubseg"
+        ReviewProject.create(path, SlideTable.open(pyramid)).close()
+        with ReviewProject.open(path) as project:
+            split_slide(project, "whole", 350)
+            engine = Engine(project.maps, scheduler=scheduler)
+            try:
+                for slide in project.slides():
+                    for update in engine.run([slide], recipe, [tmp_path]):
+                        assert not update.error
+                        record_update(project, update)
+            finally:
+                engine.unload()
+        return path
+
+    def test_regions_have_the_map_of_their_slide_to_the_bit(self, run):
+        with ReviewProject.open(run) as project:
+            parts = {one.id: newest_map(project, one) for one in project.slides()}
+            windows = {one.id: one.region for one in project.slides()}
+            whole = newest_large_map(project, project.slides()[0])
+            every = whole.read((0, 0, 350, 600)).probability
+
+        for name, made in parts.items():
+            top, left, height, width = windows[name]
+            assert made.values.shape == (height, width)
+            assert (made.done, made.total) == (2, 2)
+            assert len(np.unique(made.values)) > 100
+            cut = every.values[top : top + height, left : left + width]
+            assert np.array_equal(made.values, cut)
+
+    def test_what_lies_over_the_border_is_computed_once(self, run):
+        with ReviewProject.open(run) as project:
+            keys = {key for one in project.runs() for key in one.members}
+            assert len(keys) == 2  # a map for each member, of both regions
+
+    def test_masks_are_derived_and_doubt_is_known(self, run):
+        with ReviewProject.open(run) as project:
+            slide = project.slides()[1]
+            derived = derive(project, slide)
+            row = row_of(project, slide)
+            mapped = newest_map(project, slide)
+
+        assert np.array_equal(derived.mask, mapped.values > derived.threshold)
+        assert row.expected is not None
+        assert row.area == pytest.approx(derived.mask.mean())

@@ -29,6 +29,7 @@ from hubseg.probability import ProbabilityMap
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession, Verdict
 from hubseg.thresholds.table import ThresholdTable
+from hubseg.tools import Change
 
 SHAPE = (60, 80)
 SIGNALS = (
@@ -912,6 +913,21 @@ def test_a_damaged_row_of_a_slide_is_refused_at_open(
     session.close()
     with pytest.raises(ValueError, match=r"Row 1 of the journal"):
         session.open(tiles)
+
+
+class TestAnObjectsOwnThreshold:
+    def test_it_is_the_one_that_was_given_last_and_still_stands(self, session):
+        change = Change.of("local threshold 90", (10, 10), add=np.ones((8, 8), np.bool_))
+        wider = Change.of("local threshold 70", (8, 8), add=np.ones((12, 12), np.bool_))
+        assert session.threshold_at(12, 12) == session.threshold
+
+        session.put(change)
+        session.put(wider)
+        assert session.threshold_at(12, 12) == 70
+        assert session.threshold_at(50, 50) == session.threshold
+
+        session.undo()
+        assert session.threshold_at(12, 12) == 90
 
 
 class TestUndoBudget:

@@ -21,7 +21,8 @@ from hubseg.network import Prediction, build
 from hubseg.organ import Organ, StructureName
 from hubseg.probability import MapStore, MemberMap, map_key
 from hubseg.project import ReviewProject
-from hubseg.project.runs import mapped_structures, newest_map, newest_members, record
+from hubseg.project.newest import newest_map, newest_members
+from hubseg.project.runs import mapped_structures, record
 from hubseg.project.words import take_vocabulary
 from hubseg.recipe import BACKGROUND, Channels, Recipe, in_words, occurring
 from hubseg.slide import Slide, SlideTable, read_slide

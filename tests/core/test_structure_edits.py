@@ -30,7 +30,7 @@ from hubseg.journal.verdict import Verdict
 from hubseg.organ import BUILT_IN, DataSource, Organ, StructureName
 from hubseg.project import ReviewProject, share
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_map
+from hubseg.project.newest import newest_map
 from hubseg.project.structures import structures_of, unknown_drawn
 from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe

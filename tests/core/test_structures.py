@@ -28,8 +28,9 @@ from hubseg.probability.pieces import MapInPieces, together
 from hubseg.probability.winners import winners
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
+from hubseg.project.newest import newest_map
 from hubseg.project.queue_rows import row_of
-from hubseg.project.runs import newest_map, record
+from hubseg.project.runs import record
 from hubseg.project.structures import structures_of
 from hubseg.project.words import vocabulary_of
 from hubseg.recipe import Recipe

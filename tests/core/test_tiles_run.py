@@ -16,8 +16,8 @@ from hubseg.network import Prediction, build
 from hubseg.probability import MapStore, TileLayout, Tiling, tile_layout
 from hubseg.probability.store import _encode
 from hubseg.project import ReviewProject
-from hubseg.project.large_maps import newest_large_map
-from hubseg.project.runs import newest_map, record_update
+from hubseg.project.newest import newest_large_map, newest_map
+from hubseg.project.runs import record_update
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.slide import Slide, SlideTable, read_slide
 

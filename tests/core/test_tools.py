@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubseg import tools
-from hubseg.edits.gesture import ADD, ERASE
+from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.edits.override import Edits
 from hubseg.session import ReviewSession
 from hubseg.tools import Change
@@ -266,6 +266,36 @@ def test_a_local_threshold_moves_one_boundary_along_the_map() -> None:
     lower = edits.resolve(values > 110)
     assert objects(lower).max() == 2, "a threshold moved later draws no ring around it"
     assert tools.local_threshold(mask, values, 70, 50, 255) is None
+
+
+def test_a_local_threshold_keeps_what_was_drawn_against_the_map() -> None:
+    values = np.clip(255 - 8 * tools_distance(disc(70, 50, 5)), 0, 255).astype(np.float32)
+    edits = Edits(SHAPE)
+    edits.paint(np.ones((6, 20), np.bool_), top=67, left=60, value=ADD)  # a stroke outwards
+    edits.paint(np.ones((6, 6), np.bool_), top=67, left=44, value=ERASE)  # and one inside
+    mask = edits.resolve(values > 127)
+
+    change = tools.local_threshold(mask, values, 74, 50, 100, edits, 127)
+
+    assert change is not None
+    after, elsewhere = change.over(mask), edits.override() == KEEP
+    against = (edits.override() == ADD) & (values <= 127)
+    assert against.sum() > 50
+    assert after[against].all()
+    assert not after[67:73, 44:50].any()
+    assert np.array_equal(after[elsewhere], (values > 100)[elsewhere])
+    beyond = (edits.override() == ADD) & (values <= 100)
+    edits.put(change.values, top=change.top, left=change.left)
+
+    again = tools.local_threshold(after, values, 74, 50, 160, edits, 100)
+
+    assert again is not None
+    smaller = again.over(after)
+    assert smaller[beyond].all()
+    assert not smaller[67:73, 44:50].any()
+    assert np.array_equal(smaller[elsewhere], (values > 160)[elsewhere])
+    assert tools.local_threshold(mask, values, 74, 50, 100) is not None
+    assert not tools.local_threshold(mask, values, 74, 50, 100).over(mask)[against].all()
 
 
 @pytest.mark.parametrize("by", ["distance", "probability"])

@@ -264,6 +264,49 @@ def test_a_polygon_that_is_not_finished_does_not_go_to_the_next_slide(bench: Ben
     assert bench.dock.desk.mask_tools.tool == "polygon"
 
 
+@pytest.mark.parametrize("another", ["brush", "lasso", "move"])
+def test_a_polygon_that_is_not_finished_goes_with_its_tool(bench: Bench, another: str) -> None:
+    """It would lie on the tissue in the colour of a mask, and nobody could finish it."""
+    bench.take("polygon")
+    for corner in ((20, 20), (20, 120), (120, 120)):
+        bench.event(PRESS, corner)
+        bench.event(RELEASE, corner)
+    making = bench.dock.desk.layers.mask_layer._overlays["polygon"]
+    assert making.points
+
+    bench.take(another)
+
+    assert not making.points
+    assert "polygon was not finished and is gone" in bench.dock.message.sentence.text()
+
+
+def test_a_polygon_that_was_given_up_is_not_spoken_of_again(bench: Bench) -> None:
+    bench.take("polygon")
+    bench.event(PRESS, (20, 20))
+    bench.event(RELEASE, (20, 20))
+    bench.mouse.press("Escape")
+    bench.settle()
+    bench.dock.do("next_slide")
+    bench.settle()
+    assert "polygon" not in bench.dock.message.sentence.text()
+
+
+def test_in_3d_nothing_can_be_drawn_which_is_said_and_a_tool_brings_back_2d(bench: Bench) -> None:
+    bench.viewer.dims.ndisplay = 3  # Ctrl+Y, which is redo elsewhere
+    bench.settle()
+    assert bench.dock.desk.offers.is_offered("Back to 2D")
+    bench.dock.desk.take_offer()
+    assert bench.viewer.dims.ndisplay == 2
+    assert not bench.dock.desk.offers.is_offered("Back to 2D")
+
+    bench.viewer.dims.ndisplay = 3
+    bench.take("brush")
+    assert bench.viewer.dims.ndisplay == 2
+    assert not bench.dock.desk.offers.is_offered("Back to 2D")
+    bench.drag(bench.at((20, 20)), bench.at((20, 60)))
+    assert bench.session.undo_text == "brush"
+
+
 def test_an_outline_in_hand_goes_with_its_slide(bench: Bench) -> None:
     bench.take("lasso")
     bench.event(PRESS, (20, 20))

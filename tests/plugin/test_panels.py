@@ -813,9 +813,16 @@ def test_figures_and_the_line_of_a_run_are_not_cut(qtbot: Any) -> None:
         assert needed <= words.width(), words.text()
 
 
-def test_the_first_button_says_when_other_slides_are_run_too(qtbot: Any) -> None:
-    panel = thresholds(qtbot, can_run=True)
-    panel.name_run("all slides")
-    assert panel.run.text() == "Run ensemble: all slides"
-    panel.name_run("")
-    assert panel.run.text() == "Run ensemble"
+def test_the_first_button_says_which_slides_are_run_and_another_runs_all(qtbot: Any) -> None:
+    panel = thresholds(qtbot, can_run=3)
+    assert panel.run.text() == "Run ensemble: this slide"
+    panel.name_run("those not yet run")
+    assert panel.run.text() == "Run ensemble: those not yet run"
+    with qtbot.waitSignal(panel.run_all_requested):
+        panel.run_all.click()
+
+
+@pytest.mark.parametrize(("slides", "shown"), [(0, (False, False)), (1, (True, False))])
+def test_what_cannot_be_run_has_no_button(qtbot: Any, slides: int, shown: Any) -> None:
+    panel = thresholds(qtbot, can_run=slides)
+    assert (not panel.run.isHidden(), not panel.run_all.isHidden()) == shown

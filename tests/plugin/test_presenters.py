@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from psygnal import Signal
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.panels.files import FilesState
 from napari_hubseg.presenters import FilesPresenter, Presenter
+from napari_hubseg.presenters.progress import _run
 
 
 @dataclass(frozen=True)
@@ -155,3 +157,10 @@ def test_a_verdict_that_is_not_given_leaves_its_button_as_it_was(
     opened.verdict.flag.click()
     wait(lambda: not opened._due.isActive())
     assert not opened.verdict.flag.isChecked()
+
+
+def test_a_run_says_how_long_it_takes_yet() -> None:
+    last = SimpleNamespace(done=3, total=5, slide_id="b", seconds_left=43.0)
+    ensemble = SimpleNamespace(last=last, asked=("a", "b", "c"), message="")
+
+    assert _run(ensemble).said == "slide 2/3  ·  network 3/5  ·  43 s left"

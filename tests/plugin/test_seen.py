@@ -336,3 +336,48 @@ class TestWhatARecipeBrings:
         else:
             bench.session.set_cleanup(Cleanup(min_area=9))
         assert bench.offers[-1] is None
+
+
+class TestWhatIsSaid:
+    """It lies over the tissue: words of a step or a tool go, a question stays."""
+
+    def test_the_words_of_a_tool_go_with_it(self, mapped: Bench) -> None:
+        mapped.desk.take_by_key("brush")
+        assert "Tool: brush." in mapped.offers[-1].sentence
+
+        mapped.desk.take_tool("redraw")
+
+        assert mapped.offers[-1] is None
+
+    def test_what_was_said_since_stays_with_another_tool(self, mapped: Bench) -> None:
+        mapped.desk.take_by_key("brush")
+        mapped.look()
+        mapped.desk.flag()
+        assert mapped.desk.offers.is_offered("Undo")
+
+        mapped.desk.take_tool("lasso")
+
+        assert mapped.desk.offers.is_offered("Undo")
+
+    def test_a_step_has_been_read_after_a_while_and_can_still_be_undone(
+        self, mapped: Bench
+    ) -> None:
+        mapped.desk.offers._read.setInterval(1)
+        mapped.look()
+        mapped.desk.flag()
+        mapped._wait(lambda: mapped.offers[-1] is None)
+        assert mapped.verdict() is Verdict.FLAGGED
+
+        mapped.desk.undo()
+
+        assert mapped.verdict() is Verdict.UNSEEN
+
+    def test_a_question_stays_until_it_is_answered(self, bench: Bench) -> None:
+        bench.look()
+        bench.desk.accept()  # there is no map
+        asked = bench.offers[-1]
+        assert asked.label
+
+        bench.desk.offers._fade()
+
+        assert bench.offers[-1] is asked

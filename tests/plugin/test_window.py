@@ -537,6 +537,20 @@ def test_a_window_closes_quietly_while_an_error_stands_on_its_canvas(
     assert opened.session.project is None
 
 
+def test_all_slides_are_run_from_the_review_tab_and_the_end_is_said(
+    dock: HubSegWidget, table: Path, wait: Wait, engines: list[Any]
+) -> None:
+    said: list[str] = []
+    dock.desk.told.connect(said.append)
+    dock.open_path(table)
+    wait(lambda: dock.session.current is not None and not dock.busy)
+    dock.refresh()
+    dock.thresholds.run_all.click()
+    wait(lambda: bool(engines) and bool(engines[-1].asked) and not dock.desk.ensemble.running)
+    assert engines[-1].asked[-1]["ids"] == ["one", "two", "three"]
+    assert "The ensemble has run on 3 slides." in said
+
+
 def test_closing_the_window_while_everything_runs_leaves_nothing(
     dock: HubSegWidget, table: Path, wait: Wait, engines: list[Any]
 ) -> None:

@@ -20,6 +20,7 @@ from hubseg.engine.tile_jobs import (
     ask_for_tiles,
     check_window,
     file_answer,
+    seen_part,
     tile_notes,
     tiles_asked,
     unread_note,
@@ -165,7 +166,7 @@ class Run:
         """Yield an update for each stored member of a slide, and a job for each other one."""
         progress = Progress(slide, "", for_organ(self.members, slide.organ))
         self._open = [*(one for one in self._open if not one.finished), progress]
-        outcome, jobs = Outcome(), list[Job]()
+        outcome, jobs, window = Outcome(), list[Job](), self.window
         with outcome.attempt(slide.id):
             progress.digest = slide.digest
             if not progress.members:
@@ -173,16 +174,19 @@ class Run:
                     f"No network of recipe {self.recipe.name} is for its organ "
                     f"({slide.organ or 'not known'}): choose another recipe, or say its organ."
                 )
-            given = self._engine, self.id, slide, progress.digest, self.recipe
+            seen, window = seen_part(slide, self.recipe, progress.members, window)
+            digest = progress.digest if seen is slide else seen.digest
+            given = self._engine, self.id, seen, digest, self.recipe
             jobs = [Job.of(*given, m, self._files[m.checkpoint]) for m in progress.members]
         if outcome.left_out:
             yield self._failed(progress, outcome.left_out[slide.id])
             return
-        for sentence in tile_notes(slide, jobs, self.window):
+        for sentence in tile_notes(slide, jobs, window):
             yield self._update(progress, warning=sentence)
-        passes = [tiles_asked(job, self.window) for job in jobs]
+        passes = [tiles_asked(job, window) for job in jobs]
         self._estimate.passes += sum(passes) - len(passes)
-        yield from self._open_tiles(progress, [job for job in jobs if job.layout is not None])
+        tiled = [job for job in jobs if job.layout is not None]
+        yield from self._open_tiles(progress, tiled, window)
         jobs = [job for job in jobs if job.layout is None]
         stored = self._engine.store.get_all(job.key for job in jobs)
         for job, (_, made) in zip(jobs, stored, strict=True):
@@ -195,12 +199,12 @@ class Run:
                 yield self._in(progress, job, made, "from the store")
 
     def _open_tiles(
-        self, progress: Progress, jobs: Sequence[Job]
+        self, progress: Progress, jobs: Sequence[Job], window: Window | None
     ) -> Iterator[Update | tuple[Progress, Job]]:
         """Yield an update of the tiles that are there, and a job for each group of the others."""
         if not jobs:
             return
-        left = ask_for_tiles(progress, jobs, self._engine.store, self.window)
+        left = ask_for_tiles(progress, jobs, self._engine.store, window)
         there, asked = progress.tiles or (0, 0)
         self._estimate.found += there
         told = f"{there} of {asked} tiles are in the store"

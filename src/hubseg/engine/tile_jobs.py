@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hubseg.probability import TileLayout
+from hubseg.slide.regions import slide_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -16,12 +19,14 @@ if TYPE_CHECKING:
     from hubseg.engine.progress import Progress
     from hubseg.probability import MapStore
     from hubseg.probability.tile_layout import Place
+    from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
 __all__ = [
     "ask_for_tiles",
     "check_window",
     "file_answer",
+    "seen_part",
     "tile_notes",
     "tiles_asked",
     "unread_note",
@@ -66,6 +71,33 @@ def ask_for_tiles(
             if some := tuple(place for place in asked[first:last] if place in missing):
                 made.append(replace(job, places=some))
     return made
+
+
+def seen_part(
+    slide: Slide, recipe: Recipe, members: Sequence[Member], window: Window | None
+) -> tuple[Slide, Window | None]:
+    """Return the slide that networks see, and which window of it is asked for.
+
+    A region of a very large slide is seen within its slide: its tiles are that one's, so that
+    regions beside each other fit without a seam and share what lies over their border. Any other
+    slide is seen by itself.
+
+    Parameters
+    ----------
+    window
+        What is asked for of a slide that is no region.
+
+    Raises
+    ------
+    OSError, ValueError
+        When the slide's file cannot be read.
+    """
+    if slide.region is None:
+        return slide, window
+    whole = slide_of(slide)
+    size = whole.height, whole.width, whole.um_per_px
+    laid = any(TileLayout.of(recipe.resolutions[m.resolution], *size) for m in members)
+    return (whole, slide.region) if laid else (slide, None)
 
 
 def _groups(count: int) -> Iterator[tuple[int, int]]:

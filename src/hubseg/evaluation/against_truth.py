@@ -15,7 +15,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_in_pieces, refuse_partial
+from hubseg.project.newest import newest_in_pieces, refuse_partial
 from hubseg.project.structures import named
 from hubseg.project.verdicts import verdicts
 from hubseg.slide.cells import plain_cell

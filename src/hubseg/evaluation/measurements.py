@@ -19,7 +19,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.outcome import Outcome
 from hubseg.probability.uncertainty import ObjectConfidence, confidences
 from hubseg.project.derived import derive
-from hubseg.project.runs import newest_members
+from hubseg.project.newest import newest_members
 from hubseg.project.structures import first_of, structures_of
 from hubseg.slide.cells import plain_row, safe_cell
 from hubseg.slide.errors import check_same, writing

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import cv2
 import numpy as np
@@ -75,6 +75,23 @@ class MapInPieces:
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
     structure: str | None = None
+    _given: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, made: ProbabilityMap) -> Self:
+        """Return a map that is there already, in one piece."""
+        facts = MapFacts(
+            disagreement=made.disagreement,
+            slide_digest=made.slide_digest,
+            recipe_digest=made.recipe_digest,
+            done=made.done,
+            total=made.total,
+            organ=made.organ,
+            um_per_px=made.um_per_px,
+            structure=made.structure,
+        )
+        height, width = made.values.shape
+        return cls((height, width), (), truncated=False, **facts, _given=made.values)
 
     def pieces(self) -> Iterator[tuple[Cut, NDArray[np.float32]]]:
         """Yield windows that together are the slide, each with its values, float32 on 0-255.
@@ -83,6 +100,9 @@ class MapInPieces:
         along the columns of a piece alone, which is what OpenCV does with the whole.
         """
         height, width = self.shape
+        if self._given is not None:
+            yield (slice(0, height), slice(0, width)), self._given.copy()
+            return
         if self.is_one_piece:
             yield (slice(0, height), slice(0, width)), self._merged(self.levels, width)
             return
@@ -97,6 +117,8 @@ class MapInPieces:
     def is_one_piece(self) -> bool:
         """Whether the whole is made at once: it is small, or a level is shrunk."""
         height, width = self.shape
+        if self._given is not None:
+            return True
         shrunk = any(mean.shape[0] > height or mean.shape[1] > width for mean, _ in self.levels)
         return height * width <= _WHOLE or shrunk
 

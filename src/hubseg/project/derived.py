@@ -20,7 +20,7 @@ from hubseg.journal.verdict import Verdict
 from hubseg.organ import StructureName
 from hubseg.project.exclusive import rivals_in, rivals_of, share_of
 from hubseg.project.imported import imported_mask, pixels_of
-from hubseg.project.runs import newest_in_pieces, refuse_partial
+from hubseg.project.newest import newest_in_pieces, refuse_partial
 from hubseg.project.structures import first_of, own_of, structures_of
 
 if TYPE_CHECKING:

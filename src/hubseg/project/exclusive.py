@@ -15,7 +15,8 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.probability.pieces import MapInPieces, together
 from hubseg.probability.winners import winners
 from hubseg.project.imported import imported_mask, pixels_of
-from hubseg.project.runs import mapped_structures, newest_in_pieces, refuse_partial
+from hubseg.project.newest import newest_in_pieces, refuse_partial
+from hubseg.project.runs import mapped_structures
 from hubseg.project.structures import first_of
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """The newest map of a slide, read by window: what a very large slide is looked at through.
 
 Responsible for mixing the members of a window, also while their tiles are being written, and for
-an overview of the whole slide. :func:`newest_large_map` finds the map; its ``read(window)`` gives
-what :func:`hubseg.project.runs.newest_map` has there, and holds no more of it than that. Needs no
-torch. Does not know how a map is made.
+an overview of the whole slide. ``read(window)`` of a :class:`LargeMap` gives what the whole map has
+there, and holds no more of it than that. Needs no torch. Does not know how a map is made, or which
+is the newest (:mod:`hubseg.project.runs`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from hubseg.probability import MapStore, MemberMap, Mixer, ProbabilityMap
 from hubseg.probability.assembled_map import AssembledMap
 from hubseg.probability.enlarging import WindowParts
 from hubseg.project.map_overview import LONGEST, MapOverview, Source, overview_of
-from hubseg.project.runs import newest_keys
+from hubseg.slide.regions import slide_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from hubseg.journal.rows import Entry
     from hubseg.organ import StructureName
     from hubseg.probability.tiled_map import MapPart
     from hubseg.project import ReviewProject
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
+    Keyed = tuple[Member, str, int]  # a member, the key of its map, and a layer of it
     _Groups = list[tuple[list[Member], NDArray[np.bool_]]]  # px that the same members say
 
-__all__ = ["LargeMap", "MapWindow", "newest_large_map", "read_window"]
+__all__ = ["LargeMap", "MapWindow", "is_part", "large_map"]
 
 Window = tuple[int, int, int, int]
 """(top, left, height, width) in level-0 px of the slide."""
@@ -119,6 +119,15 @@ class LargeMap:
             groups = _split(groups, member, parts.covered(member.resolution, part.covered))
         return self._put_together(window, mixer, parts, groups)
 
+    def members_in(self, window: Window) -> list[tuple[Member, MemberMap]]:
+        """Return the maps of the members that say something of a window, at their own size.
+
+        They may reach a few px beyond it.
+        """
+        return [
+            (member, _member_map(part, layer)) for member, part, layer in self._parts(window)[1]
+        ]
+
     def overview(self, longest: int = LONGEST) -> MapOverview:
         """Return the map of the whole slide, its longer side at most `longest` px.
 
@@ -179,40 +188,40 @@ class LargeMap:
         return MapWindow(window, made, count)
 
 
-def newest_large_map(
+def large_map(
     project: ReviewProject,
     slide: Slide,
-    *,
-    structure: StructureName | None = None,
-    folds: Collection[int] | None = None,
-    until: Entry | None = None,
-) -> LargeMap | None:
-    """Return the map of a slide's newest run that has something in the store, or None.
+    newest: tuple[Recipe, Sequence[Keyed], StructureName | None],
+) -> LargeMap:
+    """Return the map of a slide, or of the slide that a region is of, that some keys make.
 
     Maps of any size are taken; those that are in one piece are held in memory.
 
     Parameters
     ----------
-    structure, folds, until
-        As of :func:`hubseg.project.runs.newest_map`.
+    newest
+        Recipe, members with the key of their map and the layer that is the structure, and which
+        that is, as of :func:`hubseg.project.runs.newest_keys`.
+
+    Raises
+    ------
+    OSError, ValueError
+        When the slide's file cannot be read.
     """
-    newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
-    if newest is None:
-        return None
     recipe, members, what = newest
-    store = MapStore(project.maps)
+    store, whole = MapStore(project.maps), slide_of(slide)
     sources: dict[tuple[int, int, int], Source] = {}
     for member, key, _ in members:
         made: Source | None = None
         if key and not store.in_one_piece(key):
             made = store.tiled(key)
-        elif key and (whole := store.get(key)) is not None:
-            made = AssembledMap(whole)
+        elif key and (found := store.get(key)) is not None:
+            made = AssembledMap(found)
         if made is not None:
             sources[member.place] = made
     return LargeMap(
         recipe,
-        (slide.height, slide.width),
+        (whole.height, whole.width),
         project.digest(slide),
         what,
         tuple((member, layer) for member, _, layer in members),
@@ -220,29 +229,10 @@ def newest_large_map(
     )
 
 
-def read_window(
-    project: ReviewProject,
-    slide: Slide,
-    window: Window,
-    *,
-    structure: StructureName | None = None,
-) -> MapWindow | None:
-    """Return the newest map of a window of a slide; None where the slide has none.
-
-    Parameters
-    ----------
-    window
-        (top, left, height, width) in level-0 px, inside the slide.
-    structure
-        None is the slide's first one.
-
-    Raises
-    ------
-    ValueError
-        When the window does not lie inside the slide.
-    """
-    found = newest_large_map(project, slide, structure=structure)
-    return None if found is None else found.read(window)
+def is_part(project: ReviewProject, slide: Slide, keys: Iterable[str]) -> bool:
+    """Whether maps are those of the slide that a region is of, and not the region's own."""
+    store = MapStore(project.maps)
+    return slide.region is not None and any(key and store.tiled(key) is not None for key in keys)
 
 
 def _member_map(part: MapPart, layer: int) -> MemberMap:

@@ -20,7 +20,7 @@ from hubseg.probability.uncertainty import agreement_with_mix
 from hubseg.project.derived import derive
 from hubseg.project.imported import imported_mask
 from hubseg.project.marking import marking
-from hubseg.project.runs import newest_members
+from hubseg.project.newest import newest_members
 from hubseg.project.structures import first_of, names_of
 from hubseg.slide.regions import is_large
 

@@ -1,16 +1,16 @@
-"""The newest map of a slide: what a project's runs left in its store, mixed again.
+"""The runs of a project: which member maps each left in its store.
 
-Responsible for writing a finished run into a project and for finding it there. Needs no torch.
-Does not know how a run is made.
+Responsible for writing a run into a project and for finding the newest one there. Needs no torch.
+Does not know how a run is made, nor what its maps give together (:mod:`hubseg.project.newest`).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hubseg.journal.slide_state import SlideState
-from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
+from hubseg.probability import MapStore, Mixture, networks_digest
 from hubseg.project.marking import marking
 from hubseg.recipe import Recipe, in_words, occurring
 
@@ -19,30 +19,21 @@ if TYPE_CHECKING:
 
     from hubseg.journal.rows import Entry
     from hubseg.organ import StructureName
-    from hubseg.probability import MapInPieces, MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject, RunRecord
     from hubseg.recipe import Member
     from hubseg.slide import Slide
 
 __all__ = [
-    "OR_ALONE",
     "mapped_structures",
     "mixture_of",
     "newest_asked",
-    "newest_in_pieces",
     "newest_keys",
-    "newest_map",
-    "newest_members",
     "newest_recipe",
     "newest_run",
     "record",
     "record_update",
     "recorded",
-    "refuse_partial",
 ]
-
-OR_ALONE: Final = ", or take the others alone with --partial"
-"""What a sentence about a partial map ends with, for whoever has no command line to change."""
 
 
 def record(
@@ -128,88 +119,6 @@ def record_update(project: ReviewProject, update: _Update) -> None:
         )
 
 
-def newest_map(
-    project: ReviewProject,
-    slide: Slide,
-    *,
-    structure: StructureName | None = None,
-    folds: Collection[int] | None = None,
-    until: Entry | None = None,
-) -> ProbabilityMap | None:
-    """Return the map of a slide's newest run that still has members in the store, or None.
-
-    A run on other pixels than the slide's file now holds is passed over.
-
-    Parameters
-    ----------
-    structure
-        What it is a map of; None is the slide's first structure.
-    folds
-        Mix only members of these folds; None mixes all. With the one fold that never saw the
-        slide this is its out-of-fold map.
-    until
-        A row of the journal: the map as it was when that row was made. None is now.
-    """
-    newest = newest_in_pieces(project, slide, structure=structure, folds=folds, until=until)
-    return None if newest is None else newest.whole()
-
-
-def newest_in_pieces(
-    project: ReviewProject,
-    slide: Slide,
-    *,
-    structure: StructureName | None = None,
-    folds: Collection[int] | None = None,
-    until: Entry | None = None,
-) -> MapInPieces | None:
-    """Return what :func:`newest_map` does, without holding it whole: a large slide fits too."""
-    newest = _mixed(project, slide, structure, folds, until)
-    if newest is None:
-        return None
-    (recipe, found, total), what = newest
-    shape, digest = (slide.height, slide.width), project.digest(slide)
-    mixer = Mixer(shape=shape, slide_digest=digest, structure=what)
-    for member, made in found:
-        mixer.put(member, made)
-    return mixer.in_pieces(recipe, [member for member, _ in found], total=total)
-
-
-def refuse_partial(probability: ProbabilityMap | MapInPieces, slide: Slide) -> None:
-    """Refuse a map of fewer members than its run was asked for.
-
-    Raises
-    ------
-    ValueError
-        When members are missing: the sentence counts them.
-    """
-    missing = probability.total - probability.done
-    if missing:
-        raise ValueError(
-            f"{missing} of {probability.total} member maps of slide {slide.id} are missing (its "
-            "run failed or was stopped, or kept maps reached their limit): run the ensemble "
-            f"again{OR_ALONE}."
-        )
-
-
-def newest_members(
-    project: ReviewProject,
-    slide: Slide,
-    *,
-    structure: StructureName | None = None,
-    folds: Collection[int] | None = None,
-    until: Entry | None = None,
-) -> tuple[Recipe, list[tuple[Member, MemberMap]], int] | None:
-    """Return recipe, members and size of the run that :func:`newest_map` mixes, or None.
-
-    The members are those that mark the structure, each with its map of that one alone. Members
-    that a person switched off are not among them, and weights are those a person set, unless
-    `folds` are asked for: then it is about the networks. The size counts the members that the run
-    was asked for, also those that it did not finish or whose map is gone.
-    """
-    newest = _mixed(project, slide, structure, folds, until)
-    return None if newest is None else newest[0]
-
-
 def newest_keys(
     project: ReviewProject,
     slide: Slide,
@@ -218,7 +127,7 @@ def newest_keys(
     folds: Collection[int] | None = None,
     until: Entry | None = None,
 ) -> tuple[Recipe, list[tuple[Member, str, int]], StructureName | None] | None:
-    """Return what :func:`newest_map` mixes, by the keys of the maps, or None; no map is read.
+    """Return what a slide's newest map is mixed of, by the keys of the maps; None without a run.
 
     The recipe has the weights that a person set. Each member comes with the key of its map, ""
     where it did not finish, and the layer that is the structure; the last is which that is.
@@ -234,25 +143,6 @@ def newest_keys(
     places = [(on.get(m.place), key) for m, key in keys]
     chosen = [(m, key) for m, key in places if m and (folds is None or m.fold in folds)]
     return recipe, [(m, key, marked[m.place]) for m, key in chosen], what
-
-
-def _mixed(
-    project: ReviewProject,
-    slide: Slide,
-    structure: StructureName | None,
-    folds: Collection[int] | None,
-    until: Entry | None,
-) -> tuple[tuple[Recipe, list[tuple[Member, MemberMap]], int], StructureName | None] | None:
-    """Return what :func:`newest_members` does, and which structure it is."""
-    newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
-    if newest is None:
-        return None
-    recipe, members, what = newest
-    stored = [(m, key, layer) for m, key, layer in members if key]
-    made = MapStore(project.maps).get_all(key for _, key, _ in stored)
-    pairs = zip(stored, made, strict=True)
-    found = [(m, one.layer(layer)) for (m, _, layer), (_, one) in pairs if one is not None]
-    return ((recipe, found, len(members)), what) if found else None
 
 
 def mapped_structures(project: ReviewProject, slide: Slide) -> tuple[StructureName | None, ...]:

@@ -96,6 +96,7 @@ class ReviewSession(SessionSignals):
 
         gestures = Gestures(review, masks, regions.may_draw)
         self.paint, self.put, self.reassign = gestures.paint, gestures.put, gestures.reassign
+        self.threshold_at = gestures.threshold_at
         structures = review.structures
         self.choose, self.step_structure = structures.choose, structures.step
         self.structure_meant = structures.meant

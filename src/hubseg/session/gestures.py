@@ -6,12 +6,14 @@ Does not know which tool made a gesture, or how it is undone.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hubseg.edits.gesture import ADD, ERASE, KEEP
+from hubseg.edits.structures import SlideGesture
 from hubseg.journal.rows import Kind
 
 if TYPE_CHECKING:
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
 
     from hubseg.edits.gesture import Gesture
     from hubseg.edits.override import Edits
-    from hubseg.edits.structures import SlideEdits, SlideGesture
+    from hubseg.edits.structures import SlideEdits
     from hubseg.organ import StructureName
     from hubseg.session.masks import Masks
     from hubseg.session.review import Review
     from hubseg.tools import Change
 
 __all__ = ["Gestures"]
+
+_OWN = re.compile(r"local threshold (\d+)")  # the label of a gesture that gave an object its own
 
 
 class Gestures:
@@ -102,6 +106,30 @@ class Gestures:
                 change.values, top=change.top, left=change.left, kind=change.kind
             ),
         )
+
+    def threshold_at(self, row: int, column: int) -> float:
+        """Return the threshold that the object at a place was given last, else the slide's.
+
+        Parameters
+        ----------
+        row, column
+            px of the slide on screen.
+
+        Raises
+        ------
+        ValueError, OSError
+            When a row of the journal is damaged, or the project cannot be read.
+        """
+        review = self._review
+        for entry in reversed(review.history.done):
+            own = _OWN.match(entry.label) if entry.kind is Kind.GESTURE else None
+            if own is None:
+                continue
+            payload = review.open_project().payload(entry.seq)
+            top, left, height, width = SlideGesture.from_bytes(payload).window
+            if top <= row < top + height and left <= column < left + width:
+                return float(own[1])
+        return review.threshold
 
     def reassign(
         self, region: NDArray[np.bool_], to: StructureName | None, *, top: int = 0, left: int = 0

@@ -141,7 +141,7 @@ class Rules:
         told, alike, review = self._told, self.alike(), self._review
         if not alike or not self._may_change():
             return ()
-        label = "facts of " + (review.current.id if review.current else "")
+        label = f"facts as of {review.current.id}" if review.current else "facts"
         return self.names.tell({slide.id: told for slide in alike}, label)
 
     def set_threshold(

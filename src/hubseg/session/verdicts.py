@@ -14,7 +14,8 @@ from hubseg.journal.accepted import AcceptedMask, PackedMask, accepted_facts
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
-from hubseg.project.runs import mapped_structures, newest_in_pieces
+from hubseg.project.newest import newest_in_pieces
+from hubseg.project.runs import mapped_structures
 from hubseg.project.structures import names_of
 from hubseg.session.beside import origin_of
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from hubseg.edits.gesture import ADD, ERASE
 from hubseg.tools.change import Change
 from hubseg.tools.piece import Ground, components, distance, object_at, touching
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.edits.override import Edits
     from hubseg.tools.piece import Piece
 
 __all__ = ["drop", "fill_holes", "grow", "keep", "local_threshold", "smooth"]
@@ -117,12 +119,20 @@ def smooth(mask: NDArray[np.bool_], row: int, column: int, radius: float) -> Cha
 
 
 def local_threshold(
-    mask: NDArray[np.bool_], values: NDArray[np.float32], row: int, column: int, level: float
+    mask: NDArray[np.bool_],
+    values: NDArray[np.float32],
+    row: int,
+    column: int,
+    level: float,
+    edits: Edits | None = None,
+    before: float = 127.0,
 ) -> Change | None:
     """Give the object under a click a threshold of its own, as :func:`grow`.
 
     An edit like any other: the object keeps the boundary its own threshold gave it, whatever slide
     or table have later, until it is undone. The value is in the gesture's name and in the journal.
+    What a person drew against the map stays: what was added where the map lies below the threshold
+    that has held until now, and what was erased where it lies above it.
 
     Parameters
     ----------
@@ -130,12 +140,21 @@ def local_threshold(
         Probability map, float32 (H, W) on 0-255.
     level
         0-255; within a third of its diameter the object is what hangs together with it above this.
+    edits
+        The slide's override; None is nothing.
+    before
+        The threshold of the object until now, 0-255.
     """
 
     def above(ground: Ground) -> NDArray[np.bool_]:
         top, left, height, width = ground.window
         part = values[top : top + height, left : left + width]
-        return touching((part > level) & ground.free, ground.own)
+        inside = part > level
+        if edits is not None and not edits.is_empty:
+            drawn = edits.override(ground.window)
+            inside |= (drawn == ADD) & (part <= before)
+            inside &= ~((drawn == ERASE) & (part > before))
+        return touching(inside & ground.free, ground.own)
 
     piece = object_at(mask, row, column)
     if piece is None:

@@ -324,7 +324,7 @@ def _made_by(project: ReviewProject, derived: Derived) -> MadeBy | None:
 def _soft_of_project(path: Path, slide: Slide, fold: int) -> NDArray[np.float32] | None:
     """Mix the slide's newest run again, without the members of one fold."""
     from hubseg.probability import mix
-    from hubseg.project.runs import newest_members
+    from hubseg.project.newest import newest_members
 
     with ReviewProject.for_reading(path, check=False) as project:
         newest = newest_members(project, slide)

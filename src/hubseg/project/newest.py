@@ -1,0 +1,171 @@
+"""The newest map of a slide: what a project's newest run left in its store, mixed again.
+
+Responsible for mixing it whole, piece by piece or by window, and for saying what is missing. Needs
+no torch. Does not know how a run is made or recorded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hubseg.probability import MapInPieces, MapStore, Mixer
+from hubseg.project.large_maps import is_part, large_map
+from hubseg.project.runs import newest_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from hubseg.journal.rows import Entry
+    from hubseg.organ import StructureName
+    from hubseg.probability import MemberMap, ProbabilityMap
+    from hubseg.project import ReviewProject
+    from hubseg.project.large_maps import LargeMap
+    from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+
+__all__ = [
+    "OR_ALONE",
+    "newest_in_pieces",
+    "newest_large_map",
+    "newest_map",
+    "newest_members",
+    "refuse_partial",
+]
+
+OR_ALONE: Final = ", or take the others alone with --partial"
+"""What a sentence about a partial map ends with, for whoever has no command line to change."""
+
+
+def newest_map(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    structure: StructureName | None = None,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> ProbabilityMap | None:
+    """Return the map of a slide's newest run that still has members in the store, or None.
+
+    A run on other pixels than the slide's file now holds is passed over.
+
+    Parameters
+    ----------
+    structure
+        What it is a map of; None is the slide's first structure.
+    folds
+        Mix only members of these folds; None mixes all. With the one fold that never saw the
+        slide this is its out-of-fold map.
+    until
+        A row of the journal: the map as it was when that row was made. None is now.
+    """
+    newest = newest_in_pieces(project, slide, structure=structure, folds=folds, until=until)
+    return None if newest is None else newest.whole()
+
+
+def newest_in_pieces(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    structure: StructureName | None = None,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> MapInPieces | None:
+    """Return what :func:`newest_map` does, without holding it whole: a large slide fits too."""
+    large = newest_large_map(
+        project, slide, structure=structure, folds=folds, until=until, own=False
+    )
+    if large is not None and slide.region is not None:
+        return MapInPieces.of(large.read(slide.region).probability)
+    newest = _mixed(project, slide, structure, folds, until)
+    if newest is None:
+        return None
+    (recipe, found, total), what = newest
+    shape, digest = (slide.height, slide.width), project.digest(slide)
+    mixer = Mixer(shape=shape, slide_digest=digest, structure=what)
+    for member, made in found:
+        mixer.put(member, made)
+    return mixer.in_pieces(recipe, [member for member, _ in found], total=total)
+
+
+def newest_large_map(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    structure: StructureName | None = None,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+    own: bool = True,
+) -> LargeMap | None:
+    """Return the map of a slide's newest run that has something in the store, or None.
+
+    It is read by window; of a region it is that of its slide where the two are run together.
+
+    Parameters
+    ----------
+    structure, folds, until
+        As of :func:`newest_map`.
+    own
+        Also a map that is the slide's own; else only one of the slide that it is a region of.
+    """
+    newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
+    if newest is None or not (own or is_part(project, slide, (key for _, key, _ in newest[1]))):
+        return None
+    return large_map(project, slide, newest)
+
+
+def refuse_partial(probability: ProbabilityMap | MapInPieces, slide: Slide) -> None:
+    """Refuse a map of fewer members than its run was asked for.
+
+    Raises
+    ------
+    ValueError
+        When members are missing: the sentence counts them.
+    """
+    missing = probability.total - probability.done
+    if missing:
+        raise ValueError(
+            f"{missing} of {probability.total} member maps of slide {slide.id} are missing (its "
+            "run failed or was stopped, or kept maps reached their limit): run the ensemble "
+            f"again{OR_ALONE}."
+        )
+
+
+def newest_members(
+    project: ReviewProject,
+    slide: Slide,
+    *,
+    structure: StructureName | None = None,
+    folds: Collection[int] | None = None,
+    until: Entry | None = None,
+) -> tuple[Recipe, list[tuple[Member, MemberMap]], int] | None:
+    """Return recipe, members and size of the run that :func:`newest_map` mixes, or None.
+
+    The members are those that mark the structure, each with its map of that one alone. Members
+    that a person switched off are not among them, and weights are those a person set, unless
+    `folds` are asked for: then it is about the networks. The size counts the members that the run
+    was asked for, also those that it did not finish or whose map is gone.
+    """
+    newest = _mixed(project, slide, structure, folds, until)
+    return None if newest is None else newest[0]
+
+
+def _mixed(
+    project: ReviewProject,
+    slide: Slide,
+    structure: StructureName | None,
+    folds: Collection[int] | None,
+    until: Entry | None,
+) -> tuple[tuple[Recipe, list[tuple[Member, MemberMap]], int], StructureName | None] | None:
+    """Return what :func:`newest_members` does, and which structure it is."""
+    newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
+    if newest is None:
+        return None
+    recipe, members, what = newest
+    if slide.region is not None and is_part(project, slide, (key for _, key, _ in members)):
+        within = large_map(project, slide, newest).members_in(slide.region)
+        return ((recipe, within, len(members)), what) if within else None
+    stored = [(m, key, layer) for m, key, layer in members if key]
+    made = MapStore(project.maps).get_all(key for _, key, _ in stored)
+    pairs = zip(stored, made, strict=True)
+    found = [(m, one.layer(layer)) for (m, _, layer), (_, one) in pairs if one is not None]
+    return ((recipe, found, len(members)), what) if found else None
