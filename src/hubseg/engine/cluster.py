@@ -59,6 +59,9 @@ class Engine:
     compiled
         Hand every network to torch.compile: pays off over many slides. Where a network cannot be
         compiled it runs as it is, and the run says so.
+    cpu_engine
+        What runs float32 networks on a CPU: torch, openvino, or auto, which is OpenVINO where it is
+        installed and pays.
     verbose
         Leave what workers of our own log on the screen instead of in a file.
     workers
@@ -82,6 +85,7 @@ class Engine:
         precision: str = "auto",
         budget: int | None = None,
         compiled: bool = False,
+        cpu_engine: str = "auto",
         verbose: bool = False,
         workers: int = 1,
     ) -> None:
@@ -92,7 +96,7 @@ class Engine:
         self._devices = worker_devices(device)
         self.device = self._devices[0] if len(self._devices) == 1 else "auto"
         self._budget = budget
-        self._compiled = compiled
+        self._runs_with: dict[str, Any] = {"compiled": compiled, "cpu_engine": cpu_engine}
         self._workers = workers
         self._verbose = verbose
         self._lock = threading.Lock()
@@ -208,7 +212,7 @@ class Engine:
                     f"{self.scheduler}`, or leave the address empty to use this computer."
                 ) from error
             self.warnings = compare_versions(client)
-        client.register_plugin(worker_plugin(self._budget, compiled=self._compiled), name=PLUGIN)
+        client.register_plugin(worker_plugin(self._budget, **self._runs_with), name=PLUGIN)
         client.run(take_place, _places(client))
 
     def _start_local(self) -> Any:

@@ -62,6 +62,8 @@ class Job:
     store
         Folder where the worker files the map itself, so that it is kept also when nobody is left
         to take it; None where the worker does not share our disk.
+    following
+        How many slides the run has for this member right after, a few at most.
     """
 
     run_id: str
@@ -74,6 +76,7 @@ class Job:
     device: str
     precision: str = "auto"
     store: Path | None = None
+    following: int = 0
 
     @property
     def key(self) -> str:
@@ -123,9 +126,12 @@ class Networks:
 
     idempotent = True  # read by Dask: a plugin of this name that is there already stays
 
-    def __init__(self, budget: int | None, *, compiled: bool = False) -> None:
+    def __init__(
+        self, budget: int | None, *, compiled: bool = False, cpu_engine: str = "auto"
+    ) -> None:
         self.budget = budget  # bytes of parameters kept loaded; None: what the device allows
         self.compiled = compiled  # whether torch.compile is wanted
+        self.cpu_engine = cpu_engine  # auto, torch or openvino
         self.stopped: set[str] = set()
         self.place = 0  # which of the workers of its computer it is
         self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
@@ -143,7 +149,8 @@ class Networks:
         if self._loaded is None:
             from hubseg.inference import LoadedNetworks
 
-            self._loaded = LoadedNetworks(self.budget, compiled=self.compiled)
+            options: Any = {"compiled": self.compiled, "cpu_engine": self.cpu_engine}
+            self._loaded = LoadedNetworks(self.budget, **options)
         return self._loaded
 
     def run(self, job: Job) -> Made:
@@ -193,6 +200,7 @@ class Networks:
             said=said.append,
             make_room=self._networks.spare,
             kept=kept,
+            following=job.following,
         )
 
     def forget(self) -> None:
@@ -303,8 +311,9 @@ def take_place(places: dict[str, int], dask_worker: Any) -> None:
     dask_worker.plugins[PLUGIN].place = places.get(dask_worker.address, 0)
 
 
-def worker_plugin(budget: int | None, *, compiled: bool = False) -> Any:
+def worker_plugin(budget: int | None, *, compiled: bool = False, cpu_engine: str = "auto") -> Any:
     """Return :class:`Networks` as the Dask worker plugin to register; `budget` in bytes."""
     from distributed import WorkerPlugin
 
-    return type("Networks", (Networks, WorkerPlugin), {})(budget, compiled=compiled)
+    kind = type("Networks", (Networks, WorkerPlugin), {})
+    return kind(budget, compiled=compiled, cpu_engine=cpu_engine)
