@@ -107,6 +107,22 @@ def test_where_torch_cannot_compile_the_network_runs_as_it_is_and_that_is_said(
     np.testing.assert_allclose(mixed(updates, slide(folder)).values, wanted.values, atol=1e-3)
 
 
+def test_getting_ready_imports_networks_in_a_worker_that_is_only_being_started(tmp_path: Path):
+    def imported() -> bool:
+        for thread in threading.enumerate():
+            if thread.name == "hubseg-early":
+                thread.join()
+        return "timm" in sys.modules
+
+    engine = Engine(tmp_path / "maps", device="cpu")
+    try:
+        engine.get_ready()
+        engine.client().wait_for_workers(1, timeout=PATIENCE_S)
+        assert list(engine.client().run(imported).values()) == [True]
+    finally:
+        engine.unload()
+
+
 @pytest.mark.skipif(installed_version() is None, reason="pip install openvino")
 def test_openvino_runs_networks_where_it_is_asked_for_and_that_is_said(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,9 +16,10 @@ from hubseg.engine.run import Run
 from hubseg.engine.versions import compare_versions
 from hubseg.engine.worker import (
     DEVICE,
+    EARLY,
     PLUGIN,
+    early_import,
     forget_networks,
-    import_networks,
     take_place,
     worker_plugin,
 )
@@ -176,14 +177,14 @@ class Engine:
             return self._client
 
     def get_ready(self) -> None:
-        """Start workers and import what networks need there, before anybody asks for a run.
+        """Start workers, which begin to import what networks need before anybody asks for a run.
 
         Raises
         ------
         ConnectionError, ModuleNotFoundError
             As :meth:`client`.
         """
-        self.client().run(import_networks)
+        self.client().register_plugin(early_import(), name=EARLY)  # for those still to come, too
 
     def _connect(self) -> Any:
         if self.scheduler is None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEVICE",
+    "EARLY",
     "PLUGIN",
     "Job",
     "Made",
@@ -37,8 +38,8 @@ __all__ = [
     "Refused",
     "ask_to_stop",
     "check_checkpoint",
+    "early_import",
     "forget_networks",
-    "import_networks",
     "run_member",
     "stop_run",
     "take_place",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 PLUGIN = "hubseg"
+EARLY = "hubseg-early"
 DEVICE = "HUBSEG_DEVICE"  # environment variable: the device of a worker that we started
 
 _PIXELS = 1 << 30  # bytes of slides held, beside the one being worked on
@@ -301,11 +303,6 @@ async def forget_networks(dask_worker: Any) -> None:
     dask_worker.plugins[PLUGIN].forget()
 
 
-async def import_networks() -> None:
-    """Import what networks are built with, before one is asked for: that takes seconds."""
-    import timm  # noqa: F401  # and torch with it
-
-
 def take_place(places: dict[str, int], dask_worker: Any) -> None:
     """Tell a worker which of the workers of its computer it is."""
     dask_worker.plugins[PLUGIN].place = places.get(dask_worker.address, 0)
@@ -317,3 +314,25 @@ def worker_plugin(budget: int | None, *, compiled: bool = False, cpu_engine: str
 
     kind = type("Networks", (Networks, WorkerPlugin), {})
     return kind(budget, compiled=compiled, cpu_engine=cpu_engine)
+
+
+class _EarlyImport:
+    """Lives in a worker: begins to import what networks are built with, which takes seconds."""
+
+    idempotent = True
+
+    def setup(self, worker: Any) -> None:
+        del worker
+        threading.Thread(target=_import_networks, name=EARLY, daemon=True).start()
+
+
+def _import_networks() -> None:
+    with suppress(ImportError):  # whoever needs them says so
+        import timm  # noqa: F401  # and torch with it
+
+
+def early_import() -> Any:
+    """Return the Dask worker plugin that imports networks ahead of the first task, in a thread."""
+    from distributed import WorkerPlugin
+
+    return type("EarlyImport", (_EarlyImport, WorkerPlugin), {})()
