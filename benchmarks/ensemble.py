@@ -1,10 +1,11 @@
 """Inference against the plain loop of the published code: same networks, same slide, equal maps.
 
-    python benchmarks/ensemble.py [--golden DIR] [--sizes 768] [--rounds 3] [--threads 2]
+    python benchmarks/ensemble.py [--golden DIR] [--sizes 768] [--rounds 3] [--compile]
 
 The plain loop is, per view and member: forward, sigmoid, to NumPy, view undone, enlarged to the
 slide's size, added. Networks are loaded before the clock starts. Wall and CPU seconds are printed:
-on a machine that does other work, only the second says something.
+on a machine that does other work, only the second says something. On a CPU our way with OpenVINO,
+where it is installed, and with torch.compile, where asked for, stands beside our way with torch.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ import torch
 from _paired import machine
 
 from hubseg.inference import choose_precision, load_member, predict_member, see
+from hubseg.inference.cpu_network import CpuNetwork
+from hubseg.inference.engine_choice import EngineChoice
+from hubseg.inference.openvino_model import installed_version
 from hubseg.inference.views import views
 from hubseg.network import build, cost, load_into, read_checkpoint
 from hubseg.network.fused_layers import fold
@@ -147,8 +151,33 @@ def deviation(mine: np.ndarray, theirs: np.ndarray) -> str:
     )
 
 
-def on_cpu(golden: Path, sizes: set[int], rounds: int) -> None:
-    """Golden recipe at 3000 × 3000: float32, and bfloat16 where this CPU has it."""
+def other_engines(
+    what: str, recipe: Recipe, ours: list[Any], pixels: np.ndarray, rounds: int, compiled: bool
+) -> None:
+    """Our way with torch and, in turns, with OpenVINO and with torch.compile."""
+    exact, choice = recipe.model_copy(update={"merge": "exact"}), EngineChoice("openvino")
+    engines: dict[str, list[Any]] = {}
+    if installed_version() is None:
+        print(f"{what}, OpenVINO: could not be measured here: pip install openvino.")
+    else:
+        engines["OpenVINO"] = [
+            CpuNetwork(network, member.network.model_dump_json(), member.channels, choice)
+            for member, network in zip(exact.members(), ours, strict=True)
+        ]
+    if compiled:
+        engines["torch.compile"] = [torch.compile(network, dynamic=False) for network in ours]
+    plain = lambda: our_way(exact, ours, pixels)  # noqa: E731
+    for name, networks in engines.items():
+        _, first, _ = timed(lambda networks=networks: our_way(exact, networks, pixels))
+        print(f"{what}, {name}: the first run, its models made meanwhile, {first:.1f} s")
+        theirs = lambda networks=networks: our_way(exact, networks, pixels)  # noqa: E731
+        apart = beside(f"{what}, {name} against torch, both our way", theirs, plain, rounds)
+        if np.abs(apart).max() > 0.01:
+            raise SystemExit(f"{name} does not give the same map.")
+
+
+def on_cpu(golden: Path, sizes: set[int], rounds: int, compiled: bool = False) -> None:
+    """Golden recipe at 3000 × 3000: float32, by other engines, and bfloat16 where it is here."""
     recipe = golden_recipe(golden, sizes)
     pixels = read_slide(golden / "images" / "90001.tiff").read()
     files = [golden / "weights" / member.checkpoint for member in recipe.members()]
@@ -167,6 +196,7 @@ def on_cpu(golden: Path, sizes: set[int], rounds: int) -> None:
     apart = beside(f"{what}, float32", lambda: our_way(recipe, ours, pixels), loop, rounds)
     if np.abs(apart).max() > 1.01 or (np.abs(apart) > 1e-3).mean() > 1e-3 * len(recipe.resolutions):
         raise SystemExit("The two ways do not give the same map.")
+    other_engines(f"{what}, float32", recipe, ours, pixels, rounds, compiled)
     try:
         choose_precision("bfloat16", CPU)
     except ValueError as error:
@@ -245,12 +275,13 @@ if __name__ == "__main__":
     asked.add_argument("--sizes", type=int, nargs="*", default=[], help="such as 768; default: all")
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--threads", type=int, default=2)
+    asked.add_argument("--compile", action="store_true", help="torch.compile too: minutes")
     given = asked.parse_args()
     torch.set_num_threads(given.threads)
     machine()
     print(f"torch {torch.__version__}, {given.threads} threads")
     if given.golden.is_dir():
-        on_cpu(given.golden, set(given.sizes), given.rounds)
+        on_cpu(given.golden, set(given.sizes), given.rounds, given.compile)
     else:
         sys.stdout.write(f"CPU: no golden files in {given.golden}: set HUBSEG_TEST_DATA.\n")
     on_cuda(given.rounds)

@@ -13,6 +13,8 @@ from hypothesis import settings
 settings.register_profile("hubseg", deadline=None)  # a busy machine is not a failure
 settings.load_profile("hubseg")
 os.environ.setdefault("HUBSEG_NICE", "0")  # workers that give way hardly run on a busy machine
+# with OpenVINO or without, a test runs the same; those of OpenVINO ask for it
+os.environ.setdefault("HUBSEG_CPU_ENGINE", "torch")
 
 # A tenth of a processor's time went into searches for circles among what torch and napari keep.
 gc.set_threshold(20_000, 25, 25)

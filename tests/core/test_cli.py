@@ -74,6 +74,22 @@ def predict(made: Path, *more: str) -> list[str]:
     return [*base, "--weights", str(made), "--project", str(made / "p.hubseg"), *more]
 
 
+def test_how_networks_run_is_said_to_the_engine(made: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: dict[str, object] = {}
+
+    def engine(_: Path, **options: object) -> None:
+        asked.update(options)
+        raise ValueError("That is enough.")
+
+    monkeypatch.setattr("hubseg.engine.Engine", engine)
+    assert main(predict(made, "--cpu-engine", "openvino", "--precision", "float32")) == 1
+    assert (asked["cpu_engine"], asked["precision"], asked["compiled"]) == (
+        *("openvino", "float32", False),
+    )
+    assert main(predict(made)) == 1
+    assert asked["cpu_engine"] == "auto"
+
+
 def test_predicting_again_computes_nothing(
     made: Path, scheduler: str, capsys: pytest.CaptureFixture[str]
 ):

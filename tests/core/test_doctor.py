@@ -100,6 +100,32 @@ def test_the_qt_binding(bindings: Mapping[str, str], wanted: str, ok: bool, said
 
 
 @pytest.mark.parametrize(
+    ("version", "wanted", "ok", "said"),
+    [
+        (None, None, True, "pip install 'napari-hubseg[openvino]'"),
+        ("2026.4.1", None, True, "OpenVINO 2026.4.1 runs networks on a CPU where it is faster"),
+        ("2026.4.1", "torch", True, "HUBSEG_CPU_ENGINE asks for torch."),
+        ("2026.4.1", "tensorrt", False, "HUBSEG_CPU_ENGINE is tensorrt, which is no engine"),
+    ],
+)
+def test_the_second_engine_of_a_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+    installed: dict[str, str],
+    version: str | None,
+    wanted: str | None,
+    ok: bool,
+    said: str,
+) -> None:
+    monkeypatch.delenv("HUBSEG_CPU_ENGINE", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("HUBSEG_CPU_ENGINE", wanted)
+    installed.update({} if version is None else {"openvino": version})
+    finding = doctor._cpu_engine()
+    assert finding.ok is ok
+    assert said in finding.said
+
+
+@pytest.mark.parametrize(
     ("names", "clashes"),
     [
         (["PyQt5", "opencv-python"], True),

@@ -21,6 +21,7 @@ import torch
 
 from hubseg.engine import Engine, Run, Update, cluster
 from hubseg.inference import predict
+from hubseg.inference.openvino_model import installed_version
 from hubseg.network import build
 from hubseg.probability import MapStore, Mixer, ProbabilityMap
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
@@ -104,6 +105,49 @@ def test_where_torch_cannot_compile_the_network_runs_as_it_is_and_that_is_said(
     assert "not compiled" in updates[-1].message
     *_, wanted = predict(slide(folder), RECIPE, [folder], device="cpu", folds=(0,))
     np.testing.assert_allclose(mixed(updates, slide(folder)).values, wanted.values, atol=1e-3)
+
+
+def test_getting_ready_imports_networks_in_a_worker_that_is_only_being_started(tmp_path: Path):
+    def imported() -> bool:
+        for thread in threading.enumerate():
+            if thread.name == "hubseg-early":
+                thread.join()
+        return "timm" in sys.modules
+
+    engine = Engine(tmp_path / "maps", device="cpu")
+    try:
+        engine.get_ready()
+        engine.client().wait_for_workers(1, timeout=PATIENCE_S)
+        assert list(engine.client().run(imported).values()) == [True]
+    finally:
+        engine.unload()
+
+
+@pytest.mark.skipif(installed_version() is None, reason="pip install openvino")
+def test_openvino_runs_networks_where_it_is_asked_for_and_that_is_said(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    engine = Engine(tmp_path / "maps", device="cpu", cpu_engine="openvino")
+    try:
+        updates = list(engine.run([slide(folder)], RECIPE, [folder], folds=(0,)))
+    finally:
+        engine.unload()
+    assert updates[-1].message.endswith("on cpu; by OpenVINO")
+    *_, wanted = predict(slide(folder), RECIPE, [folder], device="cpu", folds=(0,))
+    seen = mixed(updates, slide(folder)).values
+    np.testing.assert_allclose(seen, wanted.values, rtol=0, atol=0.01)
+
+
+def test_a_job_knows_how_many_slides_its_network_is_run_on_right_after(folder: Path):
+    slides = [slide(folder, name) for name in ("one", "two", "three", "four")]
+    run = Engine(folder / "unused").run(slides, RECIPE, [folder], folds=(0, 1))
+    following = [(p.slide.id, j.member.fold, j.following) for p, j in run._jobs()]
+    assert following == [
+        *(("one", 0, 3), ("one", 1, 3)),
+        *(("two", 0, 2), ("three", 0, 1), ("four", 0, 0)),
+        *(("two", 1, 2), ("three", 1, 1), ("four", 1, 0)),
+    ]
 
 
 def test_stored_members_are_not_computed_again(engine: Engine, folder: Path):

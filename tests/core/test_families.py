@@ -9,6 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from hubseg.inference.cpu_network import CpuNetwork
+from hubseg.inference.engine_choice import EngineChoice
+from hubseg.inference.openvino_model import installed_version
 from hubseg.network import (
     blank,
     build,
@@ -22,7 +25,8 @@ from hubseg.network import (
     shapes,
     without_auxiliary,
 )
-from hubseg.recipe import NetworkSpec
+from hubseg.recipe import Channels, NetworkSpec
+from hubseg.recipe.channels import ONE_OUTPUT
 
 CPU = torch.device("cpu")
 
@@ -62,6 +66,29 @@ class FamilyContract:
             folded = fold(copy_of(network, self.spec, self.size), size=self.size)
             after = folded(image)
         for one, other in zip(before, after, strict=True):
+            if one is not None:
+                torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4 * float(one.std()))
+
+    @pytest.mark.skipif(installed_version() is None, reason="pip install openvino")
+    def test_openvino_gives_every_answer_or_torch_does_and_that_is_said(
+        self,
+        network: nn.Module,
+        image: torch.Tensor,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path)
+        folded = fold(copy_of(network, self.spec, self.size), size=self.size)
+        names = tuple(f"part {number}" for number in range(self.spec.outputs))
+        channels = Channels(names, "softmax") if len(names) > 1 else ONE_OUTPUT
+        ours = CpuNetwork(folded, self.spec.model_dump_json(), channels, EngineChoice("openvino"))
+        said: list[str] = []
+        ours.said = said.append
+        with torch.inference_mode():
+            before, _, after = folded(image), ours(image), ours(image)
+        assert said == ["by OpenVINO"]
+        for one, other in zip(before, after, strict=True):
+            assert (one is None) == (other is None)
             if one is not None:
                 torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4 * float(one.std()))
 

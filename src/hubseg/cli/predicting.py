@@ -85,6 +85,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         dest="compiled",
         help="hand networks to torch.compile: minutes at first, faster over many slides",
     )
+    predict.add_argument(
+        "--cpu-engine",
+        default="auto",
+        choices=["auto", "torch", "openvino"],
+        help="on a CPU; auto: OpenVINO where it is installed and faster, else torch",
+    )
     add_facts(predict)
     predict.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
     add_json(predict)
@@ -143,7 +149,7 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
     project, added = open_or_create(given.project, tables)
     _tell_added(answer, tables, added)
     with project:
-        options = ("device", "scheduler", "precision", "compiled", "verbose")
+        options = ("device", "scheduler", "precision", "compiled", "cpu_engine", "verbose")
         engine = Engine(project.maps, **{name: getattr(given, name) for name in options})
         try:
             _adopt(project, recipe, words=True)

@@ -16,9 +16,10 @@ from hubseg.engine.run import Run
 from hubseg.engine.versions import compare_versions
 from hubseg.engine.worker import (
     DEVICE,
+    EARLY,
     PLUGIN,
+    early_import,
     forget_networks,
-    import_networks,
     take_place,
     worker_plugin,
 )
@@ -60,6 +61,9 @@ class Engine:
     compiled
         Hand every network to torch.compile: pays off over many slides. Where a network cannot be
         compiled it runs as it is, and the run says so.
+    cpu_engine
+        What runs float32 networks on a CPU: torch, openvino, or auto, which is OpenVINO where it is
+        installed and pays.
     verbose
         Leave what workers of our own log on the screen instead of in a file.
     workers
@@ -83,6 +87,7 @@ class Engine:
         precision: str = "auto",
         budget: int | None = None,
         compiled: bool = False,
+        cpu_engine: str = "auto",
         verbose: bool = False,
         workers: int = 1,
     ) -> None:
@@ -93,7 +98,7 @@ class Engine:
         self._devices = worker_devices(device)
         self.device = self._devices[0] if len(self._devices) == 1 else "auto"
         self._budget = budget
-        self._compiled = compiled
+        self._runs_with: dict[str, Any] = {"compiled": compiled, "cpu_engine": cpu_engine}
         self._workers = workers
         self._verbose = verbose
         self._lock = threading.Lock()
@@ -177,14 +182,14 @@ class Engine:
             return self._client
 
     def get_ready(self) -> None:
-        """Start workers and import what networks need there, before anybody asks for a run.
+        """Start workers, which begin to import what networks need before anybody asks for a run.
 
         Raises
         ------
         ConnectionError, ModuleNotFoundError
             As :meth:`client`.
         """
-        self.client().run(import_networks)
+        self.client().register_plugin(early_import(), name=EARLY)  # for those still to come, too
 
     def _connect(self) -> Any:
         if self.scheduler is None:
@@ -213,7 +218,7 @@ class Engine:
                     f"{self.scheduler}`, or leave the address empty to use this computer."
                 ) from error
             self.warnings = compare_versions(client)
-        client.register_plugin(worker_plugin(self._budget, compiled=self._compiled), name=PLUGIN)
+        client.register_plugin(worker_plugin(self._budget, **self._runs_with), name=PLUGIN)
         client.run(take_place, _places(client))
 
     def _start_local(self) -> Any:

@@ -38,6 +38,8 @@ class Job:
         to take it; None where the worker does not share our disk.
     layout, places
         Where the tiles of a very large slide lie, and which of them are asked for; else none.
+    following
+        How many slides the run has for this member right after, a few at most.
     """
 
     run_id: str
@@ -52,6 +54,7 @@ class Job:
     store: Path | None = None
     layout: TileLayout | None = None
     places: tuple[Place, ...] = ()
+    following: int = 0
 
     @classmethod
     def of(

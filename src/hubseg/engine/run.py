@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import uuid
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,7 @@ class Run:
     def _jobs(self) -> Iterator[Update | tuple[Progress, Job]]:
         """Yield jobs in order, and what the store already has when a slide's turn comes."""
         digest_ahead({self._files[member.checkpoint] for member in self.members})
-        rest = iter(self.slides)
+        rest, following = iter(self.slides), len(self.slides)
         for count in (1, *[_TOGETHER] * len(self.slides)):
             wanted: dict[tuple[int, int, int], list[tuple[Progress, Job]]] = {}
             for slide in islice(rest, count):
@@ -157,10 +158,12 @@ class Run:
                     if isinstance(asked, Update) or asked[1].places:
                         yield asked
                     else:
-                        place = asked[1].member.place
-                        wanted.setdefault(place, []).append(asked)
+                        wanted.setdefault(asked[1].member.place, []).append(asked)
+            following = max(0, following - count)
             for place in sorted(wanted):
-                yield from wanted[place]
+                after = following + len(wanted[place])
+                for number, (progress, job) in enumerate(wanted[place], 1):
+                    yield progress, replace(job, following=min(after - number, _TOGETHER - 1))
 
     def _open_slide(self, slide: Slide) -> Iterator[Update | tuple[Progress, Job]]:
         """Yield an update for each stored member of a slide, and a job for each other one."""

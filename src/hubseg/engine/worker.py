@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEVICE",
+    "EARLY",
     "PLUGIN",
     "Networks",
     "ask_to_stop",
     "check_checkpoint",
+    "early_import",
     "forget_networks",
-    "import_networks",
     "run_member",
     "stop_run",
     "take_place",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 PLUGIN = "hubseg"
+EARLY = "hubseg-early"
 DEVICE = "HUBSEG_DEVICE"  # environment variable: the device of a worker that we started
 
 _PIXELS = 1 << 30  # bytes of slides held, beside the one being worked on
@@ -60,9 +62,12 @@ class Networks:
 
     idempotent = True  # read by Dask: a plugin of this name that is there already stays
 
-    def __init__(self, budget: int | None, *, compiled: bool = False) -> None:
+    def __init__(
+        self, budget: int | None, *, compiled: bool = False, cpu_engine: str = "auto"
+    ) -> None:
         self.budget = budget  # bytes of parameters kept loaded; None: what the device allows
         self.compiled = compiled  # whether torch.compile is wanted
+        self.cpu_engine = cpu_engine  # auto, torch or openvino
         self.stopped: set[str] = set()
         self.place = 0  # which of the workers of its computer it is
         self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
@@ -81,7 +86,8 @@ class Networks:
         if self._loaded is None:
             from hubseg.inference import LoadedNetworks
 
-            self._loaded = LoadedNetworks(self.budget, compiled=self.compiled)
+            options: Any = {"compiled": self.compiled, "cpu_engine": self.cpu_engine}
+            self._loaded = LoadedNetworks(self.budget, **options)
         return self._loaded
 
     def run(self, job: Job) -> Made:
@@ -125,7 +131,8 @@ class Networks:
             return self._make_tiles(job, job.layout, network, store, how)
         kept = None if store is None else KeptTiles(store, job.key)
         given = network, self._read(job), job.recipe, job.member
-        made = predict_member(*given, um_per_px=job.slide.um_per_px, kept=kept, **how)
+        more = {"kept": kept, "following": job.following, **how}
+        made = predict_member(*given, um_per_px=job.slide.um_per_px, **more)
         if store is not None and kept is not None:
             store.put(job.key, made)
             kept.let_go()
@@ -270,18 +277,36 @@ async def forget_networks(dask_worker: Any) -> None:
     dask_worker.plugins[PLUGIN].forget()
 
 
-async def import_networks() -> None:
-    """Import what networks are built with, before one is asked for: that takes seconds."""
-    import timm  # noqa: F401  # and torch with it
-
-
 def take_place(places: dict[str, int], dask_worker: Any) -> None:
     """Tell a worker which of the workers of its computer it is."""
     dask_worker.plugins[PLUGIN].place = places.get(dask_worker.address, 0)
 
 
-def worker_plugin(budget: int | None, *, compiled: bool = False) -> Any:
+def worker_plugin(budget: int | None, *, compiled: bool = False, cpu_engine: str = "auto") -> Any:
     """Return :class:`Networks` as the Dask worker plugin to register; `budget` in bytes."""
     from distributed import WorkerPlugin
 
-    return type("Networks", (Networks, WorkerPlugin), {})(budget, compiled=compiled)
+    kind = type("Networks", (Networks, WorkerPlugin), {})
+    return kind(budget, compiled=compiled, cpu_engine=cpu_engine)
+
+
+class _EarlyImport:
+    """Lives in a worker: begins to import what networks are built with, which takes seconds."""
+
+    idempotent = True
+
+    def setup(self, worker: Any) -> None:
+        del worker
+        threading.Thread(target=_import_networks, name=EARLY, daemon=True).start()
+
+
+def _import_networks() -> None:
+    with suppress(ImportError):  # whoever needs them says so
+        import timm  # noqa: F401  # and torch with it
+
+
+def early_import() -> Any:
+    """Return the Dask worker plugin that imports networks ahead of the first task, in a thread."""
+    from distributed import WorkerPlugin
+
+    return type("EarlyImport", (_EarlyImport, WorkerPlugin), {})()

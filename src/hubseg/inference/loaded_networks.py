@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hubseg.inference.device import choose_device
+from hubseg.inference.cpu_network import CpuNetwork
+from hubseg.inference.device import choose_device, choose_precision
+from hubseg.inference.engine_choice import EngineChoice, choose_engine
 from hubseg.inference.member import load_member
+from hubseg.inference.openvino_model import installed_version
 from hubseg.inference.passes import is_out_of_memory
 from hubseg.inference.staging import Staged, stage
 
@@ -31,6 +34,10 @@ __all__ = ["LoadedNetworks", "Order"]
 
 _BUDGET = 4 << 30  # bytes of networks kept loaded, where nobody says another
 _SHARE = 0.4  # of a GPU's memory that may hold them, where that is more
+_NOT_INSTALLED = (
+    "OpenVINO is not installed (pip install 'napari-hubseg[openvino]'): torch runs this network"
+)
+_NOT_BY_OPENVINO = "OpenVINO runs float32 networks that are not compiled: torch runs this one"
 _ACTIVATIONS = 4 << 30  # bytes of a GPU left free when a network is read ahead onto it
 
 
@@ -73,12 +80,24 @@ class LoadedNetworks:
         Bytes of tensors kept loaded; the network in use stays even where it alone is larger.
         Default: 4 GiB, and on a GPU two fifths of its memory where that is more.
     compiled
-        Hand every network to torch.compile.
+        Hand every network to torch.compile; OpenVINO then runs none.
+    cpu_engine
+        What runs float32 networks on a CPU: ``torch``, ``openvino``, or ``auto``, which is OpenVINO
+        where it is installed and pays (:mod:`hubseg.inference.cpu_network`).
+
+    Raises
+    ------
+    ValueError
+        When no engine is called so.
     """
 
-    def __init__(self, budget: int | None = None, *, compiled: bool = False) -> None:
+    def __init__(
+        self, budget: int | None = None, *, compiled: bool = False, cpu_engine: str = "auto"
+    ) -> None:
         self.budget = budget
         self.compiled = compiled
+        self.cpu_engine = choose_engine(cpu_engine)
+        self._choice = EngineChoice(self.cpu_engine)
         self._loaded: OrderedDict[tuple[object, ...], nn.Module] = OrderedDict()
         self._coming: dict[tuple[object, ...], Future[nn.Module | Staged]] = {}
         self._reader: ThreadPoolExecutor | None = None
@@ -128,6 +147,10 @@ class LoadedNetworks:
         self._make_room(_nbytes(network), device)
         network = self._placed(network, device, said)
         self._loaded[order.key] = network
+        if isinstance(network, CpuNetwork):
+            network.said = said
+        elif self.cpu_engine == "openvino" and device.type == "cpu" and said is not None:
+            said(_NOT_BY_OPENVINO if installed_version() else _NOT_INSTALLED)
         return network
 
     def clear(self) -> None:
@@ -175,7 +198,18 @@ class LoadedNetworks:
     def _load(self, order: Order, device: torch.device, **more: Tensor) -> nn.Module:
         given = order.recipe, order.member, order.path, device
         more_said: Any = {"precision": order.precision, **more}
-        return load_member(*given, compiled=self.compiled, **more_said)
+        network = load_member(*given, compiled=self.compiled, **more_said)
+        return self._by_choice(network, order)
+
+    def _by_choice(self, network: nn.Module, order: Order) -> nn.Module:
+        """Let OpenVINO run a network where it may, and is there."""
+        where = choose_device(order.device)
+        if self.compiled or where.type != "cpu" or self.cpu_engine == "torch":
+            return network
+        if choose_precision(order.precision, where) != torch.float32 or not installed_version():
+            return network
+        architecture = order.member.network.model_dump_json()
+        return CpuNetwork(network, architecture, order.member.channels, self._choice)
 
     def _staged(self, order: Order) -> Staged | None:
         """Return a file's bytes on a GPU; None where there is no GPU, or no ample room on it."""
@@ -238,4 +272,5 @@ def _give_back() -> None:
 
 def _nbytes(network: nn.Module) -> int:
     tensors = (*network.parameters(), *network.buffers())
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    beside = network.model_bytes if isinstance(network, CpuNetwork) else 0
+    return beside + sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from hubseg.inference.cpu_network import CpuNetwork
 from hubseg.inference.device import choose_precision
 from hubseg.inference.input_image import LARGEST, InputImage, see
 from hubseg.inference.passes import Answer, ExecutionPlan, Passes
@@ -31,13 +32,14 @@ from hubseg.probability import MemberMap
 from hubseg.probability.tiling import Grid, Tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from hubseg.inference.kept_tiles import KeptTiles
+    from hubseg.inference.views import View
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -154,6 +156,7 @@ def predict_member(
     make_room: Callable[[], bool] | None = None,
     execution: ExecutionPlan | None = None,
     kept: KeptTiles | None = None,
+    following: int = 0,
 ) -> MemberMap:
     """Run one member of `recipe` on a slide.
 
@@ -180,6 +183,8 @@ def predict_member(
     kept
         Where the tiles of a slide too large for one pass are filed, and taken from: a run that was
         killed computes none of them twice.
+    following
+        How many slides this network is run on right after: whether OpenVINO pays depends on it.
 
     Raises
     ------
@@ -212,6 +217,8 @@ def predict_member(
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     grid = None if whole else _grid(scene, tiling, pixels if recipe.tissue_only else None)
+    if isinstance(network, CpuNetwork):
+        network.expect(_passes(views(recipe.tta), scene, grid) * (1 + following))
     return _put_together(scene, _tiles(scene, passes, grid, kept))
 
 
@@ -245,6 +252,14 @@ def passes_for(
         said=said,
         make_room=make_room,
     )
+
+
+def _passes(view_set: Sequence[View], scene: InputImage, grid: Grid | None) -> int:
+    """Return how many passes on images of one shape a slide takes: quarter turns swap its sides."""
+    tiles, count = 1 if grid is None else len(grid), len(view_set)
+    lying = sum(view.turns % 2 for view in view_set)
+    square = grid is not None or scene.padded[0] == scene.padded[1]
+    return tiles * (count if square else max(lying, count - lying))
 
 
 _Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]
