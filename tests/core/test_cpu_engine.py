@@ -199,6 +199,18 @@ def test_slide_by_slide_the_model_is_made_once_it_would_have_paid(rig: Rig):
     assert made == [0, 0, 1, 1]
 
 
+def test_a_later_model_that_took_less_to_make_is_what_counts(rig: Rig):
+    network = rig.network(EngineChoice("auto"))
+    network.expect(40)
+    rig.passes(network, 5)
+    rig.makes = 1.0
+    later = rig.network(EngineChoice("auto"))
+    later.expect(40)
+    rig.passes(later, 1)
+    (key,) = later._keys.values()
+    assert recall(key).build == pytest.approx(1.5)  # with the pass that is compared
+
+
 @pytest.mark.parametrize("wrong", [1e-3, float("nan")])
 def test_another_map_is_refused_for_good_and_said(rig: Rig, wrong: float):
     rig.apart = wrong

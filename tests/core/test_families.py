@@ -70,7 +70,7 @@ class FamilyContract:
                 torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4 * float(one.std()))
 
     @pytest.mark.skipif(installed_version() is None, reason="pip install openvino")
-    def test_openvino_gives_every_answer_or_torch_does_and_that_is_said(
+    def test_openvino_gives_the_same_answers(
         self,
         network: nn.Module,
         image: torch.Tensor,
