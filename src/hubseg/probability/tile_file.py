@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +21,18 @@ import numpy as np
 from hubseg.probability.values import MemberMap
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-__all__ = ["Tile", "head_of", "pack", "packed_tile", "read_coarse", "read_tile", "unpack"]
+__all__ = [
+    "Tile",
+    "head_of",
+    "pack",
+    "packed_tile",
+    "read_coarse",
+    "read_tile",
+    "unpack",
+    "write_file",
+]
 
 _MAGIC = b"hubseg-tile 1\n"
 _FRONT = 1 << 16  # bytes of a file that are read at first
@@ -167,3 +177,21 @@ def _digest(*parts: bytes) -> bytes:
     for part in parts:
         content.update(part)
     return content.hexdigest().encode()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: readers see all of it or none.
+
+    Raises
+    ------
+    OSError
+        When the disk refuses; nothing is left of it.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
