@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hubseg.probability import MapStore, MemberMap, Mixer, Tile, TileLayout, Tiling, tile_layout
+from hubseg.probability.tile_file import RecentTiles
 from hubseg.project import ReviewProject
 from hubseg.project.large_maps import LargeMap
 from hubseg.project.newest import newest_large_map
@@ -213,6 +214,18 @@ def test_the_tiles_of_a_map_count_and_leave_together(tmp_path: Path):
     assert "bb" not in store
 
 
+def test_a_map_that_had_to_leave_while_it_was_made_is_begun_anew(tmp_path: Path):
+    layout, store = layout_of((400, 380), 1.0), MapStore(tmp_path)
+    filled(store, "aa", layout, 0)
+    tiles = store.tiles_for("aa", layout)
+    tile = Tile(np.ones((48, 48), np.float32))
+    tiles.put((0, 0), tiles.pack((0, 0), tile))
+    store.discard(["aa"])
+    tiles.put((0, 32), tiles.pack((0, 32), tile))
+    assert store.tiled("aa").places() == {(0, 32)}
+    assert store.tiled("aa").stride == 2
+
+
 @pytest.mark.parametrize("at", [40, 400, -40])
 def test_a_damaged_tile_is_missing_and_made_again(tmp_path: Path, at: int):
     layout, store = layout_of((400, 380), 1.0), MapStore(tmp_path)
@@ -224,6 +237,31 @@ def test_a_damaged_tile_is_missing_and_made_again(tmp_path: Path, at: int):
     path.write_bytes(content)
     assert store.get("aa") is None
     assert place not in tiles.places()
+
+
+def test_a_map_too_large_to_be_taken_whole_says_so(tmp_path: Path, monkeypatch):
+    layout, store = layout_of((400, 380), 1.0), MapStore(tmp_path)
+    filled(store, "aa", layout, 0)
+    monkeypatch.setattr("hubseg.probability.tiled_map.LARGEST_WHOLE", 200 * 190 - 1)
+    with pytest.raises(ValueError, match="200 x 190 px is too large to be taken whole"):
+        store.get("aa")
+
+
+def test_tiles_that_were_read_last_are_kept_within_a_limit_and_followed(tmp_path: Path):
+    recent, tile = RecentTiles(3 * 400), Tile(np.ones((10, 10), np.float32))
+    paths = [tmp_path / name for name in "abcd"]
+    for path in paths:
+        recent.put(path, (1, 1, 1), tile)
+    assert [recent.get(path, (1, 1, 1)) is tile for path in paths] == [False, True, True, True]
+    recent.get(paths[1], (1, 1, 1))
+    recent.put(paths[0], (1, 1, 1), tile)
+    assert [recent.get(path, (1, 1, 1)) is tile for path in paths] == [True, True, False, True]
+    assert recent.get(paths[0], (2, 1, 1)) is None
+    layout, store = layout_of((400, 380), 1.0), MapStore(tmp_path / "maps")
+    filled(store, "aa", layout, 0)
+    before = store.get("aa").values
+    filled(store, "aa", layout, 1)
+    assert not np.array_equal(store.get("aa").values, before)
 
 
 def test_glass_is_covered_and_nothing(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ import torch
 from torch import nn
 
 from hubseg.engine import Engine
+from hubseg.engine.job import Job
+from hubseg.engine.progress import Progress
+from hubseg.engine.tile_jobs import ask_for_tiles, file_answer
+from hubseg.engine.worker import Networks
 from hubseg.inference import TilePixels, predict_member, predict_tiles
 from hubseg.network import Prediction, build
-from hubseg.probability import MapStore, TileLayout, Tiling, tile_layout
+from hubseg.probability import MapStore, TileLayout, Tiling, file_digest, tile_layout
 from hubseg.probability.store import _encode
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_large_map, newest_map
@@ -157,7 +162,7 @@ def test_a_disk_that_is_full_is_said_and_what_is_there_stays(slide, tmp_path, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("hubseg.probability.tiled_map.os.fdopen", full)
+        patch.setattr("hubseg.probability.tile_file.os.fdopen", full)
         with pytest.raises(OSError, match="No space left") as raised:
             tiled_run(slide, MapStore(tmp_path / "maps"))
     assert raised.value.filename.endswith(".tile")
@@ -227,3 +232,78 @@ def test_a_window_that_the_slide_has_not_is_refused(slide, weights, tmp_path, wi
         engine.run([slide], RECIPE, [weights], window=window)
     with pytest.raises(ValueError, match="one slide"):
         engine.run([slide, slide], RECIPE, [weights], window=(0, 0, 5, 5))
+
+
+def job_of(slide: Slide, weights: Path, store: Path | None, member: int = 0) -> Job:
+    resolution = RECIPE.resolutions[0]
+    path = weights / f"m_{member}"
+    return Job(
+        run_id="r",
+        slide=slide,
+        slide_digest=slide.digest,
+        recipe=RECIPE,
+        member=RECIPE.members()[member],
+        checkpoint=path,
+        checkpoint_digest=file_digest(path),
+        device="cpu",
+        store=store,
+        layout=TileLayout.of(resolution, slide.height, slide.width),
+    )
+
+
+def test_a_worker_without_our_disk_sends_its_tiles(slide, weights, tmp_path):
+    made = {}
+    for name, store in (("ours", tmp_path / "ours"), ("theirs", None)):
+        networks = Networks(None)
+        networks.setup(None)
+        job = job_of(slide, weights, store)
+        job = replace(job, places=job.layout.places[:3])
+        answer = networks.run(job)
+        assert len(answer.tiles) == (0 if store else 3)
+        file_answer(MapStore(tmp_path / name), job, answer)
+        files = (tmp_path / name).rglob("*.tile")
+        made[name] = {path.name: path.read_bytes() for path in files}
+    assert len(made["ours"]) == 3
+    assert made["ours"] == made["theirs"]
+
+
+def test_every_member_is_run_on_the_middle_of_the_window_first(slide, weights, tmp_path):
+    store = MapStore(tmp_path / "maps")
+    jobs = [job_of(slide, weights, None, member) for member in (0, 1)]
+    progress = Progress(slide, "digest", RECIPE.members())
+    groups = ask_for_tiles(progress, jobs, store, None)
+    asked = jobs[0].layout.touching(None)
+    assert len(asked) == 20, "two groups of each member"
+    assert [one.member.fold for one in groups[:4]] == [0, 1, 0, 1]
+    assert groups[0].places == groups[1].places == asked[:4]
+    for fold in (0, 1):
+        own = [place for one in groups if one.member.fold == fold for place in one.places]
+        assert tuple(own) == asked
+    assert progress.tiles == (0, 2 * len(asked))
+    for number, one in enumerate(groups):
+        assert progress.finished is False
+        ended = progress.take(one.member, one.places)
+        assert ended is (number >= len(groups) - 2)
+    assert progress.finished
+
+
+def test_what_cannot_be_decoded_and_what_is_seen_at_a_time_is_said(
+    slide, weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tile_layout, "FIELD_OF_VIEW", 256)
+    resolution = Resolution(members=(ENTRY,), size=128)
+    recipe = RECIPE.model_copy(update={"resolutions": (resolution,), "folds": (0,)})
+    break_tile(slide.path, 10)
+    engine = Engine(tmp_path / "maps", device="cpu")
+    try:
+        run = engine.run([slide], recipe, [weights], window=(0, 0, 100, 100))
+        updates = list(run)
+    finally:
+        engine.unload()
+    told = [one.warning for one in updates if one.warning]
+    assert len(told) == 2
+    assert "has 400 x 460 px: its networks see 256 x 256 px at a time" in told[0]
+    assert told[1].startswith("One part of slide a cannot be decoded, 400 x 460 px at 0 px")
+    assert updates[-1].finished
+    assert not updates[-1].error
+    assert run.tiles_computed > 0

@@ -71,8 +71,8 @@ def enlarged(
     """Return a window of an enlarged map, float32 (rows, columns).
 
     Equal to the bit to what OpenCV 5 makes of the whole on x86: `a + (b - a) * share`, rounded
-    once, along the rows and then along the columns. Elsewhere it differs by the last bits, less
-    than 0.01 of 255.
+    once, along the rows and then along the columns. Elsewhere, and of maps one px wide or high, it
+    differs by the last bits, less than 0.01 of 255.
 
     Parameters
     ----------
@@ -171,21 +171,30 @@ class WindowParts:
         return enlarged(part, self._origin(index), down, across)
 
     def at(self, finer: int, index: int, part: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a resolution's part at the size of a finer one's, in that one's extent."""
+        """Return a resolution's part at the size of a finer one's: what the window looks at."""
+        rows, columns = self._looked_at(finer)
+        (top, left), (high, wide) = self._origin(index), self._shapes[index]
         if self._shapes[finer] == self._shapes[index]:
-            return part
-        down, across = (
-            Axis.of(first, last - first, length, length / fine)
-            for (first, last), length, fine in zip(
-                self.extent(finer), self._shapes[index], self._shapes[finer], strict=True
-            )
-        )
-        return enlarged(part, self._origin(index), down, across)
+            return part[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
+        down = Axis.of(rows[0], rows[1] - rows[0], high, high / self._shapes[finer][0])
+        across = Axis.of(columns[0], columns[1] - columns[0], wide, wide / self._shapes[finer][1])
+        return enlarged(part, (top, left), down, across)
+
+    def of_finer(self, finer: int, made: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what was made of parts from :meth:`at` at the slide's size: the window."""
+        rows, columns = self._looked_at(finer)
+        down, across = self._axes[finer]
+        return enlarged(made, (rows[0], columns[0]), down, across)
 
     def covered(self, index: int, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return where the window is made of px that are covered, bool (rows, columns)."""
         down, across = self._axes[index]
         return held(part, self._origin(index), down, across)
+
+    def _looked_at(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the rows and columns of a resolution's map that the window is made of."""
+        down, across = self._axes[index]
+        return down.range, across.range
 
     def _origin(self, index: int) -> tuple[int, int]:
         rows, columns = self.extent(index)

@@ -135,7 +135,7 @@ class Mixer:
         levels = [(parts.in_window(i, one.mean), shares[i]) for i, one in moments.items()]
         if facts["disagreement"] is not None:
             finest = parts.finest(moments)
-            facts["disagreement"] = parts.in_window(finest, facts["disagreement"])
+            facts["disagreement"] = parts.of_finer(finest, facts["disagreement"])
         values = merged(levels, self.shape, truncated=recipe.merge == "published")
         return ProbabilityMap(values=values, **facts)
 
@@ -273,7 +273,7 @@ def _disagreement(
     shape = max((one.mean.shape for one in moments.values()), key=lambda s: s[0] * s[1])
     finest = 0 if parts is None else parts.finest(moments)
     if parts is not None:
-        shape = moments[finest].mean.shape
+        shape = parts.at(finest, finest, moments[finest].mean).shape
     first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     total = np.float32(sum(recipe.resolutions[i].weight for i in moments))
     for index, one in moments.items():

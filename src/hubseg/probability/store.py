@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hubseg.failure import about
-from hubseg.probability.disk_budget import DiskBudget
-from hubseg.probability.tile_file import pack, unpack
-from hubseg.probability.tiled_map import TiledMap, discard_tiles
+from hubseg.probability.disk_budget import DiskBudget, remove_tiles
+from hubseg.probability.tile_file import pack, unpack, write_file
+from hubseg.probability.tiled_map import TiledMap
 from hubseg.probability.values import MemberMap
 
 if TYPE_CHECKING:
@@ -90,14 +88,7 @@ class MapStore:
         content = _encode(made)
         with about(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                os.replace(name, path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_file(path, content)
         self.room.took(path, len(content))
         return path
 
@@ -105,7 +96,12 @@ class MapStore:
         """Read the map of `key`; None when there is none, or when it is damaged.
 
         A damaged file is removed: the member is then simply computed again. One that is kept as
-        tiles is put together where all are there and it is not too large to be taken whole.
+        tiles is put together where all are there.
+
+        Raises
+        ------
+        ValueError
+            When one in tiles is too large to be taken whole.
         """
         path = self._path(key)
         try:
@@ -120,7 +116,7 @@ class MapStore:
         """Remove the maps of `keys`, those that are there; in a read-only folder they stay."""
         for key in keys:
             _remove(self._path(key))
-            discard_tiles(self._path(key).with_suffix(".tiles"))
+            _remove(self._path(key).with_suffix(".tiles"))
 
     def get_all(self, keys: Iterable[str]) -> Iterator[tuple[str, MemberMap | None]]:
         """Read many maps, a few at the same time; yields each key, in order, with its map."""
@@ -145,9 +141,12 @@ class MapStore:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file; one that cannot be removed (a read-only folder) is left."""
+    """Remove a map; one that cannot be removed (a read-only folder) is left."""
     try:
-        path.unlink(missing_ok=True)
+        if path.suffix == ".tiles":
+            remove_tiles(path)
+        else:
+            path.unlink(missing_ok=True)
     except OSError:
         pass
 

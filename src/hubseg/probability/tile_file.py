@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +23,21 @@ import numpy as np
 from hubseg.probability.values import MemberMap
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-__all__ = ["Tile", "head_of", "pack", "packed_tile", "read_coarse", "read_tile", "unpack"]
+__all__ = [
+    "Tile",
+    "head_of",
+    "pack",
+    "packed_tile",
+    "read_coarse",
+    "read_tile",
+    "unpack",
+    "write_file",
+]
 
 _MAGIC = b"hubseg-tile 1\n"
+_Stamp = tuple[int, int, int]  # of a file: when it was written, its size, and which it is
 _FRONT = 1 << 16  # bytes of a file that are read at first
 
 
@@ -121,8 +134,69 @@ def head_of(content: bytes) -> dict[str, Any] | None:
     return said | {"begin": begin, "fine": begin + said["front"]}
 
 
+class RecentTiles:
+    """Tiles that were read last: who looks at a slide reads each many times. For any threads.
+
+    Parameters
+    ----------
+    limit
+        Bytes of values that are kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+        self._tiles: OrderedDict[Path, tuple[_Stamp, Tile]] = OrderedDict()
+        self._door = threading.Lock()
+
+    def get(self, path: Path, stamp: _Stamp) -> Tile | None:
+        """Return a tile whose file is still the one that was read."""
+        with self._door:
+            kept = self._tiles.get(path)
+            if kept is None or kept[0] != stamp:
+                return None
+            self._tiles.move_to_end(path)
+            return kept[1]
+
+    def put(self, path: Path, stamp: _Stamp, tile: Tile) -> None:
+        """Keep a tile; those that were read longest ago go."""
+        with self._door:
+            self._drop(self._tiles.pop(path, None))
+            self._tiles[path] = stamp, tile
+            self._taken += _nbytes(tile)
+            while self._taken > self._limit:
+                self._drop(self._tiles.popitem(last=False)[1])
+
+    def _drop(self, kept: tuple[_Stamp, Tile] | None) -> None:
+        self._taken -= 0 if kept is None else _nbytes(kept[1])
+
+
+_RECENT = RecentTiles(1 << 27)  # 128 MB: 32 tiles of the usual size
+
+
+def _nbytes(tile: Tile) -> int:
+    return 0 if tile.values is None else tile.values.nbytes
+
+
 def read_tile(path: Path) -> Tile | None:
-    """Return a tile; None where there is none, or its file is damaged."""
+    """Return a tile; None where there is none, or its file is damaged.
+
+    Tiles that were read last are kept, 128 MB of them. Its values are not to be written to.
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    stamp = stat.st_mtime_ns, stat.st_size, stat.st_ino
+    tile = _RECENT.get(path, stamp)
+    if tile is None:
+        tile = _read_tile(path)
+        if tile is not None:
+            _RECENT.put(path, stamp, tile)
+    return tile
+
+
+def _read_tile(path: Path) -> Tile | None:
     try:
         content = path.read_bytes()
     except OSError:
@@ -136,6 +210,8 @@ def read_tile(path: Path) -> Tile | None:
     organ = None if said["organ"] is None else tuple(map(float, said["organ"]))
     unread = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in said["unread"])
     values = unpack(fine, said["shape"]) if "shape" in said else None
+    if values is not None:
+        values.flags.writeable = False
     return Tile(values, organ, said["pixel_size"], unread)
 
 
@@ -167,3 +243,21 @@ def _digest(*parts: bytes) -> bytes:
     for part in parts:
         content.update(part)
     return content.hexdigest().encode()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: readers see all of it or none.
+
+    Raises
+    ------
+    OSError
+        When the disk refuses; nothing is left of it.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -17,7 +16,14 @@ import numpy as np
 
 from hubseg.failure import about
 from hubseg.probability.disk_budget import remove_tiles
-from hubseg.probability.tile_file import Tile, head_of, packed_tile, read_coarse, read_tile
+from hubseg.probability.tile_file import (
+    Tile,
+    head_of,
+    packed_tile,
+    read_coarse,
+    read_tile,
+    write_file,
+)
 from hubseg.probability.tile_layout import TileLayout, in_blocks
 from hubseg.probability.values import MemberMap
 
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
     from hubseg.probability.disk_budget import DiskBudget
     from hubseg.probability.tile_layout import Place
 
-__all__ = ["LARGEST_WHOLE", "MapPart", "TiledMap", "discard_tiles"]
+__all__ = ["LARGEST_WHOLE", "MapPart", "TiledMap"]
 
 LARGEST_WHOLE: Final = 1 << 27
 """Values, 512 MB: a map of more is read by window alone."""
@@ -146,10 +152,15 @@ class TiledMap:
         OSError
             When the disk refuses: what is there stays.
         """
-        self._begin(content)
         path = self._path(place)
+        self._begin(content)
         with about(path):
-            _write(path, content)
+            try:
+                write_file(path, content)
+            except FileNotFoundError:  # all of it had to leave meanwhile: it is begun anew
+                self._begun = False
+                self._begin(content)
+                write_file(path, content)
         self._room.took(self.folder, len(content))
         return path
 
@@ -193,10 +204,21 @@ class TiledMap:
         return MapPart(values, covered, tuple(organ), tuple(pixel_sizes))
 
     def whole(self) -> MemberMap | None:
-        """Return the map put together; None where tiles are missing, or it has too many values."""
+        """Return the map put together; None where tiles are missing.
+
+        Raises
+        ------
+        ValueError
+            When it has too many values.
+        """
         high, wide = self.shape
-        if high * wide * max(1, self.structures) > LARGEST_WHOLE or not self.is_complete():
+        if not self.is_complete():
             return None
+        if high * wide * max(1, self.structures) > LARGEST_WHOLE:
+            raise ValueError(
+                f"A map of {high} x {wide} px is too large to be taken whole: look at the slide "
+                "by window, or run a recipe of coarser resolution."
+            )
         made = self.part((0, high), (0, wide))
         if not made.covered.all():
             return None  # a tile was damaged
@@ -278,7 +300,7 @@ class TiledMap:
             return
         said = _said(self.folder)
         if said is not None and TileLayout.read(said) != self.layout:
-            discard_tiles(self.folder)
+            remove_tiles(self.folder)
             said = None
         if said is None or ("stride" not in said and shape is not None):
             wanted: dict[str, Any] = self.layout.to_mapping()
@@ -288,16 +310,8 @@ class TiledMap:
             path = self.folder / _LAYOUT
             with about(path):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                _write(path, json.dumps(wanted).encode())
+                write_file(path, json.dumps(wanted).encode())
         self._begun = shape is not None
-
-
-def discard_tiles(folder: Path) -> None:
-    """Remove a map; in a read-only folder it stays."""
-    try:
-        remove_tiles(folder)
-    except OSError:
-        pass
 
 
 def _said(folder: Path) -> dict[str, Any] | None:
@@ -307,17 +321,6 @@ def _said(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return said
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except BaseException:
-        _discard(path.parent / name)
-        raise
 
 
 def _discard(path: Path) -> None:
