@@ -14,9 +14,9 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
@@ -27,6 +27,9 @@ from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable, read_slide
 from hubseg.slide.regions import regions_of
 from napari_hubseg.jobs.queue import Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIDE = 64
 ROUNDS = 9

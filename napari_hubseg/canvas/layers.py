@@ -70,6 +70,7 @@ class LayerBinding:
     blank = Signal(str)  # why nothing is: it stands on the canvas
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    _blank: Any = None  # the slide's layer, while a sentence stands in its place
 
     def __init__(
         self,
@@ -104,7 +105,6 @@ class LayerBinding:
         self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
         self.wandering, self.flat = Wandering(viewer, self._stack, background), FlatView(viewer)
         self._loaded = LoadedSlide(session, background, self.told.emit)
-        self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self._stop = listening(
             (session.slide_changed, self._ask_pixels),

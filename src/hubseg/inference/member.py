@@ -217,8 +217,7 @@ def predict_member(
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     grid = None if whole else _grid(scene, tiling, pixels if recipe.tissue_only else None)
-    if isinstance(network, CpuNetwork):
-        network.expect(_passes(views(recipe.tta), scene, grid) * (1 + following))
+    _expect(network, _passes(views(recipe.tta), scene, grid) * (1 + following))
     return _put_together(scene, _tiles(scene, passes, grid, kept))
 
 
@@ -252,6 +251,11 @@ def passes_for(
         said=said,
         make_room=make_room,
     )
+
+
+def _expect(network: nn.Module, passes: int) -> None:
+    if isinstance(network, CpuNetwork):
+        network.expect(passes)
 
 
 def _passes(view_set: Sequence[View], scene: InputImage, grid: Grid | None) -> int:
