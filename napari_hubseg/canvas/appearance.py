@@ -29,6 +29,7 @@ __all__ = ["VIEWS", "Appearance"]
 VIEWS = ("fill", "outline", "probability")
 
 _OVER = (
+    "around",
     "probability",
     "disagreement",
     "structures",
@@ -38,6 +39,7 @@ _OVER = (
     "mask",
 )  # what lies over the tissue
 _OURS = (
+    "around",
     "probability",
     "structures",
     "reference",
@@ -106,6 +108,8 @@ class Appearance:
             return
         self._hand_on, self._under_hand = True, threshold
         self._show_threshold(layer, threshold)
+        if (around := self._stack.get("around")) is not None:
+            self._show_threshold(around, threshold)
         if not self._previewing:
             self._previewing = True
             self.apply()
@@ -195,6 +199,11 @@ class Appearance:
     def apply(self) -> None:
         """Show and hide layers as view and preview ask, and give them their colours."""
         self._apply_mask()
+        around = self._stack.get("around")
+        if around is not None:
+            at = self._under_hand if self._hand_on else self._session.threshold
+            self._show_threshold(around, at)
+            around.visible = self.shown
         layer = self._stack.get("probability")
         if layer is not None:
             asked = self._previewing or self.view == "probability" or self.reference is not None

@@ -13,6 +13,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_hubseg.canvas.appearance import Appearance
+from napari_hubseg.canvas.around import Around
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.canvas.colours import STROKE
 from napari_hubseg.canvas.flat_view import FlatView
@@ -105,6 +106,7 @@ class LayerBinding:
         self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
         self.wandering, self.flat = Wandering(viewer, self._stack, background), FlatView(viewer)
         self._loaded = LoadedSlide(session, background, self.told.emit)
+        self._around = Around(session, self._stack, self.appearance, background)
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self._stop = listening(
             (session.slide_changed, self._ask_pixels),
@@ -209,8 +211,7 @@ class LayerBinding:
         self.drawing.slide = self._map.slide = ""
         ready = None if slide is None else self._prepared.pixels(slide)
         if slide is not None and ready is not None and not self._session.unopened:
-            # until then all of the slide before stays: a frame without its mask costs as much
-            self._reading.later(lambda: self._show_pixels(slide, ready))
+            self._reading.later(lambda: self._show_pixels(slide, ready))  # in one frame
             return
         self._hide_drawn()
         if slide is not None:
@@ -239,13 +240,13 @@ class LayerBinding:
 
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
-        shape = (slide.height, slide.width)
         self._stack.put("slide", read)  # first: PyQt5 crashes where all are hidden before
         self._hide_drawn()
         self._hidden += self._stack.reveal()  # an opacity that it sets is no person's
         self.appearance.shown = True
         if self._blank is not None:  # the slide before could not be shown
             self._blank.visible, self._blank = True, None
+        shape = (slide.height, slide.width)
         drawn = (3, 3) if self._session.too_large else shape
         for name, size in (("probability", drawn), ("disagreement", (3, 3)), ("mask", drawn)):
             kind = np.uint8 if name == "mask" else np.float32
@@ -257,6 +258,7 @@ class LayerBinding:
             self._whole = self.px_on_screen
         self.wandering.slide = slide
         self._loaded.show(self._stack.get("slide"), slide)
+        self._around.show(slide)
         self._scale_bar.show()
         self.appearance.apply()
         self._reading.later(lambda: self._show_mask(slide))
@@ -333,7 +335,7 @@ class LayerBinding:
         self._reading.drop()
         self.appearance.shown = False
         self._stop()
-        for part in (self.wandering, self.flat, self._loaded, self.others):
+        for part in (self.wandering, self.flat, self._loaded, self._around, self.others):
             part.close()
         self._notice.close(leave=leave)
         for part in (self.drawing, self._map, *(() if leave else (self._scale_bar,))):

@@ -81,6 +81,16 @@ class Placement:
             ),
         }
 
+    def lay_coarse(self, step: tuple[float, float]) -> dict[str, Any]:
+        """Return what lays an array of `step` px a value over the whole slide, as :meth:`lay`."""
+        scale = [own * many for own, many in zip(self.steps, step, strict=True)]
+        unit = "pixel" if self.um_per_px is None else "µm"
+        return {
+            "units": (unit, unit),
+            "scale": tuple(scale),
+            "translate": tuple((s - own) / 2 for s, own in zip(scale, self.steps, strict=True)),
+        }
+
 
 def is_so(now: Any, wanted: tuple[Any, ...]) -> bool:
     """Whether a layer's units, scale or translation already are what is wanted."""

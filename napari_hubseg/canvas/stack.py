@@ -1,11 +1,12 @@
 """The layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
 
-Under the mask there are contours while a person looks at them: the truth, a comparison's reference,
-what the rules would give where another mask was accepted, and structures that are not chosen.
+Over the slide of a region lies what its map has around it. Under the mask there are contours while
+a person looks at them: the truth, a comparison's reference, what the rules would give where another
+mask was accepted, and structures that are not chosen.
 
-Responsible for making them, for their order, their pixel size and for knowing which of them still
-stand in the viewer. Layers are held by identity: a person may rename them. Does not know what is
-shown in them.
+Responsible for their order, their pixel size and for knowing which of them still stand in the
+viewer. Layers are held by identity: a person may rename them. Does not know what is shown in them,
+nor how one is made (:mod:`napari_hubseg.canvas.new_layers`).
 """
 
 from __future__ import annotations
@@ -13,41 +14,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
 from psygnal import Signal
 
-from hubseg.mask.drawing import ABOVE_ALL
-from napari_hubseg.canvas.colours import (
-    REFERENCE,
-    RULES,
-    STROKE,
-    TRUTH_RGB,
-    contour_colours,
-    mask_colours,
-    preview,
-)
 from napari_hubseg.canvas.in_place import hold_in_place
+from napari_hubseg.canvas.new_layers import CONTOURS, OPACITY, new_layer, polygon_in
 from napari_hubseg.canvas.placement import Placement, is_so
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari.components import ViewerModel
+    from numpy.typing import NDArray
 
 __all__ = ["NAMES", "LayerStack", "redraw"]
 
-_CONTOURS = {
-    "structures": REFERENCE,  # each in its own colour, once there are any
-    "reference": REFERENCE,
-    "rules": RULES,
-    "truth": TRUTH_RGB,
-}  # looked at, never worked on
-NAMES = ("slide", "probability", "disagreement", *_CONTOURS, "mask")
-_ALWAYS = tuple(name for name in NAMES if name not in _CONTOURS)
-_BRUSH = 20  # px
-_POLYGON = 0.5  # opacity of one in the making: the tissue is seen through it
+NAMES = ("slide", "around", "probability", "disagreement", *CONTOURS, "mask")
+_LOOKED_AT = ("around", *CONTOURS)  # made once somebody looks
+_ALWAYS = tuple(name for name in NAMES if name not in _LOOKED_AT)
 _FRAME = "#ffd479"  # of a region: seen on stained tissue, on glass and on black
-_OPACITY = {"slide": 1.0, "probability": 1.0, "disagreement": 0.6, "mask": 1.0}
 # Shape and kind of values as slides have them: 3 px, because Mesa's software renderer compiles
 # another shader for textures whose sides are powers of two.
 _EMPTY: dict[str, tuple[tuple[int, ...], Any]] = {
@@ -86,6 +70,7 @@ class LayerStack:
         self._removing = False  # one of them: it is ours to do
         self._layers: dict[str, Any] = {}
         self._placement, self.polygon = Placement(), None
+        self._step = (1.0, 1.0)  # px of the slide for one of what is around its region
         self._empty, self._welcomes = True, False
         viewer.layers.events.removed.connect(self._notice)
 
@@ -131,7 +116,7 @@ class LayerStack:
             return []
         self._empty = False
         self._stop_welcoming()
-        for name, opacity in _OPACITY.items():
+        for name, opacity in OPACITY.items():
             layer = self.get(name)
             if layer is not None:
                 layer.visible = name == "slide"
@@ -197,6 +182,27 @@ class LayerStack:
         if name == "mask":
             self._made(layer)
 
+    def put_around(self, values: NDArray[np.float32], step: tuple[float, float]) -> None:
+        """Show what is around a region: the whole slide's map, float32 (h, w) on 0-255.
+
+        Parameters
+        ----------
+        step
+            px of the slide for one of it, vertical and horizontal.
+        """
+        self._step = step
+        self.put("around", values)
+        layer = self._layers["around"]
+        for key, value in self._placement.lay_coarse(step).items():
+            if not is_so(getattr(layer, key), value):
+                setattr(layer, key, value)
+
+    def drop_around(self) -> None:
+        """Let go of what was around a region."""
+        layer = self._layers.pop("around", None)
+        if layer is not None:
+            self._remove(layer)
+
     def put_back(self) -> list[str]:
         """Put back what was deleted, as it was; return the layers' names."""
         gone = [name for name in NAMES if name in self._layers and self.get(name) is None]
@@ -218,7 +224,7 @@ class LayerStack:
         elif below:
             place = layers.index(below[-1]) + 1
         layers.insert(place, layer)
-        if name in _CONTOURS:
+        if name in _LOOKED_AT:
             layers.selection.active = active
 
     def _remove(self, layer: Any) -> None:
@@ -233,7 +239,7 @@ class LayerStack:
 
     def empty_contours(self, shape: tuple[int, int]) -> None:
         """Let go of contours of another size than (height, width): the view is fitted to them."""
-        for name in _CONTOURS:
+        for name in CONTOURS:
             layer = self.get(name)
             if layer is not None and layer.data.shape != shape:
                 self.put(name, np.zeros((3, 3), np.uint8))
@@ -245,8 +251,7 @@ class LayerStack:
         for name, layer in ((name, self.get(name)) for name in NAMES):
             if layer is None:
                 continue
-            around = name == "slide" and bool(layer.multiscale)
-            for key, value in placement.lay(_size(layer.data), around=around).items():
+            for key, value in self._lay(name, layer).items():
                 if not is_so(getattr(layer, key), value):
                     changes.append((layer, key, value))
         # each change costs napari a new layout, and a new slice of a layer that is visible; and
@@ -260,6 +265,12 @@ class LayerStack:
             layer.visible = True
         if (mask := self.get("mask")) is not None:
             _frame(mask, shown=placement.is_region)
+
+    def _lay(self, name: str, layer: Any) -> dict[str, Any]:
+        if name == "around":
+            return self._placement.lay_coarse(self._step)
+        around = name == "slide" and bool(layer.multiscale)
+        return self._placement.lay(_size(layer.data), around=around)
 
     def select_mask(self) -> None:
         """Make the mask the layer that keys and tools act on."""
@@ -277,44 +288,13 @@ class LayerStack:
         self._layers.clear()
 
     def _make(self, name: str, data: Any) -> Any:
-        layer = self._make_unlocked(name, data)
+        around = name == "slide" and isinstance(data, list)
+        layer = new_layer(name, data, self._placement.lay(_size(data), around=around))
+        if name == "mask":
+            self.polygon = polygon_in(layer)
         hold_in_place(layer, self.shifted.emit)
         if hasattr(layer, "locked"):  # from napari 0.7.1 on
             layer.locked = True
-        return layer
-
-    def _make_unlocked(self, name: str, data: Any) -> Any:
-        around = name == "slide" and isinstance(data, list)
-        place = {"name": name, "axis_labels": ("y", "x")}
-        place |= self._placement.lay(_size(data), around=around)
-        match name:
-            case "slide":
-                return Image(data, rgb=True, multiscale=isinstance(data, list), **place)
-            case "probability":
-                colours = preview("fill")
-                return Image(
-                    data, contrast_limits=(0.0, ABOVE_ALL), colormap=colours, visible=False, **place
-                )
-            case "disagreement":
-                return Image(
-                    data,
-                    contrast_limits=(0.0, 64.0),
-                    colormap="inferno",
-                    opacity=_OPACITY[name],
-                    visible=False,
-                    **place,
-                )
-            case "structures" | "reference" | "rules" | "truth":
-                colours = contour_colours(name, _CONTOURS[name])
-                made = Labels(data, colormap=colours, opacity=1.0, visible=False, **place)
-                made.editable = False
-                return made
-        layer = Labels(data, colormap=mask_colours("fill"), opacity=1.0, **place)
-        layer.brush_size = _BRUSH
-        layer.selected_label = STROKE
-        self.polygon = making = layer._overlays.get("polygon")
-        if making is not None:
-            making.opacity = _POLYGON  # napari fills a polygon in the making opaquely
         return layer
 
 

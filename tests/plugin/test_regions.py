@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -134,6 +135,31 @@ def test_looking_at_the_next_region_takes_it_up_and_the_view_stays(
     wait(lambda: dock.session.current.id == "whole_r1_c3" and not dock.busy)
     assert dock.session.verdict("whole_r1_c2") is Verdict.CORRECTED
     wait(lambda: tuple(view.center)[-1] == pytest.approx(375, abs=2))  # one goes there by itself
+
+
+def test_the_map_of_the_whole_slide_is_seen_around_the_region_and_follows_the_threshold(
+    divided: HubSegWidget, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock, large = divided, SimpleNamespace()
+    values = np.full((70, 90), 200.0, np.float32)
+    large.overview = lambda: SimpleNamespace(values=values.copy(), step=(10.0, 10.0))
+    monkeypatch.setattr("napari_hubseg.canvas.around.newest_large_map", lambda *_, **__: large)
+    dock.desk.go_to("whole_r1_c2")
+    wait(lambda: any(one.name == "around" for one in dock._viewer.layers) and not dock.busy)
+
+    around = layer(dock, "around")
+    assert around.visible
+    assert corners(dock, "around") == pytest.approx([-0.25, -0.25, 349.75, 449.75])
+    assert (around.data[:35, 30:60] < 0).all()  # there its own mask is seen
+    assert (around.data[35:] == 200).all()
+    assert dock._viewer.layers.index(around) < dock._viewer.layers.index(layer(dock, "mask"))
+    assert around.contrast_limits[0] == dock.session.threshold
+    dock.session.set_threshold(90.0)
+    wait(lambda: around.contrast_limits[0] == 90)
+
+    monkeypatch.setattr("napari_hubseg.canvas.around.newest_large_map", lambda *_, **__: None)
+    dock.desk.go_to("whole_r1_c3")
+    wait(lambda: not any(one.name == "around" for one in dock._viewer.layers))
 
 
 def test_a_stroke_in_a_region_is_kept_at_its_place(divided: HubSegWidget, wait: Wait) -> None:
