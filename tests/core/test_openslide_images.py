@@ -20,7 +20,7 @@ from hubseg.project import ReviewProject
 from hubseg.slide import Slide, SlideTable, read_slide
 from hubseg.slide.content import digest_of, file_stamp
 from hubseg.slide.kinds import files_of
-from hubseg.slide.pyramid import Level
+from hubseg.slide.pyramid import Pyramid
 
 pytest.importorskip("openslide")
 
@@ -162,7 +162,7 @@ def test_the_scanned_part_is_shown_by_any_window_and_level(slide: Slide) -> None
     assert np.array_equal(slide.read((10, 20, 300, 301)), SCANNED[10:310, 20:321])
     assert np.array_equal(slide.read(level=1), SCANNED[::2, ::2])
     assert np.array_equal(slide.read((10, 20, 300, 300), 1), SCANNED[10:310:2, 20:320:2])
-    assert np.array_equal(Level(slide, 1)[5:9, 7:12], SCANNED[10:18:2, 14:24:2])
+    assert np.array_equal(Pyramid(slide).levels[1][5:9, 7:12], SCANNED[10:18:2, 14:24:2])
     assert np.array_equal(pickle.loads(pickle.dumps(slide)).read((0, 0, 3, 3)), SCANNED[:3, :3])
 
 

@@ -155,6 +155,7 @@ class DicomImage:
             values=values,
             notes=tuple((key, note) for key, note in notes.items() if note),
             kind="dicom",
+            tiles=tuple((one.tile_size.height, one.tile_size.width) for one in self._levels),
         )
 
 

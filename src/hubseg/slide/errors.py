@@ -123,6 +123,14 @@ def damaged(path: Path, exc: BaseException) -> ValueError:
     )
 
 
+def out_of_reach(path: Path, exc: OSError) -> OSError:
+    """Return the refusal of a file that was opened and that the system does not read any more."""
+    return type(exc)(
+        f"{path} cannot be read ({exc.strerror or exc}): connect its disk again, or copy it to "
+        "another one."
+    )
+
+
 def check_size(
     path: Path, height: int, width: int, bits: int, packed: float = BEST_COMPRESSION
 ) -> None:

@@ -150,7 +150,7 @@ def _tiff_layout(tif: tifffile.TiffFile, path: Path, part: Part) -> Layout:
         raise damaged(path, exc) from exc
     if isinstance(choice, str):
         raise ValueError(f"{path} cannot be shown: {choice}.")
-    sizes, offsets = _levels(tif, choice, path)
+    sizes, offsets, damage = _levels(tif, choice, path)
     try:
         page = read_pages(tif, offsets[0], path, choice.samples)[0]
         found = find_pixel_size(page, description, choice.pixels)
@@ -159,7 +159,7 @@ def _tiff_layout(tif: tifffile.TiffFile, path: Path, part: Part) -> Layout:
         colours = said_of_profile(profile if isinstance(profile, bytes) else b"")
     except DAMAGE as exc:
         raise damaged(path, exc) from exc
-    notes = {"image": choice.note, "um_per_px": found.note, "colours": colours}
+    notes = {"image": choice.note, "um_per_px": found.note, "colours": colours, "levels": damage}
     if values is not None:
         notes["values"] = note_on(values, page.bitspersample, page.dtype.kind, declared=True)
     um_per_px = (found.down, found.across)
@@ -177,18 +177,38 @@ def _tiff_layout(tif: tifffile.TiffFile, path: Path, part: Part) -> Layout:
 
 def _levels(
     tif: tifffile.TiffFile, choice: Choice, path: Path
-) -> tuple[list[tuple[int, int]], list[tuple[PageRef, ...]]]:
-    """Return each level's size as it is shown, and where its pages begin."""
+) -> tuple[list[tuple[int, int]], list[tuple[PageRef, ...]], str]:
+    """Return each level's size as it is shown, where its pages begin, and what is damaged."""
     sizes: list[tuple[int, int]] = []
     offsets: list[tuple[PageRef, ...]] = []
-    for refs in choice.levels:
-        pages = read_pages(tif, refs, path, choice.samples)
+    damage = []
+    for number, refs in enumerate(choice.levels):
+        try:
+            pages = read_pages(tif, refs, path, choice.samples)
+            if number and any(_was_cut_off(page) for page in pages):
+                raise damaged(path, ValueError("it was cut off"))
+        except ValueError:
+            if not number:
+                raise
+            damage.append(str(number))
+            continue
         size = Orientation.of(pages[0]).shown(pages[0].imagelength, pages[0].imagewidth)
         # A label or a thumbnail with another aspect ratio is no level of the pyramid.
         if not sizes or is_reduction(sizes[0], size):
             sizes.append(size)
             offsets.append(refs)
-    return sizes, offsets
+    one = len(damage) == 1
+    said = f"Level{'' if one else 's'} {' and '.join(damage)} of {path.name} " if damage else ""
+    said += f"{'is' if one else 'are'} damaged: the next finer level serves; " if damage else ""
+    return sizes, offsets, f"{said}get the file again." if said else ""
+
+
+def _was_cut_off(page: tifffile.TiffPage) -> bool:
+    """Whether the last of a compressed page's tiles lies beyond the end of the file."""
+    if page.compression == 1:
+        return False
+    ends = map(sum, zip(page.dataoffsets, page.databytecounts, strict=False))
+    return bool(max(ends, default=0) > page.parent.filehandle.size)
 
 
 def read_pages(

@@ -64,7 +64,8 @@ class Slide:
     notes
         One sentence each on what a person should know: keys ``image`` (which of several is shown),
         ``um_per_px`` (why it is not known, or how it was found), ``values`` (how numbers of more
-        than 8 bits are scaled) and ``colours`` (a profile of other colours than sRGB's).
+        than 8 bits are scaled), ``colours`` (a profile of other colours than sRGB's) and
+        ``levels`` (which of a pyramid are damaged).
     unread
         Names of ``organ`` and ``source`` in its table that are no built-in words: what they mean
         is for a vocabulary to say (:mod:`hubseg.slide.words`).
@@ -138,21 +139,35 @@ class Slide:
                 f"Window {window} lies outside slide {self.id} of {self.height} x {self.width} px: "
                 "clip it first."
             )
-        region, whole = self.region, self._layout.levels
-        if levels_of_region(whole, region, self.path)[: len(self.levels)] != self.levels:
-            raise ValueError(f"{self.path} is not the image that was opened: open it again.")
+        layout, region = self.layout, self.region
         if region is not None:
             top, left = top + region[0], left + region[1]
-        box = at_level((top, left, height, width), whole, level)
-        if self._layout.kind:
-            kind, part = self._layout.kind, Part.parse(self.part).whole
-            return scans.read_window(kind, self.path, part, box, level, self._values)
-        if not self._layout.pages:
-            return crop(pixels_of_raster(self.path, whole[0], self._values), box)
-        values, samples = self._values, self._layout.samples
+        return self.read_at(at_level((top, left, height, width), layout.levels, level), level)
+
+    def read_at(self, box: Window, level: int) -> NDArray[np.uint8]:
+        """Return pixels as :meth:`read`, of a window in a level's px of the whole picture."""
+        layout = self.layout
+        if layout.kind:
+            part = Part.parse(self.part).whole
+            return scans.read_window(layout.kind, self.path, part, box, level, self.scale)
+        if not layout.pages:
+            return crop(pixels_of_raster(self.path, layout.levels[0], self.scale), box)
         with open_tiff(self.path) as tif:
-            pages = read_pages(tif, self._layout.pages[level], self.path, samples)
-            return pixels_of_pages(pages, box, values, samples)
+            pages = read_pages(tif, layout.pages[level], self.path, layout.samples)
+            return pixels_of_pages(pages, box, self.scale, layout.samples)
+
+    @property
+    def layout(self) -> Layout:
+        """What the file's header says; ValueError where it is not the image that was opened."""
+        levels = levels_of_region(self._layout.levels, self.region, self.path)
+        if levels[: len(self.levels)] != self.levels:
+            raise ValueError(f"{self.path} is not the image that was opened: open it again.")
+        return self._layout
+
+    @property
+    def scale(self) -> Values:
+        """Which stored numbers are black and white."""
+        return self._values
 
     @property
     def digest(self) -> str:

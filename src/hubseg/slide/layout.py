@@ -32,7 +32,11 @@ class Layout(NamedTuple):
     values
         Which stored numbers are black and white; None where only the pixels tell.
     notes
-        What a person should know: keys ``image``, ``um_per_px``, ``values`` and ``colours``.
+        What a person should know: keys ``image``, ``um_per_px``, ``values``, ``colours`` and
+        ``levels``.
+    tiles
+        (height, width) of the pieces in which a scan stores each level, px; of a TIFF its pages
+        say it.
     kind
         Which of :mod:`hubseg.slide.scans` reads its pixels; "" is a TIFF, which has pages, or a
         PNG or JPEG, which is decoded as a whole.
@@ -45,6 +49,7 @@ class Layout(NamedTuple):
     values: Values | None = Values(0, 255)
     notes: tuple[tuple[str, str], ...] = ()
     kind: str = ""
+    tiles: tuple[tuple[int, int], ...] = ()
 
 
 def is_reduction(full: tuple[int, int], size: tuple[int, int]) -> bool:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["OpenSlideImage"]
 
 _WHITE: Final = 255
+_TILE: Final = 512  # px: where a level is not stored in tiles
+_MOST_TILE: Final = 4096  # px: OpenSlide calls a strip a tile, too
 
 
 class _Level(NamedTuple):
@@ -89,6 +91,7 @@ class OpenSlideImage:
             um_per_px=None if math.isnan(found.down) else (found.down, found.across),
             notes=tuple((key, note) for key, note in notes.items() if note),
             kind="openslide",
+            tiles=tuple(self._tile(one.number) for one in self._levels),
         )
 
     def read(self, window: Window, level: int, values: Values) -> NDArray[np.uint8]:
@@ -108,6 +111,13 @@ class OpenSlideImage:
     def found_values(self) -> Values:
         """Return 0 and 255: every slide is one of 8 bits here."""
         return Values(0, 255)
+
+    def _tile(self, number: int) -> tuple[int, int]:
+        """Return a level's tile, (height, width) px, where the file has tiles."""
+        told = self._slide.properties
+        sides = [_number(told, f"level[{number}].tile-{name}") for name in ("height", "width")]
+        height, width = (int(one) if 1 <= one <= _MOST_TILE else _TILE for one in sides)
+        return height, width
 
     def _bounds(self) -> Window:
         """Return the part that was scanned, in px of the file's level 0."""

@@ -1,72 +1,305 @@
-"""The pixels of a slide as napari wants them: an array, or the levels of a pyramid.
+"""The pixels of a slide as napari wants them: an array, or levels that are read by window.
 
-Responsible for deciding which, and for reading a pyramid window by window. Does not know layers.
+Responsible for deciding which, for the levels that the file lacks, and for what is shown where a
+tile cannot be read. Does not know layers, nor how tiles are decoded (:mod:`hubseg.slide.tiles`).
 """
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from hubseg.slide.content import file_stamp
+from hubseg.slide.faults import Faults
+from hubseg.slide.kept_pyramid import TILE, Stopped, kept_file, make_kept, open_kept
+from hubseg.slide.level_plan import planned_levels
+from hubseg.slide.overview import Overview, resized
 from hubseg.slide.regions import slide_of
+from hubseg.slide.tiles import SlideTiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from hubseg.slide import Slide
+    from hubseg.slide.tile_cache import TileCache
+    from hubseg.window import Window
 
-__all__ = ["Level", "pixels"]
+__all__ = ["GREY", "Level", "Pyramid", "pixels"]
 
-_WHOLE = 64_000_000  # px up to which a slide is simply read: 200 MB of RGB
+_WHOLE: Final = 64_000_000  # px up to which a slide is simply read: 200 MB of RGB
+_EXACT: Final = 8_000_000  # px of the finer level up to which a made one is computed on the spot
+_WIDE: Final = 4096  # px: wider strips are no chunks for napari, which would show all of them
+_CHUNK: Final = 512  # px
+_STEPS: Final = 40  # how often a picture in the making is worth another look
+
+GREY: Final = 160
+"""What is shown where a tile cannot be read."""
 
 
 class Level:
     """One level of a pyramid that is read only where it is looked at.
 
-    Indexing it with two slices gives uint8 RGB, shape (h, w, 3).
+    Indexing it with slices gives uint8 RGB, shape (h, w, 3). `chunks` says in which pieces it is
+    stored, for napari to ask for whole ones: sizes along both axes.
     """
 
     dtype = np.dtype(np.uint8)
     ndim = 3
 
-    def __init__(self, slide: Slide, level: int) -> None:
-        self._slide = slide
-        self._level = level
-        self.shape = (*slide.levels[level], 3)
+    def __init__(self, pyramid: Pyramid, index: int) -> None:
+        self.pyramid = pyramid
+        self._index = index
+        self.shape = (*pyramid.plan[index].size, 3)
 
     @property
     def size(self) -> int:
         """Number of values."""
         return int(np.prod(self.shape))
 
+    @property
+    def chunks(self) -> tuple[Any, ...]:
+        """Sizes of the stored pieces along each axis, px."""
+        number = self.pyramid.plan[self._index].number
+        if number is None:
+            return TILE, TILE, 3
+        grid = self.pyramid.tiles.grid(number)
+        rows, columns = (
+            tuple(b - a for a, b in pairwise(edges)) for edges in (grid.rows, grid.columns)
+        )
+        return rows, columns if max(columns) <= _WIDE else _CHUNK, (3,)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        height, width = self.shape[:2]
+        if height * width > _WHOLE:
+            raise ValueError(
+                f"A level of {height} x {width} px of {self.pyramid.slide.path.name} does not go "
+                "into memory: take a window of it, level[top:bottom, left:right]."
+            )
         values = self[:, :]
         return values if dtype is None else values.astype(dtype)
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         keys = key if isinstance(key, tuple) else (key,)
-        rows, columns = (*keys, slice(None), slice(None))[:2]
-        top, bottom, row_step = rows.indices(self.shape[0])
-        left, right, column_step = columns.indices(self.shape[1])
-        height, width = self._slide.levels[self._level]
-        down, across = self._slide.height / height, self._slide.width / width
-        y0, x0 = round(top * down), round(left * across)
-        y1 = min(round(bottom * down), self._slide.height)
-        x1 = min(round(right * across), self._slide.width)
-        if y1 <= y0 or x1 <= x0:
-            return np.zeros((max(bottom - top, 0), max(right - left, 0), 3), np.uint8)
-        read = self._slide.read((y0, x0, y1 - y0, x1 - x0), self._level)
-        cut = read[: bottom - top, : right - left]
-        return cut[::row_step, ::column_step][(slice(None), slice(None), *keys[2:])]
+        if Ellipsis in keys:
+            at = keys.index(Ellipsis)
+            keys = (*keys[:at], *[slice(None)] * (4 - len(keys)), *keys[at + 1 :])
+        keys = (*keys, slice(None), slice(None))
+        (top, height, down), (left, width, across) = map(_picked, keys[:2], self.shape)
+        if min(height, width) < 1:
+            found = np.empty((height, width, 3), np.uint8)
+        else:
+            found = self.pyramid.read(self._index, (top, left, height, width))
+        picked: NDArray[np.uint8] = found[(down, across, *keys[2:3])]
+        return picked
 
 
-def pixels(slide: Slide) -> NDArray[np.uint8] | list[Level]:
-    """Return a slide's pixels: uint8 (H, W, 3), or its levels when it is a large pyramid.
+def _picked(key: Any, length: int) -> tuple[int, int, Any]:
+    """Return the first px and how many are read, and what picks the wanted ones out of them."""
+    if not isinstance(key, slice):
+        return range(length)[int(key)], 1, 0
+    wanted = range(*key.indices(length))
+    if not wanted:
+        return 0, 0, slice(None)
+    first, last = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
+    return first, last - first + 1, slice(None, None, wanted.step)
 
-    Of a region of a large pyramid they are the levels of the whole: what lies around it is seen.
+
+class Pyramid:
+    """The levels of a large slide, and where the pixels of each come from.
+
+    A level that the file has is read from it, tile by tile. One that it lacks is read from a file
+    of made levels once there is one (:meth:`make`), and until then drawn from what there is.
+
+    Parameters
+    ----------
+    slide
+        Not a PNG or JPEG.
+    cache
+        Where decoded tiles are kept.
+
+    Attributes
+    ----------
+    levels
+        Finest first, as napari takes them.
+    faults
+        What could not be read.
+    """
+
+    def __init__(self, slide: Slide, cache: TileCache | None = None) -> None:
+        self.slide = slide
+        self.plan = planned_levels(slide.levels)
+        self.tiles = SlideTiles(slide, cache)
+        self.faults = Faults(slide.path)
+        self.levels = [Level(self, index) for index in range(len(self.plan))]
+        self._made: SlideTiles | None = None
+        self._overview = Overview(self.tiles, self.plan[-1].size, self._instead)
+        self._changes = 0
+        self._lock = threading.Lock()
+
+    # ---- what is shown -------------------------------------------------------------------------
+
+    def read(self, index: int, box: Window) -> NDArray[np.uint8]:
+        """Return a window of a level, in that level's px, as RGB (h, w, 3), the caller's own.
+
+        Parameters
+        ----------
+        index
+            Of :attr:`levels`.
+
+        Notes
+        -----
+        Where a tile is damaged the next finer level is shown, or grey; :attr:`faults` counts it.
+        """
+        number = self.plan[index].number
+        if number is not None:
+            return self.tiles.window(number, box, self._instead)
+        if (made := self._made) is not None:
+            return made.window(self._made_number(index), box, self._made_instead)
+        finer = self.plan[index - 1].number
+        if finer is not None and 4 * box[2] * box[3] <= _EXACT:
+            return self._halved(index, finer, box)
+        coarser = next((i for i in range(index, len(self.plan)) if self._is_stored(i)), None)
+        if coarser is not None:
+            return self._of_another(index, box, coarser)
+        return self._overview.read(self.plan[index].size, box)
+
+    def lies_ready(self, index: int, box: Window) -> bool:
+        """Whether a window can be returned without decoding anything."""
+        number, tiles, made = self.plan[index].number, self.tiles, self._made
+        if number is None:
+            if made is None:
+                return False
+            number, tiles = self._made_number(index), made
+        return all(tiles.has(number, *place) for place in tiles.grid(number).touched(box))
+
+    @property
+    def changes(self) -> int:
+        """A number that grows when there is more to be seen than when it was read before."""
+        return self._changes
+
+    def look_again(self) -> bool:
+        """Whether a file that was out of reach is there again; what was grey can be read now."""
+        if not self.faults.away:
+            return False
+        try:
+            file_stamp(self.slide.path)
+        except OSError:
+            return False
+        self.faults.in_reach()
+        self._changed()
+        return True
+
+    # ---- what is made --------------------------------------------------------------------------
+
+    @property
+    def lacks_levels(self) -> bool:
+        """Whether levels are missing that :meth:`make` would make or find."""
+        return self._made is None and any(one.number is None for one in self.plan)
+
+    def make(self, folder: Path, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Make the levels that the file lacks, or take those that are kept in a folder.
+
+        It takes one pass over the file; what is made is seen meanwhile. Again it does nothing.
+
+        Parameters
+        ----------
+        wanted
+            Asked now and then whether to go on.
+
+        Raises
+        ------
+        OSError, ValueError
+            When the slide cannot be read, or the folder not be written.
+        """
+        if not self.lacks_levels:
+            return
+        file = kept_file(self.slide, folder)
+        sizes = [one.size for one in self.plan if one.number is None]
+        made = open_kept(file, sizes)
+        if made is None:
+            seen = 0
+            stored = [i for i in range(len(self.plan)) if self._is_stored(i)]
+            first_of_last = stored[-1] + 1  # of the levels that end in the coarsest
+
+            def told(index: int, window: Window, piece: NDArray[np.uint8], done: float) -> bool:
+                nonlocal seen
+                if index == first_of_last:
+                    self._overview.put(piece, window, self.plan[index].size)
+                if int(done * _STEPS) > seen:
+                    seen = int(done * _STEPS)
+                    self._changed()
+                return wanted()
+
+            try:
+                make_kept(self.tiles, self.plan, file, told=told, failed=self._instead)
+            except Stopped:
+                return
+            made = open_kept(file, sizes)
+        self._made = made
+        self._changed()
+
+    # ---- in place of what is not there ---------------------------------------------------------
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._changes += 1
+
+    def _made_number(self, index: int) -> int:
+        return sum(one.number is None for one in self.plan[:index])
+
+    def _is_stored(self, index: int) -> bool:
+        return self.plan[index].number is not None
+
+    def _halved(self, index: int, finer: int, box: Window) -> NDArray[np.uint8]:
+        """Return a window of a made level from the file's level that it is made of."""
+        top, left, height, width = (2 * side for side in box)
+        whole = self.plan[index - 1].size
+        tall, wide = min(height, whole[0] - top), min(width, whole[1] - left)
+        found = self.tiles.window(finer, (top, left, tall, wide), self._instead)
+        found = np.pad(found, ((0, height - tall), (0, width - wide), (0, 0)), mode="edge")
+        return resized(found, (box[2], box[3]))
+
+    def _of_another(self, index: int, box: Window, other: int) -> NDArray[np.uint8]:
+        """Return a window of a level as another one of the file shows it."""
+        number = self.plan[other].number
+        window = _same_place(box, self.plan[index].size, self.plan[other].size)
+        found = self.tiles.window(number or 0, window, self._instead)
+        return resized(found, (box[2], box[3]))
+
+    def _instead(self, level: int, box: Window, exc: Exception) -> NDArray[np.uint8]:
+        """Return what is shown where a tile of the file cannot be read."""
+        if isinstance(exc, OSError):
+            self.faults.out_of_reach(str(exc))
+            return _grey(box)
+        self.faults.damaged(level, box, finer=level > 0)
+        if not level:
+            return _grey(box)
+        window = _same_place(box, self.slide.levels[level], self.slide.levels[level - 1])
+        return resized(self.tiles.window(level - 1, window, self._instead), (box[2], box[3]))
+
+    def _made_instead(self, level: int, box: Window, exc: Exception) -> NDArray[np.uint8]:
+        """Return grey where the made levels fail, which are then made again."""
+        del level, exc
+        made, self._made = self._made, None
+        if made is not None:
+            with suppress(OSError):
+                made.slide.path.unlink()
+        self._changed()
+        return _grey(box)
+
+
+def pixels(slide: Slide) -> NDArray[np.uint8] | list[Any]:
+    """Return a slide's pixels: uint8 (H, W, 3), or levels where it is larger than 64 megapixels.
+
+    Of a region of a large slide they are the levels of the whole: what lies around it is seen.
 
     Raises
     ------
@@ -74,11 +307,28 @@ def pixels(slide: Slide) -> NDArray[np.uint8] | list[Level]:
         When the file cannot be read.
     """
     whole = slide_of(slide)
-    if len(whole.levels) > 1 and whole.height * whole.width > _WHOLE:
-        return list(_levels(whole, file_stamp(whole.path)))
-    return slide.read()
+    if whole.height * whole.width <= _WHOLE:
+        return slide.read()
+    return list(_levels(whole, file_stamp(whole.path)))
 
 
 @lru_cache(maxsize=4)  # the regions of a slide show the same levels
-def _levels(whole: Slide, _stamp: tuple[int, int]) -> tuple[Level, ...]:
-    return tuple(Level(whole, level) for level in range(len(whole.levels)))
+def _levels(whole: Slide, _stamp: tuple[int, int]) -> tuple[Any, ...]:
+    if whole.layout.kind or whole.layout.pages:
+        return tuple(Pyramid(whole).levels)
+    levels = [whole.read()]  # a PNG or JPEG is decoded as a whole; its levels fit beside it
+    for planned in planned_levels(whole.levels)[1:]:
+        levels.append(resized(levels[-1], planned.size))
+    return tuple(levels)
+
+
+def _same_place(box: Window, size: tuple[int, int], other: tuple[int, int]) -> Window:
+    """Return the window of another level that holds a box of this one."""
+    top, left = box[0] * other[0] // size[0], box[1] * other[1] // size[1]
+    bottom = min(other[0], -(-(box[0] + box[2]) * other[0] // size[0]))
+    right = min(other[1], -(-(box[1] + box[3]) * other[1] // size[1]))
+    return top, left, max(1, bottom - top), max(1, right - left)
+
+
+def _grey(box: Window) -> NDArray[np.uint8]:
+    return np.full((box[2], box[3], 3), GREY, np.uint8)

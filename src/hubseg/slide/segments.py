@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 
 from hubseg.slide.colours import colour_model
-from hubseg.slide.errors import DAMAGE, damaged
+from hubseg.slide.errors import DAMAGE, damaged, out_of_reach
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,6 +93,8 @@ def _read_segment(
         else:
             pixels = _decoded(page, index, *piece)[top : top + height]
     except DAMAGE as exc:
+        if isinstance(exc, OSError) and exc.errno is not None:  # the system's: the bytes may be
+            raise out_of_reach(path, exc) from exc
         raise damaged(path, exc) from exc
     pixels = pixels[:, left : left + width]
     if pixels.shape[:2] != (height, width):
@@ -136,11 +138,18 @@ def _decoded(page: tifffile.TiffPage, index: int, offset: int, count: int) -> ND
     """Return a tile or strip, (h, w, channels), decoded by tifffile."""
     if _packs_samples_apart(page):
         return _decoded_bits(page, index, offset, count)
-    decode = page.decode  # made on first use, which moves the stream
-    page.parent.filehandle.seek(offset)
-    data = page.parent.filehandle.read(count)
-    tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+    with page.parent.filehandle.lock:
+        decode = page.decode  # made on first use, which moves the stream
+        tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+    data = _stored(page, offset, count)
     return np.asarray(decode(data, index, **tables)[0][0])
+
+
+def _stored(page: tifffile.TiffPage, offset: int, count: int) -> bytes:
+    """Return bytes of the file; threads that share it take turns."""
+    with page.parent.filehandle.lock:
+        page.parent.filehandle.seek(offset)
+        return bytes(page.parent.filehandle.read(count))
 
 
 def _packs_samples_apart(page: tifffile.TiffPage) -> bool:
@@ -157,8 +166,7 @@ def _decoded_bits(page: tifffile.TiffPage, index: int, offset: int, count: int) 
     """Return a tile or strip of bits, (h, w, channels), each channel packed by itself."""
     tall, wide = segment_rows(page, index), segment_size(page)[1]
     across = -(-wide // 8)
-    page.parent.filehandle.seek(offset)
-    data = page.parent.filehandle.read(count)
+    data = _stored(page, offset, count)
     if page.compression != 1:
         data = tifffile.TIFF.DECOMPRESSORS[page.compression](data)
     packed = np.frombuffer(data, np.uint8, tall * across * page.samplesperpixel)
@@ -175,8 +183,7 @@ def _plain_rows(
     row_bytes = _bytes_of(page, 1)
     if (top + height) * row_bytes > count:
         raise ValueError("a strip is shorter than declared")
-    page.parent.filehandle.seek(offset + top * row_bytes)
-    data = page.parent.filehandle.read(height * row_bytes)
+    data = _stored(page, offset + top * row_bytes, height * row_bytes)
     return np.frombuffer(data, stored).reshape(height, page.imagewidth, channels)
 
 

@@ -140,6 +140,7 @@ class ZarrImage:
             values=values,
             notes=tuple((key, note) for key, note in notes.items() if note),
             kind="zarr",
+            tiles=tuple(self._of_yx(array.chunks) for array in self._levels),
         )
 
 
