@@ -24,6 +24,7 @@ from napari_hubseg.canvas.modes import MODES, tool_of
 from napari_hubseg.canvas.notice import Notice
 from napari_hubseg.canvas.placement import Placement
 from napari_hubseg.canvas.sketch import Sketch
+from napari_hubseg.canvas.slide_loading import LoadedSlide
 from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.canvas.viewpoint import ScaleBar, fit, same_tissue
@@ -102,6 +103,7 @@ class LayerBinding:
         self._hidden: list[Any] = []
         self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
         self.wandering, self.flat = Wandering(viewer, self._stack, background), FlatView(viewer)
+        self._loaded = LoadedSlide(session, background, self.told.emit)
         self._blank: Any = None  # the slide's layer, while a sentence stands in its place
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self._stop = listening(
@@ -239,10 +241,10 @@ class LayerBinding:
     def _show_pixels(self, slide: Slide, read: Any) -> None:
         """Show the slide, and what is drawn over it when that has been seen: one at a time."""
         shape = (slide.height, slide.width)
+        self._stack.put("slide", read)  # first: PyQt5 crashes where all are hidden before
         self._hide_drawn()
-        self._hidden += self._stack.reveal()  # first: an opacity that it sets is no person's
+        self._hidden += self._stack.reveal()  # an opacity that it sets is no person's
         self.appearance.shown = True
-        self._stack.put("slide", read)
         if self._blank is not None:  # the slide before could not be shown
             self._blank.visible, self._blank = True, None
         drawn = (3, 3) if self._session.too_large else shape
@@ -255,8 +257,7 @@ class LayerBinding:
             fit(self._viewer, self._stack.get("mask"))
             self._whole = self.px_on_screen
         self.wandering.slide = slide
-        if isinstance(read, list):  # while a person looks
-            self._background.submit(lambda: slide.digest, lambda _: None, lambda _: None)
+        self._loaded.show(self._stack.get("slide"), slide)
         self._scale_bar.show()
         self.appearance.apply()
         self._reading.later(lambda: self._show_mask(slide))
@@ -334,7 +335,7 @@ class LayerBinding:
         self._reading.drop()
         self.appearance.shown = False
         self._stop()
-        for part in (self.wandering, self.flat, self.others):
+        for part in (self.wandering, self._loaded, self.flat, self.others):
             part.close()
         self._notice.close(leave=leave)
         for part in (self.drawing, self._map, *(() if leave else (self._scale_bar,))):

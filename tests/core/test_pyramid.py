@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubseg.slide import Slide, kept_pyramid, level_plan, pyramid, read_slide
+from hubseg.slide.level import Level
 from hubseg.slide.level_plan import planned_levels
-from hubseg.slide.pyramid import GREY, Level, Pyramid, pixels
+from hubseg.slide.pyramid import GREY, Pyramid, pixels
 from hubseg.slide.tile_cache import TileCache
 from hubseg.slide.tile_grid import TileGrid
 from hubseg.slide.tiles import SlideTiles
@@ -271,6 +272,7 @@ class TestPlan:
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let slides of some hundred px be large ones."""
     monkeypatch.setattr(pyramid, "_WHOLE", 1000)
+    monkeypatch.setattr("hubseg.slide.level._MOST", 1000)
     monkeypatch.setattr(pyramid, "_EXACT", 0)
     monkeypatch.setattr(level_plan, "_COARSEST", 150)
 
@@ -435,6 +437,14 @@ class TestBadInput:
         exact = pyramid.resized(whole, (100, 100)).astype(int)  # of all tiles: they are few
         assert np.abs(shown.levels[2][:] - exact).mean() < 3
         assert not shown.faults.sentence
+
+    def test_a_level_that_is_missing_does_not_take_the_coarser_ones_with_it(
+        self, tmp_path: Path
+    ) -> None:
+        levels = [NOISE, NOISE[::2, ::2], NOISE[::16, ::16]]  # each by its neighbour: 2, then 8
+        slide = written(tmp_path / "a.tif", levels, compression="zlib")
+        assert slide.levels == ((301, 417), (151, 209), (19, 27))
+        assert np.array_equal(slide.read(level=2), levels[2])
 
     def test_a_tile_that_cannot_be_decoded_is_grey_and_is_said_with_its_place(
         self, tmp_path: Path

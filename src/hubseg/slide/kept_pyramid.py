@@ -10,6 +10,7 @@ import hashlib
 import os
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
@@ -23,7 +24,6 @@ from hubseg.slide.tiles import SlideTiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Read = Callable[[Window], NDArray[np.uint8]]
 
-__all__ = ["Stopped", "kept_file", "make_kept", "open_kept"]
+__all__ = ["FOLDER", "Stopped", "kept_file", "make_kept", "open_kept", "own_folder"]
 
 TILE: Final = 256  # px
 _QUALITY: Final = 90
@@ -41,9 +41,18 @@ _BUDGET: Final = 4 * 2**30  # bytes of all files in the folder
 _FORM: Final = "1"  # of the files: another one is another name
 _CACHE: Final = 32 * 2**20
 
+FOLDER: Final = "pyramids"
+"""Name of the folder in a project; what is in it can be thrown away."""
+
 
 class Stopped(Exception):
     """Nobody wants the levels any more."""
+
+
+def own_folder() -> Path:
+    """Return the folder of this person on this machine, for slides of no project."""
+    home = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "hubseg" / FOLDER
 
 
 def kept_file(slide: Slide, folder: Path) -> Path:

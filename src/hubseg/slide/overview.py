@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Instead = Callable[[int, Window, Exception], NDArray[np.uint8]]
 
-__all__ = ["Overview", "resized"]
+__all__ = ["Overview", "enlarged", "resized"]
 
 _ACROSS: Final = 14  # tiles looked at along each axis: some 200, half a second
 
@@ -103,6 +103,14 @@ def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
     smaller = size[0] <= pixels.shape[0] and size[1] <= pixels.shape[1]
     how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     made: NDArray[np.uint8] = cv2.resize(pixels, (size[1], size[0]), interpolation=how)
+    return made
+
+
+def enlarged(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an image at another (height, width) in little time: px become blocks."""
+    made: NDArray[np.uint8] = cv2.resize(
+        pixels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST
+    )
     return made
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from hubseg.slide.content import file_stamp
 from hubseg.slide.faults import Faults
-from hubseg.slide.kept_pyramid import TILE, Stopped, kept_file, make_kept, open_kept
+from hubseg.slide.kept_pyramid import Stopped, kept_file, make_kept, open_kept
+from hubseg.slide.level import Level
 from hubseg.slide.level_plan import planned_levels
-from hubseg.slide.overview import Overview, resized
+from hubseg.slide.overview import Overview, enlarged, resized
 from hubseg.slide.regions import slide_of
 from hubseg.slide.tiles import SlideTiles
 
@@ -32,84 +32,14 @@ if TYPE_CHECKING:
     from hubseg.slide.tile_cache import TileCache
     from hubseg.window import Window
 
-__all__ = ["GREY", "Level", "Pyramid", "pixels"]
+__all__ = ["GREY", "Pyramid", "pixels"]
 
 _WHOLE: Final = 64_000_000  # px up to which a slide is simply read: 200 MB of RGB
 _EXACT: Final = 8_000_000  # px of the finer level up to which a made one is computed on the spot
-_WIDE: Final = 4096  # px: wider strips are no chunks for napari, which would show all of them
-_CHUNK: Final = 512  # px
 _STEPS: Final = 40  # how often a picture in the making is worth another look
 
 GREY: Final = 160
 """What is shown where a tile cannot be read."""
-
-
-class Level:
-    """One level of a pyramid that is read only where it is looked at.
-
-    Indexing it with slices gives uint8 RGB, shape (h, w, 3). `chunks` says in which pieces it is
-    stored, for napari to ask for whole ones: sizes along both axes.
-    """
-
-    dtype = np.dtype(np.uint8)
-    ndim = 3
-
-    def __init__(self, pyramid: Pyramid, index: int) -> None:
-        self.pyramid = pyramid
-        self._index = index
-        self.shape = (*pyramid.plan[index].size, 3)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape))
-
-    @property
-    def chunks(self) -> tuple[Any, ...]:
-        """Sizes of the stored pieces along each axis, px."""
-        number = self.pyramid.plan[self._index].number
-        if number is None:
-            return TILE, TILE, 3
-        grid = self.pyramid.tiles.grid(number)
-        rows, columns = (
-            tuple(b - a for a, b in pairwise(edges)) for edges in (grid.rows, grid.columns)
-        )
-        return rows, columns if max(columns) <= _WIDE else _CHUNK, (3,)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        height, width = self.shape[:2]
-        if height * width > _WHOLE:
-            raise ValueError(
-                f"A level of {height} x {width} px of {self.pyramid.slide.path.name} does not go "
-                "into memory: take a window of it, level[top:bottom, left:right]."
-            )
-        values = self[:, :]
-        return values if dtype is None else values.astype(dtype)
-
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        keys = key if isinstance(key, tuple) else (key,)
-        if Ellipsis in keys:
-            at = keys.index(Ellipsis)
-            keys = (*keys[:at], *[slice(None)] * (4 - len(keys)), *keys[at + 1 :])
-        keys = (*keys, slice(None), slice(None))
-        (top, height, down), (left, width, across) = map(_picked, keys[:2], self.shape)
-        if min(height, width) < 1:
-            found = np.empty((height, width, 3), np.uint8)
-        else:
-            found = self.pyramid.read(self._index, (top, left, height, width))
-        picked: NDArray[np.uint8] = found[(down, across, *keys[2:3])]
-        return picked
-
-
-def _picked(key: Any, length: int) -> tuple[int, int, Any]:
-    """Return the first px and how many are read, and what picks the wanted ones out of them."""
-    if not isinstance(key, slice):
-        return range(length)[int(key)], 1, 0
-    wanted = range(*key.indices(length))
-    if not wanted:
-        return 0, 0, slice(None)
-    first, last = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
-    return first, last - first + 1, slice(None, None, wanted.step)
 
 
 class Pyramid:
@@ -121,7 +51,7 @@ class Pyramid:
     Parameters
     ----------
     slide
-        Not a PNG or JPEG.
+        Not a PNG or JPEG; of a region its whole slide is taken.
     cache
         Where decoded tiles are kept.
 
@@ -131,14 +61,20 @@ class Pyramid:
         Finest first, as napari takes them.
     faults
         What could not be read.
+    loader
+        Asked before anything is decoded: what it returns is shown. Set by a window, whose thread
+        must not wait.
     """
 
     def __init__(self, slide: Slide, cache: TileCache | None = None) -> None:
-        self.slide = slide
+        self.slide = slide = slide_of(slide)
         self.plan = planned_levels(slide.levels)
         self.tiles = SlideTiles(slide, cache)
+        for number in range(len(slide.levels)):
+            self.tiles.grid(number)  # now: later the file may be out of reach
         self.faults = Faults(slide.path)
         self.levels = [Level(self, index) for index in range(len(self.plan))]
+        self.loader: Callable[[int, Window], NDArray[np.uint8] | None] = lambda index, box: None
         self._made: SlideTiles | None = None
         self._overview = Overview(self.tiles, self.plan[-1].size, self._instead)
         self._changes = 0
@@ -158,6 +94,11 @@ class Pyramid:
         -----
         Where a tile is damaged the next finer level is shown, or grey; :attr:`faults` counts it.
         """
+        shown = self.loader(index, box)
+        return self.read_now(index, box) if shown is None else shown
+
+    def read_now(self, index: int, box: Window) -> NDArray[np.uint8]:
+        """Return a window of a level as :meth:`read` does, whoever is asked before."""
         number = self.plan[index].number
         if number is not None:
             return self.tiles.window(number, box, self._instead)
@@ -173,12 +114,24 @@ class Pyramid:
 
     def lies_ready(self, index: int, box: Window) -> bool:
         """Whether a window can be returned without decoding anything."""
-        number, tiles, made = self.plan[index].number, self.tiles, self._made
-        if number is None:
-            if made is None:
-                return False
-            number, tiles = self._made_number(index), made
+        number, tiles = self._source(index)
+        if tiles is None:
+            return False
         return all(tiles.has(number, *place) for place in tiles.grid(number).touched(box))
+
+    def sketch(self, index: int, box: Window) -> NDArray[np.uint8]:
+        """Return a window of a level from what was decoded already: coarser, where it must be."""
+        coarser = range(index + 1, len(self.plan))
+        places = {i: _same_place(box, self.plan[index].size, self.plan[i].size) for i in coarser}
+        found = next((i for i in coarser if self.lies_ready(i, places[i])), None)
+        if found is None:
+            sketch = _grey(box)
+        else:
+            sketch = enlarged(self.read_now(found, places[found]), (box[2], box[3]))
+        number, tiles = self._source(index)
+        if tiles is not None:
+            tiles.paste_kept(number, sketch, box)
+        return sketch
 
     @property
     def changes(self) -> int:
@@ -252,6 +205,11 @@ class Pyramid:
         with self._lock:
             self._changes += 1
 
+    def _source(self, index: int) -> tuple[int, SlideTiles | None]:
+        """Return where a level's tiles are, and its number there; None where they are not yet."""
+        number = self.plan[index].number
+        return (self._made_number(index), self._made) if number is None else (number, self.tiles)
+
     def _made_number(self, index: int) -> int:
         return sum(one.number is None for one in self.plan[:index])
 
@@ -315,7 +273,9 @@ def pixels(slide: Slide) -> NDArray[np.uint8] | list[Any]:
 @lru_cache(maxsize=4)  # the regions of a slide show the same levels
 def _levels(whole: Slide, _stamp: tuple[int, int]) -> tuple[Any, ...]:
     if whole.layout.kind or whole.layout.pages:
-        return tuple(Pyramid(whole).levels)
+        made = Pyramid(whole)
+        made.read(len(made.plan) - 1, (0, 0, *made.plan[-1].size))  # the first picture
+        return tuple(made.levels)
     levels = [whole.read()]  # a PNG or JPEG is decoded as a whole; its levels fit beside it
     for planned in planned_levels(whole.levels)[1:]:
         levels.append(resized(levels[-1], planned.size))

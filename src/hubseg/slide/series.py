@@ -251,9 +251,11 @@ def _can(showable: Callable[[Any], bool], series: Any) -> bool:
 def _reductions(found: Sequence[Any], series: Any) -> list[list[PageRef]]:
     """Return images that call themselves reduced ones (NewSubfileType) and follow no pyramid.
 
-    Only of a single picture: whose plane a reduction shows is not said.
+    Only of a single picture: whose plane a reduction shows is not said. Of a pyramid with a level
+    left out, tifffile takes those behind the gap for pictures of their own.
     """
-    if len(series.levels) > 1 or len(series.pages) > 1:
+    smallest = series.levels[-1]
+    if len(series.pages) > 1 or (len(series.levels) > 1 and series.kind != "generic"):
         return []
     reduced = [
         one
@@ -263,6 +265,7 @@ def _reductions(found: Sequence[Any], series: Any) -> list[list[PageRef]]:
         and len(one.pages) == 1
         and _samples(one) == _samples(series)
         and not one.keyframe.is_mask
+        and (len(series.levels) == 1 or _area(one) < _area(smallest))
     ]
     return [[PageRef(one.keyframe.offset)] for one in sorted(reduced, key=_area, reverse=True)]
 

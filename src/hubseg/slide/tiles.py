@@ -137,6 +137,14 @@ class SlideTiles:
         """Whether a tile is there without being decoded."""
         return (self._key, level, row, column) in self.cache
 
+    def paste_kept(self, level: int, out: NDArray[np.uint8], window: Window) -> None:
+        """Copy the tiles that are kept into a window of a level, (h, w, 3)."""
+        grid = self.grid(level)
+        for place in grid.touched(window):
+            tile = self.cache.peek((self._key, level, *place))
+            if tile is not None:
+                _paste(out, window, tile, grid.box(*place))
+
     def let_go(self) -> None:
         """Close the file; it is opened again where a tile is wanted."""
         with self._lock:
