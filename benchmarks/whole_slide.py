@@ -36,8 +36,9 @@ def _watch(path: Path, kept: Path, seconds: float, *, asynchronous: bool) -> dic
     from napari.settings import get_settings
 
     from hubseg.slide import read_slide
-    from hubseg.slide.pyramid import Pyramid, pixels
+    from hubseg.slide.pyramid import pixels
     from hubseg.slide.tile_cache import SHARED
+    from hubseg.slide.tiles import SlideTiles
     from napari_hubseg.canvas.placement import Placement
     from napari_hubseg.canvas.slide_loading import SlideLoading
     from napari_hubseg.canvas.stack import LayerStack
@@ -50,7 +51,7 @@ def _watch(path: Path, kept: Path, seconds: float, *, asynchronous: bool) -> dic
     stack.warm_up()
     rest(1500)
     frames = _Frames(viewer)
-    before = _peak_mb("VmRSS")
+    before = _memory_mb("VmRSS")
     began = time.perf_counter()
     slide = read_slide(path)
     stack.put("slide", pixels(slide))
@@ -64,48 +65,39 @@ def _watch(path: Path, kept: Path, seconds: float, *, asynchronous: bool) -> dic
     wait_for("A picture", lambda: layer.loaded and frames.painted > 0)
     first = frames.first - began - opened
 
-    pyramid: Pyramid = layer.data[0].pyramid
-    seen: set[tuple[int, int, int]] = set()
-    read = Pyramid.read
+    pyramid = layer.data[0].pyramid
+    fetched: set[tuple[int, int, int]] = set()
+    tile = SlideTiles.tile
 
-    def noted(self: Pyramid, index: int, box: Any, **how: Any) -> Any:
-        number = self.plan[index].number
-        if number is not None:
-            grid = self.tiles.grid(number)
-            seen.update((number, *place) for place in grid.touched(box))
-        return read(self, index, box, **how)
+    def noted(self: SlideTiles, level: int, row: int, column: int) -> Any:
+        if self is pyramid.tiles:
+            fetched.add((level, row, column))
+        return tile(self, level, row, column)
 
-    Pyramid.read = noted  # type: ignore[method-assign]
-    decodes = SHARED.decodes
-    gaps = _camera(viewer, layer, seconds)
+    SlideTiles.tile = noted  # type: ignore[method-assign]
+    decodes, near = SHARED.decodes, 1.0 / float(layer.scale[0])
+    gaps = _camera(viewer, near, seconds)
     wait_for("The last tiles", lambda: layer.loaded and not loading.waiting)
     found = {
         "opened_s": opened,
         "first_picture_s": first,
-        "peak_mb": _peak_mb("VmHWM"),
+        "peak_mb": _memory_mb("VmHWM"),
         "before_mb": before,
         "decodes": SHARED.decodes - decodes,
-        "distinct_tiles": len(seen),
+        "distinct_tiles": len(fetched),
         **_of_gaps(gaps),
-        "made_levels": not pyramid.lacks_levels,
+        "lacks_levels": pyramid.lacks_levels,
     }
     loading.close()
-    picture = np_picture(layer)
+    picture = layer.data[-1][:, :]
     layer.visible = False
-    import numpy as np
-
-    alone = viewer.add_image(np.asarray(picture), rgb=True)
-    rows, columns = picture.shape[:2]
-    alone.scale = (slide.height / rows * layer.scale[0], slide.width / columns * layer.scale[1])
-    alone.units = layer.units
-    found["alone"] = _of_gaps(_camera(viewer, alone, min(seconds, 2 * ONE_PLACE_S)))
+    alone = viewer.add_image(picture, rgb=True, units=layer.units)
+    size = slide.height, slide.width
+    scale = [step * a / b for step, a, b in zip(layer.scale, size, picture.shape, strict=False)]
+    alone.scale = scale
+    found["alone"] = _of_gaps(_camera(viewer, near, min(seconds, 2 * ONE_PLACE_S)))
     viewer.close()
     return found
-
-
-def np_picture(layer: Any) -> Any:
-    """Return the smallest level."""
-    return layer.data[-1][:, :]
 
 
 class _Frames:
@@ -125,18 +117,19 @@ class _Frames:
             self.first = self.first or now
 
 
-def _camera(viewer: Any, layer: Any, seconds: float) -> list[float]:
-    """Zoom and pan for that long; return the gaps between two beats of the window, ms."""
+def _camera(viewer: Any, near: float, seconds: float) -> list[float]:
+    """Zoom and pan for that long; return the gaps between two beats of the window, ms.
+
+    `near` are px of the screen for one unit of the world, where the camera is nearest.
+    """
     import numpy as np
     from qtpy.QtCore import QEventLoop, Qt, QTimer
 
     gaps: list[float] = []
-    extent, view = layer.extent.world, viewer.scene.camera
+    extent, view = viewer.layers.extent.world, viewer.scene.camera
     size = extent[1] - extent[0]
     viewer.reset_view()
     fit = view.zoom
-    near = 1.0 / float(layer.scale[0]) if layer.multiscale else fit * 40
-    near = max(near, fit * 8)
     began = last = time.perf_counter()
     loop, timer = QEventLoop(), QTimer()
 
@@ -178,7 +171,7 @@ def _of_gaps(gaps: list[float]) -> dict[str, float]:
     }
 
 
-def _peak_mb(name: str) -> float:
+def _memory_mb(name: str) -> float:
     """Return what the system says of this process, MB (Linux)."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
@@ -276,7 +269,7 @@ def _say(name: str, found: dict[str, Any], *, asynchronous: bool) -> None:
         f"{found['longest_ms']:.0f} ms, {found['beyond_50_ms']} of {found['frames']} beyond 50 "
         f"(the window alone: {alone['median_ms']:.0f}, {alone['p95_ms']:.0f}, "
         f"{alone['longest_ms']:.0f}, {alone['beyond_50_ms']} of {alone['frames']})"
-        + ("; the levels it lacked are made" if found["made_levels"] and "flat" in name else ""),
+        + ("; levels were still in the making" if found["lacks_levels"] else ""),
         flush=True,
     )
 

@@ -30,6 +30,18 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     demo.add_argument(
         "--scripted", action="store_true", help="play the journey even where there is a display"
     )
+    demo.add_argument(
+        "--slide",
+        action="store_true",
+        help="a whole slide instead, made on the fly; without a display it is only described",
+    )
+    demo.add_argument(
+        "--size",
+        default="16000x20000",
+        metavar="HEIGHTxWIDTH",
+        help="px of that slide",
+    )
+    add_json(demo)
     demo.set_defaults(run=_demo)
     doctor = commands.add_parser("doctor", help="what is installed, what will not work, the cure")
     add_json(doctor)
@@ -54,8 +66,33 @@ def _review(given: argparse.Namespace, answer: Answer) -> int:
 
 
 def _demo(given: argparse.Namespace, answer: Answer) -> int:
-    del answer
+    if given.slide:
+        return _whole_slide(given, answer)
     code: int = _plugin("demo")(given.out, scripted=given.scripted)
+    return code
+
+
+def _whole_slide(given: argparse.Namespace, answer: Answer) -> int:
+    """Make a whole slide, say what it is, and open it where somebody can see it."""
+    from hubseg.cli._whole_slide import described, made_slide, parsed_size
+
+    path, seconds = made_slide(given.out, parsed_size(given.size))
+    told = described(path)
+    sizes = ", ".join(f"{height:,} x {width:,}" for height, width in told["levels"])
+    how = f"made in {seconds:.0f} s" if seconds else "it was there already"
+    lines = [
+        f"{path}: {told['bytes'] / 1e6:,.0f} MB, {how}.",
+        f"Levels of {sizes} px in JPEG tiles; {told['um_per_px']:g} µm/px at the first.",
+    ]
+    seen: bool = _plugin("has_display")()
+    if not seen:
+        lines.append(f"There is no display: hubseg review {path} opens it on a desktop.")
+    answer.say({**told, "seconds": seconds}, lines)
+    if not seen:
+        return 0
+    answer.end()
+    answer.say({}, [])
+    code: int = _plugin("review")(path)
     return code
 
 

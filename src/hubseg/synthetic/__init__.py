@@ -9,5 +9,13 @@ from __future__ import annotations
 from hubseg.synthetic.samples import write_samples
 from hubseg.synthetic.steel import make_steel
 from hubseg.synthetic.tissue import make_slide, make_structures
+from hubseg.synthetic.whole_slide import WholeSlide, write_whole_slide
 
-__all__ = ["make_slide", "make_steel", "make_structures", "write_samples"]
+__all__ = [
+    "WholeSlide",
+    "make_slide",
+    "make_steel",
+    "make_structures",
+    "write_samples",
+    "write_whole_slide",
+]

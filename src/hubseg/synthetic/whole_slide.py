@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from hubseg.synthetic.canvas import POINTS, UINT8
 
 __all__ = ["Cancelled", "WholeSlide", "write_whole_slide"]
@@ -211,11 +213,10 @@ class _Mirrored:
     """A texture at a level's scale that goes on without end, mirrored at its edges."""
 
     def __init__(self, texture: UINT8, by: float) -> None:
-        side = max(4, round(len(texture) / by))
-        small = cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA)
-        self._period = 2 * side
-        self._whole = np.concatenate([small, small[::-1]])
-        self._whole = np.concatenate([self._whole, self._whole[:, ::-1]], axis=1)
+        self._side = max(4, round(len(texture) / by))
+        size = (self._side, self._side)
+        self._own = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
+        self._period = 2 * self._side
 
     def phase(self, top: int, left: int) -> tuple[int, int]:
         """Return which part of the texture a tile shows: equal numbers are equal px."""
@@ -223,8 +224,12 @@ class _Mirrored:
 
     def cut(self, top: int, left: int) -> UINT8:
         """Return a tile's px."""
-        rows, columns = (np.arange(start, start + TILE) % self._period for start in (top, left))
-        return np.ascontiguousarray(self._whole[rows][:, columns])
+        rows, columns = (self._mirrored(start) for start in (top, left))
+        return np.ascontiguousarray(self._own[rows][:, columns])
+
+    def _mirrored(self, start: int) -> npt.NDArray[np.intp]:
+        at = np.arange(start, start + TILE) % self._period
+        return np.minimum(at, self._period - 1 - at)
 
 
 def _textures(side: int, seed: int) -> Iterator[UINT8]:
