@@ -129,8 +129,7 @@ class LayerBinding:
     @property
     def tool(self) -> str:
         """The tool in hand: one of napari's that the dock has a button for, or ""."""
-        mask = self._stack.get("mask")
-        if mask is None:
+        if (mask := self._stack.get("mask")) is None:
             return "move"
         return tool_of(str(mask.mode), erases=mask.selected_label == 0)
 
@@ -281,8 +280,7 @@ class LayerBinding:
     def _put_back(self) -> None:
         """Put back what a person has deleted, and say so."""
         self._asked_back = False
-        back = self._stack.put_back()
-        if not back:
+        if not (back := self._stack.put_back()):
             return
         self._stack.select_mask()
         self._place()
