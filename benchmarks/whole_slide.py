@@ -52,6 +52,14 @@ def _watch(path: Path, kept: Path, seconds: float, *, asynchronous: bool) -> dic
     rest(1500)
     frames = _Frames(viewer)
     before = _memory_mb("VmRSS")
+    fetched: set[tuple[str, int, int, int]] = set()
+    tile = SlideTiles.tile
+
+    def noted(self: SlideTiles, level: int, row: int, column: int) -> Any:
+        fetched.add((str(self.slide.path), level, row, column))
+        return tile(self, level, row, column)
+
+    SlideTiles.tile = noted  # type: ignore[method-assign]
     began = time.perf_counter()
     slide = read_slide(path)
     stack.put("slide", pixels(slide))
@@ -66,16 +74,7 @@ def _watch(path: Path, kept: Path, seconds: float, *, asynchronous: bool) -> dic
     first = frames.first - began - opened
 
     pyramid = layer.data[0].pyramid
-    fetched: set[tuple[int, int, int]] = set()
-    tile = SlideTiles.tile
-
-    def noted(self: SlideTiles, level: int, row: int, column: int) -> Any:
-        if self is pyramid.tiles:
-            fetched.add((level, row, column))
-        return tile(self, level, row, column)
-
-    SlideTiles.tile = noted  # type: ignore[method-assign]
-    decodes, near = SHARED.decodes, 1.0 / float(layer.scale[0])
+    near = 1.0 / float(layer.scale[0])
     gaps = _camera(viewer, near, seconds)
     wait_for("The last tiles", lambda: layer.loaded and not loading.waiting)
     found = {
@@ -83,7 +82,7 @@ def _watch(path: Path, kept: Path, seconds: float, *, asynchronous: bool) -> dic
         "first_picture_s": first,
         "peak_mb": _memory_mb("VmHWM"),
         "before_mb": before,
-        "decodes": SHARED.decodes - decodes,
+        "decodes": SHARED.decodes,
         "distinct_tiles": len(fetched),
         **_of_gaps(gaps),
         "lacks_levels": pyramid.lacks_levels,

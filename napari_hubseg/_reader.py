@@ -10,13 +10,16 @@ or a label image), so that ordinary images stay with the readers that napari has
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubseg.formats.finding import DROPPED
 from hubseg.slide import SUFFIXES, Slide, read_slide
+from hubseg.slide.kept_pyramid import own_folder
 from hubseg.slide.kinds import holds_labels, is_image_folder, kind_of
-from hubseg.slide.pyramid import pixels
+from hubseg.slide.pyramid import pixels, pyramid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,10 +112,24 @@ def _viewer(why: str) -> Any:
 def slide_layer(slide: Slide) -> Any:
     """Return a slide as a layer-data tuple; a slide of known pixel size is shown in µm."""
     read_pixels = pixels(slide)
+    _make_levels(read_pixels)
     unit = "pixel" if slide.spacing is None else "µm"
     place = {"name": slide.id, "rgb": True, "scale": slide.spacing or (1.0, 1.0)}
     place["units"] = (unit, unit)
     return (read_pixels, {**place, "multiscale": isinstance(read_pixels, list)}, "image")
+
+
+def _make_levels(read_pixels: Any) -> None:
+    """Make the levels that a large file lacks, in a thread that ends with napari."""
+    pyramid = pyramid_of(read_pixels)
+    if pyramid is None or not pyramid.lacks_levels:
+        return
+
+    def make() -> None:
+        with suppress(OSError, ValueError):  # a coarser picture stays
+            pyramid.make(own_folder())
+
+    threading.Thread(target=make, name="levels of a slide", daemon=True).start()
 
 
 def _is_slide(path: Path) -> bool:

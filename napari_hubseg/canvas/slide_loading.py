@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from hubseg.slide.kept_pyramid import FOLDER, own_folder
-from hubseg.slide.level import Level
+from hubseg.slide.pyramid import pyramid_of
 from napari_hubseg.canvas.stack import redraw
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.latest import Latest
@@ -26,21 +26,14 @@ if TYPE_CHECKING:
 
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
-    from hubseg.slide.pyramid import Pyramid
     from hubseg.window import Window
 
     View = tuple[int, Window]
 
-__all__ = ["LoadedSlide", "SlideLoading", "pyramid_of"]
+__all__ = ["LoadedSlide", "SlideLoading"]
 
 _BEAT_MS: Final = 250  # how soon levels in the making, and a disk that is back, are seen
 _ROWS: Final = 1024  # px, decoded before it is asked whether the view is still wanted
-
-
-def pyramid_of(data: Any) -> Pyramid | None:
-    """Return what a layer's data are levels of; None where they are an array."""
-    first = data[0] if isinstance(data, list) or hasattr(data, "shapes") else None
-    return first.pyramid if isinstance(first, Level) else None
 
 
 class SlideLoading:
@@ -57,7 +50,7 @@ class SlideLoading:
     kept
         Folder for levels that the file lacks; None makes none.
     told
-        Called with one sentence when something could not be read.
+        Called with one sentence when something could not be read, and with "" when all can again.
 
     Attributes
     ----------
@@ -193,7 +186,8 @@ class LoadedSlide:
             project = self._session.project
             own = project is None or project.read_only
             kept = own_folder() if own or project is None else project.path / FOLDER
-            self._loading = SlideLoading(layer, kept, self._told)
+            back = f"{slide.path.name} can be read again."
+            self._loading = SlideLoading(layer, kept, lambda said: self._told(said or back))
             self._background.submit(lambda: slide.digest, lambda _: None, lambda _: None)
 
     def close(self) -> None:

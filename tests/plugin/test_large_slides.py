@@ -17,11 +17,12 @@ import tifffile
 from napari.settings import get_settings
 
 from hubseg.slide import read_slide
-from hubseg.slide.pyramid import GREY, pixels
+from hubseg.slide.pyramid import GREY, pixels, pyramid_of
 from hubseg.slide.tile_cache import SHARED
 from hubseg.slide.tiles import SlideTiles
+from napari_hubseg._reader import read
 from napari_hubseg.canvas.placement import Placement
-from napari_hubseg.canvas.slide_loading import SlideLoading, pyramid_of
+from napari_hubseg.canvas.slide_loading import SlideLoading
 from napari_hubseg.canvas.stack import LayerStack
 from napari_hubseg.dock import HubSegWidget
 
@@ -311,3 +312,17 @@ def test_in_the_dock_made_levels_are_kept_in_the_projects_folder(
     project = dock.session.project
     assert project is not None
     assert len(list((project.path / "pyramids").glob("*.tif"))) == 1
+
+
+def test_a_slide_that_napari_opens_by_itself_has_its_levels_made_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: Wait
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    path = written(tmp_path / "flat.tif", [NOISE[:900, :800]], compression="zlib")
+    ((data, options, kind),) = read(str(path))
+    assert (kind, options["multiscale"]) == ("image", True)
+    pyramid = pyramid_of(data)
+    assert pyramid is not None
+    wait(lambda: not pyramid.lacks_levels)
+    assert len(list((tmp_path / "hubseg" / "pyramids").glob("*.tif"))) == 1

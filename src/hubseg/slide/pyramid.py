@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hubseg.slide.tile_cache import TileCache
     from hubseg.window import Window
 
-__all__ = ["GREY", "Pyramid", "pixels"]
+__all__ = ["GREY", "Pyramid", "pixels", "pyramid_of"]
 
 _WHOLE: Final = 64_000_000  # px up to which a slide is simply read: 200 MB of RGB
 _EXACT: Final = 8_000_000  # px of the finer level up to which a made one is computed on the spot
@@ -268,6 +268,12 @@ def pixels(slide: Slide) -> NDArray[np.uint8] | list[Any]:
     if whole.height * whole.width <= _WHOLE:
         return slide.read()
     return list(_levels(whole, file_stamp(whole.path)))
+
+
+def pyramid_of(data: Any) -> Pyramid | None:
+    """Return what a list of levels, or a layer's data, are levels of; None of arrays."""
+    first = data[0] if isinstance(data, list) or hasattr(data, "shapes") else None
+    return first.pyramid if isinstance(first, Level) else None
 
 
 @lru_cache(maxsize=4)  # the regions of a slide show the same levels

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SHARED", "TileCache"]
 
-_BUDGET: Final = 256 * 2**20  # bytes: some 340 tiles of 512 px, four screens
+_BUDGET: Final = 512 * 2**20  # bytes: some 680 tiles of 512 px
 
 
 class TileCache:
