@@ -259,10 +259,11 @@ def main() -> int:
 
 
 def _say(name: str, found: dict[str, Any], *, asynchronous: bool) -> None:
-    alone = found["alone"]
+    alone, spent = found["alone"], f"{found['opened_cpu_s']:.2f} of a processor"
     print(
         f"{name}, slicing {'in a thread' if asynchronous else 'in the window'}: opened "
-        f"{found['opened_s']:.2f} s ({found['opened_cpu_s']:.2f} of a processor), first picture {found['first_picture_s']:.2f} s after, peak "
+        f"{found['opened_s']:.2f} s ({spent}), first picture "
+        f"{found['first_picture_s']:.2f} s after, peak "
         f"{found['peak_mb']:,.0f} MB ({found['before_mb']:,.0f} before), {found['decodes']:,} "
         f"decodes of {found['distinct_tiles']:,} tiles seen; gaps: median "
         f"{found['median_ms']:.0f}, 95 % {found['p95_ms']:.0f}, longest "
