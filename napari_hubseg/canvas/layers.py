@@ -82,8 +82,7 @@ class LayerBinding:
         prepared: PreparedSlides | None = None,
     ) -> None:
         self._session = session
-        self._viewer = viewer
-        self._background = background
+        self._viewer, self._background = viewer, background
         self._keys = MaskKeys(keys)
         self._prepared = prepared or PreparedSlides()
         self._stack = LayerStack(viewer, self._equip)

@@ -14,7 +14,7 @@ from torch import nn
 from hubseg.engine import Engine
 from hubseg.engine.job import Job
 from hubseg.engine.progress import Progress
-from hubseg.engine.tile_jobs import ask_for_tiles, file_answer
+from hubseg.engine.tile_jobs import ask_for_tiles, file_answer, tile_notes
 from hubseg.engine.worker import Networks
 from hubseg.inference import TilePixels, predict_member, predict_tiles
 from hubseg.network import Prediction, build
@@ -285,6 +285,14 @@ def test_every_member_is_run_on_the_middle_of_the_window_first(slide, weights, t
         ended = progress.take(one.member, one.places)
         assert ended is (number >= len(groups) - 2)
     assert progress.finished
+
+
+def test_a_window_is_said_to_be_of_no_account_where_nothing_has_tiles(slide, weights):
+    tiled = job_of(slide, weights, None)
+    whole = replace(tiled, layout=None)
+    assert "run whole" in tile_notes(slide, [whole, whole], (0, 0, 9, 9))[0]
+    assert not tile_notes(slide, [whole, tiled], (0, 0, 9, 9))
+    assert not tile_notes(slide, [whole, whole], None)
 
 
 def test_what_cannot_be_decoded_and_what_is_seen_at_a_time_is_said(

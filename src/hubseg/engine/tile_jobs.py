@@ -145,8 +145,7 @@ def tile_notes(slide: Slide, jobs: Sequence[Job], window: Window | None) -> list
             f"Slide {slide.id} has {slide.height} x {slide.width} px: its networks see "
             f"{view} x {view} px at a time, as they were trained, in place of the whole squeezed."
         )
-    whole = [job for job in jobs if job.layout is None]
-    if window is not None and whole:
+    if window is not None and all(job.layout is None for job in jobs):
         said.append(
             f"Slide {slide.id} is small enough to be run whole: the window is not looked at."
         )
