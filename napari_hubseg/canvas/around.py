@@ -55,7 +55,10 @@ class Around:
         self._reading = Latest(background, lambda _: self._hide())  # an older map is no map of it
         self._rest = background.timer(_REST, self._read)
         self._slide: Slide | None = None
-        background.listen((session.probability_changed, lambda _: self._wait()))
+        background.listen(
+            (session.probability_changed, lambda _: self._wait()),
+            (session.thresholds_changed, self._follow),
+        )
 
     def show(self, slide: Slide) -> None:
         """Show what is around a region that is on screen now; of no region there is nothing."""
@@ -65,6 +68,11 @@ class Around:
             self._hide()
         else:
             self._wait()
+
+    def _follow(self) -> None:
+        """Show a threshold that holds now: the mask of the region may have none to be drawn by."""
+        if self._stack.get("around") is not None:
+            self._appearance.apply()
 
     def _wait(self) -> None:
         if self._slide is not None and self._slide.region is not None:
