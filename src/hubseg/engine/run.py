@@ -10,7 +10,7 @@ import queue
 import threading
 import uuid
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from hubseg.engine.answers import GONE, LOOK_S, STOPPED, EngineOf, connected, result
@@ -85,6 +85,7 @@ class Run:
         self._cancelled = threading.Event()
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._flying: dict[Any, tuple[Progress, Job]] = {}
+        self._numbers = count()
         self._open: list[Progress] = []
         self._estimate = Estimate(self.total)
 
@@ -151,15 +152,15 @@ class Run:
         """Yield jobs in order, and what the store already has when a slide's turn comes."""
         digest_ahead({self._files[member.checkpoint] for member in self.members})
         rest, following = iter(self.slides), len(self.slides)
-        for count in (1, *[_TOGETHER] * len(self.slides)):
+        for together in (1, *[_TOGETHER] * len(self.slides)):
             wanted: dict[tuple[int, int, int], list[tuple[Progress, Job]]] = {}
-            for slide in islice(rest, count):
+            for slide in islice(rest, together):
                 for asked in self._open_slide(slide):
                     if isinstance(asked, Update) or asked[1].places:
                         yield asked
                     else:
                         wanted.setdefault(asked[1].member.place, []).append(asked)
-            following = max(0, following - count)
+            following = max(0, following - together)
             for place in sorted(wanted):
                 after = following + len(wanted[place])
                 for number, (progress, job) in enumerate(wanted[place], 1):
@@ -236,8 +237,7 @@ class Run:
         return _AHEAD * max(1, len(client.nthreads()))
 
     def _submit(self, client: Any, progress: Progress, job: Job) -> None:
-        part = f"-{job.places[0][0]}-{job.places[0][1]}" if job.places else ""
-        key = f"{job.key}-{self.id}{part}"
+        key = f"{job.key}-{self.id}-{next(self._numbers)}"  # regions of a slide share job.key
         future = client.submit(run_member, job, key=key, pure=False)
         self._flying[future] = (progress, job)
         future.add_done_callback(self._ready.put)
