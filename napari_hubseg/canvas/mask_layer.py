@@ -18,7 +18,7 @@ from psygnal import Signal
 from hubseg.mask.drawing import REACH, Drawn, drawn, edge_width, hand_of, redrawn
 from hubseg.window import grown
 from napari_hubseg.canvas.stack import redraw
-from napari_hubseg.canvas.strokes import paint_to, take_stroke
+from napari_hubseg.canvas.strokes import StrokeBeyond, beyond, paint_to, take_stroke
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class MaskDrawing:
     finished = Signal()  # the whole mask is on screen
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
+    beyond = Signal(object)  # what of a stroke lies outside its region: a StrokeBeyond
 
     def __init__(
         self,
@@ -223,14 +224,29 @@ class MaskDrawing:
         flat = len(getattr(event, "dims_displayed", "yx")) == 2
         draws = event.button == 1 and not self._stroking and mask.cursor != "circle_frozen"
         self._stroking, self._mode, self._at = True, mode, tuple(event.position)
+        path, slide, before = [self._at], self.slide, self._session.steps.undoable
         yield
         while event.type == "mouse_move":
             self._at = tuple(event.position)
+            path.append(self._at)
             yield
         if draws and flat:
             paint_to(mask, mask.world_to_data(self._at), mask.world_to_data(event.position))
+            seq = 0 if before is None else before.seq
+            self._go_beyond(mask, [*path, tuple(event.position)], mode, (slide, seq))
         self._stroking = False
         self.draw_all()
+
+    def _go_beyond(
+        self, mask: Any, path: list[tuple[float, ...]], mode: str, begun: tuple[str, int]
+    ) -> None:
+        """Say what of a stroke lies outside the region, once napari has ended it there."""
+        places = [mask.world_to_data(at)[-2:] for at in path]
+        found = beyond(places, float(mask.brush_size), mask.data.shape)
+        if found is not None and begun[0]:
+            adds = mode == "paint" and mask.selected_label != 0
+            made = StrokeBeyond(*found, adds, *begun)
+            self._background.later(lambda: self.beyond.emit(made))
 
     def lift(self) -> None:
         """Let go of the mouse for a hand that draws: what it drew is a stroke of this slide.

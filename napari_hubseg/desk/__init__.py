@@ -179,7 +179,7 @@ class Desk(DeskSignals):
         self.previous_structure = structures.previous_structure
 
     def _hold_regions(self) -> None:
-        given = self.background, self.offers, self.slides, self.layers.wandering
+        given = self.background, self.offers, self.batches, self.slides, self.layers
         self.regions = Regions(self.session, self, *given)
         self.divide_slide = self.regions.divide
 

@@ -1,20 +1,24 @@
 """Large slides at the desk: divided into regions, and gone through by looking about.
 
-Responsible for offering to divide a slide that is too large to be drawn on whole, and for showing
-the region that a person has moved the view to. Does not know where regions lie.
+Responsible for offering to divide a slide that is too large to be drawn on whole, for showing the
+region that a person has moved the view to, and for strokes over a border. Does not know where
+regions lie.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.failure import one_sentence
 from napari_hubseg.desk.offer import Offer
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.session.opening import Opening
     from hubseg.slide import Slide
-    from napari_hubseg.canvas.wandering import Wandering
+    from napari_hubseg.canvas.layers import LayerBinding
+    from napari_hubseg.canvas.strokes import StrokeBeyond
+    from napari_hubseg.desk.batches import Batches
     from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
     from napari_hubseg.desk.slides import Slides
@@ -30,10 +34,10 @@ class Regions:
     ----------
     session, signals, background
         What is divided, where things are said, and where tissue is looked for.
-    offers, slides
-        Where dividing is offered, and who shows a region.
-    wandering
-        Tells where a person looks.
+    offers, batches, slides
+        Where dividing is offered, who takes a stroke back on all its regions, and who shows one.
+    layers
+        Tell where a person looks, and what of a stroke lies beyond its region.
     """
 
     def __init__(
@@ -42,15 +46,17 @@ class Regions:
         signals: DeskSignals,
         background: Background,
         offers: Offers,
+        batches: Batches,
         slides: Slides,
-        wandering: Wandering,
+        layers: LayerBinding,
     ) -> None:
         self._session, self._signals, self._background = session, signals, background
-        self._offers, self._slides = offers, slides
+        self._offers, self._batches, self._slides = offers, batches, slides
         background.listen(
             (session.slide_changed, self._offer),
             (session.facts_changed, self._offer),
-            (wandering.beyond, self._follow),
+            (layers.wandering.beyond, self._follow),
+            (layers.drawing.beyond, self._paint_beside),
         )
 
     def _offer(self) -> None:
@@ -81,6 +87,25 @@ class Regions:
         found = None if here is None else self._session.region_at(row, column)
         if here is not None and found is not None and found != here.id:
             self._slides.go_to(found)
+
+    def _paint_beside(self, stroke: StrokeBeyond) -> None:
+        """Go on with a stroke in the regions beside; one undo takes all of it back."""
+        session, here = self._session, self._session.current
+        if here is None or here.id != stroke.slide_id or here.region is None:
+            return
+        own, kind = session.steps.undoable, "brush" if stroke.adds else "eraser"
+        place = {"top": stroke.top, "left": stroke.left}
+        try:
+            rows, stay = session.paint_beside(stroke.painted, **place, add=stroke.adds, kind=kind)
+        except (OSError, ValueError) as error:
+            self._signals.failed.emit(one_sentence(error))
+            return
+        if stay:
+            self._offers.say_here(f"{', '.join(stay)} is accepted: the stroke ends at its border.")
+        if rows:
+            every = (own, *rows) if own is not None and own.seq > stroke.before else rows
+            names = ", ".join(dict.fromkeys(str(row.slide_id) for row in every))
+            self._batches.say(f"One stroke over a border: {names}.", f"{kind} stroke", every)
 
 
 def _first_region(opening: Opening) -> str:

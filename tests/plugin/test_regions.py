@@ -9,7 +9,14 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+)
 
+from hubseg.edits.gesture import ADD
+from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from napari_hubseg.canvas.brush import camera
 
@@ -176,3 +183,90 @@ def test_a_stroke_in_a_region_is_kept_at_its_place(divided: HubSegWidget, wait: 
     rows, columns = np.nonzero(dock.session.mask)
     assert rows.mean() == pytest.approx(100, abs=1)  # µm / 0.5
     assert columns.mean() == pytest.approx((200 - 150) * 2, abs=1)
+
+
+def across(dock: HubSegWidget, tool: str, *places: tuple[float, float]) -> None:
+    """Draw with napari's tool over places of the world, as a hand does."""
+    mask = layer(dock, "mask")
+    dock.desk.take_tool(tool)
+    dock.desk.layers.set_brush_size(20)
+    event = SimpleNamespace(
+        type="mouse_press",
+        button=1,
+        position=places[0],
+        pos=np.zeros(2),
+        is_dragging=True,
+        dims_displayed=[0, 1],
+        modifiers=(),
+        view_direction=None,
+        dims_point=(0, 0),
+    )
+    mouse_press_callbacks(mask, event)
+    event.type = "mouse_move"
+    for place in places[1:]:
+        event.position = place
+        mouse_move_callbacks(mask, event)
+    event.type = "mouse_release"
+    mouse_release_callbacks(mask, event)
+
+
+def at_second(dock: HubSegWidget, wait: Wait) -> None:
+    dock.desk.go_to("whole_r1_c2")
+    wait(lambda: not dock.busy and corners(dock, "mask")[1] == pytest.approx(149.75))
+
+
+def edits_of(dock: HubSegWidget, name: str) -> Any:
+    project = dock.session.project
+    state = SlideState.read(project, name)
+    return state.edits((350, 300), project.payload).of(None).override()
+
+
+def test_a_stroke_over_a_border_goes_on_in_the_next_region_and_is_one_step(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    dock = divided
+    at_second(dock, wait)
+
+    across(dock, "brush", (60, 120), (60, 150), (60, 180))  # µm; the border is at 150
+
+    wait(lambda: not dock.busy and edits_of(dock, "whole_r1_c1").any())
+    both = np.hstack([edits_of(dock, "whole_r1_c1"), edits_of(dock, "whole_r1_c2")])
+    rows, columns = np.nonzero(both == ADD)
+    assert (columns.min(), columns.max()) == pytest.approx((240 - 10, 360 + 10), abs=2)
+    assert abs(rows.mean() - 120) < 1
+    assert (both[115:125, 240:360] == ADD).all()  # no gap at the border
+    assert dock.session.verdict("whole_r1_c1") is Verdict.IN_WORK
+    assert not edits_of(dock, "whole_r1_c3").any()
+
+    dock.desk.undo()
+    assert not edits_of(dock, "whole_r1_c1").any()
+    assert not edits_of(dock, "whole_r1_c2").any()
+    dock.desk.redo()
+    again = np.hstack([edits_of(dock, "whole_r1_c1"), edits_of(dock, "whole_r1_c2")])
+    assert np.array_equal(again, both)
+
+
+def test_what_is_accepted_beside_stays_and_the_stroke_ends_at_its_border(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    dock, said = divided, []
+    dock.desk.told.connect(said.append)
+    dock.session.accept(as_empty=True)  # the first region
+    at_second(dock, wait)
+
+    across(dock, "brush", (60, 120), (60, 180))
+
+    wait(lambda: any("ends at its border" in one for one in said))
+    assert dock.session.verdict("whole_r1_c1").stands
+    assert not edits_of(dock, "whole_r1_c1").any()
+    assert edits_of(dock, "whole_r1_c2").any()
+
+
+def test_a_stroke_inside_a_region_is_no_other_ones(divided: HubSegWidget, wait: Wait) -> None:
+    dock = divided
+    at_second(dock, wait)
+    across(dock, "brush", (60, 200), (60, 220))
+    wait(lambda: not dock.busy)
+    assert dock.session.undo_text == "brush"
+    assert not edits_of(dock, "whole_r1_c1").any()
+    assert not edits_of(dock, "whole_r1_c3").any()

@@ -88,6 +88,7 @@ class ReviewSession(SessionSignals):
 
         self._regions = regions = Regions(review, slides.may_change)
         self.prepare_regions, self.region_at = regions.prepare_regions, regions.region_at
+        self.paint_beside = regions.paint_beside
 
         self._masks = masks = Masks(review)
         self.show, self.preview_step = masks.show, masks.preview_step

@@ -1,13 +1,16 @@
 """Large slides in a session: too large to be drawn on whole, and divided into regions.
 
-Responsible for dividing the slide on screen and for which region a place lies in. Does not know
-where tissue is (:mod:`hubseg.slide.regions`).
+Responsible for dividing the slide on screen, for which region a place lies in, and for strokes that
+go over a border. Does not know where tissue is (:mod:`hubseg.slide.regions`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.edits.gesture import ADD, ERASE
+from hubseg.journal.rows import Entry, Kind
+from hubseg.journal.slide_state import SlideState
 from hubseg.project.opening import Prepared
 from hubseg.session.opening import Opening
 from hubseg.slide import SlideTable
@@ -15,9 +18,13 @@ from hubseg.slide.part import Part
 from hubseg.slide.regions import SIDE, regions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from hubseg.session.review import Review
+    from hubseg.slide import Slide
 
 __all__ = ["Regions"]
 
@@ -77,6 +84,84 @@ class Regions:
 
         return prepare
 
+    def paint_beside(
+        self, painted: NDArray[np.bool_], *, top: int, left: int, add: bool, kind: str = "brush"
+    ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+        """Paint the regions beside the one on screen with what of a stroke lies in them.
+
+        Each gets a gesture of its own, committed before this returns.
+
+        Parameters
+        ----------
+        painted
+            bool (h, w).
+        top, left
+            Where it begins, px of the region on screen; may be negative.
+        add, kind
+            As of :meth:`hubseg.session.ReviewSession.paint`.
+
+        Returns
+        -------
+        tuple
+            The rows that did it, and the ids of regions that are accepted and stay as they are.
+
+        Raises
+        ------
+        ValueError
+            When a gesture of such a region is damaged.
+        OSError
+            When the project cannot be read.
+        """
+        review, rows, stay = self._review, list[Entry](), list[str]()
+        here = review.current
+        if here is None or here.region is None or not self._may_change():
+            return (), ()
+        top, left = top + here.region[0], left + here.region[1]
+        height, width = painted.shape
+        for slide in self._siblings:
+            y, x, high, wide = slide.region or (0, 0, 0, 0)
+            rows_in = slice(max(y - top, 0), max(min(y + high - top, height), 0))
+            columns = slice(max(x - left, 0), max(min(x + wide - left, width), 0))
+            part = painted[rows_in, columns]
+            if slide.id == here.id or not part.any():
+                continue
+            if review.catalogue.verdict(slide.id).stands:
+                stay.append(slide.id)
+                continue
+            place = top + rows_in.start - y, left + columns.start - x
+            rows += self._paint(slide, part, place, ADD if add else ERASE, kind)
+        return tuple(rows), tuple(stay)
+
+    def _paint(
+        self, slide: Slide, part: NDArray[np.bool_], place: tuple[int, int], value: int, kind: str
+    ) -> Iterator[Entry]:
+        """Commit one gesture on a region that is not on screen."""
+        review, structures = self._review, self._review.structures
+        project, state = review.open_project(), SlideState.read(review.open_project(), slide.id)
+        several = structures.several
+        gesture = review.kept_edits.of(slide, state, project).draw(
+            structures.chosen if several else None,
+            lambda edits: edits.paint(part, top=place[0], left=place[1], value=value, kind=kind),
+            named=several,
+            rivals=structures.rivals,
+        )
+        if not gesture:
+            return
+        review.record_file(slide)
+        yield project.append(Kind.GESTURE, gesture.to_bytes(), slide_id=slide.id, label=kind)
+        review.catalogue.know(slide.id, SlideState.read(project, slide.id))
+        review.report()
+
+    @property
+    def _siblings(self) -> Iterator[Slide]:
+        """The regions of the slide that the one on screen is of."""
+        here = self._review.current
+        whole = None if here is None else Part.parse(here.part).whole
+        for slide in self._review.catalogue.slides.values():
+            part = Part.parse(slide.part)
+            if here and part.region is not None and slide.path == here.path and part.whole == whole:
+                yield slide
+
     def region_at(self, row: int, column: int) -> str | None:
         """Return the id of the region of the slide on screen that a place lies in, or None.
 
@@ -85,15 +170,8 @@ class Regions:
         row, column
             px of level 0 of the whole slide.
         """
-        here = self._review.current
-        if here is None:
-            return None
-        whole = Part.parse(here.part).whole
-        for slide in self._review.catalogue.slides.values():
-            part = Part.parse(slide.part)
-            if part.region is None or slide.path != here.path or part.whole != whole:
-                continue
-            top, left, height, width = part.region
+        for slide in self._siblings:
+            top, left, height, width = slide.region or (0, 0, 0, 0)
             if top <= row < top + height and left <= column < left + width:
                 return slide.id
         return None
