@@ -1,12 +1,13 @@
 """What is left after kill -9 at random moments of a review, and what safety costs.
 
-    python benchmarks/durability.py [--kills 200]
+    python benchmarks/durability.py [--kills 200] [--regions]
 
 A process of its own reviews slides (strokes, tools, thresholds, undo and redo, verdicts, going from
 slide to slide), says each row once it is reported saved, and is killed. Then the project must open
 for writing, pass SQLite's integrity check, hold every row that had been reported, and give the same
 edits as its journal. The second part times one gesture from the hand to the disk, and the opening
-of a slide with 1,000 of them.
+of a slide with 1,000 of them. With `--regions` both are done on a slide of 20,000 x 20,000 px that
+is divided into regions: strokes at five places, a third of them over a border.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.probability import ProbabilityMap
 from hubseg.project import ReviewProject
+from hubseg.project.splitting import split_slide
 from hubseg.session import ReviewSession
+from hubseg.slide import SlideTable
+from hubseg.synthetic.whole_slide import WholeSlide, write_whole_slide
 
 SCRIPT = Path(__file__).resolve().parent.parent / "tests" / "core" / "scripted_review.py"
 SIDE = 3000
@@ -89,10 +93,22 @@ def wrong_with(folder: Path, reported: list[list[str]]) -> list[str]:
     return wrong
 
 
-def kill_often(kills: int, folder: Path) -> int:
+def divided(folder: Path, shape: tuple[int, int], side: int) -> Path:
+    """Write one slide and a project of its regions."""
+    slides(folder, 1, shape)
+    path = folder / f"{folder.name}.hubseg"
+    with ReviewProject.create(path, SlideTable.open(folder)) as project:
+        split_slide(project, "slide_0", side, everywhere=True)
+    return folder
+
+
+def kill_often(kills: int, folder: Path, *, regions: bool = False) -> int:
     """Kill reviews of one and the same project, and return how many left something wrong."""
     chance, rows, failures, begun = random.Random(1), 0, 0, time.perf_counter()
-    slides(folder, 3, (300, 400))
+    if regions:
+        divided(folder, (240, 320), 80)
+    else:
+        slides(folder, 3, (300, 400))
     for number in range(kills):
         reported, wrong = killed_once(folder, number, chance)
         rows += reported
@@ -147,6 +163,43 @@ def timed(folder: Path, gestures: int = 1000) -> None:
     session.close()
 
 
+def timed_in_regions(folder: Path, gestures: int = 1000) -> None:
+    """Time strokes at five places of a very large slide, also over borders, and undo them all."""
+    folder.mkdir()
+    path = folder / "slide_0.tif"
+    write_whole_slide(path, WholeSlide(20_000, 20_000))
+    project = folder / f"{folder.name}.hubseg"
+    with ReviewProject.create(project, SlideTable.open(path)) as opened:
+        split_slide(opened, "slide_0", everywhere=True)
+    session, rng = ReviewSession(author="benchmark"), np.random.default_rng(0)
+    session.open(project)
+    places = [one.id for one in session.slides][:: len(session.slides) // 5][:5]
+    disc = np.hypot(*np.mgrid[-20:21, -20:21]) <= 20
+    spent, rows = [], 0
+    for name in places:
+        session.go_to(name)
+        session.mask_now()
+        for number in range(gestures // 5):
+            top, left = (int(v) for v in rng.integers(0, 3900, 2))
+            top = -20 if number % 3 == 0 else top
+            begun = time.perf_counter()
+            session.paint(disc, top=top, left=left, add=bool(number % 2), kind="brush")
+            beside, _ = session.paint_beside(disc, top=top, left=left, add=bool(number % 2))
+            spent.append(1e3 * (time.perf_counter() - begun))
+            rows += 1 + len(beside)
+    middle, late = statistics.median(spent), float(np.percentile(spent, 95))
+    print(f"{rows} gestures at {len(places)} places of 20,000 x 20,000 px, to committed: median")
+    print(f"{middle:.1f} ms, p95 {late:.1f} ms (aim 30)")
+    for name in (one.id for one in session.slides):
+        session.go_to(name)
+        while session.can_undo:
+            session.undo()
+        if not session.edits.is_empty:
+            raise SystemExit(f"Something is left of {name} after undo.")
+    print("undo back through all: nothing is left")
+    session.close()
+
+
 def time_verdicts(session: ReviewSession, times: int = 100) -> None:
     """Time accepting a slide and flagging it in turn, and say what an accepted mask takes."""
     session.mask_now()
@@ -176,12 +229,13 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--regions", action="store_true", help="on a divided slide")
     given = parser.parse_args()
     machine()
     print(f"load of the machine when it began: {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="hubseg-") as place:
-        timed(Path(place) / "timed")
-        if kill_often(given.kills, Path(place) / "killed"):
+        (timed_in_regions if given.regions else timed)(Path(place) / "timed")
+        if kill_often(given.kills, Path(place) / "killed", regions=given.regions):
             raise SystemExit(1)
 
 

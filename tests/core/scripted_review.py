@@ -34,8 +34,10 @@ def main(folder: Path, seed: int) -> None:
         match rng.integers(10):
             case 0 | 1 | 2 | 3:
                 region = rng.random((20, 20)) < 0.7
-                top, left = (int(v) for v in rng.integers(0, 60, 2))
-                session.paint(region, top=top, left=left, add=bool(rng.integers(2)))
+                top, left = (int(v) for v in rng.integers(-15, 60, 2))
+                adds = bool(rng.integers(2))
+                session.paint(region, top=top, left=left, add=adds)
+                session.paint_beside(region, top=top, left=left, add=adds)  # of a region alone
             case 4:
                 session.set_threshold(float(rng.integers(256)))
             case 5:
