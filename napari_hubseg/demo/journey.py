@@ -7,9 +7,11 @@ it ends with. The demo without a display and the journey test are this same func
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +27,6 @@ from napari_hubseg.demo.summary import Summary, sentences
 from napari_hubseg.demo.ways import in_an_empty_place, over_the_missed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import napari
     from qtpy.QtWidgets import QWidget
 
@@ -54,10 +54,21 @@ def play(out: Path, table: Path, project: Path) -> int:
         viewer.close()
     summary.seconds = time.monotonic() - started
     summary.torch_in_window_process = "torch" in sys.modules
+    summary.window_peak_bytes = _peak()
     (out / "summary.json").write_text(json.dumps(asdict(summary), indent=1) + "\n", "utf-8")
     sys.stdout.write(sentences(summary, out))
     right = summary.stroke_kept_after_threshold and summary.submission_is_the_mask_on_screen
     return 0 if right and not summary.torch_in_window_process else 1
+
+
+def _peak() -> int | None:
+    """Return the most memory that this process has had resident, bytes; None but on Linux."""
+    try:
+        # not getrusage: on Linux it also counts the process that started this one
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
+    except OSError:
+        return None
+    return None if found is None else 1024 * int(found[1])
 
 
 class _Journey:

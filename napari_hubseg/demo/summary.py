@@ -16,7 +16,7 @@ __all__ = ["Summary", "sentences"]
 
 @dataclass
 class Summary:
-    """What the journey found."""
+    """What the journey found; the most memory that its process took is known on Linux alone."""
 
     dice: dict[str, float] = field(default_factory=dict)
     longest_stall_ms: float = 0.0
@@ -25,6 +25,7 @@ class Summary:
     stroke_kept_after_threshold: bool = False
     submission_is_the_mask_on_screen: bool = False
     torch_in_window_process: bool = True
+    window_peak_bytes: int | None = None
     seconds: float = 0.0
     pictures: list[str] = field(default_factory=list)
 
@@ -42,7 +43,12 @@ def sentences(summary: Summary, out: Path) -> str:
         f"{'yes' if summary.submission_is_the_mask_on_screen else 'NO'}",
         f"torch imported by the window's process: "
         f"{'YES' if summary.torch_in_window_process else 'no'}",
+        *_memory(summary.window_peak_bytes),
         f"{len(summary.pictures)} pictures, submission.csv and pseudo_labels in {out}; "
         f"{summary.seconds:.0f} s in all.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _memory(peak: int | None) -> list[str]:
+    return [] if peak is None else [f"Memory of the window's process, at most: {peak / 1e9:.2f} GB"]

@@ -69,6 +69,13 @@ def test_the_window_never_imported_torch(played: tuple[Path, dict[str, Any]]):
     assert not summary["torch_in_window_process"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are Linux's")
+def test_the_windows_process_stays_within_its_memory(played: tuple[Path, dict[str, Any]]):
+    """Two slides of 3000 × 3000 px, run, drawn on, accepted and exported; docs/reference.md."""
+    _, summary = played
+    assert summary["window_peak_bytes"] < 1.6e9
+
+
 def test_all_of_it_is_there_after_closing(played: tuple[Path, dict[str, Any]]):
     out, _ = played
     with ReviewProject.open(out / "demo.hubseg") as project:

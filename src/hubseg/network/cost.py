@@ -40,7 +40,7 @@ class Cost:
     activation_bytes
         Estimate of what one view needs beside the weights, in float32: the largest answer of a
         layer with its question, and the encoder's levels that wait for the decoder. Measured
-        peaks are up to half as much again.
+        peaks of published networks are 1.3 to 1.6 times that on a CPU.
     """
 
     parameters: int
