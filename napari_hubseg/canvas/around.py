@@ -114,5 +114,4 @@ class Around:
     def close(self) -> None:
         """Read nothing any more."""
         self._slide = None
-        self._rest.stop()
         self._reading.drop()

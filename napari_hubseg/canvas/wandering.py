@@ -75,6 +75,5 @@ class Wandering:
 
     def close(self) -> None:
         """Let the camera go."""
-        self._rest.stop()
         self.slide = None
         self._camera.events.center.disconnect(self._wait)
