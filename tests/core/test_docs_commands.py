@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from stored import RECIPE, accept, blob, put_maps, write_slides
+from stored import RECIPE, TINY, accept, blob, put_maps, write_slides
 
 from hubseg.cli import main, parser
 from hubseg.formats.rle import encode
@@ -29,16 +29,7 @@ from hubseg.slide import SlideTable
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = sorted((REPOSITORY / "docs").glob("*.md"))
 NAMES = ("10044", "10078", "a", "b", "c")
-TINY = """
-name: tiny
-folds: [0, 1]
-tta: none
-resolutions:
-  - scale: 0.5
-    members:
-      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
-training: {steps: 2, batch: 2, crop: 32, warm_up: 1}
-"""
+TRAINED = TINY + "training: {steps: 2, batch: 2, crop: 32, warm_up: 1}\n"
 
 # What is only parsed, by how the command begins or by its section, and why
 ONLY_PARSED = {
@@ -122,7 +113,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(folder / "train_images" / f"{image}.png", folder / name)
     (folder / "A" / "tile.png").rename(folder / "A" / "tile.tiff")  # told by its content
     shutil.copy(table, folder / "more.csv")
-    (folder / "R.yaml").write_text(TINY)
+    (folder / "R.yaml").write_text(TRAINED)
     (folder / "WEIGHTS").mkdir()
     recipe = Recipe.load(folder / "R.yaml")
     for member in recipe.members():
@@ -173,7 +164,7 @@ def _damaged(place: Path) -> None:
 
 def _classes(place: Path) -> None:
     """A recipe of two structures, and what is known of them: as a table, and as images."""
-    named = TINY.replace('"m_{fold}"}', '"m_{fold}", classes: [glomerulus, tubule]}')
+    named = TRAINED.replace('"m_{fold}"}', '"m_{fold}", classes: [glomerulus, tubule]}')
     words = "vocabulary: {structures: {tubule: {organs: [kidney]}}}\n"
     (place / "three.yaml").write_text(named + words)
     (place / "NUMBERS").mkdir()

@@ -11,6 +11,7 @@ import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from stored import TINY
 
 from hubseg.cli import main
 from hubseg.engine import Engine
@@ -34,15 +35,6 @@ from hubseg.slide.part import Part
 from hubseg.slide.regions import divided, is_large, regions_of, slide_of
 
 SHAPE = (700, 900)
-TINY = """
-name: tiny
-folds: [0, 1]
-tta: none
-resolutions:
-  - scale: 0.5
-    members:
-      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
-"""
 
 
 @pytest.fixture(scope="module")

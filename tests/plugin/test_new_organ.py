@@ -15,6 +15,7 @@ import pytest
 import tifffile
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
+from stored import TINY
 from windows import Wait, see, settle
 
 from hubseg.formats.geojson import read_geojson
@@ -26,16 +27,7 @@ from napari_hubseg.panels.facts import FactsPanel, FactsState
 
 LEFT = Qt.MouseButton.LeftButton
 SHAPE = (96, 128)
-TINY = """
-name: tiny
-folds: [0, 1]
-tta: none
-resolutions:
-  - scale: 0.5
-    members:
-      - {network: {encoder: test_resnet}, checkpoint: "m_{fold}"}
-training: {steps: 2, batch: 2, crop: 32, warm_up: 1}
-"""
+TRAINED = TINY + "training: {steps: 2, batch: 2, crop: 32, warm_up: 1}\n"
 
 
 @pytest.fixture
@@ -132,7 +124,7 @@ def test_from_a_plain_folder_to_a_training(
 
     project = session.project.path
     assert session.close()
-    (tmp_path / "recipe.yaml").write_text(TINY)
+    (tmp_path / "recipe.yaml").write_text(TRAINED)
     asked = ["train", str(project), "--recipe", str(tmp_path / "recipe.yaml"), "--device", "cpu"]
     asked += ["--out", str(tmp_path / "run"), "--threads", "1"]
     subprocess.run([sys.executable, "-m", "hubseg.cli", *asked], check=True)  # as the dock does
