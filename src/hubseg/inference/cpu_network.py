@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from hubseg.network import Prediction
     from hubseg.recipe import Channels
 
-__all__ = ["CpuNetwork"]
+__all__ = ["CpuNetwork", "expect"]
 
 _APART = 0.01  # levels of 255 that a probability may differ
 _MEASURED = 16  # passes, to come or done, from which it is worth to measure
@@ -232,6 +232,12 @@ class CpuNetwork(nn.Module):
     def _say(self, words: str) -> None:
         if self.said is not None:
             self.said(words)
+
+
+def expect(network: nn.Module, passes: int) -> None:
+    """Tell a network that measures engines how many passes are to come on images of each shape."""
+    if isinstance(network, CpuNetwork):
+        network.expect(passes)
 
 
 def _apart(one: Prediction, other: Prediction, channels: Channels) -> float:

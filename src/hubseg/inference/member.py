@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from hubseg.inference.cpu_network import CpuNetwork
+from hubseg.inference.cpu_network import expect
 from hubseg.inference.device import choose_precision
 from hubseg.inference.input_image import LARGEST, InputImage, see
 from hubseg.inference.passes import Answer, ExecutionPlan, Passes
@@ -217,7 +217,7 @@ def predict_member(
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     grid = None if whole else _grid(scene, tiling, pixels if recipe.tissue_only else None)
-    _expect(network, _passes(views(recipe.tta), scene, grid) * (1 + following))
+    expect(network, _passes(views(recipe.tta), scene, grid) * (1 + following))
     return _put_together(scene, _tiles(scene, passes, grid, kept))
 
 
@@ -251,11 +251,6 @@ def passes_for(
         said=said,
         make_room=make_room,
     )
-
-
-def _expect(network: nn.Module, passes: int) -> None:
-    if isinstance(network, CpuNetwork):
-        network.expect(passes)
 
 
 def _passes(view_set: Sequence[View], scene: InputImage, grid: Grid | None) -> int:

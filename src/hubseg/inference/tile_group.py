@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hubseg.inference.cpu_network import CpuNetwork
+from hubseg.inference.cpu_network import expect
 from hubseg.inference.member import passes_for
 from hubseg.inference.views import views
 from hubseg.probability import Tile
@@ -75,8 +75,7 @@ def predict_tiles(
         make_room=make_room,
     )
     places = list(places)
-    if isinstance(network, CpuNetwork):
-        network.expect(len(views(recipe.tta)) * len(places))
+    expect(network, len(views(recipe.tta)) * len(places))
     for place in places:
         if recipe.tissue_only and not pixels.shows_tissue(place):
             yield place, Tile()
