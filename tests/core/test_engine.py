@@ -379,3 +379,24 @@ def test_somebody_elses_cluster_is_used_and_left_as_it_was(
     late = engine.run([slide(folder, "four")], RECIPE, [folder])
     with pytest.raises(ConnectionError, match="did not answer"):
         list(late)
+
+
+SHORT_LIVED = """
+import os, threading, time
+import psutil
+from pathlib import Path
+from hubseg.engine import Engine
+engine = Engine(Path("maps"), device="cpu")
+threading.Thread(target=engine.get_ready, daemon=True).start()
+while not psutil.Process().children():
+    time.sleep(0.01)
+os._exit(0)
+"""
+
+
+def test_a_client_that_is_gone_before_its_scheduler_has_begun_leaves_no_process(tmp_path: Path):
+    """Its pipe is held open by whoever it started: reading to the end ends when they have."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SHORT_LIVED], cwd=tmp_path, stdout=subprocess.PIPE
+    ) as client:
+        assert client.communicate()[0] == b""

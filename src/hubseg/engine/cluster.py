@@ -6,6 +6,7 @@ imports torch. Does not know what a member computes.
 
 from __future__ import annotations
 
+import os
 import queue
 import tempfile
 import threading
@@ -24,6 +25,7 @@ from hubseg.engine.worker import (
     worker_plugin,
 )
 from hubseg.probability import MapStore
+from hubseg.process.lifeline import STARTER
 from hubseg.recipe import find_checkpoints, for_organ, with_scores
 
 if TYPE_CHECKING:
@@ -226,6 +228,7 @@ class Engine:
 
         from hubseg.engine.processes import LoggedScheduler, LoggedWorker
 
+        os.environ[STARTER] = str(os.getpid())
         scratch = self._scratch = tempfile.TemporaryDirectory(prefix="hubseg-")
         devices = self._devices * (self._workers if len(self._devices) == 1 else 1)
         scheduler = {

@@ -10,13 +10,21 @@ import os
 import threading
 import time
 
-__all__ = ["dask_setup"]
+import psutil
+
+__all__ = ["STARTER", "dask_setup"]
+
+STARTER = "HUBSEG_STARTER"
+"""Environment variable: id of the process at whose end the workers that it started end, too."""
 
 _LOOK_S = 0.5
 
 
 def dask_setup(service: object) -> None:
-    """Watch the parent from a thread; Dask calls this when it starts a process.
+    """Watch from a thread whether we still descend from that process; Dask calls this at the start.
+
+    Its id comes by the environment: it may have ended before this is called, and whoever is the
+    parent by then is not the one to watch.
 
     Parameters
     ----------
@@ -24,10 +32,11 @@ def dask_setup(service: object) -> None:
         The scheduler, nanny or worker; not used.
     """
     del service
-    threading.Thread(target=_watch, args=(os.getppid(),), name="lifeline", daemon=True).start()
+    starter = int(os.environ.get(STARTER) or os.getppid())
+    threading.Thread(target=_watch, args=(starter,), name="lifeline", daemon=True).start()
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
+def _watch(starter: int) -> None:
+    while any(one.pid == starter for one in psutil.Process().parents()):
         time.sleep(_LOOK_S)
     os._exit(1)  # nobody is left to ask, and nothing here is worth saving
