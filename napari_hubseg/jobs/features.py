@@ -63,6 +63,8 @@ class Features:
     ----------
     last
         What the run said last; None where there is none.
+    stopped
+        Whether a person has stopped it: nothing is asked for until they wish it again.
     """
 
     changed = Signal()
@@ -84,7 +86,7 @@ class Features:
         self._tried: set[str] = set()
         self._running: tuple[str, ...] = ()
         self._first = self._trouble = ""
-        self._cancelled = False
+        self.stopped = False
         self.last: FeatureUpdate | None = None
 
     @property
@@ -94,17 +96,22 @@ class Features:
 
     def ask(self, slides: Sequence[Slide]) -> bool:
         """Ask for slides that were not asked for yet; whether any is waited for now."""
-        for slide in slides:
+        for slide in () if self.stopped else slides:
             if slide.id not in self._tried:
                 self._tried.add(slide.id)
                 self._waiting[slide.id] = slide
         self.go_on()
         return any(one.id in self._waiting or one.id in self._running for one in slides)
 
-    def forget(self, slide_id: str | None = None) -> None:
-        """Let a slide be asked for again, or all: there are newer maps, or a person wishes it."""
-        self._tried -= self._tried if slide_id is None else {slide_id}
-        self._tried |= {*self._waiting, *self._running}
+    def begin(self) -> None:
+        """Let every slide be asked for again: a person wishes it."""
+        self.stopped = False
+        self._tried = {*self._waiting, *self._running}
+
+    def forget(self, slide_id: str) -> None:
+        """Let a slide be asked for again: it has newer maps."""
+        if slide_id not in (*self._waiting, *self._running):
+            self._tried.discard(slide_id)
 
     def go_on(self) -> None:
         """Look at what waits, unless the ensemble is running."""
@@ -114,7 +121,7 @@ class Features:
         slides, self._waiting = tuple(self._waiting.values()), {}
         self._running = tuple(slide.id for slide in slides)
         self._first, self._trouble = self._running[0], ""
-        self._cancelled, self.last = False, None
+        self.last = None
         try:
             engine, folders = self._ensemble.workers()
         except ValueError as error:
@@ -131,9 +138,9 @@ class Features:
         self.changed.emit()
 
     def cancel(self) -> None:
-        """Stop; what is finished stays, and nothing is asked for again until a person wishes it."""
+        """Stop; what is finished stays."""
         self._waiting.clear()
-        self._cancelled = True
+        self.stopped = True
         self._runner.cancel()
         self.changed.emit()
 
@@ -147,11 +154,9 @@ class Features:
 
     def _end(self, said: str) -> None:
         slides, self._running, self.last = self._running, (), None
-        if self._cancelled:
-            self._trouble = "Stopped: teach again to have the networks look at these slides."
         for slide_id in slides:
             self.came.emit(slide_id)
-        self.ended.emit(self._trouble or said)
+        self.ended.emit("" if self.stopped else self._trouble or said)
         self.changed.emit()
         self.go_on()
 

@@ -42,6 +42,7 @@ _KEPT = "Off: what strokes taught is kept, and the map is the networks' own."
 _NO_MAP = "There is no map to teach yet: run the ensemble."
 _NOTHING = "Nothing to learn from yet: correct a slide like this one, or accept one."
 _LOOKING = "The networks look once more at what was corrected, and at this slide."
+_STOPPED = "Stopped: switch off and on again to have the networks look at what was corrected."
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class TeachJob:
         """Let what strokes taught count, or not; off is off, to the bit."""
         if self._session.current is not None:
             self._trouble = ""
-            self._features.forget()
+            self._features.begin()
             self._set(self.taught.switched(on), f"teach {'on' if on else 'off'}")
             self.changed.emit()
 
@@ -241,9 +242,15 @@ class TeachJob:
         self.changed.emit()
 
     def _fail(self, said: str) -> None:
-        self._trouble = said
+        self._say(said)
         self.changed.emit()
         self._learn()
+
+    def _say(self, trouble: str) -> None:
+        """Say what went wrong, once."""
+        if trouble and trouble != self._trouble:
+            self.failed.emit(trouble)
+        self._trouble = trouble
 
     # ---- what the networks see -----------------------------------------------------------------
 
@@ -265,7 +272,7 @@ class TeachJob:
         self.changed.emit()
 
     def _end_features(self, trouble: str) -> None:
-        self._trouble = trouble
+        self._say(trouble)
         if self._session.current is not None and self.on:
             self._want(self.scope)
         self.changed.emit()
@@ -300,6 +307,8 @@ class TeachJob:
             return self._trouble
         if self._features.busy:
             return _LOOKING
+        if self._features.stopped:
+            return _STOPPED
         if learnt is None:
             return "Learning …"
         if not learnt.slides:

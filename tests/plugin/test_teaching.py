@@ -202,6 +202,9 @@ def test_the_map_follows_strokes_and_off_is_off(opened: HubSegWidget, wait: Wait
     after = session.probability.values.copy()
     assert not np.array_equal(after, before)
     assert session.mask[8:32, 90:114].all(), "what was drawn holds"
+    opened.refresh()
+    assert opened.thresholds.figures.text().endswith("taught")
+    assert opened.teach.said.text() == job.said
     assert session.undo_text != "teach on", "a head that follows a stroke is no step"
     opened.do("teach")
     wait(lambda: not opened.busy)
