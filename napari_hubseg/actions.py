@@ -96,14 +96,9 @@ ACTIONS = (
         "Open a folder of images or a .hubseg project",
     ),
     Action(
-        "open_file",
-        "Open table or image…",
-        "Control-Shift-J",
-        "Open a competition table (CSV) or one image",
+        "open_file", "Open table or image…", "Control-Shift-J", "Open a table (CSV) or an image"
     ),
-    Action(
-        "find_files", "Find files that were moved…", "Control-Shift-F", "Search a folder for files"
-    ),
+    Action("find_files", "Find files that were moved…", "Control-Shift-F", "Search a folder"),
     Action("divide_slide", "Divide a large slide into regions", "Control-Shift-D"),
     Action("open_sample", "Open the bundled sample", "Control-Shift-K"),
     Action("show_keys", "Show every key", "F1", "Every key on one page", sign="?"),
@@ -123,6 +118,12 @@ ACTIONS = (
     ),
     Action(
         "unload_networks", "Unload networks", "Control-Shift-L", "End the worker, free its memory"
+    ),
+    Action(
+        "teach",
+        "Teach: strokes correct the map",
+        "Control-Shift-E",
+        "Let your strokes correct the map of every slide of this organ and source",
     ),
     Action(
         "train",

@@ -174,6 +174,7 @@ class HubSegWidget(DockLayout):
             presenters.VerdictPresenter(self.verdict, desk, do),
             presenters.ProgressPresenter(self.progress, desk, do),
             presenters.EnsemblePresenter(self.ensemble, pages["model"], desk, do),
+            presenters.TeachPresenter(self.teach, desk, do),
             presenters.CalibratePresenter(self.calibrate, sections["calibrate"], desk, do),
             presenters.DoubtPresenter(self.doubt, sections["doubt"], desk, do),
             presenters.CleanupPresenter(self.cleanup, sections["cleanup"], desk, do),

@@ -39,6 +39,7 @@ from napari_hubseg.panels.queue import QueuePanel
 from napari_hubseg.panels.queue_table import QueueTablePanel
 from napari_hubseg.panels.start import StartPanel
 from napari_hubseg.panels.structures import StructuresPanel
+from napari_hubseg.panels.teach import TeachPanel
 from napari_hubseg.panels.thresholds import ThresholdsPanel
 from napari_hubseg.panels.tour import TourPanel
 from napari_hubseg.panels.train import TrainPanel
@@ -98,7 +99,7 @@ class DockLayout(QWidget):
         self.structures = StructuresPanel()
         self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
-        self.queue_table, self.train = QueueTablePanel(), TrainPanel()
+        self.queue_table, self.train, self.teach = QueueTablePanel(), TrainPanel(), TeachPanel()
         self.overlay, self.verdict, self.progress = OverlayPanel(), VerdictPanel(), ProgressPanel()
         self.pages = Pages()
         self.sections = {
@@ -154,7 +155,7 @@ class DockLayout(QWidget):
         pages.add("queue", "Queue", self.queue_table, sections["doubt"], spare=False)
         deep = (sections["calibrate"], other, sections["cleanup"], sections["train"])
         self.advanced = Section("Advanced", _column(self.ensemble.advanced, *deep))
-        pages.add("model", "Model", self.ensemble, self.advanced)
+        pages.add("model", "Model", self.ensemble, self.teach, self.advanced)
         pages.add("export", "Export", self.export)
 
     def _light_up(self, step: int) -> None:

@@ -36,6 +36,7 @@ from napari_hubseg.jobs.curves import CurveWatch
 from napari_hubseg.jobs.doubt import Doubt
 from napari_hubseg.jobs.ensemble import Ensemble
 from napari_hubseg.jobs.export import Exports
+from napari_hubseg.jobs.features import Features
 from napari_hubseg.jobs.files import FileWatch
 from napari_hubseg.jobs.mask import Derivation
 from napari_hubseg.jobs.older_masks import OlderMasks
@@ -43,6 +44,7 @@ from napari_hubseg.jobs.other_structures import OtherStructures
 from napari_hubseg.jobs.prefetch import Prefetch
 from napari_hubseg.jobs.prepared import PreparedSlides
 from napari_hubseg.jobs.queue import Queue
+from napari_hubseg.jobs.teaching import TeachJob
 from napari_hubseg.jobs.training import Retraining
 from napari_hubseg.jobs.truth import Truth
 
@@ -126,7 +128,11 @@ class Desk(DeskSignals):
         session, background = self.session, self.background
         engine = standing_in("new_engine")
         self.ensemble = Ensemble(session, background, prepared=self.prepared, **engine)
-        self.prefetch = Prefetch(session, self.ensemble.mixing, self.prepared)
+        mixing = self.ensemble.mixing
+        self.prefetch = Prefetch(session, mixing, self.prepared)
+        self.features = Features(session, self.ensemble, **standing_in("new_features"))
+        self.teaching = TeachJob(session, background, mixing, self.features)
+        self.teach = self.teaching.toggle
         self.exports = Exports(session, background, **standing_in("write"))
         self.retraining = Retraining(session, **standing_in("new_training"))
 
@@ -167,10 +173,10 @@ class Desk(DeskSignals):
         self.invert_view, self.compare = layers.appearance.invert, self.comparison.toggle
         self.toggle_truth, self.worst_first = view.toggle_truth, view.worst_first
 
-        runs = Runs(session, self, self.ensemble, self.exports, self.retraining)
+        runs = Runs(session, self, self.ensemble, self.exports, self.retraining, self.features)
         self.export, self.train, self.use_trained = runs.export, runs.train, runs.use_trained
         self.stop_training, self.next_doubt = self.retraining.stop, self.doubt.next_place
-        self.cancel_run, self.unload_networks = self.ensemble.cancel, self.ensemble.unload
+        self.cancel_run, self.unload_networks = runs.cancel, self.ensemble.unload
 
     def _hold_structures(self) -> None:
         given = self.outlines, self.mask_tools, self.offers
@@ -195,13 +201,16 @@ class Desk(DeskSignals):
             fact.connect(self._tell)
         measured = (self.truth, self.files, self.curves, self.calibration, self.doubt, self.queue)
         drawn = (self.contour, self.rules, self.comparison, layers.appearance, layers.others)
-        running = (self.ensemble, self.exports, self.retraining)
+        running = (self.ensemble, self.exports, self.retraining, self.features, self.teaching)
         for part in (*measured, *drawn, *running, self.mask_tools, self.brushes, self.outlines):
             part.changed.connect(self._tell)
         self.doubt.found.connect(layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
         self.ensemble.mapped.connect(self.prefetch.drop)
         self.ensemble.mapped.connect(self.others.look_again)
+        self.ensemble.mapped.connect(self.teaching.look_again)
+        self.prefetch.lacking.connect(lambda slide: self.features.ask([slide]))
+        self.features.came.connect(self.prefetch.drop)
         self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
         self.queue.changed.connect(self.prefetch.look)
         self._pass_on_words()
@@ -211,7 +220,7 @@ class Desk(DeskSignals):
         working = (self.derivation, self.layers, self.ensemble, self.exports, self.retraining)
         measured = (self.curves, self.calibration, self.doubt, self.truth, self.files, self.others)
         drawn = (self.contour, self.comparison, self.outlines)
-        for part in (self.session, *working, *measured, *drawn):
+        for part in (self.session, *working, *measured, *drawn, self.teaching):
             part.failed.connect(self._fail)
         work = (
             self.ensemble,
@@ -298,6 +307,8 @@ class Desk(DeskSignals):
             or self.others.busy
             or self.mask_tools.busy
             or self.ensemble.running
+            or self.features.busy
+            or self.teaching.busy
             or self.exports.busy
             or self.retraining.running
         )
@@ -324,6 +335,7 @@ class Desk(DeskSignals):
         self._closed = True
         for said in (self.changed, self.told, self.unsaid, self.offered):
             said.disconnect()  # whoever shows it may have gone with the window
+        self.features.close()
         self.ensemble.close()
         self.retraining.close()
         self.background.close()

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.choices import ExportChoice, TrainChoice
     from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.jobs.export import Exports
+    from napari_hubseg.jobs.features import Features
     from napari_hubseg.jobs.training import Retraining
 
 __all__ = ["Runs"]
 
 
 class Runs:
-    """Export, train, use what was trained."""
+    """Export, train, use what was trained, stop a run."""
 
     def __init__(
         self,
@@ -30,9 +31,14 @@ class Runs:
         ensemble: Ensemble,
         exports: Exports,
         retraining: Retraining,
+        features: Features,
     ) -> None:
         self._session, self._signals, self._ensemble = session, signals, ensemble
-        self._exports, self._retraining = exports, retraining
+        self._exports, self._retraining, self._features = exports, retraining, features
+
+    def cancel(self) -> None:
+        """Stop the run, or the networks' second look at slides."""
+        (self._ensemble if self._ensemble.running else self._features).cancel()
 
     def export(self, choice: ExportChoice) -> None:
         """Write the chosen slides."""

@@ -21,21 +21,21 @@ from hubseg.project.runs import newest_run, record_update
 from hubseg.recipe import Recipe, builtin_names
 from hubseg.recipe.bundled import weights_for
 from hubseg.slide import in_words
+from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.early_start import EarlyStart
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
+from napari_hubseg.jobs.run_order import asked_slides
 from napari_hubseg.jobs.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.engine import Update
-    from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
-    from napari_hubseg.jobs.choices import EnsembleChoice
     from napari_hubseg.jobs.prepared import PreparedSlides
 
 __all__ = ["Ensemble"]
@@ -100,6 +100,7 @@ class Ensemble:
         self._session = session
         self._background = background
         self._new_engine = new_engine
+        self._choice = EnsembleChoice(builtin_names()[0])  # of where things run, the last one
         self._runner = Runner()
         self._runner.updated.connect(self._take)
         self._runner.ended.connect(self._end)
@@ -184,10 +185,11 @@ class Ensemble:
         session = self._session
         if self.running or session.project is None or session.current is None:
             return
+        self._choice = choice
         if choice.folds == ():
             self.failed.emit("No fold is chosen: tick at least one.")
             return
-        slides = self._slides(choice, session.project, session.current)
+        slides = asked_slides(session, choice)
         if not slides:
             self.told.emit("Every slide was run before: choose all slides to run them again.")
             return
@@ -197,7 +199,7 @@ class Ensemble:
             return
         self._run_project = session.project.path
         words = session.vocabulary.over(self.recipe.vocabulary)  # which it brings with its map
-        slides = tuple(in_words(slide, words) for slide in self._current_first(slides))
+        slides = tuple(in_words(slide, words) for slide in slides)
         self.asked = tuple(slide.id for slide in slides)
         recipe, folders = self.recipe, self._folders(choice.weights)
         self.last, self.message = None, "Starting the worker …"
@@ -218,6 +220,7 @@ class Ensemble:
 
     def get_ready(self, choice: EnsembleChoice) -> None:
         """Start our own worker ahead of the first run, for a slide that was never run."""
+        self._choice = choice
         slide, project = self._session.current, self._session.project
         if self._early.done or self.loaded or choice.scheduler or slide is None or project is None:
             return
@@ -227,22 +230,19 @@ class Ensemble:
                 self._early.begin(self._engine_for(project.path / "maps", choice))
                 self.changed.emit()
 
-    def _slides(
-        self, choice: EnsembleChoice, project: ReviewProject, current: Slide
-    ) -> tuple[Slide, ...]:
-        """Return the slides that are asked for."""
-        if not choice.all_slides:
-            return (current,)
-        every = self._session.slides
-        if not choice.unrun:
-            return every
-        return tuple(slide for slide in every if newest_run(project, slide) is None)
+    def workers(self) -> tuple[Any, list[Path]]:
+        """Return the engine for networks of the recipe, and where their checkpoints are.
 
-    def _current_first(self, slides: tuple[Slide, ...]) -> tuple[Slide, ...]:
-        """Return the slides, the one on screen first: somebody waits for it."""
-        current = self._session.current
-        first = tuple(slide for slide in slides if current and slide.id == current.id)
-        return first + tuple(slide for slide in slides if slide not in first)
+        Raises
+        ------
+        ValueError
+            When no project is open, or the device that was chosen is not there.
+        """
+        project = self._session.project
+        if project is None:
+            raise ValueError("No project is open: open slides first.")
+        engine = self._engine_for(project.path / "maps", self._choice)
+        return engine, self._folders(self._choice.weights)
 
     def _folders(self, weights: tuple[Path, ...]) -> list[Path]:
         """Return where checkpoints are looked for: what was said, the recipe's place, ours."""

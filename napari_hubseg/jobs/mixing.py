@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hubseg.engine import Update
+    from hubseg.probability import Taught
     from hubseg.recipe import Recipe
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
@@ -58,6 +59,7 @@ class Mixing:
     changed = Signal()
     failed = Signal(str)  # one sentence
     unsaid = Signal(str)  # a sentence that does not hold any more
+    mixed = Signal(object)  # MixedSlide of the slide on screen
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Mixing:
         self._nothing = False  # whether it was said that there is nothing to mix
         self._again: _Why | None = None  # another mix is wanted
         session.mixture_changed.connect(self._follow)
+        session.taught_changed.connect(self._follow_strokes)
         session.structures_changed.connect(self._change_structure)
 
     # ---- the choice ----------------------------------------------------------------------------
@@ -139,6 +142,17 @@ class Mixing:
             self.mixture = mixture
             self.remix()
             self.changed.emit()
+
+    @property
+    def taught(self) -> Taught:
+        """What strokes have taught about maps like the one on screen."""
+        session = self._session
+        return session.taught(session.taught_scope(self.recipe, session.structure))
+
+    def _follow_strokes(self) -> None:
+        """Mix by what strokes have taught now, also after an undo."""
+        self.remix()
+        self.changed.emit()
 
     def _change_structure(self) -> None:
         """Show the map of the structure that is chosen now."""
@@ -201,7 +215,7 @@ class Mixing:
             self._again = "asked" if "asked" in known else "run" if "run" in known else "look"
             return
         mixed = project.reader(), slide, self.recipe, self.mixture, self._kept, self._ran
-        order = Order(*mixed, self._session.review.structures.asked)
+        order = Order(*mixed, self._session.review.structures.asked, self._session.review.rules)
         if self._ran is not None:  # the mix has them now
             self._ran = replace(self._ran, came=())
 
@@ -216,8 +230,9 @@ class Mixing:
         project = self._session.project
         if project is None:
             return None
-        wished = self._session.review.structures.wished
-        return Order(project.reader(), slide, self.recipe, self.mixture, structure=wished)
+        review, by = self._session.review, (self.recipe, self.mixture)
+        wished = review.structures.wished
+        return Order(project.reader(), slide, *by, structure=wished, rules=review.rules)
 
     def show_prepared(self) -> None:
         """Show the map that was prepared, if it is of the slide on screen and of what is chosen."""
@@ -240,7 +255,9 @@ class Mixing:
 
     def is_chosen(self, order: Order) -> bool:
         """Whether what was mixed ahead is what is chosen now."""
-        return order.recipe is self.recipe and order.mixture == self.mixture
+        taught = {} if order.rules is None else order.rules.taught
+        same = order.recipe is self.recipe and order.mixture == self.mixture
+        return same and taught == self._session.review.rules.taught
 
     def _show(self, mixed: MixedSlide | None, why: _Why) -> None:
         session = self._session
@@ -253,6 +270,7 @@ class Mixing:
                 if mixed.found is not None and self._again != "asked":
                     if why != "look" or shown is None or shown.done < mixed.found.done:
                         session.show(mixed.found)
+                        self.mixed.emit(mixed)
         self.changed.emit()
         self._next()
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
+
 from hubseg.mask.drawing import drawn, edge_width, hand_of
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.latest import Latest
@@ -43,7 +45,14 @@ class Prefetch:
         Says how their maps are mixed.
     prepared
         Gets what was prepared.
+
+    Attributes
+    ----------
+    lacking
+        Signal of a slide whose map cannot follow what strokes taught: its features are not there.
     """
+
+    lacking = Signal(object)
 
     def __init__(self, session: ReviewSession, mixing: Mixing, prepared: PreparedSlides) -> None:
         self._session, self._mixing, self._prepared = session, mixing, prepared
@@ -137,14 +146,18 @@ class Prefetch:
         def work() -> tuple[Prepared, StoredEdits]:
             stamp = stamp_of(slide)
             visit, seen = read_visit(), seen_of(slide)
-            mixed = (None, None) if order is None else order.mix()
-            return Prepared(slide, stamp, seen, order, *mixed), visit
+            mixed, kept = (None, None) if order is None else order.mix()
+            if kept is not None:
+                kept.taught.let_go()
+            return Prepared(slide, stamp, seen, order, mixed, kept), visit
 
         def take(answer: tuple[Prepared, StoredEdits]) -> None:
             one, visit = answer
             if self._session.current is None or self._session.current.id != slide.id:
                 self._session.take_visit(visit)
                 self._prepared.put(one)
+                if one.mixed is not None and one.mixed.lacking:
+                    self.lacking.emit(slide)
 
         self._submit(slide.id, work, take)
 

@@ -1,7 +1,7 @@
 """One slide's map of one structure, mixed in any thread from what a run made and the store.
 
-Responsible for which members are mixed and for keeping their maps until the next mix of the same
-slide. Does not know who asks or what is shown.
+Responsible for which members are mixed, as strokes have taught them, and for keeping their maps
+until the next mix of the same slide. Does not know who asks or what is shown.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
 from hubseg.project.large_maps import is_part, large_map
 from hubseg.project.marking import marking
 from hubseg.project.runs import mixture_of, newest_asked
+from napari_hubseg.jobs.taught_maps import TaughtMaps, Turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hubseg.journal.review_state import ReviewState
     from hubseg.organ import StructureName
-    from hubseg.probability import MemberMap, ProbabilityMap
+    from hubseg.probability import MemberMap, ProbabilityMap, Taught
     from hubseg.project import ReviewProject
     from hubseg.project.large_maps import MapWindow
     from hubseg.recipe import Member, Recipe
@@ -67,10 +69,12 @@ class KeptMaps:
     mixer: Mixer
     marked: dict[Place, int]
     keys: dict[Place, str] = field(default_factory=dict)
+    taught: TaughtMaps = field(default_factory=TaughtMaps)
 
     def put(self, member: Member, key: str, made: MemberMap) -> None:
         """Hold a member's map of the structure; of one that does not mark it nothing is held."""
         if (layer := self.marked.get(member.place)) is not None:
+            self.taught.put(member.place, made.layer(layer))
             self.mixer.put(member, made.layer(layer))
             self.keys[member.place] = key
 
@@ -87,12 +91,18 @@ class MixedSlide:
         Places of the members that have a map.
     found
         The map; None where no member that is switched on has one.
+    turned
+        What strokes have turned of it; None where nothing that was taught counts.
+    lacking
+        Places of members that were taught, whose features are not there.
     """
 
     slide_id: str
     networks: str
     maps: frozenset[Place]
     found: ProbabilityMap | None
+    turned: Turned | None = None
+    lacking: frozenset[Place] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +122,8 @@ class Order:
         What a run has made of the slide by now, if one is on.
     structure
         What it shall be a map of; None is the slide's first one.
+    rules
+        What holds by the journal: what strokes have taught is a part of it.
     """
 
     reader: Callable[[], ReviewProject]
@@ -121,6 +133,14 @@ class Order:
     kept: KeptMaps | None = None
     ran: Ran | None = None
     structure: StructureName | None = None
+    rules: ReviewState | None = None
+
+    def _taught(self, networks: str, structure: StructureName | None) -> Taught | None:
+        """Return what strokes have taught about such maps of such slides."""
+        if self.rules is None:
+            return None
+        about = networks, self.slide.organ, self.slide.source, structure
+        return self.rules.taught.get(self.rules.taught_scope(*about))
 
     def mix(self) -> tuple[MixedSlide | None, KeptMaps | None]:
         """Mix the slide's newest run; also return the maps, for the next mix."""
@@ -149,9 +169,8 @@ class Order:
             return MixedSlide(slide.id, networks, maps, found), self.kept
         kept, of = self.kept, (slide.id, digest, networks, str(structure or ""))
         if kept is None or kept.of != of:
-            mixer = Mixer(
-                shape=(slide.height, slide.width), slide_digest=digest, structure=structure
-            )
+            shape = slide.height, slide.width
+            mixer = Mixer(shape=shape, slide_digest=digest, structure=structure)
             kept = KeptMaps(of, mixer, marked)
         kept.marked = marked
         for member, key, made in () if ran is None else ran.came:
@@ -162,7 +181,8 @@ class Order:
         for (member, key), (_, one) in zip(wanted, stored, strict=True):
             if one is not None:
                 kept.put(member, key, one)
-        return MixedSlide(slide.id, networks, maps, _mixed(kept, mixture, recipe, here)), kept
+        mixed = _mixed(kept, mixture, recipe, here, self._taught(networks, structure), store)
+        return MixedSlide(slide.id, networks, maps, *mixed), kept
 
 
 def _of_window(made: MapWindow) -> ProbabilityMap | None:
@@ -171,12 +191,24 @@ def _of_window(made: MapWindow) -> ProbabilityMap | None:
 
 
 def _mixed(
-    kept: KeptMaps, mixture: Mixture, recipe: Recipe, keys: list[tuple[Member, str]]
-) -> ProbabilityMap | None:
-    """Mix the members that are switched on, of those that mark the structure."""
+    kept: KeptMaps,
+    mixture: Mixture,
+    recipe: Recipe,
+    keys: list[tuple[Member, str]],
+    taught: Taught | None,
+    store: MapStore,
+) -> tuple[ProbabilityMap | None, Turned | None, frozenset[Place]]:
+    """Mix the members that are switched on, of those that mark the structure, as they are taught.
+
+    Also returns what strokes have turned, and which members lack features for it.
+    """
     asked = {member.place: key for member, key in keys}
     members = [m for m in mixture.members(recipe) if m.place in asked]
     there = [m for m in members if asked[m.place] and m in kept.mixer]
+    wanted = [(m, kept.keys[m.place], kept.marked[m.place]) for m in there]
+    kept.taught.teach(taught, wanted, store, kept.mixer.put)
     if not there:
-        return None
-    return kept.mixer.mix(mixture.of(recipe), there, total=len(members))
+        return None, None, frozenset()
+    mixed = mixture.of(recipe)
+    found = kept.mixer.mix(mixed, there, total=len(members))
+    return found, kept.taught.turned(mixed, there), frozenset(kept.taught.lacking)

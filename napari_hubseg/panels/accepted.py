@@ -75,7 +75,7 @@ class AcceptedPanel(QFrame):
     def show_state(self, state: AcceptedState) -> None:
         """Show `state`; emits nothing."""
         self.said.setText(
-            "Your accepted mask holds. Threshold and cleanup of today would give "
+            "Your accepted mask holds. Today's settings would give "
             f"{state.more:,} px more, {state.less:,} px less."
         )
         self.compare.setChecked(state.comparing)

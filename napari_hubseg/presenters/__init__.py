@@ -26,6 +26,7 @@ from napari_hubseg.presenters.queue import QueuePresenter
 from napari_hubseg.presenters.queue_table import QueueTablePresenter
 from napari_hubseg.presenters.start import StartPresenter
 from napari_hubseg.presenters.structures import StructuresPresenter
+from napari_hubseg.presenters.teach import TeachPresenter
 from napari_hubseg.presenters.thresholds import ThresholdsPresenter
 from napari_hubseg.presenters.train import TrainPresenter
 from napari_hubseg.presenters.verdict import VerdictPresenter
@@ -50,6 +51,7 @@ __all__ = [
     "QueueTablePresenter",
     "StartPresenter",
     "StructuresPresenter",
+    "TeachPresenter",
     "ThresholdsPresenter",
     "TrainPresenter",
     "VerdictPresenter",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_hubseg.panels.ensemble import EnsemblePanel, EnsembleState
 from napari_hubseg.panels.members import MembersPanel, MembersState
 from napari_hubseg.presenters import dialogs
-from napari_hubseg.presenters.members import members_state
+from napari_hubseg.presenters.members import TAUGHT, members_state
 from napari_hubseg.presenters.presenter import Callbacks, Do, Presenter, SectionPresenter, Wishes
 
 if TYPE_CHECKING:
@@ -47,15 +47,29 @@ def ensemble_state(ensemble: Ensemble, *, enabled: bool, run_next: bool) -> Ense
 
 def tree_of(ensemble: Ensemble) -> MembersState:
     """Return what the tree of members shows."""
-    return members_state(ensemble.recipe, ensemble.mixing.mixture, ensemble.mixing.stock)
+    mixing = ensemble.mixing
+    return members_state(ensemble.recipe, mixing.mixture, mixing.stock, mixing.taught)
 
 
 class MembersPresenter(Presenter[MembersPanel, MembersState]):
     """Connects the tree of members."""
 
     def wishes(self) -> Wishes:
-        yield self._panel.switched, self._desk.ensemble.mixing.switch
-        yield self._panel.weight_requested, self._desk.ensemble.mixing.weigh
+        yield self._panel.switched, self._switch
+        yield self._panel.weight_requested, self._weigh
+
+    def _switch(self, place: tuple[int, ...], on: bool) -> None:
+        """Switch what strokes have taught, or members."""
+        if place == TAUGHT:
+            self._desk.teaching.switch(on)
+        else:
+            self._desk.ensemble.mixing.switch(place, on)
+
+    def _weigh(self, place: tuple[int, ...], weight: float) -> None:
+        if place == TAUGHT:
+            self._desk.teaching.weigh(weight)
+        else:
+            self._desk.ensemble.mixing.weigh(place, weight)
 
     def state(self, step: str) -> MembersState:
         return tree_of(self._desk.ensemble)

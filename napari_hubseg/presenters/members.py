@@ -12,14 +12,19 @@ from napari_hubseg.panels.members import Branch, MembersState
 
 if TYPE_CHECKING:
     from hubseg.probability import Mixture
+    from hubseg.probability.taught import Taught
     from hubseg.recipe import Member, Recipe, Resolution
     from hubseg.recipe.availability import Availability
 
-__all__ = ["members_state"]
+__all__ = ["TAUGHT", "members_state"]
+
+TAUGHT = (-1,)  # the place of what strokes have taught: behind every resolution's
 
 
-def members_state(recipe: Recipe, mixture: Mixture, stock: Availability) -> MembersState:
-    """Return the tree of a recipe's members."""
+def members_state(
+    recipe: Recipe, mixture: Mixture, stock: Availability, taught: Taught | None = None
+) -> MembersState:
+    """Return the tree of a recipe's members, and of what strokes have taught them, if anything."""
     changed = mixture.of(recipe)
     rows = []
     for i, group in groupby(recipe.members(), key=lambda m: m.resolution):
@@ -34,8 +39,19 @@ def members_state(recipe: Recipe, mixture: Mixture, stock: Availability) -> Memb
                 name += f" ({', '.join(map(recipe.vocabulary.label, entry.only.organs))} only)"
             networks.append(_above((i, j), name, weight, folds))
         rows.append(_above((i,), _size(resolution), resolution.weight, tuple(networks)))
+    if taught is not None and taught.heads:
+        rows.append(_taught(taught))
     files, complete = _files(stock)
     return MembersState(tuple(rows), files, complete)
+
+
+def _taught(taught: Taught) -> Branch:
+    state = "in the map" if taught.on else "kept"
+    tip = (
+        f"What your strokes taught {len(taught.heads)} networks: on average it moves a "
+        f"probability by {100 * taught.departure:.1f} %. Weight 1 is all of it"
+    )
+    return Branch(TAUGHT, "taught by strokes", state, tip, taught.weight, taught.on)
 
 
 def _size(resolution: Resolution) -> str:

@@ -12,6 +12,7 @@ from napari_hubseg.presenters.presenter import Presenter, Wishes
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.ensemble import Ensemble
+    from napari_hubseg.jobs.features import Features
     from napari_hubseg.jobs.training import Retraining
 
 __all__ = ["ProgressPresenter", "progress_state"]
@@ -27,7 +28,8 @@ class ProgressPresenter(Presenter[ProgressPanel, ProgressState]):
         return progress_state(self._desk)
 
     def _end(self) -> None:
-        self._do("cancel_run" if self._desk.ensemble.running else "stop_training")()
+        running = self._desk.ensemble.running or not self._desk.retraining.running
+        self._do("cancel_run" if running else "stop_training")()
 
 
 def progress_state(desk: Desk) -> ProgressState:
@@ -36,6 +38,8 @@ def progress_state(desk: Desk) -> ProgressState:
         return _run(desk.ensemble)
     if desk.retraining.running:
         return _training(desk.retraining)
+    if desk.features.busy:
+        return _features(desk.features)
     if desk.exports.busy:
         return ProgressState("Exporting …")
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")
@@ -54,6 +58,16 @@ def _run(ensemble: Ensemble) -> ProgressState:
     if last.seconds_left is not None:
         parts.append(f"{duration(last.seconds_left)} left")
     return ProgressState("  ·  ".join(parts), last.done, last.total, cancel)
+
+
+def _features(features: Features) -> ProgressState:
+    """Return how far the networks' second look is: "teach · network 3/10"."""
+    last, cancel = features.last, tip("cancel_run")
+    if last is None:
+        return ProgressState("teach  ·  starting …", cancel=cancel)
+    return ProgressState(
+        f"teach  ·  network {last.done}/{last.total}", last.done, last.total, cancel
+    )
 
 
 def _training(retraining: Retraining) -> ProgressState:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from hubseg.thresholds.table import ThresholdTable
     from napari_hubseg.canvas.comparison import Comparison
+    from napari_hubseg.desk import Desk
 
 __all__ = ["ThresholdsPresenter"]
 
@@ -60,7 +61,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
                 um_per_px=slide.um_per_px,
             ),
             size=desk.derivation.figures.size(slide.um_per_px),
-            figures=_compared(desk.comparison) or str(desk.derivation.figures),
+            figures=_compared(desk.comparison) or _figures(desk),
             enabled=True,
             reading=reading or session.probability is not None,  # until its values are counted
             imported=str(session.imported or ""),
@@ -72,6 +73,13 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
         if session.current is not None and session.imported is None:
             slider = self._panel.main
             slider.nudge(slider.number.value() + by)
+
+
+def _figures(desk: Desk) -> str:
+    """Return what there is to say of map and mask: that strokes taught the map, too."""
+    figures = desk.derivation.figures
+    taught = desk.teaching.changed_share is not None and figures.members is None
+    return " · ".join(filter(None, (str(figures), "taught" if taught else "")))
 
 
 def _rows(slide: Slide, table: ThresholdTable, words: Vocabulary) -> tuple[ThresholdRow, ...]:

@@ -27,6 +27,7 @@ from napari_hubseg.panels.overlay import OverlayPanel, OverlayState
 from napari_hubseg.panels.progress import ProgressPanel, ProgressState
 from napari_hubseg.panels.queue import QueuePanel, QueueState
 from napari_hubseg.panels.start import StartPanel, StartState
+from napari_hubseg.panels.teach import TeachPanel, TeachState
 from napari_hubseg.panels.thresholds import (
     ThresholdRow,
     ThresholdSlider,
@@ -126,6 +127,15 @@ FULL: list[tuple[type[QWidget], Any]] = [
             seconds_left=3725.0,
             message=f"{LONG}: tf_efficientnet_b7_ns_768_e34_0_best",
             run_next=True,
+        ),
+    ),
+    (
+        TeachPanel,
+        TeachState(
+            on=True,
+            said="Taught by 123 strokes on 45 slides; 12.3 % of this slide changed side. Every "
+            "correction adds: what is erased, or a slide that is accepted, teaches more.",
+            enabled=True,
         ),
     ),
     (AcceptedPanel, AcceptedState(123_456_789, 123_456_789, True)),
@@ -405,8 +415,7 @@ def test_an_accepted_slide_says_how_far_the_rules_are_and_offers_two_things(qtbo
     panel.show_state(AcceptedState(more=12, less=3456))
     assert panel.isVisible()
     assert panel.said.text() == (
-        "Your accepted mask holds. Threshold and cleanup of today would give "
-        "12 px more, 3,456 px less."
+        "Your accepted mask holds. Today's settings would give 12 px more, 3,456 px less."
     )
     with qtbot.waitSignal(panel.compare_requested):
         qtbot.mouseClick(panel.compare, LEFT)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from hubseg.probability import TileLayout, file_digest, map_key
+from hubseg.probability import TileLayout, features_key, file_digest, map_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hubseg.engine.answers import EngineOf
-    from hubseg.probability import MemberMap
+    from hubseg.probability import FeatureMap, MemberMap
     from hubseg.probability.tile_layout import Place
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
@@ -40,6 +40,8 @@ class Job:
         Where the tiles of a very large slide lie, and which of them are asked for; else none.
     following
         How many slides the run has for this member right after, a few at most.
+    features
+        Whether what the network's last layer sees is asked for, and not the map.
     """
 
     run_id: str
@@ -55,6 +57,7 @@ class Job:
     layout: TileLayout | None = None
     places: tuple[Place, ...] = ()
     following: int = 0
+    features: bool = False
 
     @classmethod
     def of(
@@ -85,6 +88,11 @@ class Job:
 
     @property
     def key(self) -> str:
+        """Key of what the job makes, in the store: of the map, or of the features beside it."""
+        return features_key(self.map_key) if self.features else self.map_key
+
+    @property
+    def map_key(self) -> str:
         """Key of the job's map in the store."""
         return map_key(
             self.recipe,
@@ -112,6 +120,8 @@ class Made:
         The files of the tiles that were asked for, where the worker could not file them.
     unread
         Windows of the slide, px of level 0, that could not be decoded and were taken for grey.
+    features
+        What was asked for instead of a map.
     """
 
     map: MemberMap | None
@@ -119,6 +129,7 @@ class Made:
     memory: tuple[int, int] = (0, 0)
     tiles: tuple[tuple[Place, bytes], ...] = ()
     unread: tuple[Window, ...] = ()
+    features: FeatureMap | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,8 +129,10 @@ class Networks:
         store = None if job.store is None else MapStore(job.store)
         if job.layout is not None:
             return self._make_tiles(job, job.layout, network, store, how)
-        kept = None if store is None else KeptTiles(store, job.key)
         given = network, self._read(job), job.recipe, job.member
+        if job.features:
+            return _make_features(job, given, store, how)
+        kept = None if store is None else KeptTiles(store, job.key)
         more = {"kept": kept, "following": job.following, **how}
         made = predict_member(*given, um_per_px=job.slide.um_per_px, **more)
         if store is not None and kept is not None:
@@ -205,6 +207,18 @@ class Networks:
             self._pixels.popitem(last=False)
         self._pixels[job.slide_digest] = pixels
         return pixels
+
+
+def _make_features(job: Job, given: Any, store: MapStore | None, how: dict[str, Any]) -> Made:
+    """Compute what the last layer of a job's network sees, and file it where that can be done."""
+    from hubseg.inference import predict_features
+
+    more = {"um_per_px": job.slide.um_per_px, **how}
+    made = predict_features(*given, checkpoint_digest=job.checkpoint_digest, **more)
+    if store is not None:
+        store.put_features(job.key, made)
+        return Made(None)
+    return Made(None, features=made)
 
 
 def _is_of_the_compiler(error: RuntimeError) -> bool:

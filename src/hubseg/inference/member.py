@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from hubseg.inference.activation import probabilities
 from hubseg.inference.cpu_network import expect
 from hubseg.inference.device import choose_precision
 from hubseg.inference.input_image import LARGEST, InputImage, see
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from hubseg.inference.kept_tiles import KeptTiles
     from hubseg.inference.views import View
-    from hubseg.recipe import Member, Recipe
+    from hubseg.recipe import Channels, Member, Recipe
     from hubseg.slide import Slide
 
 __all__ = ["check_member", "load_member", "open_pixels", "passes_for", "predict_member"]
@@ -157,6 +158,7 @@ def predict_member(
     execution: ExecutionPlan | None = None,
     kept: KeptTiles | None = None,
     following: int = 0,
+    answer: Callable[[Tensor, Channels], Tensor] = probabilities,
 ) -> MemberMap:
     """Run one member of `recipe` on a slide.
 
@@ -185,6 +187,8 @@ def predict_member(
         killed computes none of them twice.
     following
         How many slides this network is run on right after: whether OpenVINO pays depends on it.
+    answer
+        What is made of the network's logits.
 
     Raises
     ------
@@ -213,6 +217,7 @@ def predict_member(
         said=said,
         make_room=make_room,
         execution=execution,
+        answer=answer,
     )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
@@ -231,6 +236,7 @@ def passes_for(
     said: Callable[[str], None] | None,
     make_room: Callable[[], bool] | None,
     execution: ExecutionPlan | None = None,
+    answer: Callable[[Tensor, Channels], Tensor] = probabilities,
 ) -> Passes:
     """Return what runs a member's network over images; see :func:`predict_member`.
 
@@ -250,6 +256,7 @@ def passes_for(
         cancelled=cancelled,
         said=said,
         make_room=make_room,
+        answer=answer,
     )
 
 

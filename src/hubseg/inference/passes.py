@@ -152,6 +152,8 @@ class Passes:
         Told in a few words whenever the execution is lowered.
     make_room
         Asked to free memory of the device before the execution is lowered; tells whether it did.
+    answer
+        What is made of the logits before views are averaged.
     """
 
     def __init__(
@@ -164,8 +166,10 @@ class Passes:
         cancelled: Callable[[], bool] | None = None,
         said: Callable[[str], None] | None = None,
         make_room: Callable[[], bool] | None = None,
+        answer: Callable[[Tensor, Channels], Tensor] = probabilities,
     ) -> None:
         self.network = network
+        self._answer = answer
         self.execution = execution
         self._views = tuple(view_set)
         self._channels = channels
@@ -253,7 +257,7 @@ class Passes:
             here = self._move(image)
             seen = torch.cat([view.forward(here) for view in batch])
             answer: Prediction = self.network(seen.contiguous(memory_format=torch.channels_last))
-            probability = probabilities(answer.logits, self._channels)
+            probability = self._answer(answer.logits, self._channels)
             summed = batch[0].inverse(probability[0])
             for view, one in zip(batch[1:], probability[1:], strict=True):
                 summed = summed + view.inverse(one)

@@ -6,13 +6,13 @@ as. Does not know slides, edits or verdicts (:mod:`hubseg.journal.slide_state`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.journal.rows import Entry, Kind
 from hubseg.organ import BUILT_IN, ORGANS, DataSource, Organ, StructureName, Vocabulary
-from hubseg.probability import Mixture
+from hubseg.probability import Mixture, Taught, TaughtScope
 from hubseg.thresholds.table import Cell, ThresholdTable, checked_threshold
 
 if TYPE_CHECKING:
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 
-__all__ = ["ReviewState", "damaged", "mixture_payload", "review_state"]
+__all__ = [
+    "BESIDE_THRESHOLDS",
+    "ReviewState",
+    "damaged",
+    "mixture_payload",
+    "review_state",
+    "taught_payload",
+]
+
+BESIDE_THRESHOLDS = frozenset(("cleanups", "default_cleanups", "mixtures", "taught"))
+"""What of a :class:`ReviewState` says nothing of thresholds and words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class ReviewState:
         What holds for each organ: a person's over the defaults; None for slides without an organ.
     mixtures
         Members switched off and weights changed, by the digest of a recipe's networks.
+    taught
+        What corrections have taught, and whether it counts.
     default_vocabulary, own_vocabulary
         The words that a recipe brings, and those that a person took.
     """
@@ -54,6 +66,7 @@ class ReviewState:
     default_cleanups: Mapping[Organ, Cleanup] = field(default_factory=dict)
     cleanups: Mapping[Organ | None, Cleanup] = field(default_factory=dict)
     mixtures: Mapping[str, Mixture] = field(default_factory=dict)
+    taught: Mapping[TaughtScope, Taught] = field(default_factory=dict)
     default_vocabulary: Vocabulary = BUILT_IN
     own_vocabulary: Vocabulary = BUILT_IN
 
@@ -81,6 +94,23 @@ class ReviewState:
         """Return the threshold of a structure that holds for the slide, 0-255; None is its own."""
         own = self.slide_threshold(organ, structure)
         return self.thresholds.value(organ, source, structure) if own is None else own
+
+    def differing(self, other: ReviewState) -> set[str]:
+        """Return the names of what is another in another state."""
+        names = (one.name for one in fields(self))
+        return {name for name in names if getattr(self, name) != getattr(other, name)}
+
+    def taught_scope(
+        self,
+        networks: str,
+        organ: Organ | None,
+        source: DataSource | None,
+        structure: StructureName | None = None,
+    ) -> TaughtScope:
+        """Return what teaching is about on slides of an organ and source; None is its own."""
+        own = self.thresholds.beside_own(organ, structure)
+        named = (None if one is None else str(one) for one in (organ, source, own))
+        return TaughtScope(networks, *named)
 
     def adopting(
         self,
@@ -117,7 +147,7 @@ class ReviewState:
 
 
 def review_state(rows: Iterable[Entry]) -> ReviewState:
-    """Return what rows about thresholds, cleanup, mixtures and words amount to.
+    """Return what rows about thresholds, cleanup, mixtures, teaching and words amount to.
 
     Raises
     ------
@@ -142,6 +172,7 @@ class _Rules:
         self._slide_thresholds: dict[StructureName | None, float] = {}
         self._cleanup = _Cleanups()
         self._mixtures: dict[str, Mixture] = {}
+        self._taught: dict[TaughtScope, Taught] = {}
         self._words = {"default": BUILT_IN, "own": BUILT_IN}
 
     def follow(self, row: Entry) -> None:
@@ -151,6 +182,8 @@ class _Rules:
             self._cleanup.follow(row.facts)
         elif row.kind is Kind.MIXTURE:
             self._mixtures[str(row.facts["networks"])] = Mixture.from_facts(after)
+        elif row.kind is Kind.TAUGHT:
+            self._follow_taught(row.facts)
         elif row.kind is Kind.VOCABULARY:
             self._words[str(row.facts.get("scope") or "own")] = Vocabulary.from_mapping(after)
         else:
@@ -165,6 +198,13 @@ class _Rules:
         else:
             cell = Organ.parse(facts["organ"]), DataSource.parse(facts["source"])
             _put(self._own, (*cell, _structure_of(facts)), after)
+
+    def _follow_taught(self, facts: Mapping[str, Any]) -> None:
+        """Take what a person taught; heads that follow a stroke leave switch and weight alone."""
+        scope, after = TaughtScope.from_facts(facts["of"]), Taught.from_facts(facts["after"])
+        if facts.get("scope") == "follows":
+            after = self._taught.get(scope, Taught(on=False)).refitted(after)
+        self._taught[scope] = after
 
     def state(self) -> ReviewState:
         """Return what they amount to."""
@@ -183,6 +223,7 @@ class _Rules:
             default_cleanups=self._cleanup.defaults,
             cleanups=self._cleanup.all(),
             mixtures=self._mixtures,
+            taught=self._taught,
             default_vocabulary=self._words["default"],
             own_vocabulary=self._words["own"],
         )
@@ -232,6 +273,20 @@ class _Cleanups:
 def mixture_payload(networks: str, before: Mixture, after: Mixture) -> dict[str, Any]:
     """Return the row that changes which members are mixed, and their weights."""
     return {"networks": networks, "before": before.to_facts(), "after": after.to_facts()}
+
+
+def taught_payload(
+    scope: TaughtScope, before: Taught, after: Taught, *, follows: bool = False
+) -> dict[str, Any]:
+    """Return the row that changes what is taught.
+
+    Parameters
+    ----------
+    follows
+        Whether the heads alone follow what a person drew: no step of its own.
+    """
+    change = {"of": scope.to_facts(), "before": before.to_facts(), "after": after.to_facts()}
+    return change | ({"scope": "follows"} if follows else {})
 
 
 def damaged(row: Entry) -> ValueError:

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     FILE = "file"  # a person has decided about a slide whose file was changed
     MASK = "mask"  # the mask of a verdict that an older version gave without one: its target
     MIXTURE = "mixture"  # members switched on or off, and weights, of a recipe's networks
+    TAUGHT = "taught"  # heads that corrections have taught, and whether they count
     IMPORTED = "imported"  # a mask of another program that the slide starts from
     VOCABULARY = "vocabulary"  # organs, sources and structures beside the built-in ones
     UNDO = "undo"
@@ -83,8 +84,11 @@ class Entry:
         """Whether a person did this, so that undo walks back over it.
 
         Thresholds, cleanups and words that a recipe brings are below a person's own and stay; so
-        does the mask of an older verdict.
+        does the mask of an older verdict. Heads that follow a stroke stay likewise: undo is about
+        the stroke.
         """
+        if self.kind is Kind.TAUGHT:
+            return self.facts.get("scope") != "follows"
         if self.kind in (Kind.THRESHOLD, Kind.CLEANUP, Kind.VOCABULARY):
             return self.facts.get("scope") != "default"
         return self.kind is not Kind.MASK

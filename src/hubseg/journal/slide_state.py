@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hubseg.organ import Vocabulary
-    from hubseg.probability import Mixture
+    from hubseg.probability import Mixture, Taught, TaughtScope
 
 __all__ = [
     "SlideState",
@@ -121,14 +121,19 @@ class SlideState:
 
     @cached_property
     def rules(self) -> ReviewState:
-        """Thresholds, cleanup, mixtures and words; ValueError when a row is damaged."""
-        kinds = (Kind.THRESHOLD, Kind.CLEANUP, Kind.MIXTURE, Kind.VOCABULARY)
+        """Thresholds, cleanup, mixtures, teaching and words; ValueError when a row is damaged."""
+        kinds = (Kind.THRESHOLD, Kind.CLEANUP, Kind.MIXTURE, Kind.TAUGHT, Kind.VOCABULARY)
         return review_state(row for kind in kinds for row in self._of.get(kind, ()))
 
     @cached_property
     def mixtures(self) -> Mapping[str, Mixture]:
         """Which members count, by recipe; ValueError when a row about them is damaged."""
         return review_state(self._of.get(Kind.MIXTURE, ())).mixtures
+
+    @cached_property
+    def taught(self) -> Mapping[TaughtScope, Taught]:
+        """What corrections have taught; ValueError when a row about it is damaged."""
+        return review_state(self._of.get(Kind.TAUGHT, ())).taught
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

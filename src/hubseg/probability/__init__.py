@@ -8,11 +8,13 @@ torch: whoever has the member maps can mix them. Does not know how a member map 
 from __future__ import annotations
 
 from hubseg.probability.digests import digest_ahead, file_digest, file_digests
+from hubseg.probability.features import FeatureMap, features_key
 from hubseg.probability.keys import map_key
 from hubseg.probability.mixing import Mixer, mix
 from hubseg.probability.mixture import Mixture, networks_digest
 from hubseg.probability.pieces import MapInPieces
 from hubseg.probability.store import MapStore
+from hubseg.probability.taught import Taught, TaughtHead, TaughtScope
 from hubseg.probability.tile_file import Tile
 from hubseg.probability.tile_layout import TileLayout
 from hubseg.probability.tiled_map import TiledMap
@@ -20,17 +22,22 @@ from hubseg.probability.tiling import Tiling
 from hubseg.probability.values import MemberMap, ProbabilityMap
 
 __all__ = [
+    "FeatureMap",
     "MapInPieces",
     "MapStore",
     "MemberMap",
     "Mixer",
     "Mixture",
     "ProbabilityMap",
+    "Taught",
+    "TaughtHead",
+    "TaughtScope",
     "Tile",
     "TileLayout",
     "TiledMap",
     "Tiling",
     "digest_ahead",
+    "features_key",
     "file_digest",
     "file_digests",
     "map_key",

@@ -16,6 +16,7 @@ import numpy as np
 
 from hubseg.failure import about
 from hubseg.probability.disk_budget import DiskBudget, remove_tiles
+from hubseg.probability.features import FeatureMap
 from hubseg.probability.tile_file import pack, unpack, write_file
 from hubseg.probability.tiled_map import TiledMap
 from hubseg.probability.values import MemberMap
@@ -31,6 +32,7 @@ __all__ = ["MapStore"]
 
 _MAGIC = b"hubseg-map 1\n"
 _SEVERAL = b"hubseg-map 2\n"  # of several structures: three axes
+_FEATURES = b"hubseg-map 3\n"  # what the last layer of a network sees, in half precision
 _READERS = 4
 
 
@@ -84,13 +86,33 @@ class MapStore:
 
         The least recently used maps make room for it where the folder has a limit.
         """
+        return self._write(key, _encode(made))
+
+    def _write(self, key: str, content: bytes) -> Path:
         path = self._path(key)
-        content = _encode(made)
         with about(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, content)
         self.room.took(path, len(content))
         return path
+
+    def put_features(self, key: str, made: FeatureMap) -> Path:
+        """Write features under `key` as :meth:`put` writes a map, in half precision."""
+        return self._write(key, _encode_features(made))
+
+    def get_features(self, key: str) -> FeatureMap | None:
+        """Read the features of `key`; None when there are none, or they are damaged."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        made = _decode_features(content)
+        if made is None:
+            _remove(path)
+        else:
+            self.room.used(path)
+        return made
 
     def get(self, key: str) -> MemberMap | None:
         """Read the map of `key`; None when there is none, or when it is damaged.
@@ -160,7 +182,10 @@ def _encode(made: MemberMap) -> bytes:
         "um_per_px": made.um_per_px,
     }
     head = json.dumps(said, separators=(",", ":")).encode()
-    magic = _MAGIC if values.ndim == 2 else _SEVERAL
+    return _joined(_MAGIC if values.ndim == 2 else _SEVERAL, head, block)
+
+
+def _joined(magic: bytes, head: bytes, block: bytes) -> bytes:
     return b"".join((magic, _digest(head, block), b"\n", head, b"\n", block))
 
 
@@ -170,15 +195,38 @@ def _digest(head: bytes, block: bytes) -> bytes:
     return content.hexdigest().encode()
 
 
-def _decode(content: bytes) -> MemberMap | None:
+def _encode_features(made: FeatureMap) -> bytes:
+    block = pack(np.concatenate([made.values, made.logits]).astype(np.float16))
+    shape = len(made.values), len(made.logits), *made.shape
+    head = json.dumps({"shape": shape, "network": made.network}, separators=(",", ":")).encode()
+    return _joined(_FEATURES, head, block)
+
+
+def _decode_features(content: bytes) -> FeatureMap | None:
+    parts = _parts(content, (_FEATURES,))
+    if parts is None:
+        return None
+    _, said, block = parts
+    channels, structures, *sides = said["shape"]
+    both = unpack(block, [channels + structures, *sides], np.float16)
+    return FeatureMap(both[:channels], both[channels:], str(said["network"]))
+
+
+def _parts(content: bytes, magics: tuple[bytes, ...]) -> tuple[bytes, dict[str, Any], bytes] | None:
+    """Return first line, what is said, and values of a file; None of another, or a damaged one."""
     magic, rest = content[: len(_MAGIC)], content[len(_MAGIC) :]
     parts = rest.split(b"\n", 2)
-    if magic not in (_MAGIC, _SEVERAL) or len(parts) < 3:
+    if magic not in magics or len(parts) < 3:
         return None
     digest, head, block = parts
-    if digest != _digest(head, block):
+    return (magic, json.loads(head), block) if digest == _digest(head, block) else None
+
+
+def _decode(content: bytes) -> MemberMap | None:
+    parts = _parts(content, (_MAGIC, _SEVERAL))
+    if parts is None:
         return None
-    said: dict[str, Any] = json.loads(head)
+    magic, said, block = parts
     if len(said["shape"]) != (2 if magic == _MAGIC else 3):
         return None  # its first line was changed: the digest does not cover it
     return _member_map(unpack(block, said["shape"]), said)

@@ -63,7 +63,7 @@ class Tile:
     unread: tuple[tuple[int, int, int, int], ...] = ()
 
 
-def pack(values: NDArray[np.float32]) -> bytes:
+def pack(values: NDArray[np.floating[Any]]) -> bytes:
     """Return an array as a Blosc block: LZ4, bytes shuffled, lossless."""
     import imagecodecs
 
@@ -77,11 +77,11 @@ def pack(values: NDArray[np.float32]) -> bytes:
     return bytes(block)
 
 
-def unpack(block: bytes, shape: list[int]) -> NDArray[np.float32]:
-    """Return the array that :func:`pack` made a block of."""
+def unpack(block: bytes, shape: list[int], kind: type[Any] = np.float32) -> NDArray[Any]:
+    """Return the array that :func:`pack` made a block of, of a kind of numbers."""
     import imagecodecs
 
-    values = np.empty(shape, np.float32)
+    values = np.empty(shape, kind)
     imagecodecs.blosc_decode(block, numthreads=1, out=values.data.cast("B"))
     return values
 

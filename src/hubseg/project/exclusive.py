@@ -148,8 +148,9 @@ def maps_state(project: ReviewProject, slide: Slide) -> tuple[Hashable, ...]:
     """Return what tells the maps of a slide from those of another time."""
     runs = project.runs(slide.id)
     newest = (len(runs), runs[-1].run_id, runs[-1].members) if runs else ()
-    mixtures = str(SlideState.read(project, "").mixtures)
-    return (str(project.path), slide.id, slide.organ, *map(str, newest), mixtures)
+    state = SlideState.read(project, "")
+    chosen = str(state.mixtures), str(state.taught)
+    return (str(project.path), slide.id, slide.organ, *map(str, newest), *chosen)
 
 
 def keep_newest(

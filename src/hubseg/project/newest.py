@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hubseg.probability import MapInPieces, MapStore, Mixer
+from hubseg.probability import MapInPieces, MapStore, Mixer, Taught, features_key
 from hubseg.project.large_maps import is_part, large_map
 from hubseg.project.runs import newest_keys
+from hubseg.project.teaching import taught_map, taught_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,6 +31,7 @@ __all__ = [
     "newest_map",
     "newest_members",
     "refuse_partial",
+    "untaught_members",
 ]
 
 OR_ALONE: Final = ", or take the others alone with --partial"
@@ -165,7 +167,42 @@ def _mixed(
         within = large_map(project, slide, newest).members_in(slide.region)
         return ((recipe, within, len(members)), what) if within else None
     stored = [(m, key, layer) for m, key, layer in members if key]
-    made = MapStore(project.maps).get_all(key for _, key, _ in stored)
-    pairs = zip(stored, made, strict=True)
-    found = [(m, one.layer(layer)) for (m, _, layer), (_, one) in pairs if one is not None]
+    store, taught = MapStore(project.maps), Taught(on=False)
+    if folds is None:
+        taught = taught_of(project, slide, recipe, what, until)
+    found = []
+    for (member, key, layer), (_, one) in zip(
+        stored, store.get_all(key for _, key, _ in stored), strict=True
+    ):
+        if one is not None:
+            of_member = taught_map(store, taught, member, key, one.layer(layer), layer)[0]
+            found.append((member, of_member))
     return ((recipe, found, len(members)), what) if found else None
+
+
+def untaught_members(
+    project: ReviewProject, slide: Slide, *, structure: StructureName | None = None
+) -> tuple[str, ...]:
+    """Return the names of mixed members that are taught, but whose map could not follow.
+
+    Their features are not in the store: their own maps are mixed until those are computed again.
+
+    Parameters
+    ----------
+    structure
+        As of :func:`newest_map`.
+    """
+    newest = newest_keys(project, slide, structure=structure)
+    if newest is None:
+        return ()
+    recipe, members, what = newest
+    taught, store = taught_of(project, slide, recipe, what), MapStore(project.maps)
+    if not taught.counts:
+        return ()
+    return tuple(
+        member.name
+        for member, key, _ in members
+        if key
+        and member.place in taught.heads
+        and not taught.reaches(member.place, store.get_features(features_key(key)))
+    )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION", "SCHEMA", "VERSION", "migrate"]
 
-VERSION: Final = 7
+VERSION: Final = 8
 APPLICATION: Final = 0x48554253  # "HUBS"
 _MASKS: Final = """
 CREATE TABLE masks (
@@ -80,6 +80,7 @@ CREATE TABLE exports (
 );
 """
 
+# 8: heads that corrections have taught are rows of the journal
 # 7: a gesture, an imported mask and an accepted one may be of a structure, and a gesture of several
 # 6: a slide may start from an imported mask, which is a row of the journal
 # 5: a threshold may be of one structure, and maps of several
@@ -94,6 +95,7 @@ _STEPS: Final[dict[int, str]] = {
     4: "",
     5: "",
     6: "",
+    7: "",
 }
 
 

@@ -121,6 +121,8 @@ class ReviewSession(SessionSignals):
         self.by_name, self.tell_by_name = rules.names.by_name, rules.names.tell_by_name
         self.set_threshold, self.reset_threshold = rules.set_threshold, rules.reset_threshold
         self.mixture, self.set_mixture = rules.mixture, rules.set_mixture
+        self.taught_scope, self.taught = rules.taught_scope, rules.taught
+        self.set_taught = rules.set_taught
 
         self.steps = steps = Steps(review, slides.may_change)
         self.undo, self.redo = steps.undo, steps.redo

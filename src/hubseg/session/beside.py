@@ -91,7 +91,8 @@ class Beside:
 
     @property
     def _mixes(self) -> object:
-        return self._maps, dict(self._review.rules.mixtures)
+        rules = self._review.rules
+        return self._maps, dict(rules.mixtures), dict(rules.taught)
 
     # ---- what is known -------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hubseg.cleanup import Cleanup
-from hubseg.journal.review_state import ReviewState
+from hubseg.journal.review_state import BESIDE_THRESHOLDS, ReviewState
 from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.mask.live import LiveMask
@@ -301,14 +301,15 @@ class Review:
             signals.mask_changed.emit(None)
         if self.current != slide or told_more:
             signals.facts_changed.emit()
-        if self.cleanup != cleanup or self.rules.cleanups != before.cleanups:
+        differ = self.rules.differing(before)
+        if self.cleanup != cleanup or "cleanups" in differ:
             signals.cleanup_changed.emit()
-        others: dict[str, Any] = {"cleanups": {}, "default_cleanups": {}, "mixtures": {}}
-        changed = replace(before, **others) != replace(self.rules, **others)
-        if changed or self.threshold != threshold:
+        if differ - BESIDE_THRESHOLDS or self.threshold != threshold:
             signals.thresholds_changed.emit()
-        if self.rules.mixtures != before.mixtures:
+        if "mixtures" in differ:
             signals.mixture_changed.emit()
+        if "taught" in differ:
+            signals.taught_changed.emit()
 
     def derive(self) -> None:
         """Have the mask derived from what holds now, once somebody computes it."""
@@ -344,7 +345,6 @@ class Review:
 
     def record_file(self, slide: Slide | None = None) -> None:
         """Remember which pixels the work belongs to; a disk that refuses is told by its row."""
-        slide = slide or self.current
-        if self.writable and slide is not None:
+        if self.writable and (slide := slide or self.current) is not None:
             with suppress(OSError):
                 self.open_project().record_file(slide)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from hubseg.journal.review_state import mixture_payload
+from hubseg.journal.review_state import mixture_payload, taught_payload
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import parsed_facts
-from hubseg.probability import Mixture, networks_digest
+from hubseg.probability import Mixture, Taught, networks_digest
 from hubseg.session.by_name import FactsByName
 from hubseg.slide.pixel_size import check_plausible
 from hubseg.thresholds.table import checked_threshold
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hubseg.journal.rows import Entry
     from hubseg.organ import DataSource, Organ, StructureName, Vocabulary
     from hubseg.organ.vocabulary import Kind as WordKind
+    from hubseg.probability import TaughtScope
     from hubseg.recipe import Recipe
     from hubseg.session.review import Review
     from hubseg.slide import Slide
@@ -283,6 +284,42 @@ class Rules:
             return
         payload = mixture_payload(networks_digest(recipe), before, mixture)
         self._write(Kind.MIXTURE, payload, None, label)
+
+    def taught_scope(self, recipe: Recipe, structure: StructureName | None = None) -> TaughtScope:
+        """Return what teaching is about while the current slide is on screen.
+
+        Parameters
+        ----------
+        structure
+            None is the organ's own.
+        """
+        here = self._review.current
+        organ, source = (None, None) if here is None else (here.organ, here.source)
+        networks = networks_digest(recipe)
+        return self._review.rules.taught_scope(networks, organ, source, structure)
+
+    def taught(self, scope: TaughtScope) -> Taught:
+        """Return what was taught for some maps; nothing, and off, where nobody has."""
+        return self._review.rules.taught.get(scope, Taught(on=False))
+
+    def set_taught(
+        self, scope: TaughtScope, taught: Taught, label: str = "taught", *, follows: bool = False
+    ) -> None:
+        """Set what is taught for some maps, whether it counts, and how much.
+
+        Parameters
+        ----------
+        label
+            What was changed, in a person's words: the text of undo.
+        follows
+            Heads alone that follow a stroke: no step of undo; switch and weight stay.
+        """
+        before = self.taught(scope)
+        after = before.refitted(taught) if follows else taught
+        if after == before or not self._may_change():
+            return
+        payload = taught_payload(scope, before, after, follows=follows)
+        self._write(Kind.TAUGHT, payload, None, label)
 
 
 def _about(structure: StructureName | None) -> dict[str, Any]:

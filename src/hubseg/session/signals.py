@@ -38,6 +38,7 @@ class SessionSignals:
     rules_changed = Signal()
     """`departure` is another one."""
     mixture_changed = Signal()
+    taught_changed = Signal()
     truth_changed = Signal(str)
     """Id of the slide."""
     note_changed = Signal(str)

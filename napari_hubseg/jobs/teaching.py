@@ -1,0 +1,337 @@
+"""Strokes that teach the map: fitted in a thread once the hand rests, and mixed from then on.
+
+Responsible for when heads are fitted, for whose features are asked of the networks, and for what is
+said of both. Does not know the fit (:mod:`hubseg.project.teaching`), how features are computed
+(:mod:`napari_hubseg.jobs.features`), the mix (:mod:`napari_hubseg.jobs.mixing`) or the panel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from hubseg.failure import one_sentence
+from hubseg.journal.rows import Kind
+from hubseg.journal.slide_state import SlideState
+from hubseg.journal.verdict import Verdict
+from hubseg.project.teaching import Teacher
+from napari_hubseg.jobs.latest import Latest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hubseg.journal.rows import Entry
+    from hubseg.probability import Taught, TaughtScope
+    from hubseg.project import ReviewProject
+    from hubseg.project.teaching import Teaching
+    from hubseg.session import ReviewSession
+    from hubseg.slide import Slide
+    from napari_hubseg.jobs.background import Background
+    from napari_hubseg.jobs.features import Features
+    from napari_hubseg.jobs.mixing import Mixing
+    from napari_hubseg.jobs.slide_mix import MixedSlide
+
+__all__ = ["Learnt", "TeachJob"]
+
+_REST = 250  # ms without a stroke: the hand rests
+_TEACHES = (Kind.GESTURE, Kind.VERDICT, Kind.IMPORTED, Kind.UNDO, Kind.REDO)
+_OFF = "Off: a stroke changes the mask of its own slide alone."
+_KEPT = "Off: what strokes taught is kept, and the map is the networks' own."
+_NO_MAP = "There is no map to teach yet: run the ensemble."
+_NOTHING = "Nothing to learn from yet: correct a slide like this one, or accept one."
+_LOOKING = "The networks look once more at what was corrected, and at this slide."
+_STOPPED = "Stopped: switch off and on again to have the networks look at what was corrected."
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was found when heads were fitted last.
+
+    Attributes
+    ----------
+    slides
+        Ids of those that taught.
+    strokes
+        How many gestures stand on them.
+    left_out
+        Id of a slide with corrections → one sentence why it teaches nothing.
+    note
+        What a person should know, or "".
+    """
+
+    slides: tuple[str, ...]
+    strokes: int
+    left_out: dict[str, str]
+    note: str
+
+    def __str__(self) -> str:
+        """Return who has taught."""
+        slides = f"{len(self.slides)} slide" + "s" * (len(self.slides) != 1)
+        if not self.strokes:
+            return f"Taught by {slides} that you accepted"
+        return f"Taught by {self.strokes} stroke{'s' * (self.strokes != 1)} on {slides}"
+
+
+class TeachJob:
+    """Teaches the networks of the slide on screen what a person corrects.
+
+    Parameters
+    ----------
+    session
+        Says what was drawn, and keeps what was taught.
+    background
+        Where heads are fitted.
+    mixing
+        Mixes by what was taught.
+    features
+        Have the networks look at slides.
+
+    Attributes
+    ----------
+    changed_share
+        Share of the slide on screen, 0-1, that changed side of its threshold; None where nothing
+        that was taught counts.
+    """
+
+    changed = Signal()
+    failed = Signal(str)  # one sentence
+
+    def __init__(
+        self,
+        session: ReviewSession,
+        background: Background,
+        mixing: Mixing,
+        features: Features,
+    ) -> None:
+        self._session, self._mixing, self._features = session, mixing, features
+        self._teacher = Teacher()
+        self._learning = Latest(background, self._fail)
+        self._sharing = Latest(background, self.failed.emit)
+        self._due: dict[TaughtScope, None] = {}
+        self._learnt: dict[TaughtScope, Learnt] = {}
+        self._trouble = ""
+        self._mixed: MixedSlide | None = None
+        self.changed_share: float | None = None
+        self._rest = background.timer(_REST, self._learn)
+        background.listen(
+            (session.recorded, self._note),
+            (session.taught_changed, self._follow),
+            (session.slide_changed, self._arrive),
+            (session.slides_changed, self._begin),
+            (session.thresholds_changed, self._compare),
+            (mixing.mixed, self._take_mix),
+            (features.came, self._take_features),
+            (features.ended, self._end_features),
+        )
+
+    # ---- the choice ----------------------------------------------------------------------------
+
+    @property
+    def scope(self) -> TaughtScope:
+        """What teaching is about on the slide on screen."""
+        return self._session.taught_scope(self._mixing.recipe, self._session.structure)
+
+    @property
+    def taught(self) -> Taught:
+        """What was taught about slides like the one on screen."""
+        return self._mixing.taught
+
+    @property
+    def on(self) -> bool:
+        """Whether strokes teach maps like the one on screen."""
+        return self.taught.on
+
+    def toggle(self) -> None:
+        """Teach, or no longer."""
+        self.switch(not self.on)
+
+    def switch(self, on: bool) -> None:
+        """Let what strokes taught count, or not; off is off, to the bit."""
+        if self._session.current is not None:
+            self._trouble = ""
+            self._features.begin()
+            self._set(self.taught.switched(on), f"teach {'on' if on else 'off'}")
+            self.changed.emit()
+
+    def weigh(self, weight: float) -> None:
+        """Set how much of what was taught counts: over 0, and 1 at most."""
+        try:
+            self._set(self.taught.weighed(weight), f"weight of what was taught {weight:g}")
+        except ValueError as error:
+            self.failed.emit(one_sentence(error))
+
+    def _set(self, taught: Taught, label: str) -> None:
+        self._session.set_taught(self.scope, taught, label)
+
+    # ---- when ----------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether heads are fitted, or are to be."""
+        return self._learning.busy or self._rest.isActive()
+
+    def _note(self, row: Entry) -> None:
+        """Learn from a stroke, a verdict, or one that was taken back, once the hand rests."""
+        if row.kind not in _TEACHES or row.slide_id is None:
+            return
+        if self.on:
+            self._want(self.scope)
+        else:
+            self._learnt.pop(self.scope, None)
+
+    def look_again(self, slide_id: str) -> None:
+        """Learn again from a slide that has newer maps."""
+        self._features.forget(slide_id)
+        if self._session.current is not None and self.on:
+            self._want(self.scope)
+
+    def _want(self, scope: TaughtScope) -> None:
+        self._due[scope] = None
+        self._rest.start()
+
+    def _follow(self) -> None:
+        """Learn where it was switched on, also by an undo."""
+        if self._session.current is not None and self.on and self.scope not in self._learnt:
+            self._want(self.scope)
+        self.changed.emit()
+
+    def _arrive(self, slide: Slide | None) -> None:
+        self._mixed, self.changed_share, self._trouble = None, None, ""
+        if slide is not None and self.on and self.scope not in self._learnt:
+            self._want(self.scope)
+
+    def _begin(self) -> None:
+        self._due.clear()
+        self._learnt.clear()
+        self._learning.drop()
+        self._teacher = Teacher()
+
+    # ---- learning ------------------------------------------------------------------------------
+
+    def _learn(self) -> None:
+        """Fit heads for what is due, one after another."""
+        project = self._session.project
+        if self._learning.busy or project is None or not self._due:
+            return
+        scope = next(iter(self._due))
+        self._due.pop(scope)
+        work = _fitting(self._teacher, project.reader(), scope, self._touched())
+
+        def take(answer: tuple[Teaching, int]) -> None:
+            self._take(scope, *answer)
+            self._learn()
+
+        self._learning.ask(work, take)
+        self.changed.emit()
+
+    def _touched(self) -> tuple[Slide, ...]:
+        """Return the slides that a person has worked on, the one on screen first."""
+        session, here = self._session, self._session.current
+        touched = [one for one in session.slides if session.verdict(one.id) is not Verdict.UNSEEN]
+        return tuple(sorted(touched, key=lambda one: here is None or one.id != here.id))
+
+    def _take(self, scope: TaughtScope, found: Teaching, strokes: int) -> None:
+        """Keep what was learnt; what cannot be read is asked of the networks."""
+        self._learnt[scope] = Learnt(found.used, strokes, found.left_out, found.note)
+        asked = self._features.ask([slide for slide, _ in found.missing])
+        if (found.used or not asked) and self._session.review.writable:
+            label = f"taught by {len(found.used)} slides"
+            self._session.set_taught(scope, found.taught, label, follows=True)
+        self.changed.emit()
+
+    def _fail(self, said: str) -> None:
+        self._say(said)
+        self.changed.emit()
+        self._learn()
+
+    def _say(self, trouble: str) -> None:
+        """Say what went wrong, once."""
+        if trouble and trouble != self._trouble:
+            self.failed.emit(trouble)
+        self._trouble = trouble
+
+    # ---- what the networks see -----------------------------------------------------------------
+
+    def _take_mix(self, mixed: MixedSlide) -> None:
+        """Ask for what a map lacks to follow, and say how far it has gone."""
+        self._mixed = mixed
+        here = self._session.current
+        if mixed.lacking and here is not None:
+            self._features.ask([here])
+        self._compare()
+
+    def _take_features(self, slide_id: str) -> None:
+        """Go on with what the networks have seen of a slide."""
+        here = self._session.current
+        if here is not None and self.on:
+            self._want(self.scope)
+            if slide_id == here.id:
+                self._mixing.remix()
+        self.changed.emit()
+
+    def _end_features(self, trouble: str) -> None:
+        self._say(trouble)
+        if self._session.current is not None and self.on:
+            self._want(self.scope)
+        self.changed.emit()
+
+    def _compare(self) -> None:
+        """Count what changed side, in a thread."""
+        turned = None if self._mixed is None else self._mixed.turned
+        if turned is None:
+            self._sharing.drop()
+            self._show(None)
+        else:
+            threshold = self._session.threshold
+            self._sharing.ask(lambda: turned.share(threshold), self._show)
+
+    def _show(self, share: float | None) -> None:
+        if share != self.changed_share:
+            self.changed_share = share
+            self.changed.emit()
+
+    # ---- what is said --------------------------------------------------------------------------
+
+    @property
+    def said(self) -> str:
+        """What a person is told of it, in one line."""
+        here = self._session.current
+        if here is None:
+            return ""
+        if not self.on:
+            return _KEPT if self.taught.heads else _OFF
+        learnt = self._learnt.get(self.scope)
+        if self._trouble:
+            return self._trouble
+        if self._features.busy:
+            return _LOOKING
+        if self._features.stopped:
+            return _STOPPED
+        if learnt is None:
+            return "Learning …"
+        if not learnt.slides:
+            why = learnt.left_out.get(here.id, "")
+            none = _NOTHING if self._session.probability is not None else _NO_MAP
+            return f"This slide teaches nothing. {why}" if why else none
+        share = self.changed_share
+        here_too = "" if share is None else f"; {100 * share:.1f} % of this slide changed side"
+        return " ".join(filter(None, (f"{learnt}{here_too}.", learnt.note)))
+
+
+def _fitting(
+    teacher: Teacher,
+    reader: Callable[[], ReviewProject],
+    scope: TaughtScope,
+    slides: tuple[Slide, ...],
+) -> Callable[[], tuple[Teaching, int]]:
+    """Return what fits heads, in any thread, and counts the strokes that taught them."""
+
+    def work() -> tuple[Teaching, int]:
+        with reader() as project:
+            found = teacher.teach(project, scope, slides)
+            strokes = sum(len(SlideState.read(project, one).gestures) for one in found.used)
+        return found, strokes
+
+    return work

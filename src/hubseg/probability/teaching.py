@@ -1,0 +1,270 @@
+"""Fitting a head: what a person has marked on slides, and the smallest change that agrees with it.
+
+Responsible for the samples that one slide gives, and for a regularised logistic regression over
+the features of one network whose prior is the network's own head. Needs no torch. Does not know
+projects, strokes or verdicts (:mod:`hubseg.project.teaching`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from hubseg.probability.taught import TaughtHead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from hubseg.probability.features import FeatureMap
+
+__all__ = ["STRENGTH", "Lesson", "Marks", "departure", "fit", "lesson", "marks"]
+
+STRENGTH: Final = 0.1
+"""How much the prior weighs against one slide's marks; chosen by benchmarks/teach.py."""
+
+_MARKED: Final = 0.1  # share of a network's pixel that a stroke must cover to count
+_MOST: Final = 4000  # px that are taken of one slide, evenly
+_STROKES: Final = 500  # px of strokes that weigh as much as an accepted mask
+_STEPS: Final = 25
+_CLOSE: Final = 1e-7
+_RIDGE: Final = 1e-3  # share of the prior that is plain, so that dead channels stay as they are
+_FAR: Final = 30.0  # logits beyond are taken for it: the exponential is 0 in any case
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """What a person says of the pixels of one slide, at some network's output resolution.
+
+    Attributes
+    ----------
+    target
+        float32 (h, w), 0-1: how much of the pixel is the structure.
+    weight
+        float32 (h, w): how much that counts; 0 where nothing was said.
+    """
+
+    target: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+
+def marks(
+    shape: tuple[int, int],
+    *,
+    added: NDArray[np.bool_] | None = None,
+    erased: NDArray[np.bool_] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+) -> Marks:
+    """Return what strokes and an accepted mask say, at a network's output resolution.
+
+    Strokes together weigh as much as an accepted mask once they cover 500 px of the network's
+    output, and less before; both weigh the structure and the rest alike.
+
+    Parameters
+    ----------
+    shape
+        (h, w) of the network's output.
+    added, erased
+        What a person drew, at slide resolution.
+    mask
+        The mask that a person accepted, at slide resolution; None of a slide that nobody accepted.
+    """
+    target, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    if mask is not None:
+        share = _coarse(mask, shape)
+        target[:] = share
+        weight[:] = _balanced(share, np.ones(shape, np.float32), 1.0)
+    inside = np.zeros(shape, np.float32) if added is None else _coarse(added, shape)
+    outside = np.zeros(shape, np.float32) if erased is None else _coarse(erased, shape)
+    drawn = np.maximum(inside, outside)
+    there = drawn > _MARKED
+    if there.any():
+        wanted = np.asarray(inside > outside, np.float32)
+        whole = min(1.0, float(drawn[there].sum()) / _STROKES)
+        weight += _balanced(wanted, np.where(there, drawn, 0).astype(np.float32), whole)
+        target[there] = wanted[there]
+    return Marks(target, weight)
+
+
+def _coarse(region: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return how much of each of the network's pixels a region covers."""
+    size = (shape[1], shape[0])
+    made = cv2.resize(region.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(made, np.float32)
+
+
+def _balanced(
+    target: NDArray[np.float32], weight: NDArray[np.float32], whole: float
+) -> NDArray[np.float32]:
+    """Return weights that add up to `whole`, half of it on either side where both are there."""
+    sides = [float((weight * side).sum()) for side in (target, 1 - target)]
+    half = whole / sum(side > 0 for side in sides)
+    shares = [half / side if side > 0 else 0.0 for side in sides]
+    made = weight * (target * np.float32(shares[0]) + (1 - target) * np.float32(shares[1]))
+    return np.asarray(made, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What one slide teaches one network.
+
+    Attributes
+    ----------
+    features, logits, target, weight
+        Of the marked pixels: float64 (n, C + 1), the last column 1, and float64 (n,).
+    typical, typical_logits
+        Of pixels taken evenly from the whole slide: what the head shall stay close to itself on.
+    network
+        Digest of the checkpoint.
+    """
+
+    features: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    target: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    typical: NDArray[np.float64]
+    typical_logits: NDArray[np.float64]
+    network: str
+
+
+def lesson(features: FeatureMap, said: Marks, layer: int = 0) -> Lesson:
+    """Return what a slide teaches the network that made its features.
+
+    Raises
+    ------
+    ValueError
+        When marks and features are of different sizes.
+    """
+    if said.target.shape != features.shape:
+        raise ValueError(
+            f"Marks of {said.target.shape} px do not fit features of {features.shape} px: run the "
+            "ensemble on this slide again."
+        )
+    flat = features.values.reshape(len(features.values), -1)
+    logits = features.logits[layer].ravel()
+    weight = said.weight.ravel()
+    there = np.flatnonzero(weight)
+    taken = there[_evenly(there.size)]
+    scale = weight[there].sum() / max(float(weight[taken].sum()), 1e-12) if taken.size else 0.0
+    even = _evenly(weight.size)
+    return Lesson(
+        features=_columns(flat, taken),
+        logits=logits[taken].astype(np.float64),
+        target=said.target.ravel()[taken].astype(np.float64),
+        weight=weight[taken].astype(np.float64) * scale,
+        typical=_columns(flat, even),
+        typical_logits=logits[even].astype(np.float64),
+        network=features.network,
+    )
+
+
+def _evenly(count: int) -> NDArray[np.intp]:
+    """Return at most :data:`_MOST` numbers below a count, evenly; always the same ones."""
+    if count <= _MOST:
+        return np.arange(count, dtype=np.intp)
+    return np.asarray((np.arange(_MOST) + 0.5) * (count / _MOST), np.intp)
+
+
+def _columns(flat: NDArray[np.float16], taken: NDArray[np.intp]) -> NDArray[np.float64]:
+    made = np.ones((taken.size, len(flat) + 1), np.float64)
+    made[:, :-1] = flat[:, taken].T
+    return made
+
+
+def fit(lessons: Sequence[Lesson], *, strength: float = STRENGTH) -> TaughtHead | None:
+    """Return the head that agrees with what slides teach and departs least from the network's own.
+
+    Minimises the weighted cross-entropy of the marked pixels plus half `strength` times the mean
+    square by which the logit moves over the slides' typical pixels: Newton's method (iteratively
+    reweighted least squares), from no change at all, so that the same lessons give the same head.
+
+    Parameters
+    ----------
+    lessons
+        Of one network; each slide's marks weigh at most 2.
+    strength
+        Of the prior.
+
+    Returns
+    -------
+    TaughtHead or None
+        None where nothing is marked.
+
+    Raises
+    ------
+    ValueError
+        When lessons are of different networks.
+    """
+    told = [one for one in lessons if one.weight.any()]
+    if not told:
+        return None
+    networks = {one.network for one in told}
+    if len(networks) > 1:
+        raise ValueError(
+            "Slides were run with different checkpoints of one network: run the ensemble on all "
+            "of them again, and then teach."
+        )
+    x = np.concatenate([one.features for one in told])
+    own = np.concatenate([one.logits for one in told]).clip(-_FAR, _FAR)
+    y = np.concatenate([one.target for one in told])
+    w = np.concatenate([one.weight for one in told])
+    prior = strength * _prior(told)
+    moved = np.zeros(x.shape[1])
+    loss = _loss(own, y, w)
+    for _ in range(_STEPS):
+        p = _sigmoid(own + x @ moved)
+        gradient = x.T @ (w * (p - y)) + prior @ moved
+        curvature = (x.T * (w * p * (1 - p))) @ x + prior
+        step = np.linalg.solve(curvature, gradient)
+        moved, now = _shorter(
+            moved, step, lambda d: _loss(own + x @ d, y, w) + float(d @ prior @ d) / 2
+        )
+        if loss - now < _CLOSE:
+            break
+        loss = now
+    weights = tuple(map(float, moved[:-1]))
+    return TaughtHead(weights, float(moved[-1]), networks.pop())
+
+
+def _prior(told: Sequence[Lesson]) -> NDArray[np.float64]:
+    """Return the mean outer product of the typical pixels' features, a little of it plain."""
+    made = sum(one.typical.T @ one.typical / len(one.typical) for one in told) / len(told)
+    plain = np.diag(np.maximum(np.diag(made), 1e-6))
+    return np.asarray((1 - _RIDGE) * made + _RIDGE * plain, np.float64)
+
+
+def _shorter(
+    at: NDArray[np.float64],
+    step: NDArray[np.float64],
+    loss: Callable[[NDArray[np.float64]], float],
+) -> tuple[NDArray[np.float64], float]:
+    """Return where a step leads, halved until the loss is no greater, and the loss there."""
+    before = loss(at)
+    for _ in range(_STEPS):
+        now = loss(at - step)
+        if now <= before:
+            return at - step, now
+        step = step / 2
+    return at, before
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(0.5 * np.tanh(0.5 * logits) + 0.5, np.float64)
+
+
+def _loss(logits: NDArray[np.float64], y: NDArray[np.float64], w: NDArray[np.float64]) -> float:
+    return float(w @ (np.logaddexp(0, logits) - y * logits))
+
+
+def departure(head: TaughtHead, lessons: Sequence[Lesson]) -> float:
+    """Return the mean |difference| of the probability (0-1) over the slides' typical pixels."""
+    moved = np.array([*head.weights, head.bias])
+    parts = [
+        np.abs(_sigmoid(o.typical_logits + o.typical @ moved) - _sigmoid(o.typical_logits)).mean()
+        for o in lessons
+    ]
+    return float(np.mean(parts)) if parts else 0.0

@@ -1,0 +1,331 @@
+"""What the slides of a project teach its networks: edits and accepted masks beside their features.
+
+Responsible for which slides teach which maps, for fitting a head for each member, and for the
+taught map of a member. Pure reading; needs no torch. Does not know how features are computed, nor
+the arithmetic (:mod:`hubseg.probability.teaching`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hubseg.edits.gesture import ADD, ERASE
+from hubseg.journal.slide_state import SlideState
+from hubseg.organ import StructureName
+from hubseg.probability import MapStore, Taught, features_key, networks_digest
+from hubseg.probability.teaching import STRENGTH, departure, fit, lesson, marks
+from hubseg.project.marking import marking
+from hubseg.project.runs import newest_asked
+from hubseg.project.structures import first_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from hubseg.edits.structures import SlideEdits
+    from hubseg.journal.rows import Entry
+    from hubseg.probability import MemberMap, TaughtScope
+    from hubseg.probability.teaching import Lesson, Marks
+    from hubseg.project import ReviewProject
+    from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+
+    Place = tuple[int, int, int]
+
+__all__ = ["Drawn", "Teacher", "Teaching", "drawn_of", "scope_of", "taught_map", "taught_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What a person says of one slide, at slide resolution.
+
+    Attributes
+    ----------
+    added, erased
+        bool (H, W): the edits of the structure.
+    accepted
+        bool (H, W): the mask of a verdict that stands; None without one.
+    """
+
+    added: NDArray[np.bool_]
+    erased: NDArray[np.bool_]
+    accepted: NDArray[np.bool_] | None = None
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to learn."""
+        return self.accepted is not None or bool(self.added.any() or self.erased.any())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Teaching:
+    """What came of teaching.
+
+    Attributes
+    ----------
+    taught
+        The heads; none where nothing could be taught.
+    used
+        Ids of the slides that taught them.
+    left_out
+        Id of a slide with corrections → one sentence why it teaches nothing here.
+    missing
+        Slides that teach as soon as features are computed: with members and keys of their maps.
+    note
+        One sentence that a person should know, or "".
+    """
+
+    taught: Taught
+    used: tuple[str, ...]
+    left_out: dict[str, str]
+    missing: tuple[tuple[Slide, tuple[tuple[Member, str], ...]], ...]
+    note: str = ""
+
+
+@dataclass(eq=False)
+class Teacher:
+    """Gathers what slides teach, and keeps it until their journals say something else.
+
+    For one thread at a time, and one scope after another.
+
+    Attributes
+    ----------
+    strength
+        Of the prior, as of :func:`hubseg.probability.teaching.fit`.
+    """
+
+    strength: float = STRENGTH
+    _kept: dict[tuple[object, ...], tuple[object, Lesson]] = field(default_factory=dict)
+
+    def teach(
+        self,
+        project: ReviewProject,
+        scope: TaughtScope,
+        slides: Iterable[Slide] | None = None,
+        *,
+        now: tuple[str, Drawn] | None = None,
+    ) -> Teaching:
+        """Fit a head for each member that has maps and features of slides with corrections.
+
+        Parameters
+        ----------
+        scope
+            Of which networks, organ, source and structure: slides of others are left out.
+        slides
+            Those that may teach; None is all of the project's.
+        now
+            Id of the slide on screen and what stands on it, where that is newer than the journal
+            or already at hand.
+
+        Raises
+        ------
+        ValueError
+            When a row of a journal is damaged, or maps are of different checkpoints.
+        """
+        lessons: dict[Place, list[Lesson]] = {}
+        used: list[str] = []
+        left_out: dict[str, str] = {}
+        missing: list[tuple[Slide, tuple[tuple[Member, str], ...]]] = []
+        for slide in project.slides() if slides is None else slides:
+            told = _Pupil.of(project, slide, scope)
+            if isinstance(told, str):
+                if told:
+                    left_out[slide.id] = told
+                continue
+            drawn = now[1] if now is not None and now[0] == slide.id else None
+            found, absent = self._lessons(project, told, drawn)
+            for place, one in found.items():
+                lessons.setdefault(place, []).append(one)
+            if absent:
+                missing.append((told.slide, absent))
+            if found:
+                used.append(slide.id)
+        heads, apart = {}, []
+        for place, some in sorted(lessons.items()):
+            head = fit(some, strength=self.strength)
+            if head is not None:
+                heads[place] = head
+                apart.append(departure(head, some))
+        taught = Taught(heads, departure=float(np.mean(apart)) if apart else 0.0)
+        note = _one_sided(lessons.values())
+        return Teaching(taught, tuple(used), left_out, tuple(missing), note)
+
+    def _lessons(
+        self, project: ReviewProject, told: _Pupil, drawn: Drawn | None
+    ) -> tuple[dict[Place, Lesson], tuple[tuple[Member, str], ...]]:
+        """Return what a slide teaches each member, and the members whose features are missing."""
+        store = MapStore(project.maps)
+        marked: dict[tuple[int, int], Marks] = {}
+        found: dict[Place, Lesson] = {}
+        absent: list[tuple[Member, str]] = []
+        stamp: object = told.stamp if drawn is None else drawn
+        for member, key, layer in told.keyed:
+            where = told.slide.id, key, layer
+            kept = self._kept.get(where)
+            if kept is None or kept[0] != stamp:
+                drawn = told.drawn() if drawn is None else drawn
+                if not drawn.says_something:
+                    return {}, ()
+                features = store.get_features(features_key(key))
+                if features is None:
+                    absent.append((member, key))
+                    continue
+                if features.shape not in marked:
+                    marked[features.shape] = _marks(drawn, features.shape)
+                one = lesson(features, marked[features.shape], layer)
+                kept = self._kept[where] = (stamp, one)
+            found[member.place] = kept[1]
+        return found, tuple(absent)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pupil:
+    """A slide of a scope, with its corrections not read yet."""
+
+    project: ReviewProject
+    slide: Slide
+    state: SlideState
+    structure: StructureName | None
+    keyed: tuple[tuple[Member, str, int], ...]
+
+    @classmethod
+    def of(cls, project: ReviewProject, slide: Slide, scope: TaughtScope) -> _Pupil | str:
+        """Return it, or why a slide with corrections teaches nothing; "" where it has none."""
+        state = SlideState.read(project, slide.id)
+        if not state.gestures and state.stands is None:
+            return ""
+        told = slide.told(**state.facts)
+        if (told.organ, told.source) != (scope.organ, scope.source):
+            return "It is of another organ or data source."
+        newest = newest_asked(project, told)
+        if newest is None:
+            return "It has no map: run the ensemble on it."
+        recipe, keys = newest
+        if networks_digest(recipe) != scope.networks:
+            return "Its map was made by another recipe: run this one on it."
+        wanted = None if scope.structure is None else StructureName(scope.structure)
+        layers, structure = marking(project, told, [m for m, _ in keys], wanted)
+        keyed = tuple((m, key, layers[m.place]) for m, key in keys if key and m.place in layers)
+        return cls(project, told, state, structure, keyed)
+
+    @property
+    def stamp(self) -> tuple[object, ...]:
+        """What changes as soon as the slide says something else."""
+        stands = self.state.stands
+        return self.state.gestures, None if stands is None else stands.row.seq
+
+    def drawn(self) -> Drawn:
+        """Read edits and accepted mask."""
+        shape = self.slide.height, self.slide.width
+        first = first_of(self.project, self.slide, self.state)
+        edits = self.state.edits(shape, self.project.payload, first)
+        return drawn_of(self.project, edits, self.state, self.structure, first)
+
+
+def drawn_of(
+    project: ReviewProject,
+    edits: SlideEdits,
+    state: SlideState,
+    structure: StructureName | None,
+    first: StructureName | None,
+) -> Drawn:
+    """Return what a person says of a structure of a slide.
+
+    Raises
+    ------
+    ValueError
+        When an accepted mask is damaged.
+    """
+    override = edits.of(structure or first).override()
+    mask, stands = None, state.stands
+    accepted = None if stands is None else stands.of(structure, first)
+    if accepted is not None:
+        mask = project.mask(accepted.digest).unpack()
+    return Drawn(override == ADD, override == ERASE, mask)
+
+
+def _marks(drawn: Drawn, shape: tuple[int, int]) -> Marks:
+    return marks(shape, added=drawn.added, erased=drawn.erased, mask=drawn.accepted)
+
+
+def _one_sided(lessons: Iterable[list[Lesson]]) -> str:
+    """Return what to say where nothing but one side was ever marked; "" elsewhere."""
+    targets = [one.target for some in lessons for one in some]
+    if not targets:
+        return ""
+    marked = np.concatenate(targets)
+    if (marked > 0.5).all():
+        return "Every correction adds: what is erased, or a slide that is accepted, teaches more."
+    if (marked < 0.5).all():
+        return "Every correction erases: what is added, or a slide that is accepted, teaches more."
+    return ""
+
+
+def scope_of(
+    project: ReviewProject,
+    slide: Slide,
+    recipe: Recipe,
+    structure: StructureName | None = None,
+    until: Entry | None = None,
+) -> TaughtScope:
+    """Return what teaching is about on a slide.
+
+    Parameters
+    ----------
+    slide
+        With what a person told of it.
+    structure
+        None is the organ's own.
+    """
+    rules = SlideState.read(project, "", until=until).rules
+    return rules.taught_scope(networks_digest(recipe), slide.organ, slide.source, structure)
+
+
+def taught_of(
+    project: ReviewProject,
+    slide: Slide,
+    recipe: Recipe,
+    structure: StructureName | None = None,
+    until: Entry | None = None,
+) -> Taught:
+    """Return what was taught for the maps of a slide; nothing where nobody has.
+
+    Raises
+    ------
+    ValueError
+        When a row of the journal is damaged.
+    """
+    held = SlideState.read(project, "", until=until).taught
+    if not held:
+        return Taught(on=False)
+    return held.get(scope_of(project, slide, recipe, structure, until), Taught(on=False))
+
+
+def taught_map(
+    store: MapStore, taught: Taught, member: Member, key: str, made: MemberMap, layer: int = 0
+) -> tuple[MemberMap, bool]:
+    """Return the taught map of a member, and whether it could be had.
+
+    Parameters
+    ----------
+    key
+        Of the member's map.
+    made
+        That map, of one structure.
+
+    Returns
+    -------
+    MemberMap
+        `made` itself where nothing is taught, or its features are not in the store.
+    bool
+        False where it is taught and `made` could not follow.
+    """
+    if not taught.counts or member.place not in taught.heads:
+        return made, True
+    features = store.get_features(features_key(key))
+    after = taught.of(member.place, made, features, layer)
+    return after, after is not made

@@ -1,0 +1,263 @@
+"""Strokes teach the map: what a person sees of it, in jobs alone and in a real dock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from hubseg.engine import FeatureUpdate
+from hubseg.probability import FeatureMap, MapStore, MemberMap, features_key
+from hubseg.probability.taught import sigmoid
+from hubseg.project.runs import record
+from hubseg.recipe import Recipe
+from hubseg.session import ReviewSession
+from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.jobs.background import Background
+from napari_hubseg.jobs.ensemble import Ensemble
+from napari_hubseg.jobs.features import Features
+from napari_hubseg.jobs.teaching import TeachJob
+from napari_hubseg.panels.members import MembersPanel
+from napari_hubseg.presenters.members import TAUGHT
+
+Wait = Callable[[Callable[[], bool]], None]
+SMALL = (24, 32)  # px of a network's output: a quarter of the slides
+
+
+def seen(number: int) -> FeatureMap:
+    """Return three channels: left, top, and noise; the network says that the left is inside."""
+    values = np.random.default_rng(number).normal(0, 0.1, (3, *SMALL))
+    values[0, :, :16] += 1
+    values[1, :12] += 1
+    logits = (values[:1] - 0.5) * 6
+    return FeatureMap(values.astype(np.float16), logits.astype(np.float16), f"checkpoint {number}")
+
+
+def leave_run(
+    session: ReviewSession, recipe: Recipe, *ids: str, features: bool = True
+) -> dict[str, FeatureMap]:
+    """Leave a run of every member on slides in the project; return what was seen, by key."""
+    project, kept = session.project, {}
+    store = MapStore(project.maps)
+    for slide in session.slides:
+        if slide.id not in ids:
+            continue
+        keys = []
+        for number, member in enumerate(recipe.members()):
+            key = f"{number:02x}{slide.id.encode().hex()}"
+            kept[key] = seen(number)
+            keys.append((member, key))
+            store.put(key, MemberMap(sigmoid(kept[key].logits[0].astype(np.float32))))
+            if features:
+                store.put_features(features_key(key), kept[key])
+        record(project, f"run {slide.id}", slide.id, recipe, keys, slide_digest=slide.digest)
+    return kept
+
+
+def stroke(session: ReviewSession, top: int, left: int, add: bool) -> None:
+    session.paint(np.ones((24, 24), np.bool_), top=top, left=left, add=add)
+
+
+def correct(session: ReviewSession) -> None:
+    """Say that the top is inside, and the bottom is not, where the network has it otherwise."""
+    stroke(session, 8, 90, True)
+    stroke(session, 64, 16, False)
+
+
+class Looks:
+    """Stands in for the engine: it files what it is asked for, when it is let."""
+
+    def __init__(self, kept: dict[str, FeatureMap], store: MapStore, error: str = "") -> None:
+        self.kept, self.store, self.error = kept, store, error
+        self.asked: list[list[str]] = []
+        self.stopped, self.go = False, threading.Event()
+        self.go.set()
+
+    def __call__(self, engine: Any, asked: Any, recipe: Recipe, weights: Any) -> Looks:
+        self.pairs = [(slide, m, key) for slide, own in asked for m, key in own]
+        self.asked.append([slide.id for slide, _ in asked])
+        return self
+
+    def __iter__(self) -> Iterator[FeatureUpdate]:
+        for done, (slide, member, key) in enumerate(self.pairs, 1):
+            self.go.wait(600)
+            if self.stopped:
+                return
+            if not self.error:
+                self.store.put_features(features_key(key), self.kept[key])
+            facts = slide.id, member.name, done, len(self.pairs), True, self.error
+            yield FeatureUpdate(*facts)
+
+    def cancel(self) -> None:
+        self.stopped = True
+        self.go.set()
+
+
+@pytest.fixture
+def ensemble(session: ReviewSession, background: Background, new_engine: Any) -> Iterator[Ensemble]:
+    ensemble = Ensemble(session, background, new_engine)
+    yield ensemble
+    ensemble.close()
+
+
+def teaching_with(
+    session: ReviewSession, background: Background, ensemble: Ensemble, looks: Looks
+) -> TeachJob:
+    features = Features(session, ensemble, looks)
+    return TeachJob(session, background, ensemble.mixing, features)
+
+
+def at_rest(job: TeachJob, ensemble: Ensemble) -> bool:
+    return not (job.busy or job._features.busy or ensemble.mixing.busy)
+
+
+def test_features_that_are_missing_are_asked_of_the_engine(
+    session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
+) -> None:
+    kept = leave_run(session, ensemble.recipe, "one", features=False)
+    looks = Looks(kept, MapStore(session.project.maps))
+    job = teaching_with(session, background, ensemble, looks)
+    said: list[str] = []
+    job.changed.connect(lambda: said.append(job.said))
+    ensemble.mixing.remix(asked=False)
+    wait(lambda: session.probability is not None)
+    before = session.probability.values
+    job.toggle()
+    correct(session)
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    assert looks.asked == [["one"]]
+    assert any(one.startswith("The networks look once more") for one in said)
+    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    assert session.probability.values[8:32, 90:114].mean() > before[8:32, 90:114].mean() + 50
+    assert session.probability.values[64:, 16:40].mean() < before[64:, 16:40].mean() - 50
+    job._features.close()
+
+
+@pytest.mark.parametrize("how", ["refused", "stopped"])
+def test_a_network_that_cannot_look_says_why_once(
+    session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait, how: str
+) -> None:
+    kept = leave_run(session, ensemble.recipe, "one", features=False)
+    why = "This network cannot be taught: its outputs share each pixel."
+    looks = Looks(kept, MapStore(session.project.maps), why if how == "refused" else "")
+    job = teaching_with(session, background, ensemble, looks)
+    if how == "stopped":
+        looks.go.clear()
+    job.toggle()
+    correct(session)
+    wait(lambda: bool(looks.asked))
+    if how == "stopped":
+        job._features.cancel()
+    wait(lambda: at_rest(job, ensemble))
+    assert len(looks.asked) == 1
+    assert job.said.startswith(why if how == "refused" else "Stopped: ")
+    assert not job.taught.heads
+    job._features.close()
+
+
+def test_what_is_lacking_is_one_sentence(
+    session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
+) -> None:
+    job = teaching_with(session, background, ensemble, Looks({}, MapStore(session.project.maps)))
+    assert job.said.startswith("Off: ")
+    job.toggle()
+    wait(lambda: at_rest(job, ensemble))
+    assert job.said == "There is no map to teach yet: run the ensemble."
+    correct(session)
+    wait(lambda: at_rest(job, ensemble))
+    assert job.said == "This slide teaches nothing. It has no map: run the ensemble on it."
+    leave_run(session, ensemble.recipe, "one")
+    stroke(session, 0, 0, True)
+    session.undo()
+    session.undo()  # which leaves one that adds
+    wait(lambda: at_rest(job, ensemble))
+    assert job.said.startswith("Taught by 1 stroke on 1 slide")
+    assert "Every correction adds" in job.said
+    session.go_to("three")
+    assert not job.on, "nobody has taught slides of another kind"
+    job._features.close()
+
+
+def taught_slide(dock: HubSegWidget, wait: Wait) -> Any:
+    """Return the map that the networks made, of a slide whose strokes teach."""
+    session = dock.session
+    leave_run(session, dock.desk.ensemble.recipe, "one", "two")
+    dock.desk.ensemble.mixing.remix(asked=False)
+    wait(lambda: session.probability is not None and not dock.busy)
+    before = session.probability.values.copy()
+    dock.do("teach")
+    wait(lambda: not dock.busy)
+    correct(session)
+    wait(lambda: not dock.busy)
+    return before
+
+
+def test_the_map_follows_strokes_and_off_is_off(opened: HubSegWidget, wait: Wait) -> None:
+    session, job = opened.session, opened.desk.teaching
+    before = taught_slide(opened, wait)
+    after = session.probability.values.copy()
+    assert not np.array_equal(after, before)
+    assert session.mask[8:32, 90:114].all(), "what was drawn holds"
+    opened.refresh()
+    assert opened.thresholds.figures.text().endswith("taught")
+    assert opened.teach.said.text() == job.said
+    assert session.undo_text != "teach on", "a head that follows a stroke is no step"
+    opened.do("teach")
+    wait(lambda: not opened.busy)
+    assert np.array_equal(session.probability.values, before), "to the bit"
+    assert session.undo_text == "teach off"
+    opened.do("undo")
+    wait(lambda: not opened.busy)
+    assert np.array_equal(session.probability.values, after)
+    opened.do("undo")
+    opened.do("undo")
+    wait(lambda: not opened.busy)
+    assert job.said.startswith("Nothing to learn from yet")
+    assert np.array_equal(session.probability.values, before)
+
+
+def test_the_next_slide_follows_and_an_accepted_one_stays(opened: HubSegWidget, wait: Wait) -> None:
+    session = opened.session
+    opened.desk.verdicts.advances = False
+    leave_run(session, opened.desk.ensemble.recipe, "two")
+    opened.desk.go_to("two")
+    wait(lambda: not opened.busy and session.mask_by_rules is not None)
+    seen, pinned = session.probability.values.copy(), session.mask.copy()
+    session.accept()
+    opened.desk.go_to("one")
+    wait(lambda: not opened.busy)
+    taught_slide(opened, wait)
+    opened.desk.go_to("two")
+    wait(lambda: not opened.busy and session.probability is not None)
+    assert not np.array_equal(session.probability.values, seen)
+    assert np.array_equal(session.mask, pinned)
+    assert opened.desk.teaching.changed_share is not None
+
+
+def test_it_is_a_member_with_a_switch_and_a_weight(opened: HubSegWidget, wait: Wait) -> None:
+    session = opened.session
+    before = taught_slide(opened, wait)
+    after = session.probability.values.copy()
+    opened.refresh()
+    row = opened.findChild(MembersPanel)._items[TAUGHT]
+    assert (row.text(0), row.text(1), row.text(2)) == ("taught by strokes", "1", "in the map")
+    row.setText(1, "0.5")
+    wait(lambda: not opened.busy)
+    half = session.probability.values
+    assert 0 < np.abs(half - before).max() < np.abs(after - before).max()
+    assert session.undo_text == "weight of what was taught 0.5"
+    opened.refresh()
+    said: list[str] = []
+    opened.desk.failed.connect(said.append)
+    row.setText(1, "3")
+    assert len(said) == 1 and "at most 1" in said[0]
+    row.setCheckState(0, Qt.CheckState.Unchecked)
+    wait(lambda: not opened.busy)
+    assert np.array_equal(session.probability.values, before)
+    opened.refresh()
+    assert not opened.teach.switch.isChecked()
+    assert opened.teach.said.text().startswith("Off: what strokes taught is kept")
