@@ -27,7 +27,11 @@ class ProgressPresenter(Presenter[ProgressPanel, ProgressState]):
         return progress_state(self._desk)
 
     def _end(self) -> None:
-        self._do("cancel_run" if self._desk.ensemble.running else "stop_training")()
+        desk = self._desk
+        if desk.alike.running and not (desk.ensemble.running or desk.retraining.running):
+            desk.alike.stop()
+        else:
+            self._do("cancel_run" if desk.ensemble.running else "stop_training")()
 
 
 def progress_state(desk: Desk) -> ProgressState:
@@ -36,6 +40,10 @@ def progress_state(desk: Desk) -> ProgressState:
         return _run(desk.ensemble)
     if desk.retraining.running:
         return _training(desk.retraining)
+    if desk.alike.running:
+        alike = desk.alike
+        said, stop = f"all like this  ·  slide {alike.done + 1}/{alike.total}", "Stop after this"
+        return ProgressState(said, alike.done, alike.total, stop)
     if desk.exports.busy:
         return ProgressState("Exporting …")
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")

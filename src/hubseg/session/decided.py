@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.edits.structures import SlideGesture
 from hubseg.journal.rows import Kind
 from hubseg.tools.alike import Likeness, undecided
+from hubseg.tools.decided import decided_objects, with_objects
 from hubseg.tools.looks import Looks, Seen, pieces_of
-from hubseg.window import slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from hubseg.edits.gesture import Gesture, Patch
+    from hubseg.edits.gesture import Gesture
     from hubseg.edits.override import Edits
     from hubseg.journal.rows import Entry
     from hubseg.session.review import Review
@@ -113,11 +112,9 @@ class AlikeRequest:
         seen = Seen(self.slide.read(), self.values, self.disagreement, self.slide.um_per_px)
         found: dict[str, list[Piece]] = {"drop": [], "keep": []}
         for how, gesture in self.decided:
-            found[how] += self._objects(how, gesture)
+            found[how] += decided_objects(how, gesture, self.base)
         so, otherwise = found[self.how], found["keep" if self.how == "drop" else "drop"]
-        objects = self.mask.copy()
-        for piece in (*so, *otherwise):
-            objects[slices(piece.window)] |= piece.inside
+        objects = with_objects(self.mask, (*so, *otherwise))
         left = undecided(pieces_of(self.mask), self.how, self.edits)
         looks = Looks.of(left, objects, seen)
         decided = [Looks.of(pieces, objects, seen) for pieces in (so, otherwise)]
@@ -126,28 +123,6 @@ class AlikeRequest:
         order = np.argsort(-alike, kind="stable")
         pieces = tuple(left[i] for i in order)
         return Alike(self.how, pieces, alike[order], likeness, self.mask)
-
-    def _objects(self, how: Decision, gesture: Gesture) -> Iterator[Piece]:
-        """Yield the objects that a gesture decided about, as they were before it."""
-        top, left, height, width = gesture.window
-        inside, touched = np.zeros((height, width), np.bool_), np.zeros((height, width), np.bool_)
-        for patch in gesture.patches:
-            window = patch.top, patch.left, *patch.after.shape
-            here = slices((patch.top - top, patch.left - left, *patch.after.shape))
-            after = patch.after == (ERASE if how == "drop" else ADD)
-            inside[here] = after & self._before(patch, slices(window))
-            touched[here] = patch.after != patch.before
-        for piece in pieces_of(inside, (top, left)):
-            local = slices((piece.window[0] - top, piece.window[1] - left, *piece.window[2:]))
-            if (touched[local] & piece.inside).any():
-                yield piece
-
-    def _before(self, patch: Patch, here: tuple[slice, slice]) -> NDArray[np.bool_]:
-        """Return what of a patch was in the mask before it."""
-        before = patch.before == ADD
-        if self.base is not None:
-            before |= (patch.before == KEEP) & self.base[here]
-        return np.asarray(before, np.bool_)
 
 
 class Decisions:
