@@ -54,10 +54,10 @@ _HAND_RGB, _LINE_RGB = (1.0, 0.66, 0.0), (1.0, 1.0, 1.0)  # amber, and white bes
 _RIM_RGB, _RIM = (0.05, 0.07, 0.1), 0.8
 TRUTH_RGB = (TRUTH[0] / 255, TRUTH[1] / 255, TRUTH[2] / 255)
 REFERENCE = (1.0, 0.58, 0.0)  # orange: the mask that is compared with
-OFFERED = (1.0, 0.92, 0.16)  # yellow: objects that the same may be done to
+OFFERED = (0.9, 1.0, 0.1)  # yellow: objects that the same may be done to
 RULES = REFERENCE  # what the rules give now, under the mask that was accepted
 _MORE = (0.45, 1.0, 0.15)
-_TINT, _OFFERED_TINT = 0.34, 0.6
+_TINT, _OFFERED_TINT = 0.34, 0.7
 _TABLE = 1024  # entries of vispy's table of colours
 # A threshold as a pair of contrast limits. Below 256 float32 steps between them (1/128 at 256)
 # napari would scale the whole map anew for every threshold, instead of telling the GPU two numbers.

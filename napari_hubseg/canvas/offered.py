@@ -54,6 +54,7 @@ class OfferedObjects:
         self._pieces = pieces
         self._layer = self._layers.show_contour(_NAME, np.zeros(shape, np.uint8))
         self._layer.colormap = offered_colours()
+        self._layers.appearance.outline(True)  # a tint over theirs would be a third colour
         self._bound = self._layers.mask_layer
         if self._bound is not None:
             self._bound.bind_key(_KEY, self._press, overwrite=True)
@@ -78,6 +79,7 @@ class OfferedObjects:
             return
         self.choose(0)
         self._layers.hide_contour(_NAME)
+        self._layers.appearance.outline(False)
         self._layer, self._pieces, self.shown = None, (), 0
         if self._bound is not None:
             self._bound.bind_key(_KEY, None)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg.tools.alike import USUAL, decide
-from napari_hubseg.actions import key_of
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
@@ -239,11 +238,11 @@ class AllAlike:
 
     def _finish(self, offered: Alike) -> None:
         """Say what came of it, with one way back for all of it."""
+        asked, rows, count = self.total + 1, tuple(self._rows), self._count
         self.done = self.total = 0
-        rows, count = tuple(self._rows), self._count
         slides = len({row.slide_id for row in rows})
         things = f"{count} object{'' if count == 1 else 's'} like this"
-        said = f"{_DID[offered.how]} {things} on {slides} slide{'' if slides == 1 else 's'}."
+        said = f"{_DID[offered.how]} {things} on {slides} of {asked} slides."
         if self._left_out:
             more = len(self._left_out) - _NAMED
             named = " ".join(self._left_out[:_NAMED])
@@ -254,8 +253,3 @@ class AllAlike:
         else:
             self._offers.say_here(said)
         self._signals.changed.emit()
-
-    @property
-    def hint(self) -> str:
-        """How the offer is taken by keyboard."""
-        return f"{key_of('all_like_this')} again does it, Esc does not."

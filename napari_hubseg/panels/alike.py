@@ -60,7 +60,7 @@ class AlikePanel(QFrame):
         super().__init__()
         self.setObjectName("alike")
         self.setProperty("strip", "info")
-        self.said = Hint(name="alike_said")
+        self.said = Hint(name="alike_said", lines=2)  # the slider below stays under the hand
         self.slider = PointedSlider(Qt.Orientation.Horizontal)
         self.slider.setObjectName("alike_least")
         self.slider.setRange(0, _STEPS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_hubseg.actions import key_of
 from napari_hubseg.panels.alike import AlikePanel, AlikeState
 from napari_hubseg.presenters.presenter import Presenter, Wishes
 
@@ -27,7 +28,12 @@ class AlikePresenter(Presenter[AlikePanel, AlikeState]):
         act, done = _WORDS[alike.offered.how]
         count, all_of_them = alike.count, len(alike.offered.pieces)
         if count:
-            said = f"{count} of {all_of_them} others like what you {done}. {alike.hint}"
+            said = (
+                f"{count} of {all_of_them} other objects like what you {done}, in yellow. "
+                f"{key_of('all_like_this')} again: {act.lower()} them. Esc: leave them."
+            )
+        elif all_of_them:
+            said = f"None of {all_of_them} other objects is so alike: move the slider to the right."
         else:
-            said = f"None of {all_of_them} others is so alike: move the slider to the right."
+            said = "No other object of this slide is undecided."
         return AlikeState(said, act, count, alike.least, len(alike.elsewhere))
