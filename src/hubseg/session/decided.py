@@ -112,7 +112,7 @@ class AlikeRequest:
         seen = Seen(self.slide.read(), self.values, self.disagreement, self.slide.um_per_px)
         found: dict[str, list[Piece]] = {"drop": [], "keep": []}
         for how, gesture in self.decided:
-            found[how] += decided_objects(how, gesture, self.base)
+            found[how] += decided_objects(how, gesture, self.base, self.mask)
         so, otherwise = found[self.how], found["keep" if self.how == "drop" else "drop"]
         objects = with_objects(self.mask, (*so, *otherwise))
         left = undecided(pieces_of(self.mask), self.how, self.edits)

@@ -125,7 +125,8 @@ class Elsewhere:
         Returns
         -------
         Entry or None
-            The row; None where nothing changes, or something was done there since.
+            The row; None where nothing changes, something was done there since, or somebody is at
+            the slide now.
 
         Raises
         ------
@@ -143,7 +144,8 @@ class Elsewhere:
             SlideState.read(project, found.slide_id),
         )
         same = found.rows == tuple(row.seq for row in state.rows)
-        if change is None or not same or not state.verdict.needs_person:
+        here = review.current is not None and review.current.id == found.slide_id
+        if change is None or here or not same or not state.verdict.needs_person:
             return None
         return self._commit(project, slide, state, change)
 

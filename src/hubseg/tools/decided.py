@@ -12,6 +12,7 @@ import numpy as np
 
 from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.tools.looks import pieces_of
+from hubseg.tools.piece import object_at
 from hubseg.window import slices
 
 if TYPE_CHECKING:
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
     from hubseg.edits.gesture import Gesture, Patch
     from hubseg.tools.alike import Decision
     from hubseg.tools.piece import Piece
+    from hubseg.window import Window
 
 __all__ = ["decided_objects", "with_objects"]
 
 
 def decided_objects(
-    how: Decision, gesture: Gesture, base: NDArray[np.bool_] | None
+    how: Decision, gesture: Gesture, base: NDArray[np.bool_] | None, mask: NDArray[np.bool_]
 ) -> Iterator[Piece]:
     """Yield the objects that a gesture dropped or kept.
+
+    What was kept may have been drawn in part before: it is the object as it is now.
 
     Parameters
     ----------
@@ -39,7 +43,21 @@ def decided_objects(
         What it changed in the override.
     base
         The slide's mask without edits, bool (H, W); None is nothing.
+    mask
+        The slide's mask now, bool (H, W).
     """
+    seen: set[Window] = set()
+    for piece in _changed(how, gesture, base):
+        row, column = (int(v) for v in np.argwhere(piece.inside)[0] + piece.window[:2])
+        now = object_at(mask, row, column) if how == "keep" else None
+        found = piece if now is None else now
+        if found.window not in seen:
+            seen.add(found.window)
+            yield found
+
+
+def _changed(how: Decision, gesture: Gesture, base: NDArray[np.bool_] | None) -> Iterator[Piece]:
+    """Yield what of the mask before a gesture it decided about, each object that it touched."""
     top, left, height, width = gesture.window
     inside, touched = np.zeros((height, width), np.bool_), np.zeros((height, width), np.bool_)
     for patch in gesture.patches:
