@@ -7,16 +7,13 @@ the canvas while something is offered. Does not know objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QShortcut, QVBoxLayout
 
 from napari_hubseg.widgets.pointed_slider import PointedSlider
 from napari_hubseg.widgets.style import Hint, button
-
-if TYPE_CHECKING:
-    from qtpy.QtGui import QKeyEvent
 
 __all__ = ["AlikePanel", "AlikeState"]
 
@@ -77,6 +74,9 @@ class AlikePanel(QFrame):
         self.apply.clicked.connect(self.apply_requested)
         self.everywhere.clicked.connect(self.everywhere_requested)
         self.cancel.clicked.connect(self.end_requested)
+        leave = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)  # the slider would only be left
+        leave.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        leave.activated.connect(self.end_requested)
         self.show_state(AlikeState())
 
     def _lay_out(self) -> None:
@@ -106,10 +106,3 @@ class AlikePanel(QFrame):
         self.everywhere.setText(f"Also on {slides}")
         self.everywhere.setVisible(state.elsewhere > 0)
         self.setVisible(bool(state.said))
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Leave it with Esc, wherever on the card the keyboard is."""
-        if event is not None and event.key() == Qt.Key.Key_Escape:
-            self.end_requested.emit()
-        else:
-            super().keyPressEvent(event)

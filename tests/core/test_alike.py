@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ class TestLikeness:
         assert (alike[: sizes[0]] == 1).all()
         assert (alike[sizes[0] : sizes[0] + sizes[1]] == 0).all()
         offers = [set(np.flatnonzero(alike >= least)) for least in np.linspace(1, 0, 21)]
-        assert all(few <= many for few, many in zip(offers, offers[1:], strict=False))
+        assert all(few <= many for few, many in pairwise(offers))
         assert len(offers[-1]) == len(alike)
 
     def test_nothing_decided_is_refused(self) -> None:
