@@ -87,6 +87,7 @@ def _take(
     return Action(f"take_{name}", title, key, hint, tool=Tool(name, word, hint, drags, napari))
 
 
+_POLYGON = "Click corners; a double click adds it."
 _REASSIGN = "Click an object, then choose the structure that it is."
 ACTIONS = (
     Action(
@@ -193,14 +194,7 @@ ACTIONS = (
         "Drag to take from the mask.",
         napari=True,
     ),
-    _take(
-        "polygon",
-        "polygon +",
-        "Tool: polygon adds",
-        "Shift-P",
-        "Click corners; a double click adds it.",
-        napari=True,
-    ),
+    _take("polygon", "polygon +", "Tool: polygon adds", "Shift-P", _POLYGON, napari=True),
     _take(
         "polygon_erase",
         "polygon −",
@@ -269,6 +263,12 @@ ACTIONS = (
     ),
     _take("merge", "merge", "Tool: merge", "Shift-M", "Press on one object, let go on the other."),
     _take("reassign", "assign", "Tool: reassign object", "Shift-Z", _REASSIGN, drags=False),
+    Action(
+        "all_like_this",
+        "All like this",
+        "Control-Shift-A",
+        "Objects like the one that was removed or kept: shown first, then again does the same",
+    ),
     Action("undo", "Undo", "Control-Z", on_mask=True),
     Action("redo", "Redo", "Control-Shift-Z", on_mask=True),
     Action("accept", "Accept the slide", "A", "Accept this mask"),

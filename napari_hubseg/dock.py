@@ -165,6 +165,7 @@ class HubSegWidget(DockLayout):
             ),
             presenters.FilesPresenter(self.files, desk, do),
             presenters.AcceptedPresenter(self.accepted, desk, do),
+            presenters.AlikePresenter(self.alike, desk, do),
             presenters.FactsPresenter(self.facts, desk, do),
             presenters.StructuresPresenter(self.structures, desk, do),
             presenters.ThresholdsPresenter(self.thresholds, desk, do),

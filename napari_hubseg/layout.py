@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_hubseg.actions import take_keys
 from napari_hubseg.panels.accepted import AcceptedPanel
+from napari_hubseg.panels.alike import AlikePanel
 from napari_hubseg.panels.calibrate import CalibratePanel
 from napari_hubseg.panels.cleanup import CleanupPanel
 from napari_hubseg.panels.correct import CorrectPanel
@@ -93,7 +94,7 @@ class DockLayout(QWidget):
         self.start, self.message = StartPanel(), MessageStrip()
         self.step = MessageStrip(name="step")
         self.others = NoticePanel("others", OFFERS)
-        self.files, self.accepted = FilesPanel(), AcceptedPanel()
+        self.files, self.accepted, self.alike = FilesPanel(), AcceptedPanel(), AlikePanel()
         self.queue, self.facts = QueuePanel(), FactsPanel()
         self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
         self.structures = StructuresPanel()
@@ -132,7 +133,8 @@ class DockLayout(QWidget):
         self.tour, self._light = TourPanel(), Spotlight(self)
         self.tour.turned.connect(self._light_up)
         self.keys.tour_requested.connect(self.tour.begin)
-        cards = (self.tour, self.message, self.step, self.others, self.files, self.accepted)
+        said = (self.tour, self.message, self.step)
+        cards = (*said, self.alike, self.others, self.files, self.accepted)
         self.notices = NoticeStack(self, cards)
         self.legend = LegendPanel(self)
         self.overlay.legend.setChecked(self.legend.wanted)

@@ -36,6 +36,7 @@ _OVER = (
     "reference",
     "rules",
     "truth",
+    "offered",
     "mask",
 )  # what lies over the tissue
 _OURS = (
@@ -45,6 +46,7 @@ _OURS = (
     "reference",
     "rules",
     "truth",
+    "offered",
     "mask",
 )  # what the overlay's opacity is about
 

@@ -29,6 +29,7 @@ __all__ = [
     "LINE",
     "LINE_RIM",
     "MEANINGS",
+    "OFFERED",
     "REFERENCE",
     "RULES",
     "STROKE",
@@ -40,6 +41,7 @@ __all__ = [
     "heat",
     "limits",
     "mask_colours",
+    "offered_colours",
     "preview",
     "rgb_of",
 ]
@@ -52,9 +54,10 @@ _HAND_RGB, _LINE_RGB = (1.0, 0.66, 0.0), (1.0, 1.0, 1.0)  # amber, and white bes
 _RIM_RGB, _RIM = (0.05, 0.07, 0.1), 0.8
 TRUTH_RGB = (TRUTH[0] / 255, TRUTH[1] / 255, TRUTH[2] / 255)
 REFERENCE = (1.0, 0.58, 0.0)  # orange: the mask that is compared with
+OFFERED = (0.9, 1.0, 0.1)  # yellow: objects that the same may be done to
 RULES = REFERENCE  # what the rules give now, under the mask that was accepted
 _MORE = (0.45, 1.0, 0.15)
-_TINT = 0.34
+_TINT, _OFFERED_TINT = 0.34, 0.7
 _TABLE = 1024  # entries of vispy's table of colours
 # A threshold as a pair of contrast limits. Below 256 float32 steps between them (1/128 at 256)
 # napari would scale the whole map anew for every threshold, instead of telling the GPU two numbers.
@@ -75,6 +78,7 @@ MEANINGS = {
     "more": (_hex(_MORE), "only with this threshold"),
     "rules": (_hex(RULES), "what the rules give now"),
     "truth": (_hex(TRUTH_RGB), "truth"),
+    "offered": (_hex(OFFERED), "like what was decided"),
 }
 """Colour and meaning of what is drawn over tissue."""
 
@@ -180,6 +184,14 @@ def contours_colours(colours: Sequence[str]) -> Any:
         drawn[place] = (*rgb_of(colour), 1.0)
     name = "hubseg-structures-" + "".join(colours)
     return DirectLabelColormap(name=name, color_dict=drawn)
+
+
+def offered_colours() -> Any:
+    """Return the colours of objects that something is offered for: tint and edge."""
+    clear, rgb = (0.0, 0.0, 0.0, 0.0), OFFERED
+    drawn: dict[int | None, tuple[float, ...]] = {None: clear, 0: clear}
+    drawn |= {INSIDE: (*rgb, _OFFERED_TINT), EDGE: (*rgb, 1.0)}
+    return DirectLabelColormap(name="hubseg-offered", color_dict=drawn)
 
 
 def rgb_of(colour: str) -> Rgb:

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 
 from hubseg.mask.drawing import ABOVE_ALL
 from napari_hubseg.canvas.colours import (
+    OFFERED,
     REFERENCE,
     RULES,
     STROKE,
@@ -30,6 +31,7 @@ CONTOURS = {
     "reference": REFERENCE,
     "rules": RULES,
     "truth": TRUTH_RGB,
+    "offered": OFFERED,
 }
 """Layers that are looked at and never worked on, and their colours."""
 OPACITY = {"slide": 1.0, "probability": 1.0, "disagreement": 0.6, "mask": 1.0}

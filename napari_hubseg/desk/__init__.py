@@ -14,9 +14,11 @@ from napari_hubseg.canvas.brush import BrushSizes
 from napari_hubseg.canvas.comparison import Comparison
 from napari_hubseg.canvas.contours import RulesContour, TruthContour
 from napari_hubseg.canvas.layers import LayerBinding
+from napari_hubseg.canvas.offered import OfferedObjects
 from napari_hubseg.canvas.slide_seen import Seen
 from napari_hubseg.canvas.structures import StructureOutlines
 from napari_hubseg.canvas.tools import MaskTools
+from napari_hubseg.desk.alike import AllAlike
 from napari_hubseg.desk.batches import Batches
 from napari_hubseg.desk.imports import Imports
 from napari_hubseg.desk.offers import Offers
@@ -95,6 +97,7 @@ class Desk(DeskSignals):
         self._hold()
         self._hold_structures()
         self._hold_regions()
+        self._hold_alike()
         self._listen()
 
     def _measure(self) -> None:
@@ -188,6 +191,12 @@ class Desk(DeskSignals):
         given = self.background, self.offers, self.batches, self.slides, self.layers
         self.regions = Regions(self.session, self, *given)
         self.divide_slide = self.regions.divide
+
+    def _hold_alike(self) -> None:
+        session, given = self.session, (self.mask_tools, self.offers, self.batches)
+        self.offered_objects = objects = OfferedObjects(self.layers)
+        self.alike = AllAlike(session, self, self.background, self.layers, objects, *given)
+        self.all_like_this = self.alike.all_like_this
 
     def _listen(self) -> None:
         """Say that something changed wherever something did."""

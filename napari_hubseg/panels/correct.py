@@ -60,6 +60,8 @@ class CorrectState:
         Where the tool split cuts: "distance" or "probability".
     several
         Whether the slide has several structures: then an object can be reassigned.
+    like_this
+        Whether an object was removed or kept just now: then the same is offered for like ones.
     """
 
     tool: str = "move"
@@ -71,6 +73,7 @@ class CorrectState:
     enabled: bool = False
     split_by: str = "distance"
     several: bool = False
+    like_this: bool = False
 
 
 class CorrectPanel(QWidget):
@@ -84,6 +87,7 @@ class CorrectPanel(QWidget):
     fill_small_requested = Signal(int)
     undo_requested = Signal()
     redo_requested = Signal()
+    alike_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,6 +107,7 @@ class CorrectPanel(QWidget):
         }
         for page in self._pages.values():
             self.options.addWidget(page)
+        self.alike = _action_button("all_like_this", "like", "All like")
         self.undo = SignedElidedButton("undo", "Undo", name="undo")
         self.redo = SignedElidedButton("redo", "Redo", name="redo")
         for still in (self.options, self.undo, self.redo):  # whatever they show
@@ -151,6 +156,7 @@ class CorrectPanel(QWidget):
         grid = QGridLayout()
         grid.setSpacing(3)
         objects = [choice for name, choice in self.tools.items() if name not in _DRAW]
+        objects.insert(-1, self.alike)  # the last one is not on every slide
         for i, choice in enumerate(objects):
             grid.addWidget(choice, i // _COLUMNS, i % _COLUMNS)
         for column in range(_COLUMNS):
@@ -171,6 +177,7 @@ class CorrectPanel(QWidget):
         )
         self.drop_small.clicked.connect(lambda: self.drop_small_requested.emit(self.under.value()))
         self.fill_small.clicked.connect(lambda: self.fill_small_requested.emit(self.under.value()))
+        self.alike.clicked.connect(self.alike_requested)
         self.undo.clicked.connect(self.undo_requested)
         self.redo.clicked.connect(self.redo_requested)
 
@@ -184,6 +191,7 @@ class CorrectPanel(QWidget):
             self.on_screen.setChecked(state.on_screen)
         self._show_tool(state)
         self.tools["reassign"].setVisible(state.several)
+        self.alike.setEnabled(state.like_this)
         for choice, verb, what, keys in (
             (self.undo, "Undo", state.undo_text, key_of("undo")),
             (self.redo, "Redo", state.redo_text, key_of("redo")),
@@ -223,6 +231,23 @@ def _tool_button(tool: Tool) -> IconButton:
     made.setCheckable(True)
     made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     made.setAccessibleName(explained(name))
+    return made
+
+
+def _action_button(action: str, sign: str, word: str) -> IconButton:
+    """Return a button that looks as a tool's, and is not taken into the hand."""
+    made = IconButton(
+        sign,
+        word,
+        explained(action),
+        name=action,
+        key=lambda: short_key(key_of(action)),
+        tool="true",
+        left="true",
+    )
+    made.setIconSize(QSize(14, 14))
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    made.setAccessibleName(explained(action))
     return made
 
 

@@ -7,6 +7,7 @@ module here and a line in :mod:`napari_hubseg.dock`. Does not know the other pan
 from __future__ import annotations
 
 from napari_hubseg.presenters.accepted import AcceptedPresenter
+from napari_hubseg.presenters.alike import AlikePresenter
 from napari_hubseg.presenters.calibrate import CalibratePresenter
 from napari_hubseg.presenters.cleanup import CleanupPresenter
 from napari_hubseg.presenters.correct import CorrectPresenter
@@ -33,6 +34,7 @@ from napari_hubseg.presenters.verdict import VerdictPresenter
 
 __all__ = [
     "AcceptedPresenter",
+    "AlikePresenter",
     "CalibratePresenter",
     "CleanupPresenter",
     "CorrectPresenter",

@@ -23,6 +23,7 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
         return (
             (panel.undo_requested, do("undo")),
             (panel.redo_requested, do("redo")),
+            (panel.alike_requested, do("all_like_this")),
             (panel.tool_requested, desk.take_tool),
             (panel.size_requested, desk.brushes.set_size),
             (panel.on_screen_requested, desk.brushes.use_screen),
@@ -45,6 +46,7 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
             enabled=session.current is not None,
             split_by=desk.mask_tools.split_by,
             several=len(session.structures) > 1,
+            like_this=desk.alike.possible,
         )
 
 

@@ -49,6 +49,8 @@ class LegendPresenter(Presenter[LegendPanel, LegendState]):
             yield MEANINGS["rules"]
         if desk.contour.shown:
             yield MEANINGS["truth"]
+        if desk.alike.offered is not None:
+            yield MEANINGS["offered"]
 
     def _of_structure(self) -> str:
         """Return the colour of the structure on screen, where the slide has several."""

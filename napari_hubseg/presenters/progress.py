@@ -28,8 +28,13 @@ class ProgressPresenter(Presenter[ProgressPanel, ProgressState]):
         return progress_state(self._desk)
 
     def _end(self) -> None:
-        running = self._desk.ensemble.running or not self._desk.retraining.running
-        self._do("cancel_run" if running else "stop_training")()
+        desk = self._desk
+        if desk.retraining.running and not desk.ensemble.running:
+            self._do("stop_training")()
+        elif desk.alike.running and not (desk.ensemble.running or desk.features.busy):
+            desk.alike.stop()
+        else:
+            self._do("cancel_run")()
 
 
 def progress_state(desk: Desk) -> ProgressState:
@@ -40,6 +45,10 @@ def progress_state(desk: Desk) -> ProgressState:
         return _training(desk.retraining)
     if desk.features.busy:
         return _features(desk.features)
+    if desk.alike.running:
+        alike = desk.alike
+        said, stop = f"all like this  ·  slide {alike.done + 1}/{alike.total}", "Stop after this"
+        return ProgressState(said, alike.done, alike.total, stop)
     if desk.exports.busy:
         return ProgressState("Exporting …")
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")

@@ -73,6 +73,7 @@ SIGNS: dict[str, str] = {
     "split": MDI7.content_cut,
     "merge": MDI7.set_merge,
     "reassign": MDI7.swap_horizontal,
+    "like": MDI7.circle_multiple_outline,
     # steps and verdicts
     "undo": MDI7.undo,
     "redo": MDI7.redo,

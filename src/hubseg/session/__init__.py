@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal.verdict import Verdict
 from hubseg.mask.live import MaskRequest
+from hubseg.session.decided import Decisions
+from hubseg.session.elsewhere import Elsewhere
 from hubseg.session.files import ChangedFile, Files
 from hubseg.session.gestures import Gestures
 from hubseg.session.masks import Masks
@@ -69,6 +71,8 @@ class ReviewSession(SessionSignals):
         What is on screen, and what is known of every slide: its order, and what a filter hides.
     steps
         Undo, and how far it reaches back.
+    decisions, elsewhere
+        Objects that were removed or kept here, and like ones of slides that are not on screen.
     """
 
     def __init__(self, *, author: str | None = None) -> None:
@@ -100,6 +104,7 @@ class ReviewSession(SessionSignals):
         self.threshold_at = gestures.threshold_at
         structures = review.structures
         self.choose, self.step_structure = structures.choose, structures.step
+        self.decisions, self.elsewhere = Decisions(review), Elsewhere(review)
         self.structure_meant = structures.meant
 
         imports = Imports(review, regions.may_draw)
