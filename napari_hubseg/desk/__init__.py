@@ -201,6 +201,7 @@ class Desk(DeskSignals):
         self.doubt.found.connect(layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
         self.ensemble.mapped.connect(self.prefetch.drop)
+        self.ensemble.mapped.connect(layers.around.note)
         self.ensemble.mapped.connect(self.others.look_again)
         self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
         self.queue.changed.connect(self.prefetch.look)

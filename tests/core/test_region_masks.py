@@ -1,4 +1,4 @@
-"""What is drawn of regions that are not on screen is what their own masks are, whatever was done."""
+"""What is drawn of regions that are not on screen is what their masks are, whatever was done."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def reduced(
 
 
 def _is_edge(values: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return (values == EDGE) | (values == HAND_EDGE)
+    return np.asarray((values == EDGE) | (values == HAND_EDGE), np.bool_)
 
 
 def _within(window: Window, step: int) -> tuple[slice, slice]:

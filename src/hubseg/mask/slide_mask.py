@@ -54,6 +54,8 @@ class RegionMask:
         By step: where it begins at that step, and uint8 (h, w).
     key
         What it was made of; "" is not known.
+    mapped
+        Whether a map is among that.
     decided
         Whether a person stands by it: no threshold changes it.
     stale
@@ -63,6 +65,7 @@ class RegionMask:
     window: Window
     levels: Mapping[int, tuple[int, int, NDArray[np.uint8]]]
     key: str = ""
+    mapped: bool = False
     decided: bool = False
     stale: bool = False
 
@@ -105,6 +108,8 @@ class RegionMask:
     def painted(self, stroke: NDArray[np.bool_], place: tuple[int, int], *, add: bool) -> Self:
         """Return it with a stroke that is on its way: its middle px, until it is derived.
 
+        A stroke beside it leaves it as it is.
+
         Parameters
         ----------
         stroke
@@ -122,6 +127,8 @@ class RegionMask:
             inner = drawn[cut[0] - y : cut[0] - y + cut[2], cut[1] - x : cut[1] - x + cut[3]]
             inner[mark] = value
             kept[step] = y, x, drawn
+        if all(kept[step] is level for step, level in self.levels.items()):
+            return self
         return replace(self, levels=kept, key="")
 
 
@@ -137,6 +144,8 @@ class SlideMask:
     ----------
     steps
         px of level 0 for one px of each level.
+    levels
+        The finest first: arrays that are read where they are looked at.
     regions
         What is known, by id.
     hidden
@@ -150,11 +159,7 @@ class SlideMask:
         self.regions: dict[str, RegionMask] = {}
         self.hidden: Window | None = None
         self._base: dict[int, NDArray[np.uint8]] = {}
-
-    @property
-    def levels(self) -> list[MaskLevel]:
-        """The levels, the finest first: arrays that are read where they are looked at."""
-        return [MaskLevel(self, step) for step in self.steps]
+        self.levels = [MaskLevel(self, step) for step in self.steps]
 
     def size(self, step: int) -> tuple[int, int]:
         """Return (height, width) of a level; it reaches beyond the slide, to whole px of all."""
@@ -210,7 +215,7 @@ class SlideMask:
         window = (0, 0, high, wide)
         values = self._filled(step, window, self._in(step, window))
         fixed = values >= BY_HAND
-        for one in self.regions.values():
+        for one in tuple(self.regions.values()):
             cut = _common(owned(one.window, step), window) if one.decided else None
             if cut is not None:
                 _of(fixed, cut, window)[...] = True

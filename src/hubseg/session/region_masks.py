@@ -91,11 +91,12 @@ def find_region_mask(
         When the project or the slide's file cannot be read.
     """
     state = SlideState.read(project, slide.id)
-    key, decided = _key(project, slide.told(**state.facts), state, structure)
+    facts = _facts(project, slide.told(**state.facts), state, structure)
+    key: str = facts["key"]
     if not key or key == known or slide.region is None:
         return FoundMask(key, None)
     file = project.path / FOLDER / f"{key}.npz"
-    made, facts = _kept(file, steps), {"key": key, "decided": decided}
+    made = _kept(file, steps)
     if made is not None:
         return FoundMask(key, RegionMask(slide.region, made, **facts))
     try:
@@ -111,26 +112,27 @@ def find_region_mask(
     return FoundMask(key, mask)
 
 
-def _key(
+def _facts(
     project: ReviewProject, slide: Slide, state: SlideState, structure: StructureName | None
-) -> tuple[str, bool]:
-    """Return what a mask is made of, and whether a person stands by it; "" where of nothing."""
+) -> dict[str, Any]:
+    """Return what a mask is made of, as attributes of a RegionMask; the key of nothing is ""."""
     stands, first = state.stands, first_of(project, slide, state)
     accepted = None if stands is None else stands.of(structure, first)
     drawn_by_hand = [list(state.gestures), str(structure or ""), str(first or "")]
     said: list[Any] = [_FORM, project.digest(slide), slide.id, drawn_by_hand]
     if accepted is not None:
-        return _digest([*said, "accepted", accepted.digest]), True
+        key = _digest([*said, "accepted", accepted.digest])
+        return {"key": key, "mapped": False, "decided": True}
     maps, rules = list(_maps(project, slide, state)), state.rules
     imported = [repr(one) for one in state.imported.values()]
-    if not any(key for _, members in maps for key, *_ in members) and not imported:
-        if not state.gestures and stands is None:
-            return "", False
+    mapped = any(key for _, members in maps for key, *_ in members)
+    if not (mapped or imported or state.gestures or stands):
+        return {"key": ""}
     names = names_of(project, slide, state)
     thresholds = [[str(one), rules.threshold(slide.organ, slide.source, one)] for one in names]
     verdict = None if stands is None else stands.row.seq
     made = [maps, thresholds, repr(rules.cleanup(slide.organ)), slide.um_per_px, imported, verdict]
-    return _digest([*said, *made]), stands is not None
+    return {"key": _digest([*said, *made]), "mapped": mapped, "decided": stands is not None}
 
 
 def _maps(
