@@ -17,6 +17,7 @@ from napari_hubseg.canvas.colours import (
     limits,
     mask_colours,
     preview,
+    regions_colours,
     rgb_of,
 )
 
@@ -30,6 +31,7 @@ VIEWS = ("fill", "outline", "probability")
 
 _OVER = (
     "around",
+    "regions",
     "probability",
     "disagreement",
     "structures",
@@ -41,6 +43,7 @@ _OVER = (
 )  # what lies over the tissue
 _OURS = (
     "around",
+    "regions",
     "probability",
     "structures",
     "reference",
@@ -201,14 +204,10 @@ class Appearance:
     def apply(self) -> None:
         """Show and hide layers as view and preview ask, and give them their colours."""
         self._apply_mask()
-        around = self._stack.get("around")
-        if around is not None:
-            at = self._under_hand if self._hand_on else self._session.threshold
-            self._show_threshold(around, at)
-            around.visible = self.shown
+        asked = self._previewing or self.view == "probability" or self.reference is not None
+        self._apply_around(asked=asked)
         layer = self._stack.get("probability")
         if layer is not None:
-            asked = self._previewing or self.view == "probability" or self.reference is not None
             visible = asked and self.shown and self._session.probability is not None
             if visible:  # also a hidden layer's limits cost the whole canvas
                 at = self._under_hand if self._hand_on else self._session.threshold
@@ -217,16 +216,26 @@ class Appearance:
                 layer.visible = visible
         self._fade()
 
+    def _apply_around(self, *, asked: bool) -> None:
+        """Show around a region its slide's map where that is asked for, else the other masks."""
+        around, regions = self._stack.get("around"), self._stack.get("regions")
+        mapped = around is not None and (asked or regions is None)
+        if mapped:
+            at = self._under_hand if self._hand_on else self._session.threshold
+            self._show_threshold(around, at)
+        for layer, visible in ((around, mapped), (regions, not mapped)):
+            if layer is not None and layer.visible != (visible and self.shown):
+                layer.visible = visible and self.shown
+
     def _apply_mask(self) -> None:
-        mask = self._stack.get("mask")
-        if mask is None:
-            return
         against = self.outlined or self.reference is not None  # then the map tints what is inside
-        colours = mask_colours(
-            "outline" if against else self.view, outside=self.outside, **self._colour
-        )
-        if mask.colormap.name != colours.name:
-            mask.colormap = colours
+        view = "outline" if against else self.view
+        for name, colours_of in (("mask", mask_colours), ("regions", regions_colours)):
+            layer = self._stack.get(name)
+            if layer is not None:
+                colours = colours_of(view, outside=self.outside, **self._colour)
+                if layer.colormap.name != colours.name:
+                    layer.colormap = colours
 
     def _show_threshold(self, layer: Any, threshold: float) -> None:
         """Draw a threshold; the layer list would be painted at every step of a hand."""

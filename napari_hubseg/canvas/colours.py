@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from hubseg.mask.drawing import ABOVE_ALL, BY_HAND, EDGE, HAND_EDGE, HAND_RIM, INSIDE
+from hubseg.mask.slide_mask import NOTHING
 from hubseg.slide.outlines import TRUTH
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "MEANINGS",
     "OFFERED",
     "REFERENCE",
+    "REGIONS_LIMITS",
     "RULES",
     "STROKE",
     "TRUTH_RGB",
@@ -43,6 +45,7 @@ __all__ = [
     "mask_colours",
     "offered_colours",
     "preview",
+    "regions_colours",
     "rgb_of",
 ]
 
@@ -62,6 +65,7 @@ _TABLE = 1024  # entries of vispy's table of colours
 # A threshold as a pair of contrast limits. Below 256 float32 steps between them (1/128 at 256)
 # napari would scale the whole map anew for every threshold, instead of telling the GPU two numbers.
 _STEP = 1 / 64
+REGIONS_LIMITS = (0.0, float(NOTHING))  # contrast limits of masks around a region: each its colour
 _ONSET = 5e-4  # share of the step within which the tint begins: 1e-5 of a level
 
 
@@ -161,6 +165,18 @@ def mask_colours(view: str, *, outside: bool = False, rgb: Rgb = _RGB) -> Any:
             LINE: (*_LINE_RGB, 1.0),
             LINE_RIM: (*_RIM_RGB, _RIM),
         },
+    )
+
+
+def regions_colours(view: str, *, outside: bool = False, rgb: Rgb = _RGB) -> Colormap:
+    """Return the colours of masks around a region: those of :func:`mask_colours`, of an image."""
+    own = mask_colours(view, outside=outside, rgb=rgb)
+    values = (0, INSIDE, EDGE, BY_HAND, HAND_EDGE, HAND_RIM)
+    return Colormap(
+        [*(own.color_dict[value] for value in values), (0.0, 0.0, 0.0, 0.0)],
+        controls=[0.0, *((one + 0.5) / NOTHING for one in range(NOTHING)), 1.0],
+        interpolation="zero",
+        name=f"{own.name}-regions",
     )
 
 

@@ -105,7 +105,7 @@ class LayerBinding:
         self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
         self.wandering, self.flat = Wandering(viewer, self._stack, background), FlatView(viewer)
         self._loaded = LoadedSlide(session, background, self.told.emit)
-        self._around = Around(session, self._stack, self.appearance, background)
+        self.around = Around(session, self._stack, self.appearance, background, drawing)
         self.sight = Sight(self._stack, self.drawing, self._notice, self.others, self.appearance)
         self._stop = listening(
             (session.slide_changed, self._ask_pixels),
@@ -203,6 +203,7 @@ class LayerBinding:
 
     def _ask_pixels(self, slide: Slide | None) -> None:
         self._reading.drop()
+        self.around.leave()
         if self.drawing.drop_polygon():
             self.told.emit("The polygon that was not finished went with its slide.")
         self.appearance.forget()
@@ -257,7 +258,7 @@ class LayerBinding:
             self._whole = self.px_on_screen
         self.wandering.slide = slide
         self._loaded.show(self._stack.get("slide"), slide)
-        self._around.show(slide)
+        self.around.show(slide)
         self._scale_bar.show()
         self.appearance.apply()
         self._reading.later(lambda: self._show_mask(slide))
@@ -334,7 +335,7 @@ class LayerBinding:
         self._reading.drop()
         self.appearance.shown = False
         self._stop()
-        for part in (self.wandering, self.flat, self._loaded, self._around, self.others):
+        for part in (self.wandering, self.flat, self._loaded, self.around, self.others):
             part.close()
         self._notice.close(leave=leave)
         for part in (self.drawing, self._map, *(() if leave else (self._scale_bar,))):

@@ -97,6 +97,13 @@ class MaskDrawing:
         waits = self._session.mask_is_stale and self._session.accepted is None
         return now if now == self._put_at and self.slide and not waits else None
 
+    @property
+    def shown(self) -> NDArray[np.uint8] | None:
+        """The layer's own array, uint8 (H, W), where it shows the newest mask; else None."""
+        layer = self._stack.get("mask")
+        newest = self._put_at == (self.slide, self.changes) and bool(self.slide)
+        return layer.data if newest and layer is not None else None
+
     def _follow(self, window: Window | None) -> None:
         if window is not None and self._put_at == (self.slide, self.changes):
             self._put_at = (self.slide, self.changes + 1)  # drawn there at once

@@ -13,12 +13,14 @@ from hubseg.mask.drawing import ABOVE_ALL
 from napari_hubseg.canvas.colours import (
     OFFERED,
     REFERENCE,
+    REGIONS_LIMITS,
     RULES,
     STROKE,
     TRUTH_RGB,
     contour_colours,
     mask_colours,
     preview,
+    regions_colours,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +62,15 @@ def new_layer(name: str, data: Any, place: Mapping[str, Any]) -> Any:
                 data,
                 contrast_limits=(0.0, ABOVE_ALL),
                 colormap=preview("fill"),
+                visible=False,
+                **known,
+            )
+        case "regions":
+            return Image(
+                data,
+                multiscale=True,
+                contrast_limits=REGIONS_LIMITS,
+                colormap=regions_colours("fill"),
                 visible=False,
                 **known,
             )

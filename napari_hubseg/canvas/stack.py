@@ -1,8 +1,8 @@
 """The layers of the slide on screen, bottom to top: slide, probability, disagreement, mask.
 
-Over the slide of a region lies what its map has around it. Under the mask there are contours while
-a person looks at them: the truth, a comparison's reference, what the rules would give where another
-mask was accepted, and structures that are not chosen.
+Over the slide of a region lie its map, and the masks of the regions around it. Under the mask there
+are contours while a person looks at them: the truth, a comparison's reference, what the rules would
+give where another mask was accepted, and structures that are not chosen.
 
 Responsible for their order, their pixel size and for knowing which of them still stand in the
 viewer. Layers are held by identity: a person may rename them. Does not know what is shown in them,
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "LayerStack", "redraw"]
 
-NAMES = ("slide", "around", "probability", "disagreement", *CONTOURS, "mask")
-_LOOKED_AT = ("around", *CONTOURS)  # made once somebody looks
+NAMES = ("slide", "around", "regions", "probability", "disagreement", *CONTOURS, "mask")
+_LOOKED_AT = ("around", "regions", *CONTOURS)  # made once somebody looks
 _ALWAYS = tuple(name for name in NAMES if name not in _LOOKED_AT)
+_WHOLE = ("slide", "regions")  # as levels they are the whole slide, around a region too
 _FRAME = "#ffd479"  # of a region: seen on stained tissue, on glass and on black
 # Shape and kind of values as slides have them: 3 px, because Mesa's software renderer compiles
 # another shader for textures whose sides are powers of two.
@@ -197,10 +198,18 @@ class LayerStack:
             if not is_so(getattr(layer, key), value):
                 setattr(layer, key, value)
 
-    def drop_around(self) -> None:
-        """Let go of what was around a region."""
-        layer = self._layers.pop("around", None)
+    def put_regions(self, levels: list[Any]) -> None:
+        """Show the masks around a region: levels of the whole slide, the finest first."""
+        before = self._layers.get("regions")
+        if before is not None and before.data[0] is not levels[0]:
+            self.drop("regions")
+        self.put("regions", levels)
+
+    def drop(self, name: str) -> None:
+        """Let go of a layer."""
+        layer = self._layers.pop(name, None)
         if layer is not None:
+            layer.visible = False
             self._remove(layer)
 
     def put_back(self) -> list[str]:
@@ -269,7 +278,7 @@ class LayerStack:
     def _lay(self, name: str, layer: Any) -> dict[str, Any]:
         if name == "around":
             return self._placement.lay_coarse(self._step)
-        around = name == "slide" and bool(layer.multiscale)
+        around = name in _WHOLE and bool(layer.multiscale)
         return self._placement.lay(_size(layer.data), around=around)
 
     def select_mask(self) -> None:
@@ -288,7 +297,7 @@ class LayerStack:
         self._layers.clear()
 
     def _make(self, name: str, data: Any) -> Any:
-        around = name == "slide" and isinstance(data, list)
+        around = name in _WHOLE and isinstance(data, list)
         layer = new_layer(name, data, self._placement.lay(_size(data), around=around))
         if name == "mask":
             self.polygon = polygon_in(layer)

@@ -216,6 +216,7 @@ class Desk(DeskSignals):
         self.doubt.found.connect(layers.look_at)
         self.ensemble.mapped.connect(self.queue.measure)
         self.ensemble.mapped.connect(self.prefetch.drop)
+        self.ensemble.mapped.connect(layers.around.note)
         self.ensemble.mapped.connect(self.others.look_again)
         self.ensemble.mapped.connect(self.teaching.look_again)
         self.prefetch.lacking.connect(lambda slide: self.features.ask([slide]))

@@ -18,6 +18,8 @@ from napari.utils.interactions import (
 from hubseg.edits.gesture import ADD
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
+from hubseg.mask.drawing import BY_HAND, INSIDE
+from hubseg.mask.slide_mask import NOTHING
 from napari_hubseg.canvas.brush import camera
 
 if TYPE_CHECKING:
@@ -144,6 +146,12 @@ def test_looking_at_the_next_region_takes_it_up_and_the_view_stays(
     wait(lambda: tuple(view.center)[-1] == pytest.approx(375, abs=2))  # one goes there by itself
 
 
+def around(dock: HubSegWidget, step: int) -> np.ndarray:
+    """What the layer of masks around the region has at one of its levels."""
+    one = next(level for level in layer(dock, "regions").data if level.step == step)
+    return np.asarray(one)[: -(-SHAPE[0] // step), : -(-SHAPE[1] // step)]
+
+
 def test_the_map_of_the_whole_slide_is_seen_around_the_region_and_follows_the_threshold(
     divided: HubSegWidget, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,20 +161,95 @@ def test_the_map_of_the_whole_slide_is_seen_around_the_region_and_follows_the_th
     monkeypatch.setattr("napari_hubseg.canvas.around.newest_large_map", lambda *_, **__: large)
     dock.desk.go_to("whole_r1_c2")
     wait(lambda: any(one.name == "around" for one in dock._viewer.layers) and not dock.busy)
+    wait(lambda: dock.desk.layers.around.masks.mask.hidden == (0, 300, 350, 300))
 
-    around = layer(dock, "around")
-    assert around.visible
+    mapped, masks = layer(dock, "around"), layer(dock, "regions")
+    assert masks.visible
+    assert not mapped.visible  # at rest it is seen in the masks' levels
     assert corners(dock, "around") == pytest.approx([-0.25, -0.25, 349.75, 449.75])
-    assert (around.data[:35, 30:60] < 0).all()  # there its own mask is seen
-    assert (around.data[35:] == 200).all()
-    assert dock._viewer.layers.index(around) < dock._viewer.layers.index(layer(dock, "mask"))
-    assert around.contrast_limits[0] == dock.session.threshold
+    assert corners(dock, "regions")[:2] == pytest.approx([-0.25, -0.25])
+    assert (mapped.data[:35, 30:60] < 0).all()  # there its own mask is seen
+    assert (mapped.data[35:] == 200).all()
+    seen = around(dock, 1)
+    assert (seen[:350, 300:600] == NOTHING).all()
+    assert (seen[350:] == INSIDE).all()
+    assert (seen[:350, :300] == INSIDE).all()
+    layers = dock._viewer.layers
+    assert layers.index(mapped) < layers.index(masks) < layers.index(layer(dock, "mask"))
     dock.session.set_threshold(90.0)
-    wait(lambda: around.contrast_limits[0] == 90)
+    dock.desk.layers.set_view("probability")
+    assert mapped.visible
+    assert not masks.visible
+    assert mapped.contrast_limits[0] == 90
+    dock.desk.layers.set_view("fill")
+    dock.session.set_threshold(220.0)
+    wait(lambda: not (around(dock, 16)[:, :18] == INSIDE).any())
+    assert masks.visible
 
     monkeypatch.setattr("napari_hubseg.canvas.around.newest_large_map", lambda *_, **__: None)
     dock.desk.go_to("whole_r1_c3")
     wait(lambda: not any(one.name == "around" for one in dock._viewer.layers))
+
+
+def settled(dock: HubSegWidget, wait: Wait) -> None:
+    """Wait until the masks around are found and drawn."""
+    masks = dock.desk.layers.around.masks
+    wait(lambda: not dock.busy and not masks.busy and masks.mask.hidden is not None)
+
+
+def test_masks_of_other_regions_are_seen_around_at_every_zoom_whatever_is_done(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    dock, square = divided, np.ones((60, 60), np.bool_)
+    dock.session.paint(square, top=100, left=240, add=True)  # up to the border, in the first region
+    own = layer(dock, "mask").data.copy()
+    assert own.any()
+
+    dock.desk.go_to("whole_r1_c2")
+    settled(dock, wait)
+    first = (slice(350), slice(300))
+    assert layer(dock, "regions").visible
+    assert np.array_equal(around(dock, 1)[first], own)  # the very values that its layer had
+    assert (around(dock, 16)[8:9, 16:18] >= BY_HAND).all()
+    colours = layer(dock, "regions").colormap.map(np.arange(NOTHING + 1) / NOTHING)
+    shown = layer(dock, "mask").colormap.color_dict
+    for value in range(NOTHING):
+        assert colours[value] == pytest.approx(shown[value], abs=1e-6)
+    assert colours[NOTHING][3] == 0
+
+    across(dock, "brush", (100, 180), (100, 120))  # µm: back over the border
+    wait(lambda: around(dock, 1)[200, 260] >= BY_HAND)
+    settled(dock, wait)
+    assert around(dock, 1)[200, 260] >= BY_HAND
+    dock.desk.undo()
+    settled(dock, wait)
+    assert np.array_equal(around(dock, 1)[first], own)
+
+    second = layer(dock, "mask").data.copy()
+    dock.desk.go_to("whole_r1_c1")
+    settled(dock, wait)
+    dock.session.accept()
+    dock.desk.go_to("whole_r1_c3")
+    settled(dock, wait)
+    assert np.array_equal(around(dock, 1)[first], own)  # accepted
+    assert np.array_equal(around(dock, 1)[:350, 300:600], second)
+    assert (around(dock, 1)[:350, 600:] == NOTHING).all()  # its own layer shows it
+    assert (dock.session.project.path / "region_masks").is_dir()
+
+
+def test_a_region_that_is_left_is_seen_beside_the_next_one_without_a_gap(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    dock, seen = divided, []
+    dock.session.paint(np.ones((60, 60), np.bool_), top=100, left=240, add=True)
+    settled(dock, wait)
+    left = dock.desk.layers.around.masks
+    left.changed.connect(lambda: seen.append(left.mask.hidden))
+    dock.desk.go_to("whole_r1_c2")
+    wait(lambda: (0, 300, 350, 300) in seen)
+
+    assert around(dock, 1)[100:160, 240:300].all()  # before its mask was found again
+    assert seen[0] is None  # hidden by neither, until the next one's own layer shows it
 
 
 def test_a_stroke_in_a_region_is_kept_at_its_place(divided: HubSegWidget, wait: Wait) -> None:

@@ -180,6 +180,11 @@ class ReviewSession(SessionSignals):
         return self._regions.can_divide
 
     @property
+    def regions(self) -> tuple[Slide, ...]:
+        """The regions of the slide that the current one is a region of; () of any other slide."""
+        return tuple(self._regions.siblings)
+
+    @property
     def changed_file(self) -> ChangedFile | None:
         """What a person is asked about the current slide; None when its file is the right one."""
         return self._files.changed_file

@@ -118,7 +118,7 @@ class Regions:
             return (), ()
         top, left = top + here.region[0], left + here.region[1]
         height, width = painted.shape
-        for slide in self._siblings:
+        for slide in self.siblings:
             y, x, high, wide = slide.region or (0, 0, 0, 0)
             rows_in = slice(max(y - top, 0), max(min(y + high - top, height), 0))
             columns = slice(max(x - left, 0), max(min(x + wide - left, width), 0))
@@ -153,8 +153,8 @@ class Regions:
         review.report()
 
     @property
-    def _siblings(self) -> Iterator[Slide]:
-        """The regions of the slide that the one on screen is of."""
+    def siblings(self) -> Iterator[Slide]:
+        """The regions of the slide that the one on screen is of, that one among them."""
         here = self._review.current
         whole = None if here is None else Part.parse(here.part).whole
         for slide in self._review.catalogue.slides.values():
@@ -170,7 +170,7 @@ class Regions:
         row, column
             px of level 0 of the whole slide.
         """
-        for slide in self._siblings:
+        for slide in self.siblings:
             top, left, height, width = slide.region or (0, 0, 0, 0)
             if top <= row < top + height and left <= column < left + width:
                 return slide.id
