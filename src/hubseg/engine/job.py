@@ -112,6 +112,8 @@ class Made:
         The files of the tiles that were asked for, where the worker could not file them.
     unread
         Windows of the slide, px of level 0, that could not be decoded and were taken for grey.
+    finer
+        Levels of the slide of which a part was damaged, so that the next finer one served.
     """
 
     map: MemberMap | None
@@ -119,6 +121,7 @@ class Made:
     memory: tuple[int, int] = (0, 0)
     tiles: tuple[tuple[Place, bytes], ...] = ()
     unread: tuple[Window, ...] = ()
+    finer: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
