@@ -76,11 +76,9 @@ class SlideLoading:
         self._changes, self._said = pyramid.changes, ""
         self._beat = self._background.timer(_BEAT_MS, self._look)
         self._closed = False
+        self._kept = kept
         pyramid.loader = self._answer
-        if kept is not None and pyramid.lacks_levels:
-            self._background.submit(
-                lambda: pyramid.make(kept, lambda: not self._closed), lambda _: self._look(), told
-            )
+        self._make()
         self._beat.start()
 
     @property
@@ -141,13 +139,27 @@ class SlideLoading:
             redraw(self._layer)
             self._view = None
 
+    def _make(self) -> None:
+        """Make the levels that the file lacks, where they are kept."""
+        kept, pyramid = self._kept, self._pyramid
+        if kept is None or not pyramid.lacks_levels:
+            return
+
+        def failed(said: str) -> None:
+            if not pyramid.faults.away:  # that is said, and they are made once the file is back
+                self._told(said)
+
+        self._background.submit(
+            lambda: pyramid.make(kept, lambda: not self._closed), lambda _: self._look(), failed
+        )
+
     def _look(self) -> None:
         """Draw again what has become better, and say what could not be read."""
         if self._closed:
             return
         pyramid = self._pyramid
-        if pyramid.faults.away:
-            pyramid.look_again()
+        if pyramid.look_again():
+            self._make()
         if pyramid.changes != self._changes:
             self._changes, self._loaded = pyramid.changes, None
             redraw(self._layer)

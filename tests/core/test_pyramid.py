@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,9 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubseg.slide import Slide, kept_pyramid, level_plan, pyramid, read_slide
+from hubseg.failure import one_sentence
+from hubseg.slide import Slide, kept_pyramid, level_plan, pyramid, read_slide, segments
+from hubseg.slide.kept_pyramid import kept_file
 from hubseg.slide.level import Level
 from hubseg.slide.level_plan import planned_levels
 from hubseg.slide.pyramid import GREY, Pyramid, pixels
@@ -515,6 +518,74 @@ class TestBadInput:
         assert "connect its disk again" in shown.faults.away
         assert shown.look_again()
         assert np.array_equal(shown.levels[0][200:210, 200:210], NOISE[200:210, 200:210])
+
+    def test_a_share_that_is_away_while_levels_are_made_leaves_no_grey_in_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slide, folder = flat(tmp_path / "a.tif"), tmp_path / "kept"
+        shown, real, left = Pyramid(slide, TileCache(0)), segments._stored, iter(range(40))
+
+        def leave(*given: Any) -> bytes:
+            if next(left, None) is None:
+                raise OSError(errno.ESTALE, "Stale file handle")
+            return real(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(segments, "_stored", leave)
+            with pytest.raises(OSError, match=r"a\.tif cannot be read .* connect its disk again"):
+                shown.make(folder)
+            assert (shown.levels[-1][60:] == GREY).any()  # also a picture of it is grey for now
+        assert not list(folder.iterdir())
+        assert shown.lacks_levels
+        assert shown.look_again()
+        exact = pyramid.resized(slide.read(), shown.levels[-1].shape[:2]).astype(int)
+        assert np.abs(shown.levels[-1][:] - exact).mean() < 25
+        shown.make(folder)
+        assert not shown.lacks_levels
+        assert np.abs(shown.levels[-1][:] - exact).mean() < 3
+
+    def test_a_disk_that_fills_while_levels_are_made_is_one_sentence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shown, folder = Pyramid(flat(tmp_path / "a.tif"), TileCache(MUCH)), tmp_path / "kept"
+        write = tifffile.FileHandle.write
+
+        def full(self: tifffile.FileHandle, *given: Any) -> int:
+            if self.tell() > 20_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(self, *given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tifffile.FileHandle, "write", full)
+            with pytest.raises(OSError, match="No space left") as raised:
+                shown.make(folder)
+        said = one_sentence(raised.value)
+        assert said.startswith(str(folder))
+        assert said.endswith("make room on that disk, or write to another one.")
+        assert not list(folder.iterdir())
+        assert shown.levels[1][100:130, 50:90].any()  # it is looked at all the same
+        shown.make(folder)
+        assert not shown.lacks_levels
+
+    def test_two_windows_on_one_slide_make_its_levels_once_between_them(
+        self, tmp_path: Path
+    ) -> None:
+        slide, folder = flat(tmp_path / "a.tif"), tmp_path / "kept"
+        windows = [Pyramid(slide, TileCache(MUCH)) for _ in range(2)]
+        both = threading.Barrier(2)
+
+        def make(one: Pyramid) -> None:
+            asked = iter([both.wait])  # both have begun before one ends
+            one.make(folder, lambda: next(asked, bool)() is not None)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(make, windows))
+        assert [one.name for one in folder.glob("*.tif")] == [kept_file(slide, folder).name]
+        assert not list(folder.glob("*.part"))
+        for one in windows:
+            assert not one.lacks_levels
+            assert np.array_equal(one.levels[2][:], windows[0].levels[2][:])
+            assert not one.lacks_levels  # nothing was thrown away
 
     def test_another_image_in_its_place_is_refused(self, tmp_path: Path) -> None:
         slide = written(tmp_path / "a.tif", [NOISE], compression="zlib")

@@ -125,7 +125,7 @@ def break_tile(path: Path, index: int) -> tuple[int, int]:
 
 
 def test_what_cannot_be_decoded_is_grey_and_the_rest_is_seen(slide, tmp_path, monkeypatch):
-    monkeypatch.setattr("hubseg.inference.tile_pixels._BLOCK", 64)
+    monkeypatch.setattr("hubseg.slide.readable._BLOCK", 64)
     good, _ = tiled_run(slide, MapStore(tmp_path / "good"))
     top, left = break_tile(slide.path, 10)
     with pytest.raises(ValueError, match="cannot be decoded"):

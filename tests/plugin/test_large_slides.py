@@ -5,6 +5,7 @@ With napari's asynchronous slicing off and on.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import tifffile
 from napari.settings import get_settings
 
-from hubseg.slide import read_slide
+from hubseg.slide import read_slide, segments
 from hubseg.slide.pyramid import GREY, pixels, pyramid_of
 from hubseg.slide.tile_cache import SHARED
 from hubseg.slide.tiles import SlideTiles
@@ -260,6 +261,51 @@ def test_a_disk_that_goes_away_is_said_and_when_it_returns_the_slide_is_seen_aga
     (tmp_path / "away").rename(share)
     wait(lambda: np.array_equal(shown.seen[2], NOISE[shown.seen[1]]))
     wait(lambda: shown.said[-1] == "")
+
+
+@pytest.mark.parametrize("viewer", [False], indirect=True)
+def test_a_file_that_fails_while_it_is_open_is_said_once_and_its_levels_are_made_when_it_is_back(
+    tmp_path: Path, show: Callable[..., Shown], wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smooth = cv2.resize(NOISE[:20, :20], (3400, 3000), interpolation=cv2.INTER_CUBIC)
+    path = written(tmp_path / "a.tif", [smooth], compression="zlib")
+    shown = show(path)
+
+    def stale(*_: Any) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "_stored", stale)
+        patch.setattr(shown.pyramid, "look_again", lambda: False)  # it is away all the while
+        shown.loading._kept = tmp_path / "kept"
+        shown.loading._make()
+        shown.look(1500, 1700, 1)
+        wait(lambda: bool(shown.said) and not shown.loading._background.waiting)
+        assert (shown.seen[2] == GREY).any()
+        assert not list((tmp_path / "kept").glob("*"))
+    wait(lambda: np.array_equal(shown.seen[2], smooth[shown.seen[1]]))
+    wait(lambda: not shown.pyramid.lacks_levels)
+    assert len(shown.said) == 2
+    assert "a.tif cannot be read (Stale file handle): connect its disk again" in shown.said[0]
+    assert shown.said[1] == ""
+
+
+@pytest.mark.parametrize("viewer", [False], indirect=True)
+def test_where_levels_find_no_room_it_is_said_and_the_slide_is_seen(
+    tmp_path: Path, show: Callable[..., Shown], wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = written(tmp_path / "a.tif", [NOISE], compression="zlib")
+    monkeypatch.setattr(tifffile.FileHandle, "write", full)
+    shown = show(path, tmp_path / "kept")
+    wait(lambda: bool(shown.said))
+    shown.look(1500, 1700, 1)
+    assert np.array_equal(shown.seen[2], NOISE[shown.seen[1]])
+    (said,) = shown.said
+    assert said.startswith(str(tmp_path / "kept"))
+    assert "cannot be written (No space left on device): make room on that disk" in said
 
 
 def test_a_damaged_tile_is_grey_and_said_where(

@@ -112,6 +112,8 @@ def _split(given: argparse.Namespace, answer: Answer) -> None:
             with answer.outcome.attempt(slide_id):
                 added = split_slide(project, slide_id, given.side, everywhere=given.everywhere)
                 made[slide_id] = list(added.ids.values())
+                if note := added.notes.get(slide_id):
+                    answer.outcome.note(slide_id, note)
     answer.say(
         {"regions": made},
         [

@@ -122,6 +122,8 @@ class Made:
         Windows of the slide, px of level 0, that could not be decoded and were taken for grey.
     features
         What was asked for instead of a map.
+    finer
+        Levels of the slide of which a part was damaged, so that the next finer one served.
     """
 
     map: MemberMap | None
@@ -130,6 +132,7 @@ class Made:
     tiles: tuple[tuple[Place, bytes], ...] = ()
     unread: tuple[Window, ...] = ()
     features: FeatureMap | None = None
+    finer: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

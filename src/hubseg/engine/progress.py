@@ -86,6 +86,7 @@ class Progress:
         self.failed = False
         self.members = tuple(members)
         self.unread: dict[Window, None] = {}  # of its file, that could not be decoded
+        self.finer: set[int] = set()  # levels in whose place the next finer one served
         self._keys: dict[tuple[int, int, int], str] = {}
         self._begun: dict[tuple[int, int, int], str] = {}  # in tiles
         self._left: dict[tuple[int, int, int], set[Place]] = {}

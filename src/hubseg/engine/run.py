@@ -20,11 +20,11 @@ from hubseg.engine.progress import Estimate, Progress, Update
 from hubseg.engine.tile_jobs import (
     ask_for_tiles,
     check_window,
+    damage_note,
     file_answer,
     seen_part,
     tile_notes,
     tiles_asked,
-    unread_note,
 )
 from hubseg.engine.worker import ask_to_stop, run_member
 from hubseg.outcome import Outcome
@@ -130,7 +130,9 @@ class Run:
         """Fill the workers, wait for one, file what it made; again until nothing is left."""
         jobs, client, left = self._jobs(), None, True
         while left or self._flying:
-            while left and (client is None or len(self._flying) < self._room(client)):
+            while left and (
+                client is None or len(self._flying) < _AHEAD * max(1, len(client.nthreads()))
+            ):
                 asked = next(jobs, None)
                 if asked is None:
                     left = False
@@ -140,7 +142,7 @@ class Run:
                     if client is None:
                         client = connected(self._engine.client, self._cancelled.is_set)
                         self._estimate.begin()
-                        yield from self._warnings(asked[0])
+                        yield from self._warnings(asked[0], *self._engine.warnings)
                         yield from self._check(client, asked[0])
                     self._submit(client, *asked)
             if self._flying:
@@ -185,8 +187,7 @@ class Run:
         if outcome.left_out:
             yield self._failed(progress, outcome.left_out[slide.id])
             return
-        for sentence in tile_notes(slide, jobs, window):
-            yield self._update(progress, warning=sentence)
+        yield from self._warnings(progress, *tile_notes(slide, jobs, window))
         passes = [tiles_asked(job, window) for job in jobs]
         self._estimate.passes += sum(passes) - len(passes)
         tiled = [job for job in jobs if job.layout is not None]
@@ -212,6 +213,7 @@ class Run:
         there, asked = progress.tiles or (0, 0)
         self._estimate.found += there
         told = f"{there} of {asked} tiles are in the store"
+        yield from self._warnings(progress, damage_note(progress))
         yield self._update(progress, message=told, finished=progress.finished)
         for job in left:
             yield progress, job
@@ -230,11 +232,10 @@ class Run:
         checks.submit(client, self._ready.put)
         while checks.waiting:
             checks.take(self._next(client, checks.waiting))
-        for sentence in checks.conclude():
-            yield self._update(progress, warning=sentence)
+        yield from self._warnings(progress, *checks.conclude())
 
-    def _room(self, client: Any) -> int:
-        return _AHEAD * max(1, len(client.nthreads()))
+    def _has_room(self, client: Any) -> bool:
+        return len(self._flying) < _AHEAD * max(1, len(client.nthreads()))
 
     def _submit(self, client: Any, progress: Progress, job: Job) -> None:
         key = f"{job.key}-{self.id}-{next(self._numbers)}"  # regions of a slide share job.key
@@ -302,8 +303,8 @@ class Run:
         self.tiles_computed += len(job.places)
         self.computed += progress.take(job.member, job.places)
         progress.unread.update(dict.fromkeys(made.unread))
-        if progress.finished and (said := unread_note(progress)):
-            yield self._update(progress, warning=said)
+        progress.finer.update(made.finer)
+        yield from self._warnings(progress, damage_note(progress))
         yield self._update(
             progress,
             computed=True,
@@ -326,12 +327,11 @@ class Run:
 
     def _failed(self, progress: Progress, why: str) -> Update:
         progress.failed = True
-        theirs = [future for future, (other, _) in self._flying.items() if other is progress]
-        self._let_go(theirs)
+        self._let_go([one for one, (other, _) in self._flying.items() if other is progress])
         return self._update(progress, error=why, finished=True)
 
-    def _warnings(self, progress: Progress) -> Iterator[Update]:
-        for sentence in self._engine.warnings:
+    def _warnings(self, progress: Progress, *sentences: str) -> Iterator[Update]:
+        for sentence in filter(None, sentences):
             yield self._update(progress, warning=sentence)
 
     def _update(self, progress: Progress, **facts: Any) -> Update:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubseg.probability import TileLayout
+from hubseg.slide.readable import said_of_damage
 from hubseg.slide.regions import slide_of
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ask_for_tiles",
     "check_window",
+    "damage_note",
     "file_answer",
     "seen_part",
     "tile_notes",
     "tiles_asked",
-    "unread_note",
 ]
 
 _FIRST = 4  # tiles of the first group: somebody looks at them
@@ -58,7 +59,9 @@ def ask_for_tiles(
         asked = job.layout.touching(window)
         there = frozenset(asked)
         if not store.in_one_piece(job.key):
-            there = store.tiles_for(job.key, job.layout).places()
+            tiles = store.tiles_for(job.key, job.layout)
+            there = tiles.places()
+            progress.unread.update(dict.fromkeys(tiles.unread(there.intersection(asked))))
         missing = {place for place in asked if place not in there}
         progress.ask(job.member, job.key, asked, missing)
         if missing:
@@ -152,19 +155,15 @@ def tile_notes(slide: Slide, jobs: Sequence[Job], window: Window | None) -> list
     return said
 
 
-def unread_note(progress: Progress) -> str:
-    """Return one sentence about what could not be decoded of a slide; "" where all was."""
-    count = len(progress.unread)
-    if not count:
+def damage_note(progress: Progress) -> str:
+    """Return what a person should know of damage, also of tiles that were there.
+
+    "" where there is none, and while tiles are computed: it is said once, with all of it.
+    """
+    if not progress.finished:
         return ""
-    top, left, height, width = min(progress.unread)
-    where = f"{height} x {width} px at {top} px from the top and {left} px from the left"
-    place = "One part" if count == 1 else f"{count} parts"
-    first = where if count == 1 else f"the first {where}"
-    return (
-        f"{place} of slide {progress.slide.id} cannot be decoded, {first}: taken for grey. Get the "
-        "file again, and run it anew."
-    )
+    said = said_of_damage(f"slide {progress.slide.id}", progress.unread, progress.finer)
+    return said.replace("Get the file again.", "Get the file again, and run it anew.")
 
 
 def file_answer(store: MapStore, job: Job, made: Made) -> None:

@@ -154,7 +154,8 @@ class Networks:
         tiles = (MapStore(Path()) if store is None else store).tiles_for(job.key, layout)
         there = frozenset() if store is None else tiles.places()
         asked = [place for place in job.places if place not in there]
-        given = network, self._tiles_of(job, layout), job.recipe, job.member
+        pixels = self._tiles_of(job, layout)
+        given = network, pixels, job.recipe, job.member
         files: list[tuple[Place, bytes]] = []
         unread: list[Window] = []
         for place, tile in predict_tiles(*given, asked, **how):
@@ -164,7 +165,8 @@ class Networks:
                 files.append((place, content))
             else:
                 tiles.put(place, content)
-        return Made(None, tiles=tuple(files), unread=tuple(dict.fromkeys(unread)))
+        told = tuple(dict.fromkeys(unread))
+        return Made(None, tiles=tuple(files), unread=told, finer=pixels.finer)
 
     def _tiles_of(self, job: Job, layout: TileLayout) -> TilePixels:
         """Return the pixels of the very large slide that is worked on; those of others go."""

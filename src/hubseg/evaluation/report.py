@@ -29,6 +29,7 @@ from hubseg.project.structures import structures_of
 from hubseg.project.verdicts import verdicts
 from hubseg.slide.errors import writing
 from hubseg.slide.outlines import TRUTH, heat, outlined, shrunk
+from hubseg.slide.readable import ReadableSlide
 from hubseg.thresholds.calibration import Calibration, Judged, by_kind, calibrate
 from hubseg.thresholds.curves import Tally
 from hubseg.thresholds.guarantee import Promise, promised
@@ -293,17 +294,17 @@ def _others(beside: Sequence[Derived]) -> str:
 def _pixels(slide: Slide) -> NDArray[np.uint8]:
     """Return a slide's pixels from the smallest level that is large enough for a picture."""
     large = [i for i, size in enumerate(slide.levels) if max(size) >= _SIDE]
-    level = large[-1] if large else 0
+    level, seen = large[-1] if large else 0, ReadableSlide(slide)
     height, width = slide.levels[level]
     if height * width <= _WHOLE:
-        return slide.read(None, level)
+        return seen.read(None, level)
     high, across = (max(1, round(size * _SIDE / max(height, width))) for size in (height, width))
     few = max(1, _WHOLE * high // (height * width))
     rows = []
     for first in range(0, high, few):
         last = min(first + few, high)
         top, bottom = first * slide.height // high, last * slide.height // high
-        band = slide.read((top, 0, bottom - top, slide.width), level)
+        band = seen.read((top, 0, bottom - top, slide.width), level)
         rows.append(cv2.resize(band, (across, last - first), interpolation=cv2.INTER_AREA))
     return np.vstack(rows)
 

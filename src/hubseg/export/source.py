@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
 from hubseg.project.derived import Derived, derive, other_file
+from hubseg.project.newest import said_of_gaps
 from hubseg.project.older_masks import older_mask
 from hubseg.project.structures import class_numbers, structures_of
 from hubseg.project.verdicts import verdicts
@@ -71,7 +72,7 @@ class Source:
                     raise other_file(slide)
                 masks = found
                 self.maps[slide.id] = _origin(masks[0])
-                self._note_partial(masks[0])
+                self._note_gaps(masks[0])
             yield from masks
             if self._on_progress is not None:
                 self._on_progress(number, len(self.slides))
@@ -110,10 +111,14 @@ class Source:
         )
         return ValueError(f"There is no mask to export: {why}")
 
-    def _note_partial(self, derived: Derived) -> None:
+    def _note_gaps(self, derived: Derived) -> None:
         if derived.members is not None and derived.members[0] < derived.members[1]:
             said = "Its map is mixed of {} of {} members.".format(*derived.members)
             self.outcome.note(derived.slide.id, said)
+        if derived.members is not None:
+            said = said_of_gaps(self.project, derived.slide)
+            if said:
+                self.outcome.note(derived.slide.id, said)
 
 
 def source_of(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hubseg.inference.input_image import InputImage
     from hubseg.probability.tiling import Grid
     from hubseg.slide import Slide
+    from hubseg.slide.readable import ReadableSlide
 
 __all__ = ["Tissue", "with_tissue"]
 
@@ -53,7 +54,7 @@ class Tissue:
         self._mask = mask if mask.any() else np.ones_like(mask)
 
     @classmethod
-    def of(cls, pixels: NDArray[np.uint8] | Slide) -> Self:
+    def of(cls, pixels: NDArray[np.uint8] | Slide | ReadableSlide) -> Self:
         """Look for tissue in RGB uint8 (H, W, 3), or in a slide that is read by window.
 
         Raises

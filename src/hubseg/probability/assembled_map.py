@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.probability.tile_layout import block_means
-from hubseg.probability.tiled_map import MapPart
+from hubseg.probability.values import MapPart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,7 +23,7 @@ DEFAULT_LIMIT = 50 * 10**9  # bytes: about a thousand slides of the published re
 _FILE = "store.json"
 _SUFFIXES = (".map", ".tif")
 _TILES = ".tiles"  # of a folder: the map of a very large slide
-_OF_TILES = (".tile", ".json", ".part")
+_OF_TILES = (".tile", ".json", ".part", ".unread")
 _LEFT_BEHIND_S = 3600.0  # a temporary file older than this belongs to nobody any more
 _COUNT_AGAIN = 256  # maps written between two looks at what others wrote
 

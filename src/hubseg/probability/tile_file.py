@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Tile",
+    "Window",
     "head_of",
     "pack",
     "packed_tile",
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 _MAGIC = b"hubseg-tile 1\n"
+Window = tuple[int, int, int, int]
+"""(top, left, height, width) in level-0 px of the slide."""
+
 _Stamp = tuple[int, int, int]  # of a file: when it was written, its size, and which it is
 _FRONT = 1 << 16  # bytes of a file that are read at first
 
@@ -60,7 +64,7 @@ class Tile:
     values: NDArray[np.float32] | None = None
     organ: tuple[float, ...] | None = None
     pixel_size: float | None = None
-    unread: tuple[tuple[int, int, int, int], ...] = ()
+    unread: tuple[Window, ...] = ()
 
 
 def pack(values: NDArray[np.floating[Any]]) -> bytes:
@@ -182,10 +186,15 @@ def read_tile(path: Path) -> Tile | None:
     """Return a tile; None where there is none, or its file is damaged.
 
     Tiles that were read last are kept, 128 MB of them. Its values are not to be written to.
+
+    Raises
+    ------
+    OSError
+        When the disk cannot be read, which says nothing of the tile.
     """
     try:
         stat = path.stat()
-    except OSError:
+    except FileNotFoundError:
         return None
     stamp = stat.st_mtime_ns, stat.st_size, stat.st_ino
     tile = _RECENT.get(path, stamp)
@@ -199,7 +208,7 @@ def read_tile(path: Path) -> Tile | None:
 def _read_tile(path: Path) -> Tile | None:
     try:
         content = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return None
     said = head_of(content)
     if said is None:

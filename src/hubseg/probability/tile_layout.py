@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Resolution
 
-__all__ = ["FIELD_OF_VIEW", "VERY_LARGE", "Place", "TileLayout", "block_means", "in_blocks"]
+__all__ = [
+    "FIELD_OF_VIEW",
+    "VERY_LARGE",
+    "Place",
+    "TileLayout",
+    "block_means",
+    "in_blocks",
+    "overlap",
+]
 
 VERY_LARGE: Final = 1 << 27
 """Px of level 0: the map of a larger slide is its tiles, and is never put together on disk."""
@@ -221,3 +229,20 @@ def in_blocks(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Return the mean of each block of side × side px, as if what lies beyond the edge were 0."""
     high, wide = (-length % side for length in values.shape)
     return block_means(np.pad(values, ((0, high), (0, wide))) if high or wide else values, side)
+
+
+def overlap(
+    place: Place,
+    stride: int,
+    shape: tuple[int, ...],
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return where a tile lies in a part of the map, and which part of the tile that is."""
+    inside, of_tile = [], []
+    for start, side, (first, last) in zip(place, shape, (rows, columns), strict=True):
+        begin = start // stride
+        low, high = max(begin, first), min(begin + side, last)
+        inside.append(slice(low - first, max(low, high) - first))
+        of_tile.append(slice(low - begin, max(low, high) - begin))
+    return (inside[0], inside[1]), (of_tile[0], of_tile[1])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import numpy as np
@@ -24,48 +23,30 @@ from hubseg.probability.tile_file import (
     read_tile,
     write_file,
 )
-from hubseg.probability.tile_layout import TileLayout, in_blocks
-from hubseg.probability.values import MemberMap
+from hubseg.probability.tile_layout import TileLayout, in_blocks, overlap
+from hubseg.probability.values import MapPart, MemberMap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from hubseg.probability.disk_budget import DiskBudget
+    from hubseg.probability.tile_file import Window
     from hubseg.probability.tile_layout import Place
 
-__all__ = ["LARGEST_WHOLE", "MapPart", "TiledMap"]
+__all__ = ["LARGEST_WHOLE", "TiledMap"]
 
 LARGEST_WHOLE: Final = 1 << 27
 """Values, 512 MB: a map of more is read by window alone."""
 
 _LAYOUT = "layout.json"
 _SUFFIX = ".tile"
+_UNREAD = ".unread"  # an empty file beside a tile of which a part could not be decoded
 _READERS = 4
 _Found = TypeVar("_Found")
 _USUAL_STRIDE = 2  # of a network that has not answered yet: all that there is of it is glass
-
-
-@dataclass(frozen=True, slots=True)
-class MapPart:
-    """A part of a member's map.
-
-    Attributes
-    ----------
-    values
-        float32 (h, w), 0-1, or (structures, h, w); 0 where no tile is there.
-    covered
-        bool (h, w): where every tile that says something is there.
-    organ, pixel_sizes
-        What the heads say of its tiles: rows of shares, and µm/px of the input divided by 10.
-    """
-
-    values: NDArray[np.float32]
-    covered: NDArray[np.bool_]
-    organ: tuple[tuple[float, ...], ...] = ()
-    pixel_sizes: tuple[float, ...] = ()
 
 
 class TiledMap:
@@ -112,12 +93,25 @@ class TiledMap:
 
     def places(self) -> frozenset[Place]:
         """Return the tiles that are there."""
-        try:
-            names = os.listdir(self.folder)
-        except OSError:
-            return frozenset()
-        found = (name.removesuffix(_SUFFIX).split("-") for name in names if name.endswith(_SUFFIX))
-        return frozenset((int(one[0]), int(one[1])) for one in found if len(one) == 2)
+        return self._named(_SUFFIX)
+
+    def unread(self, places: Collection[Place] | None = None) -> tuple[Window, ...]:
+        """Return the windows of the slide, px of level 0, that tiles were computed without.
+
+        They could not be decoded, and were taken for grey. Only tiles that have some are opened.
+
+        Parameters
+        ----------
+        places
+            Of which tiles; None of all that are there.
+        """
+        touched = self._named(_UNREAD) & self.places()
+        touched = touched if places is None else touched.intersection(places)
+        found: dict[Window, None] = {}
+        for place in sorted(touched):
+            tile = self.get(place)
+            found.update(dict.fromkeys(() if tile is None else tile.unread))
+        return tuple(found)
 
     def is_complete(self) -> bool:
         """Tell whether every tile is there."""
@@ -156,18 +150,24 @@ class TiledMap:
         self._begin(content)
         with about(path):
             try:
-                write_file(path, content)
+                self._write(path, content)
             except FileNotFoundError:  # all of it had to leave meanwhile: it is begun anew
                 self._begun = False
                 self._begin(content)
-                write_file(path, content)
+                self._write(path, content)
         self._room.took(self.folder, len(content))
         return path
 
     def get(self, place: Place) -> Tile | None:
-        """Read a tile; None where there is none. A damaged one is removed: it is made again."""
+        """Read a tile; None where there is none. A damaged one is removed: it is made again.
+
+        One whose disk is out of reach stays: None, until it is back.
+        """
         path = self._path(place)
-        tile = read_tile(path)
+        try:
+            tile = read_tile(path)
+        except OSError:
+            return None
         if tile is None:
             _discard(path)
         return tile
@@ -190,7 +190,7 @@ class TiledMap:
         organ, pixel_sizes = [], []
         for place, tile in self._read(self.layout.needed(*wanted), self.get):
             share = self.layout.share(place, stride)
-            inside, of_tile = _overlap(place, stride, share.shape, rows, columns)
+            inside, of_tile = overlap(place, stride, share.shape, rows, columns)
             if tile is None:
                 covered[inside] &= share[of_tile] == 0
                 continue
@@ -255,7 +255,7 @@ class TiledMap:
                 continue
             high, wide = self._extent(place, stride)
             share = in_blocks(self.layout.share(place, stride)[:high, :wide], block)
-            inside, _ = _overlap(place, stride * block, share.shape, *whole)
+            inside, _ = overlap(place, stride * block, share.shape, *whole)
             there[inside] += share
             if read[0] is not None:
                 values[(..., *inside)] += read[0]
@@ -275,6 +275,21 @@ class TiledMap:
                 some = places[first : first + 2 * _READERS]
                 found = pool.map(lambda place: read(place) if place in there else None, some)
                 yield from zip(some, found, strict=True)
+
+    def _named(self, suffix: str) -> frozenset[Place]:
+        """Return the places that files with a suffix are named after."""
+        try:
+            names = os.listdir(self.folder)
+        except OSError:
+            return frozenset()
+        found = (name.removesuffix(suffix).split("-") for name in names if name.endswith(suffix))
+        return frozenset((int(one[0]), int(one[1])) for one in found if len(one) == 2)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """Write a tile, and beside it whether a part of it could not be decoded."""
+        if (head_of(content) or {}).get("unread"):
+            path.with_suffix(_UNREAD).touch()
+        write_file(path, content)
 
     def _path(self, place: Place) -> Path:
         return self.folder / f"{place[0]}-{place[1]}{_SUFFIX}"
@@ -328,20 +343,3 @@ def _discard(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:
         pass
-
-
-def _overlap(
-    place: Place,
-    stride: int,
-    shape: tuple[int, ...],
-    rows: tuple[int, int],
-    columns: tuple[int, int],
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return where a tile lies in a part of the map, and which part of the tile that is."""
-    inside, of_tile = [], []
-    for start, side, (first, last) in zip(place, shape, (rows, columns), strict=True):
-        begin = start // stride
-        low, high = max(begin, first), min(begin + side, last)
-        inside.append(slice(low - first, max(low, high) - first))
-        of_tile.append(slice(low - begin, max(low, high) - begin))
-    return (inside[0], inside[1]), (of_tile[0], of_tile[1])

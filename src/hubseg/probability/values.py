@@ -1,4 +1,4 @@
-"""What one member says of a slide, and what a mix of members says: two frozen values.
+"""What one member says of a slide or of a part, and what a mix of members says: frozen values.
 
 Responsible for their units and for refusing a map that is none. Does not know how one becomes the
 other.
@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MemberMap", "ProbabilityMap"]
+__all__ = ["MapPart", "MemberMap", "ProbabilityMap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,26 @@ class MemberMap:
                 "ensemble again."
             )
         return replace(self, values=layers[index])
+
+
+@dataclass(frozen=True, slots=True)
+class MapPart:
+    """A part of a member's map.
+
+    Attributes
+    ----------
+    values
+        float32 (h, w), 0-1, or (structures, h, w); 0 where no tile is there.
+    covered
+        bool (h, w): where every tile that says something is there.
+    organ, pixel_sizes
+        What the heads say of its tiles: rows of shares, and µm/px of the input divided by 10.
+    """
+
+    values: NDArray[np.float32]
+    covered: NDArray[np.bool_]
+    organ: tuple[tuple[float, ...], ...] = ()
+    pixel_sizes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

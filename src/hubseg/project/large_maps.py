@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.organ import StructureName
-    from hubseg.probability.tiled_map import MapPart
+    from hubseg.probability.values import MapPart
     from hubseg.project import ReviewProject
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide

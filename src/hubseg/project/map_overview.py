@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hubseg.probability.tiled_map import MapPart
+    from hubseg.probability.values import MapPart
     from hubseg.recipe import Member, Recipe
 
 __all__ = ["LONGEST", "MapOverview", "Source", "overview_of"]

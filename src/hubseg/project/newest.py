@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hubseg.probability import MapInPieces, MapStore, Mixer, Taught, features_key
-from hubseg.project.large_maps import is_part, large_map
+from hubseg.project.large_maps import Window, is_part, large_map
 from hubseg.project.runs import newest_keys
 from hubseg.project.teaching import taught_map, taught_of
+from hubseg.slide.readable import said_of_damage
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,6 +32,7 @@ __all__ = [
     "newest_map",
     "newest_members",
     "refuse_partial",
+    "said_of_gaps",
     "untaught_members",
 ]
 
@@ -130,6 +132,31 @@ def refuse_partial(probability: ProbabilityMap | MapInPieces, slide: Slide) -> N
             "run failed or was stopped, or kept maps reached their limit): run the ensemble "
             f"again{OR_ALONE}."
         )
+
+
+def said_of_gaps(project: ReviewProject, slide: Slide) -> str:
+    """Return what of a slide could not be decoded when its newest map was made; "" of nothing.
+
+    Of a region, what touches it. Places are in level-0 px of the whole slide.
+    """
+    newest = newest_keys(project, slide)
+    if newest is None:
+        return ""
+    store, found = MapStore(project.maps), set[Window]()
+    for _, key, _ in newest[1]:
+        tiles = None if not key or store.in_one_piece(key) else store.tiled(key)
+        found.update(() if tiles is None else tiles.unread())
+    if slide.region is not None:
+        found = {one for one in found if _touch(one, slide.region)}
+    said = said_of_damage(slide.path.name, found, ())
+    return said and f"Its map was made without all of the slide. {said}"
+
+
+def _touch(one: Window, other: Window) -> bool:
+    return all(
+        one[axis] < other[axis] + other[axis + 2] and other[axis] < one[axis] + one[axis + 2]
+        for axis in (0, 1)
+    )
 
 
 def newest_members(

@@ -6,6 +6,7 @@ know where regions lie (:mod:`hubseg.slide.regions`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubseg.journal.slide_state import SlideState
@@ -34,7 +35,8 @@ def split_slide(
     Returns
     -------
     Added
-        `new` are the ids of the regions that the project did not have.
+        `new` are the ids of the regions that the project did not have; `notes` has under the
+        slide's own id what was damaged.
 
     Raises
     ------
@@ -47,4 +49,7 @@ def split_slide(
     if whole is None:
         raise ValueError(f"The project has no slide {slide_id!r}: name one that it lists.")
     told = whole.told(**SlideState.read(project, slide_id).facts)
-    return project.add(SlideTable(regions_of(told, side, everywhere=everywhere)))
+    notes: list[str] = []
+    regions = regions_of(told, side, everywhere=everywhere, said=notes.append)
+    added = project.add(SlideTable(regions))
+    return replace(added, notes={**added.notes, slide_id: " ".join(notes)}) if notes else added

@@ -79,8 +79,9 @@ class Regions:
         slide, project = self._review.catalogue.slide(slide_id), self._review.open_project()
 
         def prepare() -> Opening:
-            table = SlideTable(regions_of(slide, SIDE))
-            return Opening(Prepared(None, table, ()), None, project)
+            notes: list[str] = []
+            table = SlideTable(regions_of(slide, SIDE, said=notes.append))
+            return Opening(Prepared(None, table, tuple(notes)), None, project)
 
         return prepare
 

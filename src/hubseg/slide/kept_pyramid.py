@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 import tifffile
 
+from hubseg.failure import about
 from hubseg.slide.content import file_stamp
 from hubseg.slide.image import read_slide
 from hubseg.slide.tile_cache import TileCache
@@ -118,27 +120,40 @@ def make_kept(
     OSError, ValueError
         When the slide cannot be read or the file not be written.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.stem}.{os.getpid()}.part")
+    part = file.with_name(f".{file.stem}.{os.getpid()}-{threading.get_native_id()}.part")
     made = [one.size for one in plan if one.number is None]
     steps = _Progress(sum(_count(size) for size in made), told)
     try:
-        with part.open("w+b") as stream, tifffile.TiffWriter(stream, bigtiff=True) as out:
-            written = 0
-            for index, one in enumerate(plan):
-                if one.number is not None:
-                    continue
-                finer = plan[index - 1]
-                stream.flush()
-                read = _reader(tiles, finer, part, written - 1, failed)
-                pieces = steps.through(index, _halved(read, finer.size, one.size))
-                _write(out, pieces, one.size, reduced=written > 0)
-                written += 1
-        os.replace(part, file)
+        with about(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _write_all(part, tiles, plan, steps, failed)
+            if not file.exists():  # another window may have made it: who reads that one goes on
+                os.replace(part, file)
     finally:
         with suppress(OSError):
             part.unlink()
     _make_room(file, _BUDGET if budget is None else budget)
+
+
+def _write_all(
+    part: Path,
+    tiles: SlideTiles,
+    plan: Sequence[PlannedLevel],
+    steps: _Progress,
+    failed: Callable[[int, Window, Exception], NDArray[np.uint8]] | None,
+) -> None:
+    """Write the levels of a plan that the file lacks into a file."""
+    with part.open("w+b") as stream, tifffile.TiffWriter(stream, bigtiff=True) as out:
+        written = 0
+        for index, one in enumerate(plan):
+            if one.number is not None:
+                continue
+            finer = plan[index - 1]
+            stream.flush()
+            read = _reader(tiles, finer, part, written - 1, failed)
+            pieces = steps.through(index, _halved(read, finer.size, one.size))
+            _write(out, pieces, one.size, reduced=written > 0)
+            written += 1
 
 
 def _write(

@@ -68,6 +68,11 @@ class Overview:
         part = picture[top:bottom, left:right]
         part[...] = resized(piece, part.shape[:2])
 
+    def forget(self) -> None:
+        """Let the picture be made anew: part of it could not be read."""
+        with self._lock:
+            self._picture = None
+
     def _there(self) -> NDArray[np.uint8]:
         with self._lock:
             if self._picture is None:

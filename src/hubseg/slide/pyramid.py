@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from hubseg.slide.content import file_stamp
+from hubseg.slide.errors import opening
 from hubseg.slide.faults import Faults
 from hubseg.slide.kept_pyramid import Stopped, kept_file, make_kept, open_kept
 from hubseg.slide.level import Level
@@ -147,6 +148,7 @@ class Pyramid:
         except OSError:
             return False
         self.faults.in_reach()
+        self._overview.forget()
         self._changed()
         return True
 
@@ -170,11 +172,17 @@ class Pyramid:
         Raises
         ------
         OSError, ValueError
-            When the slide cannot be read, or the folder not be written.
+            When the slide cannot be read, or the folder not be written. Of a slide that went out of
+            reach nothing is kept, and once it is back (:meth:`look_again`) they can be made.
         """
         if not self.lacks_levels:
             return
-        file = kept_file(self.slide, folder)
+        try:
+            with opening(self.slide.path):
+                file = kept_file(self.slide, folder)
+        except OSError as exc:
+            self.faults.out_of_reach(str(exc))
+            raise
         sizes = [one.size for one in self.plan if one.number is None]
         made = open_kept(file, sizes)
         if made is None:
@@ -192,7 +200,7 @@ class Pyramid:
                 return wanted()
 
             try:
-                make_kept(self.tiles, self.plan, file, told=told, failed=self._instead)
+                make_kept(self.tiles, self.plan, file, told=told, failed=self._to_keep)
             except Stopped:
                 return
             made = open_kept(file, sizes)
@@ -242,6 +250,13 @@ class Pyramid:
             return _grey(box)
         window = _same_place(box, self.slide.levels[level], self.slide.levels[level - 1])
         return resized(self.tiles.window(level - 1, window, self._instead), (box[2], box[3]))
+
+    def _to_keep(self, level: int, box: Window, exc: Exception) -> NDArray[np.uint8]:
+        """Return what is kept where a tile cannot be read: grey of a file that is away is not."""
+        found = self._instead(level, box, exc)
+        if self.faults.away:
+            raise exc if isinstance(exc, OSError) else OSError(self.faults.away)
+        return found
 
     def _made_instead(self, level: int, box: Window, exc: Exception) -> NDArray[np.uint8]:
         """Return grey where the made levels fail, which are then made again."""

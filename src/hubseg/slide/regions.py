@@ -14,11 +14,12 @@ import numpy as np
 
 from hubseg.slide.kinds import stem_of
 from hubseg.slide.part import Part
+from hubseg.slide.readable import ReadableSlide
 from hubseg.slide.region import levels_of_region
 from hubseg.slide.tissue import find_tissue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -41,7 +42,13 @@ def is_large(slide: Slide) -> bool:
     return slide.height * slide.width > LARGE
 
 
-def regions_of(slide: Slide, side: int = SIDE, *, everywhere: bool = False) -> tuple[Slide, ...]:
+def regions_of(
+    slide: Slide,
+    side: int = SIDE,
+    *,
+    everywhere: bool = False,
+    said: Callable[[str], object] = lambda sentence: None,
+) -> tuple[Slide, ...]:
     """Return the regions of a slide, row by row: equal parts of at most side × side px.
 
     Each is a slide of its own: the same file, with the facts that are known of the whole. They
@@ -56,6 +63,8 @@ def regions_of(slide: Slide, side: int = SIDE, *, everywhere: bool = False) -> t
     everywhere
         Also where there is glass alone; else only where :func:`hubseg.slide.tissue.find_tissue`
         finds tissue, and all of them where it finds none at all.
+    said
+        Called with what a person should know where something was damaged as tissue was looked for.
 
     Raises
     ------
@@ -76,7 +85,10 @@ def regions_of(slide: Slide, side: int = SIDE, *, everywhere: bool = False) -> t
         for column, (left, right) in enumerate(pairwise(columns), 1)
     ]
     if not everywhere:
-        tissue = find_tissue(slide)
+        seen = ReadableSlide(slide)
+        tissue = find_tissue(seen)
+        if seen.said:
+            said(seen.said)
         cells = [one for one in cells if _share(tissue, one[1], slide) >= _LEAST] or cells
     digits = len(str(len(rows) - 1)), len(str(len(columns) - 1))
     return tuple(

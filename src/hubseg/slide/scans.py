@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hubseg.slide import dicom_image, openslide_image, zarr_image
 from hubseg.slide.content import file_stamp
-from hubseg.slide.errors import DAMAGE, damaged, opening
+from hubseg.slide.errors import DAMAGE, damaged, opening, out_of_reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,11 +83,19 @@ def layout_of(kind: str, path: Path, part: Part) -> Layout:
 def read_window(
     kind: str, path: Path, part: Part, window: Window, level: int, values: Values
 ) -> NDArray[np.uint8]:
-    """Return a window of a level, in that level's px, as RGB (h, w, 3)."""
+    """Return a window of a level, in that level's px, as RGB (h, w, 3).
+
+    ValueError where it is damaged, OSError where the file is out of reach.
+    """
+    scan = _open(kind, path, part)
     try:
-        return _open(kind, path, part).read(window, level, values)
+        return scan.read(window, level, values)
     except DAMAGE as exc:
         _opened.cache_clear()  # what failed once may not be asked again
+        with opening(path):
+            path.stat()
+        if isinstance(exc, OSError) and exc.errno is not None:  # the system's: no damage
+            raise out_of_reach(path, exc) from exc
         raise damaged(path, exc) from exc
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from hubseg.slide.errors import writing
 from hubseg.slide.outlines import shrunk
+from hubseg.slide.readable import ReadableSlide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,14 +37,12 @@ def thumbnail(slide: Slide, side: int) -> NDArray[np.uint8]:
     OSError, ValueError
         When the file cannot be read.
     """
-    level = len(slide.levels) - 1
+    seen, level = ReadableSlide(slide), len(slide.levels) - 1
     height, width = slide.levels[level]
     if height * width <= _WHOLE:
-        return shrunk(slide.read(level=level), side)
+        return shrunk(seen.read(level=level), side)
     step = slide.height / _STRIPS
-    rows = [
-        slide.read((int((i + 0.5) * step), 0, 1, slide.width), level)[0] for i in range(_STRIPS)
-    ]
+    rows = [seen.read((int((i + 0.5) * step), 0, 1, slide.width), level)[0] for i in range(_STRIPS)]
     factor = side / max(height, width)
     size = max(1, round(width * factor)), max(1, round(height * factor))
     few = np.stack([row[:: max(1, width // (4 * side))] for row in rows])
@@ -83,7 +83,9 @@ def kept_thumbnail(
         return made
     try:
         folder.mkdir(exist_ok=True)
-        file.write_bytes(cv2.imencode(".png", cv2.cvtColor(made, cv2.COLOR_RGB2BGR))[1].tobytes())
+        packed = cv2.imencode(".png", cv2.cvtColor(made, cv2.COLOR_RGB2BGR))[1].tobytes()
+        with writing(file) as part:
+            part.write_bytes(packed)
     except OSError:
         pass  # a full disk or a folder for reading only: it is made again next time
     return made

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from hubseg.slide.readable import ReadableSlide
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -31,17 +33,19 @@ _ROUND: Final = 5  # px around tissue that count as tissue
 _HOLE: Final = 2500  # px: a smaller hole in tissue is tissue, such as the lumen of a vessel
 
 
-def find_tissue(slide: Slide) -> NDArray[np.bool_]:
+def find_tissue(slide: Slide | ReadableSlide) -> NDArray[np.bool_]:
     """Return where a slide shows tissue, bool (h, w), its longer side at most 1024 px.
 
     Reads the smallest pyramid level that is large enough, in bands; of a slide without a pyramid
-    all of it.
+    all of it. Of a level that is damaged the next finer one serves, and what cannot be decoded at
+    all is grey; a :class:`hubseg.slide.readable.ReadableSlide` tells it afterwards.
 
     Raises
     ------
     OSError, ValueError
         When the file cannot be read.
     """
+    seen = slide if isinstance(slide, ReadableSlide) else ReadableSlide(slide)
     enough = [i for i, shape in enumerate(slide.levels) if max(shape) >= SIDE]
     level = enough[-1] if enough else 0
     height, width = slide.levels[level]
@@ -51,7 +55,7 @@ def find_tissue(slide: Slide) -> NDArray[np.bool_]:
     bands = []
     for top in range(0, height, rows):
         first, last = round(top * down), round(min(top + rows, height) * down)
-        band = slide.read((first, 0, last - first, slide.width), level)
+        band = seen.read((first, 0, last - first, slide.width), level)
         size = -(-width // factor), -(-min(rows, height - top) // factor)
         bands.append(cv2.resize(band, size, interpolation=cv2.INTER_AREA))
     return tissue_in(np.concatenate(bands))
