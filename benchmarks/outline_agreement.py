@@ -15,12 +15,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
+from hubseg.mask.boundary import boundary_distances
 from hubseg.mask.metrics import dice
 from hubseg.slide import SlideTable
 from hubseg.slide.overlap import find_overlaps
+from hubseg.slide.placement import offset_between
 from hubseg.training.sources import labels_of
 
 if TYPE_CHECKING:
@@ -30,33 +31,7 @@ if TYPE_CHECKING:
 
     from hubseg.slide import Slide
 
-SAME = (
-    0.5  # correlation of two tiles' grey values in their shared part: the same pixels, re-encoded
-)
-LEAST = 0.05  # share of a tile
 HALF = 0.5
-
-
-def shift_between(
-    one: NDArray[np.float32], two: NDArray[np.float32]
-) -> tuple[int, int, float] | None:
-    """Return where `two` lies on `one`, rows and columns, and how alike they are there."""
-    height, width = one.shape
-    spectra = [np.fft.rfft2(x - x.mean(), s=(2 * height, 2 * width)) for x in (one, two)]
-    cross = spectra[0] * np.conj(spectra[1])
-    found = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), s=(2 * height, 2 * width))
-    best = None
-    for place in np.argsort(found, axis=None)[-5:][::-1]:
-        rows, columns = (int(v) for v in np.unravel_index(place, found.shape))
-        rows -= 2 * height if rows > height else 0
-        columns -= 2 * width if columns > width else 0
-        a, b = shared(one, rows, columns), shared(two, -rows, -columns)
-        if a.size < LEAST * one.size:
-            continue
-        alike = float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
-        if best is None or alike > best[2]:
-            best = rows, columns, alike
-    return best
 
 
 def shared(values: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
@@ -67,14 +42,13 @@ def shared(values: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
 
 def placed(slides: Sequence[Slide]) -> Iterator[tuple[str, str, int, int]]:
     """Yield the pairs of tiles that show the same pixels, and where the second one lies."""
-    grey = {s.id: cv2.cvtColor(s.read(), cv2.COLOR_RGB2GRAY).astype(np.float32) for s in slides}
+    of = {slide.id: slide for slide in slides}
     for pair in find_overlaps(slides):
-        a, b = pair.first, pair.second
-        found = shift_between(grey[a], grey[b]) if grey[a].shape == grey[b].shape else None
-        if found is None or found[2] < SAME:
-            print(f"left out: {a} and {b}, which are not the same pixels anywhere")
+        found = offset_between(of[pair.first], of[pair.second])
+        if found is None:
+            print(f"left out: {pair.first} and {pair.second}, not the same pixels anywhere")
             continue
-        yield a, b, found[0], found[1]
+        yield found.first, found.second, found.rows, found.columns
 
 
 def mean_of(scores: Sequence[float]) -> str:
@@ -85,6 +59,16 @@ def mean_of(scores: Sequence[float]) -> str:
     return f"{got.mean():.3f} (95 % {low:.3f} to {high:.3f}), median {np.median(got):.3f}"
 
 
+def distances(found: Sequence[NDArray[Any]]) -> str:
+    """Say how far outlines lie from each other, px: all their pixels, and objects' medians."""
+    every = np.percentile(np.concatenate(found), [25, 50, 75]).round(1)
+    medians = np.percentile([np.median(one) for one in found], [25, 50, 75]).round(1)
+    return (
+        f"outlines apart by {every[1]} px (quartiles {every[0]} to {every[2]}); median of an "
+        f"object's {medians[1]} px ({medians[0]} to {medians[2]})"
+    )
+
+
 def main() -> None:
     """Print how well the outlines of a table agree with each other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -93,7 +77,7 @@ def main() -> None:
     masks = {label.slide.id: label.mask() for label in labels_of(given.table)}
     votes = {name: np.zeros(mask.shape, np.int16) for name, mask in masks.items()}
     looked = {name: np.zeros(mask.shape, np.int16) for name, mask in masks.items()}
-    pairs = []
+    pairs, apart = [], []
     for a, b, rows, columns in placed(SlideTable.open(given.table).slides):
         for own, other, y, x in ((a, b, rows, columns), (b, a, -rows, -columns)):
             shared(votes[own], y, x)[...] += shared(masks[other], -y, -x)
@@ -101,6 +85,7 @@ def main() -> None:
         first, second = shared(masks[a], rows, columns), shared(masks[b], -rows, -columns)
         if first.any() or second.any():
             pairs.append((first & second).sum() * 2 / (first.sum() + second.sum()))
+            apart += boundary_distances(first, second)
     others = {
         name: np.where(looked[name] > 0, 2 * votes[name] + own > looked[name], own)
         for name, own in masks.items()
@@ -109,6 +94,7 @@ def main() -> None:
     twice = {name: float((looked[name] > 0).mean()) for name in masks}
     again = [name for name in masks if twice[name] >= HALF]
     print(f"{len(pairs)} pairs of tiles: mean {mean_of(pairs)}")
+    print(f"{len(apart)} pairs of objects there: {distances(apart)}")
     print(
         f"all {len(masks)} tiles, perfect where nobody else looked: {mean_of([*scores.values()])}"
     )

@@ -238,6 +238,8 @@ def test_evaluate_gives_dice_per_slide_organ_and_in_all(
             scores.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     assert answer["dice"] == pytest.approx(np.mean(scores))
     assert answer["organs"]["kidney"]["slides"] == 2
+    apart = [row["boundary_px"] for row in answer["slides"] if row["boundary_px"] is not None]
+    assert answer["boundary_px"] == (np.median(apart) if apart else None)
     assert main(["evaluate", str(made / "p.hubseg"), "--truth", str(made / "train.csv")]) == 0
     assert "mean Dice" in capsys.readouterr().out
 

@@ -1,9 +1,10 @@
-"""``hubseg evaluate``: Dice and IoU of a project's masks against a truth."""
+"""``hubseg evaluate``: Dice, IoU and distance of outlines of a project's masks against a truth."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal
 
 from hubseg.cli._said import (
     add_json,
@@ -58,18 +59,21 @@ def _evaluate(given: argparse.Namespace, answer: Answer) -> None:
     for organ in sorted({row[1] for row in rows}):
         own = [row for row in rows if row[1] == organ]
         means[organ] = (len(own), _mean(own, 3), _mean(own, 4))
+    apart = [row[5] for row in rows if row[5] is not None]
     content = {
         "slides": [dict(zip(HEAD, row, strict=True)) for row in rows],
         "organs": {o: {"slides": n, "dice": d, "iou": i} for o, (n, d, i) in means.items()},
         "dice": _mean(rows, 3),
         "iou": _mean(rows, 4),
+        "boundary_px": median(apart) if apart else None,
         **({"structures": several} if several else {}),
     }
-    lines = [*table(HEAD, rows), ""]
+    lines = [*table(HEAD, [["" if cell is None else cell for cell in row] for row in rows]), ""]
     lines += table(("organ", "slides", "dice", "iou"), [(o, *m) for o, m in means.items()])
     lines += [
         "",
         f"mean Dice {_mean(rows, 3):.4f}, mean IoU {_mean(rows, 4):.4f}, {len(rows)} slides",
+        *([f"median distance between outlines {median(apart):.1f} px"] if apart else []),
         *_told(several),
     ]
     answer.say(content, lines)
@@ -154,12 +158,12 @@ def _kept(project: ReviewProject, slides: Sequence[Slide], structure: str | None
     return kept
 
 
-HEAD = ("slide", "organ", "threshold", "dice", "iou")
-Row = tuple[str, str, float, float, float]
+HEAD = ("slide", "organ", "threshold", "dice", "iou", "boundary_px")
+Row = tuple[str, str, float, float, float, float | None]
 
 
-def _mean(rows: list[Row], column: int) -> float:
-    return sum(float(row[column]) for row in rows) / len(rows)
+def _mean(rows: list[Row], column: Literal[3, 4]) -> float:
+    return sum(row[column] for row in rows) / len(rows)
 
 
 def _scores(
@@ -172,6 +176,7 @@ def _scores(
 ) -> list[Row]:
     from hubseg.formats.rle import decode
     from hubseg.journal.slide_state import SlideState
+    from hubseg.mask.boundary import median_distance
     from hubseg.mask.metrics import dice, iou
     from hubseg.project.derived import derive
     from hubseg.project.structures import named
@@ -186,6 +191,7 @@ def _scores(
                 derived = derive(project, slide, what, partial=partial)
                 wanted = decode(truth[slide.id], (slide.height, slide.width))
                 scores = dice(derived.mask, wanted), iou(derived.mask, wanted)
-                rows.append((slide.id, str(derived.slide.organ), derived.threshold, *scores))
+                told = slide.id, str(derived.slide.organ), derived.threshold
+                rows.append((*told, *scores, median_distance(derived.mask, wanted)))
             shown.update()
     return rows

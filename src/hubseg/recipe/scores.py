@@ -1,9 +1,9 @@
 """What checkpoints say of themselves, read without torch and without running anything in them.
 
 Responsible for `weight: best_score`: finding the score in a file's own words and writing it into
-the recipe; for what counts as an epoch or a score at all; and for where its first weights were
-from. Skips the tensors: a file of 800 MB
-takes a millisecond. Does not know networks.
+the recipe; for what counts as an epoch or a score at all; for where its first weights were from
+and what its labels agreed on. Skips the tensors: a file of 800 MB takes a millisecond. Does not
+know networks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe.core import Recipe
 
-__all__ = ["best_score", "epoch_of", "pretrained_from", "score_of", "with_scores"]
+__all__ = ["best_score", "epoch_of", "labels_from", "pretrained_from", "score_of", "with_scores"]
 
 
 def with_scores(recipe: Recipe, files: Mapping[str, Path]) -> Recipe:
@@ -113,7 +113,27 @@ def pretrained_from(path: Path) -> dict[str, str]:
     OSError
         When the file cannot be opened.
     """
-    told = _told(path).get("pretrained")
+    return _facts(path, "pretrained")
+
+
+def labels_from(path: Path) -> dict[str, str]:
+    """Return what a network's labels agreed on, as its file says; {} for each slide's own outlines.
+
+    Returns
+    -------
+    ``method`` (mean or staple), and how many ``slides`` in how many ``sets`` share tissue.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be opened.
+    """
+    return _facts(path, "labels")
+
+
+def _facts(path: Path, name: str) -> dict[str, str]:
+    """Return plain facts that a file holds under a name."""
+    told = _told(path).get(name)
     try:
         facts = json.loads(told) if isinstance(told, str) else {}
     except ValueError:

@@ -149,6 +149,11 @@ class TrainingPlan(_Plan):
         description="The encoder's first weights: true, timm's; {timm: NAME}, {file: PATH}, "
         "{package: NAME}; false, random.",
     )
+    labels: Literal["outlines", "mean", "staple"] = Field(
+        "outlines",
+        description="Of tissue that several training slides show: each slide's own outlines, or "
+        "the mean or STAPLE's probability of all. Judged by its own, always.",
+    )
     person_weight: float = Field(
         3.0, ge=1, description="How often a person's label counts, where a model's counts once."
     )
@@ -158,6 +163,13 @@ class TrainingPlan(_Plan):
     report_every: int = Field(25, gt=0, description="Steps between two reports.")
     save_every: int = Field(200, gt=0, description="Steps between two states to resume from.")
     workers: int = Field(2, ge=0, description="Threads that cut crops ahead; 0: none.")
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        if self.labels == "outlines":  # states of older versions are gone on from
+            content.pop("labels", None)
+        return content
 
     def from_checkpoints(self) -> Self:
         """Return the plan of networks that start from checkpoints, as `start` says.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.organ import Organ
 from hubseg.probability import file_digest
+from hubseg.recipe.scores import labels_from
 from hubseg.training import outcome
 from hubseg.training.measured import Measured
 from hubseg.training.state import save_published
@@ -65,6 +66,8 @@ def conclude(run: TrainingRun, judge: Judge, judged: Sequence[Judged]) -> float 
         outcome.write_held_out(run.out / "held_out.csv", list(fair.judge(held, None)), alone)
     names = dict.fromkeys(member.checkpoint for member in run.recipe.members())
     files = {name: run.weights / f"{name}.safetensors" for name in names}
+    told = {name: labels_from(path) for name, path in files.items()}
+    agreed = {name: facts for name, facts in told.items() if facts}
     outcome.write_provenance_of(
         run.out / "provenance.json",
         recipe,
@@ -75,6 +78,7 @@ def conclude(run: TrainingRun, judge: Judge, judged: Sequence[Judged]) -> float 
         extra={
             "start": dict(run.digests),
             **({"pretrained": dict(run.origins)} if run.origins else {}),
+            **({"agreed": agreed} if agreed else {}),
             "measured": measured_by(run, judged, honest).facts(),
         },
     )

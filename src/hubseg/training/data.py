@@ -99,7 +99,7 @@ class SlideCache:
             When the label does not fit the slide, or its model belongs to the fold.
         """
         scale = resolution.model_dump_json(include={"size", "scale", "um_per_px"})
-        alike = all(one.by_person for one in (label, *label.others))
+        alike = all(one.by_person and one.agreed is None for one in (label, *label.others))
         key = label.slide.id, scale, -1 if alike else fold, channels
         with self._guard:
             lock = self._locks.setdefault(label.slide.id, threading.Lock())

@@ -316,10 +316,11 @@ def _member(
     if run.finished(member) or run.stopped():
         return
     saved.parent.mkdir(exist_ok=True)
+    labels, agreement = run.taught_by(member)
     job = Job(
         member=member,
         recipe=run.learning,
-        labels=tuple(run.seen_by(member)),
+        labels=tuple(labels),
         cache=run.out / "cache",
         saved=saved,
         start=run.starts.get(member.checkpoint),
@@ -329,7 +330,8 @@ def _member(
     )
     with training(job, run.stopped, run.watch) as (network, reports):
         curves.begin(member.name, network.step)
-        said = " ".join(filter(None, (where.said, network.said)))
+        agreed = "" if agreement is None else agreement.sentence()
+        said = " ".join(filter(None, (where.said, agreed, network.said)))
         for report in reports:
             curves.add(member.name, report)
             now = replace(where, step=report.step, loss=report.loss, waiting=report.waiting)
@@ -338,5 +340,7 @@ def _member(
         if network.step == run.plan.steps:
             origin = run.origins.get(member.checkpoint)
             made = network.averaged.module
-            save_weights(run.checkpoint(member), made, epoch=network.step, pretrained=origin)
+            own = None if agreement is None else agreement.facts()
+            file = run.checkpoint(member)
+            save_weights(file, made, epoch=network.step, pretrained=origin, labels=own)
             saved.unlink(missing_ok=True)

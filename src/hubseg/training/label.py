@@ -69,6 +69,9 @@ class Label:
     others
         The labels of further structures of the slide. One that is not among them is not known: it
         may be anywhere.
+    agreed
+        Makes what a network learns in place of the mask, uint8 (H, W), 0-255
+        (:mod:`hubseg.training.consensus`); None is the mask. Nothing is measured against it.
     """
 
     slide: Slide
@@ -82,6 +85,7 @@ class Label:
     known: str | None = None
     structure: StructureName | None = None
     others: tuple[Label, ...] = ()
+    agreed: Callable[[], NDArray[np.uint8]] | None = None
 
     def of(self, structure: StructureName | None) -> Label | None:
         """Return the label of a structure; None where nobody knows where it is."""

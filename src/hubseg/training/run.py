@@ -6,9 +6,11 @@ Responsible for these answers. Does not train, judge or write.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hubseg.recipe import for_organ
+from hubseg.training.consensus import Agreement, Consensus
 from hubseg.training.folder import state_of, weights_of
 from hubseg.training.label import nobody, told
 from hubseg.training.targets import nothing_marked
@@ -109,6 +111,28 @@ class TrainingRun:
                 "add slides with marked tissue, or use fewer folds."
             )
         return seen
+
+    @cached_property
+    def _consensus(self) -> Consensus | None:
+        method = self.plan.labels
+        if method == "outlines":
+            return None
+        return Consensus(method, self.folds.overlaps, self.watch)
+
+    def taught_by(self, member: Member) -> tuple[list[Label], Agreement | None]:
+        """Return the labels that may train a member, as the plan wants them.
+
+        Where it wants them to agree, only these take part: no outline that judges the fold.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`seen_by`, or when a slide cannot be read.
+        OSError
+            When a slide cannot be read.
+        """
+        seen = self.seen_by(member)
+        return (seen, None) if self._consensus is None else self._consensus.of(seen)
 
     def _outputs(self, member: Member, label: Label) -> Channels:
         return told(member.channels, self.recipe.vocabulary, label)

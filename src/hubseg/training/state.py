@@ -88,7 +88,12 @@ def _half(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def save_weights(
-    path: Path, network: nn.Module, *, epoch: int, pretrained: Mapping[str, str] | None = None
+    path: Path,
+    network: nn.Module,
+    *,
+    epoch: int,
+    pretrained: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> None:
     """Write a network's weights in half precision as safetensors.
 
@@ -96,12 +101,15 @@ def save_weights(
     ----------
     pretrained
         Where its first weights come from; read by :func:`hubseg.recipe.scores.pretrained_from`.
+    labels
+        What its labels agreed on; read by :func:`hubseg.recipe.scores.labels_from`.
     """
     from safetensors.torch import save_file
 
     told = {"epoch": str(epoch)}
-    if pretrained:
-        told["pretrained"] = json.dumps(dict(pretrained))
+    for name, facts in (("pretrained", pretrained), ("labels", labels)):
+        if facts:
+            told[name] = json.dumps(dict(facts))
     with _in_place_of(path) as part:
         save_file(_half(network), part, metadata=told)
 

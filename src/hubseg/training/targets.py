@@ -59,7 +59,8 @@ def target_of(
     """Return what a network shall say of a slide, and how much each pixel counts.
 
     A structure of which nobody has said where it is counts nowhere. Where structures exclude each
-    other, a pixel counts if all of them are known, or if it is known to be of one.
+    other, a pixel counts if all of them are known, or if it is known to be of one. A label that
+    others agreed with (:mod:`hubseg.training.consensus`) is what they say together.
 
     Parameters
     ----------
@@ -107,7 +108,9 @@ def _if_it_may(
 def _of_one(label: Label, plan: TrainingPlan, fold: int, size: tuple[int, int]) -> _Target:
     height, width = size
     weight = None
-    if label.soft is None:
+    if label.agreed is not None:
+        full = label.agreed()
+    elif label.soft is None:
         full = label.mask().astype(np.uint8) * np.uint8(255)
     else:
         soft = label.soft(fold)
