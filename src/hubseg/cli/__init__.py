@@ -27,6 +27,7 @@ from hubseg.cli import (
     reporting,
     review,
     sharing,
+    teaching,
     training,
 )
 from hubseg.cli._said import Answer
@@ -41,7 +42,18 @@ __all__ = ["main", "parser"]
 
 _COMMANDS = (
     *(predicting, recipes, masks, importing, keeping, calibrating),
-    *(evaluating, measuring, minutes, reporting, training, sharing, naming, review, benchmarks),
+    *(
+        evaluating,
+        measuring,
+        minutes,
+        reporting,
+        teaching,
+        training,
+        sharing,
+        naming,
+        review,
+        benchmarks,
+    ),
 )
 
 

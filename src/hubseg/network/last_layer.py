@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from hubseg.network.prediction import Prediction
 
-__all__ = ["LastLayer", "last_layer", "taught_state"]
+__all__ = ["LAST_LAYERS", "LastLayer", "last_layer", "taught_state"]
 
-_NAMES = ("res", "outc.conv", "classifier.4", "network.segmentation_head.0")
+LAST_LAYERS = ("res", "outc.conv", "classifier.4", "network.segmentation_head.0")
+"""Names of the last layer, family by family."""
+
 _SIZES = ((1, 1), (3, 3))
 
 
@@ -26,7 +28,7 @@ def last_layer(network: nn.Module) -> tuple[str, nn.Conv2d]:
         When it is none of 1 x 1 or 3 x 3 px.
     """
     modules = dict(network.named_modules())
-    for name in _NAMES:
+    for name in LAST_LAYERS:
         found = modules.get(name)
         if isinstance(found, nn.Conv2d) and found.kernel_size in _SIZES and found.groups == 1:
             return name, found

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
     from hubseg.probability.features import FeatureMap
 
-__all__ = ["STRENGTH", "Lesson", "Marks", "departure", "fit", "lesson", "marks"]
+__all__ = ["STRENGTH", "STROKE", "Lesson", "Marks", "departure", "fit", "lesson", "marks"]
 
 STRENGTH: Final = 0.1
-"""How much the prior weighs against one slide's marks; chosen by benchmarks/teach.py."""
+"""How much the prior weighs against one accepted slide; chosen by benchmarks/teach.py."""
+
+STROKE: Final = 5.0
+"""How many times as much as one of an accepted slide a pixel weighs that was drawn on."""
 
 _MARKED: Final = 0.1  # share of a network's pixel that a stroke must cover to count
 _MOST: Final = 4000  # px that are taken of one slide, evenly
-_STROKES: Final = 500  # px of strokes that weigh as much as an accepted mask
 _STEPS: Final = 25
 _CLOSE: Final = 1e-7
 _RIDGE: Final = 1e-3  # share of the prior that is plain, so that dead channels stay as they are
@@ -61,8 +63,8 @@ def marks(
 ) -> Marks:
     """Return what strokes and an accepted mask say, at a network's output resolution.
 
-    Strokes together weigh as much as an accepted mask once they cover 500 px of the network's
-    output, and less before; both weigh the structure and the rest alike.
+    All pixels of an accepted slide together weigh 1. A pixel that was drawn on weighs
+    :data:`STROKE` times as much as one of them, on any slide: it is where the map was wrong.
 
     Parameters
     ----------
@@ -74,19 +76,15 @@ def marks(
         The mask that a person accepted, at slide resolution; None of a slide that nobody accepted.
     """
     target, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    one = 1.0 / (shape[0] * shape[1])
     if mask is not None:
-        share = _coarse(mask, shape)
-        target[:] = share
-        weight[:] = _balanced(share, np.ones(shape, np.float32), 1.0)
+        target[:], weight[:] = _coarse(mask, shape), one
     inside = np.zeros(shape, np.float32) if added is None else _coarse(added, shape)
     outside = np.zeros(shape, np.float32) if erased is None else _coarse(erased, shape)
     drawn = np.maximum(inside, outside)
     there = drawn > _MARKED
-    if there.any():
-        wanted = np.asarray(inside > outside, np.float32)
-        whole = min(1.0, float(drawn[there].sum()) / _STROKES)
-        weight += _balanced(wanted, np.where(there, drawn, 0).astype(np.float32), whole)
-        target[there] = wanted[there]
+    target[there] = inside[there] > outside[there]
+    weight[there] = STROKE * one * drawn[there]
     return Marks(target, weight)
 
 
@@ -94,17 +92,6 @@ def _coarse(region: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.flo
     """Return how much of each of the network's pixels a region covers."""
     size = (shape[1], shape[0])
     made = cv2.resize(region.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return np.asarray(made, np.float32)
-
-
-def _balanced(
-    target: NDArray[np.float32], weight: NDArray[np.float32], whole: float
-) -> NDArray[np.float32]:
-    """Return weights that add up to `whole`, half of it on either side where both are there."""
-    sides = [float((weight * side).sum()) for side in (target, 1 - target)]
-    half = whole / sum(side > 0 for side in sides)
-    shares = [half / side if side > 0 else 0.0 for side in sides]
-    made = weight * (target * np.float32(shares[0]) + (1 - target) * np.float32(shares[1]))
     return np.asarray(made, np.float32)
 
 
@@ -185,7 +172,7 @@ def fit(lessons: Sequence[Lesson], *, strength: float = STRENGTH) -> TaughtHead 
     Parameters
     ----------
     lessons
-        Of one network; each slide's marks weigh at most 2.
+        Of one network.
     strength
         Of the prior.
 

@@ -77,6 +77,8 @@ class Teaching:
         Slides that teach as soon as features are computed: with members and keys of their maps.
     note
         One sentence that a person should know, or "".
+    layers
+        Which layer of each taught member's map it is.
     """
 
     taught: Taught
@@ -84,6 +86,7 @@ class Teaching:
     left_out: dict[str, str]
     missing: tuple[tuple[Slide, tuple[tuple[Member, str], ...]], ...]
     note: str = ""
+    layers: dict[Place, int] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -127,6 +130,7 @@ class Teacher:
             When a row of a journal is damaged, or maps are of different checkpoints.
         """
         lessons: dict[Place, list[Lesson]] = {}
+        layers: dict[Place, int] = {}
         used: list[str] = []
         left_out: dict[str, str] = {}
         missing: list[tuple[Slide, tuple[tuple[Member, str], ...]]] = []
@@ -138,6 +142,7 @@ class Teacher:
                 continue
             drawn = now[1] if now is not None and now[0] == slide.id else None
             found, absent = self._lessons(project, told, drawn)
+            layers |= {member.place: layer for member, _, layer in told.keyed}
             for place, one in found.items():
                 lessons.setdefault(place, []).append(one)
             if absent:
@@ -152,7 +157,7 @@ class Teacher:
                 apart.append(departure(head, some))
         taught = Taught(heads, departure=float(np.mean(apart)) if apart else 0.0)
         note = _one_sided(lessons.values())
-        return Teaching(taught, tuple(used), left_out, tuple(missing), note)
+        return Teaching(taught, tuple(used), left_out, tuple(missing), note, layers)
 
     def _lessons(
         self, project: ReviewProject, told: _Pupil, drawn: Drawn | None

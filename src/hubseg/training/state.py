@@ -104,14 +104,19 @@ def save_weights(
     labels
         What its labels agreed on; read by :func:`hubseg.recipe.scores.labels_from`.
     """
-    from safetensors.torch import save_file
-
     told = {"epoch": str(epoch)}
     for name, facts in (("pretrained", pretrained), ("labels", labels)):
         if facts:
             told[name] = json.dumps(dict(facts))
+    save_tensors(path, _half(network), told)
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor], told: dict[str, str]) -> None:
+    """Write tensors as safetensors, whole or not at all, with what is told of them."""
+    from safetensors.torch import save_file
+
     with _in_place_of(path) as part:
-        save_file(_half(network), part, metadata=told)
+        save_file(tensors, part, metadata=told)
 
 
 def save_published(path: Path, network: nn.Module, *, epoch: int, best_score: float) -> None:
