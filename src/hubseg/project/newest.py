@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from hubseg.probability import MapInPieces, MapStore, Mixer, Taught, features_key
 from hubseg.project.large_maps import Window, is_part, large_map
 from hubseg.project.runs import newest_keys
-from hubseg.project.teaching import taught_map, taught_of
+from hubseg.project.taught_maps import taught_map, taught_of
 from hubseg.slide.readable import said_of_damage
 
 if TYPE_CHECKING:
