@@ -109,18 +109,20 @@ class RunPlaces:
         if here is None or (here.region is None and not tiled):
             return
         self._here = here
+        waiting = [one for one in ensemble.asked if one not in self._done]
+        working = here.id if here.id in waiting else next(iter(waiting), "")
         self.regions = tuple(
-            (one.region, self._standing(one, here))
+            (one.region, self._standing(one, working))
             for one in map(slides.get, ensemble.asked)
             if one is not None and one.region is not None and _is_of(one, here)
         )
         self._rest.start()
         self.changed.emit()
 
-    def _standing(self, one: Slide, here: Slide) -> Standing:
+    def _standing(self, one: Slide, working: str) -> Standing:
         if one.id in self._done:
             return "done"
-        return "in work" if one.id == here.id else "to come"
+        return "in work" if one.id == working else "to come"
 
     def _look(self) -> None:
         """Look for the slide, its picture and the tiles that are there, in a thread."""

@@ -381,6 +381,7 @@ def test_a_run_over_regions_says_which_and_shows_where_it_is(
     assert ("in work", "to come", "to come") in places
     assert ("done", "in work", "to come") in places
     assert places[-1] == ("done", "done", "done")
+    assert all("in work" in one for one in places if one != places[-1])
     assert any(one.startswith("region 2/3  ·  network 1/3") for one in words)
     assert dock.desk.run_places.slide is None  # nothing is run any more
     assert panel.isHidden()
