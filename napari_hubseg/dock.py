@@ -174,6 +174,7 @@ class HubSegWidget(DockLayout):
             presenters.CorrectPresenter(self.correct, desk, do),
             presenters.VerdictPresenter(self.verdict, desk, do),
             presenters.ProgressPresenter(self.progress, desk, do),
+            presenters.RunPlacesPresenter(self.run_places, desk, do),
             presenters.EnsemblePresenter(self.ensemble, pages["model"], desk, do),
             presenters.TeachPresenter(self.teach, desk, do),
             presenters.CalibratePresenter(self.calibrate, sections["calibrate"], desk, do),

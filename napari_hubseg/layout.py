@@ -38,6 +38,7 @@ from napari_hubseg.panels.overlay import OverlayPanel
 from napari_hubseg.panels.progress import ProgressPanel
 from napari_hubseg.panels.queue import QueuePanel
 from napari_hubseg.panels.queue_table import QueueTablePanel
+from napari_hubseg.panels.run_places import RunPlacesPanel
 from napari_hubseg.panels.start import StartPanel
 from napari_hubseg.panels.structures import StructuresPanel
 from napari_hubseg.panels.teach import TeachPanel
@@ -102,6 +103,7 @@ class DockLayout(QWidget):
         self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
         self.queue_table, self.train, self.teach = QueueTablePanel(), TrainPanel(), TeachPanel()
         self.overlay, self.verdict, self.progress = OverlayPanel(), VerdictPanel(), ProgressPanel()
+        self.run_places = RunPlacesPanel()
         self.pages = Pages()
         self.sections = {
             "doubt": Section("Doubt", self.doubt),
@@ -157,7 +159,7 @@ class DockLayout(QWidget):
         pages.add("queue", "Queue", self.queue_table, sections["doubt"], spare=False)
         deep = (sections["calibrate"], other, sections["cleanup"], sections["train"])
         self.advanced = Section("Advanced", _column(self.ensemble.advanced, *deep))
-        pages.add("model", "Model", self.ensemble, self.teach, self.advanced)
+        pages.add("model", "Model", self.ensemble, self.teach, self.advanced, self.run_places)
         pages.add("export", "Export", self.export)
 
     def _light_up(self, step: int) -> None:

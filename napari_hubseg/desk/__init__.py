@@ -46,6 +46,7 @@ from napari_hubseg.jobs.other_structures import OtherStructures
 from napari_hubseg.jobs.prefetch import Prefetch
 from napari_hubseg.jobs.prepared import PreparedSlides
 from napari_hubseg.jobs.queue import Queue
+from napari_hubseg.jobs.run_places import RunPlaces
 from napari_hubseg.jobs.teaching import TeachJob
 from napari_hubseg.jobs.training import Retraining
 from napari_hubseg.jobs.truth import Truth
@@ -131,6 +132,7 @@ class Desk(DeskSignals):
         session, background = self.session, self.background
         engine = standing_in("new_engine")
         self.ensemble = Ensemble(session, background, prepared=self.prepared, **engine)
+        self.run_places = RunPlaces(session, self.ensemble, background)
         mixing = self.ensemble.mixing
         self.prefetch = Prefetch(session, mixing, self.prepared)
         self.features = Features(session, self.ensemble, **standing_in("new_features"))
@@ -210,7 +212,8 @@ class Desk(DeskSignals):
             fact.connect(self._tell)
         measured = (self.truth, self.files, self.curves, self.calibration, self.doubt, self.queue)
         drawn = (self.contour, self.rules, self.comparison, layers.appearance, layers.others)
-        running = (self.ensemble, self.exports, self.retraining, self.features, self.teaching)
+        at_work = (self.ensemble, self.run_places, self.exports, self.retraining)
+        running = (*at_work, self.features, self.teaching)
         for part in (*measured, *drawn, *running, self.mask_tools, self.brushes, self.outlines):
             part.changed.connect(self._tell)
         self.doubt.found.connect(layers.look_at)

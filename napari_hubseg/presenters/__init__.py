@@ -25,6 +25,7 @@ from napari_hubseg.presenters.presenter import Presenter
 from napari_hubseg.presenters.progress import ProgressPresenter
 from napari_hubseg.presenters.queue import QueuePresenter
 from napari_hubseg.presenters.queue_table import QueueTablePresenter
+from napari_hubseg.presenters.run_places import RunPlacesPresenter
 from napari_hubseg.presenters.start import StartPresenter
 from napari_hubseg.presenters.structures import StructuresPresenter
 from napari_hubseg.presenters.teach import TeachPresenter
@@ -51,6 +52,7 @@ __all__ = [
     "ProgressPresenter",
     "QueuePresenter",
     "QueueTablePresenter",
+    "RunPlacesPresenter",
     "StartPresenter",
     "StructuresPresenter",
     "TeachPresenter",

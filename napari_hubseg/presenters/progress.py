@@ -11,7 +11,6 @@ from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
-    from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.jobs.features import Features
     from napari_hubseg.jobs.training import Retraining
 
@@ -40,7 +39,7 @@ class ProgressPresenter(Presenter[ProgressPanel, ProgressState]):
 def progress_state(desk: Desk) -> ProgressState:
     """Return what is at work: what can be ended first."""
     if desk.ensemble.running:
-        return _run(desk.ensemble)
+        return _run(desk)
     if desk.retraining.running:
         return _training(desk.retraining)
     if desk.features.busy:
@@ -54,19 +53,26 @@ def progress_state(desk: Desk) -> ProgressState:
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")
 
 
-def _run(ensemble: Ensemble) -> ProgressState:
-    """Return how far a run is: "slide 2/3 · network 3/5 · 43 s left"."""
-    last, cancel = ensemble.last, tip("cancel_run")
+def _run(desk: Desk) -> ProgressState:
+    """Return how far a run is: "slide 2/3 · network 3/5 · 43 s left".
+
+    Where that is a whole slide, "region 3/12 · tile 14/40 · 6 min left".
+    """
+    ensemble, cancel = desk.ensemble, tip("cancel_run")
+    last = ensemble.last
     if last is None:
         return ProgressState(ensemble.message or "Starting …", cancel=cancel)
-    parts = [f"network {last.done}/{last.total or '…'}"]
+    parts, bar = [f"network {last.done}/{last.total or '…'}"], (last.done, last.total)
+    if last.tiles is not None:
+        parts, bar = ["tile {}/{}".format(*last.tiles)], last.tiles
     slides = len(ensemble.asked)
     if slides > 1:
         place = ensemble.asked.index(last.slide_id) if last.slide_id in ensemble.asked else 0
-        parts.insert(0, f"slide {place + 1}/{slides}")
+        word = "region" if desk.run_places.all_regions else "slide"
+        parts.insert(0, f"{word} {place + 1}/{slides}")
     if last.seconds_left is not None:
         parts.append(f"{duration(last.seconds_left)} left")
-    return ProgressState("  ·  ".join(parts), last.done, last.total, cancel)
+    return ProgressState("  ·  ".join(parts), *bar, cancel)
 
 
 def _features(features: Features) -> ProgressState:

@@ -20,7 +20,14 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.mask.drawing import BY_HAND, INSIDE
 from hubseg.mask.slide_mask import NOTHING
+from hubseg.probability import MapStore, TileLayout
+from hubseg.probability.tile_file import Tile
+from hubseg.probability.tiling import Tiling
 from napari_hubseg.canvas.brush import camera
+from napari_hubseg.jobs.choices import EnsembleChoice
+from napari_hubseg.jobs.run_places import tiles_of
+from napari_hubseg.panels.run_places import RunPlacesPanel, RunPlacesState
+from napari_hubseg.presenters.progress import progress_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -353,3 +360,74 @@ def test_a_stroke_inside_a_region_is_no_other_ones(divided: HubSegWidget, wait: 
     assert dock.session.undo_text == "brush"
     assert not edits_of(dock, "whole_r1_c1").any()
     assert not edits_of(dock, "whole_r1_c3").any()
+
+
+def test_a_run_over_regions_says_which_and_shows_where_it_is(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    dock, places, words = divided, [], []
+    panel, run = dock.run_places, dock.desk.ensemble
+    assert panel.isHidden()
+
+    def look() -> None:
+        if run.running:
+            places.append(tuple(how for _, how in dock.desk.run_places.regions))
+            words.append(progress_state(dock.desk).said)
+
+    run.changed.connect(look)
+    run.run(EnsembleChoice("demo", all_slides=True))
+    wait(lambda: not run.running)
+
+    assert ("in work", "to come", "to come") in places
+    assert ("done", "in work", "to come") in places
+    assert places[-1] == ("done", "done", "done")
+    assert all("in work" in one for one in places if one != places[-1])
+    assert any(one.startswith("region 2/3  ·  network 1/3") for one in words)
+    assert dock.desk.run_places.slide is None  # nothing is run any more
+    assert panel.isHidden()
+
+
+def test_how_far_a_slide_in_tiles_is_is_said_in_tiles() -> None:
+    last = SimpleNamespace(done=0, total=5, slide_id="b", tiles=(14, 40), seconds_left=360.0)
+    run = SimpleNamespace(running=True, last=last, asked=("a", "b", "c"), message="")
+    desk: Any = SimpleNamespace(ensemble=run, run_places=SimpleNamespace(all_regions=True))
+    state = progress_state(desk)
+    assert state.said == "region 2/3  ·  tile 14/40  ·  6 min 00 s left"
+    assert (state.done, state.total) == (14, 40)
+
+
+def test_tiles_of_a_run_lie_where_they_are_and_are_done_once_every_member_is_there(
+    tmp_path: Path,
+) -> None:
+    layout = TileLayout(SHAPE, (350, 450), Tiling(side=128, overlap=64, margin=0))
+    store, places = MapStore(tmp_path), layout.touching(None)
+    for key, some in (("aa", places[:3]), ("bb", places[:2])):
+        tiles = store.tiles_for(key, layout)
+        for place in some:
+            tiles.put(place, tiles.pack(place, Tile(None)))
+    found = tiles_of(tmp_path, ("aa", "bb", ""), None)
+    assert [how for _, how in found][:4] == ["done", "done", "in work", "to come"]
+    assert len(found) == len(places)
+    assert all(window[2:] == (256, 256) for window, _ in found)
+    assert {window[:2] for window, _ in found} == {(2 * y, 2 * x) for y, x in places}
+    corner = tiles_of(tmp_path, ("aa",), (0, 0, 50, 50))
+    assert 0 < len(corner) < len(found)
+    assert tiles_of(tmp_path, ("cc",), None) == ()
+
+
+def test_the_picture_of_a_run_shows_each_place_and_says_how_many_are_done(qtbot: Any) -> None:
+    panel = RunPlacesPanel()
+    qtbot.addWidget(panel)
+    regions = (((0, 0, 50, 100), "done"), ((50, 0, 50, 100), "to come"))
+    picture = np.full((64, 64, 3), 250, np.uint8)
+    panel.show_state(RunPlacesState("s", (100, 100), regions, (), True, picture))
+    panel.resize(panel.sizeHint())
+    shown = panel.grab().toImage()
+    upper, lower = shown.pixelColor(60, 30), shown.pixelColor(60, 100)
+    assert upper != lower
+    assert lower.red() > 230  # the slide is seen
+    assert upper.red() < upper.green()  # and here what is done
+    assert "1 of 2 regions done" in panel.accessibleName()
+    assert not panel.isHidden()
+    panel.show_state(RunPlacesState())
+    assert panel.isHidden()
