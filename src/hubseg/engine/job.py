@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hubseg.probability import TileLayout, file_digest, map_key
+from hubseg.probability.doubt import MARGIN, SIDE
+from hubseg.probability.keys import part_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,10 +21,29 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["Job", "Made", "Refused", "Window"]
+__all__ = ["Job", "Made", "Part", "Refused", "Window"]
 
 Window = tuple[int, int, int, int]
 """(top, left, height, width) in level-0 px of a slide."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Some tiles of a slide, where another member has seen the whole.
+
+    Attributes
+    ----------
+    tiles
+        Top and left of each, px of the network's input.
+    around
+        The map of that other member: what is taken everywhere else.
+    key
+        Its key in the store.
+    """
+
+    tiles: tuple[Place, ...]
+    around: MemberMap
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,8 @@ class Job:
         Where the tiles of a very large slide lie, and which of them are asked for; else none.
     following
         How many slides the run has for this member right after, a few at most.
+    part
+        The tiles that are asked for where another member has seen the whole slide; None is all.
     """
 
     run_id: str
@@ -55,6 +78,7 @@ class Job:
     layout: TileLayout | None = None
     places: tuple[Place, ...] = ()
     following: int = 0
+    part: Part | None = None
 
     @classmethod
     def of(
@@ -86,6 +110,14 @@ class Job:
     @property
     def key(self) -> str:
         """Key of the job's map in the store."""
+        if self.part is None:
+            return self.whole_key
+        given = self.whole_key, self.part.key, self.part.tiles
+        return part_key(*given, side=SIDE, margin=MARGIN)
+
+    @property
+    def whole_key(self) -> str:
+        """Key of the map of the whole slide."""
         return map_key(
             self.recipe,
             self.member,

@@ -116,7 +116,7 @@ class Networks:
 
     def _make(self, job: Job, order: Order, said: list[str]) -> Made:
         """Compute what a job asks for, while no other job does."""
-        from hubseg.inference import KeptTiles, predict_member
+        from hubseg.inference import KeptTiles, predict_member, predict_some
 
         with self._door:
             network = self._networks.take(order, said=said.append)
@@ -129,10 +129,13 @@ class Networks:
         store = None if job.store is None else MapStore(job.store)
         if job.layout is not None:
             return self._make_tiles(job, job.layout, network, store, how)
-        kept = None if store is None else KeptTiles(store, job.key)
+        kept = None if store is None else KeptTiles(store, job.whole_key)
         given = network, self._read(job), job.recipe, job.member
-        more = {"kept": kept, "following": job.following, **how}
-        made = predict_member(*given, um_per_px=job.slide.um_per_px, **more)
+        how |= {"kept": kept, "following": job.following, "um_per_px": job.slide.um_per_px}
+        if job.part is None:
+            made = predict_member(*given, **how)
+        else:
+            made = predict_some(*given, job.part.tiles, job.part.around, **how)
         if store is not None and kept is not None:
             store.put(job.key, made)
             kept.let_go()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ __all__ = ["MapStore"]
 
 _MAGIC = b"hubseg-map 1\n"
 _SEVERAL = b"hubseg-map 2\n"  # of several structures: three axes
+_IN_PLACES = b"hubseg-map 3\n"  # with where the network looked, behind the values
 _READERS = 4
 
 
@@ -154,13 +156,17 @@ def _remove(path: Path) -> None:
 def _encode(made: MemberMap) -> bytes:
     values = np.ascontiguousarray(made.values, np.float32)
     block = pack(values)
-    said = {
+    said: dict[str, Any] = {
         "shape": values.shape,
         "organ": made.organ,
         "um_per_px": made.um_per_px,
     }
+    if made.seen is not None:
+        said["values"] = len(block)
+        block += pack(np.ascontiguousarray(made.seen, np.float32))
     head = json.dumps(said, separators=(",", ":")).encode()
     magic = _MAGIC if values.ndim == 2 else _SEVERAL
+    magic = magic if made.seen is None else _IN_PLACES
     return b"".join((magic, _digest(head, block), b"\n", head, b"\n", block))
 
 
@@ -173,15 +179,20 @@ def _digest(head: bytes, block: bytes) -> bytes:
 def _decode(content: bytes) -> MemberMap | None:
     magic, rest = content[: len(_MAGIC)], content[len(_MAGIC) :]
     parts = rest.split(b"\n", 2)
-    if magic not in (_MAGIC, _SEVERAL) or len(parts) < 3:
+    if magic not in (_MAGIC, _SEVERAL, _IN_PLACES) or len(parts) < 3:
         return None
     digest, head, block = parts
     if digest != _digest(head, block):
         return None
     said: dict[str, Any] = json.loads(head)
-    if len(said["shape"]) != (2 if magic == _MAGIC else 3):
+    axes, length = len(said["shape"]), said.get("values")
+    first = _IN_PLACES if length is not None else _MAGIC if axes == 2 else _SEVERAL
+    if magic != first:
         return None  # its first line was changed: the digest does not cover it
-    return _member_map(unpack(block, said["shape"]), said)
+    made = _member_map(unpack(block[:length], said["shape"]), said)
+    if length is None:
+        return made
+    return replace(made, seen=unpack(block[length:], said["shape"][-2:]) > 0)
 
 
 def _decode_tiff(path: Path) -> MemberMap | None:

@@ -60,12 +60,15 @@ class MapPart:
         bool (h, w): where every tile that says something is there.
     organ, pixel_sizes
         What the heads say of its tiles: rows of shares, and µm/px of the input divided by 10.
+    seen
+        As of :class:`~hubseg.probability.MemberMap`.
     """
 
     values: NDArray[np.float32]
     covered: NDArray[np.bool_]
     organ: tuple[tuple[float, ...], ...] = ()
     pixel_sizes: tuple[float, ...] = ()
+    seen: NDArray[np.bool_] | None = None
 
 
 class TiledMap:

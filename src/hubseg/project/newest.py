@@ -168,4 +168,9 @@ def _mixed(
     made = MapStore(project.maps).get_all(key for _, key, _ in stored)
     pairs = zip(stored, made, strict=True)
     found = [(m, one.layer(layer)) for (m, _, layer), (_, one) in pairs if one is not None]
+    if folds is not None and any(one.seen is not None for _, one in found):
+        raise ValueError(
+            f"Slide {slide.id} was run fast, and what a fold says alone is not known of all of it: "
+            "run the ensemble in full."
+        )
     return ((recipe, found, len(members)), what) if found else None
