@@ -75,6 +75,8 @@ class EnsembleChoice:
         Whether every slide of the queue is run, or the one on screen.
     unrun
         Of all slides only those that no run has a record of.
+    fast
+        Whether one member looks everywhere, and the others where it leaves the mask in doubt.
     """
 
     recipe: str
@@ -84,6 +86,7 @@ class EnsembleChoice:
     scheduler: str = ""
     all_slides: bool = False
     unrun: bool = False
+    fast: bool = False
 
 
 @dataclass(frozen=True)

@@ -213,9 +213,8 @@ class Ensemble:
             return
         self._rules_of = recipe, self.name
         self.began.emit()
-        self._runner.start(
-            lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
-        )
+        how = {"members": members, "fast": choice.fast}
+        self._runner.start(lambda: engine.run(slides, recipe, folders, choice.folds, **how))
         self.changed.emit()
 
     def get_ready(self, choice: EnsembleChoice) -> None:

@@ -76,6 +76,8 @@ class EnsembleState:
         Whether the scheduler did not answer, and this computer is offered instead.
     fit
         Whether the networks fit the device, in one line; "" when nobody has asked.
+    mixed
+        How many members saw the slide, in a few words; "" where all of them saw all.
     """
 
     recipes: tuple[str, ...] = ("demo",)
@@ -96,13 +98,15 @@ class EnsembleState:
     folds_off: tuple[int, ...] = ()
     offer_local: bool = False
     fit: str = ""
+    mixed: str = ""
 
     @property
     def summary(self) -> str:
         """The run in a few words, for the folded panel's header."""
         counted = f"{self.done} of {self.total or '…'} network{'s' * (self.total != 1)}"
         if not self.running:
-            return counted if self.total else recipe_title(self.recipe)
+            said = counted if self.total else recipe_title(self.recipe)
+            return f"{said} · {self.mixed}" if self.mixed else said
         if self.seconds_left is None:
             return counted
         return f"{counted} · {duration(self.seconds_left)} left"
@@ -159,6 +163,12 @@ class EnsemblePanel(QWidget):
         self.scheduler.setToolTip(
             "Address of a Dask scheduler (tcp://…) whose GPUs run the members; empty: this computer"
         )
+        self.fast = QCheckBox("one network everywhere, the others where in doubt")
+        self.fast.setObjectName("fast")
+        self.fast.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.fast.setToolTip(
+            "About twice as fast; not for recipes that squeeze the whole slide to a size"
+        )
         self.unload = button("Unload networks", tip("unload_networks"), name="unload")
         self.local = button(
             "Use this computer instead", "Forget the scheduler's address and run here", name="local"
@@ -201,6 +211,7 @@ class EnsemblePanel(QWidget):
         where.addRow("device", self.device)
         where.addRow("", self.fit)
         where.addRow("cluster", self.scheduler)
+        where.addRow("fast", self.fast)
         end = QHBoxLayout()
         end.addWidget(self.memory, 1)
         end.addWidget(self.unload)
@@ -235,6 +246,7 @@ class EnsemblePanel(QWidget):
             scheduler=self.scheduler.text().strip(),
             all_slides=self.scope.currentData() != THIS,
             unrun=self.scope.currentData() == UNRUN,
+            fast=self.fast.isChecked(),
         )
 
     def show_state(self, state: EnsembleState) -> None:

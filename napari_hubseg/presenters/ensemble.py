@@ -13,6 +13,7 @@ from napari_hubseg.presenters.presenter import Callbacks, Do, Presenter, Section
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+    from hubseg.probability import ProbabilityMap
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.widgets.pages import Page
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["EnsemblePresenter", "ensemble_state", "tree_of"]
 
 
-def ensemble_state(ensemble: Ensemble, *, enabled: bool, run_next: bool) -> EnsembleState:
-    """Return what the panel shows."""
+def ensemble_state(
+    ensemble: Ensemble, *, enabled: bool, run_next: bool, shown: ProbabilityMap | None = None
+) -> EnsembleState:
+    """Return what the panel shows.
+
+    Parameters
+    ----------
+    shown
+        The map on screen.
+    """
     last = ensemble.last
     return EnsembleState(
         recipes=ensemble.recipes,
@@ -42,7 +51,15 @@ def ensemble_state(ensemble: Ensemble, *, enabled: bool, run_next: bool) -> Ense
         folds_off=ensemble.folds_off,
         offer_local=ensemble.unreachable,
         fit=ensemble.fit.text,
+        mixed=_mixed(shown),
     )
+
+
+def _mixed(shown: ProbabilityMap | None) -> str:
+    """Return what share of the slide every member saw, of a map of a fast run; else ""."""
+    if shown is None or shown.members is None:
+        return ""
+    return f"fast: {100 * shown.seen_by_all:.0f} % of the slide by all {shown.done}"
 
 
 def tree_of(ensemble: Ensemble) -> MembersState:
@@ -110,7 +127,10 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
 
     def state(self, step: str) -> EnsembleState:
         enabled = self._desk.session.current is not None
-        return ensemble_state(self._desk.ensemble, enabled=enabled, run_next=step == "run")
+        shown = self._desk.session.probability
+        return ensemble_state(
+            self._desk.ensemble, enabled=enabled, run_next=step == "run", shown=shown
+        )
 
     def show(self, step: str) -> None:
         super().show(step)

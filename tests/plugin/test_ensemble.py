@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,20 @@ def test_a_run_shows_ever_better_maps(
     assert (state.running, state.done, state.total) == (False, 3, 3)
     assert engines[0].asked[0]["ids"] == ["one"]
     assert engines[0].store == session.project.path / "maps"
+
+
+def test_a_fast_run_is_asked_for_and_its_map_says_who_saw_what(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    ensemble.run(EnsembleChoice("demo", fast=True))
+    wait(lambda: not ensemble.running and not ensemble.mixing.busy)
+    assert engines[0].asked[0]["fast"]
+    shown = session.probability
+    assert ensemble_state(ensemble, enabled=True, run_next=False, shown=shown).mixed == ""
+    members = np.where(np.arange(4) > 0, np.uint8(1), np.uint8(shown.done))[None]
+    fast = replace(shown, members=members)
+    state = ensemble_state(ensemble, enabled=True, run_next=False, shown=fast)
+    assert state.summary == "3 of 3 networks · fast: 25 % of the slide by all 3"
 
 
 def test_all_slides_run_and_only_the_one_on_screen_is_shown(

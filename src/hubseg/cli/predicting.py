@@ -11,7 +11,7 @@ from hubseg.cli._said import add_json, bar
 from hubseg.cli.naming import add_facts, take_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hubseg.cli._said import Answer
     from hubseg.engine import Run
@@ -65,12 +65,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     )
     predict.add_argument("--images", type=Path, help="where the CSV's images are")
     add_ensemble(predict)
-    predict.add_argument(
-        "--window",
-        type=window,
-        metavar="TOP,LEFT,HEIGHT,WIDTH",
-        help="of one very large slide, the part to run, in its px; default: the whole",
-    )
+    _add_parts(predict)
     predict.add_argument("--project", type=Path, required=True, help="NAME.hubseg; made if absent")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda:N; or cuda:0,cuda:1")
     predict.add_argument(
@@ -95,6 +90,21 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     predict.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
     add_json(predict)
     predict.set_defaults(run=_predict)
+
+
+def _add_parts(predict: argparse.ArgumentParser) -> None:
+    """Give the command what says which parts of a slide are run."""
+    predict.add_argument(
+        "--window",
+        type=window,
+        metavar="TOP,LEFT,HEIGHT,WIDTH",
+        help="of one very large slide, the part to run, in its px; default: the whole",
+    )
+    predict.add_argument(
+        "--fast",
+        action="store_true",
+        help="one member everywhere, the others where its map leaves the mask in doubt",
+    )
 
 
 def add_ensemble(parser: argparse.ArgumentParser) -> None:
@@ -160,20 +170,36 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
                 window=given.window,
+                fast=given.fast,
             )
-            _follow(run, project, answer, recipe)
+            seen = _follow(run, project, answer, recipe)
         finally:
             engine.unload()
+    _tell_run(given, answer, run, seen, added)
+
+
+def _tell_run(
+    given: argparse.Namespace,
+    answer: Answer,
+    run: Run,
+    seen: Mapping[str, float],
+    added: Sequence[Added],
+) -> None:
+    """Say what was computed; of a fast run also how much of the slides every member saw."""
     done = len(answer.outcome.done)
     computed = f"{run.computed} members computed, the rest from the store"
     if run.tiles_computed:
         computed = f"{run.tiles_computed} tiles computed; {computed}"
+    if given.fast and seen:
+        share = sum(seen.values()) / len(seen)
+        computed = f"{computed}; every member saw {100 * share:.0f} % of the slides, one saw all"
     answer.say(
         {
             "project": str(given.project),
             "slides": done,
             "computed": run.computed,
             "tiles": run.tiles_computed,
+            **({"seen_by_all": seen} if given.fast else {}),
             "ids": {name: slide_id for one in added for name, slide_id in one.ids.items()},
         },
         [f"{done} slides predicted into {given.project} ({computed})."],
@@ -247,18 +273,28 @@ def _adopt(project: ReviewProject, recipe: Recipe, *, words: bool) -> None:
             project.append(kind, payload, label=label)
 
 
-def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) -> None:
-    """Record each member as it comes; with the first come the recipe's own rules."""
+def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) -> dict[str, float]:
+    """Record each member as it comes; with the first come the recipe's own rules.
+
+    Returns
+    -------
+    dict
+        By the id of each slide that is not in tiles, the share that every member saw, 0-1.
+    """
     from hubseg.project.runs import record_update
 
     outcome = answer.outcome
     done: dict[str, int] = {}
+    seen: dict[str, float] = {}
     with bar(run.total, "member") as shown:
         for update in run:
             if update.done and not done:
                 _adopt(project, recipe, words=False)
             if update.warning:
                 outcome.note("warning", update.warning)
+            if update.came is not None:
+                share = update.came[1].share_seen
+                seen[update.slide_id] = min(share, seen.get(update.slide_id, 1.0))
             told = update.message
             if update.tiles is not None:
                 told = f"{told}, {update.tiles[0]} of {update.tiles[1]} tiles"
@@ -274,3 +310,4 @@ def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) ->
             else:
                 with suppress(OSError):  # said with the last one, should it still be so
                     record_update(project, update)
+    return seen

@@ -13,7 +13,7 @@ from hubseg.engine.worker import check_checkpoint
 from hubseg.probability import file_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from hubseg.recipe import Member, Recipe
@@ -59,6 +59,31 @@ class Checks:
         size = self._recipe.resolutions[member.resolution].size
         digest = file_digest(self._files[member.checkpoint])
         return digest, member.network.model_dump_json(), size
+
+    def follow(
+        self,
+        client: Any,
+        done: Callable[[Any], object],
+        wait: Callable[[Any, Container[Any]], Any],
+    ) -> Iterator[str]:
+        """Look at them, and yield what there is to note.
+
+        Parameters
+        ----------
+        done
+            Called with each task that has ended.
+        wait
+            Returns the next of the tasks under way that has ended.
+
+        Raises
+        ------
+        ValueError
+            When a checkpoint cannot be used; the first of them is named.
+        """
+        self.submit(client, done)
+        while self.waiting:
+            self.take(wait(client, self.waiting))
+        yield from self.conclude()
 
     def submit(self, client: Any, done: Callable[[Any], object]) -> None:
         """Give the tasks to the workers; `done` is called with each that has ended."""

@@ -133,6 +133,7 @@ class Engine:
         *,
         members: Sequence[Member] | None = None,
         window: Window | None = None,
+        fast: bool = False,
     ) -> Run:
         """Prepare a run; iterate it to make it go.
 
@@ -146,13 +147,16 @@ class Engine:
         window
             (top, left, height, width) in level-0 px of the one slide: the part of a very large one
             that is run. What is run of it is what the whole slide would have there.
+        fast
+            One member looks everywhere, the others where it leaves the mask in doubt.
 
         Raises
         ------
         FileNotFoundError
             When checkpoints are missing; the message says where they were looked for.
         ValueError
-            When the recipe has no such fold, or the one slide no such window.
+            When the recipe has no such fold, or the one slide no such window, or it cannot be run
+            `fast`: it has a resolution by size.
         """
         chosen = recipe.members(folds) if members is None else tuple(members)
         organs = {slide.organ for slide in slides}
@@ -164,7 +168,7 @@ class Engine:
             recipe = with_scores(recipe, files)
             weighed = recipe.members()
             chosen = tuple(m for m in weighed if m.place in places)
-        return Run(self, tuple(slides), recipe, chosen, files, window)
+        return Run(self, tuple(slides), recipe, chosen, files, window, fast=fast)
 
     def client(self) -> Any:
         """Return a connected Dask client, starting workers when there are none.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hubseg.probability import TileLayout, features_key, file_digest, map_key
+from hubseg.probability.doubt import MARGIN, SIDE
+from hubseg.probability.keys import part_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,10 +21,29 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["Job", "Made", "Refused", "Window"]
+__all__ = ["Job", "Made", "Part", "Refused", "Window"]
 
 Window = tuple[int, int, int, int]
 """(top, left, height, width) in level-0 px of a slide."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Some tiles of a slide, where another member has seen the whole.
+
+    Attributes
+    ----------
+    tiles
+        Top and left of each, px of the network's input.
+    around
+        The map of that other member: what is taken everywhere else.
+    key
+        Its key in the store.
+    """
+
+    tiles: tuple[Place, ...]
+    around: MemberMap
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +63,8 @@ class Job:
         How many slides the run has for this member right after, a few at most.
     features
         Whether what the network's last layer sees is asked for, and not the map.
+    part
+        The tiles that are asked for where another member has seen the whole slide; None is all.
     """
 
     run_id: str
@@ -58,6 +81,7 @@ class Job:
     places: tuple[Place, ...] = ()
     following: int = 0
     features: bool = False
+    part: Part | None = None
 
     @classmethod
     def of(
@@ -94,6 +118,14 @@ class Job:
     @property
     def map_key(self) -> str:
         """Key of the job's map in the store."""
+        if self.part is None:
+            return self.whole_key
+        given = self.whole_key, self.part.key, self.part.tiles
+        return part_key(*given, side=SIDE, margin=MARGIN)
+
+    @property
+    def whole_key(self) -> str:
+        """Key of the map of the whole slide."""
         return map_key(
             self.recipe,
             self.member,

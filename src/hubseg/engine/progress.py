@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -87,6 +87,7 @@ class Progress:
         self.members = tuple(members)
         self.unread: dict[Window, None] = {}  # of its file, that could not be decoded
         self.finer: set[int] = set()  # levels in whose place the next finer one served
+        self.whole: dict[tuple[int, int, int], tuple[str, MemberMap]] = {}  # that others wait for
         self._keys: dict[tuple[int, int, int], str] = {}
         self._begun: dict[tuple[int, int, int], str] = {}  # in tiles
         self._left: dict[tuple[int, int, int], set[Place]] = {}
@@ -113,6 +114,24 @@ class Progress:
         """Tiles that are there, and tiles asked for; None of a slide without."""
         left = sum(map(len, self._left.values()))
         return (self._tiles - left, self._tiles) if self._begun else None
+
+    def update(
+        self, run_id: str, recipe: Recipe, seconds_left: float | None, **facts: Any
+    ) -> Update:
+        """Return what a run has to say of the slide."""
+        return Update(
+            run_id=run_id,
+            slide_id=self.slide.id,
+            slide_digest=self.digest,
+            recipe=recipe,
+            done=self.done,
+            total=len(self.members),
+            keys=self.keys,
+            asked=self.members,
+            seconds_left=seconds_left,
+            tiles=self.tiles,
+            **facts,
+        )
 
     def ask(
         self, member: Member, key: str, asked: Collection[Place], left: Iterable[Place]

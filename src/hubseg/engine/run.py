@@ -10,11 +10,12 @@ import queue
 import threading
 import uuid
 from dataclasses import replace
-from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from itertools import chain, count, islice
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from hubseg.engine.answers import GONE, LOOK_S, STOPPED, EngineOf, connected, result
 from hubseg.engine.checking import Checks
+from hubseg.engine.fast_jobs import FastJobs
 from hubseg.engine.job import Job, Made, Refused
 from hubseg.engine.progress import Estimate, Progress, Update
 from hubseg.engine.tile_jobs import (
@@ -39,10 +40,13 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
+    _Asked = Update | tuple[Progress, Job]
+
 __all__ = ["Run"]
 
 _AHEAD = 2  # tasks per worker: one runs, the next reads its checkpoint meanwhile
 _TOGETHER = 4  # slides that share a loaded network, and whose pixels a worker holds
+_WAITS: Final = "waits"  # what is asked next depends on a map that is being made
 
 
 class Run:
@@ -71,6 +75,8 @@ class Run:
         members: tuple[Member, ...],
         files: dict[str, Path],
         window: Window | None = None,
+        *,
+        fast: bool = False,
     ) -> None:
         check_window(window, slides)
         self.id = uuid.uuid4().hex
@@ -88,6 +94,7 @@ class Run:
         self._numbers = count()
         self._open: list[Progress] = []
         self._estimate = Estimate(self.total)
+        self._fast = FastJobs(recipe, members, on=fast)
 
     @property
     def total(self) -> int:
@@ -130,19 +137,18 @@ class Run:
         """Fill the workers, wait for one, file what it made; again until nothing is left."""
         jobs, client, left = self._jobs(), None, True
         while left or self._flying:
-            while left and (
-                client is None or len(self._flying) < _AHEAD * max(1, len(client.nthreads()))
-            ):
+            while left and (client is None or self._has_room(client)):
                 asked = next(jobs, None)
                 if asked is None:
                     left = False
+                elif asked == _WAITS:
+                    break
                 elif isinstance(asked, Update):
                     yield asked
                 elif not asked[0].failed:
                     if client is None:
                         client = connected(self._engine.client, self._cancelled.is_set)
                         self._estimate.begin()
-                        yield from self._warnings(asked[0], *self._engine.warnings)
                         yield from self._check(client, asked[0])
                     self._submit(client, *asked)
             if self._flying:
@@ -150,7 +156,7 @@ class Run:
 
     # ---- what is asked for ---------------------------------------------------------------------
 
-    def _jobs(self) -> Iterator[Update | tuple[Progress, Job]]:
+    def _jobs(self) -> Iterator[_Asked | Literal["waits"]]:
         """Yield jobs in order, and what the store already has when a slide's turn comes."""
         digest_ahead({self._files[member.checkpoint] for member in self.members})
         rest, following = iter(self.slides), len(self.slides)
@@ -166,9 +172,21 @@ class Run:
             for place in sorted(wanted):
                 after = following + len(wanted[place])
                 for number, (progress, job) in enumerate(wanted[place], 1):
-                    yield progress, replace(job, following=min(after - number, _TOGETHER - 1))
+                    job = replace(job, following=min(after - number, _TOGETHER - 1))
+                    yield from self._where_needed(progress, job)
 
-    def _open_slide(self, slide: Slide) -> Iterator[Update | tuple[Progress, Job]]:
+    def _where_needed(self, progress: Progress, job: Job) -> Iterator[_Asked | Literal["waits"]]:
+        """Yield a job; in a fast run as soon as it is known where its member is needed."""
+        while (asked := self._fast.asked(progress, job)) is None and not progress.failed:
+            yield _WAITS
+        made = None if asked is None else self._fast.there(asked, self._engine.store)
+        if asked is not None and made is None:
+            yield progress, asked
+        elif asked is not None and made is not None:
+            self._estimate.found += 1
+            yield self._in(progress, asked, made, "from the store")
+
+    def _open_slide(self, slide: Slide) -> Iterator[_Asked]:
         """Yield an update for each stored member of a slide, and a job for each other one."""
         progress = Progress(slide, "", for_organ(self.members, slide.organ))
         self._open = [*(one for one in self._open if not one.finished), progress]
@@ -187,7 +205,8 @@ class Run:
         if outcome.left_out:
             yield self._failed(progress, outcome.left_out[slide.id])
             return
-        yield from self._warnings(progress, *tile_notes(slide, jobs, window))
+        notes = *self._fast.notes(slide, jobs), *tile_notes(slide, jobs, window)
+        yield from self._warnings(progress, *notes)
         passes = [tiles_asked(job, window) for job in jobs]
         self._estimate.passes += sum(passes) - len(passes)
         tiled = [job for job in jobs if job.layout is not None]
@@ -205,7 +224,7 @@ class Run:
 
     def _open_tiles(
         self, progress: Progress, jobs: Sequence[Job], window: Window | None
-    ) -> Iterator[Update | tuple[Progress, Job]]:
+    ) -> Iterator[_Asked]:
         """Yield an update of the tiles that are there, and a job for each group of the others."""
         if not jobs:
             return
@@ -221,18 +240,10 @@ class Run:
     # ---- workers -------------------------------------------------------------------------------
 
     def _check(self, client: Any, progress: Progress) -> Iterator[Update]:
-        """Look at every checkpoint once, before the first member runs.
-
-        Raises
-        ------
-        ValueError
-            When one cannot be used.
-        """
+        """Say what workers lack; look at every checkpoint once, before the first member runs."""
         checks = Checks(self.recipe, self.members, self._files, self._engine.checked)
-        checks.submit(client, self._ready.put)
-        while checks.waiting:
-            checks.take(self._next(client, checks.waiting))
-        yield from self._warnings(progress, *checks.conclude())
+        found = checks.follow(client, self._ready.put, self._next)
+        yield from self._warnings(progress, *chain(self._engine.warnings, found))
 
     def _has_room(self, client: Any) -> bool:
         return len(self._flying) < _AHEAD * max(1, len(client.nthreads()))
@@ -317,6 +328,7 @@ class Run:
         self, progress: Progress, job: Job, made: MemberMap, where: str, **facts: Any
     ) -> Update:
         progress.put(job.member, job.key)
+        self._fast.take(progress, job, made)
         return self._update(
             progress,
             came=(job.member, made),
@@ -335,16 +347,4 @@ class Run:
             yield self._update(progress, warning=sentence)
 
     def _update(self, progress: Progress, **facts: Any) -> Update:
-        return Update(
-            run_id=self.id,
-            slide_id=progress.slide.id,
-            slide_digest=progress.digest,
-            recipe=self.recipe,
-            done=progress.done,
-            total=len(progress.members),
-            keys=progress.keys,
-            asked=progress.members,
-            seconds_left=self._estimate.seconds_left,
-            tiles=progress.tiles,
-            **facts,
-        )
+        return progress.update(self.id, self.recipe, self._estimate.seconds_left, **facts)

@@ -116,7 +116,7 @@ class Networks:
 
     def _make(self, job: Job, order: Order, said: list[str]) -> Made:
         """Compute what a job asks for, while no other job does."""
-        from hubseg.inference import KeptTiles, predict_member
+        from hubseg.inference import KeptTiles, predict_member, predict_some
 
         with self._door:
             network = self._networks.take(order, said=said.append)
@@ -132,9 +132,12 @@ class Networks:
         given = network, self._read(job), job.recipe, job.member
         if job.features:
             return _make_features(job, given, store, how)
-        kept = None if store is None else KeptTiles(store, job.key)
-        more = {"kept": kept, "following": job.following, **how}
-        made = predict_member(*given, um_per_px=job.slide.um_per_px, **more)
+        kept = None if store is None else KeptTiles(store, job.whole_key)
+        how |= {"kept": kept, "following": job.following, "um_per_px": job.slide.um_per_px}
+        if job.part is None:
+            made = predict_member(*given, **how)
+        else:
+            made = predict_some(*given, job.part.tiles, job.part.around, **how)
         if store is not None and kept is not None:
             store.put(job.key, made)
             kept.let_go()

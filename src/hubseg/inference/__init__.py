@@ -10,6 +10,7 @@ from hubseg.inference.kept_tiles import KeptTiles
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import check_member, load_member, open_pixels, predict_member
 from hubseg.inference.passes import Cancelled
+from hubseg.inference.some_tiles import predict_some
 from hubseg.inference.tile_group import predict_tiles
 from hubseg.inference.tile_pixels import TilePixels
 from hubseg.probability.tiling import Tiling
@@ -33,6 +34,7 @@ __all__ = [
     "predict",
     "predict_features",
     "predict_member",
+    "predict_some",
     "predict_tiles",
     "resize_pixels",
     "see",

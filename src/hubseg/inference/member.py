@@ -44,7 +44,10 @@ if TYPE_CHECKING:
     from hubseg.recipe import Channels, Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["check_member", "load_member", "open_pixels", "passes_for", "predict_member"]
+__all__ = [
+    *("answer_of", "check_member", "load_member", "open_pixels", "passes_for"),
+    "predict_member",
+]
 
 _TILING = Tiling()
 _COMPILED = 64  # structures and sizes that are compiled in one process
@@ -283,16 +286,17 @@ def _tiles(
 ) -> Iterator[_Tile]:
     """Yield each tile's top and left, its weights (None: all one) and its answer."""
     if grid is None:
-        yield 0, 0, None, _answer(scene, passes, ())
+        yield 0, 0, None, answer_of(scene, passes, ())
         return
     for top, left, (down, across) in grid:
         size = len(down), len(across)
-        compute = partial(_answer, scene, passes, (top, left, *size))
+        compute = partial(answer_of, scene, passes, (top, left, *size))
         made = compute() if kept is None else kept.answer(top, left, size, compute)
         yield top, left, np.outer(down, across), made
 
 
-def _answer(scene: InputImage, passes: Passes, window: tuple[int, ...]) -> Answer:
+def answer_of(scene: InputImage, passes: Passes, window: tuple[int, ...]) -> Answer:
+    """Return what a network says of a window (top, left, height, width); of the whole for ()."""
     return passes.mean(passes.placed(partial(_image, scene, window)))
 
 

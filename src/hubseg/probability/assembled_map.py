@@ -48,6 +48,7 @@ class AssembledMap:
             values,
             np.ones(values.shape[-2:], np.bool_),
             () if made.organ is None else (made.organ,),
+            seen=None if made.seen is None else made.seen[slice(*rows), slice(*columns)],
         )
 
     def coarse(self) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:

@@ -10,9 +10,12 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hubseg.probability.tile_layout import Place
     from hubseg.recipe import Member, Recipe
 
-__all__ = ["map_key"]
+__all__ = ["map_key", "part_key"]
 
 
 def map_key(
@@ -56,4 +59,21 @@ def map_key(
     if precision != "auto":
         content["precision"] = precision
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def part_key(key: str, around: str, tiles: Sequence[Place], *, side: int, margin: int) -> str:
+    """Return the key of a member map that is its own in some tiles, and another one's elsewhere.
+
+    Parameters
+    ----------
+    key, around
+        Keys of the whole maps of the member, and of the one that is taken elsewhere.
+    tiles
+        Top and left of each, px of the network's input, whatever their order.
+    side, margin
+        Of a tile, px of the input.
+    """
+    content = ["part 1", key, around, sorted(tiles), side, margin]
+    text = json.dumps(content, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -155,8 +155,12 @@ class Mixer:
             groups.setdefault(member.resolution, []).append(member)
         moments = {index: self._moments(index, groups[index]) for index in sorted(groups)}
         maps = [self._maps[member.place] for member in there]
+        spread = _disagreement(recipe, moments, parts) if len(there) > 1 else None
+        counted = _members_at_each_px(maps) if parts is None else None
+        if counted is not None and spread is not None:
+            spread[counted < 2] = 0  # of one member there is none, but for rounding
         return moments, MapFacts(
-            disagreement=_disagreement(recipe, moments, parts) if len(there) > 1 else None,
+            disagreement=spread,
             slide_digest=self.slide_digest,
             recipe_digest=recipe.digest,
             done=len(there),
@@ -164,13 +168,17 @@ class Mixer:
             organ=_mean_organ(maps),
             um_per_px=_mean_pixel_size(maps),
             structure=self.structure,
+            members=counted,
         )
 
     def _moments(self, index: int, members: Sequence[Member]) -> _Moments:
         asked = tuple((member.place, member.weight) for member in members)
         kept = self._summed.get(index)
         if kept is None or kept[0] != asked:
-            maps = [(m.weight, self._maps[m.place].values) for m in members]
+            there = [(m.weight, self._maps[m.place]) for m in members]
+            # one that saw nothing repeats another one, which is exact only without it
+            looked = [one for one in there if one[1].share_seen] or there
+            maps = [(weight, made.values) for weight, made in looked]
             kept = self._summed[index] = (asked, _sum(maps))
         return kept[1]
 
@@ -287,6 +295,21 @@ def _disagreement(
         second += (variance + np.square(mean)) * share
     spread = np.sqrt(np.maximum(second - np.square(first), 0)) * np.float32(255.0)
     return np.asarray(spread, np.float32)
+
+
+def _members_at_each_px(maps: Sequence[MemberMap]) -> NDArray[np.uint8] | None:
+    """Return how many members saw each px, as large as the finest map; None where all saw all."""
+    if all(made.seen is None for made in maps):
+        return None
+    high, wide = max((made.values.shape for made in maps), key=lambda s: s[0] * s[1])
+    counted = np.zeros((high, wide), np.uint8)
+    for made in maps:
+        if made.seen is None:
+            counted += 1
+        else:
+            seen = made.seen.view(np.uint8)
+            counted += cv2.resize(seen, (wide, high), interpolation=cv2.INTER_NEAREST)
+    return counted
 
 
 def _mean_organ(maps: Sequence[MemberMap]) -> tuple[float, ...] | None:

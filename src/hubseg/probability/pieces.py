@@ -46,6 +46,7 @@ class MapFacts(TypedDict):
     organ: tuple[float, ...] | None
     um_per_px: float | None
     structure: str | None
+    members: NDArray[np.uint8] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +61,7 @@ class MapInPieces:
         The mean of each resolution, float32 (h, w) on 0-1, and its weight.
     truncated
         Whether each level is cut to whole levels of 255 first.
-    disagreement, slide_digest, recipe_digest, done, total, organ, um_per_px, structure
+    disagreement, slide_digest, recipe_digest, done, total, organ, um_per_px, structure, members
         As of :class:`~hubseg.probability.ProbabilityMap`.
     """
 
@@ -75,6 +76,7 @@ class MapInPieces:
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
     structure: str | None = None
+    members: NDArray[np.uint8] | None = None
     _given: NDArray[np.float32] | None = None
 
     @classmethod
@@ -89,6 +91,7 @@ class MapInPieces:
             organ=made.organ,
             um_per_px=made.um_per_px,
             structure=made.structure,
+            members=made.members,
         )
         height, width = made.values.shape
         return cls((height, width), (), truncated=False, **facts, _given=made.values)
@@ -155,6 +158,7 @@ class MapInPieces:
             organ=self.organ,
             um_per_px=self.um_per_px,
             structure=self.structure,
+            members=self.members,
         )
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ __all__ = ["MapStore"]
 _MAGIC = b"hubseg-map 1\n"
 _SEVERAL = b"hubseg-map 2\n"  # of several structures: three axes
 _FEATURES = b"hubseg-map 3\n"  # what the last layer of a network sees, in half precision
+_IN_PLACES = b"hubseg-map 4\n"  # with where the network looked, behind the values
 _READERS = 4
 
 
@@ -176,13 +178,17 @@ def _remove(path: Path) -> None:
 def _encode(made: MemberMap) -> bytes:
     values = np.ascontiguousarray(made.values, np.float32)
     block = pack(values)
-    said = {
+    said: dict[str, Any] = {
         "shape": values.shape,
         "organ": made.organ,
         "um_per_px": made.um_per_px,
     }
+    if made.seen is not None:
+        said["values"] = len(block)
+        block += pack(np.ascontiguousarray(made.seen, np.float32))
     head = json.dumps(said, separators=(",", ":")).encode()
-    return _joined(_MAGIC if values.ndim == 2 else _SEVERAL, head, block)
+    magic = _MAGIC if values.ndim == 2 else _SEVERAL
+    return _joined(magic if made.seen is None else _IN_PLACES, head, block)
 
 
 def _joined(magic: bytes, head: bytes, block: bytes) -> bytes:
@@ -223,13 +229,18 @@ def _parts(content: bytes, magics: tuple[bytes, ...]) -> tuple[bytes, dict[str, 
 
 
 def _decode(content: bytes) -> MemberMap | None:
-    parts = _parts(content, (_MAGIC, _SEVERAL))
+    parts = _parts(content, (_MAGIC, _SEVERAL, _IN_PLACES))
     if parts is None:
         return None
     magic, said, block = parts
-    if len(said["shape"]) != (2 if magic == _MAGIC else 3):
+    axes, length = len(said["shape"]), said.get("values")
+    first = _IN_PLACES if length is not None else _MAGIC if axes == 2 else _SEVERAL
+    if magic != first:
         return None  # its first line was changed: the digest does not cover it
-    return _member_map(unpack(block, said["shape"]), said)
+    made = _member_map(unpack(block[:length], said["shape"]), said)
+    if length is None:
+        return made
+    return replace(made, seen=unpack(block[length:], said["shape"][-2:]) > 0)
 
 
 def _decode_tiff(path: Path) -> MemberMap | None:

@@ -31,11 +31,15 @@ class MemberMap:
         the softmax, where the network has that head. Not calibrated.
     um_per_px
         The slide's pixel size as the network sees it, µm/px, where it has that head.
+    seen
+        bool (h, w): where the network looked, of a map that is another member's everywhere else
+        (:func:`hubseg.probability.doubt.faded`); None where it saw the whole slide.
     """
 
     values: NDArray[np.float32]
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
+    seen: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim not in (2, 3):
@@ -48,6 +52,16 @@ class MemberMap:
                 "The map of a member must be finite, and this one holds NaN or infinity: check its "
                 "checkpoint, or run it with --precision float32."
             )
+        if self.seen is not None and self.seen.shape != self.values.shape[-2:]:
+            raise ValueError(
+                f"Where the member looked has {self.seen.shape} px and its map "
+                f"{self.values.shape[-2:]}: both must be of one size."
+            )
+
+    @property
+    def share_seen(self) -> float:
+        """Share of the slide that the network saw, 0-1."""
+        return 1.0 if self.seen is None else float(self.seen.mean())
 
     def layer(self, index: int) -> MemberMap:
         """Return the map of one structure alone, a view: all that is mixed is of one structure.
@@ -83,12 +97,15 @@ class MapPart:
         bool (h, w): where every tile that says something is there.
     organ, pixel_sizes
         What the heads say of its tiles: rows of shares, and µm/px of the input divided by 10.
+    seen
+        As of :class:`MemberMap`.
     """
 
     values: NDArray[np.float32]
     covered: NDArray[np.bool_]
     organ: tuple[tuple[float, ...], ...] = ()
     pixel_sizes: tuple[float, ...] = ()
+    seen: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +131,9 @@ class ProbabilityMap:
     structure
         The word of the structure that it is of; None is the organ's own, which has no name where
         every network has one output.
+    members
+        uint8 (h, w), as large as the disagreement: how many members saw each px, of a run where
+        not all of them looked everywhere; None where each of the `done` saw all.
     """
 
     values: NDArray[np.float32]
@@ -125,6 +145,12 @@ class ProbabilityMap:
     organ: tuple[float, ...] | None = None
     um_per_px: float | None = None
     structure: str | None = None
+    members: NDArray[np.uint8] | None = None
+
+    @property
+    def seen_by_all(self) -> float:
+        """Share of the slide that every mixed member saw, 0-1."""
+        return 1.0 if self.members is None else float((self.members == self.done).mean())
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or not np.isfinite(self.values).all():

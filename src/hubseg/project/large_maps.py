@@ -51,7 +51,8 @@ class MapWindow:
         Its values, float32 (height, width) on 0-255, and the disagreement between members at the
         same size. Each px is mixed of the members that are there; 0 where none is.
     members
-        uint8 (height, width): how many members each px is mixed of.
+        uint8 (height, width): how many members each px is mixed of; one that did not look there
+        in a fast run is not counted.
     """
 
     window: Window
@@ -117,7 +118,11 @@ class LargeMap:
         for member, part, layer in read:
             mixer.put(member, _member_map(part, layer))
             groups = _split(groups, member, parts.covered(member.resolution, part.covered))
-        return self._put_together(window, mixer, parts, groups)
+        made = self._put_together(window, mixer, parts, groups)
+        for member, part, _ in read:
+            if part.seen is not None:
+                made.members[~parts.covered(member.resolution, part.seen)] -= 1
+        return made
 
     def members_in(self, window: Window) -> list[tuple[Member, MemberMap]]:
         """Return the maps of the members that say something of a window, at their own size.

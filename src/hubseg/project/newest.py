@@ -197,13 +197,17 @@ def _mixed(
     store, taught = MapStore(project.maps), Taught(on=False)
     if folds is None:
         taught = taught_of(project, slide, recipe, what, until)
-    found = []
-    for (member, key, layer), (_, one) in zip(
-        stored, store.get_all(key for _, key, _ in stored), strict=True
-    ):
-        if one is not None:
-            of_member = taught_map(store, taught, member, key, one.layer(layer), layer)[0]
-            found.append((member, of_member))
+    made = store.get_all(key for _, key, _ in stored)
+    found = [
+        (member, taught_map(store, taught, member, key, one.layer(layer), layer)[0])
+        for (member, key, layer), (_, one) in zip(stored, made, strict=True)
+        if one is not None
+    ]
+    if folds is not None and any(one.seen is not None for _, one in found):
+        raise ValueError(
+            f"Slide {slide.id} was run fast, and what a fold says alone is not known of all of it: "
+            "run the ensemble in full."
+        )
     return ((recipe, found, len(members)), what) if found else None
 
 

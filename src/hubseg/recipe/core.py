@@ -26,6 +26,7 @@ from hubseg.recipe.training_plan import TrainingPlan
 from hubseg.thresholds.table import ThresholdTable
 
 if TYPE_CHECKING:
+    from hubseg.organ import DataSource
     from hubseg.organ.vocabulary import AnyKind
 
 __all__ = ["Recipe", "builtin_names"]
@@ -168,6 +169,19 @@ class Recipe(Plan):
             for j, entry in enumerate(resolution.members)
             for fold in chosen
         )
+
+    def thresholds_of(
+        self, member: Member, organ: Organ | None, source: DataSource | None
+    ) -> tuple[float, ...]:
+        """Return the threshold of each layer of a member's map, on 0-255, in a slide.
+
+        Parameters
+        ----------
+        organ, source
+            Of the slide; None where it is not known.
+        """
+        table, names = self.thresholds.within(self.vocabulary), member.channels.structures
+        return tuple(table.value(organ, source, name) for name in names or (None,))
 
     @property
     def needs_scores(self) -> bool:
