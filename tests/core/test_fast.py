@@ -16,9 +16,12 @@ from torch import nn
 
 from hubseg.cli import main
 from hubseg.engine import Engine, Update, fast_jobs
+from hubseg.engine.fast_jobs import FastJobs
+from hubseg.engine.job import Job
+from hubseg.engine.progress import Progress
 from hubseg.inference import Cancelled, KeptTiles, predict_member, predict_some
 from hubseg.network import Prediction, build
-from hubseg.probability import MapStore, MemberMap, Mixer
+from hubseg.probability import MapStore, MemberMap, Mixer, Tiling, tile_layout
 from hubseg.probability.doubt import DOUBT, MARGIN, SIDE, doubt_of, faded, tiles_over
 from hubseg.probability.tile_layout import Place
 from hubseg.probability.uncertainty import expected_dice
@@ -281,6 +284,7 @@ def test_a_fast_run_and_a_full_one_take_what_they_can_of_each_other(
     table: SlideTable, tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(fast_jobs, "tiles_over", lambda doubt, valid: TILE)
+    monkeypatch.setattr(Engine, "shares_disk", True)
     with ReviewProject.create(tmp_path / "p.hubseg", table) as project:
         engine = Engine(project.maps, device="cpu", scheduler=scheduler)
         slides = project.slides()
@@ -313,9 +317,11 @@ def test_a_run_where_nothing_or_everything_is_in_doubt(
 ):
     engine = Engine(tmp_path / "maps", device="cpu", scheduler=scheduler)
     slide = table.slides[0]
+    monkeypatch.setattr(fast_jobs, "tiles_over", lambda doubt, valid: TILE)
+    assert follow(engine, [slide], tmp_path, fast=True)[0] == 3
     monkeypatch.setattr(fast_jobs, "tiles_over", lambda doubt, valid: ())
     computed, _, updates = follow(engine, [slide], tmp_path, fast=True)
-    assert computed == 1
+    assert computed == 0
     maps = [update.came[1] for update in updates if update.came]
     assert [made.share_seen for made in maps] == [1, 0, 0]
     monkeypatch.setattr(fast_jobs, "tiles_over", lambda doubt, valid: None)
@@ -323,6 +329,25 @@ def test_a_run_where_nothing_or_everything_is_in_doubt(
     assert computed == 2
     computed, (full,), _ = follow(engine, [slide], tmp_path)
     assert computed == 0 and keys_of(full) == keys_of(end)
+
+
+def test_no_member_waits_for_one_that_is_run_in_tiles(
+    table: SlideTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Of a very large slide a coarse resolution may be seen whole and a fine one in tiles."""
+    monkeypatch.setattr(tile_layout, "VERY_LARGE", 0)
+    monkeypatch.setattr(tile_layout, "_TILING", Tiling(side=96, overlap=32, margin=0))
+    both = (Resolution(members=(ENTRY,), scale=0.5), Resolution(members=(ENTRY,), scale=0.1))
+    recipe = RECIPE.model_copy(update={"resolutions": both})
+    members = recipe.members((0,))
+    slide, run = table.slides[0], FastJobs(recipe, members, on=True)
+    fine, coarse = (
+        Job.of(Engine(tmp_path / "maps"), "r", slide, "d", recipe, m, tmp_path / "m_0")
+        for m in members
+    )
+    assert fine.layout is not None and coarse.layout is None
+    assert run.asked(Progress(slide, "d", members), coarse) is coarse
+    assert "every member looks at all of them" in run.notes(slide, [fine, coarse])[0]
 
 
 def test_the_command_runs_fast_and_refuses_a_recipe_by_size(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.engine.job import Part
+from hubseg.probability import TileLayout
 from hubseg.probability.doubt import doubt_of, tiles_over
 
 if TYPE_CHECKING:
@@ -72,27 +73,29 @@ class FastJobs:
 
     def asked(self, progress: Progress, job: Job) -> Job | None:
         """Return what is left to ask of a job's member; None while its first one is not in."""
-        first = self._first_of(progress, job.member)
-        if not self._on or first == job.member:
+        first, slide = self._first_of(progress, job.member), job.slide
+        size = slide.height, slide.width, slide.um_per_px
+        seen = self._recipe.resolutions[first.resolution]
+        if not self._on or first == job.member or TileLayout.of(seen, *size) is not None:
             return job
         if (found := progress.whole.get(first.place)) is None:
             return None
         key, made = found
-        slide = job.slide
-        resolution = self._recipe.resolutions[job.member.resolution]
-        valid = resolution.input_shape(slide.height, slide.width, slide.um_per_px)
+        valid = self._recipe.resolutions[job.member.resolution].input_shape(*size)
         doubt = doubt_of(made, self._recipe.thresholds_of(first, slide.organ, slide.source))
         tiles = tiles_over(doubt, valid)
-        return job if tiles is None else replace(job, part=Part(tiles, made, key))
+        if tiles is None:
+            return job
+        there = job.store is not None and bool(tiles)  # a map is too much to be sent for nothing
+        return replace(job, part=Part(tiles, key, None if there else made))
 
     @staticmethod
     def there(job: Job, store: MapStore) -> MemberMap | None:
         """Return the map of a job that nobody need compute: it is there, or nothing is in doubt."""
         if job.part is None:
             return None
-        found = store.get(job.key)
-        if found is None and not job.part.tiles:
-            around = job.part.around
+        found, around = store.get(job.key), job.part.around
+        if found is None and around is not None and not job.part.tiles:
             nowhere = np.zeros(around.values.shape[-2:], np.bool_)
             found = replace(around, organ=None, um_per_px=None, seen=nowhere)
             store.put(job.key, found)

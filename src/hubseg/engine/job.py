@@ -35,15 +35,15 @@ class Part:
     ----------
     tiles
         Top and left of each, px of the network's input.
-    around
-        The map of that other member: what is taken everywhere else.
     key
-        Its key in the store.
+        Of the map of that other member, which is taken everywhere else.
+    around
+        That map; None where the worker finds it in the store.
     """
 
     tiles: tuple[Place, ...]
-    around: MemberMap
     key: str
+    around: MemberMap | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hubseg.engine.job import Job, Window
+    from hubseg.engine.job import Job, Part, Window
     from hubseg.inference import LoadedNetworks, Order, TilePixels
-    from hubseg.probability import TileLayout
+    from hubseg.probability import MemberMap, TileLayout
     from hubseg.probability.tile_layout import Place
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
@@ -137,7 +137,7 @@ class Networks:
         if job.part is None:
             made = predict_member(*given, **how)
         else:
-            made = predict_some(*given, job.part.tiles, job.part.around, **how)
+            made = predict_some(*given, job.part.tiles, _around(job.part, store), **how)
         if store is not None and kept is not None:
             store.put(job.key, made)
             kept.let_go()
@@ -224,6 +224,14 @@ def _make_features(job: Job, given: Any, store: MapStore | None, how: dict[str, 
         store.put_features(job.key, made)
         return Made(None)
     return Made(None, features=made)
+
+
+def _around(part: Part, store: MapStore | None) -> MemberMap:
+    """Return the map of the member that saw the whole slide."""
+    found = part.around if part.around is not None or store is None else store.get(part.key)
+    if found is None:
+        raise ValueError("The map of the first network is gone: run the ensemble again.")
+    return found
 
 
 def _is_of_the_compiler(error: RuntimeError) -> bool:
