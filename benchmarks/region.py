@@ -1,6 +1,7 @@
 """A region of a very large slide: memory of the worker, seams, and going on after kill -9.
 
-    python benchmarks/region.py [--side 16000] [--window 3000,3000,10000,10000] [--seed 0]
+    python benchmarks/region.py [--side 16000] [--window 3000,3000,10000,10000]
+                                [--seed 0] [--folds 0,1]
 
 The slide is put together of the real 3000 × 3000 mosaics of HUBSEG_TEST_DATA, turned and repeated;
 without them synthetic tissue is drawn. ``hubseg predict --window`` runs the bundled ensemble on it
@@ -30,7 +31,7 @@ import tifffile
 from hubseg.organ import Organ
 from hubseg.probability import TileLayout, Tiling
 from hubseg.project import ReviewProject
-from hubseg.project.large_maps import MapWindow, newest_large_map
+from hubseg.project.newest import newest_large_map
 from hubseg.recipe import Recipe, find_checkpoints
 from hubseg.recipe.bundled import weights_for
 from hubseg.slide import Slide, read_slide
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from hubseg.project.large_maps import MapWindow
+    from hubseg.recipe import Member
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("HUBSEG_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -87,10 +91,11 @@ def write_slide(path: Path, side: int) -> None:
     )
 
 
-def command(slide: Path, project: Path, window: Window) -> list[str]:
+def command(slide: Path, project: Path, window: Window, folds: str) -> list[str]:
     """Return ``hubseg predict`` of a region."""
     said = ",".join(map(str, window))
     words = ["predict", str(slide), "--project", str(project), "--window", said]
+    words += ["--folds", folds] if folds else []
     return [sys.executable, "-m", "hubseg.cli", *words, "--device", "cpu", "--json"]
 
 
@@ -141,7 +146,9 @@ def read(project: Path, window: Window) -> MapWindow:
         return found.read(window)
 
 
-def in_one_piece(slide: Slide, window: Window, folder: Path) -> NDArray[np.float32]:
+def in_one_piece(
+    slide: Slide, window: Window, folder: Path, members: tuple[Member, ...]
+) -> NDArray[np.float32]:
     """Return the region's map, each network having seen it and what lies around in one pass."""
     import torch
 
@@ -152,7 +159,7 @@ def in_one_piece(slide: Slide, window: Window, folder: Path) -> NDArray[np.float
     outer = top - AROUND, left - AROUND, height + 2 * AROUND, width + 2 * AROUND
     cut = folder / "piece.tiff"
     tifffile.imwrite(cut, slide.read(outer), photometric="rgb", tile=(TILE, TILE))
-    piece, members = read_slide(cut), RECIPE.members()
+    piece = read_slide(cut)
     files = find_checkpoints(members, weights_for(RECIPE, ()))
     mixer = Mixer(shape=outer[2:], slide_digest=piece.digest)
     whole = Tiling(side=1 << 14)
@@ -184,7 +191,7 @@ def within(difference: NDArray[np.float32], where: NDArray[np.bool_]) -> str:
     return f"{100 * (seen <= 2).mean():.3f} % within 2 levels, at most {seen.max():.2f}"
 
 
-def measure(folder: Path, side: int, window: Window, seed: int) -> None:
+def measure(folder: Path, side: int, window: Window, seed: int, folds: str) -> None:
     """Run the three comparisons and print a row for each figure."""
     path = folder / "slides" / "scan.tiff"
     path.parent.mkdir()
@@ -193,12 +200,13 @@ def measure(folder: Path, side: int, window: Window, seed: int) -> None:
     layout = TileLayout.of(RECIPE.resolutions[0], side, side)
     if layout is None:
         raise SystemExit(f"A slide of {side} px is not very large: give a larger --side.")
-    asked = len(layout.touching(window)) * len(RECIPE.members())
+    members = RECIPE.members(tuple(map(int, folds.split(",")))) if folds else RECIPE.members()
+    asked = len(layout.touching(window)) * len(members)
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"slide {side} x {side} px, {path.stat().st_size / 1e6:.0f} MB; window {window}")
     begun = time.perf_counter()
     first = folder / "first.hubseg"
-    count, most = run(command(path, first, window), first)
+    count, most = run(command(path, first, window, folds), first)
     print(f"tiles: {count} computed of {asked} asked for, {time.perf_counter() - begun:.0f} s")
     print("peaks, GB:", ", ".join(f"{one / 1e9:.2f}" for one in sorted(most.values())[::-1]))
     made = read(first, window)
@@ -206,10 +214,10 @@ def measure(folder: Path, side: int, window: Window, seed: int) -> None:
 
     second = folder / "second.hubseg"
     stop = random.Random(seed).randrange(1, asked)
-    run(command(path, second, window), second, kill_at=stop)
+    run(command(path, second, window, folds), second, kill_at=stop)
     time.sleep(2)  # whatever was not ours to kill ends by itself
     before = filed(second)
-    count, _ = run(command(path, second, window), second)
+    count, _ = run(command(path, second, window, folds), second)
     after = filed(second)
     again = [one for one, written in before.items() if after[one] != written]
     other = read(second, window)
@@ -220,7 +228,7 @@ def measure(folder: Path, side: int, window: Window, seed: int) -> None:
         flush=True,
     )
 
-    piece = in_one_piece(slide, window, folder)
+    piece = in_one_piece(slide, window, folder, members)
     difference = np.abs(made.probability.values - piece)
     print("at seams:", within(difference, seams(layout, window)))
     print("everywhere:", within(difference, np.ones(difference.shape, np.bool_)))
@@ -236,10 +244,11 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=16_000, help="px of the slide")
     parser.add_argument("--window", default="3000,3000,10000,10000", help="of the region")
     parser.add_argument("--seed", type=int, default=0, help="of the tile at which it is killed")
+    parser.add_argument("--folds", default="", help="of the ensemble; all by default")
     given = parser.parse_args()
     top, left, height, width = map(int, given.window.split(","))
     with tempfile.TemporaryDirectory() as name:
-        measure(Path(name), given.side, (top, left, height, width), given.seed)
+        measure(Path(name), given.side, (top, left, height, width), given.seed, given.folds)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ import torch
 
 from hubseg.cli import main
 from hubseg.network import build
+from hubseg.probability import Tiling, tile_layout
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_large_map
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
@@ -51,14 +54,26 @@ def words(tmp_path: Path) -> list[str]:
     ]
 
 
-def command(words: list[str], project: Path, window: tuple[int, ...] | None) -> list[str]:
-    asked = [] if window is None else ["--window", ",".join(map(str, window))]
-    return [sys.executable, "-c", PREDICT, *words, "--project", str(project), *asked]
+def options(project: Path) -> list[str]:
+    return ["--project", str(project), "--window", ",".join(map(str, WINDOW))]
 
 
-def predict(words: list[str], project: Path, window: tuple[int, ...] | None = WINDOW) -> dict:
-    made = subprocess.run(command(words, project, window), stdout=subprocess.PIPE, check=True)
-    return json.loads(made.stdout)
+@pytest.fixture
+def predict(
+    words: list[str],
+    scheduler: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Path], dict[str, Any]]:
+    """Run the same command to its end, on a worker that is there already; its answer."""
+    monkeypatch.setattr(tile_layout, "VERY_LARGE", 0)
+    monkeypatch.setattr(tile_layout, "_TILING", Tiling(side=96, overlap=64, margin=0))
+
+    def run(project: Path) -> dict[str, Any]:
+        assert main([*words, *options(project), "--scheduler", scheduler]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
 
 
 def filed(project: Path) -> dict[str, int]:
@@ -68,12 +83,13 @@ def filed(project: Path) -> dict[str, int]:
 
 
 def test_a_run_that_is_killed_between_tiles_goes_on_with_the_next(
-    words: list[str], tmp_path: Path
+    words: list[str], predict: Callable[[Path], dict[str, Any]], tmp_path: Path
 ) -> None:
     whole, killed = tmp_path / "whole.hubseg", tmp_path / "killed.hubseg"
-    total = predict(words, whole)["tiles"]
+    total = predict(whole)["tiles"]
     assert total == len(filed(whole)) > 8
-    process = subprocess.Popen(command(words, killed, WINDOW), stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", PREDICT, *words, *options(killed)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     while len(before := filed(killed)) < total // 3:
         assert process.poll() is None, "it did not end before"
     process.send_signal(signal.SIGKILL)
@@ -81,7 +97,7 @@ def test_a_run_that_is_killed_between_tiles_goes_on_with_the_next(
     process.stdout.close()
     first = filed(killed)
     assert before.keys() <= first.keys()
-    again = predict(words, killed)
+    again = predict(killed)
     after = filed(killed)
     assert {name: after[name] for name in first} == first, "no tile is written twice"
     assert len(after) == total
@@ -118,9 +134,9 @@ def test_a_window_outside_the_slide_is_one_sentence(
 
 
 def test_a_slide_that_is_small_is_run_whole_and_that_is_said(
-    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project = ["--project", str(tmp_path / "p.hubseg")]
+    project = ["--project", str(tmp_path / "p.hubseg"), "--scheduler", scheduler]
     assert main([*words, *project, "--window", "0,0,100,100"]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["tiles"] == 0
