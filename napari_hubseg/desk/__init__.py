@@ -181,7 +181,7 @@ class Desk(DeskSignals):
     def _hold_regions(self) -> None:
         given = self.background, self.offers, self.batches, self.slides, self.layers
         self.regions = Regions(self.session, self, *given)
-        self.divide_slide = self.regions.divide
+        self.divide_slide, self.find_tissue = self.regions.divide, self.regions.find_tissue
 
     def _listen(self) -> None:
         """Say that something changed wherever something did."""

@@ -26,12 +26,12 @@ from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
 from napari_hubseg.jobs.runner import Runner
+from napari_hubseg.jobs.slides_asked import reader_of_tissue, slides_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.engine import Update
-    from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.slide import Slide
     from napari_hubseg.jobs.background import Background
@@ -187,7 +187,12 @@ class Ensemble:
         if choice.folds == ():
             self.failed.emit("No fold is chosen: tick at least one.")
             return
-        slides = self._slides(choice, session.project, session.current)
+        if session.current.is_overview and not choice.all_slides:
+            self.failed.emit(
+                f"{session.current.id} says where tissue is: run its slide or regions."
+            )
+            return
+        slides = slides_asked(session, choice)
         if not slides:
             self.told.emit("Every slide was run before: choose all slides to run them again.")
             return
@@ -197,7 +202,7 @@ class Ensemble:
             return
         self._run_project = session.project.path
         words = session.vocabulary.over(self.recipe.vocabulary)  # which it brings with its map
-        slides = tuple(in_words(slide, words) for slide in self._current_first(slides))
+        slides = tuple(in_words(slide, words) for slide in slides)
         self.asked = tuple(slide.id for slide in slides)
         recipe, folders = self.recipe, self._folders(choice.weights)
         self.last, self.message = None, "Starting the worker …"
@@ -211,9 +216,8 @@ class Ensemble:
             return
         self._rules_of = recipe, self.name
         self.began.emit()
-        self._runner.start(
-            lambda: engine.run(slides, recipe, folders, choice.folds, members=members)
-        )
+        told, folds = reader_of_tissue(session.project, slides, recipe), choice.folds
+        self._runner.start(lambda: engine.run(told(), recipe, folders, folds, members=members))
         self.changed.emit()
 
     def get_ready(self, choice: EnsembleChoice) -> None:
@@ -226,23 +230,6 @@ class Ensemble:
             with suppress(ValueError):  # a device that is not there is said by the run
                 self._early.begin(self._engine_for(project.path / "maps", choice))
                 self.changed.emit()
-
-    def _slides(
-        self, choice: EnsembleChoice, project: ReviewProject, current: Slide
-    ) -> tuple[Slide, ...]:
-        """Return the slides that are asked for."""
-        if not choice.all_slides:
-            return (current,)
-        every = self._session.slides
-        if not choice.unrun:
-            return every
-        return tuple(slide for slide in every if newest_run(project, slide) is None)
-
-    def _current_first(self, slides: tuple[Slide, ...]) -> tuple[Slide, ...]:
-        """Return the slides, the one on screen first: somebody waits for it."""
-        current = self._session.current
-        first = tuple(slide for slide in slides if current and slide.id == current.id)
-        return first + tuple(slide for slide in slides if slide not in first)
 
     def _folders(self, weights: tuple[Path, ...]) -> list[Path]:
         """Return where checkpoints are looked for: what was said, the recipe's place, ours."""

@@ -11,6 +11,7 @@ from hubseg.inference.member import check_member, load_member, open_pixels, pred
 from hubseg.inference.passes import Cancelled
 from hubseg.inference.tile_group import predict_tiles
 from hubseg.inference.tile_pixels import TilePixels
+from hubseg.inference.tissue_tiles import said_of
 from hubseg.probability.tiling import Tiling
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "predict_member",
     "predict_tiles",
     "resize_pixels",
+    "said_of",
     "see",
 ]

@@ -54,6 +54,7 @@ class ReadableSlide:
     def __init__(self, slide: Slide) -> None:
         self._slide = slide
         self.levels, self.height, self.width = slide.levels, slide.height, slide.width
+        self.tissue, self.region = slide.tissue, slide.region
         self.unread: list[_Window] = []
 
     def read(self, window: _Window, level: int = 0) -> NDArray[np.uint8]:
