@@ -101,6 +101,7 @@ ACTIONS = (
     ),
     Action("find_files", "Find files that were moved…", "Control-Shift-F", "Search a folder"),
     Action("divide_slide", "Divide a large slide into regions", "Control-Shift-D"),
+    Action("find_tissue", "Find a slide's tissue, to correct it", "Control-Shift-W"),
     Action("open_sample", "Open the bundled sample", "Control-Shift-K"),
     Action("show_keys", "Show every key", "F1", "Every key on one page", sign="?"),
     Action("next_slide", "Next slide", "N"),

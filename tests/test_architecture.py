@@ -76,6 +76,7 @@ CORE: dict[str, set[str]] = {
         "formats.json_stream",
         "formats.json_text",
         "formats.label_image",
+        "formats.ome_zarr",
         "formats.outlines",
         "formats.pixel_runs",
         "formats.polygons",

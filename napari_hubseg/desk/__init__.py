@@ -192,7 +192,7 @@ class Desk(DeskSignals):
     def _hold_regions(self) -> None:
         given = self.background, self.offers, self.batches, self.slides, self.layers
         self.regions = Regions(self.session, self, *given)
-        self.divide_slide = self.regions.divide
+        self.divide_slide, self.find_tissue = self.regions.divide, self.regions.find_tissue
 
     def _hold_alike(self) -> None:
         session, given = self.session, (self.mask_tools, self.offers, self.batches)

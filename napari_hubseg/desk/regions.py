@@ -1,8 +1,8 @@
-"""Large slides at the desk: divided into regions, and gone through by looking about.
+"""Large slides at the desk: their tissue, their regions, and going through these by looking about.
 
 Responsible for offering to divide a slide that is too large to be drawn on whole, for showing the
-region that a person has moved the view to, and for strokes over a border. Does not know where
-regions lie.
+slide where its tissue is said or the region that a person has moved the view to, and for strokes
+over a border. Does not know where regions lie.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubseg.failure import one_sentence
+from napari_hubseg.actions import key_of
 from napari_hubseg.desk.offer import Offer
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class Regions:
         )
 
     def _offer(self) -> None:
-        slide = self._session.current
-        if slide is not None and self._session.too_large and self._session.can_divide:
+        slide, session = self._session.current, self._session
+        if slide is not None and (session.too_large or slide.is_overview) and session.can_divide:
             self._background.later(lambda: self._offer_now(slide))
 
     def _offer_now(self, slide: Slide) -> None:
@@ -70,6 +71,11 @@ class Regions:
                 f"Slide {slide.id} has {slide.width:,} × {slide.height:,} px: it is worked on in "
                 "regions."
             )
+            if slide.is_overview:
+                said = (
+                    f"{slide.id} says where tissue is, as it was found by colour: correct it with "
+                    f"brush and eraser, then divide the slide ({key_of('divide_slide')})."
+                )
             self._offers.offer(Offer(said, "Divide it", self.divide, slide_id=slide.id))
 
     def divide(self) -> None:
@@ -80,6 +86,24 @@ class Regions:
             return
         prepare = self._session.prepare_regions(slide.id)
         self._slides.open_prepared(slide.id, prepare, _first_region)
+
+    def find_tissue(self) -> None:
+        """Show where tissue is on the slide on screen; it is looked for where nobody has yet."""
+        session, slide = self._session, self._session.current
+        if slide is None:
+            return
+        try:
+            there = session.tissue_of(slide.id)
+            prepare = None if there is not None else session.prepare_tissue(slide.id)
+        except (OSError, ValueError) as error:
+            self._signals.failed.emit(one_sentence(error))
+            return
+        if there is not None:
+            self._slides.go_to(there)
+        elif not session.review.writable:
+            self._signals.failed.emit("Nothing may be changed in this project.")
+        elif prepare is not None:
+            self._slides.open_prepared(slide.id, prepare, _tissue_slide)
 
     def _follow(self, row: int, column: int) -> None:
         """Show the region in which a place of the whole slide lies, if there is one."""
@@ -111,3 +135,7 @@ class Regions:
 def _first_region(opening: Opening) -> str:
     table = opening.prepared.table
     return "" if table is None or not table.slides else table.slides[0].id
+
+
+def _tissue_slide(opening: Opening) -> str:
+    return "" if opening.tissue is None else opening.tissue.slide.id

@@ -26,8 +26,8 @@ from napari_hubseg.jobs.early_start import EarlyStart
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
-from napari_hubseg.jobs.run_order import asked_slides
 from napari_hubseg.jobs.runner import Runner
+from napari_hubseg.jobs.slides_asked import reader_of_tissue, slides_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +189,12 @@ class Ensemble:
         if choice.folds == ():
             self.failed.emit("No fold is chosen: tick at least one.")
             return
-        slides = asked_slides(session, choice)
+        if session.current.is_overview and not choice.all_slides:
+            self.failed.emit(
+                f"{session.current.id} says where tissue is: run its slide or regions."
+            )
+            return
+        slides = slides_asked(session, choice)
         if not slides:
             self.told.emit("Every slide was run before: choose all slides to run them again.")
             return
@@ -213,8 +218,9 @@ class Ensemble:
             return
         self._rules_of = recipe, self.name
         self.began.emit()
+        told, folds = reader_of_tissue(session.project, slides, recipe), choice.folds
         how = {"members": members, "fast": choice.fast}
-        self._runner.start(lambda: engine.run(slides, recipe, folders, choice.folds, **how))
+        self._runner.start(lambda: engine.run(told(), recipe, folders, folds, **how))
         self.changed.emit()
 
     def get_ready(self, choice: EnsembleChoice) -> None:

@@ -260,7 +260,11 @@ class Queue:
             before = self._known[slide_id]
             figures = row or QueueRow(slide_id)  # what cannot be derived is not known
             self._known[slide_id] = replace(
-                before, expected=figures.expected, area=figures.area, objects=figures.objects
+                before,
+                expected=figures.expected,
+                area=figures.area,
+                objects=figures.objects,
+                tissue_mm2=figures.tissue_mm2,
             )
             if self._known[slide_id] != before or not self._stale:
                 self._arrange()

@@ -31,7 +31,11 @@ COLUMNS = (
     ("verdict", "What was decided", "corrected"),
     ("agree", "Expected agreement (Dice) of the mask, from how far the members agree", "agree "),
     ("note", "A note of yours: F2 or a double click writes it", "cut off at"),
-    ("area", "Share of the slide inside the mask, of the chosen structure", "100.0 %"),
+    (
+        "area",
+        "Share of the slide inside the mask, of the chosen structure; tissue in mm²",
+        "100.0 %",
+    ),
     ("objects", "Objects of the mask, of the chosen structure", "objects "),
     ("organ", "The organ", "largeintestine"),
     ("source", "Where the slide comes from", "Hubmap "),
@@ -51,6 +55,10 @@ def _said(row: QueueRow, column: int) -> str:
             return _UNKNOWN if row.expected is None else f"{row.expected:.3f}"
         case 4:
             return row.note
+        case 5 if row.tissue_mm2 is not None:
+            return (
+                f"{row.tissue_mm2:.1f} mm²" if row.tissue_mm2 >= 1 else f"{row.tissue_mm2:.2g} mm²"
+            )
         case 5:
             return _UNKNOWN if row.area is None else f"{100 * row.area:.1f} %"
         case 6:

@@ -34,8 +34,8 @@ class Project(Protocol):
     def missing(self) -> Mapping[str, str]:
         """Id → why that slide has no file."""
 
-    def slides(self) -> Sequence[Slide]:
-        """Return the slides whose files are there."""
+    def slides(self, *, overviews: bool = False) -> Sequence[Slide]:
+        """Return the slides whose files are there, and those at low resolution if asked."""
 
 
 @dataclass(slots=True)
@@ -109,9 +109,12 @@ class Outcome:
                 self.note("project", sentence)
 
     def slides_of(self, project: Project, chosen: Collection[str] | None = None) -> list[Slide]:
-        """Return a project's slides, or the chosen ones; those without a file are left out."""
+        """Return a project's slides, or the chosen ones; those without a file are left out.
+
+        Slides at low resolution, where tissue is said, are returned where they are chosen.
+        """
         self.take_project(project)
-        there = project.slides()
+        there = project.slides(overviews=chosen is not None)
         missing = project.missing
         known = {slide.id for slide in there}
         for slide_id in missing if chosen is None else chosen:

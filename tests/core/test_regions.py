@@ -213,6 +213,44 @@ class TestProject:
         assert (rows.min(), columns.min()) == (100, 280)
         assert (rows.max(), columns.max()) == (129, 329)
 
+    def test_label_images_of_regions_leave_as_one_of_their_slide(self, project, tmp_path):
+        zarr = pytest.importorskip("zarr")
+        self.draw_over_the_border(project)
+        with ReviewProject.open(project) as opened:
+            report = export_project(opened, tmp_path / "out", format="ome-zarr")
+
+        assert report.written == ("whole_r1_c1", "whole_r1_c2")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole.ome.zarr"]
+        group = zarr.open_group(tmp_path / "out" / "whole.ome.zarr", mode="r")
+        drawn = np.zeros(SHAPE, np.uint16)
+        drawn[100:130, 280:330] = 1
+        drawn[110:120, 295:305] = 0
+        assert np.array_equal(group["0"][:], drawn)
+        assert np.array_equal(group["1"][:], drawn[::2, ::2])
+        (multiscale,) = group.attrs["ome"]["multiscales"]
+        scales = [one["coordinateTransformations"][0]["scale"] for one in multiscale["datasets"]]
+        assert np.allclose(scales, [[0.5, 0.5], [1, 1], [2, 2]])
+
+    def test_regions_that_overlap_leave_as_no_label_image(self, project, pyramid, tmp_path):
+        pytest.importorskip("zarr")
+        outcome = Outcome()
+        boxes = ("0,0,50,50", "40,40,50,50")
+        with ReviewProject.open(project) as opened:
+            for box in boxes:
+                opened.add(SlideTable((read_slide(f"{pyramid}#region={box}"),)))
+        session = ReviewSession(author="a")
+        session.open(project)
+        for slide in session.slides:
+            session.go_to(slide.id)
+            session.paint(np.ones((9, 9), np.bool_), top=0, left=0, add=True)
+        session.close()
+        with (
+            ReviewProject.open(project) as opened,
+            pytest.raises(ValueError, match="Regions of its slide overlap"),
+        ):
+            export_project(opened, tmp_path / "out", format="ome-zarr", outcome=outcome)
+        assert len(outcome.left_out) == 2
+
     def test_a_hole_that_only_the_whole_has_is_refused_where_it_would_be_lost(
         self, project, tmp_path
     ):

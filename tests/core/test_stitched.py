@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hubseg.formats import geojson
+from hubseg.formats import geojson, ome_zarr
 from hubseg.formats.polygons import polygons_of
+from hubseg.formats.registry import FORMATS
 from hubseg.formats.stitched import RegionMask, StitchedImage
 
 MASKS = st.tuples(st.integers(1, 16), st.integers(1, 16)).flatmap(
@@ -97,3 +99,109 @@ def test_an_object_over_a_corner_of_four_regions_is_one(tmp_path):
 
     (feature,) = json.loads((tmp_path / "a.geojson").read_text())["features"]
     assert feature["geometry"]["type"] == "MultiPolygon"
+
+
+class TestZarr:
+    """One label image of the whole slide, read by zarr and NumPy alone."""
+
+    @staticmethod
+    def drawn(shape: tuple[int, int]) -> np.ndarray:
+        """Blobs over every border, two that meet at a corner of four regions, and holes."""
+        noise = np.random.default_rng(5).random((shape[0] // 9 + 1, shape[1] // 9 + 1)) > 0.72
+        mask = np.kron(noise, np.ones((9, 9), np.bool_))[: shape[0], : shape[1]]
+        mask[::7, ::5] = False
+        return mask
+
+    @pytest.mark.parametrize("name", ["ome-zarr", "ome-zarr-0.4"])
+    @pytest.mark.parametrize(("shape", "side"), [((1237, 1403), 401), ((600, 5), 77)])
+    def test_every_level_is_that_of_the_whole_over_the_borders(self, tmp_path, name, shape, side):
+        zarr = pytest.importorskip("zarr")
+        mask = self.drawn(shape)
+        count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+        seen = np.unique(labels[mask], return_index=True)[1]  # in reading order of their first px
+        order = np.zeros(count, np.int64)
+        order[labels[mask][np.sort(seen)]] = np.arange(1, count)
+
+        FORMATS[name].write(tmp_path / "a.ome.zarr", cut(mask, side))
+
+        group = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")
+        told = group.attrs.asdict()
+        told = told.get("ome", told)
+        paths = [one["path"] for one in told["multiscales"][0]["datasets"]]
+        assert len(paths) > 1
+        for number, path in enumerate(paths):
+            step = 2**number
+            assert np.array_equal(group[path][:], order[labels][::step, ::step])
+        classes = told["image-label"]["properties"]
+        assert [one["label-value"] for one in classes] == list(range(1, count))
+        assert {one["class"] for one in classes} == {"crypt"}
+        assert np.array_equal(FORMATS[name].read(tmp_path / "a.ome.zarr")[0].mask(*shape), mask)
+
+    def test_only_touched_chunks_are_written(self, tmp_path):
+        zarr = pytest.importorskip("zarr")
+        mask = np.zeros((4000, 5000), np.bool_)
+        mask[1020:1030, 2040:2050] = True
+        regions = [
+            RegionMask.of((top, left, 1000, 1000), mask[top : top + 1000, left : left + 1000])
+            for top in (0, 1000)
+            for left in (1000, 2000, 3000)
+        ]
+        FORMATS["ome-zarr"].write(
+            tmp_path / "a.ome.zarr", StitchedImage(mask.shape, regions, "whole")
+        )
+
+        group = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")
+        stored = [group[str(number)].nchunks_initialized for number in range(5)]
+        assert stored == [4, 4, 2, 1, 1]  # the square lies on an edge of the first three
+        assert np.count_nonzero(group["0"][:]) == 100
+
+    @pytest.mark.parametrize("level", ["0", "2"])
+    @pytest.mark.parametrize("place", [(200, 200), (1100, 1300)], ids=["inside", "beyond"])
+    def test_what_reads_back_different_is_no_export(self, tmp_path, monkeypatch, level, place):
+        zarr = pytest.importorskip("zarr")
+        mask = np.zeros((1200, 1400), np.bool_)
+        mask[100:300, 100:300] = True
+        read = ome_zarr.zarr_module()
+
+        class Damaged:
+            """It loses a number, or finds one, in what was written."""
+
+            @staticmethod
+            def open_group(path, mode, **more):
+                if mode == "r":
+                    at = tuple(slice(n >> int(level), (n >> int(level)) + 1) for n in place)
+                    array = read.open_group(path, mode="r+")[level]
+                    array[at] = 9 - array[at]
+                return read.open_group(path, mode=mode, **more)
+
+        assert read is zarr
+        monkeypatch.setattr(ome_zarr, "zarr_module", lambda: Damaged)
+        with pytest.raises(OSError, match=r"a\.ome\.zarr"):
+            FORMATS["ome-zarr"].write(tmp_path / "a.ome.zarr", cut(mask, 500, leave_out=8))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_regions_of_several_structures_keep_their_classes(self, tmp_path):
+        pytest.importorskip("zarr")
+        boxes = {"crypt": (0, 0, 20, 20), "tubule": (0, 20, 20, 20)}
+        one = np.zeros((20, 20), np.bool_)
+        one[5:9, 15:20] = one[12:14, 0:5] = True
+        masks = {name: [RegionMask.of(box, one)] for name, box in boxes.items()}
+        parts = [StitchedImage((20, 40), own, "w", name=name) for name, own in masks.items()]
+        whole = StitchedImage(
+            (20, 40), [one for own in masks.values() for one in own], "w", parts=parts
+        )
+
+        FORMATS["ome-zarr"].write(tmp_path / "a.ome.zarr", whole)
+
+        (found,) = FORMATS["ome-zarr"].read(tmp_path / "a.ome.zarr")
+        assert [one.name for one in found.objects] == ["crypt", "crypt", "tubule", "tubule"]
+        for number, name in enumerate(boxes):
+            mask = found.of_class(name).mask(20, 40)
+            assert np.array_equal(mask[:, 20 * number : 20 * number + 20], one)
+
+    def test_regions_that_overlap_are_told(self):
+        mask = np.zeros((9, 9), np.bool_)
+        boxes = [(0, 0, 9, 9), (0, 9, 9, 9), (8, 17, 9, 9)]
+        for number, overlap in ((2, False), (3, True)):
+            regions = [RegionMask.of(box, mask) for box in boxes[:number]]
+            assert StitchedImage((20, 30), regions, "w").overlap is overlap

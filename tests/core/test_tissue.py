@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,13 +16,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hubseg.formats.rle import decode
-from hubseg.inference import Tiling, predict_member
+from hubseg.inference import TilePixels, Tiling, predict_member
 from hubseg.network import Prediction
-from hubseg.probability import map_key
+from hubseg.probability import TileLayout, map_key
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.recipe.bundled import weights_folder
-from hubseg.slide import SlideTable, read_slide, tissue
-from hubseg.slide.tissue import find_tissue, tissue_in
+from hubseg.slide import SlideTable, low_resolution, read_slide, tissue
+from hubseg.slide.tissue import TissueMask, find_tissue, tissue_in
 
 DATA = Path(os.environ.get("HUBSEG_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SAMPLE = weights_folder().parent
@@ -99,7 +100,7 @@ def test_a_slide_is_read_in_bands_from_a_small_level(
     monkeypatch.setattr(
         type(slide), "read", lambda s, w=None, level=0: (asked.append(level), read(s, w, level))[1]
     )
-    monkeypatch.setattr(tissue, "_BAND", 40_000)
+    monkeypatch.setattr(low_resolution, "_BAND", 40_000)
     banded = find_tissue(slide)
     assert set(asked) == {levels - 1}
     assert len(asked) > 1
@@ -185,6 +186,30 @@ def test_where_no_tissue_is_found_all_is_computed():
     network, tiling = Near().eval(), Tiling(side=128, overlap=32, margin=0)
     made = predict_member(network, image, some, some.members()[0], tiling=tiling).values
     assert (made > 0).all()
+
+
+def test_what_a_person_says_of_tissue_is_computed_and_has_a_key_of_its_own(tmp_path: Path):
+    image, some, plain = glass(512, 640), recipe(tissue_only=True), recipe()
+    image[300:400, 400:500] = noisy(STAINS["PAS"], 100, 100)
+    said = np.zeros((64, 80), np.bool_)
+    said[:10, :10] = True
+    tiling = Tiling(side=128, overlap=32, margin=0)
+    network, member = Near().eval(), some.members()[0]
+    made = predict_member(network, image, some, member, tiling=tiling, tissue=said).values
+    whole = predict_member(Near().eval(), image, plain, plain.members()[0], tiling=tiling).values
+    np.testing.assert_array_equal(made[:40, :40], whole[:40, :40])
+    assert network.passes == 1
+    assert not made[150:].any()
+
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb")
+    slide = read_slide(tmp_path / "a.tif")
+    told = replace(slide, tissue=TissueMask.of(said, image.shape[:2]))
+    layout = TileLayout(image.shape[:2], image.shape[:2], tiling)
+    shown = [place for place in layout.places if TilePixels(told, layout).shows_tissue(place)]
+    assert shown == [(0, 0)]
+    facts = {"slide_digest": "0", "checkpoint_digest": "1"}
+    keys = {map_key(one, member, **facts, tissue=t) for one in (some, plain) for t in ("", "x")}
+    assert len(keys) == 3  # a recipe that runs glass too heeds none
 
 
 def test_a_map_of_tissue_alone_has_a_key_of_its_own_and_other_recipes_keep_theirs():

@@ -431,3 +431,43 @@ def test_the_picture_of_a_run_shows_each_place_and_says_how_many_are_done(qtbot:
     assert not panel.isHidden()
     panel.show_state(RunPlacesState())
     assert panel.isHidden()
+
+
+def test_tissue_is_shown_corrected_and_divided_by(
+    dock: HubSegWidget, large: Path, wait: Wait
+) -> None:
+    dock.open_path(large)
+    wait(lambda: not dock.busy and dock.desk.offers.is_offered("Divide it"))
+    dock.desk.find_tissue()
+    wait(lambda: dock.session.current.id == "whole_tissue" and not dock.busy)
+    wait(lambda: dock.session.mask is not None)
+    session = dock.session
+
+    assert [str(one) for one in session.structures] == ["tissue"]
+    assert not session.too_large
+    wait(lambda: dock.desk.offers.is_offered("Divide it"))
+    mask = layer(dock, "mask")
+    assert mask.data.shape == (session.current.height, session.current.width)
+    wait(lambda: bool(mask.data.any()))
+    found = session.mask.copy()
+    high, wide = found.shape
+    left = np.ones((high, wide // 2), np.bool_)
+    session.paint(left, top=0, left=0, add=False)
+    wait(lambda: not dock.busy and not session.mask[:, : wide // 2].any())
+    dock.desk.undo()
+    wait(lambda: np.array_equal(session.mask, found))
+    session.paint(left, top=0, left=0, add=False)
+    dock.desk.queue.watch(True)
+    wait(lambda: any(one.tissue_mm2 for one in dock.desk.queue.rows))
+    dock.desk.divide_slide()
+    wait(lambda: session.current.region is not None and not dock.busy)
+
+    named = {slide.id for slide in session.slides}
+    assert named == {"whole_tissue", "whole_r1_c2", "whole_r1_c3"}
+    dock.desk.find_tissue()  # also from a region
+    assert session.current.id == "whole_tissue"
+    said: list[str] = []
+    dock.session.failed.connect(said.append)
+    dock.desk.ensemble.failed.connect(said.append)
+    dock.desk.ensemble.run(EnsembleChoice("demo"))
+    assert said == ["whole_tissue says where tissue is: run its slide or regions."]

@@ -1,4 +1,4 @@
-"""``hubseg maps``, ``find`` and ``split``: kept maps, moved slides, and regions of large ones."""
+"""``hubseg maps``, ``find``, ``split`` and ``tissue``: kept maps, moved slides, large ones."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubseg.cli._said import add_json
+from hubseg.cli._said import add_json, table
 
 if TYPE_CHECKING:
     from hubseg.cli._said import Answer
+    from hubseg.project import ReviewProject
 
 __all__ = ["add_to"]
 
@@ -42,6 +43,15 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_json(split)
     split.set_defaults(run=_split)
+    tissue = commands.add_parser(
+        "tissue", help="find where slides show tissue, to be looked at and corrected"
+    )
+    tissue.add_argument("project", type=Path, help="NAME.hubseg")
+    tissue.add_argument(
+        "slides", nargs="*", metavar="SLIDE", help="ids of slides; default: those that have it"
+    )
+    add_json(tissue)
+    tissue.set_defaults(run=_tissue)
 
 
 def size(text: str) -> int:
@@ -122,3 +132,53 @@ def _split(given: argparse.Namespace, answer: Answer) -> None:
             for slide_id, ids in made.items()
         ],
     )
+
+
+def _tissue(given: argparse.Namespace, answer: Answer) -> None:
+    from hubseg.journal.slide_state import SlideState
+    from hubseg.project import ReviewProject
+    from hubseg.project.tissue import keep_tissue, look_for_tissue, tissue_slide
+
+    reading = ReviewProject.open if given.slides else ReviewProject.for_reading
+    with reading(given.project) as project:
+        answer.outcome.take_project(project)
+        there = {slide.id: slide for slide in project.slides(divided=True)}
+        for slide_id in dict.fromkeys(given.slides):
+            with answer.outcome.attempt(slide_id):
+                if slide_id not in there:
+                    raise ValueError(f"The project has no slide {slide_id!r}: name one of it.")
+                slide = there[slide_id].told(**SlideState.read(project, slide_id).facts)
+                if tissue_slide(project, slide) is None:
+                    keep_tissue(project, look_for_tissue(slide))
+        rows = _tissue_rows(project, answer, given.slides)
+    head = ("slide", "tissue mm²", "share", "verdict", "corrected px")
+    content = {"tissue": [dict(zip(_TISSUE, row, strict=True)) for row in rows]}
+    cells = [["-" if cell is None else cell for cell in row] for row in rows]
+    answer.say(content, table(head, cells) if rows else ["No slide has its tissue found."])
+
+
+_TISSUE = ("slide", "mm2", "share", "verdict", "corrected_px")
+
+
+def _tissue_rows(
+    project: ReviewProject, answer: Answer, chosen: list[str]
+) -> list[tuple[str, float | None, float, str, int]]:
+    from hubseg.project.derived import derive
+    from hubseg.project.tissue import area_mm2, tissue_slide
+
+    every = project.slides(overviews=True)
+    if chosen:
+        named = [one for one in project.slides(divided=True) if one.id in chosen]
+        wanted = {found.id for one in named if (found := tissue_slide(project, one))}
+        every = tuple(one for one in every if one.id in wanted)
+    rows = []
+    for slide in every:
+        if slide.is_overview:
+            with answer.outcome.attempt(slide.id):
+                made = derive(project, slide)
+                share = float(made.mask.mean())
+                area = area_mm2(made.slide, share)
+                rounded = None if area is None else round(area, 3)
+                verdict, corrected = made.verdict.value, made.corrected
+                rows.append((slide.id, rounded, share, verdict, corrected))
+    return rows

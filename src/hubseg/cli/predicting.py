@@ -165,7 +165,7 @@ def _predict(given: argparse.Namespace, answer: Answer) -> None:
             _adopt(project, recipe, words=True)
             take_names(given, project, _named(added), answer)
             run = engine.run(
-                _as_they_are(project, added, answer.outcome),
+                _as_they_are(project, added, answer.outcome, recipe),
                 recipe,
                 weights_for(recipe, tuple(given.weights)),
                 given.folds,
@@ -240,19 +240,23 @@ def _tell_added(answer: Answer, tables: Sequence[SlideTable], added: Sequence[Ad
     answer.tell()
 
 
-def _as_they_are(project: ReviewProject, added: Sequence[Added], outcome: Outcome) -> list[Slide]:
+def _as_they_are(
+    project: ReviewProject, added: Sequence[Added], outcome: Outcome, recipe: Recipe
+) -> list[Slide]:
     """Return the slides that were added, each once, with their files as they are now.
 
     A file that was written over is run as it is: its map belongs to its content. What a person
-    told of them decides which networks are for them.
+    told of them decides which networks are for them, and, where glass is left out, what is glass.
     """
     from hubseg.journal.slide_state import SlideState
+    from hubseg.project.tissue import with_tissue
 
-    present = []
+    present: list[Slide] = []
     for slide in outcome.slides_of(project, sorted(_named(added))):
         with outcome.attempt(slide.id, last=False):
             here, _ = project.check_file(slide)
-            present.append(here.told(**SlideState.read(project, slide.id).facts))
+            told = here.told(**SlideState.read(project, slide.id).facts)
+            present += with_tissue(project, [told]) if recipe.tissue_only else [told]
     return present
 
 

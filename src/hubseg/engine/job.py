@@ -133,6 +133,7 @@ class Job:
             checkpoint_digest=self.checkpoint_digest,
             precision=self.precision,
             field_of_view=0 if self.layout is None else self.layout.field_of_view,
+            tissue="" if self.slide.tissue is None else self.slide.tissue.digest,
         )
 
 

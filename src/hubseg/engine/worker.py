@@ -71,7 +71,7 @@ class Networks:
         self.stopped: set[str] = set()
         self.place = 0  # which of the workers of its computer it is
         self._pixels: OrderedDict[str, NDArray[np.uint8] | Slide] = OrderedDict()
-        self._tile_pixels: dict[tuple[str, TileLayout], TilePixels] = {}  # of one slide
+        self._tile_pixels: dict[tuple[str, TileLayout, Any], TilePixels] = {}  # of one slide
         self._loaded: LoadedNetworks | None = None  # with the first job: this imports torch
 
     def setup(self, worker: Any) -> None:
@@ -116,7 +116,7 @@ class Networks:
 
     def _make(self, job: Job, order: Order, said: list[str]) -> Made:
         """Compute what a job asks for, while no other job does."""
-        from hubseg.inference import KeptTiles, predict_member, predict_some
+        from hubseg.inference import KeptTiles, predict_member, predict_some, said_of
 
         with self._door:
             network = self._networks.take(order, said=said.append)
@@ -135,7 +135,7 @@ class Networks:
         kept = None if store is None else KeptTiles(store, job.whole_key)
         how |= {"kept": kept, "following": job.following, "um_per_px": job.slide.um_per_px}
         if job.part is None:
-            made = predict_member(*given, **how)
+            made = predict_member(*given, tissue=said_of(job.slide), **how)
         else:
             made = predict_some(*given, job.part.tiles, _around(job.part, store), **how)
         if store is not None and kept is not None:
@@ -175,7 +175,7 @@ class Networks:
         """Return the pixels of the very large slide that is worked on; those of others go."""
         from hubseg.inference import TilePixels
 
-        wanted = job.slide_digest, layout
+        wanted = job.slide_digest, layout, job.slide.tissue
         for one in [one for one in self._tile_pixels if one[0] != job.slide_digest]:
             del self._tile_pixels[one]
         for other, pixels in self._tile_pixels.items():

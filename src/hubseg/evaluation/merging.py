@@ -102,8 +102,8 @@ def take_words(project: ReviewProject, other: ReviewProject) -> bool:
 
 def _pair(project: ReviewProject, other: ReviewProject, slide_id: str) -> tuple[Slide, Slide]:
     """Return a slide as both projects have it, with one content that both were worked on."""
-    ours = next((slide for slide in project.slides() if slide.id == slide_id), None)
-    theirs = next((slide for slide in other.slides() if slide.id == slide_id), None)
+    ours = next((slide for slide in project.slides(overviews=True) if slide.id == slide_id), None)
+    theirs = next((slide for slide in other.slides(overviews=True) if slide.id == slide_id), None)
     if ours is None or theirs is None:
         raise ValueError(f"Only one of the two projects has slide {slide_id}: choose another one.")
     if project.digest(ours) != other.digest(theirs):

@@ -87,8 +87,8 @@ def compare(first: ReviewProject, second: ReviewProject) -> list[Compared]:
     ValueError
         When a row of one of them is damaged.
     """
-    ours = {slide.id: slide for slide in first.slides()}
-    theirs = {slide.id: slide for slide in second.slides()}
+    ours = {slide.id: slide for slide in first.slides(overviews=True)}
+    theirs = {slide.id: slide for slide in second.slides(overviews=True)}
     return [
         _compared(slide_id, first, ours.get(slide_id), second, theirs.get(slide_id))
         for slide_id in dict.fromkeys((*ours, *theirs))
@@ -151,8 +151,8 @@ def difference(first: ReviewProject, second: ReviewProject, slide_id: str) -> ND
     ValueError, OSError
         When one has no such slide or no mask, or their pixels differ.
     """
-    ours = next((slide for slide in first.slides() if slide.id == slide_id), None)
-    theirs = next((slide for slide in second.slides() if slide.id == slide_id), None)
+    ours = next((slide for slide in first.slides(overviews=True) if slide.id == slide_id), None)
+    theirs = next((slide for slide in second.slides(overviews=True) if slide.id == slide_id), None)
     if ours is None or theirs is None:
         raise ValueError(f"Only one of the two projects has slide {slide_id}: choose another one.")
     _check_pixels(first, ours, second, theirs)

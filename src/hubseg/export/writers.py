@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.formats import ndpa, nnunet, ome_zarr
+from hubseg.formats import ndpa, nnunet, ome_zarr_maps
 from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
@@ -235,10 +235,11 @@ def _maps(source: Source, out: Path) -> tuple[Path, list[Path]]:
             source.outcome.note(slide_id, f"There is no map of {', '.join(without)}: left out.")
         out.mkdir(parents=True, exist_ok=True)
         maps = [
-            ome_zarr.SoftMap(name, one.pieces(), colours.get(name, _WHITE)) for name, one in found
+            ome_zarr_maps.SoftMap(name, one.pieces(), colours.get(name, _WHITE))
+            for name, one in found
         ]
         path, slide, shape = _map_file(out, slide_id), given[0][0], found[0][1].shape
-        written.append(ome_zarr.write_map(path, shape, maps, um_per_px=slide.spacing))
+        written.append(ome_zarr_maps.write_map(path, shape, maps, um_per_px=slide.spacing))
     if not written:
         raise source.nothing()
     return out, written

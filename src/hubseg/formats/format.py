@@ -69,8 +69,10 @@ class Format:
         Whether all structures of a slide are written, numbered from 1 in the vocabulary's order,
         and not its first alone.
     of_file
-        Whether its outlines are in px of the slide's file, so that regions of a slide are written
-        together, as objects of the whole.
+        Whether it is in px of the slide's file, so that regions of a slide are written together, as
+        objects of the whole.
+    one_a_pixel
+        Whether a pixel has one object, so that regions that overlap cannot be written together.
     extra
         The optional part of the installation that it needs.
     """
@@ -96,6 +98,7 @@ class Format:
     soft: bool = False
     structures: bool = False
     of_file: bool = False
+    one_a_pixel: bool = False
     extra: str = ""
 
     def write(self, path: Path, images: MaskedImage | Iterable[MaskedImage]) -> Path:

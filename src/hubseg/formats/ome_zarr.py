@@ -1,8 +1,8 @@
-"""OME-Zarr labels and maps, a folder an image, on as many levels as it takes.
+"""OME-Zarr labels, a folder an image, on as many levels as it takes.
 
-Responsible for the metadata of label images, 0.4 (zarr 2) and 0.5 (zarr 3), for those of a soft
-map, which is an image, and for finding the labels of an image. Does not know slides. Needs zarr:
-the extra ``zarr``.
+Responsible for the pixels and the metadata of label images, 0.4 (zarr 2) and 0.5 (zarr 3), and for
+finding the labels of an image. One that is known in regions is written and compared region by
+region, and never held as a whole. Does not know slides. Needs zarr: the extra ``zarr``.
 
 Source: https://ngff.openmicroscopy.org, versions 0.4 and 0.5.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ from hubseg.formats.annotated import (
     put_and_compare,
 )
 from hubseg.formats.pixel_runs import numbered
+from hubseg.formats.stitched import StitchedImage
 from hubseg.slide.errors import DAMAGE, check_same
 
 if TYPE_CHECKING:
@@ -32,10 +34,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SoftMap", "read", "write", "write_map", "write_older"]
+__all__ = [
+    *("CHUNK", "SMALLEST", "multiscale_of", "read", "whole_folder", "write", "write_older"),
+    "zarr_module",
+]
 
-_CHUNK = 512  # px
-_SMALLEST = 256  # px: the longer side of the last level
+CHUNK = 512
+"""Longer side of a chunk, px."""
+
+SMALLEST = 256
+"""Longer side of the last level, px."""
+
+_COUNTED = 8192  # px of a band whose objects are counted together
 _MOST_PIXELS = 2**30
 _MOST_NAMED = 2**16  # objects with a colour and a class each
 
@@ -62,15 +72,19 @@ def _written(
     path: Path | str, image: MaskedImage, put: Callable[[Path, Iterable[MaskedImage]], None]
 ) -> Path:
     path = Path(path).absolute()
-    with _folder(path) as part:
-        put_and_compare(part, path, [image], put, read)
+    with whole_folder(path) as part:
+        if isinstance(image, StitchedImage):
+            put(part, [image])
+            check_same(_holds(part, image), path)
+        else:
+            put_and_compare(part, path, [image], put, read)
     return path
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path) -> Iterator[Path]:
     """Write a folder whole or not at all: yields one beside it, which takes its place."""
-    _zarr()
+    zarr_module()
     part, old = (path.with_name(f".{path.name}.{end}") for end in ("part", "old"))
     for left in (part, old):
         shutil.rmtree(left, ignore_errors=True)
@@ -84,143 +98,137 @@ def _folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
 
 
-class SoftMap(NamedTuple):
-    """What is mapped, and windows that together are the map, each with its values."""
-
-    name: str
-    pieces: Iterable[tuple[tuple[slice, slice], NDArray[np.float32]]]
-    colour: Sequence[int] = (255, 255, 255)
-
-
-def write_map(
-    path: Path | str,
-    shape: tuple[int, int],
-    maps: Sequence[SoftMap],
-    *,
-    um_per_px: tuple[float, float] | None = None,
-) -> Path:
-    """Write soft maps as an OME-Zarr 0.4 image, comparing each piece with what is read of it.
-
-    Parameters
-    ----------
-    path
-        Folder to write; one that exists is replaced as a whole.
-    shape
-        Height and width, px.
-    maps
-        The image, or each of its channels: float32 on 0-255, what is above a threshold is inside.
-    um_per_px
-        Height and width of a pixel, where known.
-
-    Raises
-    ------
-    ImportError
-        When zarr is not installed.
-    OSError
-        When the folder cannot be written, or reads back different.
-    """
-    path = Path(path).absolute()
-    with _folder(path) as part:
-        group = _zarr().open_group(part, mode="w", zarr_format=2)
-        lead = () if len(maps) == 1 else (len(maps),)
-        level, count = _level_of(group, 0, (*lead, *shape)), 1
-        for number, one in enumerate(maps):
-            _fill(level, (number,) if lead else (), one, path)
-        while max(level.shape[-2:]) > _SMALLEST and min(level.shape[-2:]) > 1:
-            half = level.shape[-2] // 2, level.shape[-1] // 2
-            level, above = _level_of(group, count, (*lead, *half)), level
-            for number in range(len(maps)):
-                _halved(above, level, (number,) if lead else ())
-            count += 1
-        name = ", ".join(one.name for one in maps)
-        multiscale = {"version": "0.4", **_multiscale(name, um_per_px, count, bool(lead))}
-        omero = {
-            "channels": [_channel(one) for one in maps],
-            "rdefs": {"model": _MODEL[bool(lead)]},
-        }
-        group.attrs.update({"multiscales": [multiscale], "omero": omero})
-    return path
-
-
-_MODEL = {False: "greyscale", True: "color"}
-
-
-def _channel(one: SoftMap) -> dict[str, Any]:
-    window = {"min": 0, "max": 255, "start": 0, "end": 255}
-    colour = bytes(one.colour).hex().upper()
-    return {"label": one.name, "color": colour, "active": True, "window": window}
-
-
-def _level_of(group: Any, number: int, shape: tuple[int, ...]) -> Any:
-    chunks = (*(1 for _ in shape[:-2]), *(min(side, _CHUNK) for side in shape[-2:]))
-    return group.create_array(str(number), shape=shape, chunks=chunks, dtype=np.float32)
-
-
-def _fill(level: Any, at: tuple[int, ...], one: SoftMap, path: Path) -> None:
-    """Write a map, a few rows at a time, and compare them with what is read."""
-    for (rows, columns), values in one.pieces:
-        for top in range(rows.start, rows.stop, _CHUNK):
-            cut = slice(top, min(top + _CHUNK, rows.stop)), columns
-            given = values[cut[0].start - rows.start : cut[0].stop - rows.start]
-            level[(*at, *cut)] = given
-            check_same(np.array_equal(level[(*at, *cut)], given), path)
-
-
-def _halved(level: Any, half: Any, at: tuple[int, ...]) -> None:
-    """Fill a level with the means of every four values of the one above."""
-    height, width = half.shape[-2:]
-    for top in range(0, height, _CHUNK):
-        for left in range(0, width, _CHUNK):
-            tall, wide = min(_CHUNK, height - top), min(_CHUNK, width - left)
-            four = slice(2 * top, 2 * (top + tall)), slice(2 * left, 2 * (left + wide))
-            cut = slice(top, top + tall), slice(left, left + wide)
-            half[(*at, *cut)] = level[(*at, *four)].reshape(tall, 2, wide, 2).mean((1, 3))
-
-
 def _put(zarr_format: int) -> Callable[[Path, Iterable[MaskedImage]], None]:
     def put(path: Path, images: Iterable[MaskedImage]) -> None:
         for image in images:
-            labels = numbered(image.mask)
-            group = _zarr().open_group(path, mode="w", zarr_format=zarr_format)
-            levels = _levels(labels)
-            for number, level in enumerate(levels):
-                chunks = tuple(min(side, _CHUNK) for side in level.shape)
-                separator = {"dimension_names": ("y", "x")} if zarr_format == 3 else {}
-                array = group.create_array(
-                    str(number), shape=level.shape, chunks=chunks, dtype=level.dtype, **separator
+            parts = _numbered(image)
+            count = sum(part.objects for part in parts)
+            group = zarr_module().open_group(path, mode="w", zarr_format=zarr_format)
+            named = {"dimension_names": ("y", "x")} if zarr_format == 3 else {}
+            levels = [
+                group.create_array(
+                    str(number),
+                    shape=shape,
+                    chunks=tuple(min(side, CHUNK) for side in shape),
+                    dtype=np.uint16 if count < 2**16 else np.uint32,
+                    **named,
                 )
-                for top in range(0, len(level), _CHUNK):  # few chunks at a time: zarr copies each
-                    array[top : top + _CHUNK] = level[top : top + _CHUNK]
-            group.attrs.update(_metadata(image, int(labels.max()), len(levels), zarr_format))
+                for number, shape in enumerate(_shapes(image.size))
+            ]
+            for number, rows, columns, band in _bands(len(levels), parts):
+                levels[number][rows, columns] = band.astype(levels[number].dtype)
+            group.attrs.update(_metadata(image, parts, len(levels), zarr_format))
 
     return put
 
 
-def _levels(labels: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return the image and its smaller copies, every second pixel: numbers are never mixed."""
-    levels = [labels]
-    while max(levels[-1].shape) > _SMALLEST and min(levels[-1].shape) > 1:
-        levels.append(levels[-1][::2, ::2])
-    return levels
+class _Part(NamedTuple):
+    """Objects of one class: how many, the number before their first one, and their pixels."""
+
+    image: MaskedImage
+    objects: int
+    before: int
+    pieces: Iterable[tuple[tuple[int, int, int, int], NDArray[Any]]]
 
 
-def _metadata(image: MaskedImage, count: int, levels: int, zarr_format: int) -> dict[str, Any]:
-    numbers = range(1, min(count, _MOST_NAMED) + 1)
-    rgba = [*(int(part) for part in image.colour), 255]
+def _numbered(image: MaskedImage) -> list[_Part]:
+    """Return an image's objects; of regions with several structures those of one after another."""
+    if not isinstance(image, StitchedImage):
+        labels = numbered(image.mask)
+        return [_Part(image, int(labels.max()), 0, [((0, 0, *labels.shape), labels)])]
+    parts: list[_Part] = []
+    for one in image.stitched_parts:
+        numbers = one.numbers()
+        before = sum(part.objects for part in parts)
+        parts.append(_Part(one, numbers.count, before, numbers))
+    return parts
+
+
+def _shapes(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return (height, width) of the image and of its smaller copies."""
+    shapes = [size]
+    while max(shapes[-1]) > SMALLEST and min(shapes[-1]) > 1:
+        shapes.append((-(-shapes[-1][0] // 2), -(-shapes[-1][1] // 2)))
+    return shapes
+
+
+def _bands(levels: int, parts: Iterable[_Part]) -> Iterator[tuple[int, slice, slice, NDArray[Any]]]:
+    """Yield level, rows, columns and numbers of what is inside, at most a row of chunks at a time.
+
+    A smaller level is every second pixel of the one above it: numbers are never mixed.
+    """
+    for part in parts:
+        for (top, left, _, _), piece in part.pieces:
+            labels = piece
+            for level in range(levels):
+                columns = slice(left, left + labels.shape[1])
+                end = top + len(labels)
+                for first in range(top // CHUNK * CHUNK, end, CHUNK):
+                    rows = slice(max(first, top), min(first + CHUNK, end))
+                    band = labels[rows.start - top : rows.stop - top]
+                    if band.any():
+                        yield level, rows, columns, _after(part.before, band)
+                labels = labels[top % 2 :: 2, left % 2 :: 2]
+                top, left = (top + 1) // 2, (left + 1) // 2
+
+
+def _after(before: int, band: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers that come after `before`; 0 stays outside."""
+    return band if not before else np.where(band > 0, band.astype(np.uint32) + before, 0)
+
+
+def _holds(path: Path, image: StitchedImage) -> bool:
+    """Whether every level of a folder has the image's numbers in its regions, and no others."""
+    group = zarr_module().open_group(path, mode="r")
+    levels = [group[one["path"]] for one in _told(group)["multiscales"][0]["datasets"]]
+    if [level.shape for level in levels] != _shapes(image.size):
+        return False
+    wanted = [0] * len(levels)
+    for number, rows, columns, band in _bands(len(levels), _numbered(image)):
+        if not np.array_equal(levels[number][rows, columns], band):
+            return False
+        wanted[number] += int(np.count_nonzero(band))
+    return [_inside(level) for level in levels] == wanted
+
+
+def _inside(level: Any) -> int:
+    """Count the px of a level that belong to objects, a few chunks at a time."""
+    height, width = level.shape
+    return sum(
+        int(np.count_nonzero(level[top : top + CHUNK, left : left + _COUNTED]))
+        for top in range(0, height, CHUNK)
+        for left in range(0, width, _COUNTED)
+    )
+
+
+def _metadata(
+    image: MaskedImage, parts: Sequence[_Part], levels: int, zarr_format: int
+) -> dict[str, Any]:
+    every = (
+        (number, part.image)
+        for part in parts
+        for number in range(part.before + 1, part.before + part.objects + 1)
+    )
+    named = list(islice(every, _MOST_NAMED))
     label: dict[str, Any] = {
-        "colors": [{"label-value": number, "rgba": rgba} for number in numbers],
-        "properties": [{"label-value": number, "class": image.name} for number in numbers],
+        "colors": [{"label-value": number, "rgba": _rgba(one)} for number, one in named],
+        "properties": [{"label-value": number, "class": one.name} for number, one in named],
     }
-    multiscale = _multiscale(image.name, image.um_per_px, levels)
+    multiscale = multiscale_of(image.name, image.um_per_px, levels)
     if zarr_format == 3:
         return {"ome": {"version": "0.5", "multiscales": [multiscale], "image-label": label}}
     multiscale["version"] = label["version"] = "0.4"
     return {"multiscales": [multiscale], "image-label": label}
 
 
-def _multiscale(
+def _rgba(image: MaskedImage) -> list[int]:
+    return [*(int(part) for part in image.colour), 255]
+
+
+def multiscale_of(
     name: str, um_per_px: tuple[float, float] | None, levels: int, channels: bool = False
 ) -> dict[str, Any]:
+    """Return what is said of an image's axes and levels, each half as large as the one above."""
     lead: list[dict[str, Any]] = [{"name": "c", "type": "channel"}] if channels else []
     unit = {} if um_per_px is None else {"unit": "micrometer"}
     scale = um_per_px or (1.0, 1.0)
@@ -250,7 +258,7 @@ def read(path: Path) -> list[AnnotatedImage]:
     ValueError
         When it is no OME-Zarr, or has no labels: one sentence.
     """
-    zarr = _zarr()
+    zarr = zarr_module()
     try:
         group = zarr.open_group(path, mode="r")
         found = list(_labels(group))
@@ -297,8 +305,8 @@ def _image(group: Any, name: str) -> AnnotatedImage:
     if shape[-1] * shape[-2] > _MOST_PIXELS:
         raise ValueError(f"its labels are too large, {shape}")
     labels = np.empty(shape[-2:], array.dtype)
-    for top in range(0, len(labels), _CHUNK):
-        labels[top : top + _CHUNK] = array[(*(0,) * (len(shape) - 2), slice(top, top + _CHUNK))]
+    for top in range(0, len(labels), CHUNK):
+        labels[top : top + CHUNK] = array[(*(0,) * (len(shape) - 2), slice(top, top + CHUNK))]
     listed = told.get("image-label")
     properties = listed.get("properties") if isinstance(listed, dict) else None
     names = {
@@ -313,7 +321,8 @@ def _image(group: Any, name: str) -> AnnotatedImage:
     return AnnotatedImage("", image.size, objects)
 
 
-def _zarr() -> Any:
+def zarr_module() -> Any:
+    """Return zarr; raises ImportError, with the remedy, where it is not installed."""
     try:
         import zarr
     except ImportError as exc:

@@ -14,9 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Runs", "numbered", "rows_together"]
+__all__ = ["Runs", "connected", "numbered", "rows_together"]
 
 _TOGETHER = 2**18  # px that are looked at together
+_AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
 def rows_together(width: int) -> int:
@@ -31,13 +32,48 @@ def numbered(mask: NDArray[np.bool_]) -> NDArray[np.unsignedinteger[Any]]:
     too few.
     """
     runs = Runs.of(mask)
-    labels = runs.labels(diagonal=True) if len(runs.row) else np.zeros(0, np.int32)
-    most = int(labels.max(initial=-1)) + 1
-    values = np.zeros(2 * len(labels) + 1, np.uint16 if most < 2**16 else np.uint32)
-    values[1::2] = labels + 1
-    place = runs.row * runs.width
-    edges = np.stack((place + runs.start, place + runs.end), axis=1).ravel()
-    return np.repeat(values, np.diff(edges, prepend=0, append=mask.size)).reshape(mask.shape)
+    labels = runs.labels(diagonal=True)
+    return runs.painted(labels + 1, mask.shape, int(labels.max(initial=-1)) + 1)
+
+
+def connected(
+    places: NDArray[np.int64], owner: NDArray[np.integer], count: int, width: int
+) -> NDArray[np.int32]:
+    """Return which of several sets of pixels touch, also over a corner, directly or by others.
+
+    Parameters
+    ----------
+    places
+        int64 (n, 2): row and column of each pixel, each of them once.
+    owner
+        int (n,): the number of its set, from 0.
+    count
+        How many sets there are.
+    width
+        Of the image, px.
+
+    Returns
+    -------
+    ndarray
+        int32 (count,): the number of each set's group, from 0, in the order of their first sets.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    across = width + 2  # a column more on each side: the last px of a row is no neighbour
+    keys = (places[:, 0] + 1) * across + places[:, 1] + 1
+    order = np.argsort(keys)
+    keys, owner = keys[order], owner[order]
+    ones, others = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for y, x in _AROUND if len(keys) else ():
+        wanted = keys + y * across + x
+        at = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+        met = keys[at] == wanted
+        ones.append(owner[met].astype(np.int64))
+        others.append(owner[at[met]].astype(np.int64))
+    rows, columns = np.concatenate(ones), np.concatenate(others)
+    links = coo_matrix((np.ones(len(rows), np.bool_), (rows, columns)), shape=(count, count))
+    return np.asarray(connected_components(links, directed=False)[1], np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +117,8 @@ class Runs:
         diagonal
             Whether pixels that meet at a corner are connected.
         """
+        if not len(self.row):
+            return np.zeros(0, np.int32)
         from scipy.sparse import coo_matrix
         from scipy.sparse.csgraph import connected_components
 
@@ -96,6 +134,37 @@ class Runs:
             (np.ones(len(one), np.bool_), (one, other)), shape=(len(times), len(times))
         )
         return np.asarray(connected_components(links, directed=False)[1], np.int32)
+
+    def painted(
+        self, numbers: NDArray[np.integer], shape: tuple[int, int], most: int
+    ) -> NDArray[np.unsignedinteger[Any]]:
+        """Return an image with each run's number in its pixels, and 0 outside.
+
+        It is uint16 (h, w), or uint32 where `most`, the largest number, is too large for that.
+        """
+        values = np.zeros(2 * len(self.row) + 1, np.uint16 if most < 2**16 else np.uint32)
+        values[1::2] = numbers
+        place = self.row * self.width
+        edges = np.stack((place + self.start, place + self.end), axis=1).ravel()
+        size = shape[0] * shape[1]
+        return np.repeat(values, np.diff(edges, prepend=0, append=size)).reshape(shape)
+
+    def border(self, height: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """Return the pixels on the border of a mask of that height, and the run of each.
+
+        That is int64 (n, 2), row and column, each once, and int (n,).
+        """
+        full = (self.row == 0) | (self.row == height - 1)
+        lengths = np.where(full, self.end - self.start, 0)
+        run = np.repeat(np.arange(len(self.row)), lengths)
+        along = np.arange(len(run)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        first = np.flatnonzero(~full & (self.start == 0))
+        last = np.flatnonzero(
+            ~full & (self.end == self.width) & ((self.start > 0) | (self.width > 1))
+        )
+        runs = np.concatenate((run, first, last))
+        columns = np.concatenate((along + self.start[run], self.start[first], self.end[last] - 1))
+        return np.stack((self.row[runs], columns), axis=1).astype(np.int64), runs
 
     def at(self, row: NDArray[np.integer], column: NDArray[np.integer]) -> NDArray[np.intp]:
         """Return the number of the run that holds each pixel; each is one of the mask's."""

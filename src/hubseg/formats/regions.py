@@ -1,4 +1,4 @@
-"""Regions of a slide leave as their slide: outlines belong to its file, whatever was worked on.
+"""Regions of a slide leave as their slide: what is in px of its file is of all of it.
 
 Responsible for which regions leave together and under which name. Does not know a format, nor how
 objects that a border cuts are put together (:mod:`hubseg.formats.stitched`).
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
 
 __all__ = ["together", "written_as"]
+
+_OVERLAP = (
+    "Regions of its slide overlap, and an image of numbers has one a pixel: leave one of them out "
+    "(reject it), or write outlines."
+)
 
 
 @dataclass(eq=False)
@@ -99,7 +104,7 @@ def together(
         wholes.setdefault((whole.place, whole.id), _Whole(whole)).take(slide, image)
     for one in wholes.values():
         made = one.image()
-        if refusal := form.refusal(made):
+        if refusal := form.refusal(made) or (made.overlap and form.one_a_pixel and _OVERLAP):
             for region in one.ids:
                 refuse(region, refusal)
         else:

@@ -57,6 +57,20 @@ def _project(name: str, title: str, sentence: str, module: str, target: str, **h
     return Format(name, title, sentence, module, (), **told)
 
 
+def _zarr(name: str, title: str, writer: str, sentence: str) -> Format:
+    """Return label images in px of a slide's file, a folder a slide."""
+    return Format(
+        *(name, title, sentence, "ome_zarr", (".ome.zarr", ".zarr")),
+        writes="slide",
+        target="ome_zarr",
+        writer=writer,
+        scale=True,
+        of_file=True,
+        one_a_pixel=True,
+        extra="zarr",
+    )
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
@@ -276,33 +290,18 @@ FORMATS: dict[str, Format] = {
             "a folder for its nnUNet_raw: images, masks of class numbers and dataset.json",
             *("nnunet", "Dataset500_HubSeg"),
         ),
-        Format(
-            "ome-zarr",
-            "OME-Zarr labels 0.5",
+        _zarr(
+            *("ome-zarr", "OME-Zarr labels 0.5", "write"),
             "object numbers on several levels, with colours, classes and pixel size",
-            "ome_zarr",
-            (".ome.zarr", ".zarr"),
-            writes="slide",
-            target="ome_zarr",
-            scale=True,
-            extra="zarr",
         ),
-        Format(
-            "ome-zarr-0.4",
-            "OME-Zarr labels 0.4",
+        _zarr(
+            *("ome-zarr-0.4", "OME-Zarr labels 0.4", "write_older"),
             "the same as more programs read it (zarr 2)",
-            "ome_zarr",
-            (".ome.zarr", ".zarr"),
-            writes="slide",
-            target="ome_zarr",
-            writer="write_older",
-            scale=True,
-            extra="zarr",
         ),
         _project(
             *("ome-zarr-map", "Soft maps as OME-Zarr images"),
             "a slide's map on several levels, float32 on 0-255, a channel a structure (0.4)",
-            *("ome_zarr", "ome_zarr_maps"),
+            *("ome_zarr_maps", "ome_zarr_maps"),
             classes=False,
             scale=True,
             soft=True,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from hubseg.formats.annotated import MaskedImage
+from hubseg.formats.pixel_runs import Runs, connected
 from hubseg.formats.polygons import Polygon, polygons_of, rasterised
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 
     Window = tuple[int, int, int, int]
 
-__all__ = ["RegionMask", "StitchedImage"]
-
-_AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+__all__ = ["Numbers", "RegionMask", "StitchedImage"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +79,53 @@ class _Piece:
     border: NDArray[np.int64]  # its px on the region's border: rows and columns of the image
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """The numbers of an image's objects, region by region, as often as it is gone through.
+
+    Attributes
+    ----------
+    count
+        Objects; they are numbered from 1 in reading order.
+    """
+
+    count: int
+    _regions: tuple[RegionMask, ...]
+    _own: tuple[NDArray[np.int64], ...]  # of each region's objects, in its reading order
+
+    @classmethod
+    def of(cls, regions: Sequence[RegionMask], width: int) -> Numbers:
+        """Give each object of an image of that width, px, its number: what touches is one."""
+        firsts, places, owners, total = [], [], [], 0
+        for one in regions:
+            mask, (top, left) = one.mask, one.window[:2]
+            runs = Runs.of(mask)
+            labels = runs.labels(diagonal=True)
+            first = np.unique(labels, return_index=True)[1]
+            firsts.append((runs.row[first] + top) * width + runs.start[first] + left)
+            border, owner = runs.border(len(mask))
+            places.append(border + np.array((top, left)))
+            owners.append(labels[owner].astype(np.int64) + total)
+            total += len(first)
+        if not total:
+            return cls(0, (), ())
+        group = connected(np.concatenate(places), np.concatenate(owners), total, width)
+        begin = np.full(int(group.max()) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(begin, group, np.concatenate(firsts))
+        number = np.empty(len(begin), np.int64)
+        number[np.argsort(begin)] = np.arange(1, len(begin) + 1)
+        cuts = np.cumsum([len(one) for one in firsts])[:-1]
+        return cls(len(begin), tuple(regions), tuple(np.split(number[group], cuts)))
+
+    def __iter__(self) -> Iterator[tuple[Window, NDArray[np.unsignedinteger[Any]]]]:
+        """Yield window and numbers of each region that is not empty, uint16 or uint32 (h, w)."""
+        for one, own in zip(self._regions, self._own, strict=True):
+            if one.count:
+                runs = Runs.of(one.mask)
+                numbers = own[runs.labels(diagonal=True)]
+                yield one.window, runs.painted(numbers, one.window[2:], self.count)
+
+
 class StitchedImage(MaskedImage):
     """An image whose mask is known in regions, which may touch and do not overlap.
 
@@ -104,6 +150,24 @@ class StitchedImage(MaskedImage):
     def size(self) -> tuple[int, int]:
         """Height and width in px."""
         return self._size
+
+    @property
+    def overlap(self) -> bool:
+        """Whether any two of its regions share pixels."""
+        boxes = [(y, x, y + h, x + w) for y, x, h, w in (one.window for one in self.regions)]
+        return any(
+            one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+            for one, other in combinations(boxes, 2)
+        )
+
+    @property
+    def stitched_parts(self) -> tuple[StitchedImage, ...]:
+        """Its `parts`, which are known in regions as it is."""
+        return tuple(one for one in self.parts if isinstance(one, StitchedImage))
+
+    def numbers(self) -> Numbers:
+        """Return the number of each pixel's object, region by region."""
+        return Numbers.of(self.regions, self._size[1])
 
     def witness(self) -> Callable[[AnnotatedImage], bool]:
         """Return what tells whether outlines that were read make the mask of each region."""
@@ -164,28 +228,9 @@ def _touching(pieces: list[_Piece], width: int) -> Iterator[list[_Piece]]:
         return
     owner = np.repeat(np.arange(len(pieces)), [len(one.border) for one in pieces])
     places = np.concatenate([one.border for one in pieces])
-    across = width + 2  # a column more on each side: the last px of a row is no neighbour
-    keys = (places[:, 0] + 1) * across + places[:, 1] + 1
-    order = np.argsort(keys)
-    keys, owner = keys[order], owner[order]
-    parent = list(range(len(pieces)))
-
-    def root(one: int) -> int:
-        while parent[one] != one:
-            parent[one] = one = parent[parent[one]]
-        return one
-
-    for y, x in _AROUND:
-        wanted = keys + y * across + x
-        at = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-        met = keys[at] == wanted
-        pairs = np.unique(np.stack((owner[met], owner[at[met]]), axis=1), axis=0)
-        for one, other in pairs[pairs[:, 0] < pairs[:, 1]].tolist():
-            first, second = sorted((root(one), root(other)))
-            parent[second] = first
     groups: dict[int, list[_Piece]] = {}
-    for number, piece in enumerate(pieces):
-        groups.setdefault(root(number), []).append(piece)
+    for group, piece in zip(connected(places, owner, len(pieces), width), pieces, strict=True):
+        groups.setdefault(int(group), []).append(piece)
     yield from groups.values()
 
 

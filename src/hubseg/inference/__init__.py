@@ -13,6 +13,7 @@ from hubseg.inference.passes import Cancelled
 from hubseg.inference.some_tiles import predict_some
 from hubseg.inference.tile_group import predict_tiles
 from hubseg.inference.tile_pixels import TilePixels
+from hubseg.inference.tissue_tiles import said_of
 from hubseg.probability.tiling import Tiling
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "predict_some",
     "predict_tiles",
     "resize_pixels",
+    "said_of",
     "see",
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hubseg.inference.kept_tiles import KeptTiles
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
 from hubseg.inference.member import open_pixels, predict_member
+from hubseg.inference.tissue_tiles import said_of
 from hubseg.probability import Mixer, file_digests, map_key
 from hubseg.recipe import find_checkpoints, for_organ, in_words, occurring, with_scores
 
@@ -150,6 +151,7 @@ def _members(
                 said=said,
                 make_room=shelf.spare,
                 kept=kept,
+                tissue=said_of(slide),
             )
             if store is not None:
                 store.put(key, made)
@@ -165,4 +167,5 @@ def _key(order: Order, slide: Slide, precision: str) -> str:
         slide_digest=slide.digest,
         checkpoint_digest=order.digest,
         precision=precision,
+        tissue="" if slide.tissue is None else slide.tissue.digest,
     )

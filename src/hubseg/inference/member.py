@@ -162,6 +162,7 @@ def predict_member(
     kept: KeptTiles | None = None,
     following: int = 0,
     answer: Callable[[Tensor, Channels], Tensor] = probabilities,
+    tissue: NDArray[np.bool_] | None = None,
 ) -> MemberMap:
     """Run one member of `recipe` on a slide.
 
@@ -192,6 +193,8 @@ def predict_member(
         How many slides this network is run on right after: whether OpenVINO pays depends on it.
     answer
         What is made of the network's logits.
+    tissue
+        Where a person says that the slide shows tissue, bool (h, w) at any resolution.
 
     Raises
     ------
@@ -207,9 +210,7 @@ def predict_member(
     at_least = tiling.side if fixed and resolution.size is None else 0
     scene = see(pixels, recipe, resolution, um_per_px, at_least=at_least)
     passes = passes_for(
-        network,
-        recipe,
-        member,
+        *(network, recipe, member),
         precision=precision,
         cancelled=cancelled,
         said=said,
@@ -219,7 +220,7 @@ def predict_member(
     )
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
-    grid = None if whole else _grid(scene, tiling, pixels if recipe.tissue_only else None)
+    grid = None if whole else _grid(scene, tiling, recipe, pixels, tissue)
     expect(network, _passes(views(recipe.tta), scene, grid) * (1 + following))
     return _put_together(scene, _tiles(scene, passes, grid, kept))
 
@@ -269,8 +270,14 @@ def _passes(view_set: Sequence[View], scene: InputImage, grid: Grid | None) -> i
 _Tile = tuple[int, int, "NDArray[np.float32] | None", Answer]
 
 
-def _grid(scene: InputImage, tiling: Tiling, tissue: NDArray[np.uint8] | Slide | None) -> Grid:
-    """Return each tile's top and left, and its weights: of the tissue of a slide, where given."""
+def _grid(
+    scene: InputImage,
+    tiling: Tiling,
+    recipe: Recipe,
+    pixels: NDArray[np.uint8] | Slide,
+    tissue: NDArray[np.bool_] | None,
+) -> Grid:
+    """Return top, left and weights of each tile that a recipe runs: all, or those of tissue."""
     high, wide = scene.padded
     columns = list(zip(tiling.starts(wide), tiling.weights(wide), strict=True))
     grid = [
@@ -278,7 +285,7 @@ def _grid(scene: InputImage, tiling: Tiling, tissue: NDArray[np.uint8] | Slide |
         for top, down in zip(tiling.starts(high), tiling.weights(high), strict=True)
         for left, across in columns
     ]
-    return grid if tissue is None else with_tissue(grid, tissue, scene)
+    return with_tissue(grid, pixels, scene, tissue) if recipe.tissue_only else grid
 
 
 def _tiles(

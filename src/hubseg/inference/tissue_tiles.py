@@ -21,10 +21,20 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from hubseg.slide.readable import ReadableSlide
 
-__all__ = ["Tissue", "with_tissue"]
+__all__ = ["Tissue", "said_of", "with_tissue"]
 
 
-def with_tissue(grid: Grid, pixels: NDArray[np.uint8] | Slide, scene: InputImage) -> Grid:
+def said_of(slide: Slide) -> NDArray[np.bool_] | None:
+    """Return where a person says that a slide shows tissue, bool (h, w); None where nobody did."""
+    return None if slide.tissue is None else slide.tissue.within(slide.region)
+
+
+def with_tissue(
+    grid: Grid,
+    pixels: NDArray[np.uint8] | Slide,
+    scene: InputImage,
+    said: NDArray[np.bool_] | None = None,
+) -> Grid:
     """Return the tiles that show tissue; all of them where no tissue is found at all.
 
     Wherever there is tissue every tile that shows it stays, so that the map there is that of all
@@ -34,8 +44,10 @@ def with_tissue(grid: Grid, pixels: NDArray[np.uint8] | Slide, scene: InputImage
     ----------
     pixels
         RGB uint8 (H, W, 3), or a slide that is read by window.
+    said
+        Where a person says that tissue is, bool (h, w) at any resolution; None looks for it.
     """
-    tissue = Tissue.of(pixels)
+    tissue = Tissue.of(pixels) if said is None else Tissue(said)
     sized = ((one, (*one[:2], len(one[2][0]), len(one[2][1]))) for one in grid)
     return [one for one, tile in sized if tissue.is_in(tile, scene.valid)]
 

@@ -26,6 +26,7 @@ def map_key(
     checkpoint_digest: str,
     precision: str = "auto",
     field_of_view: int = 0,
+    tissue: str = "",
 ) -> str:
     """Return the key of a member map: a digest of all that decides its values.
 
@@ -38,6 +39,9 @@ def map_key(
     field_of_view
         Of a resolution by ``size``, where the slide was not squeezed into it but seen part by part
         (:class:`hubseg.probability.TileLayout`); else 0.
+    tissue
+        Digest of where a person says that tissue is; "" where it is found. It counts where a recipe
+        leaves glass out.
     """
     resolution = recipe.resolutions[member.resolution]
     content = {
@@ -53,7 +57,7 @@ def map_key(
     if channels := member.channels.decides:
         content["channels"] = channels
     if recipe.tissue_only:
-        content["tissue_only"] = 1  # of how tissue is found
+        content["tissue_only"] = tissue or 1  # of how tissue is found
     if field_of_view:
         content["field_of_view"] = field_of_view
     if precision != "auto":

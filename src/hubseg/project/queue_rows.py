@@ -22,6 +22,7 @@ from hubseg.project.imported import imported_mask
 from hubseg.project.marking import marking
 from hubseg.project.newest import newest_members
 from hubseg.project.structures import first_of, names_of
+from hubseg.project.tissue import area_mm2
 from hubseg.slide.regions import is_large
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class QueueRow:
         Share of the slide inside the mask, 0-1; None without map and edits.
     objects
         Objects of the mask, or None.
+    tissue_mm2
+        Area of the tissue, of a slide at low resolution where that is said; None of others, and
+        where the pixel size is not known.
     minutes
         Active work of all people on it (:mod:`hubseg.journal.active_time`).
     """
@@ -67,6 +71,7 @@ class QueueRow:
     area: float | None = None
     objects: int | None = None
     minutes: float = 0.0
+    tissue_mm2: float | None = None
 
 
 def row_of(
@@ -87,6 +92,7 @@ def row_of(
     """
     state = SlideState.read(project, slide.id)
     told = slide.told(**state.facts)
+    structure = None if told.is_overview else structure  # tissue is all that it has
     first = first_of(project, told, state)
     has = structure is None or structure in names_of(project, told, state)
     imported = imported_mask(project, slide.id, state, structure, first) if has else None
@@ -118,6 +124,7 @@ def row_of(
         area=area,
         objects=objects,
         minutes=seconds / 60,
+        tissue_mm2=area_mm2(told, area) if told.is_overview and area is not None else None,
     )
 
 

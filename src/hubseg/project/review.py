@@ -181,9 +181,9 @@ class ReviewProject:
         """
         return self._slides.add(table)
 
-    def slides(self, *, divided: bool = False) -> tuple[Slide, ...]:
-        """Return the slides whose file is there, in order; `divided`: also wholes of regions."""
-        return slides_in_words(self, self._slides.slides(divided=divided))
+    def slides(self, *, divided: bool = False, overviews: bool = False) -> tuple[Slide, ...]:
+        """Return the slides in order (:meth:`hubseg.project.slides.SlideRows.slides`)."""
+        return slides_in_words(self, self._slides.slides(divided=divided, overviews=overviews))
 
     def truth(self, slide_id: str) -> str | None:
         """Return the run-length text of the true mask; None when it is not known."""

@@ -137,11 +137,12 @@ class SlideRows:
             kept["stretch"] = known.stretch
         return replace(one.slide, **kept, origins=origins, unread=unread)
 
-    def slides(self, *, divided: bool = False) -> tuple[Slide, ...]:
+    def slides(self, *, divided: bool = False, overviews: bool = False) -> tuple[Slide, ...]:
         """Return the slides whose file is there; note the others in `missing`.
 
         A slide that is worked on in regions is among them only where something was done with the
-        whole before, or `divided` ones are asked for too.
+        whole before, or `divided` ones are asked for too; one that is another one at low
+        resolution, where `overviews` are asked for.
         """
         slides = []
         for row in self._database.query(f"{_SELECT} ORDER BY number"):
@@ -155,6 +156,8 @@ class SlideRows:
                     f"The file of slide {slide.id} is not at {there}: put it back, or say "
                     "where it is now (Find files…, or hubseg find)."
                 )
+        if not overviews:
+            slides = [slide for slide in slides if not slide.is_overview]
         return tuple(slides) if divided else self._undivided(slides)
 
     def _undivided(self, slides: list[Slide]) -> tuple[Slide, ...]:

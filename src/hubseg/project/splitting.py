@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubseg.journal.slide_state import SlideState
+from hubseg.project.tissue import with_tissue
 from hubseg.slide import SlideTable
 from hubseg.slide.regions import SIDE, regions_of
 
@@ -30,7 +31,8 @@ def split_slide(
     slide_id
         Of the whole slide; what a person told of it is told of its regions.
     side, everywhere
-        As of :func:`hubseg.slide.regions.regions_of`.
+        As of :func:`hubseg.slide.regions.regions_of`; where the project says where tissue is
+        (:mod:`hubseg.project.tissue`), that holds.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def split_slide(
     whole = next((one for one in project.slides(divided=True) if one.id == slide_id), None)
     if whole is None:
         raise ValueError(f"The project has no slide {slide_id!r}: name one that it lists.")
-    told = whole.told(**SlideState.read(project, slide_id).facts)
+    (told,) = with_tissue(project, [whole.told(**SlideState.read(project, slide_id).facts)])
     notes: list[str] = []
     regions = regions_of(told, side, everywhere=everywhere, said=notes.append)
     added = project.add(SlideTable(regions))

@@ -92,6 +92,7 @@ class ReviewSession(SessionSignals):
 
         self._regions = regions = Regions(review, slides.may_change)
         self.prepare_regions, self.region_at = regions.prepare_regions, regions.region_at
+        self.prepare_tissue, self.tissue_of = regions.prepare_tissue, regions.tissue_of
         self.paint_beside = regions.paint_beside
 
         self._masks = masks = Masks(review)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hubseg.journal.review_state import ReviewState
     from hubseg.project import ReviewProject
     from hubseg.project.opening import Prepared
+    from hubseg.project.tissue import FoundTissue
     from hubseg.session.stored_edits import StoredEdits
     from hubseg.slide import Slide
 
@@ -75,7 +76,7 @@ class Overview:
         rows: dict[str | None, list[Entry]] = {}
         for row in standing(entries):
             rows.setdefault(row.slide_id, []).append(row)
-        untold = {slide.id: slide for slide in project.slides()}
+        untold = {slide.id: slide for slide in project.slides(overviews=True)}
         states = {i: SlideState(rows.get(i, ())) for i in untold}
         history = History(row for row in entries if row.slide_id is None)
         return cls(
@@ -108,12 +109,15 @@ class Opening:
         The project that was open then.
     visit
         The edits of the slide that will be shown, where there is one.
+    tissue
+        What was found on a slide of the project that is open already.
     """
 
     prepared: Prepared
     overview: Overview | None
     before: ReviewProject | None
     visit: StoredEdits | None = None
+    tissue: FoundTissue | None = None
 
     def close(self) -> None:
         """Give it up."""

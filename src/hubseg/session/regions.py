@@ -12,6 +12,7 @@ from hubseg.edits.gesture import ADD, ERASE
 from hubseg.journal.rows import Entry, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.project.opening import Prepared
+from hubseg.project.tissue import look_for_tissue, tissue_slide, whole_slide, with_tissue
 from hubseg.session.opening import Opening
 from hubseg.slide import SlideTable
 from hubseg.slide.part import Part
@@ -62,14 +63,41 @@ class Regions:
 
     @property
     def can_divide(self) -> bool:
-        """Whether the slide on screen is no region, and regions of it can be kept."""
+        """Whether the slide on screen is no region, and regions of its slide can be kept."""
         here = self._review.current
         return self._review.writable and here is not None and here.region is None
 
     def prepare_regions(self, slide_id: str) -> Callable[[], Opening]:
         """Return what finds the regions of a slide, in any thread; its answer is for `enter`.
 
-        The function raises ValueError and OSError where the slide's file cannot be read.
+        They are made where the project says that tissue is, else where it is found. Of a slide at
+        low resolution they are those of its slide. The function raises ValueError and OSError where
+        the slide's file cannot be read.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        project = self._review.open_project()
+        slide = whole_slide(project, self._review.catalogue.slide(slide_id))
+        reader = project.reader()
+
+        def prepare() -> Opening:
+            with reader() as reading:
+                (told,) = with_tissue(reading, (slide,))
+            notes: list[str] = []
+            table = SlideTable(regions_of(told, SIDE, said=notes.append))
+            return Opening(Prepared(None, table, tuple(notes)), None, project)
+
+        return prepare
+
+    def prepare_tissue(self, slide_id: str) -> Callable[[], Opening]:
+        """Return what looks for a slide's tissue, in any thread; its answer is for `enter`.
+
+        Then the project has the slide at low resolution, where its tissue is seen and corrected;
+        what a person did there before stays. The function raises as that of
+        :meth:`prepare_regions`.
 
         Raises
         ------
@@ -79,11 +107,21 @@ class Regions:
         slide, project = self._review.catalogue.slide(slide_id), self._review.open_project()
 
         def prepare() -> Opening:
-            notes: list[str] = []
-            table = SlideTable(regions_of(slide, SIDE, said=notes.append))
-            return Opening(Prepared(None, table, tuple(notes)), None, project)
+            return Opening(Prepared(None, None, ()), None, project, tissue=look_for_tissue(slide))
 
         return prepare
+
+    def tissue_of(self, slide_id: str) -> str | None:
+        """Return the id of the slide at low resolution on which a slide's tissue is said, or None.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        slide = self._review.catalogue.slide(slide_id)
+        found = tissue_slide(self._review.open_project(), slide)
+        return None if found is None else found.id
 
     def paint_beside(
         self, painted: NDArray[np.bool_], *, top: int, left: int, add: bool, kind: str = "brush"

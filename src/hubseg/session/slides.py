@@ -14,6 +14,7 @@ from hubseg.failure import one_sentence
 from hubseg.journal.rows import History, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.project.opening import notes_on, prepare_project
+from hubseg.project.tissue import keep_tissue
 from hubseg.session.opening import Opening, Overview, waiting
 from hubseg.session.stored_edits import StoredEdits
 from hubseg.slide.regions import is_large
@@ -130,6 +131,8 @@ class Slides:
         if project is None or overview is None:
             project, table = self._same_project(opening), opening.prepared.table
             added = None if table is None else project.add(table)
+            if opening.tissue is not None:
+                keep_tissue(project, opening.tissue)
             overview, notes = Overview.of(project), notes_on(project, table, added)
         elif not self.close():
             opening.close()

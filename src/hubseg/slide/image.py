@@ -18,9 +18,11 @@ from hubseg.slide.content import digest_of, file_stamp
 from hubseg.slide.errors import opening
 from hubseg.slide.header import open_tiff, read_layout, read_pages
 from hubseg.slide.kinds import stem_of
+from hubseg.slide.low_resolution import pixels_of_overview
 from hubseg.slide.part import Part, split_part
+from hubseg.slide.pixel_size import area_and_stretch, check_um
 from hubseg.slide.pixels import crop, decoded_raster, pixels_of_pages, pixels_of_raster
-from hubseg.slide.region import at_level, levels_of_region
+from hubseg.slide.region import at_level, levels_of_part
 from hubseg.slide.values import depth_of, found_values, note_on
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from hubseg.organ import DataSource, Organ
     from hubseg.slide.layout import Layout
+    from hubseg.slide.tissue import TissueMask
     from hubseg.window import Window
 
 
@@ -69,6 +72,9 @@ class Slide:
     unread
         Names of ``organ`` and ``source`` in its table that are no built-in words: what they mean
         is for a vocabulary to say (:mod:`hubseg.slide.words`).
+    tissue
+        Where the whole slide shows tissue, as a person says it; None leaves that to
+        :func:`hubseg.slide.tissue.find_tissue`.
     """
 
     id: str
@@ -88,6 +94,7 @@ class Slide:
     values: tuple[float, float] | None = None
     notes: Mapping[str, str] = field(default_factory=dict, hash=False)
     unread: Mapping[str, str] = field(default_factory=dict, hash=False)
+    tissue: TissueMask | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.levels:
@@ -140,6 +147,8 @@ class Slide:
                 "clip it first."
             )
         layout, region = self.layout, self.region
+        if self.is_overview:
+            return crop(self._overview, (top, left, height, width))
         if region is not None:
             top, left = top + region[0], left + region[1]
         return self.read_at(at_level((top, left, height, width), layout.levels, level), level)
@@ -159,7 +168,7 @@ class Slide:
     @property
     def layout(self) -> Layout:
         """What the file's header says; ValueError where it is not the image that was opened."""
-        levels = levels_of_region(self._layout.levels, self.region, self.path)
+        levels = levels_of_part(self._layout.levels, Part.parse(self.part), self.path)
         if levels[: len(self.levels)] != self.levels:
             raise ValueError(f"{self.path} is not the image that was opened: open it again.")
         return self._layout
@@ -199,6 +208,11 @@ class Slide:
         return Part.parse(self.part).region
 
     @property
+    def is_overview(self) -> bool:
+        """Whether this is a larger slide at low resolution."""
+        return Part.parse(self.part).overview is not None
+
+    @property
     def spacing(self) -> tuple[float, float] | None:
         """Height and width of a pixel, µm; None where they are not known."""
         if self.um_per_px is None:
@@ -216,7 +230,7 @@ class Slide:
         """Return the slide with what a person says about it; None leaves a fact as it is."""
         facts = {"organ": organ, "source": source, "um_per_px": um_per_px}
         told = {name: value for name, value in facts.items() if value is not None}
-        _check_um(um_per_px, self.path)
+        check_um(um_per_px, self.path)
         origins = {**self.origins, **dict.fromkeys(told, "person")}
         stretch, notes = self.stretch, dict(self.notes)
         if um_per_px is not None:
@@ -231,6 +245,11 @@ class Slide:
     @cached_property
     def _layout(self) -> Layout:
         return read_layout(self.path, Part.parse(self.part).whole)
+
+    @cached_property
+    def _overview(self) -> NDArray[np.uint8]:
+        """The pixels of a slide that is another one at low resolution."""
+        return pixels_of_overview(self, self._layout.levels)
 
     @cached_property
     def _values(self) -> Values:
@@ -281,24 +300,24 @@ def read_slide(
     """
     path, named = split_part(Path(path).absolute())
     wanted = Part.parse(part or named)
-    _check_um(um_per_px, path)
+    check_um(um_per_px, path)
     layout = read_layout(path, wanted.whole)
-    levels = levels_of_region(layout.levels, wanted.region, path)
+    levels = levels_of_part(layout.levels, wanted, path)
     given = {"organ": organ, "source": source, "um_per_px": um_per_px}
     origins = {name: "unknown" if value is None else origin for name, value in given.items()}
     notes, stretch = dict(layout.notes), 1.0
     if um_per_px is not None:
         notes.pop("um_per_px", None)
     elif layout.um_per_px is not None:
-        um_per_px, stretch = _area_and_stretch(*layout.um_per_px)
+        shown = levels[0] if wanted.overview else layout.levels[0]
+        um_per_px, stretch = area_and_stretch(*layout.spacing(shown))
         origins["um_per_px"] = "metadata" if layout.kind else "TIFF tags"
     found = None
     if layout.values is None:
         found, notes["values"] = _found_values(path, layout, str(wanted.whole))
     return Slide(
         _named(path, wanted) if id is None else id,
-        path,
-        *levels[0],
+        *(path, *levels[0]),
         organ=organ,
         source=source,
         um_per_px=um_per_px,
@@ -309,11 +328,6 @@ def read_slide(
         values=found,
         notes={key: note for key, note in notes.items() if note},
     )
-
-
-def _area_and_stretch(down: float, across: float) -> tuple[float, float]:
-    """Return µm/px that keep a pixel's area, and its height divided by its width."""
-    return (down if down == across else math.sqrt(down * across)), down / across
 
 
 def _named(path: Path, part: Part) -> str:
@@ -333,8 +347,3 @@ def _found_values(path: Path, layout: Layout, part: str) -> tuple[Values, str]:
         values = found_values(pages)
         page = pages[0]
         return values, note_on(values, page.bitspersample, page.dtype.kind, declared=False)
-
-
-def _check_um(um_per_px: float | None, path: Path) -> None:
-    if um_per_px is not None and not 0 < um_per_px < math.inf:
-        raise ValueError(f"{um_per_px} µm/px cannot be the pixel size of {path}: give one above 0.")

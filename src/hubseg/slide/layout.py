@@ -51,6 +51,21 @@ class Layout(NamedTuple):
     kind: str = ""
     tiles: tuple[tuple[int, int], ...] = ()
 
+    def spacing(self, shown: tuple[int, int]) -> tuple[float, float]:
+        """Return (down, across), µm/px, of a picture of the whole of that (height, width), px.
+
+        Raises
+        ------
+        ValueError
+            When it is not known.
+        """
+        if self.um_per_px is None:
+            raise ValueError("The pixel size is not known: ask for it first.")
+        (height, width), (down, across) = self.levels[0], self.um_per_px
+        if shown == (height, width):
+            return down, across
+        return down * height / shown[0], across * width / shown[1]
+
 
 def is_reduction(full: tuple[int, int], size: tuple[int, int]) -> bool:
     """Whether an image of this (height, width) can be a smaller copy of the full one."""

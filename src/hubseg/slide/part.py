@@ -30,17 +30,21 @@ class Part(NamedTuple):
         One channel, shown grey, or those shown as red, green and blue; none: the file's own.
     region
         Which window of the picture, (top, left, height, width) in level-0 px; None is all of it.
+    overview
+        Longer side, px, of the whole picture at low resolution that is meant; None is the picture
+        itself.
     """
 
     image: int | None = None
     plane: int | None = None
     channels: tuple[int, ...] = ()
     region: Window | None = None
+    overview: int | None = None
 
     @property
     def whole(self) -> Part:
-        """The picture that a region is of."""
-        return self._replace(region=None)
+        """The picture that a region, or an overview, is of."""
+        return self._replace(region=None, overview=None)
 
     @classmethod
     def parse(cls, text: str) -> Part:
@@ -62,12 +66,14 @@ class Part(NamedTuple):
         if region is not None and (len(region) != 4 or 0 in region[2:]):
             raise _refusal(text)
         single = {key: numbers[0] for key, numbers in asked.items() if len(numbers) == 1}
-        wrong = len(single) < len(asked) or not set(single) <= {"image", "plane"}
+        wrong = len(single) < len(asked) or not set(single) <= {"image", "plane", "overview"}
+        wrong = wrong or (region is not None and "overview" in single)
         if wrong or len(channels) not in (0, 1, 3) or 0 in (*single.values(), *channels):
             raise _refusal(text)
         top, left, height, width = region or (0, 0, 0, 0)
         window = None if region is None else (top, left, height, width)
-        return cls(single.get("image"), single.get("plane"), channels, window)
+        image, plane, overview = (single.get(name) for name in ("image", "plane", "overview"))
+        return cls(image, plane, channels, window, overview)
 
     def __str__(self) -> str:
         """Return the text that :meth:`parse` understands."""
@@ -80,6 +86,8 @@ class Part(NamedTuple):
             words.append(f"channels={','.join(map(str, self.channels))}")
         if self.region is not None:
             words.append(f"region={','.join(map(str, self.region))}")
+        if self.overview is not None:
+            words.append(f"overview={self.overview}")
         return "&".join(words)
 
 
@@ -97,5 +105,5 @@ def split_part(path: Path | str) -> tuple[Path, str]:
 def _refusal(text: str) -> ValueError:
     return ValueError(
         f"{text!r} names no part of a file: write image=2, plane=5, channels=1 or channels=3,2,1, "
-        "counted from 1, or region=TOP,LEFT,HEIGHT,WIDTH in px; joined by '&'."
+        "counted from 1, region=TOP,LEFT,HEIGHT,WIDTH or overview=SIDE in px; joined by '&'."
     )

@@ -16,6 +16,8 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import tifffile
 
 PLAUSIBLE_UM = (0.01, 20.0)
@@ -52,6 +54,17 @@ def check_plausible(um_per_px: float) -> None:
             f"A pixel size of {um_per_px:g} µm/px is outside {low:g}-{high:g}: enter another, "
             "in µm."
         )
+
+
+def check_um(um_per_px: float | None, path: Path) -> None:
+    """Refuse what cannot be the size of a file's pixels at all; ValueError names the file."""
+    if um_per_px is not None and not 0 < um_per_px < math.inf:
+        raise ValueError(f"{um_per_px} µm/px cannot be the pixel size of {path}: give one above 0.")
+
+
+def area_and_stretch(down: float, across: float) -> tuple[float, float]:
+    """Return µm/px that keep a pixel's area, and its height divided by its width."""
+    return (down if down == across else math.sqrt(down * across)), down / across
 
 
 class PixelSize(NamedTuple):

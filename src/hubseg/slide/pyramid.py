@@ -280,7 +280,7 @@ def pixels(slide: Slide) -> NDArray[np.uint8] | list[Any]:
         When the file cannot be read.
     """
     whole = slide_of(slide)
-    if whole.height * whole.width <= _WHOLE:
+    if slide.is_overview or whole.height * whole.width <= _WHOLE:
         return slide.read()
     return list(_levels(whole, file_stamp(whole.path)))
 

@@ -58,6 +58,7 @@ class ReadableSlide:
     def __init__(self, slide: Slide) -> None:
         self._slide = slide
         self.levels, self.height, self.width = slide.levels, slide.height, slide.width
+        self.tissue, self.region = slide.tissue, slide.region
         self.unread: list[Window] = []
         self.finer: set[int] = set()
         self._stamp = self._stamp_now()

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubseg.slide.low_resolution import low_resolution_size
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hubseg.slide.part import Part
     from hubseg.window import Window
 
-__all__ = ["at_level", "levels_of_region"]
+__all__ = ["at_level", "levels_of_part", "levels_of_region"]
 
 Levels = tuple[tuple[int, int], ...]
 
@@ -33,6 +36,21 @@ def at_level(window: Window, levels: Levels, level: int) -> Window:
     first = top * rows // whole, left * columns // across
     last = -(-(top + height) * rows // whole), -(-(left + width) * columns // across)
     return (*first, last[0] - first[0], last[1] - first[1])
+
+
+def levels_of_part(levels: Levels, part: Part, path: Path) -> Levels:
+    """Return (height, width) of each level of a region, or of a picture at low resolution.
+
+    Those of the slide where the part is neither.
+
+    Raises
+    ------
+    ValueError
+        When the region does not lie inside the slide.
+    """
+    if part.overview is not None:
+        return (low_resolution_size(levels, part.overview),)
+    return levels_of_region(levels, part.region, path)
 
 
 def levels_of_region(levels: Levels, region: Window | None, path: Path) -> Levels:

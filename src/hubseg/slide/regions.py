@@ -39,7 +39,7 @@ _LEAST: Final = 1e-3  # of a region that is tissue: less is a speck
 
 def is_large(slide: Slide) -> bool:
     """Whether a slide is so large that it is worked on in regions."""
-    return slide.height * slide.width > LARGE
+    return not slide.is_overview and slide.height * slide.width > LARGE
 
 
 def regions_of(
@@ -62,7 +62,7 @@ def regions_of(
         Longest side of a region, px.
     everywhere
         Also where there is glass alone; else only where :func:`hubseg.slide.tissue.find_tissue`
-        finds tissue, and all of them where it finds none at all.
+        finds tissue, or a person says that it is, and all of them where there is none at all.
     said
         Called with what a person should know where something was damaged as tissue was looked for.
 
@@ -76,8 +76,9 @@ def regions_of(
     if side < 1:
         raise ValueError(f"Regions of {side} px hold nothing: give a side above 0.")
     whole = Part.parse(slide.part)
-    if whole.region is not None:
-        raise ValueError(f"{slide.id} is a region itself: split its slide.")
+    if whole != whole.whole:
+        what = "a region itself" if whole.overview is None else "a slide at low resolution"
+        raise ValueError(f"{slide.id} is {what}: split its slide.")
     rows, columns = _edges(slide.height, side), _edges(slide.width, side)
     cells = [
         ((row, column), (top, left, bottom - top, right - left))
@@ -115,7 +116,8 @@ def divided(slides: Iterable[Slide]) -> frozenset[str]:
 def slide_of(region: Slide) -> Slide:
     """Return the whole slide that a region is of, with the facts that are known of the region.
 
-    Its file's header is read. A slide that is no region is returned as it is.
+    Its file's header is read. A slide that is no region is returned as it is; so is one that is a
+    larger one at low resolution.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Where tissue is on a slide, at low resolution.
 
-Responsible for telling tissue from glass by colour. Does not know what the tissue is, nor what is
-computed there.
+Responsible for telling tissue from glass by colour, and for what a person says of it instead. Does
+not know what the tissue is, nor what is computed there.
 
 Otsu's threshold (IEEE Trans. SMC 9, 1979) on how far a pixel is from glass: its saturation, as
 CLAM (Lu et al., Nature Biomedical Engineering 5, 2021) and HistoQC have it, or its darkness where
@@ -11,54 +11,104 @@ that the threshold has bounds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import hashlib
+import zlib
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import cv2
 import numpy as np
 
+from hubseg.slide.low_resolution import SIDE, low_resolution
 from hubseg.slide.readable import ReadableSlide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.slide.image import Slide
+    from hubseg.window import Window
 
-__all__ = ["SIDE", "find_tissue", "tissue_in"]
+__all__ = ["SIDE", "TissueMask", "find_tissue", "tissue_in"]
 
-SIDE: Final = 1024  # px of the longer side of the image that is looked at
-_BAND: Final = 1 << 25  # px that are read at a time
 _LEAST, _MOST = 12, 40  # of 255: glass has less, tissue has more
 _SPECK: Final = 16  # px of that image: less is dust
 _ROUND: Final = 5  # px around tissue that count as tissue
 _HOLE: Final = 2500  # px: a smaller hole in tissue is tissue, such as the lumen of a vessel
 
 
+class TissueMask(NamedTuple):
+    """Where a person says that a slide shows tissue, packed: it travels with the slide.
+
+    Attributes
+    ----------
+    shape
+        (height, width) of the mask, px, at any resolution.
+    slide
+        (height, width) of the whole slide, level-0 px.
+    packed
+        Its bits, compressed.
+    """
+
+    shape: tuple[int, int]
+    slide: tuple[int, int]
+    packed: bytes
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_], slide: tuple[int, int]) -> Self:
+        """Pack a mask, bool (h, w), of a slide of that (height, width)."""
+        height, width = mask.shape
+        return cls((height, width), slide, zlib.compress(np.packbits(mask).tobytes()))
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of what it says (BLAKE2b, 16 bytes)."""
+        said = f"{self.shape}{self.slide}".encode() + zlib.decompress(self.packed)
+        return hashlib.blake2b(said, digest_size=16).hexdigest()
+
+    def within(self, window: Window | None = None) -> NDArray[np.bool_]:
+        """Return the mask, or what it says of a window of level 0: bool (h, w).
+
+        That has twice its resolution, and a px of it is inside where any that it touches is.
+        """
+        height, width = self.shape
+        bits = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+        mask = np.unpackbits(bits, count=height * width).reshape(self.shape).view(np.bool_)
+        if window is None:
+            return mask
+        (top, bottom), (left, right) = (
+            _touched(*window[axis::2], own=self.shape[axis], whole=self.slide[axis])
+            for axis in (0, 1)
+        )
+        rows = mask[top] | mask[bottom]
+        return np.asarray(rows[:, left] | rows[:, right])
+
+
+def _touched(
+    start: int, length: int, *, own: int, whole: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and the last px of a mask that each of the parts of a length touches."""
+    count = max(1, 2 * -(-length * own // whole))
+    edges = (start + np.arange(count + 1) * (length / count)) * (own / whole)
+    first, last = np.floor(edges[:-1]), np.ceil(edges[1:]) - 1
+    return first.astype(np.intp), np.clip(last, first, own - 1).astype(np.intp)
+
+
 def find_tissue(slide: Slide | ReadableSlide) -> NDArray[np.bool_]:
     """Return where a slide shows tissue, bool (h, w), its longer side at most 1024 px.
 
-    Reads the smallest pyramid level that is large enough, in bands; of a slide without a pyramid
-    all of it. Of a level that is damaged the next finer one serves, and what cannot be decoded at
-    all is grey; a :class:`hubseg.slide.readable.ReadableSlide` tells it afterwards.
+    Where a person has said it (:attr:`hubseg.slide.Slide.tissue`), that is returned, at the
+    resolution it was said in.
+    Of a level that is damaged the next finer one serves, and what cannot be decoded at all is
+    grey; a :class:`hubseg.slide.readable.ReadableSlide` tells it afterwards.
 
     Raises
     ------
     OSError, ValueError
         When the file cannot be read.
     """
+    if slide.tissue is not None:
+        return slide.tissue.within(slide.region)
     seen = slide if isinstance(slide, ReadableSlide) else ReadableSlide(slide)
-    enough = [i for i, shape in enumerate(slide.levels) if max(shape) >= SIDE]
-    level = enough[-1] if enough else 0
-    height, width = slide.levels[level]
-    factor = max(1, -(-max(height, width) // SIDE))
-    down = slide.height / height
-    rows = max(factor, _BAND // max(1, width) // factor * factor)
-    bands = []
-    for top in range(0, height, rows):
-        first, last = round(top * down), round(min(top + rows, height) * down)
-        band = seen.read((first, 0, last - first, slide.width), level)
-        size = -(-width // factor), -(-min(rows, height - top) // factor)
-        bands.append(cv2.resize(band, size, interpolation=cv2.INTER_AREA))
-    return tissue_in(np.concatenate(bands))
+    return tissue_in(low_resolution(seen, SIDE))
 
 
 def tissue_in(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
