@@ -206,6 +206,7 @@ class Desk(DeskSignals):
         self.ensemble.mapped.connect(layers.around.note)
         self.ensemble.mapped.connect(self.others.look_again)
         self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
+        layers.around.masks.gives_way = self.others.gives_way
         self.queue.changed.connect(self.prefetch.look)
         self._pass_on_words()
 
