@@ -225,6 +225,7 @@ class Desk(DeskSignals):
         self.prefetch.lacking.connect(lambda slide: self.features.ask([slide]))
         self.features.came.connect(self.prefetch.drop)
         self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
+        layers.around.masks.gives_way = self.others.gives_way
         self.queue.changed.connect(self.prefetch.look)
         self._pass_on_words()
 

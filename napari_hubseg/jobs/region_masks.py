@@ -6,7 +6,8 @@ stands for them until they are found. Does not know layers, or how a mask is der
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from psygnal import Signal
@@ -17,12 +18,14 @@ from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.journal.rows import Entry
+    from hubseg.organ import StructureName
+    from hubseg.project import ReviewProject
     from hubseg.session import ReviewSession
     from hubseg.session.region_masks import FoundMask
     from hubseg.slide import Slide
@@ -31,6 +34,8 @@ __all__ = ["RegionMasks"]
 
 _REACH: Final = 1536  # px beside the region on screen in which level 0 is held: 34 MB of it
 _REST: Final = 300  # ms without a change after which masks are found again
+_FEW: Final = 16  # masks that are looked for together
+_WHILE: Final = 0.25  # s after which those that were found are shown
 _SHOWN: Final = 150  # ms in which what was found is gathered before it is drawn
 
 
@@ -46,6 +51,8 @@ class RegionMasks:
     ----------
     mask
         Of the slide that the one on screen is a region of; None of any other slide.
+    gives_way
+        Asked before masks are found: whether somebody waits for something else.
     """
 
     changed = Signal()  # what is seen of them
@@ -61,7 +68,9 @@ class RegionMasks:
         self._slides: Mapping[str, Slide] = {}
         self._here: Slide | None = None
         self._unknown: dict[str, None] = {}  # ids of regions that must be found
+        self._beside: dict[str, str] = {}  # what is held finely, near which region
         self._rules: Any = None
+        self.gives_way: Callable[[], bool] = lambda: False
         self._background.listen(
             (session.slides_changed, self.forget),
             (session.structures_changed, self._look_at_structure),
@@ -93,11 +102,11 @@ class RegionMasks:
         self._slides = slides
         self._here = slide
         for name, one in list(mask.regions.items()):
-            fine = min(one.levels, default=COARSE) < COARSE
-            if fine and not self._is_near(one):
+            if not self._is_near(one):
                 coarse = {step: level for step, level in one.levels.items() if step >= COARSE}
                 mask.regions[name] = replace(one, levels=coarse)
-            elif not fine and self._is_near(one):
+                self._beside.pop(name, None)
+            elif self._beside.get(name) != slide.id:
                 self._unknown[name] = None
         self._rest.start()
 
@@ -109,6 +118,7 @@ class RegionMasks:
             decided = before is not None and before.decided
             made = RegionMask.sampled(values, slide.region, mask.steps, decided=decided)
             mask.regions[slide.id] = made
+            self._beside.pop(slide.id, None)
             self._unknown[slide.id] = None
 
     def hide(self, slide: Slide | None) -> None:
@@ -123,7 +133,7 @@ class RegionMasks:
         self._finding.drop()
         self._rest.stop()
         self.mask, self._of, self._here = None, None, None
-        self._slides, self._unknown = {}, {}
+        self._slides, self._unknown, self._beside = {}, {}, {}
 
     # ---- what must be found again --------------------------------------------------------------
 
@@ -188,48 +198,61 @@ class RegionMasks:
     # ---- in the thread -------------------------------------------------------------------------
 
     def _go_on(self) -> None:
-        """Find the next mask: what is nearest, but not the one on screen."""
+        """Find the next masks: what is nearest first, but not the one on screen."""
         session, here, mask = self._session, self._here, self.mask
         if here is None or mask is None or session.project is None or self._finding.busy:
             return
-        self._unknown = {name: None for name in self._unknown if name in self._slides}
-        waiting = [name for name in self._unknown if name != here.id]
-        if not waiting or self._background.closed:
+        if self.gives_way():
+            self._rest.start()
+            return
+        waiting = [one for one in self._unknown if one in self._slides and one != here.id]
+        if not waiting:
             self._unknown.clear()
             return
-        name = min(waiting, key=self._distance)
-        self._unknown.pop(name)
-        slide, known = self._slides[name], mask.regions.get(name)
-        near = _gap(slide.region, here.region) <= _REACH
-        steps = [step for step in mask.steps if near or step >= COARSE]
-        holds = known is not None and set(steps) <= set(known.levels)
-        key = known.key if holds and known is not None else ""
-        reader, structure = session.project.reader(), session.review.structures.asked
-        keep = not session.project.read_only
+        asked = [self._asked(one, here, mask) for one in sorted(waiting, key=self._distance)[:_FEW]]
+        for one in asked:
+            self._unknown.pop(one.slide.id)
+        work = _Work(
+            session.project.reader(),
+            session.review.structures.asked,
+            here,
+            asked,
+            not session.project.read_only,
+            lambda: self._here is here and self.mask is mask,
+        )
 
-        def work() -> FoundMask:
-            with reader() as project:
-                found = find_region_mask(project, slide, structure, steps, known=key, keep=keep)
-            if found.mask is None or here.region is None:
-                return found
-            return replace(found, mask=found.mask.near(here.region, _REACH))
-
-        def take(found: FoundMask | None) -> None:
-            self._take(name, key, found)
+        def take(found: dict[str, FoundMask | None]) -> None:
+            for one in asked:
+                name = one.slide.id
+                if name not in found:  # it took too long: the next time
+                    self._unknown[name] = None
+                elif name not in self._unknown:  # else something was done to it meanwhile
+                    self._take(one, found[name], here.id)
             self._go_on()
 
-        self._finding.ask(work, take, lambda _: take(None))
+        self._finding.ask(
+            work.find, take, lambda _: take(dict.fromkeys(one.slide.id for one in asked))
+        )
 
-    def _take(self, name: str, key: str, found: FoundMask | None) -> None:
-        mask = self.mask
+    def _asked(self, name: str, here: Slide, mask: SlideMask) -> _Asked:
+        """Return which levels of a region are wanted, and what they were made of before."""
+        slide, known = self._slides[name], mask.regions.get(name)
+        near = _gap(slide.region, here.region) <= _REACH
+        steps = tuple(step for step in mask.steps if near or step >= COARSE)
+        holds = known is not None and (not near or self._beside.get(name) == here.id)
+        return _Asked(slide, steps, known.key if known is not None and holds else "")
+
+    def _take(self, asked: _Asked, found: FoundMask | None, here: str) -> None:
+        mask, name = self.mask, asked.slide.id
         if mask is None:
             return
         before = mask.regions.get(name)
-        if found is None or (found.mask is None and (not found.key or found.key != key)):
+        if found is None or (found.mask is None and (not found.key or found.key != asked.key)):
             mask.regions.pop(name, None)  # it is said when somebody goes there
         elif found.mask is not None:
             mask.regions[name] = found.mask
-        elif before is not None:
+            self._beside[name] = here
+        elif before is not None and before.stale:
             mask.regions[name] = replace(before, stale=False)
         if mask.regions.get(name) is not before and not self._gathering.isActive():
             self._gathering.start()
@@ -244,8 +267,52 @@ class RegionMasks:
 
     def close(self) -> None:
         """Stop listening, and wait for what is being found."""
+        self._here = None
         self._finding.drop()
         self._background.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A region, which levels of its mask are wanted, and what they were made of before."""
+
+    slide: Slide
+    steps: tuple[int, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """Some regions whose masks are found together, for as long as somebody is beside them."""
+
+    reader: Callable[[], ReviewProject]
+    structure: StructureName | None
+    here: Slide
+    asked: Sequence[_Asked]
+    keep: bool
+    wanted: Callable[[], bool]
+
+    def find(self) -> dict[str, FoundMask | None]:
+        """Return what was found in a while, by id: None of what cannot be read."""
+        found: dict[str, FoundMask | None] = {}
+        began = time.monotonic()
+        with self.reader() as project:
+            for one in self.asked:
+                if found and (time.monotonic() - began > _WHILE or not self.wanted()):
+                    break
+                found[one.slide.id] = self._one(project, one)
+        return found
+
+    def _one(self, project: ReviewProject, one: _Asked) -> FoundMask | None:
+        try:
+            made = find_region_mask(
+                project, one.slide, self.structure, one.steps, known=one.key, keep=self.keep
+            )
+        except (OSError, ValueError):
+            return None
+        if made.mask is None or self.here.region is None:
+            return made
+        return replace(made, mask=made.mask.near(self.here.region, _REACH))
 
 
 def _gap(one: tuple[int, ...] | None, other: tuple[int, ...] | None) -> int:

@@ -244,6 +244,25 @@ def test_masks_of_other_regions_are_seen_around_at_every_zoom_whatever_is_done(
     assert (dock.session.project.path / "region_masks").is_dir()
 
 
+def test_what_is_beside_two_regions_is_seen_finely_at_the_border_of_the_one_on_screen(
+    divided: HubSegWidget, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = divided
+    monkeypatch.setattr("napari_hubseg.jobs.region_masks._REACH", 40)
+    dock.desk.go_to("whole_r1_c2")
+    settled(dock, wait)
+    for left in (0, 260):
+        dock.session.paint(np.ones((33, 37), np.bool_), top=101, left=left, add=True)
+    own = layer(dock, "mask").data.copy()
+    dock.desk.go_to("whole_r1_c1")
+    settled(dock, wait)
+    assert np.array_equal(around(dock, 1)[:350, 300:340], own[:, :40])
+    dock.desk.go_to("whole_r1_c3")
+    settled(dock, wait)
+    assert np.array_equal(around(dock, 1)[:350, 560:600], own[:, -40:])
+    assert dock.desk.layers.around.masks.mask.regions["whole_r1_c2"].levels[1][2].shape[1] == 40
+
+
 def test_a_region_that_is_left_is_seen_beside_the_next_one_without_a_gap(
     divided: HubSegWidget, wait: Wait
 ) -> None:
