@@ -68,6 +68,7 @@ class AllAlike:
         self._rows: list[Entry] = []
         self._left_out: list[str] = []
         self._count = 0
+        self._project: object = None  # the one whose slides are worked through
         self.offered: Alike | None = None
         self.least = USUAL
         self.elsewhere: tuple[str, ...] = ()
@@ -191,6 +192,7 @@ class AllAlike:
     ) -> None:
         """Work through other slides, one after the other."""
         self._left, self._rows, self._left_out = list(ids), rows, []
+        self._project = self._session.project
         self._count, self.done, self.total = count, 0, len(ids)
         self._next(offered, least)
 
@@ -247,9 +249,10 @@ class AllAlike:
             more = len(self._left_out) - _NAMED
             named = " ".join(self._left_out[:_NAMED])
             said += f" Left out: {named}" + (f" And {more} more." if more > 0 else "")
-        if rows:
+        here = self._session.project is self._project  # else each slide there has its undo
+        if here and rows:
             what = f"{'removal' if offered.how == 'drop' else 'keeping'} of {things}"
             self._batches.say(said, what, rows)
-        else:
+        elif here:
             self._offers.say_here(said)
         self._signals.changed.emit()

@@ -28,8 +28,9 @@ class AlikePresenter(Presenter[AlikePanel, AlikeState]):
         act, done = _WORDS[alike.offered.how]
         count, all_of_them = alike.count, len(alike.offered.pieces)
         if count:
+            verb = "is" if count == 1 else "are"
             said = (
-                f"{count} of {all_of_them} other objects like what you {done}, in yellow. "
+                f"{count} of {all_of_them} other objects {verb} like what you {done}: in yellow. "
                 f"{key_of('all_like_this')} again: {act.lower()} them. Esc: leave them."
             )
         elif all_of_them:

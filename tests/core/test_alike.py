@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -336,6 +337,11 @@ class TestOtherSlides:
         assert session.elsewhere.put(found) is None
         assert np.array_equal(session.mask, before)
 
+    def test_it_goes_into_no_other_project(self, session: ReviewSession) -> None:
+        remove(session)
+        found = replace(self.find(session), project=Path("another.hubseg"))
+        assert session.elsewhere.put(found) is None
+
     def test_a_map_of_another_recipe_is_left_out(self, session: ReviewSession) -> None:
         other = recipe_of("other", "test_resnet", "n_{fold}", 2, scale=0.5)
         run(session.project, "b", other)
@@ -362,3 +368,22 @@ class TestOtherSlides:
         assert session.mask[60, 60]
         assert not session.mask[60, 20]
         assert (session.edits.override((60, 20, 1, 1)) == ERASE).all()
+
+    def test_it_is_about_the_structure_that_was_decided_about(self, session: ReviewSession) -> None:
+        session.set_vocabulary(session.vocabulary.with_structure("cast", "kidney"), "cast")
+        remove(session)
+        own = session.structure
+        assert session.undo_text == f"drop object ({own})"
+        assert session.decisions.last == "drop"
+        row = session.elsewhere.put(self.find(session))
+        assert row is not None
+        assert (row.label, row.structures) == (f"drop 4 like this ({own})", (own,))
+        cast = next(name for name in session.structures if name != own)
+        session.choose(cast)
+        assert session.decisions.last is None, "nothing was decided about casts"
+        session.choose(own)
+        visit(session, "b")
+        assert session.mask[TRUE_ONE]
+        assert not session.mask[:, 90:].any()
+        session.undo()
+        assert np.array_equal(session.mask, scene() > 0.5)

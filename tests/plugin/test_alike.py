@@ -97,7 +97,7 @@ def test_it_is_seen_before_it_is_done_and_a_slider_says_how_alike(
     offer(dock, wait)
 
     assert dock.alike.isVisible()
-    assert dock.alike.said.text().startswith("2 of 4 other objects like what you removed")
+    assert dock.alike.said.text().startswith("2 of 4 other objects are like what you removed")
     assert dock.alike.apply.text() == "Remove 2"
     assert dock.alike.everywhere.text() == "Also on 1 other slide"
     assert np.array_equal(in_yellow(dock), mask & (np.arange(SHAPE[0]) > 48)[:, None])

@@ -20,6 +20,7 @@ from hubseg.tools.looks import Looks, Seen, pieces_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hubseg.project import ReviewProject
     from hubseg.session.decided import Alike
@@ -44,12 +45,15 @@ class Found:
         How many objects.
     rows
         Numbers of the rows that stood there: others since then, and it does not hold any more.
+    project
+        Folder of the project that it is about.
     """
 
     slide_id: str
     change: Change | None
     count: int
     rows: tuple[int, ...]
+    project: Path
 
 
 class Elsewhere:
@@ -115,7 +119,8 @@ class Elsewhere:
             judged = alike.likeness.judge(Looks.of(left, made.mask, seen))
             taken = [piece for piece, value in zip(left, judged, strict=True) if value >= least]
             rows = tuple(row.seq for row in state.rows)
-            return Found(slide_id, decide(alike.how, made.mask, taken), len(taken), rows)
+            change = decide(alike.how, made.mask, taken)
+            return Found(slide_id, change, len(taken), rows, project.path)
 
         return find
 
@@ -125,8 +130,8 @@ class Elsewhere:
         Returns
         -------
         Entry or None
-            The row; None where nothing changes, something was done there since, or somebody is at
-            the slide now.
+            The row; None where nothing changes, something was done there since, somebody is at the
+            slide now, or another project is open.
 
         Raises
         ------
@@ -137,6 +142,8 @@ class Elsewhere:
         """
         review, change = self._review, found.change
         project = review.open_project()
+        if found.project != project.path:
+            return None
         if project.why_read_only:
             raise PermissionError(project.why_read_only)
         slide, state = (
