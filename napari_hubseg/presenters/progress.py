@@ -40,6 +40,8 @@ def progress_state(desk: Desk) -> ProgressState:
         return _training(desk.retraining)
     if desk.features.busy:
         return _features(desk.features)
+    if desk.teaching.writing:
+        return ProgressState("Writing the taught networks …")
     if desk.exports.busy:
         return ProgressState("Exporting …")
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")
