@@ -64,7 +64,7 @@ def mark(session: ReviewSession, name: str = "a", *, add: bool = True) -> None:
 
 def taught(session: ReviewSession) -> Teaching:
     assert session.project is not None
-    return Teacher().teach(session.project, SCOPE)
+    return Teacher(strength=0.01).teach(session.project, SCOPE)
 
 
 def values(session: ReviewSession, name: str) -> np.ndarray:
@@ -165,7 +165,7 @@ def test_a_teacher_reads_again_only_what_has_changed(
     mark(session)
     mark(session, "b")
     assert session.project is not None
-    teacher, read = Teacher(), list[str]()
+    teacher, read = Teacher(strength=0.01), list[str]()
     get = MapStore.get_features
 
     def counted(store: MapStore, key: str) -> FeatureMap | None:

@@ -201,13 +201,8 @@ def predict_member(
     """
     fixed = is_sized(member.network)
     resolution = recipe.resolutions[member.resolution]
-    scene = see(
-        pixels,
-        recipe,
-        resolution,
-        um_per_px,
-        at_least=tiling.side if fixed and resolution.size is None else 0,
-    )
+    at_least = tiling.side if fixed and resolution.size is None else 0
+    scene = see(pixels, recipe, resolution, um_per_px, at_least=at_least)
     passes = passes_for(
         network,
         recipe,

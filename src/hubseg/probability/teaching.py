@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
     from hubseg.probability.features import FeatureMap
 
-__all__ = ["STRENGTH", "STROKE", "Lesson", "Marks", "departure", "fit", "lesson", "marks"]
+__all__ = [
+    *("STRENGTH", "STROKE", "Lesson", "Marks", "choose", "departure", "fit", "lesson", "marks"),
+]
 
-STRENGTH: Final = 0.1
+STRENGTH: Final = 1.0
 """How much the prior weighs against one accepted slide; chosen by benchmarks/teach.py."""
 
-STROKE: Final = 5.0
+STROKE: Final = 1.0
 """How many times as much as one of an accepted slide a pixel weighs that was drawn on."""
+
+_WEAKER: Final = (0.01, 0.1, 1.0)  # strengths that are tried where accepted slides can tell
+_FEWEST: Final = 4  # accepted slides from which they can
 
 _MARKED: Final = 0.1  # share of a network's pixel that a stroke must cover to count
 _MOST: Final = 4000  # px that are taken of one slide, evenly
@@ -107,6 +112,8 @@ class Lesson:
         Of pixels taken evenly from the whole slide: what the head shall stay close to itself on.
     network
         Digest of the checkpoint.
+    whole
+        Whether every pixel of the slide is marked: somebody accepted it.
     """
 
     features: NDArray[np.float64]
@@ -116,6 +123,7 @@ class Lesson:
     typical: NDArray[np.float64]
     typical_logits: NDArray[np.float64]
     network: str
+    whole: bool = False
 
 
 def lesson(features: FeatureMap, said: Marks, layer: int = 0) -> Lesson:
@@ -146,6 +154,7 @@ def lesson(features: FeatureMap, said: Marks, layer: int = 0) -> Lesson:
         typical=_columns(flat, even),
         typical_logits=logits[even].astype(np.float64),
         network=features.network,
+        whole=there.size == weight.size,
     )
 
 
@@ -215,6 +224,42 @@ def fit(lessons: Sequence[Lesson], *, strength: float = STRENGTH) -> TaughtHead 
         loss = now
     weights = tuple(map(float, moved[:-1]))
     return TaughtHead(weights, float(moved[-1]), networks.pop())
+
+
+def choose(lessons: Sequence[Lesson]) -> float | None:
+    """Return how strong the prior is to be, by slides that are held back; None: teach nothing.
+
+    With fewer than four accepted slides there is nobody to ask, and it is :data:`STRENGTH`. With
+    more, each strength is fitted without a part of them, in turn, and held against that part. The
+    best one is taken if it beats the network's own head by more than a standard error.
+
+    Parameters
+    ----------
+    lessons
+        Of one network.
+    """
+    judges = [one for one in lessons if one.whole]
+    if len(judges) < _FEWEST:
+        return STRENGTH
+    others = [one for one in lessons if not one.whole]
+    gains: dict[float, list[float]] = {strength: [] for strength in _WEAKER}
+    for part in range(_FEWEST):
+        held = judges[part::_FEWEST]
+        rest = [one for i, one in enumerate(judges) if i % _FEWEST != part]
+        for strength, found in gains.items():
+            head = fit([*rest, *others], strength=strength)
+            found += [_dice(one, head) - _dice(one, None) for one in held]
+    best = max(gains, key=lambda strength: float(np.mean(gains[strength])))
+    gain = np.asarray(gains[best])
+    return best if gain.mean() > gain.std(ddof=1) / np.sqrt(gain.size) else None
+
+
+def _dice(one: Lesson, head: TaughtHead | None) -> float:
+    """Return the Dice of a head on an accepted slide's pixels, at a probability of one half."""
+    moved = 0.0 if head is None else one.features @ np.array([*head.weights, head.bias])
+    inside, truth = one.logits + moved > 0, one.target > 0.5
+    total = float(one.weight @ inside + one.weight @ truth)
+    return 2 * float(one.weight @ (inside & truth)) / total if total else 1.0
 
 
 def _prior(told: Sequence[Lesson]) -> NDArray[np.float64]:

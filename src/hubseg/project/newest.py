@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from hubseg.probability import MapInPieces, MapStore, Mixer, Taught, features_key
 from hubseg.project.large_maps import is_part, large_map
 from hubseg.project.runs import newest_keys
-from hubseg.project.teaching import taught_map, taught_of
+from hubseg.project.taught_maps import taught_map, taught_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection

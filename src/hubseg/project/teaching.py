@@ -16,7 +16,7 @@ from hubseg.edits.gesture import ADD, ERASE
 from hubseg.journal.slide_state import SlideState
 from hubseg.organ import StructureName
 from hubseg.probability import MapStore, Taught, features_key, networks_digest
-from hubseg.probability.teaching import STRENGTH, departure, fit, lesson, marks
+from hubseg.probability.teaching import choose, departure, fit, lesson, marks
 from hubseg.project.marking import marking
 from hubseg.project.runs import newest_asked
 from hubseg.project.structures import first_of
@@ -27,16 +27,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.edits.structures import SlideEdits
-    from hubseg.journal.rows import Entry
-    from hubseg.probability import MemberMap, TaughtScope
+    from hubseg.probability import TaughtScope
     from hubseg.probability.teaching import Lesson, Marks
     from hubseg.project import ReviewProject
-    from hubseg.recipe import Member, Recipe
+    from hubseg.recipe import Member
     from hubseg.slide import Slide
 
     Place = tuple[int, int, int]
 
-__all__ = ["Drawn", "Teacher", "Teaching", "drawn_of", "scope_of", "taught_map", "taught_of"]
+__all__ = ["Drawn", "Teacher", "Teaching", "drawn_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,11 +97,14 @@ class Teacher:
     Attributes
     ----------
     strength
-        Of the prior, as of :func:`hubseg.probability.teaching.fit`.
+        Of the prior, as of :func:`hubseg.probability.teaching.fit`; None: what slides that are
+        held back say (:func:`hubseg.probability.teaching.choose`), asked again only when another
+        one is accepted.
     """
 
-    strength: float = STRENGTH
+    strength: float | None = None
     _kept: dict[tuple[object, ...], tuple[object, Lesson]] = field(default_factory=dict)
+    _chosen: dict[Place, tuple[list[Lesson], float | None]] = field(default_factory=dict)
 
     def teach(
         self,
@@ -149,15 +151,26 @@ class Teacher:
                 missing.append((told.slide, absent))
             if found:
                 used.append(slide.id)
-        heads, apart = {}, []
+        heads, apart, declined = {}, [], 0
         for place, some in sorted(lessons.items()):
-            head = fit(some, strength=self.strength)
+            strength = self._strength(place, some)
+            head = None if strength is None else fit(some, strength=strength)
+            declined += strength is None
             if head is not None:
                 heads[place] = head
                 apart.append(departure(head, some))
         taught = Taught(heads, departure=float(np.mean(apart)) if apart else 0.0)
-        note = _one_sided(lessons.values())
+        note = _one_sided(lessons.values()) or _declined(declined, len(lessons))
         return Teaching(taught, tuple(used), left_out, tuple(missing), note, layers)
+
+    def _strength(self, place: Place, some: list[Lesson]) -> float | None:
+        if self.strength is not None:
+            return self.strength
+        judges = [one for one in some if one.whole]
+        kept = self._chosen.get(place)
+        if kept is None or kept[0] != judges:
+            kept = self._chosen[place] = (judges, choose(some))
+        return kept[1]
 
     def _lessons(
         self, project: ReviewProject, told: _Pupil, drawn: Drawn | None
@@ -257,6 +270,16 @@ def _marks(drawn: Drawn, shape: tuple[int, int]) -> Marks:
     return marks(shape, added=drawn.added, erased=drawn.erased, mask=drawn.accepted)
 
 
+def _declined(count: int, total: int) -> str:
+    """Return what to say of networks that are no better taught, on slides held back."""
+    if not count:
+        return ""
+    return (
+        f"{count} of {total} networks stay as they are: on accepted slides that were held back, "
+        "the taught ones were no better."
+    )
+
+
 def _one_sided(lessons: Iterable[list[Lesson]]) -> str:
     """Return what to say where nothing but one side was ever marked; "" elsewhere."""
     targets = [one.target for some in lessons for one in some]
@@ -268,69 +291,3 @@ def _one_sided(lessons: Iterable[list[Lesson]]) -> str:
     if (marked < 0.5).all():
         return "Every correction erases: what is added, or a slide that is accepted, teaches more."
     return ""
-
-
-def scope_of(
-    project: ReviewProject,
-    slide: Slide,
-    recipe: Recipe,
-    structure: StructureName | None = None,
-    until: Entry | None = None,
-) -> TaughtScope:
-    """Return what teaching is about on a slide.
-
-    Parameters
-    ----------
-    slide
-        With what a person told of it.
-    structure
-        None is the organ's own.
-    """
-    rules = SlideState.read(project, "", until=until).rules
-    return rules.taught_scope(networks_digest(recipe), slide.organ, slide.source, structure)
-
-
-def taught_of(
-    project: ReviewProject,
-    slide: Slide,
-    recipe: Recipe,
-    structure: StructureName | None = None,
-    until: Entry | None = None,
-) -> Taught:
-    """Return what was taught for the maps of a slide; nothing where nobody has.
-
-    Raises
-    ------
-    ValueError
-        When a row of the journal is damaged.
-    """
-    held = SlideState.read(project, "", until=until).taught
-    if not held:
-        return Taught(on=False)
-    return held.get(scope_of(project, slide, recipe, structure, until), Taught(on=False))
-
-
-def taught_map(
-    store: MapStore, taught: Taught, member: Member, key: str, made: MemberMap, layer: int = 0
-) -> tuple[MemberMap, bool]:
-    """Return the taught map of a member, and whether it could be had.
-
-    Parameters
-    ----------
-    key
-        Of the member's map.
-    made
-        That map, of one structure.
-
-    Returns
-    -------
-    MemberMap
-        `made` itself where nothing is taught, or its features are not in the store.
-    bool
-        False where it is taught and `made` could not follow.
-    """
-    if not taught.counts or member.place not in taught.heads:
-        return made, True
-    features = store.get_features(features_key(key))
-    after = taught.of(member.place, made, features, layer)
-    return after, after is not made
