@@ -93,6 +93,7 @@ class TeachJob:
         background.listen(
             (session.recorded, self._note),
             (session.taught_changed, self._follow),
+            (session.facts_changed, self._follow_facts),
             (session.slide_changed, self._arrive),
             (session.slides_changed, self._begin),
             (session.thresholds_changed, self._compare),
@@ -190,6 +191,12 @@ class TeachJob:
             self._want(self.scope)
         self.changed.emit()
 
+    def _follow_facts(self) -> None:
+        """Mix by what was taught about slides of the kind that this one is now."""
+        if self._session.current is not None and self._session.review.rules.taught:
+            self._mixing.remix()
+            self._follow()
+
     def _arrive(self, slide: Slide | None) -> None:
         self._mixed, self.changed_share, self._trouble = None, None, ""
         if slide is not None and self.on and self.scope not in self._learnt:
@@ -220,15 +227,17 @@ class TeachJob:
         self.changed.emit()
 
     def _touched(self) -> tuple[Slide, ...]:
-        """Return the slides that a person has worked on, the one on screen first."""
-        session, here = self._session, self._session.current
-        touched = [one for one in session.slides if session.verdict(one.id) is not Verdict.UNSEEN]
-        return tuple(sorted(touched, key=lambda one: here is None or one.id != here.id))
+        """Return the slides that a person has worked on, always in the same order."""
+        session = self._session
+        return tuple(s for s in session.slides if session.verdict(s.id) is not Verdict.UNSEEN)
 
     def _take(self, scope: TaughtScope, found: Teaching, strokes: int) -> None:
         """Keep what was learnt; what cannot be read is asked of the networks."""
         self._learnt[scope] = Learnt(found.used, strokes, found.left_out, found.note)
-        asked = self._features.ask([slide for slide, _ in found.missing])
+        here = self._session.current
+        missing = [slide for slide, _ in found.missing]
+        missing.sort(key=lambda slide: here is None or slide.id != here.id)  # somebody waits for it
+        asked = self._features.ask(missing)
         if (found.used or not asked) and self._session.review.writable:
             label = f"taught by {len(found.used)} slides"
             self._session.set_taught(scope, found.taught, label, follows=True)

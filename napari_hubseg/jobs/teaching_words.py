@@ -86,5 +86,7 @@ def sentence(
         why = learnt.left_out.get(slide_id, "")
         none = _NOTHING if mapped else _NO_MAP
         return f"This slide teaches nothing. {why}" if why else none
+    if not taught and learnt.note:
+        return learnt.note
     here = "" if share is None else f"; {100 * share:.1f} % of this slide changed side"
     return " ".join(filter(None, (f"{learnt}{here}.", learnt.note)))
