@@ -115,9 +115,7 @@ ACTIONS = (
         "In which order slides come up",
     ),
     Action("run_ensemble", "Run ensemble", "Control-Shift-G", "Run the ensemble"),
-    Action(
-        "cancel_run", "Cancel the run", "Control-Shift-X", "Stop now; finished members are kept"
-    ),
+    Action("cancel_run", "Cancel the run", "Control-Shift-X", "Stop; finished members are kept"),
     Action(
         "unload_networks", "Unload networks", "Control-Shift-L", "End the worker, free its memory"
     ),
@@ -127,6 +125,7 @@ ACTIONS = (
         "Control-Shift-E",
         "Let your strokes correct the map of every slide of this organ and source",
     ),
+    Action("export_taught", "Export taught networks…", "Control-Shift-N", "As checkpoints"),
     Action(
         "train",
         "Train on the accepted slides",

@@ -236,15 +236,8 @@ class Desk(DeskSignals):
         drawn = (self.contour, self.comparison, self.outlines)
         for part in (self.session, *working, *measured, *drawn, self.teaching):
             part.failed.connect(self._fail)
-        work = (
-            self.ensemble,
-            self.retraining,
-            self.files,
-            self.calibration,
-            self.doubt,
-            self.older,
-        )
-        for teller in (self.session, self.layers, *work):
+        work = (self.ensemble, self.retraining, self.files, self.calibration, self.doubt)
+        for teller in (self.session, self.layers, *work, self.older, self.teaching):
             teller.told.connect(self.told.emit)
         self.exports.finished.connect(self.told.emit)
         self.layers.blank.connect(self._stand_blank)
@@ -349,7 +342,7 @@ class Desk(DeskSignals):
         self._closed = True
         for said in (self.changed, self.told, self.unsaid, self.offered):
             said.disconnect()  # whoever shows it may have gone with the window
-        self.features.close()
+        self.teaching.close()
         self.ensemble.close()
         self.retraining.close()
         self.background.close()

@@ -27,7 +27,7 @@ from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
 from napari_hubseg.jobs.runner import Runner
-from napari_hubseg.jobs.slides_asked import reader_of_tissue, slides_asked
+from napari_hubseg.jobs.slides_asked import reader_of_tissue, slides_asked, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,13 +186,8 @@ class Ensemble:
         if self.running or session.project is None or session.current is None:
             return
         self._choice = choice
-        if choice.folds == ():
-            self.failed.emit("No fold is chosen: tick at least one.")
-            return
-        if session.current.is_overview and not choice.all_slides:
-            self.failed.emit(
-                f"{session.current.id} says where tissue is: run its slide or regions."
-            )
+        if refused := why_not(session.current, choice):
+            self.failed.emit(refused)
             return
         slides = slides_asked(session, choice)
         if not slides:

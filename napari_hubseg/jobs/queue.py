@@ -73,6 +73,7 @@ class Queue:
             (session.saved, self._measure_current_again),
             (session.thresholds_changed, self._compare_rules),
             (session.cleanup_changed, self._compare_rules),
+            (session.taught_changed, self._compare_rules),
             (session.slide_changed, self._compare_rules),
             (session.structures_changed, self._look_at_structure),
             (session.slide_changed, self._look_at_structure),
@@ -187,7 +188,9 @@ class Queue:
         session, slide = self._session, self._session.current
         if slide is None:
             return
-        now = {"table": session.thresholds, slide.organ: session.cleanup}
+        taught = session.review.rules.taught  # a stroke does not have every slide measured again
+        counts = {about: (one.on, one.weight) for about, one in taught.items()}
+        now = {"table": session.thresholds, slide.organ: session.cleanup, "taught": counts}
         if any(self._rules.get(name, value) != value for name, value in now.items()):
             self._stale = dict.fromkeys(self._known)
             self._rest.start()

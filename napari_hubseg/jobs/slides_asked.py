@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from napari_hubseg.jobs.choices import EnsembleChoice
 
-__all__ = ["reader_of_tissue", "slides_asked"]
+__all__ = ["reader_of_tissue", "slides_asked", "why_not"]
+
+
+def why_not(current: Slide, choice: EnsembleChoice) -> str:
+    """Return the sentence why what is asked for cannot be run; "" where it can."""
+    if choice.folds == ():
+        return "No fold is chosen: tick at least one."
+    if current.is_overview and not choice.all_slides:
+        return f"{current.id} says where tissue is: run its slide or regions."
+    return ""
 
 
 def slides_asked(session: ReviewSession, choice: EnsembleChoice) -> tuple[Slide, ...]:

@@ -7,7 +7,6 @@ said of both. Does not know the fit (:mod:`hubseg.project.teaching`), how featur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -18,9 +17,12 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.project.teaching import Teacher
 from napari_hubseg.jobs.latest import Latest
+from napari_hubseg.jobs.taught_export import TaughtExport
+from napari_hubseg.jobs.teaching_words import Learnt, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hubseg.journal.rows import Entry
     from hubseg.probability import Taught, TaughtScope
@@ -33,45 +35,10 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.mixing import Mixing
     from napari_hubseg.jobs.slide_mix import MixedSlide
 
-__all__ = ["Learnt", "TeachJob"]
+__all__ = ["TeachJob"]
 
 _REST = 250  # ms without a stroke: the hand rests
 _TEACHES = (Kind.GESTURE, Kind.VERDICT, Kind.IMPORTED, Kind.UNDO, Kind.REDO)
-_OFF = "Off: a stroke changes the mask of its own slide alone."
-_KEPT = "Off: what strokes taught is kept, and the map is the networks' own."
-_NO_MAP = "There is no map to teach yet: run the ensemble."
-_NOTHING = "Nothing to learn from yet: correct a slide like this one, or accept one."
-_LOOKING = "The networks look once more at what was corrected, and at this slide."
-_STOPPED = "Stopped: switch off and on again to have the networks look at what was corrected."
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """What was found when heads were fitted last.
-
-    Attributes
-    ----------
-    slides
-        Ids of those that taught.
-    strokes
-        How many gestures stand on them.
-    left_out
-        Id of a slide with corrections → one sentence why it teaches nothing.
-    note
-        What a person should know, or "".
-    """
-
-    slides: tuple[str, ...]
-    strokes: int
-    left_out: dict[str, str]
-    note: str
-
-    def __str__(self) -> str:
-        """Return who has taught."""
-        slides = f"{len(self.slides)} slide" + "s" * (len(self.slides) != 1)
-        if not self.strokes:
-            return f"Taught by {slides} that you accepted"
-        return f"Taught by {self.strokes} stroke{'s' * (self.strokes != 1)} on {slides}"
 
 
 class TeachJob:
@@ -87,6 +54,8 @@ class TeachJob:
         Mixes by what was taught.
     features
         Have the networks look at slides.
+    files
+        Writes what was taught.
 
     Attributes
     ----------
@@ -97,6 +66,7 @@ class TeachJob:
 
     changed = Signal()
     failed = Signal(str)  # one sentence
+    told = Signal(str)  # one sentence
 
     def __init__(
         self,
@@ -104,8 +74,13 @@ class TeachJob:
         background: Background,
         mixing: Mixing,
         features: Features,
+        files: TaughtExport | None = None,
     ) -> None:
         self._session, self._mixing, self._features = session, mixing, features
+        self._files = files or TaughtExport()
+        self._files.changed.connect(self.changed.emit)
+        self._files.failed.connect(self.failed.emit)
+        self._files.told.connect(self.told.emit)
         self._teacher = Teacher()
         self._learning = Latest(background, self._fail)
         self._sharing = Latest(background, self.failed.emit)
@@ -118,6 +93,7 @@ class TeachJob:
         background.listen(
             (session.recorded, self._note),
             (session.taught_changed, self._follow),
+            (session.facts_changed, self._follow_facts),
             (session.slide_changed, self._arrive),
             (session.slides_changed, self._begin),
             (session.thresholds_changed, self._compare),
@@ -165,12 +141,30 @@ class TeachJob:
     def _set(self, taught: Taught, label: str) -> None:
         self._session.set_taught(self.scope, taught, label)
 
+    def export(self, out: Path) -> None:
+        """Write what was taught about maps like the one on screen as checkpoints."""
+        project = self._session.project
+        if project is None or not self.taught.heads:
+            self.failed.emit("Nothing was taught about slides like this one yet: teach first.")
+        else:
+            self._files.start(project.path, self.scope, self._mixing.stock.folders, out)
+
     # ---- when ----------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
-        """Whether heads are fitted, or are to be."""
-        return self._learning.busy or self._rest.isActive()
+        """Whether heads are fitted, or are to be, or are written."""
+        return self._learning.busy or self._rest.isActive() or self.writing
+
+    @property
+    def writing(self) -> bool:
+        """Whether checkpoints are being written."""
+        return self._files.busy
+
+    def close(self) -> None:
+        """End what the networks look at, and what is written."""
+        self._features.close()
+        self._files.close()
 
     def _note(self, row: Entry) -> None:
         """Learn from a stroke, a verdict, or one that was taken back, once the hand rests."""
@@ -196,6 +190,12 @@ class TeachJob:
         if self._session.current is not None and self.on and self.scope not in self._learnt:
             self._want(self.scope)
         self.changed.emit()
+
+    def _follow_facts(self) -> None:
+        """Mix by what was taught about slides of the kind that this one is now."""
+        if self._session.current is not None and self._session.review.rules.taught:
+            self._mixing.remix()
+            self._follow()
 
     def _arrive(self, slide: Slide | None) -> None:
         self._mixed, self.changed_share, self._trouble = None, None, ""
@@ -227,15 +227,17 @@ class TeachJob:
         self.changed.emit()
 
     def _touched(self) -> tuple[Slide, ...]:
-        """Return the slides that a person has worked on, the one on screen first."""
-        session, here = self._session, self._session.current
-        touched = [one for one in session.slides if session.verdict(one.id) is not Verdict.UNSEEN]
-        return tuple(sorted(touched, key=lambda one: here is None or one.id != here.id))
+        """Return the slides that a person has worked on, always in the same order."""
+        session = self._session
+        return tuple(s for s in session.slides if session.verdict(s.id) is not Verdict.UNSEEN)
 
     def _take(self, scope: TaughtScope, found: Teaching, strokes: int) -> None:
         """Keep what was learnt; what cannot be read is asked of the networks."""
         self._learnt[scope] = Learnt(found.used, strokes, found.left_out, found.note)
-        asked = self._features.ask([slide for slide, _ in found.missing])
+        here = self._session.current
+        missing = [slide for slide, _ in found.missing]
+        missing.sort(key=lambda slide: here is None or slide.id != here.id)  # somebody waits for it
+        asked = self._features.ask(missing)
         if (found.used or not asked) and self._session.review.writable:
             label = f"taught by {len(found.used)} slides"
             self._session.set_taught(scope, found.taught, label, follows=True)
@@ -292,32 +294,22 @@ class TeachJob:
             self.changed_share = share
             self.changed.emit()
 
-    # ---- what is said --------------------------------------------------------------------------
-
     @property
     def said(self) -> str:
-        """What a person is told of it, in one line."""
+        """What a person is told of it, in one line; "" where no slide is open."""
         here = self._session.current
         if here is None:
             return ""
-        if not self.on:
-            return _KEPT if self.taught.heads else _OFF
-        learnt = self._learnt.get(self.scope)
-        if self._trouble:
-            return self._trouble
-        if self._features.busy:
-            return _LOOKING
-        if self._features.stopped:
-            return _STOPPED
-        if learnt is None:
-            return "Learning …"
-        if not learnt.slides:
-            why = learnt.left_out.get(here.id, "")
-            none = _NOTHING if self._session.probability is not None else _NO_MAP
-            return f"This slide teaches nothing. {why}" if why else none
-        share = self.changed_share
-        here_too = "" if share is None else f"; {100 * share:.1f} % of this slide changed side"
-        return " ".join(filter(None, (f"{learnt}{here_too}.", learnt.note)))
+        return sentence(
+            here.id,
+            on=self.on,
+            taught=bool(self.taught.heads),
+            mapped=self._session.probability is not None,
+            trouble=self._trouble,
+            looks="looking" if self._features.busy else "stopped" if self._features.stopped else "",
+            learnt=self._learnt.get(self.scope),
+            share=self.changed_share,
+        )
 
 
 def _fitting(

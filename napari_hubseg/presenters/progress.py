@@ -48,6 +48,8 @@ def progress_state(desk: Desk) -> ProgressState:
         alike = desk.alike
         said, stop = f"all like this  ·  slide {alike.done + 1}/{alike.total}", "Stop after this"
         return ProgressState(said, alike.done, alike.total, stop)
+    if desk.teaching.writing:
+        return ProgressState("Writing the taught networks …")
     if desk.exports.busy:
         return ProgressState("Exporting …")
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")

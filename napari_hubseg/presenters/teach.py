@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.teach import TeachPanel, TeachState
-from napari_hubseg.presenters.presenter import Presenter, Wishes
+from napari_hubseg.presenters import dialogs
+from napari_hubseg.presenters.presenter import Callbacks, Presenter, Wishes
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
@@ -18,6 +20,11 @@ class TeachPresenter(Presenter[TeachPanel, TeachState]):
 
     def wishes(self) -> Wishes:
         yield self._panel.switched, self._do("teach")
+        yield self._panel.export_requested, self._do("export_taught")
+
+    def callbacks(self) -> Callbacks:
+        ask = partial(dialogs.folder, self._panel, "Write the taught networks to")
+        return {"export_taught": dialogs.asking(ask, self._desk.teaching.export)}
 
     def state(self, step: str) -> TeachState:
         return teach_state(self._desk)
@@ -30,4 +37,5 @@ def teach_state(desk: Desk) -> TeachState:
         on=teaching.on,
         said=teaching.said,
         enabled=session.current is not None and session.review.writable,
+        taught=bool(teaching.taught.heads),
     )

@@ -145,6 +145,10 @@ def test_every_slide_follows_off_is_off_and_the_files_say_the_same(
     again = project.parent / "again.hubseg"
     assert not predict(project.parent / "t/train.csv", again, project.parent / "out", scheduler)
     assert all(np.abs(maps(again)[name] - after[name]).max() < 1 for name in "ab")
+    files = {one.name: one.read_bytes() for one in (project.parent / "out").iterdir()}
+    with ReviewProject.open(project):  # as a window has it
+        assert not teach(project, scheduler, "--kept", "--export", str(project.parent / "kept"))
+    assert files == {one.name: one.read_bytes() for one in (project.parent / "kept").iterdir()}
     capsys.readouterr()
     assert not teach(project, scheduler, "--weight", "0.5", "--json")
     assert json.loads(capsys.readouterr().out)["taught"][0]["computed"] == 0
@@ -159,6 +163,10 @@ def test_nothing_to_teach_with_is_one_sentence(
     assert "no slide of this kind with a map and corrections" in capsys.readouterr().err
     assert teach(project, scheduler, "--weight", "2") == 1
     assert "more than 0 and at most 1" in capsys.readouterr().err
+    assert teach(project, scheduler, "--kept") == 1
+    assert "name a folder (--export DIR)" in capsys.readouterr().err
+    assert teach(project, scheduler, "--kept", "--export", str(project.parent / "out")) == 1
+    assert "is taught in" in capsys.readouterr().err
     assert maps(project).keys() == {"a", "b"}
 
 

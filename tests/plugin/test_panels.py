@@ -136,6 +136,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             said="Taught by 123 strokes on 45 slides; 12.3 % of this slide changed side. Every "
             "correction adds: what is erased, or a slide that is accepted, teaches more.",
             enabled=True,
+            taught=True,
         ),
     ),
     (AcceptedPanel, AcceptedState(123_456_789, 123_456_789, True)),

@@ -43,6 +43,11 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="DIR",
         help="also write each network's checkpoint with its taught head, for hubseg predict",
     )
+    teach.add_argument(
+        "--kept",
+        action="store_true",
+        help="with --export: as the project has it; teach nothing, also while it is open elsewhere",
+    )
     teach.add_argument("--device", default="auto", help="auto, cpu, cuda:N")
     teach.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
     add_json(teach)
@@ -52,12 +57,19 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 def _teach(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
 
+    if given.kept and given.export is None:
+        raise ValueError(
+            "--kept writes checkpoints and nothing else: name a folder (--export DIR)."
+        )
     told, lines = [], []
-    with ReviewProject.open(given.project) as project:
-        if project.read_only:
+    opened = ReviewProject.for_reading if given.kept else ReviewProject.open
+    with opened(given.project) as project:
+        if project.read_only and not given.kept:
             raise PermissionError(project.why_read_only)
         for scope, recipe in _scopes(given, project).items():
-            if given.off:
+            if given.kept:
+                facts = _kept(given, project, scope, recipe)
+            elif given.off:
                 facts = _off(project, scope)
             else:
                 facts = _taught(given, answer, project, scope, recipe)
@@ -87,6 +99,15 @@ def _scopes(given: argparse.Namespace, project: ReviewProject) -> dict[TaughtSco
         for scope, recipe in scopes_with_corrections(project, structure).items()
         if all(getattr(scope, kind) == word for kind, word in wanted.items())
     }
+    if given.kept:
+        found = {scope: one for scope, one in found.items() if _held(project, scope).heads}
+    if given.kept and not found:
+        raise ValueError(f"Nothing of this kind is taught in {given.project} yet: teach first.")
+    if given.export is not None and len(found) > 1:
+        raise ValueError(
+            f"{len(found)} kinds of slides would be written into one folder "
+            f"({', '.join(map(_name, found))}): name one with --organ and --source."
+        )
     if not found:
         raise ValueError(
             f"{given.project} has no slide of this kind with a map and corrections: run the "
@@ -99,6 +120,18 @@ def _off(project: ReviewProject, scope: TaughtScope) -> dict[str, Any]:
     before = _held(project, scope)
     _keep(project, scope, before, before.switched(False), "teaching off")
     return {**scope.to_facts(), "on": False, "lines": [f"{_name(scope)}: off."]}
+
+
+def _kept(
+    given: argparse.Namespace, project: ReviewProject, scope: TaughtScope, recipe: Recipe
+) -> dict[str, Any]:
+    """Write the checkpoints of what the project's journal has."""
+    from hubseg.project.teaching import Teacher
+
+    held = _held(project, scope)
+    written = _export(given, scope, recipe, Teacher().teach(project, scope), held)
+    lines = [f"Written: {path}" for path in written]
+    return {**scope.to_facts(), "weight": held.weight, "exported": written, "lines": lines}
 
 
 def _taught(
