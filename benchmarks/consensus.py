@@ -1,6 +1,6 @@
 """Labels that overlapping outlines agree on: how they differ, and whether networks learn more.
 
-    python benchmarks/consensus.py [--steps 200 --folds 3,0 --seeds 0,1 --out RUNS]
+    python benchmarks/consensus.py [--steps 200 --train-folds 3,0 --seeds 0,1 --out RUNS]
 
 First, without training: how far the mean and STAPLE's probability of all outlines lie from each
 tile's own, and how the bundled out-of-fold maps score against both (for information alone: a
@@ -24,7 +24,6 @@ from _out_of_fold import options, tiles
 from hubseg.mask.metrics import dice
 from hubseg.recipe import Recipe
 from hubseg.slide.fold_table import read_folds
-from hubseg.slide.overlap import find_overlaps
 from hubseg.training.consensus import Consensus
 from hubseg.training.fit import train
 from hubseg.training.sources import labels_of
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.slide.folds import Folds
     from hubseg.training.label import Label
 
 THRESHOLD = 127
@@ -50,16 +50,14 @@ def interval(values: NDArray[np.float64]) -> str:
     return f"{values.mean():+.4f} (95 % {low:+.4f} to {high:+.4f}), median {np.median(values):+.4f}"
 
 
-def how_labels_differ(labels: Sequence[Label], given: argparse.Namespace) -> None:
+def how_labels_differ(labels: Sequence[Label], folds: Folds, consensus: Consensus) -> None:
     """Print how far labels that agree lie from each tile's own outlines, fold by fold."""
-    folds = read_folds(given.weights / "folds.csv")
     print("fold  labels  tiles  that share  neither 0 nor 1  other side of a half  tissue")
     for way in WAYS[1:]:
-        consensus = Consensus(way, folds.overlaps)
         for fold in sorted(set(folds.of.values())):
             names = set(folds.training(fold))
             seen = [label for label in labels if label.slide.id in names]
-            made, agreement = consensus.of(seen)
+            made, agreement = consensus.of(seen, way)
             soft, turned, own = [], [], []
             for label in made:
                 if label.agreed is not None:
@@ -75,10 +73,9 @@ def how_labels_differ(labels: Sequence[Label], given: argparse.Namespace) -> Non
                 print(f"      sensitivity {quartiles[0]}, specificity {quartiles[1]}")
 
 
-def against_both(labels: Sequence[Label], given: argparse.Namespace) -> None:
+def against_both(labels: Sequence[Label], given: argparse.Namespace, consensus: Consensus) -> None:
     """Print the Dice of out-of-fold maps against own outlines and against what all agree on."""
-    pairs = [(one.first, one.second) for one in find_overlaps([x.slide for x in labels])]
-    agreed = {way: {x.slide.id: x for x in Consensus(way, pairs).of(labels)[0]} for way in WAYS[1:]}
+    agreed = {way: {x.slide.id: x for x in consensus.of(labels, way)[0]} for way in WAYS[1:]}
     scores: dict[str, list[float]] = {"own outlines": [], **{way: [] for way in WAYS[1:]}}
     others: dict[str, list[float]] = {way: [] for way in WAYS[1:]}
     for tile in tiles(given):
@@ -111,10 +108,14 @@ def trained(given: argparse.Namespace, labels: Sequence[Label]) -> Iterator[tupl
                 if (str(fold), str(seed), way) in done:
                     continue
                 began = time.perf_counter()
-                for one in _run(given, labels, fold, seed, way):
+                judged = _run(given, labels, fold, seed, way)
+                for one in judged:
                     yield fold, seed, way, one.slide, int(one.slide in shares), f"{one.dice:.6f}"
                 seconds = time.perf_counter() - began
-                print(f"fold {fold}, seed {seed}, {way}: {seconds:.0f} s, {load()}", flush=True)
+                curve = np.mean([one.tally.dice() for one in judged], axis=0)
+                best = f"{curve.max():.4f} at {curve.argmax()}, the best for these tiles"
+                what = f"fold {fold}, seed {seed}, {way}"
+                print(f"{what}: {best}; {seconds:.0f} s, {load()}", flush=True)
 
 
 def _run(
@@ -194,8 +195,10 @@ def main() -> None:
     torch.set_num_threads(1)
     labels = labels_of(given.data / "train.csv")
     if not given.only_train:
-        how_labels_differ(labels, given)
-        against_both(labels, given)
+        folds = read_folds(given.weights / "folds.csv")
+        consensus = Consensus(folds.overlaps)
+        how_labels_differ(labels, folds, consensus)
+        against_both(labels, given, consensus)
     if given.steps:
         keep(given, labels)
     if given.table.is_file():

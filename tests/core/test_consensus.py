@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -194,7 +195,7 @@ def test_a_wrong_offset_in_a_ring_of_slides_is_left_out(names: list[str], wrong:
 
 
 def agreed_of(labels: list[Label], pairs=PAIRS) -> dict[str, np.ndarray | None]:
-    made, _ = Consensus("mean", pairs).of(labels)
+    made, _ = Consensus(pairs).of(labels, "mean")
     return {x.slide.id: None if x.agreed is None else x.agreed() for x in made}
 
 
@@ -220,10 +221,10 @@ def test_models_other_structures_and_other_organs_do_not_take_part(section: dict
 
 
 def test_nothing_to_agree_about_is_said(section: dict[str, Label]):
-    made, agreement = Consensus("staple", PAIRS).of([section["a"], section["c"], section["z"]])
+    made, agreement = Consensus(PAIRS).of([section["a"], section["c"], section["z"]], "staple")
     assert [x.agreed for x in made] == [None] * 3
     assert "nothing to agree about" in agreement.sentence()
-    assert not Consensus("mean", PAIRS).of(list(section.values()))[1].sentence()
+    assert not Consensus(PAIRS).of(list(section.values()), "mean")[1].sentence()
 
 
 PLAN = Recipe(
@@ -256,7 +257,8 @@ def test_an_outline_that_judges_a_fold_never_teaches_it(section: dict[str, Label
         assert [x.slide.id for x in seen] == ["b", "c", "d"]
         assert agreement is not None and agreement.slides == 3
         assert all("a" not in each for each in agreement.performance)
-        learnt.append([x.agreed() for x in seen if x.agreed is not None])
+        sent = pickle.loads(pickle.dumps(seen))  # to the processes that train together
+        learnt.append([x.agreed() for x in sent if x.agreed is not None])
     assert len(learnt[0]) == 3
     assert all((one == two).all() for one, two in zip(*learnt, strict=True))
 

@@ -155,13 +155,11 @@ class Consensus:
         Told how many pairs have been looked at.
     """
 
-    def __init__(
-        self, method: Method, pairs: Iterable[tuple[str, str]], watch: Watch = nobody
-    ) -> None:
-        self._method, self._pairs, self._watch = method, sorted(set(pairs)), watch
+    def __init__(self, pairs: Iterable[tuple[str, str]], watch: Watch = nobody) -> None:
+        self._pairs, self._watch = sorted(set(pairs)), watch
         self._offsets: dict[tuple[str, str], Offset | None] = {}
 
-    def of(self, labels: Sequence[Label]) -> tuple[list[Label], Agreement]:
+    def of(self, labels: Sequence[Label], method: Method) -> tuple[list[Label], Agreement]:
         """Return labels with what all of these say together, and what became of them.
 
         A label that a model made neither takes part nor changes, and a slide whose structure
@@ -179,12 +177,13 @@ class Consensus:
         for one in sets:
             for name in sorted({s for n in one.at for s in _names(own[n])}, key=str):
                 outlines = _outlines(one, own, name)
-                good = self._estimated(outlines)
-                agreed |= {(slide, name): _on(slide, outlines, good) for slide in outlines}
-                if good is not None:
+                good = None
+                if method == "staple":
+                    good = estimate(decisions(list(outlines.values())))
                     performance.append(_told(outlines, good))
+                agreed |= {(slide, name): _on(slide, outlines, good) for slide in outlines}
         made = Agreement(
-            self._method,
+            method,
             slides=sum(len(one.at) for one in sets),
             sets=len(sets),
             contradicting=tuple((o.first, o.second) for o in contradicting),
@@ -201,9 +200,6 @@ class Consensus:
         self._watch(PLACING, len(pairs), len(pairs))
         found = (self._offsets[pair] for pair in pairs)
         return [one for one in found if one is not None]
-
-    def _estimated(self, outlines: Mapping[str, Outline]) -> Performance | None:
-        return estimate(decisions(list(outlines.values()))) if self._method == "staple" else None
 
 
 def _comparable(own: Mapping[str, Label], a: str, b: str) -> bool:

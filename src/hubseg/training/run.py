@@ -113,11 +113,8 @@ class TrainingRun:
         return seen
 
     @cached_property
-    def _consensus(self) -> Consensus | None:
-        method = self.plan.labels
-        if method == "outlines":
-            return None
-        return Consensus(method, self.folds.overlaps, self.watch)
+    def _consensus(self) -> Consensus:
+        return Consensus(self.folds.overlaps, self.watch)
 
     def taught_by(self, member: Member) -> tuple[list[Label], Agreement | None]:
         """Return the labels that may train a member, as the plan wants them.
@@ -131,8 +128,8 @@ class TrainingRun:
         OSError
             When a slide cannot be read.
         """
-        seen = self.seen_by(member)
-        return (seen, None) if self._consensus is None else self._consensus.of(seen)
+        seen, method = self.seen_by(member), self.plan.labels
+        return (seen, None) if method == "outlines" else self._consensus.of(seen, method)
 
     def _outputs(self, member: Member, label: Label) -> Channels:
         return told(member.channels, self.recipe.vocabulary, label)
