@@ -8,6 +8,7 @@ ever. Does not know what is done with it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from napari_hubseg.jobs.mixing import Mixing
     from napari_hubseg.jobs.prepared import PreparedSlides
+    from napari_hubseg.jobs.slide_mix import KeptMaps, MixedSlide
 
 __all__ = ["Prefetch"]
 
@@ -106,8 +108,11 @@ class Prefetch:
         slides = {slide.id: slide for slide in self._session.slides}
         for slide_id in goals:
             one = self._prepared.get(slide_id)
-            if one is None or not self._chosen(one) or not one.holds(slides[slide_id]):
+            if one is None or not one.holds(slides[slide_id]):
                 self._read(slides[slide_id])
+                return
+            if not self._chosen(one):
+                self._mix(one, slides[slide_id])
                 return
             if not self._masked(one):
                 self._derive(one)
@@ -156,10 +161,33 @@ class Prefetch:
             if self._session.current is None or self._session.current.id != slide.id:
                 self._session.take_visit(visit)
                 self._prepared.put(one)
-                if one.mixed is not None and one.mixed.lacking:
-                    self.lacking.emit(slide)
+                self._tell_lacking(one)
 
         self._submit(slide.id, work, take)
+
+    def _mix(self, one: Prepared, slide: Slide) -> None:
+        """Mix a slide's map again by what is chosen now, of the maps that were read."""
+        order = self._mixing.order_for(slide)
+        if order is None:
+            return
+        order = replace(order, kept=one.kept)
+
+        def work() -> tuple[MixedSlide | None, KeptMaps | None]:
+            mixed, kept = order.mix()
+            if kept is not None:
+                kept.taught.let_go()
+            return mixed, kept
+
+        def take(made: tuple[MixedSlide | None, KeptMaps | None]) -> None:
+            one.order, (one.mixed, one.kept) = order, made
+            one.request = one.answer = one.values = None
+            self._tell_lacking(one)
+
+        self._submit(slide.id, work, take)
+
+    def _tell_lacking(self, one: Prepared) -> None:
+        if one.mixed is not None and one.mixed.lacking:
+            self.lacking.emit(one.slide)
 
     def _derive(self, one: Prepared) -> None:
         """Derive the mask from the map, and draw it."""

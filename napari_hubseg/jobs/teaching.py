@@ -125,7 +125,9 @@ class TeachJob:
 
     def switch(self, on: bool) -> None:
         """Let what strokes taught count, or not; off is off, to the bit."""
-        if self._session.current is not None:
+        if self._session.current is None:
+            self.failed.emit("There is no slide to teach from: open slides first.")
+        else:
             self._trouble = ""
             self._features.begin()
             self._set(self.taught.switched(on), f"teach {'on' if on else 'off'}")

@@ -156,6 +156,23 @@ def test_features_that_are_missing_are_asked_of_the_engine(
     job._features.close()
 
 
+def test_another_slide_follows_once_the_networks_have_looked_at_it(
+    session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
+) -> None:
+    leave_run(session, ensemble.recipe, "one")
+    looks = Looks({}, MapStore(session.project.maps))
+    looks.kept = leave_run(session, ensemble.recipe, "two", features=False)
+    job = teaching_with(session, background, ensemble, looks)
+    job.toggle()
+    correct(session)
+    wait(lambda: at_rest(job, ensemble) and bool(job.taught.heads))
+    session.go_to("two")
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    assert looks.asked == [["two"]]
+    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    job._features.close()
+
+
 @pytest.mark.parametrize("how", ["refused", "stopped"])
 def test_a_network_that_cannot_look_says_why_once(
     session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait, how: str
