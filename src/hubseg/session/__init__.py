@@ -113,11 +113,8 @@ class ReviewSession(SessionSignals):
 
         self._verdicts = verdicts = Verdicts(review, masks, regions.may_draw)
         self.set_verdict, self.accept = verdicts.set_verdict, verdicts.accept
-        self.accept_anew, self.flag, self.reject = (
-            verdicts.accept_anew,
-            verdicts.flag,
-            verdicts.reject,
-        )
+        self.accept_anew = verdicts.accept_anew
+        self.flag, self.reject = verdicts.flag, verdicts.reject
         self.set_note, self.keep_older = verdicts.set_note, verdicts.keep_older
 
         rules = Rules(review, slides.may_change)
