@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
 from hubseg.project.derived import Derived, derive, other_file
-from hubseg.project.newest import said_of_gaps
+from hubseg.project.newest import said_of_gaps, untaught_note
 from hubseg.project.older_masks import older_mask
 from hubseg.project.structures import class_numbers, structures_of
 from hubseg.project.verdicts import verdicts
@@ -115,10 +115,14 @@ class Source:
         if derived.members is not None and derived.members[0] < derived.members[1]:
             said = "Its map is mixed of {} of {} members.".format(*derived.members)
             self.outcome.note(derived.slide.id, said)
-        if derived.members is not None:
-            said = said_of_gaps(self.project, derived.slide)
-            if said:
-                self.outcome.note(derived.slide.id, said)
+        if derived.members is None:
+            return
+        slide = derived.slide
+        notes = [said_of_gaps(self.project, slide)]
+        if not derived.verdict.stands:
+            notes.append(untaught_note(self.project, slide, structure=derived.name))
+        for said in filter(None, notes):
+            self.outcome.note(slide.id, said)
 
 
 def source_of(

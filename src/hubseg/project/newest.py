@@ -34,6 +34,7 @@ __all__ = [
     "refuse_partial",
     "said_of_gaps",
     "untaught_members",
+    "untaught_note",
 ]
 
 OR_ALONE: Final = ", or take the others alone with --partial"
@@ -209,6 +210,25 @@ def _mixed(
             "run the ensemble in full."
         )
     return ((recipe, found, len(members)), what) if found else None
+
+
+def untaught_note(
+    project: ReviewProject, slide: Slide, *, structure: StructureName | None = None
+) -> str:
+    """Return one sentence where a slide's map does not hold all that was taught; "" elsewhere.
+
+    Parameters
+    ----------
+    structure
+        As of :func:`newest_map`.
+    """
+    names = untaught_members(project, slide, structure=structure)
+    if not names:
+        return ""
+    return (
+        f"What was taught is not in its map for {len(names)} of its members, whose features are "
+        "not kept: run hubseg teach again."
+    )
 
 
 def untaught_members(
