@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from stored import RECIPE, SHAPE, blob, stored_project
 
+from hubseg.cli import main
 from hubseg.probability import (
     FeatureMap,
     MapStore,
@@ -19,7 +20,7 @@ from hubseg.probability import (
     networks_digest,
 )
 from hubseg.project import ReviewProject
-from hubseg.project.newest import newest_map, untaught_members
+from hubseg.project.newest import newest_map, untaught_members, untaught_note
 from hubseg.project.runs import newest_run
 from hubseg.project.teaching import Teacher, Teaching
 from hubseg.session import ReviewSession
@@ -129,7 +130,7 @@ def test_a_slide_of_another_source_or_recipe_teaches_nothing(session: ReviewSess
 
 
 def test_features_that_are_gone_are_asked_for_and_the_own_map_is_mixed(
-    session: ReviewSession,
+    session: ReviewSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mark(session)
     before = values(session, "b")
@@ -143,6 +144,13 @@ def test_features_that_are_gone_are_asked_for_and_the_own_map_is_mixed(
     MapStore(session.project.maps).discard(keys)
     assert (values(session, "b") == before).all()
     assert len(untaught_members(session.project, slide)) == 5
+    assert "5 of its members" in untaught_note(session.project, slide)
+    out = session.project.path.parent / "out.csv"
+    assert (
+        main(["export", str(session.project.path), "--format", "kaggle-rle", "--out", str(out)])
+        == 0
+    )
+    assert "run hubseg teach again" in capsys.readouterr().err
     mark(session, "b")
     missing = taught(session).missing
     assert [one.id for one, _ in missing] == ["b"]

@@ -160,6 +160,7 @@ def _take_preset(project: Path, path: Path, outcome: Outcome) -> None:
 
 def _mask(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.project import ReviewProject
+    from hubseg.project.newest import untaught_note
     from hubseg.project.structures import structures_of
 
     outcome = answer.outcome
@@ -176,6 +177,8 @@ def _mask(given: argparse.Namespace, answer: Answer) -> None:
                     names = structures_of(project, slide)
                     several = names if len(names) > 1 else (None,)
                     masks += [_figures(project, slide, one, given.partial) for one in several]
+                    if said := untaught_note(project, slide):
+                        outcome.note(slide.id, said)
                 shown.update()
     named = any("structure" in row for row in masks)
     head = (*_HEAD[:1], "structure", *_HEAD[1:]) if named else _HEAD

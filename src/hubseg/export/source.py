@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
 from hubseg.project.derived import Derived, derive, other_file
+from hubseg.project.newest import untaught_note
 from hubseg.project.older_masks import older_mask
 from hubseg.project.structures import class_numbers, structures_of
 from hubseg.project.verdicts import verdicts
@@ -114,6 +115,10 @@ class Source:
         if derived.members is not None and derived.members[0] < derived.members[1]:
             said = "Its map is mixed of {} of {} members.".format(*derived.members)
             self.outcome.note(derived.slide.id, said)
+        if not derived.verdict.stands and derived.members is not None:
+            slide = derived.slide
+            if said := untaught_note(self.project, slide, structure=derived.name):
+                self.outcome.note(slide.id, said)
 
 
 def source_of(

@@ -32,6 +32,7 @@ __all__ = [
     "newest_members",
     "refuse_partial",
     "untaught_members",
+    "untaught_note",
 ]
 
 OR_ALONE: Final = ", or take the others alone with --partial"
@@ -178,6 +179,25 @@ def _mixed(
             of_member = taught_map(store, taught, member, key, one.layer(layer), layer)[0]
             found.append((member, of_member))
     return ((recipe, found, len(members)), what) if found else None
+
+
+def untaught_note(
+    project: ReviewProject, slide: Slide, *, structure: StructureName | None = None
+) -> str:
+    """Return one sentence where a slide's map does not hold all that was taught; "" elsewhere.
+
+    Parameters
+    ----------
+    structure
+        As of :func:`newest_map`.
+    """
+    names = untaught_members(project, slide, structure=structure)
+    if not names:
+        return ""
+    return (
+        f"What was taught is not in its map for {len(names)} of its members, whose features are "
+        "not kept: run hubseg teach again."
+    )
 
 
 def untaught_members(
