@@ -35,6 +35,9 @@ TRAINED = TINY + "training: {steps: 2, batch: 2, crop: 32, warm_up: 1}\n"
 ONLY_PARSED = {
     "Run the published second-place recipe": "its 55 checkpoints are not distributed",
     "Train on several GPUs": "needs two GPUs",
+    "Teach networks by corrections, and take what was taught elsewhere": (
+        "its maps must be of networks that are there; test_teach_command runs it"
+    ),
     "Take members elsewhere": "needs the extra onnx; test_onnx_export runs it where it is there",
     "hubseg review": "opens a window; tests/plugin does",
     "hubseg report P.hubseg --out report.html --figures": "draws for seconds; test_report does",
