@@ -75,14 +75,8 @@ def new_layer(name: str, data: Any, place: Mapping[str, Any]) -> Any:
                 **known,
             )
         case "disagreement":
-            return Image(
-                data,
-                contrast_limits=(0.0, 64.0),
-                colormap="inferno",
-                opacity=OPACITY[name],
-                visible=False,
-                **known,
-            )
+            drawn = {"contrast_limits": (0.0, 64.0), "colormap": "inferno"}
+            return Image(data, **drawn, opacity=OPACITY[name], visible=False, **known)
         case "mask":
             layer = Labels(data, colormap=mask_colours("fill"), opacity=1.0, **known)
             layer.brush_size, layer.selected_label = _BRUSH, STROKE

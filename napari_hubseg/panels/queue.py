@@ -12,7 +12,6 @@ from pathlib import PurePath
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -25,6 +24,7 @@ from superqt import QElidingLabel
 from napari_hubseg.actions import tip
 from napari_hubseg.widgets.icons import IconButton
 from napari_hubseg.widgets.inks import ink
+from napari_hubseg.widgets.named_chooser import NamedChooser
 from napari_hubseg.widgets.style import dot
 
 __all__ = ["QueuePanel", "QueueState"]
@@ -93,7 +93,7 @@ class QueuePanel(QWidget):
         for name, title in (*_OPENS, ("open_sample", "Open the sample")):
             made = self.menu.addAction(title)
             made.triggered.connect(lambda _=False, name=name: self.open_requested.emit(name))
-        self.jump = QComboBox()
+        self.jump = NamedChooser()
         self.jump.setObjectName("jump")
         self.jump.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.jump.setAccessibleName("Slide")

@@ -47,6 +47,7 @@ class QueueStrip(QTableView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # regions differ at their end
         line = max(24, round(1.5 * self.fontMetrics().height()))
         self.setIconSize(QSize(line - 4, line - 4))
         rows, columns = self.verticalHeader(), self.horizontalHeader()

@@ -14,7 +14,7 @@ from psygnal import Signal
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.panels.files import FilesState
 from napari_hubseg.presenters import FilesPresenter, Presenter
-from napari_hubseg.presenters.progress import _run
+from napari_hubseg.presenters.progress import progress_state
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ def test_a_verdict_that_is_not_given_leaves_its_button_as_it_was(
 
 
 def test_a_run_says_how_long_it_takes_yet() -> None:
-    last = SimpleNamespace(done=3, total=5, slide_id="b", seconds_left=43.0)
-    ensemble = SimpleNamespace(last=last, asked=("a", "b", "c"), message="")
+    last = SimpleNamespace(done=3, total=5, slide_id="b", seconds_left=43.0, tiles=None)
+    run = SimpleNamespace(running=True, last=last, asked=("a", "b", "c"), message="")
+    desk: Any = SimpleNamespace(ensemble=run, run_places=SimpleNamespace(all_regions=False))
 
-    assert _run(ensemble).said == "slide 2/3  ·  network 3/5  ·  43 s left"
+    assert progress_state(desk).said == "slide 2/3  ·  network 3/5  ·  43 s left"

@@ -28,6 +28,7 @@ from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.run_places import tiles_of
 from napari_hubseg.panels.run_places import RunPlacesPanel, RunPlacesState
 from napari_hubseg.presenters.progress import progress_state
+from napari_hubseg.widgets.named_chooser import NamedChooser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -432,6 +433,18 @@ def test_tiles_of_a_run_lie_where_they_are_and_are_done_once_every_member_is_the
     corner = tiles_of(tmp_path, ("aa",), (0, 0, 50, 50))
     assert 0 < len(corner) < len(found)
     assert tiles_of(tmp_path, ("cc",), None) == ()
+
+
+def test_regions_can_be_told_apart_where_there_is_little_room_for_their_names(qtbot: Any) -> None:
+    chooser = NamedChooser()
+    qtbot.addWidget(chooser)
+    chooser.addItems(["a_whole_slide_with_a_long_name_r3_c1", "short"])
+    chooser.resize(140, 28)
+    assert chooser.shown_text.startswith("a_wh")
+    assert chooser.shown_text.endswith("_c1")
+    assert not chooser.grab().isNull()
+    chooser.setCurrentIndex(1)
+    assert chooser.shown_text == "short"
 
 
 def test_the_picture_of_a_run_shows_each_place_and_says_how_many_are_done(qtbot: Any) -> None:
