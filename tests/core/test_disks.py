@@ -15,6 +15,7 @@ import tifffile
 import torch
 from test_shell import RECIPE, TINY
 
+from hubseg.cli import main
 from hubseg.network import build
 from hubseg.process.logs import library_logs, log_folder
 
@@ -82,12 +83,14 @@ def test_a_page_is_predicted_without_a_home_and_a_map_without_room_is_one_senten
     assert refused == [f"hubseg predict: {which}: {why}"]
 
 
-@pytest.mark.slow
-def test_a_page_that_is_not_there_is_one_sentence(folder: Path, tmp_path: Path) -> None:
-    told = predict(folder, "f.tif#9", project=tmp_path / "p.hubseg")
-    assert told.returncode == 1
-    assert told.stderr.splitlines() == [f"hubseg predict: {json.loads(told.stdout)['error']}"]
-    assert "f.tif cannot be shown: it has no image 9: it holds 2." in told.stderr
+def test_a_page_that_is_not_there_is_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", str(folder / "f.tif#9"), "--project", str(tmp_path / "p.hubseg"), "--json"]
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert told.err.splitlines() == [f"hubseg predict: {json.loads(told.out)['error']}"]
+    assert "f.tif cannot be shown: it has no image 9: it holds 2." in told.err
 
 
 @pytest.mark.slow

@@ -47,10 +47,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(folder: Path) -> Iterator[Engine]:
+def made_ready(folder: Path) -> Iterator[tuple[Engine, list[bool]]]:
+    """An engine that was made ready, and what its worker says of that before it has any task."""
+
+    def imported() -> bool:
+        for thread in threading.enumerate():
+            if thread.name == "hubseg-early":
+                thread.join()
+        return "timm" in sys.modules
+
     engine = Engine(folder / "maps", device="cpu")
-    yield engine
+    engine.get_ready()
+    engine.client().wait_for_workers(1, timeout=PATIENCE_S)
+    yield engine, list(engine.client().run(imported).values())
     engine.unload()
+
+
+@pytest.fixture
+def engine(made_ready: tuple[Engine, list[bool]]) -> Engine:
+    return made_ready[0]
 
 
 def slide(folder: Path, name: str = "one") -> Slide:
@@ -107,20 +122,10 @@ def test_where_torch_cannot_compile_the_network_runs_as_it_is_and_that_is_said(
     np.testing.assert_allclose(mixed(updates, slide(folder)).values, wanted.values, atol=1e-3)
 
 
-def test_getting_ready_imports_networks_in_a_worker_that_is_only_being_started(tmp_path: Path):
-    def imported() -> bool:
-        for thread in threading.enumerate():
-            if thread.name == "hubseg-early":
-                thread.join()
-        return "timm" in sys.modules
-
-    engine = Engine(tmp_path / "maps", device="cpu")
-    try:
-        engine.get_ready()
-        engine.client().wait_for_workers(1, timeout=PATIENCE_S)
-        assert list(engine.client().run(imported).values()) == [True]
-    finally:
-        engine.unload()
+def test_getting_ready_imports_networks_in_a_worker_that_is_only_being_started(
+    made_ready: tuple[Engine, list[bool]],
+):
+    assert made_ready[1] == [True]
 
 
 @pytest.mark.skipif(installed_version() is None, reason="pip install openvino")

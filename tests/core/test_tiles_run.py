@@ -182,11 +182,11 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_region_is_run_by_workers_and_read_from_the_project(slide, weights, tmp_path):
+def test_a_region_is_run_by_workers_and_read_from_the_project(slide, weights, tmp_path, scheduler):
     window = (150, 20, 100, 90)
     with ReviewProject.create(tmp_path / "p.hubseg", SlideTable.open(slide.path.parent)) as project:
         (here,) = project.slides()
-        engine = Engine(project.maps, device="cpu")
+        engine = Engine(project.maps, scheduler=scheduler)
         try:
             run = engine.run([here], RECIPE, [weights], window=window)
             updates = []
@@ -296,13 +296,13 @@ def test_a_window_is_said_to_be_of_no_account_where_nothing_has_tiles(slide, wei
 
 
 def test_what_cannot_be_decoded_and_what_is_seen_at_a_time_is_said(
-    slide, weights, tmp_path, monkeypatch
+    slide, weights, tmp_path, monkeypatch, scheduler
 ):
     monkeypatch.setattr(tile_layout, "FIELD_OF_VIEW", 256)
     resolution = Resolution(members=(ENTRY,), size=128)
     recipe = RECIPE.model_copy(update={"resolutions": (resolution,), "folds": (0,)})
     break_tile(slide.path, 10)
-    engine = Engine(tmp_path / "maps", device="cpu")
+    engine = Engine(tmp_path / "maps", scheduler=scheduler)
     try:
         run = engine.run([slide], recipe, [weights], window=(0, 0, 100, 100))
         updates = list(run)

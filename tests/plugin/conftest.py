@@ -116,8 +116,8 @@ def _imported_once() -> None:
 @pytest.fixture(autouse=True)
 def nothing_left(qapp: QApplication, request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a window or a thread."""
-    if has_one_window(request.node):
-        request.getfixturevalue("dock_of_the_file")
+    for shared in {"dock_of_the_file", "viewer_of_the_file"} & window_of(request.node):
+        request.getfixturevalue(shared)
     before, threads = set(QApplication.topLevelWidgets()), set(our_threads())
     yield
     drain()
@@ -134,9 +134,17 @@ def has_one_window(item: pytest.Item) -> bool:
     Not where it says `pytest.mark.own_window`, nor where it takes the dock away or brings parts of
     its own to it.
     """
+    return bool(window_of(item))
+
+
+def window_of(item: pytest.Item) -> set[str]:
+    """Return the fixture that is the window which a test shares; none of one with its own."""
     names = set(getattr(item, "fixturenames", ()))
-    own = item.get_closest_marker("own_window") is not None or names & OWN_WINDOW
-    return bool(names & {"opened", "dock_of_the_file"}) and not own
+    if item.get_closest_marker("own_window") is not None or names & OWN_WINDOW:
+        return set()
+    if "viewer_of_the_file" in names:
+        return {"viewer_of_the_file"}
+    return {"dock_of_the_file"} if names & {"opened", "dock_of_the_file"} else set()
 
 
 @pytest.fixture(autouse=True)
@@ -382,12 +390,26 @@ def opened(
 @pytest.fixture(scope="module")
 def dock_of_the_file(qapp: QApplication) -> Iterator[HubSegWidget]:
     """The dock in a real window that stays until the file's last test."""
+    with window_that_stays() as viewer:
+        made: list[FakeEngine] = []
+        yield put_dock(viewer, lambda *asked: made.append(FakeEngine(*asked)) or made[-1], [])
+
+
+@pytest.fixture(scope="module")
+def viewer_of_the_file(qapp: QApplication) -> Iterator[napari.Viewer]:
+    """A real window without a dock that stays until the file's last test."""
+    with window_that_stays() as viewer:
+        yield viewer
+
+
+@contextmanager
+def window_that_stays() -> Iterator[napari.Viewer]:
+    """Open a window that napari's own fixture for tests does not close."""
     with pytest.MonkeyPatch.context() as patch, own_app_model():
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda _: None)
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
         QtViewer._instances.clear()  # napari's own fixture would take it for one that was left
-        made: list[FakeEngine] = []
-        yield put_dock(viewer, lambda *asked: made.append(FakeEngine(*asked)) or made[-1], [])
+        yield viewer
         patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda: None)
         viewer.close()
         del viewer

@@ -40,11 +40,13 @@ def _large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=[False, True], ids=["sliced in the window", "sliced in a thread"])
-def viewer(request: pytest.FixtureRequest, make_napari_viewer: Any) -> Iterator[Any]:
+def viewer(request: pytest.FixtureRequest, viewer_of_the_file: Any) -> Iterator[Any]:
+    """The file's window, whose slicing is set before a slide is put there."""
     get_settings().experimental.async_ = request.param
-    made = make_napari_viewer(show=True)
-    made.window.resize(900, 700)
-    yield made
+    assert viewer_of_the_file._layer_slicer._force_sync is not request.param
+    viewer_of_the_file.window.resize(900, 700)
+    yield viewer_of_the_file
+    viewer_of_the_file.layers.clear()
     get_settings().experimental.async_ = False
 
 
