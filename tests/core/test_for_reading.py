@@ -27,6 +27,7 @@ WRITERS = {
     "cli/masks.py": "export: records what was written, keeps masks of older versions",
     "cli/naming.py": "vocabulary --set: a person's words; without it, it reads",
     "cli/predicting.py": "predict: adds slides, records runs",
+    "cli/teaching.py": "teach: writes what was taught",
     "cli/sharing.py": "merge: takes rows over",
     "project/opening.py": "a session: the one that writes",
 }
