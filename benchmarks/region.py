@@ -6,7 +6,9 @@
 The slide is put together of the real 3000 × 3000 mosaics of HUBSEG_TEST_DATA, turned and repeated;
 without them synthetic tissue is drawn. ``hubseg predict --window`` runs the bundled ensemble on it
 in a process of its own, on the CPU. Peaks are the largest resident sizes of its processes (Linux).
-One piece is the region with 1000 px around it, seen by each network in one pass.
+One piece is the region with some 1000 px around it, seen by each network in one pass; it begins
+where a tile might, at a multiple of 32 px of the networks' input, since an encoder's strides make
+another map of an image that is moved by less.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,16 +150,20 @@ def read(project: Path, window: Window) -> MapWindow:
 
 
 def in_one_piece(
-    slide: Slide, window: Window, folder: Path, members: tuple[Member, ...]
+    slide: Slide, window: Window, folder: Path, members: tuple[Member, ...], unit: int
 ) -> NDArray[np.float32]:
-    """Return the region's map, each network having seen it and what lies around in one pass."""
+    """Return the region's map, each network having seen it and what lies around in one pass.
+
+    It begins at a multiple of `unit` px.
+    """
     import torch
 
     from hubseg.inference import load_member, predict_member
     from hubseg.probability import Mixer
 
     top, left, height, width = window
-    outer = top - AROUND, left - AROUND, height + 2 * AROUND, width + 2 * AROUND
+    first, begin = ((start - AROUND) // unit * unit for start in (top, left))
+    outer = first, begin, top - first + height + AROUND, left - begin + width + AROUND
     cut = folder / "piece.tiff"
     tifffile.imwrite(cut, slide.read(outer), photometric="rgb", tile=(TILE, TILE))
     piece = read_slide(cut)
@@ -168,7 +175,12 @@ def in_one_piece(
         given = network, piece, RECIPE, member
         mixer.put(member, predict_member(*given, precision="float32", tiling=whole))
     made = mixer.mix(RECIPE, members).values
-    return made[AROUND : AROUND + height, AROUND : AROUND + width]
+    return made[top - first : top - first + height, left - begin : left - begin + width]
+
+
+def strides(layout: TileLayout) -> int:
+    """Return the fewest px of the slide that are a multiple of 32 px of the networks' input."""
+    return Fraction(32 * layout.scale[0]).limit_denominator(1000).numerator
 
 
 def seams(layout: TileLayout, window: Window) -> NDArray[np.bool_]:
@@ -228,7 +240,7 @@ def measure(folder: Path, side: int, window: Window, seed: int, folds: str) -> N
         flush=True,
     )
 
-    piece = in_one_piece(slide, window, folder, members)
+    piece = in_one_piece(slide, window, folder, members, strides(layout))
     difference = np.abs(made.probability.values - piece)
     print("at seams:", within(difference, seams(layout, window)))
     print("everywhere:", within(difference, np.ones(difference.shape, np.bool_)))

@@ -34,7 +34,8 @@ from hubseg.slide.readable import GREY, ReadableSlide
 from hubseg.slide.thumbnails import thumbnail
 
 ENTRY = Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}")
-RECIPE = Recipe(name="t", folds=(0, 1), resolutions=(Resolution(members=(ENTRY,), scale=0.4),))
+SEEN = Resolution(members=(ENTRY,), scale=0.4)
+RECIPE = Recipe(name="t", folds=(0, 1), tta="none", resolutions=(SEEN,))
 SHAPE = 640, 768
 TILE = 64
 
