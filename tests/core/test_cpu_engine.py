@@ -85,6 +85,7 @@ class Rig:
         self.fails: Exception | None = None
         self.made: list[tuple[int, ...]] = []
         self.run = 0
+        self.rested: list[nn.Module] = []
         rig = self
 
         class Model:
@@ -104,6 +105,9 @@ class Rig:
                 rig.run += 1
                 rig.clock.now += rig.takes
                 return Prediction(self.network.last(image) + rig.apart)
+
+            def rest(self) -> None:
+                rig.rested.append(self.network)
 
         monkeypatch.setattr(cpu_network, "OpenVinoModel", Model)
         monkeypatch.setattr(cpu_network, "_seconds", lambda: self.clock.now)
@@ -287,6 +291,15 @@ def test_a_network_keeps_models_of_two_shapes(rig: Rig):
     assert network.model_bytes == 2 * 4 * 4
 
 
+def test_one_model_at_a_time_holds_what_its_layers_need(rig: Rig):
+    choice = EngineChoice("openvino")
+    first, second = rig.network(choice), rig.network(choice)
+    rig.passes(first, 3)
+    rig.passes(second, 3)
+    rig.passes(first, 2)
+    assert rig.rested == [first.network, second.network]
+
+
 # ---- what is remembered -------------------------------------------------------------------------
 
 
@@ -432,6 +445,9 @@ def test_a_pass_of_openvino_stops_when_asked_and_the_next_one_is_whole(order: Or
         with pytest.raises(Cancelled), stopping(network, in_a_pass):
             network(image)
         assert asked == [True]
+        torch.testing.assert_close(network(image).logits, first)
+        (model,) = network._models.values()
+        model.rest()
         torch.testing.assert_close(network(image).logits, first)
 
 

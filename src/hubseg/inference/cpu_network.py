@@ -137,9 +137,11 @@ class CpuNetwork(nn.Module):
         """Make a model while torch answers, and compare the two; return torch's answer."""
         if not self._has_room(image):
             return self._without("not enough memory is free for OpenVINO", self._by_torch(image))
+        self._choice.rest()
         begun = _seconds()
         try:
             model = OpenVinoModel(self.network, image, place[-1])
+            self._choice.begin(model)
             answer: Prediction = model.traced
             apart = _apart(model.run(image, self.asked), answer, self._channels)
         except Cancelled:
@@ -198,8 +200,10 @@ class CpuNetwork(nn.Module):
         return answer
 
     def _by_openvino(self, image: Tensor, place: tuple[int, ...]) -> Prediction:
+        model = self._models[place]
+        self._choice.begin(model)
         try:
-            answer = self._models[place].run(image, self.asked)
+            answer = model.run(image, self.asked)
         except Cancelled:
             raise
         except (RuntimeError, MemoryError) as error:

@@ -7,8 +7,9 @@ them, nor measure (:mod:`hubseg.inference.cpu_network`).
 from __future__ import annotations
 
 import os
+import weakref
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hubseg.inference.engine_speeds import recall, remember
 
@@ -37,8 +38,15 @@ def choose_engine(name: str) -> str:
     return chosen
 
 
+class Resting(Protocol):
+    """A model that can let go of what its layers hold."""
+
+    def rest(self) -> None:
+        """Let go of it; the next pass takes as much anew."""
+
+
 class EngineChoice:
-    """What the networks of one process know together about both engines.
+    """What the networks of one process know and hold together.
 
     Parameters
     ----------
@@ -56,6 +64,23 @@ class EngineChoice:
         self.passes: Counter[str] = Counter()
         self._known: dict[str, Speeds | None] = {}
         self._turns: dict[str, dict[str, list[float]]] = {}
+        self._at_work: weakref.ref[Resting] | None = None
+
+    def begin(self, model: Resting) -> None:
+        """Tell which model is at work from now on: the one before it rests.
+
+        So the layers of one model are held at a time, however many networks stay loaded.
+        """
+        if self._at_work is None or self._at_work() is not model:
+            self.rest()
+            self._at_work = weakref.ref(model)
+
+    def rest(self) -> None:
+        """Have the model at work let go of what its layers hold, before another is made."""
+        at_work = None if self._at_work is None else self._at_work()
+        self._at_work = None
+        if at_work is not None:
+            at_work.rest()
 
     def speeds(self, key: str) -> Speeds | None:
         """Return what was measured under a key, here or before."""

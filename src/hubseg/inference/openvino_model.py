@@ -76,8 +76,8 @@ class OpenVinoModel:
                 traced = torch.jit.trace(outputs, (image,), strict=False, check_trace=False)
             self.traced, self._names = outputs.answer, outputs.names
             outputs.answer = None
-            compiled = _compiled(traced, list(image.shape), threads)
-            self._request = compiled.create_infer_request()
+            self._compiled = _compiled(traced, list(image.shape), threads)
+            self._request = self._compiled.create_infer_request()
 
     def run(self, image: Tensor, ask: Callable[[], object]) -> Prediction:
         """Return the network's answer on an image of the shape it was compiled for.
@@ -100,6 +100,14 @@ class OpenVinoModel:
             # copies: the next pass writes over these
             made = [torch.from_numpy(one.data.copy()) for one in self._request.output_tensors]
             return Prediction(**dict(zip(self._names, made, strict=True)))
+
+    def rest(self) -> None:
+        """Let go of what its layers hold, on a tile of 2048 px most of a GB; the weights stay.
+
+        The next pass takes as much anew. Not while a pass is under way.
+        """
+        with suppress(RuntimeError):  # it holds it for longer, which costs memory alone
+            self._compiled.release_memory()
 
     def _wait(self, ask: Callable[[], object]) -> None:
         try:
