@@ -19,6 +19,7 @@ from hubseg.formats.pseudo_tiles import TiledSlide, TileSize
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
 from hubseg.project.splitting import split_slide
+from hubseg.project.tissue import keep_tissue, look_for_tissue
 from hubseg.session import ReviewSession
 from hubseg.slide import Slide, SlideTable, read_rows, read_slide
 from hubseg.slide.fold_table import read_folds
@@ -212,3 +213,46 @@ def test_masks_go_by_half_of_a_px_and_images_come_from_the_level_that_suits(
     full = cv2.resize(region.read((0, 0, 80, 120)), (30, 20), interpolation=cv2.INTER_AREA)
     assert np.abs(image.astype(int) - full).mean() < 3
     assert levels[0] == 1
+
+
+def test_tiles_that_cannot_be_decoded_are_left_out_and_said(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray((folder / "pyramid.tif").read_bytes())
+    with tifffile.TiffFile(folder / "pyramid.tif") as tif:
+        first = tif.pages[0].dataoffsets[0]
+    content[first : first + 64] = bytes(64)
+    (tmp_path / "broken.tif").write_bytes(content)
+    path = tmp_path / "p.hubseg"
+    ReviewProject.create(path, SlideTable.open(tmp_path / "broken.tif")).close()
+    session = ReviewSession(author="a")
+    session.open(path)
+    session.paint(np.ones((200, 150), np.bool_), top=0, left=0, add=True)
+    session.accept()
+    session.close()
+    assert export(path, tmp_path / "set", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    names = {one.id for one in read_pseudo_labels(tmp_path / "set").slides}
+    assert "broken_r1_c1" not in names
+    assert "broken_r1_c2" in names
+    assert answer["notes"]["broken"].startswith("1 of its tiles cannot be decoded")
+
+
+def test_tissue_is_where_a_person_says_it_is(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "p.hubseg"
+    ReviewProject.create(path, SlideTable.open(folder / "pyramid.tif")).close()
+    with ReviewProject.open(path) as opened:
+        (slide,) = opened.slides()
+        name = keep_tissue(opened, look_for_tissue(slide))
+    session = ReviewSession(author="a")
+    session.open(path)
+    session.go_to(name)
+    session.paint(np.ones(SHAPE, np.bool_), top=0, left=0, add=False)
+    session.paint(np.ones((50, 50), np.bool_), top=240, left=340, add=True)  # glass
+    session.accept()
+    session.go_to("pyramid")
+    session.accept(as_empty=True)
+    session.close()
+    assert export(path, tmp_path / "set") == 0
+    names = [one.id for one in read_pseudo_labels(tmp_path / "set").slides]
+    assert names == [f"pyramid_r{row}_c{column}" for row in (4, 5) for column in (6, 7)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import PseudoLabel, write_pseudo_labels
+from hubseg.project.tissue import with_tissue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,8 @@ def _tiles(source: Source, size: TileSize) -> Iterator[PseudoLabel]:
     for slide_id, masks in groupby(source, key=lambda derived: derived.slide.id):
         given = list(masks)
         try:
-            tiled = TiledSlide(given[0].slide, size)
+            (slide,) = with_tissue(source.project, [given[0].slide])
+            tiled = TiledSlide(slide, size)
         except ValueError as error:
             source.refuse(slide_id, str(error))
             continue
