@@ -302,6 +302,23 @@ def read_back(out: Path, format: str, name: str) -> np.ndarray:
     return own[0].mask(*SHAPE)
 
 
+def test_tiles_of_pseudo_labels_have_their_part_of_the_map(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = ["export", str(made / "p.hubseg"), "--format", "pseudo-labels", "--tile", "60"]
+    assert said(capsys, *arguments, "--out", str(tmp_path / "set"))["written"] == ["a", "b"]
+    read = read_pseudo_labels(tmp_path / "set")
+    assert [one.id for one in read.slides[:5]] == [
+        *("a_r1_c1", "a_r1_c2", "a_r1_c3", "a_r2_c1", "a_r2_c2"),
+    ]
+    with ReviewProject.open(made / "p.hubseg") as project:
+        slide = next(slide for slide in project.slides() if slide.id == "a")
+        whole, mask = np.rint(newest_map(project, slide).values), derive(project, slide).mask
+    cut = slice(60, 96), slice(60, 94)  # the last two share 68 px of 128
+    assert np.array_equal(read.soft("a_r2_c2"), whole[cut])
+    assert np.array_equal(read.mask("a_r2_c2"), mask[cut])
+
+
 def test_only_accepted_slides_leave_when_asked(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

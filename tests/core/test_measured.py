@@ -24,6 +24,8 @@ from hubseg.probability import MapStore, MemberMap, file_digest, map_key
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_map
 from hubseg.project.runs import record
+from hubseg.project.tissue import keep_tissue, look_for_tissue, said_tissue
+from hubseg.recipe import Recipe
 from hubseg.recipe.training_plan import StartPlan, TrainingPlan
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
@@ -119,27 +121,38 @@ def networks(folder: Path) -> Path:
 
 
 def reviewed(
-    folder: Path, weights: Path, corrected: int, *, known: dict[str, str] | None = None
+    folder: Path,
+    weights: Path,
+    corrected: int,
+    *,
+    known: dict[str, str] | None = None,
+    plan: Recipe = PLAN,
 ) -> Path:
     """Four slides with maps of these networks, accepted: the first `corrected` after a stroke.
 
-    `known` are true masks that the project's table has of them.
+    `known` are true masks that the project's table has of them. A plan that leaves glass out ran
+    where the project says that tissue is.
     """
     table, path = write_table(folder / "slides"), folder / "p.hubseg"
     truths = {label.slide.id: label.mask() for label in labels_of(table)}
     shown = replace(SlideTable.open(table), truth=known or {})
     with ReviewProject.create(path, shown) as project:
         for slide in project.slides():
-            digest, keys = project.digest(slide), []
-            for member in PLAN.members():
+            facts, keys = {"slide_digest": project.digest(slide)}, []
+            if plan.tissue_only:
+                keep_tissue(project, look_for_tissue(slide))
+                said = said_tissue(project, slide)
+                facts["tissue"] = "" if said is None else said.digest
+            for member in plan.members():
                 checkpoint = file_digest(weights / f"{member.checkpoint}.safetensors")
-                key = map_key(PLAN, member, slide_digest=digest, checkpoint_digest=checkpoint)
+                key = map_key(plan, member, checkpoint_digest=checkpoint, **facts)
                 MapStore(project.maps).put(key, MemberMap(truths[slide.id].astype(np.float32)))
                 keys.append((member, key))
-            record(project, f"run-{slide.id}", slide.id, PLAN, keys, slide_digest=digest)
+            digest = facts["slide_digest"]
+            record(project, f"run-{slide.id}", slide.id, plan, keys, slide_digest=digest)
     session = ReviewSession(author="test")
     session.open(path)
-    for number, slide in enumerate(session.slides):
+    for number, slide in enumerate(one for one in session.slides if not one.is_overview):
         session.go_to(slide.id)
         session.show(newest_map(session.project, session.current))
         if number < corrected:
@@ -161,6 +174,17 @@ def test_a_projects_labels_know_what_a_person_edited_and_which_networks_made_the
     assert made_by is not None
     assert made_by.includes(own) and made_by.includes({"another_name": own["m_1"]})
     assert not made_by.includes({"m_0": "0" * 32}) and not made_by.includes({})
+
+
+def test_networks_that_ran_where_a_project_says_that_tissue_is_are_known(tmp_path: Path):
+    weights = networks(tmp_path / "networks")
+    plan = PLAN.model_copy(update={"tissue_only": True})
+    labels = labels_of(reviewed(tmp_path, weights, corrected=0, plan=plan))
+    own = {f"m_{fold}": file_digest(weights / f"m_{fold}.safetensors") for fold in (0, 1)}
+    found = [label.made_by for label in labels]
+    assert len(found) == 4
+    assert all(one is not None and one.tissue and one.includes(own) for one in found)
+    assert not any(one is not None and one.includes({"m_0": "0" * 32}) for one in found)
 
 
 def test_accepted_as_empty_is_a_persons_word(tmp_path: Path):

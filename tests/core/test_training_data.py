@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +16,13 @@ from test_training import PLAN, write_table
 
 from hubseg.formats.provenance import provenance
 from hubseg.formats.pseudo_labels import PseudoLabel, write_pseudo_labels
-from hubseg.inference import normalise, resize_pixels
+from hubseg.inference import normalise, resample, resize_pixels
 from hubseg.organ import ORGANS, SOURCES, Organ
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project import ReviewProject
 from hubseg.project.runs import record
 from hubseg.recipe.training_plan import AugmentationPlan
-from hubseg.slide import SlideTable
+from hubseg.slide import Slide, SlideTable, read_slide
 from hubseg.training import data
 from hubseg.training.crops import Crops
 from hubseg.training.data import SlideCache
@@ -245,6 +247,36 @@ def test_each_slide_is_decoded_once_and_read_from_the_cache_after(
     again = SlideCache(tmp_path / "cache").get(label, PLAN.resolutions[0], PLAN.training, 0)
     assert len(read) == 4
     assert np.array_equal(again.pixels, resize_pixels(label.slide.read(), PLAN.resolutions[0]))
+
+
+def test_a_pyramid_is_read_by_window_from_the_level_that_suits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    random = np.random.default_rng(2)
+    levels = [random.integers(0, 255, (300 // n, 400 // n, 3), np.uint8) for n in (1, 2, 4)]
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for number, pixels in enumerate(levels):
+            more = {"subifds": 0 if number else 2, "subfiletype": int(number > 0)}
+            tif.write(pixels, tile=(64, 64), photometric="rgb", **more)
+    monkeypatch.setattr(resample, "_AT_ONCE", 5000)
+    read: list[tuple[tuple[int, ...] | None, int]] = []
+    honest = Slide.read
+
+    def noted(slide: Slide, window: tuple[int, ...] | None = None, level: int = 0):
+        read.append((window, level))
+        return honest(slide, window, level)
+
+    monkeypatch.setattr(Slide, "read", noted)
+    label, cache = Label(read_slide(tmp_path / "a.tif"), ""), SlideCache(tmp_path / "cache")
+    half, third = PLAN.resolutions[0], PLAN.resolutions[0].model_copy(update={"scale": 0.3})
+    assert np.array_equal(cache.get(label, half, PLAN.training, 0).pixels, levels[1])
+    assert len(read) > 4 and {level for _, level in read} == {1}
+    wanted = cv2.resize(levels[1], (120, 90), interpolation=cv2.INTER_AREA)
+    made = cache.get(label, third, PLAN.training, 0).pixels
+    assert np.abs(made.astype(int) - wanted).max() <= 1
+    region = Label(read_slide(f"{tmp_path / 'a.tif'}#region=10,20,100,120"), "")
+    part = cache.get(region, half, PLAN.training, 0).pixels
+    assert np.array_equal(part, resize_pixels(levels[0][10:110, 20:140], half))
 
 
 def test_without_room_for_the_cache_slides_stay_in_memory(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from hubseg.cli._said import Answer
+    from hubseg.formats.pseudo_tiles import TileSize
     from hubseg.organ import StructureName
     from hubseg.outcome import Outcome
     from hubseg.project import ReviewProject
@@ -71,10 +72,37 @@ def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     export.add_argument(
         "--overwrite", action="store_true", help="replace what an earlier export wrote there"
     )
+    _add_tiles(export)
     _add_crate(export)
     add_partial(export)
     add_json(export)
     export.set_defaults(run=_export)
+
+
+def _add_tiles(export: argparse.ArgumentParser) -> None:
+    export.add_argument(
+        "--tile",
+        type=int,
+        metavar="PX",
+        help="of pseudo-labels: cut slides and regions into tiles of this side, their images in "
+        "the set; without tissue and mask they are left out, at the edges they are smaller",
+    )
+    export.add_argument(
+        "--um-per-px",
+        type=float,
+        metavar="UM",
+        help="pixel size of those tiles; without it each slide's own",
+    )
+
+
+def _tiles(given: argparse.Namespace) -> TileSize | None:
+    from hubseg.formats.pseudo_tiles import TileSize
+
+    if given.tile is not None:
+        return TileSize(given.tile, given.um_per_px)
+    if given.um_per_px is not None:
+        raise ValueError("--um-per-px is of tiles: give their side too (--tile 1024).")
+    return None
 
 
 def _add_crate(export: argparse.ArgumentParser) -> None:
@@ -232,7 +260,7 @@ def _export(given: argparse.Namespace, answer: Answer) -> None:
     from hubseg.export import export_project
     from hubseg.project import ReviewProject
 
-    outcome = answer.outcome
+    outcome, tiles = answer.outcome, _tiles(given)
     with ReviewProject.open(given.project) as project:
         chosen = _chosen(given, project, outcome)
         with bar(len(project.slides()), "slide") as shown:
@@ -246,6 +274,7 @@ def _export(given: argparse.Namespace, answer: Answer) -> None:
                 overwrite=given.overwrite,
                 crate=given.crate or bool(given.licence),
                 licence=given.licence,
+                tiles=tiles,
                 outcome=outcome,
             )
     content = {

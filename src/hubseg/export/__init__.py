@@ -22,6 +22,7 @@ from hubseg.journal.imported import ROLES, Role
 from hubseg.outcome import Outcome
 
 if TYPE_CHECKING:
+    from hubseg.formats.pseudo_tiles import TileSize
     from hubseg.project import ReviewProject
 
 __all__ = ["FORMATS", "ROLES", "ExportReport", "Format", "Role", "export_project", "in_the_way"]
@@ -88,6 +89,7 @@ def export_project(
     overwrite: bool = False,
     crate: bool = False,
     licence: str = "",
+    tiles: TileSize | None = None,
     outcome: Outcome | None = None,
 ) -> ExportReport:
     """Write a project's masks and compare what was written with what was derived.
@@ -112,24 +114,26 @@ def export_project(
         Describe it beside it as an RO-Crate (:mod:`hubseg.export.crate`).
     licence
         Of the masks, for the crate: an SPDX identifier or an address.
+    tiles
+        Of pseudo-labels: cut slides and regions into these; None is whole ones.
     outcome
         Takes what is left out and noted, also where nothing can be written.
 
     Raises
     ------
     ValueError
-        When the format is unknown, the licence is no name of one, no slide has a mask, or what was
-        read back differs.
+        When the format is unknown or knows no tiles, the licence is no name of one, no slide has a
+        mask, or what was read back differs.
     FileExistsError
         When something of the same name is there already, unless it may be replaced.
     OSError
         When `out` cannot be written.
     """
-    if format not in FORMATS:
-        raise ValueError(f"Unknown format {format!r}: use one of {', '.join(FORMATS)}.")
+    _check_format(format, tiles)
     out, outcome = Path(out), Outcome() if outcome is None else outcome
     terms = licence_of(licence)
     source = Source(project, slides, on_progress, partial, outcome)
+    source.tiles = tiles
     there = in_the_way(out, format, source)
     if there is None and crate:
         target = out if FORMATS[format].is_folder else FORMATS[format].file(out, "")
@@ -148,6 +152,15 @@ def export_project(
     if not project.read_only:
         project.record_export(report.out, format=format, digest=report.digest)
     return report
+
+
+def _check_format(format: str, tiles: TileSize | None) -> None:
+    if format not in FORMATS:
+        raise ValueError(f"Unknown format {format!r}: use one of {', '.join(FORMATS)}.")
+    if tiles is not None and format != "pseudo-labels":
+        raise ValueError(
+            f"{format} is not written in tiles: use pseudo-labels, or leave out --tile."
+        )
 
 
 def in_the_way(out: Path, format: str, source: Source) -> Path | None:

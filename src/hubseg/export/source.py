@@ -21,6 +21,7 @@ from hubseg.project.words import vocabulary_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from hubseg.formats.pseudo_tiles import TileSize
     from hubseg.project import ReviewProject
 
 __all__ = ["Source", "source_of"]
@@ -33,6 +34,8 @@ class Source:
     ----------
     every
         Whether each slide comes with all of its structures, and not with the first alone.
+    tiles
+        Which tiles a set of pseudo-labels is of; None is whole slides and regions.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Source:
         self.slides = self.outcome.slides_of(project, slides)
         self.maps: dict[str, dict[str, object]] = {}
         self.every = False
+        self.tiles: TileSize | None = None
         self._on_progress = on_progress
         self._partial = partial
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hubseg.export.labels import write_labels
 from hubseg.formats import ndpa, nnunet, ome_zarr_maps
 from hubseg.formats.annotated import MaskedImage
-from hubseg.formats.provenance import provenance
-from hubseg.formats.pseudo_labels import MANIFEST, PseudoLabel, write_pseudo_labels
+from hubseg.formats.pseudo_labels import MANIFEST
 from hubseg.formats.regions import together
 from hubseg.formats.registry import FORMATS as FORMS
 
@@ -177,29 +177,6 @@ def _labelled(source: Source, numbers: dict[str, int]) -> Iterator[MaskedImage]:
         raise source.nothing()
 
 
-def _pseudo_labels(source: Source, out: Path) -> tuple[Path, list[Path]]:
-    several = source.every = source.has_several
-
-    def labels() -> Iterator[PseudoLabel]:
-        for derived in source:
-            soft = None if derived.probability is None else derived.probability.rounded()
-            yield PseudoLabel(
-                slide=derived.slide,
-                mask=derived.mask,
-                soft=soft,
-                threshold=derived.threshold,
-                verdict=derived.verdict.value,
-                structure=str(derived.name or "") if several else "",
-            )
-        if not source.outcome.done:
-            raise source.nothing()
-
-    facts = provenance(format="pseudo-labels")
-    facts["slides"] = source.maps  # complete once the last label was taken
-    manifest = write_pseudo_labels(out, labels(), facts)
-    return out, [manifest]
-
-
 def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
     numbers: dict[str, int] = {}
     written: list[Path] = []
@@ -280,7 +257,7 @@ _OF_A_PROJECT: Mapping[
     str,
     tuple[Callable[[Source, Path], tuple[Path, list[Path]]], Callable[[Path, str], Path]],
 ] = {
-    "pseudo-labels": (_pseudo_labels, lambda out, _: out / MANIFEST),
+    "pseudo-labels": (write_labels, lambda out, _: out / MANIFEST),
     "nnunet": (_nnunet, lambda out, _: out / nnunet.INDEX),
     "ome-zarr-map": (_maps, _map_file),
     "ndpa": (_ndpa, lambda out, slide_id: out / f"{slide_id}.ndpi.ndpa"),

@@ -8,7 +8,9 @@ Layout: ``manifest.csv`` (the competition's columns, then ``image``, ``mask``, `
 ``threshold``, ``verdict``), ``masks/<id>.png`` (0 and 255), ``soft/<id>.tif`` (0-255, uint8) and
 ``provenance.json``, which also lists every file with its digest. Where slides have several
 structures the manifest says which one it is about (``structure``), and ``structures.csv`` has a row
-for each further one, whose files lie in ``structures/<structure>/``.
+for each further one, whose files lie in ``structures/<structure>/``. Of tiles the images lie in
+``images/<id>.tif``, ``group`` names the slide that each is cut from, and ``top``, ``left``,
+``height`` and ``width`` are its place there, level-0 px.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import numpy as np
 import tifffile
 
 from hubseg.formats import rle
+from hubseg.formats.raster import tiff_options
 from hubseg.formats.staged_folder import FORMAT, PROVENANCE, digests_of, read_provenance, staged
 from hubseg.slide import Slide, SlideTable, read_rows
 from hubseg.slide.cells import safe_cell
@@ -48,6 +51,7 @@ _COLUMNS = (
     *("rle", "age", "sex", "image", "mask", "soft", "threshold", "verdict"),
 )
 _FURTHER = ("id", "structure", "rle", "mask", "soft", "threshold", "verdict")
+_PLACE = ("group", "top", "left", "height", "width")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,11 @@ class PseudoLabel:
         What the reviewer said.
     structure
         What is marked; "" where slides have one structure.
+    pixels
+        (H, W, 3) uint8 RGB of a tile, written to the slide's path inside the set; None where the
+        slide's own file is named.
+    place
+        Of a tile: id of its slide; top, left, height and width there, level-0 px.
     """
 
     slide: Slide
@@ -76,6 +85,8 @@ class PseudoLabel:
     threshold: float
     verdict: str
     structure: str = ""
+    pixels: NDArray[np.uint8] | None = None
+    place: tuple[str, int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         size = self.slide.height, self.slide.width
@@ -194,7 +205,8 @@ def write_pseudo_labels(
         if not rows:
             raise ValueError(f"No label to write to {out}: accept or correct a slide first.")
         named = any(row.get("structure") for row in rows.values())
-        columns = (*_COLUMNS, "structure") if named else _COLUMNS
+        placed = any("group" in row for row in rows.values())
+        columns = (*_COLUMNS, *("structure",) * named, *_PLACE * placed)
         _write_table(folder / MANIFEST, columns, list(rows.values()))
         if further:
             cut = [{k: row[k] for k in _FURTHER} for row in further.values()]
@@ -234,6 +246,7 @@ def read_pseudo_labels(out: Path | str) -> PseudoLabelSet:
         truth=table.truth,
         missing=table.missing,
         notes=table.notes,
+        donors=table.donors,
         folder=folder,
         thresholds=thresholds,
         verdicts=verdicts,
@@ -280,6 +293,8 @@ def _write_item(folder: Path, item: PseudoLabel, place: Path) -> dict[str, str]:
         soft = item.soft if item.soft.dtype == np.uint8 else np.rint(item.soft).astype(np.uint8)
         tifffile.imwrite(soft_path, soft, compression="zlib", photometric="minisblack")
         check_same(same_pixels(_read_tiff(soft_path), soft), soft_path)
+    if item.pixels is not None:
+        _write_image(folder / slide.path, item.pixels, slide)
     text = rle.encode(item.mask)
     check_same(same_pixels(rle.decode(text, item.mask.shape), item.mask), folder / MANIFEST)
     return {
@@ -290,13 +305,20 @@ def _write_item(folder: Path, item: PseudoLabel, place: Path) -> dict[str, str]:
         "img_width": str(slide.width),
         "pixel_size": "" if slide.um_per_px is None else repr(float(slide.um_per_px)),
         "rle": text,
-        "image": slide.place,
+        "image": slide.place if item.pixels is None else slide.path.as_posix(),
         "mask": mask_path.relative_to(folder).as_posix(),
         "soft": "" if item.soft is None else soft_path.relative_to(folder).as_posix(),
         "threshold": repr(float(item.threshold)),
         "verdict": str(item.verdict),
         **({"structure": item.structure} if item.structure else {}),
+        **dict(zip(_PLACE, map(str, item.place), strict=True) if item.place else ()),
     }
+
+
+def _write_image(path: Path, pixels: NDArray[np.uint8], slide: Slide) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, pixels, **tiff_options(slide.spacing) | {"photometric": "rgb"})
+    check_same(same_pixels(_read_tiff(path), pixels), path)
 
 
 def _grey(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

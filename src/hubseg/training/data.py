@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.inference import resize_pixels
+from hubseg.inference import input_size, resize_pixels
+from hubseg.inference.resample import Resampled
 from hubseg.recipe.channels import ONE_OUTPUT, Channels
 from hubseg.training.stain import Stains, macenko, statistics, vahadane
 from hubseg.training.targets import target_of, tissue_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Resolution
     from hubseg.recipe.training_plan import TrainingPlan
+    from hubseg.slide import Slide
     from hubseg.training.label import Label
 
 __all__ = ["LabelledSlide", "SlideCache"]
@@ -111,14 +113,31 @@ class SlideCache:
 
     def _pixels(self, label: Label, resolution: Resolution, scale: str) -> NDArray[np.uint8]:
         slide = label.slide
-        content = json.dumps([slide.digest, scale, slide.um_per_px, 1])
+        coarser = _coarser(slide, resolution)
+        content = json.dumps([slide.digest, scale, slide.um_per_px, 1 if coarser is None else 2])
         name = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
         path = self.folder / f"{name}.npy"
         if not path.is_file():
-            pixels = resize_pixels(slide.read(), resolution, slide.um_per_px)
+            if coarser is None:
+                pixels = resize_pixels(slide.read(), resolution, slide.um_per_px)
+            else:
+                pixels = coarser.read(0, 0, coarser.height, coarser.width)
             if not _stored(path, pixels):
                 return pixels
         return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def _coarser(slide: Slide, resolution: Resolution) -> Resampled | None:
+    """Return a slide at network scale as a coarser level of it gives that, window by window.
+
+    None where level 0 has to be read. A region is read from level 0: it is small, and px of other
+    levels lie across its border.
+    """
+    if resolution.size is not None or slide.region is not None or len(slide.levels) == 1:
+        return None
+    size = input_size(resolution, slide.height, slide.width, slide.um_per_px)
+    seen = Resampled(slide, *size, area=True)
+    return seen if seen.level else None
 
 
 def _stored(path: Path, pixels: NDArray[np.uint8]) -> bool:

@@ -48,11 +48,14 @@ class MadeBy:
         With the keys of their maps.
     slide_digest
         Content of the slide they ran on.
+    tissue
+        Digest of where a person says that the slide shows tissue; "" where none does.
     """
 
     recipe: Recipe
     members: tuple[tuple[Member, str], ...]
     slide_digest: str
+    tissue: str = ""
 
     def includes(self, checkpoints: Mapping[str, str]) -> bool:
         """Tell whether one of these checkpoints made one of the maps.
@@ -63,16 +66,18 @@ class MadeBy:
             Digest of each file, by checkpoint name.
         """
         every = set(checkpoints.values())
+        how = [(one, said) for one in _PRECISIONS for said in {"", self.tissue}]
         for member, key in self.members:
             own = checkpoints.get(member.checkpoint)
             for digest in every if own is None else {own}:
-                for precision in _PRECISIONS:
+                for precision, tissue in how:
                     made = map_key(
                         self.recipe,
                         member,
                         slide_digest=self.slide_digest,
                         checkpoint_digest=digest,
                         precision=precision,
+                        tissue=tissue,
                     )
                     if made == key:
                         return True

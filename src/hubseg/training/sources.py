@@ -307,6 +307,7 @@ def _by_a_person(label: Label, derived: Derived) -> Label:
 def _made_by(project: ReviewProject, derived: Derived) -> MadeBy | None:
     """Return the networks whose map a mask was cut from; None for a mask without one."""
     from hubseg.project.runs import recorded
+    from hubseg.project.tissue import said_tissue
 
     if not derived.recipe_digest:
         return None
@@ -318,7 +319,9 @@ def _made_by(project: ReviewProject, derived: Derived) -> MadeBy | None:
     if not same:
         return None
     recipe, keys = recorded(same[-1])
-    return MadeBy(recipe, tuple((m, key) for m, key in keys if key), derived.slide_digest)
+    said = said_tissue(project, derived.slide) if recipe.tissue_only else None
+    members = tuple((member, key) for member, key in keys if key)
+    return MadeBy(recipe, members, derived.slide_digest, "" if said is None else said.digest)
 
 
 def _soft_of_project(path: Path, slide: Slide, fold: int) -> NDArray[np.float32] | None:
