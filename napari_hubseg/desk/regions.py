@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from hubseg.failure import one_sentence
 from napari_hubseg.actions import key_of
-from napari_hubseg.desk.offer import Offer
+from napari_hubseg.desk.offer import Offer, step_words
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.session.opening import Opening
     from hubseg.slide import Slide
     from napari_hubseg.canvas.layers import LayerBinding
-    from napari_hubseg.canvas.strokes import StrokeBeyond
+    from napari_hubseg.canvas.over_border import StrokeBeyond
     from napari_hubseg.desk.batches import Batches
     from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
@@ -57,7 +57,7 @@ class Regions:
             (session.slide_changed, self._offer),
             (session.facts_changed, self._offer),
             (layers.wandering.beyond, self._follow),
-            (layers.drawing.beyond, self._paint_beside),
+            (layers.drawing.over.beyond, self._paint_beside),
         )
 
     def _offer(self) -> None:
@@ -117,7 +117,7 @@ class Regions:
         session, here = self._session, self._session.current
         if here is None or here.id != stroke.slide_id or here.region is None:
             return
-        own, kind = session.steps.undoable, "brush" if stroke.adds else "eraser"
+        own, kind = session.steps.undoable, stroke.kind
         place = {"top": stroke.top, "left": stroke.left}
         try:
             rows, stay = session.paint_beside(stroke.painted, **place, add=stroke.adds, kind=kind)
@@ -129,7 +129,7 @@ class Regions:
         if rows:
             every = (own, *rows) if own is not None and own.seq > stroke.before else rows
             names = ", ".join(dict.fromkeys(str(row.slide_id) for row in every))
-            self._batches.say(f"One stroke over a border: {names}.", f"{kind} stroke", every)
+            self._batches.say(f"One stroke over a border: {names}.", step_words(kind), every)
 
 
 def _first_region(opening: Opening) -> str:
