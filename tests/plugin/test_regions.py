@@ -549,7 +549,12 @@ def test_tissue_is_shown_corrected_and_divided_by(
     wait(lambda: not dock.busy and not session.mask[:, : wide // 2].any())
     dock.desk.undo()
     wait(lambda: np.array_equal(session.mask, found))
+    offers = dock.desk.offers
+    wait(lambda: offers.is_offered("Redo"))  # what is said of the undo
+    offers.dismiss()
+    wait(lambda: offers.is_offered("Divide it"))  # and then this again
     session.paint(left, top=0, left=0, add=False)
+    assert offers.is_offered("Divide it")  # under the pointer it does not go away
     dock.desk.queue.watch(True)
     wait(lambda: any(one.tissue_mm2 for one in dock.desk.queue.rows))
     dock.desk.divide_slide()
@@ -557,8 +562,17 @@ def test_tissue_is_shown_corrected_and_divided_by(
 
     named = {slide.id for slide in session.slides}
     assert named == {"whole_tissue", "whole_r1_c2", "whole_r1_c3"}
+    assert dock.message.sentence.text() == "Divided into 2 regions; this is the first."
     dock.desk.find_tissue()  # also from a region
     assert session.current.id == "whole_tissue"
+    assert session.prepare_divided("whole_tissue")()
+    wait(lambda: not dock.busy)
+    assert not offers.is_offered("Divide it")
+    session.paint(left, top=0, left=0, add=True)  # a region more
+    wait(lambda: offers.is_offered("Divide it"))
+    dock.desk.undo()
+    wait(lambda: offers.is_offered("Redo"))
+    offers.dismiss()
     said: list[str] = []
     dock.session.failed.connect(said.append)
     dock.desk.ensemble.failed.connect(said.append)
