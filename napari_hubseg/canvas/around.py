@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
     from napari_hubseg.canvas.appearance import Appearance
     from napari_hubseg.canvas.mask_layer import MaskDrawing
+    from napari_hubseg.canvas.over_border import StrokeBeyond
     from napari_hubseg.canvas.stack import LayerStack
-    from napari_hubseg.canvas.strokes import StrokeBeyond
     from napari_hubseg.jobs.background import Background
 
     _Map = tuple[NDArray[np.float32], tuple[float, float]]
@@ -80,7 +80,7 @@ class Around:
             (session.probability_changed, lambda _: self._wait()),
             (session.thresholds_changed, self._follow),
             (drawing.finished, self._hide_own),
-            (drawing.beyond, self._go_beyond),
+            (drawing.over.beyond, self._go_beyond),
             (self.masks.changed, self._redraw),
         )
 

@@ -17,8 +17,9 @@ from psygnal import Signal
 
 from hubseg.mask.drawing import REACH, Drawn, drawn, edge_width, hand_of, redrawn
 from hubseg.window import grown
+from napari_hubseg.canvas.over_border import OverBorder
 from napari_hubseg.canvas.stack import redraw
-from napari_hubseg.canvas.strokes import StrokeBeyond, beyond, paint_to, take_stroke
+from napari_hubseg.canvas.strokes import paint_to, take_stroke
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
@@ -61,12 +62,13 @@ class MaskDrawing:
         How often the mask changed.
     found
         What was found of the mask that the session is being given, or None.
+    over
+        Told what is drawn: it says what of that lies outside the region.
     """
 
     finished = Signal()  # the whole mask is on screen
     failed = Signal(str)  # one sentence
     told = Signal(str)  # one sentence
-    beyond = Signal(object)  # what of a stroke lies outside its region: a StrokeBeyond
 
     def __init__(
         self,
@@ -79,6 +81,8 @@ class MaskDrawing:
         self._stack = stack
         self._background = background
         self._drawing = Latest(background, self.failed.emit)
+        self.over = OverBorder(session, background)
+        self.over.told.connect(self.told.emit)
         self._stroking = False
         self._mode = ""  # of the stroke in hand: napari's name of its tool
         self._at: tuple[float, ...] = ()  # where the hand was last, in the world
@@ -218,6 +222,7 @@ class MaskDrawing:
         mask.mouse_drag_callbacks.insert(0, self._watch_hand)
         mask.events.paint.connect(self._take_stroke)
         mask.events.mode.connect(self._leave_polygon)
+        self.over.watch_polygon(mask)
 
     def _watch_hand(self, mask: Any, event: Any) -> Iterator[None]:
         """Know when a tool is drawn with: from the press of the mouse to its release.
@@ -231,7 +236,7 @@ class MaskDrawing:
         flat = len(getattr(event, "dims_displayed", "yx")) == 2
         draws = event.button == 1 and not self._stroking and mask.cursor != "circle_frozen"
         self._stroking, self._mode, self._at = True, mode, tuple(event.position)
-        path, slide, before = [self._at], self.slide, self._session.steps.undoable
+        path, begun = [self._at], self.over.begun
         yield
         while event.type == "mouse_move":
             self._at = tuple(event.position)
@@ -239,21 +244,11 @@ class MaskDrawing:
             yield
         if draws and flat:
             paint_to(mask, mask.world_to_data(self._at), mask.world_to_data(event.position))
-            seq = 0 if before is None else before.seq
-            self._go_beyond(mask, [*path, tuple(event.position)], mode, (slide, seq))
+            places = [mask.world_to_data(at)[-2:] for at in (*path, tuple(event.position))]
+            adds = mode == "paint" and mask.selected_label != 0
+            self.over.brush(places, float(mask.brush_size), begun, adds=adds)
         self._stroking = False
         self.draw_all()
-
-    def _go_beyond(
-        self, mask: Any, path: list[tuple[float, ...]], mode: str, begun: tuple[str, int]
-    ) -> None:
-        """Say what of a stroke lies outside the region, once napari has ended it there."""
-        places = [mask.world_to_data(at)[-2:] for at in path]
-        found = beyond(places, float(mask.brush_size), mask.data.shape)
-        if found is not None and begun[0]:
-            adds = mode == "paint" and mask.selected_label != 0
-            made = StrokeBeyond(*found, adds, *begun)
-            self._background.later(lambda: self.beyond.emit(made))
 
     def lift(self) -> None:
         """Let go of the mouse for a hand that draws: what it drew is a stroke of this slide.
@@ -300,6 +295,7 @@ class MaskDrawing:
             mask.mouse_drag_callbacks.remove(self._watch_hand)
             mask.events.paint.disconnect(self._take_stroke)
             mask.events.mode.disconnect(self._leave_polygon)
+            self.over.leave_polygon(mask)
 
 
 def _owner(mask: NDArray[np.bool_]) -> object:

@@ -7,7 +7,7 @@ they write. Does not know how the mask is drawn again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -24,34 +24,9 @@ if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.window import Window
 
-__all__ = ["StrokeBeyond", "beyond", "paint_to", "stroke", "take_stroke"]
+__all__ = ["paint_to", "stroke", "take_stroke"]
 
 _KINDS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
-
-
-class StrokeBeyond(NamedTuple):
-    """What of a stroke lies outside the region that it was drawn on.
-
-    Attributes
-    ----------
-    top, left
-        Where it begins, px of the region; may be negative.
-    painted
-        bool (h, w).
-    adds
-        Whether it adds; else it erases.
-    slide_id
-        The region.
-    before
-        Number of the newest row that could be undone there when it was begun; 0 is none.
-    """
-
-    top: int
-    left: int
-    painted: NDArray[np.bool_]
-    adds: bool
-    slide_id: str
-    before: int
 
 
 def paint_to(layer: Any, begin: Sequence[float], end: Sequence[float]) -> None:
@@ -69,40 +44,6 @@ def paint_to(layer: Any, begin: Sequence[float], end: Sequence[float]) -> None:
     label = 0 if str(layer.mode) == "erase" else layer.selected_label
     for step in range(1, steps + 1):
         layer.paint(np.asarray(begin) + way * (step / steps), label, refresh=False)
-
-
-def beyond(
-    path: Sequence[Sequence[float]], size: float, shape: tuple[int, int]
-) -> tuple[int, int, NDArray[np.bool_]] | None:
-    """Return what of a stroke lies outside the region that it was drawn on; None where nothing.
-
-    Parameters
-    ----------
-    path
-        Where the hand went, (row, column) in px of the region.
-    size
-        Diameter of the brush, px.
-    shape
-        (height, width) of the region, px.
-
-    Returns
-    -------
-    tuple
-        Row and column of the region where it begins, which may be negative, and bool (h, w).
-    """
-    around = int(np.ceil(size / 2)) + 1
-    places = np.rint(np.asarray(path, np.float64)).astype(np.int64)
-    low, high = places.min(axis=0) - around, places.max(axis=0) + around + 1
-    if (low >= 0).all() and (high <= shape).all():
-        return None
-    drawn = np.zeros(high - low, np.uint8)
-    corners = np.ascontiguousarray((places - low)[:, ::-1], np.int32)
-    cv2.polylines(drawn, [corners], isClosed=False, color=1, thickness=max(1, round(size)))
-    for corner in corners:
-        cv2.circle(drawn, corner.tolist(), max(0, round(size / 2)), 1, cv2.FILLED)
-    (top, left), (height, width) = low.tolist(), shape
-    drawn[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)] = 0
-    return (top, left, drawn.view(np.bool_)) if drawn.any() else None
 
 
 def take_stroke(session: ReviewSession, pieces: Sequence[Any], mode: str) -> Window | None:

@@ -8,13 +8,13 @@ and polygon are napari's own. Does not know buttons.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from hubseg import tools
 from napari_hubseg.actions import tool_named
+from napari_hubseg.canvas.press import LINES, Press
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,56 +25,14 @@ if TYPE_CHECKING:
 
     from hubseg.edits.override import Edits
     from hubseg.session import ReviewSession
-    from hubseg.tools import Change, Hill
+    from hubseg.tools import Change
     from napari_hubseg.canvas.layers import LayerBinding
     from napari_hubseg.jobs.background import Background
 
 __all__ = ["MaskTools"]
 
-_LINES = ("lasso", "lasso_erase", "redraw")
 _STILL = 4  # screen px: less is no drag
 _LINE = 2.0  # screen px: how thick a line is that a hand draws
-_NOTHING = {
-    **dict.fromkeys(_LINES[:2], "Draw around something: press, go around it, let go."),
-    "redraw": "That line replaces no outline: begin and end it at the edge of an object.",
-    "wand": "All that the map shows there is in the mask: drag up for more.",
-    "edge": "Drag up for more of the object, down for less: its edge follows the map.",
-    "grow": "Drag up to grow the object, down to shrink it.",
-    "smooth": "That outline is as smooth already: drag up for more.",
-    "split": "That object has one peak only: it cannot be split there.",
-    "merge": "Press on one object and let go on another one that nothing else stands between.",
-    "fill": "There is no hole: click inside one, or an object that has one.",
-}
-_ON_OBJECT = ("drop", "keep", "reassign", "grow", "smooth", "edge", "split")
-_FLAT = "The map sees nothing here: use lasso (Shift+L), and draw around it."
-
-
-@dataclass
-class _Press:
-    """One press of the mouse, until its answer is there."""
-
-    tool: str
-    path: list[tuple[float, float]]  # (row, column), px of the slide
-    start: tuple[float, float]  # screen px
-    px: float = 1.0  # of the slide, to one px of the screen
-    on_object: bool = True
-    before: float = 127.0  # threshold of the object until now
-    up: float = 0.0  # screen px from the start, upwards
-    far: float = 0.0  # screen px from the start
-    asked: int = 0
-    answered: int = 0
-    ended: bool = False
-    change: Change | None = None
-    hill: list[Hill | None] = field(default_factory=list)  # of the wand: found once, at the press
-
-    @property
-    def nothing(self) -> str:
-        """What to say where it changes nothing."""
-        if self.hill == [None]:
-            return _FLAT
-        if not self.on_object and self.tool in _ON_OBJECT:
-            return "There is no object under the pointer."
-        return _NOTHING.get(self.tool, "Nothing of that object would change.")
 
 
 class MaskTools:
@@ -112,7 +70,7 @@ class MaskTools:
         self._viewer, self._background = viewer, background
         self._own = ""  # the tool of ours in hand
         self._mask: Any = None  # the layer that is listened to
-        self._press: _Press | None = None
+        self._press: Press | None = None
         self._held = False  # the key that moves the view is
         self.split_by = "distance"
         session.slide_changed.connect(self._forget)
@@ -168,7 +126,7 @@ class MaskTools:
             return
         self._forget()
         at, shown = self._place(event), self._layers.px_on_screen
-        press = _Press(self._own, [at], tuple(event.pos), 1 / shown, self._is_marked(at))
+        press = Press(self._own, [at], tuple(event.pos), 1 / shown, self._is_marked(at))
         if press.tool == "edge":
             press.before = self._session.threshold_at(*map(round, at))
         self._press = press
@@ -188,7 +146,7 @@ class MaskTools:
             self._forget()  # the view was moved
             return
         press.ended = True
-        if moved or press.tool in (*_LINES, "merge"):
+        if moved or press.tool in (*LINES, "merge"):
             self._ask(press)
         self._finish(press)
 
@@ -199,7 +157,7 @@ class MaskTools:
             return False
         return bool(mask[row, column])
 
-    def _go_on(self, press: _Press, event: Any) -> None:
+    def _go_on(self, press: Press, event: Any) -> None:
         """Note where the mouse has come to."""
         press.path.append(self._place(event))
         press.up = press.start[1] - event.pos[1]
@@ -211,16 +169,16 @@ class MaskTools:
 
     # ---- what would be -------------------------------------------------------------------------
 
-    def _ask(self, press: _Press) -> None:
+    def _ask(self, press: Press) -> None:
         """Compute what letting go now would do; one answer at a time."""
-        if press.tool in _LINES and not press.ended:
+        if press.tool in LINES and not press.ended:
             self._layers.sketch.draw_line(press.path, max(1, round(_LINE * press.px)))
             return
         press.asked += 1
         if press.asked - press.answered == 1:
             self._compute(press)
 
-    def _compute(self, press: _Press) -> None:
+    def _compute(self, press: Press) -> None:
         mask, found = self._session.mask, self._session.probability
         if mask is None:
             return
@@ -250,16 +208,22 @@ class MaskTools:
 
         self._background.submit(compute, show, failed)
 
-    def _finish(self, press: _Press) -> None:
+    def _finish(self, press: Press) -> None:
         """Do it, once the answer to the last question is there."""
         if not press.ended or press.answered != press.asked:
             return
         self._forget()
+        over, goes_on = self._layers.drawing.over, False
+        begun = over.begun
         if press.change is not None and press.tool == "reassign":
             self.picked.emit(press.change)
         elif press.change is not None:
             self._session.put(press.change)
-        else:
+            if ends := over.ends_at_frame(press.tool, press.change):
+                self.told.emit(ends)
+        if press.tool in LINES[:2]:
+            goes_on = over.go_on(press.path, "lasso", adds=press.tool == "lasso", begun=begun)
+        if press.change is None and not goes_on:
             self.told.emit(press.nothing)
 
     def _forget(self, _: object = None) -> None:
@@ -288,7 +252,7 @@ class MaskTools:
 
 
 def _work(
-    press: _Press,
+    press: Press,
     mask: NDArray[np.bool_],
     values: NDArray[np.float32] | None,
     edits: Edits | None,
@@ -327,7 +291,7 @@ def _work(
 
 
 def _along_the_map(
-    press: _Press,
+    press: Press,
     mask: NDArray[np.bool_],
     values: NDArray[np.float32] | None,
     edits: Edits | None,

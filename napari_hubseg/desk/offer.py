@@ -43,6 +43,8 @@ class Offer:
         The slide that it is about: with another one on screen it is gone; "" is none.
     step
         What a person did that is taken back, until the next thing is done; None is nothing.
+    stays
+        Whether it stays while the slide is worked on.
     """
 
     sentence: str
@@ -50,3 +52,4 @@ class Offer:
     take: Callable[[], object]
     slide_id: str = ""
     step: Entry | None = None
+    stays: bool = False

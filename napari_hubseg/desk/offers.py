@@ -65,7 +65,7 @@ class Offers:
         self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
         session.slide_changed.connect(self._withdraw)
-        session.history_changed.connect(self._withdraw)
+        session.history_changed.connect(self._withdraw_spent)
         session.slides_changed.connect(self.withdraw_step)
         session.recorded.connect(self._say_step)
         session.slide_changed.connect(self._unsay_here)
@@ -120,6 +120,11 @@ class Offers:
         return self._offer is not None and self._offer.label == label
 
     @property
+    def standing(self) -> Offer | None:
+        """What is offered now."""
+        return self._offer
+
+    @property
     def step_elsewhere(self) -> Entry | None:
         """What undo takes back on a slide that has left the screen since, or None."""
         step = self._step
@@ -138,6 +143,11 @@ class Offers:
         """Take back what was offered for a slide that has changed or is no longer on screen."""
         if self._offer is not None and self._offer.slide_id:
             self.drop_offer()
+
+    def _withdraw_spent(self, _: object = None) -> None:
+        """Take back what was offered for a slide as it was until now."""
+        if self._offer is not None and not self._offer.stays:
+            self._withdraw()
 
     def withdraw_step(self) -> None:
         """Offer no way back from a step any more: a person has gone on."""

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from hubseg.failure import one_sentence
 from napari_hubseg.actions import key_of
-from napari_hubseg.desk.offer import Offer
+from napari_hubseg.desk.offer import Offer, step_words
+from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
     from hubseg.session import ReviewSession
     from hubseg.session.opening import Opening
     from hubseg.slide import Slide
     from napari_hubseg.canvas.layers import LayerBinding
-    from napari_hubseg.canvas.strokes import StrokeBeyond
+    from napari_hubseg.canvas.over_border import StrokeBeyond
     from napari_hubseg.desk.batches import Batches
     from napari_hubseg.desk.offers import Offers
     from napari_hubseg.desk.signals import DeskSignals
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.background import Background
 
 __all__ = ["Regions"]
+
+_DIVIDE = "Divide it"
+_REST = 600  # ms after the last stroke
 
 
 class Regions:
@@ -53,30 +57,61 @@ class Regions:
     ) -> None:
         self._session, self._signals, self._background = session, signals, background
         self._offers, self._batches, self._slides = offers, batches, slides
+        self._looking = Latest(background, lambda _: None)  # whoever divides hears what is wrong
+        self._rest = background.timer(_REST, lambda: self._offer(rested=True))
+        self._standing: Offer | None = None  # of ours
         background.listen(
-            (session.slide_changed, self._offer),
-            (session.facts_changed, self._offer),
+            (session.slide_changed, lambda _: self._offer()),
+            (session.facts_changed, lambda: self._offer()),
+            (session.history_changed, lambda: self._rest.start()),
+            (signals.offered, self._note),
             (layers.wandering.beyond, self._follow),
-            (layers.drawing.beyond, self._paint_beside),
+            (layers.drawing.over.beyond, self._paint_beside),
         )
 
-    def _offer(self) -> None:
+    def _note(self, offer: Offer | None) -> None:
+        """Offer to divide again once what was said in its place has gone."""
+        if offer is None and self._standing is None:
+            self._rest.start()
+        self._standing = offer if offer is not None and offer.stays else None
+
+    def _offer(self, *, rested: bool = False) -> None:
+        """Offer to divide the slide on screen, unless it is divided as its tissue is said.
+
+        Once a hand has `rested`, only where nothing else is offered.
+        """
         slide, session = self._session.current, self._session
-        if slide is not None and (session.too_large or slide.is_overview) and session.can_divide:
-            self._background.later(lambda: self._offer_now(slide))
+        self._looking.drop()
+        if slide is None or not session.can_divide:
+            return
+        if session.too_large or slide.is_overview:
+            try:
+                look = session.prepare_divided(slide.id)
+            except (OSError, ValueError):
+                return  # whoever divides hears why not
+            self._looking.ask(look, lambda divided: self._answer(slide, divided, rested))
+
+    def _answer(self, slide: Slide, divided: bool, rested: bool) -> None:
+        session, offers = self._session, self._offers
+        if session.current is None or session.current.id != slide.id:
+            return
+        if divided:
+            if offers.is_offered(_DIVIDE):
+                offers.drop_offer()
+        elif not rested or offers.standing is None:
+            self._offer_now(slide)
 
     def _offer_now(self, slide: Slide) -> None:
-        if self._session.current is not None and self._session.current.id == slide.id:
+        said = (
+            f"Slide {slide.id} has {slide.width:,} × {slide.height:,} px: it is worked on in "
+            "regions."
+        )
+        if slide.is_overview:
             said = (
-                f"Slide {slide.id} has {slide.width:,} × {slide.height:,} px: it is worked on in "
-                "regions."
+                f"{slide.id} says where tissue is, as it was found by colour: correct it with "
+                f"brush and eraser, then divide the slide ({key_of('divide_slide')})."
             )
-            if slide.is_overview:
-                said = (
-                    f"{slide.id} says where tissue is, as it was found by colour: correct it with "
-                    f"brush and eraser, then divide the slide ({key_of('divide_slide')})."
-                )
-            self._offers.offer(Offer(said, "Divide it", self.divide, slide_id=slide.id))
+        self._offers.offer(Offer(said, _DIVIDE, self.divide, slide_id=slide.id, stays=True))
 
     def divide(self) -> None:
         """Divide the slide on screen into regions where there is tissue, and show the first."""
@@ -85,7 +120,14 @@ class Regions:
             self._signals.failed.emit("This slide is a region already, or nothing may be changed.")
             return
         prepare = self._session.prepare_regions(slide.id)
-        self._slides.open_prepared(slide.id, prepare, _first_region)
+        self._slides.open_prepared(slide.id, prepare, _first_region, self._say_divided)
+
+    def _say_divided(self, opening: Opening) -> None:
+        table = opening.prepared.table
+        if table is not None:
+            count = len(table.slides)
+            many = f"{count} regions; this is the first" if count > 1 else "one region: this is it"
+            self._offers.say_here(f"Divided into {many}.")
 
     def find_tissue(self) -> None:
         """Show where tissue is on the slide on screen; it is looked for where nobody has yet."""
@@ -117,7 +159,7 @@ class Regions:
         session, here = self._session, self._session.current
         if here is None or here.id != stroke.slide_id or here.region is None:
             return
-        own, kind = session.steps.undoable, "brush" if stroke.adds else "eraser"
+        own, kind = session.steps.undoable, stroke.kind
         place = {"top": stroke.top, "left": stroke.left}
         try:
             rows, stay = session.paint_beside(stroke.painted, **place, add=stroke.adds, kind=kind)
@@ -129,7 +171,7 @@ class Regions:
         if rows:
             every = (own, *rows) if own is not None and own.seq > stroke.before else rows
             names = ", ".join(dict.fromkeys(str(row.slide_id) for row in every))
-            self._batches.say(f"One stroke over a border: {names}.", f"{kind} stroke", every)
+            self._batches.say(f"One stroke over a border: {names}.", step_words(kind), every)
 
 
 def _first_region(opening: Opening) -> str:

@@ -72,9 +72,16 @@ class Slides:
         self.open_prepared(path.name, prepare, lambda _: at)
 
     def open_prepared(
-        self, name: str, prepare: Callable[[], Opening], at: Callable[[Opening], str]
+        self,
+        name: str,
+        prepare: Callable[[], Opening],
+        at: Callable[[Opening], str],
+        then: Callable[[Opening], object] = lambda _: None,
     ) -> None:
-        """Open what is prepared in a thread; `at` gives the id of the slide to show, or ""."""
+        """Open what is prepared in a thread; `at` gives the id of the slide to show, or "".
+
+        `then` is called once it is open.
+        """
         if self.opening:
             self._signals.failed.emit(f"{self.opening} is being opened: wait until it is there.")
             return
@@ -84,12 +91,12 @@ class Slides:
         self._signals.changed.emit()
         self._background.submit(
             prepare,
-            lambda opening: self._enter(opening, at(opening)),
+            lambda opening: self._enter(opening, at(opening), then),
             self._stay,
             drop=lambda opening: opening.close(),
         )
 
-    def _enter(self, opening: Opening, at: str) -> None:
+    def _enter(self, opening: Opening, at: str, then: Callable[[Opening], object]) -> None:
         self.opening = ""
         self._signals.settling.emit()
         try:
@@ -99,6 +106,7 @@ class Slides:
         else:
             if any(slide.id == at for slide in self._session.slides):
                 self._visit([at])
+            then(opening)
         self._signals.changed.emit()
 
     def _stay(self, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from hubseg.mask.slide_mask import NOTHING
 from hubseg.probability import MapStore, TileLayout
 from hubseg.probability.tile_file import Tile
 from hubseg.probability.tiling import Tiling
+from hubseg.tools import Change
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.run_places import tiles_of
@@ -31,7 +33,7 @@ from napari_hubseg.presenters.progress import progress_state
 from napari_hubseg.widgets.named_chooser import NamedChooser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from napari_hubseg.dock import HubSegWidget
@@ -297,9 +299,12 @@ def test_a_stroke_in_a_region_is_kept_at_its_place(divided: HubSegWidget, wait: 
 
 def across(dock: HubSegWidget, tool: str, *places: tuple[float, float]) -> None:
     """Draw with napari's tool over places of the world, as a hand does."""
-    mask = layer(dock, "mask")
     dock.desk.take_tool(tool)
     dock.desk.layers.set_brush_size(20)
+    drag(layer(dock, "mask"), places)
+
+
+def drag(mask: Any, places: Sequence[tuple[float, ...]]) -> None:
     event = SimpleNamespace(
         type="mouse_press",
         button=1,
@@ -313,8 +318,8 @@ def across(dock: HubSegWidget, tool: str, *places: tuple[float, float]) -> None:
     )
     mouse_press_callbacks(mask, event)
     event.type = "mouse_move"
-    for place in places[1:]:
-        event.position = place
+    for number, place in enumerate(places[1:], 1):
+        event.position, event.pos = place, np.full(2, 10.0 * number)
         mouse_move_callbacks(mask, event)
     event.type = "mouse_release"
     mouse_release_callbacks(mask, event)
@@ -354,6 +359,62 @@ def test_a_stroke_over_a_border_goes_on_in_the_next_region_and_is_one_step(
     dock.desk.redo()
     again = np.hstack([edits_of(dock, "whole_r1_c1"), edits_of(dock, "whole_r1_c2")])
     assert np.array_equal(again, both)
+
+
+def around_border(dock: HubSegWidget, tool: str, corners: list[tuple[float, float]]) -> None:
+    """Draw an outline with a tool: corners in px of the second region, as a hand does."""
+    mask = layer(dock, "mask")
+    dock.desk.take_tool(tool)
+    if tool.startswith("polygon"):
+        making = mask._overlays["polygon"]
+        making.points = [[row + 0.5, column + 0.5] for row, column in corners]
+        making.add_polygon_to_labels(mask)
+    else:
+        drag(mask, [tuple(mask.data_to_world(one)) for one in corners])
+
+
+SQUARE = [(100.0, -60.0), (100.0, 60.0), (140.0, 60.0), (140.0, -60.0)]
+
+
+@pytest.mark.parametrize("tool", ["lasso", "polygon"])
+def test_an_outline_over_a_border_goes_on_in_the_next_region_and_is_one_step(
+    divided: HubSegWidget, wait: Wait, tool: str
+) -> None:
+    dock = divided
+    at_second(dock, wait)
+
+    around_border(dock, tool, SQUARE)
+    wait(lambda: not dock.busy and edits_of(dock, "whole_r1_c1").any())
+    both = np.hstack([edits_of(dock, "whole_r1_c1"), edits_of(dock, "whole_r1_c2")])
+    rows, columns = np.nonzero(both == ADD)
+    assert (rows.min(), rows.max()) == pytest.approx((100, 140), abs=1)
+    assert (columns.min(), columns.max()) == pytest.approx((240, 360), abs=1)
+    assert (both[102:138, 242:358] == ADD).all()  # no gap at the border
+    assert dock.desk.offers.is_offered("Undo")
+
+    around_border(dock, f"{tool}_erase", SQUARE)
+    wait(lambda: not dock.busy and not (edits_of(dock, "whole_r1_c1") == ADD)[102:138].any())
+    dock.desk.undo()
+    assert (edits_of(dock, "whole_r1_c1") == ADD).any()
+    dock.desk.undo()
+    wait(lambda: not dock.busy and not edits_of(dock, "whole_r1_c2").any())
+
+    around_border(dock, tool, [(row, column - 100) for row, column in SQUARE])  # all of it beyond
+    wait(lambda: not dock.busy and (edits_of(dock, "whole_r1_c1") == ADD)[120, 145:255].all())
+    assert not edits_of(dock, "whole_r1_c2").any()
+
+
+def test_a_tool_that_follows_the_map_says_that_it_ends_at_the_frame(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    at_second(divided, wait)
+    over = divided.desk.layers.drawing.over
+    at_border = Change.of("wand", (100, 0), add=np.ones((9, 9), np.bool_))
+    assert "ends at the frame of this region: go on in whole_r1_c1" in over.ends_at_frame(
+        "wand", at_border
+    )
+    for tool, place in (("lasso", (100, 0)), ("wand", (100, 5)), ("wand", (0, 100))):
+        assert not over.ends_at_frame(tool, replace(at_border, top=place[0], left=place[1]))
 
 
 def test_what_is_accepted_beside_stays_and_the_stroke_ends_at_its_border(
@@ -488,7 +549,12 @@ def test_tissue_is_shown_corrected_and_divided_by(
     wait(lambda: not dock.busy and not session.mask[:, : wide // 2].any())
     dock.desk.undo()
     wait(lambda: np.array_equal(session.mask, found))
+    offers = dock.desk.offers
+    wait(lambda: offers.is_offered("Redo"))  # what is said of the undo
+    offers.dismiss()
+    wait(lambda: offers.is_offered("Divide it"))  # and then this again
     session.paint(left, top=0, left=0, add=False)
+    assert offers.is_offered("Divide it")  # under the pointer it does not go away
     dock.desk.queue.watch(True)
     wait(lambda: any(one.tissue_mm2 for one in dock.desk.queue.rows))
     dock.desk.divide_slide()
@@ -496,8 +562,17 @@ def test_tissue_is_shown_corrected_and_divided_by(
 
     named = {slide.id for slide in session.slides}
     assert named == {"whole_tissue", "whole_r1_c2", "whole_r1_c3"}
+    assert dock.message.sentence.text() == "Divided into 2 regions; this is the first."
     dock.desk.find_tissue()  # also from a region
     assert session.current.id == "whole_tissue"
+    assert session.prepare_divided("whole_tissue")()
+    wait(lambda: not dock.busy)
+    assert not offers.is_offered("Divide it")
+    session.paint(left, top=0, left=0, add=True)  # a region more
+    wait(lambda: offers.is_offered("Divide it"))
+    dock.desk.undo()
+    wait(lambda: offers.is_offered("Redo"))
+    offers.dismiss()
     said: list[str] = []
     dock.session.failed.connect(said.append)
     dock.desk.ensemble.failed.connect(said.append)

@@ -93,7 +93,7 @@ class ReviewSession(SessionSignals):
         self._regions = regions = Regions(review, slides.may_change)
         self.prepare_regions, self.region_at = regions.prepare_regions, regions.region_at
         self.prepare_tissue, self.tissue_of = regions.prepare_tissue, regions.tissue_of
-        self.paint_beside = regions.paint_beside
+        self.paint_beside, self.prepare_divided = regions.paint_beside, regions.prepare_divided
 
         self._masks = masks = Masks(review)
         self.show, self.preview_step = masks.show, masks.preview_step

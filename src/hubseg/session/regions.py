@@ -92,6 +92,31 @@ class Regions:
 
         return prepare
 
+    def prepare_divided(self, slide_id: str) -> Callable[[], bool]:
+        """Return what tells, in any thread, whether a slide is divided as its tissue is said now.
+
+        It is where the project has every region that dividing would make. The function raises as
+        that of :meth:`prepare_regions`.
+
+        Raises
+        ------
+        ValueError
+            When there is no such slide.
+        """
+        project = self._review.open_project()
+        slide = whole_slide(project, self._review.catalogue.slide(slide_id))
+        parts = {one.part for one in self._review.catalogue.slides.values() if _in(one, slide)}
+        if not parts or tissue_slide(project, slide) is None:
+            return lambda: bool(parts)
+        reader = project.reader()
+
+        def look() -> bool:
+            with reader() as reading:
+                (told,) = with_tissue(reading, (slide,))
+            return {one.part for one in regions_of(told, SIDE)} <= parts
+
+        return look
+
     def prepare_tissue(self, slide_id: str) -> Callable[[], Opening]:
         """Return what looks for a slide's tissue, in any thread; its answer is for `enter`.
 
@@ -214,3 +239,9 @@ class Regions:
             if top <= row < top + height and left <= column < left + width:
                 return slide.id
         return None
+
+
+def _in(one: Slide, slide: Slide) -> bool:
+    """Whether one slide is a region of another."""
+    part = Part.parse(one.part)
+    return part.region is not None and one.path == slide.path and str(part.whole) == slide.part
