@@ -173,6 +173,28 @@ def test_another_slide_follows_once_the_networks_have_looked_at_it(
     job._features.close()
 
 
+def test_switched_on_beside_corrections_it_never_says_that_there_is_nothing(
+    session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
+) -> None:
+    """What was corrected is on another slide, and the networks look at both at once."""
+    looks = Looks({}, MapStore(session.project.maps))
+    looks.kept = leave_run(session, ensemble.recipe, "one", "two", features=False)
+    correct(session)
+    session.go_to("two")
+    job = teaching_with(session, background, ensemble, looks)
+    ensemble.mixing.remix(asked=False)
+    wait(lambda: session.probability is not None)
+    said: list[str] = []
+    job.changed.connect(lambda: said.append(job.said))
+    job.toggle()
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    assert looks.asked == [["one", "two"]]
+    assert not [one for one in said if one.startswith("Nothing")]
+    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    assert job.said.endswith("of this slide's pixels are decided otherwise.")
+    job._features.close()
+
+
 @pytest.mark.parametrize("how", ["refused", "stopped"])
 def test_a_network_that_cannot_look_says_why_once(
     session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait, how: str
