@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from hubseg.engine import FeatureUpdate
 from hubseg.probability import FeatureMap, MapStore, MemberMap, TaughtScope, features_key
@@ -84,7 +85,26 @@ def test_checkpoints_are_written_by_another_process(tmp_path: Path, wait: Wait, 
     wait(lambda: not job.busy)
     ended = {"well": f"are in {tmp_path / 'out'}.", "badly": "no.", "nowhere": "did not start"}
     assert len(said) == 1 and ended[ends] in said[0]
+    if ends == "well":
+        command = said[0].split("hubseg predict")[1]
+        assert "/" not in command and "\\" not in command, "a line would break within a path"
     job.close()
+
+
+def test_a_new_folder_is_asked_for_beside_the_project(
+    opened: HubSegWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path(opened.session.project.path)
+    (project.parent / "taught_networks").mkdir()
+    suggested: list[Path] = []
+
+    def ask(_: Any, title: str, name: str, kinds: str) -> tuple[str, str]:
+        suggested.append(Path(name))
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    opened.do("export_taught")
+    assert suggested == [project.parent / "taught_networks_2"]
 
 
 class Looks:
