@@ -43,6 +43,8 @@ class AllAlike:
         How alike an object must be, 0-1.
     elsewhere
         Ids of other slides that may be asked.
+    waiting
+        Whether it is offered again as soon as a new map or mask of the slide is looked at.
     done, total
         Other slides that were worked through, and all of them; 0 while none is.
     """
@@ -64,6 +66,7 @@ class AllAlike:
         self._looking = Latest(background, self._fail, signals.changed.emit)
         self._searching = Latest(background, signals.failed.emit)
         self._tool = ""  # in hand when it was offered
+        self._step: int | None = None  # number of the row that decided what is offered
         self._left: list[str] = []
         self._rows: list[Entry] = []
         self._left_out: list[str] = []
@@ -72,12 +75,13 @@ class AllAlike:
         self.offered: Alike | None = None
         self.least = USUAL
         self.elsewhere: tuple[str, ...] = ()
+        self.waiting = False
         self.done = self.total = 0
         background.listen(
             (session.slide_changed, self._leave),
-            (session.mask_changed, self._leave),
+            (session.mask_changed, self._heed_mask),
             (session.structures_changed, self._leave),
-            (session.probability_changed, self._leave),
+            (session.probability_changed, self._heed_mask),
             (session.slides_changed, self.stop),
             (mask_tools.changed, self._heed_tool),
             (layers.tool_changed, self._heed_tool),
@@ -109,29 +113,42 @@ class AllAlike:
         """Look for objects like the one decided about; again, do the same to those shown."""
         if self.offered is not None:
             self.apply()
-        elif not self.looking:
+        elif not (self.looking or self.waiting):
+            self.least, self._step = USUAL, self._decided_by
+            self._tool = self._mask_tools.tool
             self._look()
+
+    @property
+    def _decided_by(self) -> int | None:
+        """Number of the row of what a person did last here."""
+        step = self._session.review.history.last_step
+        return None if step is None else step.seq
 
     def _look(self) -> None:
         session = self._session
+        if self.possible and session.mask_is_stale:  # a new map: its mask comes
+            self.waiting = True
+            self._signals.changed.emit()
+            return
         try:
             request, find = session.decisions.request(), session.elsewhere.slides()
         except (OSError, ValueError) as error:
-            self._offers.say_here(str(error))
+            self._fail(str(error))
             return
-        self._tool = self._mask_tools.tool
         self._looking.ask(lambda: (request.compute(), find()), lambda found: self._show(*found))
 
     def _fail(self, said: str) -> None:
+        self.waiting = False
         self._offers.say_here(said)
 
     def _show(self, offered: Alike, elsewhere: tuple[str, ...]) -> None:
+        self.waiting = False
         if not offered.pieces and not elsewhere:
             self._offers.say_here("Nothing else in this slide is undecided.")
             return
-        self.offered, self.elsewhere, self.least = offered, elsewhere, USUAL
+        self.offered, self.elsewhere = offered, elsewhere
         self._objects.begin(offered.pieces, offered.mask.shape)
-        self.set_least(USUAL)
+        self.set_least(self.least)
 
     def set_least(self, least: float) -> None:
         """Offer it for objects that are at least so alike, 0-1."""
@@ -143,17 +160,28 @@ class AllAlike:
     def end(self) -> None:
         """Offer it no more."""
         self._looking.drop()
-        if self.offered is not None:
+        if self.offered is not None or self.waiting:
+            self.waiting = False
             self.offered, self.elsewhere = None, ()
             self._objects.end()
             self._signals.changed.emit()
+
+    def _heed_mask(self, _: object = None) -> None:
+        """Offer it again on a new map, such as a taught one; end once a person did more."""
+        if self.offered is None and not (self.looking or self.waiting):
+            return
+        same = self._decided_by == self._step
+        self.end()
+        if same:
+            self.waiting = True
+            self._look()
 
     def _leave(self, _: object = None) -> None:
         """End with the mask that it was offered for."""
         self.end()
 
     def _heed_tool(self) -> None:
-        if self.offered is not None and self._mask_tools.tool != self._tool:
+        if (self.offered or self.waiting) and self._mask_tools.tool != self._tool:
             self.end()
 
     # ---- doing it --------------------------------------------------------------------------------

@@ -78,8 +78,8 @@ class TaughtExport:
         process.deleteLater()
         if code == 0:
             self.told.emit(
-                f"The taught networks are in {out}. hubseg predict runs them with "
-                f"--recipe {out / 'recipe.yaml'} --weights {out}."
+                f"The taught networks are in {out}. In that folder, hubseg predict runs them with "
+                "--recipe recipe.yaml --weights ."
             )
         else:
             last = wrong.splitlines()[-1] if wrong else "The program that writes did not start."

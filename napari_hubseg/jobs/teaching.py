@@ -239,6 +239,9 @@ class TeachJob:
         here = self._session.current
         missing = [slide for slide, _ in found.missing]
         missing.sort(key=lambda slide: here is None or slide.id != here.id)  # somebody waits for it
+        if missing and here is not None and scope == self.scope:
+            if here.id not in [slide.id for slide in missing]:
+                missing.append(here)  # its map is to follow: all in one go
         asked = self._features.ask(missing)
         if (found.used or not asked) and self._session.review.writable:
             label = f"taught by {len(found.used)} slides"
@@ -308,6 +311,7 @@ class TeachJob:
             taught=bool(self.taught.heads),
             mapped=self._session.probability is not None,
             trouble=self._trouble,
+            learning=self._learning.busy or bool(self._due),
             looks="looking" if self._features.busy else "stopped" if self._features.stopped else "",
             learnt=self._learnt.get(self.scope),
             share=self.changed_share,

@@ -54,6 +54,7 @@ def sentence(
     mapped: bool,
     trouble: str,
     looks: str,
+    learning: bool,
     learnt: Learnt | None,
     share: float | None,
 ) -> str:
@@ -69,10 +70,13 @@ def sentence(
         What went wrong last, or "".
     looks
         "looking" while networks look at slides, "stopped" where a person has ended that, else "".
+    learning
+        Whether heads are fitted, or are to be: who teaches may be another one in a moment.
     learnt
         What was found when heads were fitted last; None before.
     share
-        Share of the slide, 0-1, that changed side; None where nothing that was taught counts.
+        Share of the slide's pixels, 0-1, that are decided otherwise; None where nothing that was
+        taught counts.
     """
     if not on:
         return _KEPT if taught else _OFF
@@ -80,7 +84,7 @@ def sentence(
         return trouble
     if looks:
         return _LOOKING if looks == "looking" else _STOPPED
-    if learnt is None:
+    if learnt is None or (learning and not learnt.slides):
         return "Learning …"
     if not learnt.slides:
         why = learnt.left_out.get(slide_id, "")
@@ -88,5 +92,7 @@ def sentence(
         return f"This slide teaches nothing. {why}" if why else none
     if not taught and learnt.note:
         return learnt.note
-    here = "" if share is None else f"; {100 * share:.1f} % of this slide changed side"
+    here = ""
+    if share is not None:
+        here = f"; {100 * share:.1f} % of this slide's pixels are decided otherwise"
     return " ".join(filter(None, (f"{learnt}{here}.", learnt.note)))

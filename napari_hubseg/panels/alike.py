@@ -29,7 +29,8 @@ class AlikeState:
     said
         What is offered; "" hides the card.
     act
-        What the button does; it can be pressed where `count` is more than 0.
+        What the button does, "" where it has no object to do it to; it can be pressed where `count`
+        is more than 0, and so can the one for other slides.
     count
         Objects that are alike enough.
     least
@@ -101,8 +102,10 @@ class AlikePanel(QFrame):
         with QSignalBlocker(self.slider):
             self.slider.setValue(round((1.0 - state.least) * _STEPS))
         self.apply.setText(f"{state.act} {state.count}")
+        self.apply.setVisible(bool(state.act))
         self.apply.setEnabled(state.count > 0)
         slides = f"{state.elsewhere} other slide{'' if state.elsewhere == 1 else 's'}"
         self.everywhere.setText(f"Also on {slides}")
         self.everywhere.setVisible(state.elsewhere > 0)
+        self.everywhere.setEnabled(state.count > 0 or not state.act)
         self.setVisible(bool(state.said))

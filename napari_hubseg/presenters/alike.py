@@ -8,6 +8,7 @@ from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 __all__ = ["AlikePresenter"]
 
+_AGAIN = "The map has just changed: looking for like objects on the new one …"
 _WORDS = {"drop": ("Remove", "removed"), "keep": ("Keep", "kept")}
 
 
@@ -24,17 +25,20 @@ class AlikePresenter(Presenter[AlikePanel, AlikeState]):
     def state(self, step: str) -> AlikeState:
         alike = self._desk.alike
         if alike.offered is None:
-            return AlikeState()
+            return AlikeState(_AGAIN if alike.waiting else "", least=alike.least)
         act, done = _WORDS[alike.offered.how]
         count, all_of_them = alike.count, len(alike.offered.pieces)
         if count:
-            verb = "is" if count == 1 else "are"
+            verb, plural = "is" if count == 1 else "are", "" if all_of_them == 1 else "s"
             said = (
-                f"{count} of {all_of_them} other objects {verb} like what you {done}: in yellow. "
-                f"{key_of('all_like_this')} again: {act.lower()} them. Esc: leave them."
+                f"{count} of {all_of_them} other object{plural} {verb} like what you {done}: "
+                f"in yellow. {key_of('all_like_this')} again: {act.lower()} them. Esc: leave them."
             )
         elif all_of_them:
-            said = f"None of {all_of_them} other objects is so alike: move the slider to the right."
+            none = "The only other object is not"
+            if all_of_them > 1:
+                none = f"None of {all_of_them} other objects is"
+            said = f"{none} so alike: move the slider to the right."
         else:
-            said = "No other object of this slide is undecided."
+            act, said = "", "No other object of this slide is undecided."
         return AlikeState(said, act, count, alike.least, len(alike.elsewhere))

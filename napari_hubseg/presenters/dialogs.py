@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["MASKS", "PRESETS", "RECIPES", "SLIDES", "asking", "file", "files", "folder", "new_file"]
+__all__ = [
+    "MASKS",
+    "PRESETS",
+    "RECIPES",
+    "SLIDES",
+    "asking",
+    "file",
+    "files",
+    "folder",
+    "new_file",
+    "new_folder",
+]
 
 _IMAGES = " ".join(f"*{end}" for end in (*SUFFIXES, DICOM) if end != ZARR)
 SLIDES = f"Tables and images (*.csv {_IMAGES});;All (*)"
@@ -60,3 +71,11 @@ def new_file(over: QWidget, title: str, suggested: str, kinds: str) -> Path | No
     """Ask for a file to write."""
     path, _ = QFileDialog.getSaveFileName(over, title, suggested, kinds)
     return Path(path) if path else None
+
+
+def new_folder(over: QWidget, title: str, suggested: Path) -> Path | None:
+    """Ask for the name of a folder to make; another name is suggested where that one is taken."""
+    free, number = suggested, 2
+    while free.exists():
+        free, number = suggested.with_name(f"{suggested.name}_{number}"), number + 1
+    return new_file(over, title, str(free), "Folders (*)")

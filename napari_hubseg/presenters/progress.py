@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_hubseg.actions import tip
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.training import Retraining
 
 __all__ = ["ProgressPresenter", "progress_state"]
+
+_WRITING = "Writing the taught networks …"
 
 
 class ProgressPresenter(Presenter[ProgressPanel, ProgressState]):
@@ -37,7 +40,15 @@ class ProgressPresenter(Presenter[ProgressPanel, ProgressState]):
 
 
 def progress_state(desk: Desk) -> ProgressState:
-    """Return what is at work: what can be ended first."""
+    """Return what is at work: what can be ended first, and that networks are written besides."""
+    state = _first(desk)
+    if not desk.teaching.writing:
+        return state
+    return replace(state, said=f"writing networks  ·  {state.said}" if state.said else _WRITING)
+
+
+def _first(desk: Desk) -> ProgressState:
+    """Return what is at work, what can be ended first."""
     if desk.ensemble.running:
         return _run(desk)
     if desk.retraining.running:
@@ -48,8 +59,6 @@ def progress_state(desk: Desk) -> ProgressState:
         alike = desk.alike
         said, stop = f"all like this  ·  slide {alike.done + 1}/{alike.total}", "Stop after this"
         return ProgressState(said, alike.done, alike.total, stop)
-    if desk.teaching.writing:
-        return ProgressState("Writing the taught networks …")
     if desk.exports.busy:
         return ProgressState("Exporting …")
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")

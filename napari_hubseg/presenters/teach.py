@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.teach import TeachPanel, TeachState
@@ -23,8 +23,14 @@ class TeachPresenter(Presenter[TeachPanel, TeachState]):
         yield self._panel.export_requested, self._do("export_taught")
 
     def callbacks(self) -> Callbacks:
-        ask = partial(dialogs.folder, self._panel, "Write the taught networks to")
-        return {"export_taught": dialogs.asking(ask, self._desk.teaching.export)}
+        return {"export_taught": dialogs.asking(self._ask, self._desk.teaching.export)}
+
+    def _ask(self) -> Path | None:
+        """Ask for a new folder, beside the project."""
+        project = self._desk.session.project
+        beside = Path.home() if project is None else Path(project.path).parent
+        title = "Write the taught networks to a new folder"
+        return dialogs.new_folder(self._panel, title, beside / "taught_networks")
 
     def state(self, step: str) -> TeachState:
         return teach_state(self._desk)

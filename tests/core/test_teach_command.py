@@ -80,6 +80,15 @@ def test_a_network_that_enlarges_its_answer_is_refused_in_a_sentence() -> None:
         last_layer(torch.nn.Linear(2, 2))
 
 
+def test_a_file_of_tensors_may_be_read_as_any_new_file_may(tmp_path: Path) -> None:
+    from hubseg.training.state import save_tensors
+
+    (tmp_path / "plain").touch()
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"x": torch.zeros(1)}, {})
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_network_of_shared_outputs_is_refused(tmp_path: Path) -> None:
     entry = Entry(
         network=TIMM, checkpoint="m", classes=("background", "glomerulus"), activation="softmax"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,7 @@ def test_it_is_seen_before_it_is_done_and_a_slider_says_how_alike(
     dock.alike.slider.setValue(0)
     settle(dock, wait)
     assert not dock.alike.apply.isEnabled()
+    assert not dock.alike.everywhere.isEnabled()
     assert "move the slider to the right" in dock.alike.said.text()
     assert not in_yellow(dock).any()
     assert np.array_equal(session.mask, mask)
@@ -137,6 +139,33 @@ def test_it_is_one_gesture_and_one_undo_restores_the_very_mask(
     settle(dock, wait)
     assert np.array_equal(session.mask, mask)
     assert np.array_equal(dock.desk.layers.mask_layer.data != 0, mask)
+
+
+@pytest.mark.parametrize("when", ["at once", "offered"])
+def test_it_is_offered_again_on_a_map_that_comes_after_it(
+    decided: HubSegWidget, wait: Wait, when: str
+) -> None:
+    """As a taught map does, seconds after the stroke that it was taught by."""
+    dock, session = decided, decided.session
+    found = session.probability
+    if when == "offered":
+        offer(dock, wait)
+        dock.alike.slider.setValue(55)
+        first = dock.desk.alike.offered
+    else:
+        dock.do("all_like_this")
+        first = None
+    session.show(replace(found, values=found.values * 0.99))
+    dock.refresh()
+    assert "looking for like objects on the new one" in dock.alike.said.text()
+    assert not dock.alike.apply.isVisible()
+    settle(dock, wait)
+    assert dock.desk.alike.offered not in (None, first)
+    assert dock.desk.alike.least == pytest.approx(0.45 if first else 0.5)
+    assert dock.alike.apply.text() == "Remove 2"
+    dock.do("all_like_this")
+    settle(dock, wait)
+    assert session.undo_text == "drop 2 like this"
 
 
 ENDS: dict[str, Callable[[HubSegWidget, Any], object]] = {
@@ -265,6 +294,7 @@ def test_the_card_shows_a_state_and_emits_nothing(qtbot: Any) -> None:
     card.show_state(AlikeState("7 objects", "Keep", 7, 0.25, 12))
     assert (card.slider.value(), card.apply.text()) == (75, "Keep 7")
     assert card.everywhere.text() == "Also on 12 other slides"
+    assert card.everywhere.isEnabled()
     assert heard == []
     card.slider.setValue(40)
     assert heard == [pytest.approx(0.6)]

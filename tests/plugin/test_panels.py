@@ -133,8 +133,9 @@ FULL: list[tuple[type[QWidget], Any]] = [
         TeachPanel,
         TeachState(
             on=True,
-            said="Taught by 123 strokes on 45 slides; 12.3 % of this slide changed side. Every "
-            "correction adds: what is erased, or a slide that is accepted, teaches more.",
+            said="Taught by 123 strokes on 45 slides; 12.3 % of this slide's pixels are "
+            "decided otherwise. Every correction adds: what is erased, or a slide that is "
+            "accepted, teaches more.",
             enabled=True,
             taught=True,
         ),

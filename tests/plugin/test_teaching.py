@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from hubseg.engine import FeatureUpdate
 from hubseg.probability import FeatureMap, MapStore, MemberMap, TaughtScope, features_key
@@ -84,7 +85,26 @@ def test_checkpoints_are_written_by_another_process(tmp_path: Path, wait: Wait, 
     wait(lambda: not job.busy)
     ended = {"well": f"are in {tmp_path / 'out'}.", "badly": "no.", "nowhere": "did not start"}
     assert len(said) == 1 and ended[ends] in said[0]
+    if ends == "well":
+        command = said[0].split("hubseg predict")[1]
+        assert "/" not in command and "\\" not in command, "a line would break within a path"
     job.close()
+
+
+def test_a_new_folder_is_asked_for_beside_the_project(
+    opened: HubSegWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path(opened.session.project.path)
+    (project.parent / "taught_networks").mkdir()
+    suggested: list[Path] = []
+
+    def ask(_: Any, title: str, name: str, kinds: str) -> tuple[str, str]:
+        suggested.append(Path(name))
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    opened.do("export_taught")
+    assert suggested == [project.parent / "taught_networks_2"]
 
 
 class Looks:
@@ -170,6 +190,28 @@ def test_another_slide_follows_once_the_networks_have_looked_at_it(
     wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
     assert looks.asked == [["two"]]
     assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    job._features.close()
+
+
+def test_switched_on_beside_corrections_it_never_says_that_there_is_nothing(
+    session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
+) -> None:
+    """What was corrected is on another slide, and the networks look at both at once."""
+    looks = Looks({}, MapStore(session.project.maps))
+    looks.kept = leave_run(session, ensemble.recipe, "one", "two", features=False)
+    correct(session)
+    session.go_to("two")
+    job = teaching_with(session, background, ensemble, looks)
+    ensemble.mixing.remix(asked=False)
+    wait(lambda: session.probability is not None)
+    said: list[str] = []
+    job.changed.connect(lambda: said.append(job.said))
+    job.toggle()
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    assert looks.asked == [["one", "two"]]
+    assert not [one for one in said if one.startswith("Nothing")]
+    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    assert job.said.endswith("of this slide's pixels are decided otherwise.")
     job._features.close()
 
 

@@ -26,6 +26,8 @@ __all__ = ["load_state", "save_published", "save_state", "save_weights"]
 def _in_place_of(path: Path) -> Iterator[Path]:
     """Give a file to write; it takes the place of `path` only when it is whole.
 
+    It may be read by whom a new file of this person's may: safetensors' writer makes private ones.
+
     Raises
     ------
     OSError
@@ -33,7 +35,11 @@ def _in_place_of(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(f"{path.name}.part")
     try:
+        part.unlink(missing_ok=True)
+        part.touch()
+        usual = part.stat().st_mode
         yield part
+        part.chmod(usual)
         part.replace(path)
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
