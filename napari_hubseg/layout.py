@@ -92,25 +92,7 @@ class DockLayout(QWidget):
 
     def _build(self) -> None:
         take_keys(kept_keys())  # before anything that names a key
-        self.start, self.message = StartPanel(), MessageStrip()
-        self.step = MessageStrip(name="step")
-        self.others = NoticePanel("others", OFFERS)
-        self.files, self.accepted, self.alike = FilesPanel(), AcceptedPanel(), AlikePanel()
-        self.queue, self.facts = QueuePanel(), FactsPanel()
-        self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
-        self.structures = StructuresPanel()
-        self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
-        self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
-        self.queue_table, self.train, self.teach = QueueTablePanel(), TrainPanel(), TeachPanel()
-        self.overlay, self.verdict, self.progress = OverlayPanel(), VerdictPanel(), ProgressPanel()
-        self.run_places = RunPlacesPanel()
-        self.pages = Pages()
-        self.sections = {
-            "doubt": Section("Doubt", self.doubt),
-            "calibrate": Section("Calibrate", self.calibrate),
-            "cleanup": Section("Cleanup", self.cleanup),
-            "train": Section("Train", self.train),
-        }
+        self._make_panels()
         scope = self.ensemble.scope
         scope.currentTextChanged.connect(self.thresholds.name_run)
         self.thresholds.run_all_requested.connect(lambda: scope.setCurrentIndex(1))
@@ -151,6 +133,27 @@ class DockLayout(QWidget):
             takes_keys = control.focusPolicy() != Qt.FocusPolicy.NoFocus
             if takes_keys and not worded and not control.accessibleName():
                 control.setAccessibleName(_spoken(control))
+
+    def _make_panels(self) -> None:
+        self.start, self.message = StartPanel(), MessageStrip()
+        self.step = MessageStrip(name="step")
+        self.others = NoticePanel("others", OFFERS)
+        self.files, self.accepted, self.alike = FilesPanel(), AcceptedPanel(), AlikePanel()
+        self.queue, self.facts = QueuePanel(), FactsPanel()
+        self.thresholds, self.correct = ThresholdsPanel(), CorrectPanel()
+        self.structures = StructuresPanel()
+        self.ensemble, self.cleanup, self.export = EnsemblePanel(), CleanupPanel(), ExportPanel()
+        self.calibrate, self.doubt = CalibratePanel(), DoubtPanel()
+        self.queue_table, self.train, self.teach = QueueTablePanel(), TrainPanel(), TeachPanel()
+        self.overlay, self.verdict, self.progress = OverlayPanel(), VerdictPanel(), ProgressPanel()
+        self.run_places = RunPlacesPanel()
+        self.pages = Pages()
+        self.sections = {
+            "doubt": Section("Doubt", self.doubt),
+            "calibrate": Section("Calibrate", self.calibrate),
+            "cleanup": Section("Cleanup", self.cleanup),
+            "train": Section("Train", self.train),
+        }
 
     def _fill_pages(self) -> None:
         sections, pages = self.sections, self.pages

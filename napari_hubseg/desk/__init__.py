@@ -27,7 +27,7 @@ from napari_hubseg.desk.rules import Rules
 from napari_hubseg.desk.runs import Runs
 from napari_hubseg.desk.signals import DeskSignals
 from napari_hubseg.desk.slides import Slides
-from napari_hubseg.desk.spent_words import SpentWords
+from napari_hubseg.desk.spent_words import end_words
 from napari_hubseg.desk.structures import Structures
 from napari_hubseg.desk.tools import Tools
 from napari_hubseg.desk.verdicts import Verdicts
@@ -248,17 +248,7 @@ class Desk(DeskSignals):
         self.slides.gone_on.connect(self.batches.go_on)
         self.mask_tools.told.connect(self.offers.say_here)
         self.ensemble.brought.connect(self.offers.announce)
-        self._end_words()
-
-    def _end_words(self) -> None:
-        """Take back what was said once its cause has gone."""
-        words, session = SpentWords(self.unsaid.emit), self.session
-        on_slide = (self.layers, self.derivation, self.curves, self.truth, self.doubt)
-        drawn = (self.contour, self.comparison)
-        words.end(session.slide_changed, *(one.failed for one in (*on_slide, *drawn)))
-        words.end(session.slide_changed, self.doubt.told, self.files.failed)
-        words.end(self.ensemble.began, self.ensemble.failed, self.ensemble.told)
-        words.end(self.exports.began, self.exports.failed, self.exports.finished)
+        end_words(self)
 
     @property
     def asked_name(self) -> UnknownName | None:

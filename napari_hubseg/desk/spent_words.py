@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SpentWords"]
+    from napari_hubseg.desk import Desk
+
+__all__ = ["SpentWords", "end_words"]
 
 
 class SpentWords:
@@ -39,3 +41,14 @@ class SpentWords:
         for one in words:
             one.connect(said.append)
         fact.connect(spent)
+
+
+def end_words(desk: Desk) -> None:
+    """Take back what the parts of a desk said once its cause has gone."""
+    words, slide_changed = SpentWords(desk.unsaid.emit), desk.session.slide_changed
+    on_slide = (desk.layers, desk.derivation, desk.curves, desk.truth, desk.doubt)
+    drawn = (desk.contour, desk.comparison)
+    words.end(slide_changed, *(one.failed for one in (*on_slide, *drawn)))
+    words.end(slide_changed, desk.doubt.told, desk.files.failed)
+    words.end(desk.ensemble.began, desk.ensemble.failed, desk.ensemble.told)
+    words.end(desk.exports.began, desk.exports.failed, desk.exports.finished)
