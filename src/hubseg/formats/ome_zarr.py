@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -153,7 +153,7 @@ def _shapes(size: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _bands(levels: int, parts: Iterable[_Part]) -> Iterator[tuple[int, slice, slice, NDArray[Any]]]:
-    """Yield level, rows, columns and numbers of what is inside, at most a row of chunks at a time.
+    """Yield level, rows, columns and numbers of what is inside, at most a chunk at a time.
 
     A smaller level is every second pixel of the one above it: numbers are never mixed.
     """
@@ -161,15 +161,22 @@ def _bands(levels: int, parts: Iterable[_Part]) -> Iterator[tuple[int, slice, sl
         for (top, left, _, _), piece in part.pieces:
             labels = piece
             for level in range(levels):
-                columns = slice(left, left + labels.shape[1])
-                end = top + len(labels)
-                for first in range(top // CHUNK * CHUNK, end, CHUNK):
-                    rows = slice(max(first, top), min(first + CHUNK, end))
-                    band = labels[rows.start - top : rows.stop - top]
+                for rows, columns in product(
+                    _in_chunks(top, labels.shape[0]), _in_chunks(left, labels.shape[1])
+                ):
+                    high = slice(rows.start - top, rows.stop - top)
+                    band = labels[high, columns.start - left : columns.stop - left]
                     if band.any():
                         yield level, rows, columns, _after(part.before, band)
                 labels = labels[top % 2 :: 2, left % 2 :: 2]
                 top, left = (top + 1) // 2, (left + 1) // 2
+
+
+def _in_chunks(start: int, length: int) -> list[slice]:
+    """Return the parts of a length that lie in one chunk each."""
+    end = start + length
+    firsts = range(start // CHUNK * CHUNK, end, CHUNK)
+    return [slice(max(first, start), min(first + CHUNK, end)) for first in firsts]
 
 
 def _after(before: int, band: NDArray[Any]) -> NDArray[Any]:
