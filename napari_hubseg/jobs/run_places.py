@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     _Places = tuple[tuple[Window, "Standing"], ...]
 
-__all__ = ["RunPlaces", "Standing", "tiles_of"]
+__all__ = ["RunPlaces", "Standing", "tiles_of", "tiles_of_all"]
 
 Standing = Literal["done", "in work", "to come"]
 
@@ -132,13 +132,14 @@ class RunPlaces:
         keys = () if last is None or last.tiles is None else tuple(key for _, key in last.keys)
         folder, keep = project.path, not project.read_only
         slide, picture = self.slide, self.picture
+        places = self.regions or ((here.region, "in work"),)
 
         def work() -> _Seen:
             whole = slide_of(here) if slide is None else slide
             seen = picture
             if seen is None:
                 seen = kept_thumbnail(whole, _SIDE, folder / "thumbnails", keep=keep)
-            return _Seen(whole, seen, tiles_of(folder / "maps", keys, here.region))
+            return _Seen(whole, seen, tiles_of_all(folder / "maps", keys, places))
 
         def take(found: _Seen) -> None:
             self.slide, self.picture, self.tiles = found.slide, found.picture, found.tiles
@@ -165,6 +166,21 @@ def tiles_of(folder: Path, keys: Sequence[str], window: Window | None) -> _Place
     window
         (top, left, height, width) in px of the slide; None is all of it.
     """
+    return tiles_of_all(folder, keys, ((window, "in work"),))
+
+
+def tiles_of_all(
+    folder: Path, keys: Sequence[str], windows: Sequence[tuple[Window | None, Standing]]
+) -> _Places:
+    """Return the tiles of several windows of a slide, each once, as :func:`tiles_of` does.
+
+    Parameters
+    ----------
+    folder, keys
+        As of :func:`tiles_of`.
+    windows
+        Each with how it stands: all tiles of one that is done are.
+    """
     store = MapStore(folder)
     maps = [one for one in map(store.tiled, filter(None, keys)) if one is not None]
     if not maps:
@@ -172,10 +188,14 @@ def tiles_of(folder: Path, keys: Sequence[str], window: Window | None) -> _Place
     layout = maps[0].layout
     there = [one.places() for one in maps if one.layout == layout]
     (down, across), side = layout.scale, layout.tiling.side
-    found: list[tuple[Window, Standing]] = []
-    for place in layout.touching(window):
-        count = sum(place in one for one in there)
-        stands: Standing = "done" if count == len(there) else "in work" if count else "to come"
-        size = round(side * down), round(side * across)
-        found.append(((round(place[0] * down), round(place[1] * across), *size), stands))
-    return tuple(found)
+    size = round(side * down), round(side * across)
+    found: dict[Window, Standing] = {}
+    for window, how in windows:
+        for place in layout.touching(window):
+            tile = (round(place[0] * down), round(place[1] * across), *size)
+            count = sum(place in one for one in there)
+            if how == "done" or count == len(there):
+                found[tile] = "done"
+            else:
+                found.setdefault(tile, "in work" if count else "to come")
+    return tuple(found.items())

@@ -14,6 +14,7 @@ from qtpy.QtCore import QElapsedTimer, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from napari_hubseg.jobs.choices import duration
 from napari_hubseg.widgets.style import button
 
 __all__ = ["ProgressPanel", "ProgressState"]
@@ -31,12 +32,16 @@ class ProgressState:
         Steps done, and all of them; 0 while nobody has counted.
     cancel
         What the button says to a pointer: what is ended; "" where nothing can be.
+    waits
+        Whether nobody can say yet how long it takes: the time since then is shown, from one state
+        to the next.
     """
 
     said: str = ""
     done: int = 0
     total: int = 0
     cancel: str = ""
+    waits: bool = False
 
 
 class ProgressPanel(QWidget):
@@ -45,14 +50,14 @@ class ProgressPanel(QWidget):
     Attributes
     ----------
     clock
-        Ticks each second while what is at work has no number of steps.
+        Ticks each second while what is at work has no number of steps, or nobody can say how long.
     """
 
     cancel_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self._words, self._since = "", QElapsedTimer()
+        self._words, self._waits, self._since = "", False, QElapsedTimer()
         self.clock = QTimer(self)
         self.clock.setInterval(1000)
         self.clock.timeout.connect(self._count)
@@ -82,16 +87,18 @@ class ProgressPanel(QWidget):
 
     def show_state(self, state: ProgressState) -> None:
         """Show `state`; emits nothing."""
-        if state.said != self._words:
-            self._words = state.said
+        if state.said != self._words and not (state.waits and self._waits):
             self._since.start()
+        self._words, self._waits = state.said, state.waits
+        counts = bool(state.said) and (state.waits or not state.total)
         self._say(state.said)
+        if counts and self._since.elapsed() >= self.clock.interval():
+            self._count()
         self.bar.setVisible(bool(state.said))
         self.bar.setRange(0, max(1, state.total))  # 0, 0 would move back and forth
         self.bar.setValue(state.done if state.total else 0)
         self.cancel.setVisible(bool(state.cancel))
         self.cancel.setToolTip(state.cancel or "Stop")
-        counts = bool(state.said) and not state.total
         if counts != self.clock.isActive():
             self.clock.start() if counts else self.clock.stop()
 
@@ -101,4 +108,5 @@ class ProgressPanel(QWidget):
 
     def _count(self) -> None:
         """Say for how long it has been at work: the sign that it still is."""
-        self._say(f"{self._words}  {self._since.elapsed() // 1000} s")
+        between = "  ·  " if self._waits else "  "
+        self._say(f"{self._words}{between}{duration(self._since.elapsed() // 1000)}")

@@ -62,6 +62,13 @@ class RunPlacesState:
                 parts.append(f"{done} of {len(places)} {word}{'s' * (len(places) != 1)} done")
         return ", ".join(parts)
 
+    @property
+    def legend(self) -> tuple[tuple[str, str], ...]:
+        """What each colour means, and how many of what is coloured have it: tiles where any are."""
+        word, places = ("tile", self.tiles) if self.tiles else ("region", self.regions)
+        counts = [(stands, sum(one == stands for _, one in places)) for stands in _INKS]
+        return tuple((how, f"{count} {word}{'s' * (count != 1)} {how}") for how, count in counts)
+
 
 class RunPlacesPanel(QWidget):
     """A small picture of the slide with the places of a run, or nothing."""
@@ -103,9 +110,12 @@ class RunPlacesPanel(QWidget):
             painter.drawImage(box, self._image)
         painter.setPen(QPen(self._faint, 1))
         painter.drawRect(box)
-        for places, gap in ((self._state.regions, 0.5), (self._state.tiles, 1.0)):
-            for window, stands in places:
-                self._draw(painter, window, stands, scale, gap)
+        for window, stands in self._state.tiles or self._state.regions:
+            self._draw(painter, window, stands, scale)
+        if self._state.tiles:  # they have the colours: of regions only where they are
+            painter.setPen(QPen(self._faint, 1))
+            for window, _ in self._state.regions:
+                painter.drawRect(_place(window, scale, 0.5))
         self._draw_words(painter, box.right() + 12)
         painter.end()
 
@@ -115,10 +125,8 @@ class RunPlacesPanel(QWidget):
         window: tuple[int, int, int, int],
         stands: str,
         scale: float,
-        gap: float,
     ) -> None:
-        top, left, height, width = (side * scale for side in window)
-        place = QRectF(left, top, width, height).adjusted(gap, gap, -gap, -gap)
+        place = _place(window, scale, 1.0 if self._state.tiles else 0.5)
         painter.fillRect(place, self._colour(stands))
         painter.setPen(QPen(self._line(stands), 1))
         painter.drawRect(place)
@@ -127,9 +135,7 @@ class RunPlacesPanel(QWidget):
         """Say what the colours mean, and how many places have each."""
         line, size = self.fontMetrics().height() + 4, self.fontMetrics().ascent()
         words = self.palette().color(QPalette.ColorRole.WindowText)
-        every = self._state.regions or self._state.tiles
-        rows = [(s, f"{sum(one == s for _, one in every)} {s}") for s in _INKS]
-        for number, (stands, text) in enumerate(rows):
+        for number, (stands, text) in enumerate(self._state.legend):
             box = QRectF(left, number * line + 2, size, size)
             painter.fillRect(box, self._colour(stands))
             painter.setPen(QPen(self._line(stands), 1))
@@ -150,3 +156,9 @@ class RunPlacesPanel(QWidget):
         made = self._line(stands)
         made.setAlpha(_ALPHA[stands])
         return made
+
+
+def _place(window: tuple[int, int, int, int], scale: float, gap: float) -> QRectF:
+    """Return where a window lies on the picture, with a gap around it inside."""
+    top, left, height, width = (side * scale for side in window)
+    return QRectF(left, top, width, height).adjusted(gap, gap, -gap, -gap)

@@ -67,12 +67,13 @@ def _first(desk: Desk) -> ProgressState:
 def _run(desk: Desk) -> ProgressState:
     """Return how far a run is: "slide 2/3 · network 3/5 · 43 s left".
 
-    Where that is a whole slide, "region 3/12 · tile 14/40 · 6 min left".
+    Where that is a whole slide, "region 3/12 · tile 14/40 · 6 min left". Until there is an
+    estimate, the line counts the time.
     """
     ensemble, cancel = desk.ensemble, tip("cancel_run")
     last = ensemble.last
     if last is None:
-        return ProgressState(ensemble.message or "Starting …", cancel=cancel)
+        return ProgressState(ensemble.message or "Starting …", cancel=cancel, waits=True)
     parts, bar = [f"network {last.done}/{last.total or '…'}"], (last.done, last.total)
     if last.tiles is not None:
         parts, bar = ["tile {}/{}".format(*last.tiles)], last.tiles
@@ -83,7 +84,7 @@ def _run(desk: Desk) -> ProgressState:
         parts.insert(0, f"{word} {place + 1}/{slides}")
     if last.seconds_left is not None:
         parts.append(f"{duration(last.seconds_left)} left")
-    return ProgressState("  ·  ".join(parts), *bar, cancel)
+    return ProgressState("  ·  ".join(parts), *bar, cancel, waits=last.seconds_left is None)
 
 
 def _features(features: Features) -> ProgressState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -615,6 +616,22 @@ def test_a_run_that_has_not_counted_yet_counts_seconds_and_nothing_moves(qtbot: 
     assert not panel.clock.isActive()
     assert panel.said.text() == "network 1/5"
     panel.show_state(ProgressState())
+    assert not panel.clock.isActive()
+
+
+def test_a_run_says_for_how_long_it_has_been_at_work_until_it_can_say_how_long_it_takes(
+    qtbot: Any,
+) -> None:
+    panel, begun = ProgressPanel(), []
+    qtbot.addWidget(panel)
+    panel._since = SimpleNamespace(start=lambda: begun.append(1), elapsed=lambda: 80_000)
+    panel.show_state(ProgressState("Starting …", cancel="Stop", waits=True))
+    panel.show_state(ProgressState("tile 0/30", 0, 30, "Stop", waits=True))
+    assert panel.said.text() == "tile 0/30  ·  1 min 20 s"
+    assert panel.clock.isActive()
+    assert begun == [1], "since the run began"
+    panel.show_state(ProgressState("tile 9/30  ·  3 min 00 s left", 9, 30, "Stop"))
+    assert panel.said.text() == "tile 9/30  ·  3 min 00 s left"
     assert not panel.clock.isActive()
 
 

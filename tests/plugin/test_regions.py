@@ -27,7 +27,7 @@ from hubseg.probability.tiling import Tiling
 from hubseg.tools import Change
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.jobs.choices import EnsembleChoice
-from napari_hubseg.jobs.run_places import tiles_of
+from napari_hubseg.jobs.run_places import tiles_of, tiles_of_all
 from napari_hubseg.panels.run_places import RunPlacesPanel, RunPlacesState
 from napari_hubseg.presenters.progress import progress_state
 from napari_hubseg.widgets.named_chooser import NamedChooser
@@ -475,6 +475,9 @@ def test_how_far_a_slide_in_tiles_is_is_said_in_tiles() -> None:
     state = progress_state(desk)
     assert state.said == "region 2/3  ·  tile 14/40  ·  6 min 00 s left"
     assert (state.done, state.total) == (14, 40)
+    assert not state.waits
+    last.seconds_left = None
+    assert progress_state(desk).waits  # the line counts the time
 
 
 def test_tiles_of_a_run_lie_where_they_are_and_are_done_once_every_member_is_there(
@@ -494,6 +497,13 @@ def test_tiles_of_a_run_lie_where_they_are_and_are_done_once_every_member_is_the
     corner = tiles_of(tmp_path, ("aa",), (0, 0, 50, 50))
     assert 0 < len(corner) < len(found)
     assert tiles_of(tmp_path, ("cc",), None) == ()
+    whole = (0, 0, *SHAPE)
+    (left, right) = ((0, 0, SHAPE[0], 450), (0, 450, SHAPE[0], 450))
+    every = tiles_of_all(tmp_path, ("aa",), ((right, "in work"), (left, "done")))
+    assert {window for window, _ in every} == {w for w, _ in tiles_of(tmp_path, ("aa",), whole)}
+    assert len(every) == len(places)  # each once
+    assert {how for window, how in every if window[1] < 450} == {"done"}
+    assert "to come" in {how for _, how in every}
 
 
 def test_regions_can_be_told_apart_where_there_is_little_room_for_their_names(qtbot: Any) -> None:
@@ -521,6 +531,17 @@ def test_the_picture_of_a_run_shows_each_place_and_says_how_many_are_done(qtbot:
     assert lower.red() > 230  # the slide is seen
     assert upper.red() < upper.green()  # and here what is done
     assert "1 of 2 regions done" in panel.accessibleName()
+    words = [text for _, text in RunPlacesState("s", (100, 100), regions).legend]
+    assert words == ["1 region done", "0 regions in work", "1 region to come"]
+    tiles = tuple(((top, 0, 25, 100), "in work") for top in (0, 25, 50))
+    both = RunPlacesState("s", (100, 100), regions, tiles, True, picture)
+    assert [text for _, text in both.legend] == [
+        *("0 tiles done", "3 tiles in work", "0 tiles to come")
+    ]
+    panel.show_state(both)
+    shown = panel.grab().toImage()
+    assert shown.pixelColor(60, 20) == shown.pixelColor(60, 50)  # the tiles' colour, not a region's
+    assert shown.pixelColor(60, 20) == shown.pixelColor(60, 80)
     assert not panel.isHidden()
     panel.show_state(RunPlacesState())
     assert panel.isHidden()
