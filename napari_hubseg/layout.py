@@ -113,7 +113,9 @@ class DockLayout(QWidget):
         }
         scope = self.ensemble.scope
         scope.currentTextChanged.connect(self.thresholds.name_run)
-        self.thresholds.run_all_requested.connect(lambda: scope.setCurrentIndex(1))
+        self.thresholds.run_all_requested.connect(
+            lambda: scope.setCurrentIndex(0 if scope.currentIndex() == 1 else 1)
+        )
         self._fill_pages()
         self.strip = QueueStrip(self.queue_table.model)
         self.strip.hide()

@@ -297,8 +297,12 @@ class ThresholdsPanel(QWidget):
             row.drop()
 
     def name_run(self, scope: str) -> None:
-        """Say on the button which slides are run."""
+        """Say on the button which slides are run, and on the one beside it which others may be."""
         self.run.setText(f"Run ensemble: {scope}")
+        this = scope == "all slides"
+        self.run_all.setText("This slide" if this else "All slides")
+        which = "the slide on screen" if this else "every slide"
+        self.run_all.setToolTip(f"Run the ensemble on {which}")
 
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""
