@@ -95,7 +95,8 @@ class DockLayout(QWidget):
         self._make_panels()
         scope = self.ensemble.scope
         scope.currentTextChanged.connect(self.thresholds.name_run)
-        self.thresholds.run_all_requested.connect(lambda: scope.setCurrentIndex(1))
+        run_all = self.thresholds.run_all_requested
+        run_all.connect(lambda: scope.setCurrentIndex(int(scope.currentIndex() != 1)))
         self._fill_pages()
         self.strip = QueueStrip(self.queue_table.model)
         self.strip.hide()

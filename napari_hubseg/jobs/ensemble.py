@@ -26,6 +26,7 @@ from napari_hubseg.jobs.early_start import EarlyStart
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
+from napari_hubseg.jobs.run_words import RunWords
 from napari_hubseg.jobs.runner import Runner
 from napari_hubseg.jobs.slides_asked import reader_of_tissue, slides_asked, why_not
 
@@ -115,7 +116,8 @@ class Ensemble:
         self.asked: tuple[str, ...] = ()
         self.message = ""
         self._cancelled = False
-        self._count = [0, 0]  # maps of this run: computed, and found in the store
+        self._words = RunWords()
+        self._noted = False  # whether a note of a run was said: it holds for every other one
         self.recipe = Recipe.load(self.recipes[0])
         self.name = self.recipes[0]
         self._run_project: Path | None = None
@@ -204,7 +206,7 @@ class Ensemble:
         recipe, folders = self.recipe, self._folders(choice.weights)
         self.last, self.message = None, "Starting the worker …"
         self._cancelled = self.unreachable = False
-        self._count = [0, 0]
+        self._words = RunWords(fast=choice.fast)
         try:
             engine = self._engine_for(session.project.path / "maps", choice)
         except ValueError as error:
@@ -279,13 +281,13 @@ class Ensemble:
 
     def _take(self, update: Update) -> None:
         self.last = replace(update, came=None)
-        if update.came is not None:
-            self._count[0 if update.computed else 1] += 1
+        self._words.take(update)
         self.message = f"{update.slide_id}: {update.message}" if update.message else ""
-        if update.error:
-            self.failed.emit(update.error)
-        if update.warning:
-            self.failed.emit(update.warning)
+        for wrong in filter(None, (update.error, update.warning)):
+            self.failed.emit(wrong)
+        if update.note and not self._noted:
+            self._noted = True
+            self.told.emit(update.note)
         self._record(update)
         if update.finished:
             self.mapped.emit(update.slide_id)
@@ -314,15 +316,12 @@ class Ensemble:
             self.failed.emit(one_sentence(error))
 
     def _end(self, said: str) -> None:
-        self.message = "Stopped: finished members are kept." if self._cancelled else ""
+        self.message = self._words.stopped if self._cancelled else ""
         if said and not self._cancelled:
             self.unreachable = isinstance(self._runner.error, ConnectionError)
             self.failed.emit(said)
-        elif not said and not self._cancelled and self._count[1] and not self._count[0]:
-            maps = "1 map" if self._count[1] == 1 else f"{self._count[1]} maps"
-            self.told.emit(f"Already computed: {maps}, nothing to run.")
-        elif not said and not self._cancelled and len(self.asked) > 1:
-            self.told.emit(f"The ensemble has run on {len(self.asked)} slides.")
+        elif not self._cancelled and (words := self._words.ended(len(self.asked))):
+            self.told.emit(words)
         self.changed.emit()
 
     # ---- maps of earlier runs ------------------------------------------------------------------

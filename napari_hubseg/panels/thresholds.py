@@ -221,7 +221,7 @@ class ThresholdsPanel(QWidget):
         self.only.setCheckable(True)
         self.run = button("Run ensemble: this slide", tip("run_ensemble"), name="run_first")
         make_primary(self.run, True)
-        self.run_all = button("All slides", "Run the ensemble on every slide", name="run_all")
+        self.run_all = button("All slides", "Run the ensemble on these instead", name="run_all")
         self.figures = Hint(name="figures", lines=1)
         self.others: dict[Organ, ThresholdSlider] = {}
         self._labels: dict[Organ, QLabel] = {}
@@ -297,8 +297,9 @@ class ThresholdsPanel(QWidget):
             row.drop()
 
     def name_run(self, scope: str) -> None:
-        """Say on the button which slides are run."""
+        """Say on the button which slides are run, and on the other one what else may be."""
         self.run.setText(f"Run ensemble: {scope}")
+        self.run_all.setText("This slide" if scope == "all slides" else "All slides")
 
     def show_state(self, state: ThresholdsState) -> None:
         """Show `state`; emits nothing, and moves nothing that a hand is on."""

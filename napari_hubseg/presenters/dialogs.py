@@ -16,16 +16,8 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 __all__ = [
-    "MASKS",
-    "PRESETS",
-    "RECIPES",
-    "SLIDES",
-    "asking",
-    "file",
-    "files",
-    "folder",
-    "new_file",
-    "new_folder",
+    *("MASKS", "PRESETS", "RECIPES", "SLIDES"),
+    *("asking", "file", "files", "folder", "new_file", "new_folder"),
 ]
 
 _IMAGES = " ".join(f"*{end}" for end in (*SUFFIXES, DICOM) if end != ZARR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.ensemble import EnsemblePanel, EnsembleState
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from hubseg.probability import ProbabilityMap
+    from hubseg.slide import Slide
     from napari_hubseg.desk import Desk
     from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.widgets.pages import Page
 
-__all__ = ["EnsemblePresenter", "ensemble_state", "tree_of"]
+__all__ = ["EnsemblePresenter", "ensemble_state", "fast_words", "tree_of"]
 
 
 def ensemble_state(
@@ -51,21 +53,31 @@ def ensemble_state(
         folds_off=ensemble.folds_off,
         offer_local=ensemble.unreachable,
         fit=ensemble.fit.text,
-        mixed=_mixed(shown),
+        mixed=fast_words(shown),
     )
 
 
-def _mixed(shown: ProbabilityMap | None) -> str:
+def fast_words(shown: ProbabilityMap | None) -> str:
     """Return what share of the slide every member saw, of a map of a fast run; else ""."""
     if shown is None or shown.members is None:
         return ""
-    return f"fast: {100 * shown.seen_by_all:.0f} % of the slide by all {shown.done}"
+    return f"Fast: {100 * shown.seen_by_all:.0f} % of the slide by all {shown.done}"
 
 
-def tree_of(ensemble: Ensemble) -> MembersState:
-    """Return what the tree of members shows."""
-    mixing = ensemble.mixing
-    return members_state(ensemble.recipe, mixing.mixture, mixing.stock, mixing.taught)
+def tree_of(ensemble: Ensemble, here: Slide | None = None) -> MembersState:
+    """Return what the tree of members shows.
+
+    Parameters
+    ----------
+    here
+        The slide on screen: while a run in tiles has none of them yet, no member is in its map.
+    """
+    mixing, last = ensemble.mixing, ensemble.last
+    stock = mixing.stock
+    if here is not None and last is not None and last.slide_id == here.id:
+        if last.tiles is not None and not last.tiles[0]:
+            stock = replace(stock, maps=frozenset())
+    return members_state(ensemble.recipe, mixing.mixture, stock, mixing.taught)
 
 
 class MembersPresenter(Presenter[MembersPanel, MembersState]):
@@ -89,7 +101,7 @@ class MembersPresenter(Presenter[MembersPanel, MembersState]):
             self._desk.ensemble.mixing.weigh(place, weight)
 
     def state(self, step: str) -> MembersState:
-        return tree_of(self._desk.ensemble)
+        return tree_of(self._desk.ensemble, self._desk.session.current)
 
 
 class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
@@ -100,6 +112,8 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
         tree = MembersPanel()
         self._members = MembersPresenter(tree, desk, do)
         panel.add(tree)
+        self._project: object = None  # whose run the choice is
+        desk.session.slides_changed.connect(self._begin)
         desk.layers.slide_shown.connect(lambda _: desk.ensemble.get_ready(panel.choice()))
 
     def wishes(self) -> Wishes:
@@ -121,6 +135,14 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
             (panel.weights_cleared, ensemble.clear_weights),
             (panel.fold_switched, ensemble.mixing.switch_fold),
         )
+
+    def _begin(self) -> None:
+        """Run in full in another project: nobody sees the choice there."""
+        project = self._desk.session.project
+        path = None if project is None else project.path
+        if path != self._project:
+            self._project = path
+            self._panel.fast.setChecked(False)
 
     def callbacks(self) -> Callbacks:
         return {"run_ensemble": lambda: self._desk.ensemble.run(self._panel.choice())}

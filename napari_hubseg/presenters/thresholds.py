@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.organ import Organ
 from napari_hubseg.panels.thresholds import ThresholdRow, ThresholdsPanel, ThresholdsState
+from napari_hubseg.presenters.ensemble import fast_words
 from napari_hubseg.presenters.presenter import Callbacks, Presenter, Wishes
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
         return (
             (panel.reset_requested, self._do("reset_threshold")),
             (panel.run_requested, self._do("run_ensemble")),
-            (panel.run_all_requested, self._do("run_ensemble")),  # all of them are chosen by then
+            (panel.run_all_requested, self._do("run_ensemble")),  # the other choice is made by then
             (panel.previewed, desk.layers.appearance.preview),
             (panel.threshold_requested, desk.set_threshold),
             (panel.organ_threshold_requested, desk.set_organ_threshold),
@@ -76,10 +77,11 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
 
 
 def _figures(desk: Desk) -> str:
-    """Return what there is to say of map and mask: that strokes taught the map, too."""
+    """Return what there is to say of map and mask: that strokes taught it or a run was fast."""
     figures = desk.derivation.figures
     taught = desk.teaching.changed_share is not None and figures.members is None
-    return " · ".join(filter(None, (str(figures), "taught" if taught else "")))
+    fast = fast_words(desk.session.probability)
+    return " · ".join(filter(None, (str(figures), "taught" if taught else "", fast)))
 
 
 def _rows(slide: Slide, table: ThresholdTable, words: Vocabulary) -> tuple[ThresholdRow, ...]:

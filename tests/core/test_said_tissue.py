@@ -115,6 +115,7 @@ class TestSaid:
 
         assert [str(one) for one in session.structures] == ["tissue"]
         assert session.vocabulary.structure("tissue").colour
+        assert str(session.imported) == "tissue found by colour"
         mask = session.mask_now()
         assert np.array_equal(mask, tissue_in(session.current.read()))
         assert session.tissue_of("whole") == session.tissue_of("whole_tissue") == "whole_tissue"

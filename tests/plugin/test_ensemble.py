@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,17 +11,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from windows import settle
 
+from hubseg.engine import Update
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project.runs import record
 from hubseg.recipe import Recipe
 from hubseg.recipe.bundled import weights_folder
 from hubseg.session import ReviewSession
+from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.jobs import mixing
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.ensemble import Ensemble
 from napari_hubseg.jobs.mixing import Mixing
+from napari_hubseg.jobs.run_words import RunWords
 from napari_hubseg.presenters.ensemble import ensemble_state, tree_of
 
 
@@ -75,7 +80,70 @@ def test_a_fast_run_is_asked_for_and_its_map_says_who_saw_what(
     members = np.where(np.arange(4) > 0, np.uint8(1), np.uint8(shown.done))[None]
     fast = replace(shown, members=members)
     state = ensemble_state(ensemble, enabled=True, run_next=False, shown=fast)
-    assert state.summary == "3 of 3 networks · fast: 25 % of the slide by all 3"
+    assert state.summary == "3 of 3 networks · Fast: 25 % of the slide by all 3"
+
+
+def test_words_at_the_end_of_a_run() -> None:
+    """How much a fast run spared, and what is kept of one that was stopped."""
+    run = RunWords(fast=True)
+    seen = np.arange(8)[None] < 2
+    maps = [MemberMap(np.zeros((1, 8), np.float32), seen=part) for part in (None, seen)]
+    for done, made in enumerate(maps, 1):
+        run.take(update(done=done, total=2, computed=True, came=(None, made)))
+    assert run.ended(1) == "Fast: 25 % of the slide by all 2."
+    assert run.ended(3) == "The ensemble has run on 3 slides. Fast: 25 % of the slide by all 2."
+    assert run.stopped == "Stopped: finished members are kept."
+    run.take(update(tiles=(3, 40)))
+    assert run.stopped == "Stopped: finished tiles are kept."
+
+
+def update(**facts: Any) -> Update:
+    given = {"run_id": "r", "slide_id": "one", "slide_digest": "", "done": 0, "total": 0}
+    return Update(**{**given, "recipe": Recipe.load("demo"), **facts})
+
+
+def test_that_fast_spares_nothing_in_tiles_is_a_note_said_once(ensemble: Ensemble) -> None:
+    told: list[str] = []
+    ensemble.told.connect(told.append)
+    for slide in ("one", "two"):
+        ensemble._take(update(note=f"Slide {slide} is run in tiles."))
+    assert told == ["Slide one is run in tiles."]
+    assert ensemble.said == []
+
+
+def test_no_member_is_in_a_map_of_which_no_tile_is_there(
+    session: ReviewSession, ensemble: Ensemble
+) -> None:
+    places = frozenset(member.place for member in ensemble.recipe.members())
+    ensemble.mixing.stock = replace(ensemble.mixing.stock, maps=places)
+    for tiles, mapped in (((0, 30), False), ((1, 30), True)):
+        ensemble.last = update(tiles=tiles)
+        states = [row.state for row in tree_of(ensemble, session.current).rows]
+        assert ["in map" in state for state in states] == [mapped] * len(states)
+
+
+def test_on_review_one_button_runs_what_is_chosen_and_the_other_one_the_other(
+    opened: HubSegWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, scope = opened.thresholds, opened.ensemble.scope
+    asked: list[EnsembleChoice] = []
+    monkeypatch.setattr(opened.desk.ensemble, "run", asked.append)
+    scope.setCurrentIndex(1)
+    assert (panel.run.text(), panel.run_all.text()) == ("Run ensemble: all slides", "This slide")
+    panel.run_all_requested.emit()
+    assert [one.all_slides for one in asked] == [False]
+    assert (panel.run.text(), panel.run_all.text()) == ("Run ensemble: this slide", "All slides")
+
+
+def test_fast_is_a_choice_of_one_project(
+    opened: HubSegWidget, table: Path, tmp_path: Path, wait: Wait
+) -> None:
+    opened.ensemble.fast.setChecked(True)
+    other = tmp_path / "other"
+    shutil.copytree(table if table.is_dir() else table.parent, other)
+    opened.open_path(other / table.name if table.is_file() else other)
+    settle(opened, wait)
+    assert not opened.ensemble.choice().fast
 
 
 def test_all_slides_run_and_only_the_one_on_screen_is_shown(

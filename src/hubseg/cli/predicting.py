@@ -296,6 +296,8 @@ def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) ->
                 _adopt(project, recipe, words=False)
             if update.warning:
                 outcome.note("warning", update.warning)
+            if update.note:
+                outcome.note("note", update.note)
             if update.came is not None:
                 share = update.came[1].share_seen
                 seen[update.slide_id] = min(share, seen.get(update.slide_id, 1.0))

@@ -52,6 +52,8 @@ class Update:
         Every member that the run was asked for.
     warning
         One sentence worth a person's attention, else empty: a worker with other packages.
+    note
+        One sentence that a person should know, and nothing is wrong, else empty.
     memory
         Bytes taken on the device that computed the last member, and bytes it has.
     tiles
@@ -75,6 +77,7 @@ class Update:
     warning: str = ""
     memory: tuple[int, int] | None = None
     tiles: tuple[int, int] | None = None
+    note: str = ""
 
 
 class Progress:

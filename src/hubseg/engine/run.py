@@ -205,8 +205,8 @@ class Run:
         if outcome.left_out:
             yield self._failed(progress, outcome.left_out[slide.id])
             return
-        notes = *self._fast.notes(slide, jobs), *tile_notes(slide, jobs, window)
-        yield from self._warnings(progress, *notes)
+        yield from (self._update(progress, note=one) for one in self._fast.notes(slide, jobs))
+        yield from self._warnings(progress, *tile_notes(slide, jobs, window))
         passes = [tiles_asked(job, window) for job in jobs]
         self._estimate.passes += sum(passes) - len(passes)
         tiled = [job for job in jobs if job.layout is not None]

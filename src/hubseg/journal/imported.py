@@ -14,7 +14,7 @@ from hubseg.organ import StructureName
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ROLES", "ImportedMask", "Role"]
+__all__ = ["ROLES", "TISSUE", "ImportedMask", "Role"]
 
 Role = Literal["edits", "labels", "mask", "truth"]
 
@@ -25,6 +25,9 @@ ROLES: Final[Mapping[Role, str]] = {
     "truth": "kept to compare with, never an edit",
 }
 """What a mask may be taken over as, and what that means."""
+
+TISSUE: Final = "tissue (Otsu)"
+"""What stands for the file's name where tissue was found by its saturation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class ImportedMask:
     structure: StructureName | None = None
 
     def __str__(self) -> str:
+        if self.file == TISSUE:
+            return "tissue found by colour"
         return f"imported mask of {self.file}"
 
     def to_facts(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hubseg.journal.accepted import PackedMask
-from hubseg.journal.imported import ImportedMask
+from hubseg.journal.imported import TISSUE, ImportedMask
 from hubseg.journal.rows import Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
@@ -42,7 +42,6 @@ STRUCTURE: Final = "tissue"
 """What is marked, a word of the project's vocabulary."""
 
 _ORGAN: Final = "whole slide"  # where it occurs: nothing else does there
-_METHOD: Final = "tissue (Otsu)"  # its threshold on saturation
 
 
 class FoundTissue(NamedTuple):
@@ -97,9 +96,9 @@ def keep_tissue(project: ReviewProject, found: FoundTissue) -> str:
         slide_id = there.id
     if not _is_said(SlideState.read(project, slide_id)):
         packed = PackedMask.of(found.mask)
-        facts = ImportedMask(_METHOD, packed.digest, "").to_facts()
+        facts = ImportedMask(TISSUE, packed.digest, "").to_facts()
         project.append(
-            Kind.IMPORTED, facts, slide_id=slide_id, label=f"find {_METHOD}", masks=(packed,)
+            Kind.IMPORTED, facts, slide_id=slide_id, label=f"find {TISSUE}", masks=(packed,)
         )
     return slide_id
 

@@ -1,0 +1,59 @@
+"""What is said when a run of the ensemble ends.
+
+Responsible for counting what a run has made, and for the sentences at its end. Does not know how
+anything is run, or who shows it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hubseg.engine import Update
+
+__all__ = ["RunWords"]
+
+
+class RunWords:
+    """Follows one run.
+
+    Parameters
+    ----------
+    fast
+        Whether the members behind the first look only where it leaves the mask in doubt.
+    """
+
+    def __init__(self, *, fast: bool = False) -> None:
+        self._fast, self._tiles, self._members = fast, False, 0
+        self._computed = self._found = 0  # maps: by networks, and in the store
+        self._seen: dict[str, float] = {}  # id of a slide → share that every member saw, 0-1
+
+    def take(self, update: Update) -> None:
+        """Count what came."""
+        self._tiles = self._tiles or update.tiles is not None
+        self._members = update.total
+        if update.came is None:
+            return
+        self._computed += update.computed
+        self._found += not update.computed
+        share = update.came[1].share_seen
+        self._seen[update.slide_id] = min(share, self._seen.get(update.slide_id, 1.0))
+
+    @property
+    def stopped(self) -> str:
+        """What is said of a run that a person ended."""
+        return f"Stopped: finished {'tiles' if self._tiles else 'members'} are kept."
+
+    def ended(self, slides: int) -> str:
+        """Return what is said of a run of so many slides that ended well; "" is nothing."""
+        said = ""
+        if self._found and not self._computed:
+            maps = "1 map" if self._found == 1 else f"{self._found} maps"
+            said = f"Already computed: {maps}, nothing to run."
+        elif slides > 1:
+            said = f"The ensemble has run on {slides} slides."
+        if self._fast and self._seen:
+            share = 100 * sum(self._seen.values()) / len(self._seen)
+            where = "slide" if len(self._seen) == 1 else "slides"
+            said = f"{said} Fast: {share:.0f} % of the {where} by all {self._members}.".lstrip()
+        return said
