@@ -163,7 +163,7 @@ class EnsemblePanel(QWidget):
         self.scheduler.setToolTip(
             "Address of a Dask scheduler (tcp://…) whose GPUs run the members; empty: this computer"
         )
-        self.fast = QCheckBox("one network, the others where in doubt")
+        self.fast = QCheckBox("one network, others where in doubt")
         self.fast.setObjectName("fast")
         self.fast.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.fast.setToolTip(
