@@ -59,6 +59,7 @@ ENDS = {  # exit status, where it is not 0
     "hubseg minutes P.hubseg --out minutes.csv": 1,  # nobody has worked on these slides
     "hubseg import P.hubseg submission.csv": 1,
     "hubseg restore P.hubseg --to 2999-01-01T00:00": 1,
+    "hubseg train TILES/manifest.csv --recipe R.yaml --out RUN": 1,  # nobody accepted a slide there
     "hubseg import P.hubseg Dataset500_HubSeg/labelsTr --yes": 3,  # one slide is accepted by then
 }
 
