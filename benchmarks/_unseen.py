@@ -19,6 +19,7 @@ from hubseg.probability import FeatureMap, MapStore, MemberMap, file_digest
 from hubseg.probability.taught import sigmoid
 from hubseg.recipe import Member, Recipe, find_checkpoints
 from hubseg.slide import SlideTable, read_slide
+from hubseg.training.known_stain import knowing_stains
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.slide import Slide
+
+    Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 HUE = 0.08  # share of a whole turn
 
@@ -69,7 +72,7 @@ def _turned(turns: float) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
 
 def _in_stains_of(slide: Slide) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
     """Return what shows a tile in another slide's stains (Macenko)."""
-    from hubseg.training.stain import macenko, stain_transfer
+    from hubseg.slide.stain import macenko, stain_transfer
 
     other = macenko(slide.read())
 
@@ -85,37 +88,80 @@ def _in_stains_of(slide: Slide) -> Callable[[NDArray[np.uint8]], NDArray[np.uint
 
 
 def shifts(data: Path) -> dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]:
-    """Return the shifts by name; Macenko to an H&E slide where it lies beside the tiles."""
+    """Return the shifts by name; those to an H&E slide where it lies beside the tiles."""
     found = {"none": _unchanged, "hue +0.08": _turned(HUE), "hue -0.08": _turned(-HUE)}
     other = data.parent / "slides" / "cmu-1-small-region.svs"
     if other.is_file():
         found["macenko"] = _in_stains_of(read_slide(other))
+        found["reinhard"] = _in_colours_of(read_slide(other))
     return found
+
+
+def _in_colours_of(slide: Slide) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """Return what gives a tile another slide's mean and spread of L, a, b (Reinhard)."""
+    from hubseg.training.stain import Reinhard, reinhard, statistics
+
+    other = statistics(slide.read())
+    return lambda pixels: reinhard(pixels, Reinhard(statistics(pixels), other))
 
 
 def unseen_tiles(given: argparse.Namespace, shift: str) -> Iterator[UnseenTile]:
     """Yield every tile that the folds name, under a shift."""
-    recipe = Recipe.load(given.recipe)
-    with (given.folds or given.weights / "folds.csv").open(newline="") as file:
-        folds = {row["id"]: int(row["fold"]) for row in csv.DictReader(file)}
-    table, change = SlideTable.open(given.data / "train.csv"), shifts(given.data)[shift]
-    store = MapStore(given.maps / "features")
+    folds = folds_of(given)
+    table = SlideTable.open(given.data / "train.csv")
     for slide in tqdm([one for one in table.slides if one.id in folds], file=sys.stderr):
-        member = recipe.members([folds[slide.id]])[0]
-        path = find_checkpoints([member], [given.weights])[member.checkpoint]
-        key = _key(recipe, path, slide, shift)
-        features = store.get_features(key)
-        if features is None:
-            features = _run(recipe, member, path, change(slide.read()))
+        yield look(given, shift, slide, folds[slide.id])
+
+
+def folds_of(given: argparse.Namespace) -> dict[str, int]:
+    """Return the fold of each tile."""
+    with (given.folds or given.weights / "folds.csv").open(newline="") as file:
+        return {row["id"]: int(row["fold"]) for row in csv.DictReader(file)}
+
+
+def look(
+    given: argparse.Namespace, shift: str, slide: Slide, fold: int, weights: Path | None = None
+) -> UnseenTile:
+    """Return a tile under a shift as the network of a fold sees it.
+
+    Parameters
+    ----------
+    weights
+        Folder of another network than the ensemble's own: what it sees is not kept.
+    """
+    recipe, table, change = _ground(given, fold, shift)
+    member = recipe.members([fold])[0]
+    path = find_checkpoints([member], [weights or given.weights])[member.checkpoint]
+    store, key = MapStore(given.maps / "features"), _key(recipe, path, slide, shift)
+    features = None if weights is not None else store.get_features(key)
+    if features is None:
+        features = _run(recipe, member, path, change(slide.read()))
+        if weights is None:
             store.put_features(key, features)
-        truth = decode(table.truth[slide.id], (slide.height, slide.width))
-        yield UnseenTile(slide, folds[slide.id], truth, features)
+    return UnseenTile(slide, fold, decode(table[slide.id], (slide.height, slide.width)), features)
+
+
+_GROUND: dict[tuple[int, str], tuple[Recipe, dict[str, str], Change]] = {}
+
+
+def _ground(
+    given: argparse.Namespace, fold: int, shift: str
+) -> tuple[Recipe, dict[str, str], Change]:
+    """Return the recipe, truths and shift; a network knows the stains of the other folds' tiles."""
+    if (fold, shift) not in _GROUND:
+        table, folds = SlideTable.open(given.data / "train.csv"), folds_of(given)
+        others = [one for one in table.slides if folds.get(one.id, fold) != fold]
+        recipe = knowing_stains(Recipe.load(given.recipe), others)
+        truth = {one: str(text) for one, text in table.truth.items()}
+        _GROUND[fold, shift] = recipe, truth, shifts(given.data)[shift]
+    return _GROUND[fold, shift]
 
 
 def _key(recipe: Recipe, path: Path, slide: Slide, shift: str) -> str:
     import hashlib
 
-    text = "/".join((recipe.digest, file_digest(path), slide.digest, shift))
+    names = recipe.digest, recipe.teachable_stain, file_digest(path), slide.digest, shift
+    text = "/".join(names)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -8,8 +8,8 @@ noted, by the map as it is and by the taught one; then the tile is corrected and
 was taught is fitted anew. Without `--gestures` a tile is corrected to its truth at once; with it,
 the scripted reviewer of reviewer.py repairs it to Dice 0.95, once on the map as it is and once on
 the taught one, and gestures and modelled minutes are counted. `--shift` shows the tiles in another
-stain: Macenko to an H&E slide, or a turn of the hue. `--strength` fits with that prior whatever
-slides that are held back say.
+stain: Macenko or Reinhard to an H&E slide, or a turn of the hue. `--strength` fits with that prior
+whatever slides that are held back say.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from _unseen import shifts, unseen_tiles
 from hubseg.cleanup import Cleanup
 from hubseg.edits.gesture import ADD, ERASE
 from hubseg.probability import Taught, TaughtHead, mix
-from hubseg.probability.teaching import Lesson, choose, fit, lesson, marks
+from hubseg.probability.stain_choice import BothStains, gain_of, is_better
+from hubseg.probability.teaching import choose, fit, lesson, marks, unchanged
 from hubseg.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Seen:
         On the map as it is and on the taught one; 0 where nobody repaired it.
     taught_with
         Strength of the prior that the heads before it were fitted with; None: they were not.
+    aligned
+        Whether it was shown in the stains that the network knows.
     """
 
     fold: int
@@ -63,6 +66,7 @@ class Seen:
     gestures: tuple[int, int] = (0, 0)
     minutes: tuple[float, float] = (0.0, 0.0)
     taught_with: float | None = None
+    aligned: bool = False
 
 
 class Queue:
@@ -78,9 +82,10 @@ class Queue:
 
     def __init__(self, recipe: Recipe, strength: float | None, *, gestures: bool) -> None:
         self._recipe, self._strength, self._gestures = recipe, strength, gestures
-        self._lessons: list[Lesson] = []
+        self._lessons: list[BothStains] = []
         self._head: TaughtHead | None = None
         self._with: float | None = None
+        self._aligned = False
 
     def work(self, tile: UnseenTile, order: int, number: int) -> Seen:
         """Look at the next tile, correct it, and learn from it."""
@@ -95,9 +100,15 @@ class Queue:
             gestures=(0, 0) if efforts is None else (efforts[0].gestures, efforts[1].gestures),
             minutes=(0.0, 0.0) if efforts is None else (efforts[0].minutes, efforts[1].minutes),
             taught_with=self._with,
+            aligned=self._aligned,
         )
         self._learn(tile, taught)
         return seen
+
+    def starts(self, tile: UnseenTile) -> tuple[float, float]:
+        """Return the Dice of a tile before its first gesture, as it is and taught."""
+        both = self._reviewer(tile, None), self._reviewer(tile, self._head)
+        return both[0].effort.start, both[1].effort.start
 
     def _reviewer(self, tile: UnseenTile, head: TaughtHead | None) -> Reviewer:
         recipe, slide, made = self._recipe, tile.slide, tile.map
@@ -120,9 +131,18 @@ class Queue:
         override = reviewer.edits.override()
         mask: NDArray[np.bool_] = reviewer.mask if self._gestures else tile.truth
         drawn = {"added": override == ADD, "erased": override == ERASE}
-        self._lessons.append(lesson(tile.features, marks(tile.features.shape, mask=mask, **drawn)))
-        self._with = choose(self._lessons) if self._strength is None else self._strength
-        self._head = None if self._with is None else fit(self._lessons, strength=self._with)
+        said = marks(tile.features.shape, mask=mask, **drawn)
+        own, other = lesson(tile.features, said), tile.features.aligned
+        shown = None if other is None else lesson(other, said, of=tile.features)
+        self._lessons.append(BothStains(own, shown))
+        gains = [gain for one in self._lessons if (gain := gain_of([one])) is not None]
+        self._aligned = is_better(gains)
+        some = [one.aligned if self._aligned else one.own for one in self._lessons]
+        taken = [one for one in some if one is not None]
+        self._with = choose(taken) if self._strength is None else self._strength
+        self._head = None if self._with is None else fit(taken, strength=self._with)
+        if self._head is None and self._aligned:
+            self._head = unchanged(taken)
 
 
 def arguments() -> argparse.Namespace:
@@ -130,7 +150,9 @@ def arguments() -> argparse.Namespace:
     from pathlib import Path
 
     parser = options(__doc__ or "")
-    parser.add_argument("--shift", default="none", help="none, hue +0.08, hue -0.08 or macenko")
+    parser.add_argument(
+        "--shift", default="none", help="none, hue +0.08, hue -0.08, macenko or reinhard"
+    )
     parser.add_argument("--orders", type=int, default=3, help="of each queue")
     parser.add_argument("--folds-of", default="01234", help="which folds' queues")
     parser.add_argument("--most", type=int, default=20, help="tiles of a queue")
@@ -184,7 +206,9 @@ def report(found: list[Seen], most: int) -> None:
     used = [one.taught_with for one in found]
     kinds = sorted({one for one in used if one is not None})
     said = ", ".join(f"{one:g} on {used.count(one)}" for one in kinds)
+    shown = sum(one.aligned for one in found)
     print(f"strength of the prior: {said or 'none'}; not taught on {used.count(None)}")
+    print(f"shown in the stains that the network knows: {shown} of {len(found)}")
 
 
 def _interval(gain: NDArray[np.float64]) -> tuple[float, float]:

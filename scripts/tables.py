@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from hubseg.cleanup import Cleanup  # noqa: E402
 from hubseg.cli import parser  # noqa: E402
 from hubseg.formats.registry import as_table  # noqa: E402
-from hubseg.recipe import Entry, NetworkSpec, Normalize, Recipe, Resolution  # noqa: E402
+from hubseg.recipe import Entry, KnownStain, NetworkSpec, Normalize, Recipe, Resolution  # noqa: E402
 from hubseg.recipe.entries import Only  # noqa: E402
 from napari_hubseg.actions import grouped, key_of  # noqa: E402
 
@@ -168,6 +168,7 @@ def preferences() -> str:
 RECIPE = {
     "a recipe": Recipe,
     "normalize": Normalize,
+    "stain": KnownStain,
     "one of resolutions": Resolution,
     "one of members": Entry,
     "network": NetworkSpec,

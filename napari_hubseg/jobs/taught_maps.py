@@ -121,8 +121,8 @@ class TaughtMaps:
         if kept is not None:
             return kept
         found = store.get_features(features_key(key))
-        held = sum(one.values.nbytes for one in self._features.values())
-        if found is not None and held + found.values.nbytes <= _ROOM:
+        held = sum(one.nbytes for one in self._features.values())
+        if found is not None and held + found.nbytes <= _ROOM:
             self._features[place] = found
         return found
 

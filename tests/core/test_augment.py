@@ -10,19 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubseg.recipe.training_plan import AugmentationPlan
+from hubseg.slide.stain import Stains, macenko, optical_density, stain_transfer
 from hubseg.training.augment import Placing, cut, place
 from hubseg.training.colour import Colour, draw_colour, recolour, recolour_batch
-from hubseg.training.stain import (
-    Reinhard,
-    Stains,
-    hed_jitter,
-    macenko,
-    optical_density,
-    reinhard,
-    stain_transfer,
-    statistics,
-    vahadane,
-)
+from hubseg.training.stain import Reinhard, hed_jitter, reinhard, statistics, vahadane
 
 SEEDS = st.integers(0, 10_000)
 STILL = AugmentationPlan(

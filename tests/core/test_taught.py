@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from hubseg.journal.review_state import review_state, taught_payload
 from hubseg.journal.rows import Entry, Kind
 from hubseg.probability import FeatureMap, MapStore, MemberMap, Taught, TaughtHead, TaughtScope
+from hubseg.probability.features import in_stain
+from hubseg.probability.stain_choice import BothStains, gain_of, is_better
 from hubseg.probability.taught import changed_share, sigmoid
 from hubseg.probability.teaching import (
     STRENGTH,
@@ -23,6 +26,7 @@ from hubseg.probability.teaching import (
     fit,
     lesson,
     marks,
+    unchanged,
 )
 
 PLACE = (0, 0, 0)
@@ -218,3 +222,75 @@ def test_heads_that_follow_a_stroke_are_no_step_and_leave_switch_and_weight() ->
     assert held == Taught({PLACE: other}, 0.5, on=False)
     assert review_state([first, third]).taught[SCOPE] == Taught({PLACE: other}, 0.5)
     assert not review_state([third]).taught[SCOPE].on  # the switch was taken back
+
+
+def both(seed: int = 0) -> FeatureMap:
+    """Return features of a slide that its network sees wrongly, and rightly in other stains."""
+    seen = features(seed)
+    wrong = FeatureMap(seen.values, (seen.logits - np.float16(9)), "a")
+    return replace(wrong, aligned=replace(seen, network=in_stain("a", "s")))
+
+
+def told(seen: FeatureMap, mask: np.ndarray | None, added: np.ndarray | None = None) -> BothStains:
+    said = marks((40, 40), mask=mask, added=added)
+    assert seen.aligned is not None
+    return BothStains(lesson(seen, said), lesson(seen.aligned, said, of=seen))
+
+
+LEFT = region(columns=slice(0, 20))
+
+
+def test_accepted_slides_choose_the_stains_and_strokes_alone_do_not() -> None:
+    gain = gain_of([told(both(), LEFT)])
+    assert gain is not None and gain > 0.5 and is_better([gain])
+    assert gain_of([told(both(), None, added=LEFT)]) is None
+    assert gain_of([BothStains(told(both(), LEFT).own)]) is None
+    seen = both()
+    turned = replace(features(), aligned=replace(seen, network=in_stain("a", "s"), aligned=None))
+    loss = gain_of([told(turned, LEFT)])
+    assert loss is not None and loss < -0.5 and not is_better([loss])
+
+
+@pytest.mark.parametrize(
+    ("gains", "better"),
+    [
+        ([], False),
+        ([0.04], False),
+        ([0.06], True),
+        ([0.004, 0.004, 0.004], False),  # not worth it
+        ([0.01, 0.01, 0.012], True),
+        ([0.2, -0.1], False),  # may be chance
+        ([0.2, 0.1, 0.15], True),
+        ([0.3, -0.01, -0.01, -0.01], False),
+    ],
+)
+def test_other_stains_must_be_worth_it(gains: list[float], better: bool) -> None:
+    assert is_better(gains) is better
+
+
+def test_a_head_in_other_stains_says_what_the_network_says_there() -> None:
+    seen, lessons = both(), told(both(), LEFT)
+    assert seen.aligned is not None and lessons.aligned is not None
+    head = unchanged([lessons.aligned])
+    assert (head.checkpoint, head.stain) == ("a", "s")
+    taught = Taught({PLACE: head})
+    after = taught.of(PLACE, own_map(seen), seen).values
+    assert np.abs(after - own_map(seen.aligned).values).max() < 1e-3
+    half = taught.weighed(0.5).of(PLACE, own_map(seen), seen).values
+    assert (half <= after + 1e-6).all() and (half >= own_map(seen).values - 1e-6).all()
+    assert not taught.reaches(PLACE, replace(seen, aligned=None))
+    assert taught.of(PLACE, (own := own_map(seen)), replace(seen, aligned=None)) is own
+    assert departure(head, [lessons.aligned]) > 0.3 > departure(unchanged([lessons.own]), [])
+
+
+def test_features_in_both_stains_come_back_from_the_store(tmp_path: Path) -> None:
+    store, made = MapStore(tmp_path), both()
+    store.put_features("ab12", made)
+    found = store.get_features("ab12")
+    assert found is not None and found.aligned is not None and made.aligned is not None
+    assert (found.values == made.values).all() and (found.logits == made.logits).all()
+    assert (found.aligned.values == made.aligned.values).all()
+    assert (found.aligned.logits == made.aligned.logits).all()
+    assert found.knows("s") and not found.knows("t") and found.nbytes == made.nbytes
+    with pytest.raises(ValueError, match="do not belong together"):
+        replace(made, aligned=features(side=20))

@@ -6,6 +6,7 @@ One worker for all, and the smallest encoder there is.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ from stored import SHAPE, TINY, write_slides
 from hubseg.cli import main
 from hubseg.engine import Engine, FeatureRun
 from hubseg.inference import predict_features, predict_member
+from hubseg.journal.review_state import taught_payload
+from hubseg.journal.rows import Kind
 from hubseg.network import build
 from hubseg.network.last_layer import LastLayer, last_layer, taught_state
 from hubseg.probability import MapStore, Taught, TaughtHead, features_key
+from hubseg.probability.features import in_stain
 from hubseg.probability.taught import sigmoid
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_map, newest_members
 from hubseg.project.runs import newest_run
+from hubseg.project.taught_maps import scope_of, taught_of
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 
@@ -163,6 +168,47 @@ def test_every_slide_follows_off_is_off_and_the_files_say_the_same(
     assert json.loads(capsys.readouterr().out)["taught"][0]["computed"] == 0
     assert not teach(project, scheduler, "--off")
     assert all((maps(project)[name] == before[name]).all() for name in "ab")
+
+
+def test_what_is_taught_in_other_stains_leaves_as_checkpoints_that_see_slides_so(
+    project: Path, scheduler: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe that comes to know its stains asks for features once more."""
+    assert not teach(project, scheduler)
+    stain = "\nstain: {vectors: [[0.61, 0.69, 0.38], [0.32, 0.91, 0.26]], strength: [1.2, 2.7]}\n"
+    (project.parent / "r.yaml").write_text(TINY + stain)
+    assert not predict(project.parent / "t/train.csv", project, project.parent, scheduler)
+    capsys.readouterr()
+    assert not teach(project, scheduler, "--json")
+    assert json.loads(capsys.readouterr().out)["taught"][0]["computed"] == 4
+    own = maps(project)
+    with ReviewProject.open(project) as opened:
+        slide = opened.slides()[0]
+        found = newest_run(opened, slide)
+        assert found is not None and found[0].stain is not None
+        scope = scope_of(opened, slide, found[0])
+        held = taught_of(opened, slide, found[0])
+        name = found[0].stain.digest
+        heads = {
+            place: replace(head, network=in_stain(head.network, name))
+            for place, head in held.heads.items()
+        }
+        opened.append(Kind.TAUGHT, taught_payload(scope, held, Taught(heads)), label="taught")
+    after, out = maps(project), project.parent / "out"
+    assert all(np.abs(after[name] - own[name]).max() > 1 for name in "ab")
+    assert not teach(project, scheduler, "--kept", "--export", str(out))
+    recipe = Recipe.load(out / "recipe.yaml")
+    assert recipe.aligns
+    (project.parent / "r.yaml").write_text(recipe.to_yaml())
+    again = project.parent / "again.hubseg"
+    assert not predict(project.parent / "t/train.csv", again, out, scheduler)
+    assert all(np.abs(maps(again)[name] - after[name]).max() < 1 for name in "ab")
+    with ReviewProject.open(project) as opened:
+        half = Taught(heads).weighed(0.5)
+        opened.append(Kind.TAUGHT, taught_payload(scope, Taught(heads), half), label="half")
+    capsys.readouterr()
+    assert teach(project, scheduler, "--kept", "--export", str(project.parent / "half")) == 1
+    assert "set the weight of what was taught to 1" in capsys.readouterr().err
 
 
 def test_nothing_to_teach_with_is_one_sentence(

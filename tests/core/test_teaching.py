@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from hubseg.probability import (
     features_key,
     networks_digest,
 )
+from hubseg.probability.features import in_stain
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_map, untaught_members, untaught_note
 from hubseg.project.runs import newest_run
@@ -165,6 +167,41 @@ def test_what_is_accepted_teaches_both_sides(session: ReviewSession) -> None:
     told = taught(session)
     assert told.used == ("a",) and told.note == ""
     assert told.taught.departure < 0.2
+
+
+def test_accepted_slides_that_are_better_in_other_stains_turn_all_of_the_kind(
+    session: ReviewSession,
+) -> None:
+    """The networks see every square as wrong, and rightly in the stains that they know."""
+    assert session.project is not None
+    store, right = MapStore(session.project.maps), np.zeros(SHAPE, np.float16)
+    right[2:12, 2:12], right[right == 0] = 6, -6
+    for number, slide in enumerate(session.project.slides()):
+        found = newest_run(session.project, slide)
+        assert found is not None
+        other = FeatureMap(seen(number).values, right[None], in_stain("checkpoint", "s"))
+        for _, key in found[1]:
+            store.put_features(features_key(key), replace(seen(number), aligned=other))
+    before = {name: values(session, name) for name in "abc"}
+    mark(session)
+    assert not any(head.stain for head in taught(session).taught.heads.values())  # strokes alone
+    session.paint(blob(0) > 0.5, top=0, left=0, add=False)
+    session.paint(np.ones((10, 10), np.bool_), top=2, left=2, add=True)
+    session.show(newest_map(session.project, session.project.slides()[0]))  # type: ignore[arg-type]
+    session.mask_now()
+    session.accept()
+    told = taught(session)
+    assert {head.stain for head in told.taught.heads.values()} == {"s"}
+    assert "in the stains that the networks know" in told.note and "the accepted slide" in told.note
+    assert told.taught.departure > 0.02
+    session.set_taught(SCOPE, told.taught)
+    for name in "bc":
+        assert values(session, name)[2:12, 2:12].mean() > before[name][2:12, 2:12].mean() + 100
+        inside = blob("abc".index(name)) > 0.9
+        inside[2:12, 2:12] = False
+        assert values(session, name)[inside].mean() < before[name][inside].mean() - 100
+    session.undo()
+    assert all((values(session, name) == before[name]).all() for name in "bc")
 
 
 def test_a_teacher_reads_again_only_what_has_changed(

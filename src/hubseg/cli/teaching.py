@@ -234,6 +234,8 @@ def _export(
         str(write_taught(m, files[m.checkpoint], given.export, taught, scope, **about))
         for m in members
     ]
+    if any(head.stain for head in taught.heads.values()):
+        recipe = recipe.aligned()
     path = given.export / "recipe.yaml"
     path.write_text(recipe.to_yaml(), "utf-8")
     return [*written, str(path)]

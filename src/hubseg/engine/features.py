@@ -130,7 +130,8 @@ class FeatureRun:
                 return
             if left and (client is None or len(flying) < _AHEAD * max(1, len(client.nthreads()))):
                 slide, member, key = left.popleft()
-                if self._engine.store.get_features(features_key(key)) is not None:
+                found = self._engine.store.get_features(features_key(key))
+                if found is not None and found.knows(self._recipe.teachable_stain):
                     yield self._told(slide.id, member)
                     continue
                 outcome, job = Outcome(), None

@@ -15,6 +15,7 @@ from hubseg.inference.cpu_network import CpuNetwork
 from hubseg.inference.member import predict_member
 from hubseg.network.last_layer import LastLayer, last_layer
 from hubseg.probability import FeatureMap
+from hubseg.probability.features import in_stain
 from hubseg.recipe.channels import ONE_OUTPUT
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def predict_features(
     how
         Further arguments of :func:`hubseg.inference.predict_member`.
 
+    Returns
+    -------
+    FeatureMap
+        Where the recipe knows its networks' stains, with the features of the slide shown in these.
+
     Raises
     ------
     ValueError
@@ -64,10 +70,18 @@ def predict_features(
     layer = last_layer(bare)[1]
     once = recipe.model_copy(update={"tta": "none"})
     plain = replace(member, channels=ONE_OUTPUT)
-    made = predict_member(LastLayer(bare), pixels, once, plain, answer=_raw, **how)
     channels, kept = layer.in_channels, [layer.in_channels + i for i in member.channels.kept]
-    values = made.values.astype(np.float16)
-    return FeatureMap(values[:channels], values[kept], checkpoint_digest)
+
+    def seen(as_shown: Recipe, network: str) -> FeatureMap:
+        made = predict_member(LastLayer(bare), pixels, as_shown, plain, answer=_raw, **how)
+        values = made.values.astype(np.float16)
+        return FeatureMap(values[:channels], values[kept], network)
+
+    own = seen(once, checkpoint_digest)
+    if recipe.stain is None or recipe.aligns:
+        return own
+    name = in_stain(checkpoint_digest, recipe.stain.digest)
+    return replace(own, aligned=seen(once.aligned(), name))
 
 
 def _raw(logits: Tensor, channels: Channels) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from hubseg.inference.resample import Resampled
 from hubseg.recipe import MULTIPLE
 from hubseg.slide.pixel_size import PLAUSIBLE_UM
+from hubseg.slide.stain import Stains, in_stains, stain_transfer, stains_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +25,18 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Normalize, Recipe, Resolution
     from hubseg.slide import Slide
+    from hubseg.slide.readable import ReadableSlide
 
-__all__ = ["LARGEST", "InputImage", "input_size", "normalise", "resize_pixels", "see"]
+__all__ = [
+    "LARGEST",
+    "InputImage",
+    "input_size",
+    "normalise",
+    "normaliser",
+    "resize_pixels",
+    "see",
+    "transfer_to",
+]
 
 _MOST_ENLARGED = 4.0  # as of a resolution's scale; beyond, a small slide only
 LARGEST = 1 << 27  # px: a slide larger than this is never held in memory at once (384 MiB)
@@ -111,10 +122,52 @@ def see(
         padded=(max(at_least, _rounded_up(height)), max(at_least, _rounded_up(width))),
         scale=(known[0] / height, known[1] / width),
         _read=read,
-        _normalise=lambda seen, device: normalise(
-            seen, recipe.normalize, recipe.channel_order, device
-        ),
+        _normalise=normaliser(recipe, pixels),
     )
+
+
+def normaliser(
+    recipe: Recipe, pixels: NDArray[np.uint8] | Slide | ReadableSlide
+) -> Callable[[NDArray[np.uint8], torch.device | None], Tensor]:
+    """Return what makes a network's input of parts of a slide, RGB uint8 (h, w, 3).
+
+    Where a recipe says so, the slide is shown in the stains that its networks know; one without
+    tissue as it is.
+
+    Parameters
+    ----------
+    pixels
+        Of the whole slide, RGB uint8 (H, W, 3), or the slide.
+
+    Raises
+    ------
+    OSError, ValueError
+        When the slide's file cannot be read.
+    """
+    given = recipe.normalize, recipe.channel_order
+    transfer = transfer_to(recipe, pixels)
+    if transfer is None:
+        return lambda seen, device: normalise(seen, *given, device)
+    return lambda seen, device: normalise(in_stains(seen, transfer), *given, device)
+
+
+def transfer_to(
+    recipe: Recipe, pixels: NDArray[np.uint8] | Slide | ReadableSlide
+) -> NDArray[np.float32] | None:
+    """Return what shows a slide in the stains that a recipe's networks know, float32 (3, 3).
+
+    None where the recipe leaves slides as they are, and for a slide without tissue.
+
+    Raises
+    ------
+    OSError, ValueError
+        When the slide's file cannot be read.
+    """
+    own = stains_of(pixels) if recipe.aligns else None
+    if own is None or recipe.stain is None:
+        return None
+    known = Stains(np.asarray(recipe.stain.vectors), np.asarray(recipe.stain.strength))
+    return stain_transfer(own.beside(known), known)
 
 
 def input_size(

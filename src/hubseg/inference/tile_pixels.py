@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from hubseg.inference.input_image import InputImage, input_size, normalise
+from hubseg.inference.input_image import InputImage, input_size, normaliser
 from hubseg.inference.resample import Resampled
 from hubseg.inference.tissue_tiles import Tissue
 from hubseg.slide.readable import ReadableSlide
@@ -90,9 +90,7 @@ class TilePixels:
             padded=self.layout.padded,
             scale=self.layout.scale,
             _read=self._read,
-            _normalise=lambda seen, device: normalise(
-                seen, recipe.normalize, recipe.channel_order, device
-            ),
+            _normalise=normaliser(recipe, self._whole),
         )
 
     @property

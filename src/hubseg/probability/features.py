@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FeatureMap", "features_key"]
+__all__ = ["FeatureMap", "features_key", "in_stain"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +30,16 @@ class FeatureMap:
         float16 (structures, h, w): what that convolution makes of it, one for each layer of the
         member's map.
     network
-        Digest of the checkpoint that made it: a head is taught for one checkpoint only.
+        Digest of the checkpoint that made it: a head is taught for one checkpoint only. Of a slide
+        in other stains :func:`in_stain` of that.
+    aligned
+        The same of the slide in the stains that the network knows; None where nobody knows these.
     """
 
     values: NDArray[np.float16]
     logits: NDArray[np.float16]
     network: str
+    aligned: FeatureMap | None = None
 
     def __post_init__(self) -> None:
         fits = self.values.ndim == self.logits.ndim == 3
@@ -50,10 +54,33 @@ class FeatureMap:
                 "network cannot be taught in half precision."
             )
 
+        if self.aligned is not None and self.aligned.values.shape != self.values.shape:
+            raise ValueError(
+                f"Features {self.values.shape} and those in other stains "
+                f"{self.aligned.values.shape} do not belong together: compute them again."
+            )
+
+    def knows(self, stain: str) -> bool:
+        """Whether it holds features in the stains of a digest; "" are the slide's own."""
+        if not stain:
+            return True
+        return self.aligned is not None and self.aligned.network == in_stain(self.network, stain)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        more = 0 if self.aligned is None else self.aligned.nbytes
+        return self.values.nbytes + self.logits.nbytes + more
+
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width, px of the network's output."""
         return self.values.shape[1], self.values.shape[2]
+
+
+def in_stain(network: str, stain: str) -> str:
+    """Return what names a network that sees slides in the stains of a digest."""
+    return f"{network}/{stain}"
 
 
 def features_key(map_key: str) -> str:

@@ -30,9 +30,10 @@ def map_key(
 ) -> str:
     """Return the key of a member map: a digest of all that decides its values.
 
-    Slide pixels, checkpoint bytes, network, resolution, views, preprocessing and a precision that
-    was asked for count, and so do activation and which outputs are structures where there are
-    several; names, also those of structures, weights, folds and thresholds do not.
+    Slide pixels, checkpoint bytes, network, resolution, views, preprocessing, stains that slides
+    are shown in and a precision that was asked for count, and so do activation and which outputs
+    are structures where there are several; names, also those of structures, weights, folds and
+    thresholds do not.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ def map_key(
         content["channels"] = channels
     if recipe.tissue_only:
         content["tissue_only"] = tissue or 1  # of how tissue is found
+    if recipe.stain is not None and recipe.stain.align:
+        content["stain"] = recipe.stain.digest
     if field_of_view:
         content["field_of_view"] = field_of_view
     if precision != "auto":

@@ -202,10 +202,14 @@ def _digest(head: bytes, block: bytes) -> bytes:
 
 
 def _encode_features(made: FeatureMap) -> bytes:
-    block = pack(np.concatenate([made.values, made.logits]).astype(np.float16))
+    both = [made] if made.aligned is None else [made, made.aligned]
+    values = np.concatenate([part for one in both for part in (one.values, one.logits)])
     shape = len(made.values), len(made.logits), *made.shape
-    head = json.dumps({"shape": shape, "network": made.network}, separators=(",", ":")).encode()
-    return _joined(_FEATURES, head, block)
+    said: dict[str, Any] = {"shape": shape, "network": made.network}
+    if made.aligned is not None:
+        said["aligned"] = made.aligned.network
+    head = json.dumps(said, separators=(",", ":")).encode()
+    return _joined(_FEATURES, head, pack(values.astype(np.float16)))
 
 
 def _decode_features(content: bytes) -> FeatureMap | None:
@@ -214,8 +218,12 @@ def _decode_features(content: bytes) -> FeatureMap | None:
         return None
     _, said, block = parts
     channels, structures, *sides = said["shape"]
-    both = unpack(block, [channels + structures, *sides], np.float16)
-    return FeatureMap(both[:channels], both[channels:], str(said["network"]))
+    count, name = channels + structures, said.get("aligned")
+    made = unpack(block, [count if name is None else 2 * count, *sides], np.float16)
+    aligned = None
+    if name is not None:
+        aligned = FeatureMap(made[count : count + channels], made[count + channels :], str(name))
+    return FeatureMap(made[:channels], made[channels:count], str(said["network"]), aligned)
 
 
 def _parts(content: bytes, magics: tuple[bytes, ...]) -> tuple[bytes, dict[str, Any], bytes] | None:

@@ -81,7 +81,8 @@ class TaughtHead:
     bias
         Added to the layer's own.
     network
-        Digest of the checkpoint that it was fitted for.
+        Digest of the checkpoint that it was fitted for; of one that sees slides in the stains that
+        it knows :func:`hubseg.probability.features.in_stain` of that.
     """
 
     weights: tuple[float, ...]
@@ -92,15 +93,31 @@ class TaughtHead:
         if not all(map(math.isfinite, (*self.weights, self.bias))):
             raise ValueError("A taught head must be finite: teach it again.")
 
+    @property
+    def checkpoint(self) -> str:
+        """Digest of the checkpoint."""
+        return self.network.partition("/")[0]
+
+    @property
+    def stain(self) -> str:
+        """Digest of the stains that slides are shown in; "" are their own."""
+        return self.network.partition("/")[2]
+
     def fits(self, features: FeatureMap) -> bool:
-        """Whether the features are of the very checkpoint that it was fitted for."""
-        return self.network == features.network and len(self.weights) == len(features.values)
+        """Whether the features are of the very checkpoint, and stains, that it was fitted for."""
+        return self._seen(features) is not None and len(self.weights) == len(features.values)
+
+    def _seen(self, features: FeatureMap) -> FeatureMap | None:
+        """Return the features that it was fitted for; None where they are not there."""
+        both = (features, features.aligned)
+        return next((one for one in both if one is not None and one.network == self.network), None)
 
     def change(self, features: FeatureMap, layer: int = 0, weight: float = 1.0) -> Any:
         """Return how the probability changes, float32 (h, w), -1 to 1.
 
         The logit is moved by `weight` times what was taught, so that a checkpoint whose last layer
-        is moved by as much says the same.
+        is moved by as much says the same. Where slides are shown in the stains that the network
+        knows, what it says of them counts as taught, too.
 
         Parameters
         ----------
@@ -111,11 +128,13 @@ class TaughtHead:
         weight
             0 is the network's own head, 1 is all that was taught.
         """
-        own = features.logits[layer].astype(np.float32)
-        flat = features.values.reshape(len(features.values), -1).astype(np.float32)
+        own, seen = features.logits[layer].astype(np.float32), self._seen(features) or features
+        flat = seen.values.reshape(len(seen.values), -1).astype(np.float32)
         moved = np.asarray(self.weights, np.float32) @ flat + np.float32(self.bias)
-        taught = own + np.float32(weight) * moved.reshape(own.shape)
-        return sigmoid(taught) - sigmoid(own)
+        moved = moved.reshape(own.shape)
+        if seen is not features:
+            moved += seen.logits[layer].astype(np.float32) - own
+        return sigmoid(own + np.float32(weight) * moved) - sigmoid(own)
 
 
 @dataclass(frozen=True, slots=True)

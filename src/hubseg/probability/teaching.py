@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hubseg.probability.features import FeatureMap
 
 __all__ = [
-    *("STRENGTH", "STROKE", "Lesson", "Marks", "choose", "departure", "fit", "lesson", "marks"),
+    *("STRENGTH", "STROKE", "Lesson", "Marks", "choose", "departure", "dice_of", "fit", "lesson"),
+    *("marks", "unchanged"),
 ]
 
 STRENGTH: Final = 1.0
@@ -110,8 +111,10 @@ class Lesson:
         Of the marked pixels: float64 (n, C + 1), the last column 1, and float64 (n,).
     typical, typical_logits
         Of pixels taken evenly from the whole slide: what the head shall stay close to itself on.
+    typical_own
+        The network's logits of the same pixels with the slide in its own stains.
     network
-        Digest of the checkpoint.
+        Digest of the checkpoint, and stains, of the features.
     whole
         Whether every pixel of the slide is marked: somebody accepted it.
     """
@@ -122,12 +125,20 @@ class Lesson:
     weight: NDArray[np.float64]
     typical: NDArray[np.float64]
     typical_logits: NDArray[np.float64]
+    typical_own: NDArray[np.float64]
     network: str
     whole: bool = False
 
 
-def lesson(features: FeatureMap, said: Marks, layer: int = 0) -> Lesson:
+def lesson(
+    features: FeatureMap, said: Marks, layer: int = 0, *, of: FeatureMap | None = None
+) -> Lesson:
     """Return what a slide teaches the network that made its features.
+
+    Parameters
+    ----------
+    of
+        The features of the slide in its own stains, where `features` are those in others.
 
     Raises
     ------
@@ -141,6 +152,7 @@ def lesson(features: FeatureMap, said: Marks, layer: int = 0) -> Lesson:
         )
     flat = features.values.reshape(len(features.values), -1)
     logits = features.logits[layer].ravel()
+    own = logits if of is None else of.logits[layer].ravel()
     weight = said.weight.ravel()
     there = np.flatnonzero(weight)
     taken = there[_evenly(there.size)]
@@ -153,6 +165,7 @@ def lesson(features: FeatureMap, said: Marks, layer: int = 0) -> Lesson:
         weight=weight[taken].astype(np.float64) * scale,
         typical=_columns(flat, even),
         typical_logits=logits[even].astype(np.float64),
+        typical_own=own[even].astype(np.float64),
         network=features.network,
         whole=there.size == weight.size,
     )
@@ -248,14 +261,20 @@ def choose(lessons: Sequence[Lesson]) -> float | None:
         rest = [one for i, one in enumerate(judges) if i % _FEWEST != part]
         for strength, found in gains.items():
             head = fit([*rest, *others], strength=strength)
-            found += [_dice(one, head) - _dice(one, None) for one in held]
+            found += [dice_of(one, head) - dice_of(one) for one in held]
     best = max(gains, key=lambda strength: float(np.mean(gains[strength])))
     gain = np.asarray(gains[best])
     return best if gain.mean() > gain.std(ddof=1) / np.sqrt(gain.size) else None
 
 
-def _dice(one: Lesson, head: TaughtHead | None) -> float:
-    """Return the Dice of a head on an accepted slide's pixels, at a probability of one half."""
+def dice_of(one: Lesson, head: TaughtHead | None = None) -> float:
+    """Return the Dice of a head on an accepted slide's pixels, at a probability of one half.
+
+    Parameters
+    ----------
+    head
+        None is the network's own.
+    """
     moved = 0.0 if head is None else one.features @ np.array([*head.weights, head.bias])
     inside, truth = one.logits + moved > 0, one.target > 0.5
     total = float(one.weight @ inside + one.weight @ truth)
@@ -292,11 +311,17 @@ def _loss(logits: NDArray[np.float64], y: NDArray[np.float64], w: NDArray[np.flo
     return float(w @ (np.logaddexp(0, logits) - y * logits))
 
 
+def unchanged(lessons: Sequence[Lesson]) -> TaughtHead:
+    """Return the head that leaves the network's own as it is, for the stains of some lessons."""
+    first = lessons[0]
+    return TaughtHead((0.0,) * (first.typical.shape[1] - 1), 0.0, first.network)
+
+
 def departure(head: TaughtHead, lessons: Sequence[Lesson]) -> float:
     """Return the mean |difference| of the probability (0-1) over the slides' typical pixels."""
     moved = np.array([*head.weights, head.bias])
     parts = [
-        np.abs(_sigmoid(o.typical_logits + o.typical @ moved) - _sigmoid(o.typical_logits)).mean()
+        np.abs(_sigmoid(o.typical_logits + o.typical @ moved) - _sigmoid(o.typical_own)).mean()
         for o in lessons
     ]
     return float(np.mean(parts)) if parts else 0.0

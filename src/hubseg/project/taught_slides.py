@@ -83,8 +83,16 @@ def without_features(
         absent = tuple(
             (member, key)
             for member, key in keys
-            if key and member.place in layers and features_key(key) not in store
+            if key and member.place in layers and not _seen(store, key, recipe.teachable_stain)
         )
         if absent:
             found.append((told, absent))
     return found
+
+
+def _seen(store: MapStore, key: str, stain: str) -> bool:
+    """Whether the features of a map are there, in the stains of a digest too."""
+    if not stain:
+        return features_key(key) in store
+    features = store.get_features(features_key(key))
+    return features is not None and features.knows(stain)

@@ -7,6 +7,7 @@ from hubseg.recipe.checkpoints import find_checkpoint, find_checkpoints
 from hubseg.recipe.core import Recipe, builtin_names
 from hubseg.recipe.entries import (
     Entry,
+    KnownStain,
     Member,
     Normalize,
     Resolution,
@@ -23,6 +24,7 @@ __all__ = [
     "MULTIPLE",
     "Channels",
     "Entry",
+    "KnownStain",
     "Member",
     "NetworkSpec",
     "Normalize",

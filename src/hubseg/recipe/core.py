@@ -20,7 +20,7 @@ from hubseg.cleanup import Cleanup, cleanups_from, cleanups_to
 from hubseg.failure import yaml_or_refusal
 from hubseg.organ import BUILT_IN, Organ, StructureName, Vocabulary
 from hubseg.recipe.channels import BACKGROUND
-from hubseg.recipe.entries import Entry, Member, Normalize, Resolution
+from hubseg.recipe.entries import Entry, KnownStain, Member, Normalize, Resolution
 from hubseg.recipe.networks import Plan
 from hubseg.recipe.training_plan import TrainingPlan
 from hubseg.thresholds.table import ThresholdTable
@@ -48,6 +48,9 @@ class Recipe(Plan):
         "rgb", description="Order of the channels the networks were trained on."
     )
     normalize: Normalize = Field(Normalize(), description="From pixels to the networks' input.")
+    stain: KnownStain | None = Field(
+        None, description="Stains that the networks know; left out, nobody knows them."
+    )
     tta: Literal["none", "flips", "flip_rot90", "d4"] = Field(
         "flip_rot90", description="Views of a slide that are averaged; flip_rot90: four, d4: eight."
     )
@@ -130,11 +133,37 @@ class Recipe(Plan):
         return [entry for resolution in self.resolutions for entry in resolution.members]
 
     @property
+    def aligns(self) -> bool:
+        """Whether slides are shown to the networks in the stains that these know."""
+        return self.stain is not None and self.stain.align
+
+    @property
+    def teachable_stain(self) -> str:
+        """Digest of the stains that corrections may choose to show slides in; "" where none are."""
+        return "" if self.stain is None or self.stain.align else self.stain.digest
+
+    def aligned(self, align: bool = True) -> Recipe:
+        """Return the recipe with slides shown in the stains that its networks know, or not.
+
+        Raises
+        ------
+        ValueError
+            When nobody knows these stains.
+        """
+        if self.stain is None:
+            if not align:
+                return self
+            raise ValueError(f"Recipe {self.name!r} does not say which stains its networks know.")
+        return self.model_copy(update={"stain": self.stain.model_copy(update={"align": align})})
+
+    @property
     def digest(self) -> str:
         """Hex digest of what decides the map: not name, words, thresholds, cleanup or training."""
         after = {"name", "thresholds", "cleanup", "vocabulary", "training"}
         if not self.tissue_only:  # a recipe of before it existed keeps its digest
             after.add("tissue_only")
+        if not self.aligns:
+            after.add("stain")
         content = self.model_dump(mode="json", exclude=after)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -232,7 +261,7 @@ class Recipe(Plan):
     def to_yaml(self) -> str:
         """Write the recipe as YAML text that :meth:`from_yaml` reads back to an equal recipe."""
         content = self.model_dump(mode="json", exclude_defaults=False)
-        for key in ("vocabulary", "tissue_only"):
+        for key in ("vocabulary", "tissue_only", "stain"):
             if not content[key]:
                 del content[key]
         for resolution in content["resolutions"]:

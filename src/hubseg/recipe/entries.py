@@ -5,6 +5,8 @@ Responsible for what each key may hold and for refusing the rest. Does not know 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from hubseg.organ import Vocabulary
 
 __all__ = [
-    *("Entry", "Member", "Normalize", "Only", "Resolution", "for_organ", "in_words"),
+    *("Entry", "KnownStain", "Member", "Normalize", "Only", "Resolution", "for_organ", "in_words"),
     "occurring",
 ]
 
@@ -129,6 +131,40 @@ class Normalize(Plan):
 
     divide: float = Field(default=127.0, gt=0, description="What pixels, 0-255, are divided by.")
     subtract: float = Field(1.0, description="What is taken away after that.")
+
+
+_Vector = tuple[
+    Annotated[float, Field(gt=0, le=1)],
+    Annotated[float, Field(gt=0, le=1)],
+    Annotated[float, Field(gt=0, le=1)],
+]
+_Strength = Annotated[float, Field(gt=0, le=10)]
+
+
+class KnownStain(Plan):
+    """The stains of the slides that the networks were trained on.
+
+    Corrections can teach whether slides are better shown to the networks in these stains.
+    """
+
+    vectors: tuple[_Vector, _Vector] = Field(
+        description="Optical density of each of the two dyes in R, G and B, of length 1; the bluer "
+        "one first."
+    )
+    strength: tuple[_Strength, _Strength] = Field(
+        description="How much of each the darkest hundredth of tissue holds."
+    )
+    align: bool = Field(
+        False,
+        description="Whether every slide is shown to the networks in these stains (Macenko), in "
+        "place of its own.",
+    )
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the stains."""
+        text = json.dumps([self.vectors, self.strength])
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 class Resolution(Plan):

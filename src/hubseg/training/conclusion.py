@@ -12,6 +12,7 @@ from hubseg.organ import Organ
 from hubseg.probability import file_digest
 from hubseg.recipe.scores import labels_from
 from hubseg.training import outcome
+from hubseg.training.known_stain import knowing_stains
 from hubseg.training.measured import Measured
 from hubseg.training.state import save_published
 from hubseg.training.validation import Judge
@@ -58,6 +59,7 @@ def conclude(run: TrainingRun, judge: Judge, judged: Sequence[Judged]) -> float 
         outcome.write_out_of_fold(run.out / "out_of_fold.csv", judged, {})
         return None
     recipe, chosen = outcome.calibrated(run.recipe, judged)
+    recipe = knowing_stains(recipe, [label.slide for label in run.own])
     honest = outcome.write_out_of_fold(run.out / "out_of_fold.csv", judged, chosen)
     (run.out / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
     if held := [label for label in run.own if label.slide.id in run.folds.held_out]:

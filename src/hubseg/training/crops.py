@@ -18,10 +18,11 @@ import torch
 
 from hubseg.organ import FACTS, ORGANS
 from hubseg.recipe.channels import ONE_OUTPUT
+from hubseg.slide.stain import stain_transfer
 from hubseg.training.augment import cut, place
 from hubseg.training.colour import Colour, draw_colour, recolour, recolour_batch
 from hubseg.training.label import told
-from hubseg.training.stain import Reinhard, stain_transfer
+from hubseg.training.stain import Reinhard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -166,7 +167,9 @@ class Crops:
     def _slide(self, index: int, resolution: Resolution) -> LabelledSlide:
         label = self.labels[index]
         outputs = told(self.channels, self.recipe.vocabulary, label)
-        return self.cache.get(label, resolution, self.recipe.training, self.fold, outputs)
+        return self.cache.get(
+            *(label, resolution, self.recipe.training, self.fold, outputs), recipe=self.recipe
+        )
 
     def _other_pixel_size(
         self, slide: LabelledSlide, resolution: Resolution, random: np.random.Generator

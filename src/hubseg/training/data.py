@@ -19,15 +19,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hubseg.inference import input_size, resize_pixels
+from hubseg.inference.input_image import transfer_to
 from hubseg.inference.resample import Resampled
 from hubseg.recipe.channels import ONE_OUTPUT, Channels
-from hubseg.training.stain import Stains, macenko, statistics, vahadane
+from hubseg.slide.stain import Stains, in_stains, macenko
+from hubseg.training.stain import statistics, vahadane
 from hubseg.training.targets import target_of, tissue_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hubseg.recipe import Resolution
+    from hubseg.recipe import Recipe, Resolution
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.slide import Slide
     from hubseg.training.label import Label
@@ -76,7 +78,7 @@ class SlideCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self._known: dict[tuple[str, str, int, Channels], LabelledSlide] = {}
+        self._known: dict[tuple[str, str, int, Channels, str], LabelledSlide] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -87,6 +89,7 @@ class SlideCache:
         plan: TrainingPlan,
         fold: int,
         channels: Channels = ONE_OUTPUT,
+        recipe: Recipe | None = None,
     ) -> LabelledSlide:
         """Return a slide as a network of `resolution` sees it, with its label for one fold.
 
@@ -94,6 +97,8 @@ class SlideCache:
         ----------
         channels
             What the network's outputs are, in the labels' words.
+        recipe
+            Which may show slides in other stains; None shows them in their own.
 
         Raises
         ------
@@ -102,12 +107,15 @@ class SlideCache:
         """
         scale = resolution.model_dump_json(include={"size", "scale", "um_per_px"})
         alike = all(one.by_person and one.agreed is None for one in (label, *label.others))
-        key = label.slide.id, scale, -1 if alike else fold, channels
+        stain = recipe.stain.digest if recipe is not None and recipe.stain and recipe.aligns else ""
+        key = label.slide.id, scale, -1 if alike else fold, channels, stain
         with self._guard:
             lock = self._locks.setdefault(label.slide.id, threading.Lock())
         with lock:
             if key not in self._known:
                 pixels = self._pixels(label, resolution, scale)
+                transfer = None if recipe is None else transfer_to(recipe, label.slide)
+                pixels = pixels if transfer is None else in_stains(pixels, transfer)
                 self._known[key] = _labelled(label, pixels, plan, fold, channels)
             return self._known[key]
 

@@ -41,7 +41,8 @@ def write_taught(
     """Write a member's checkpoint with its taught head; returns the file.
 
     What was taught is added to the last layer, times its weight. The last layer is kept in float32
-    and the other tensors as they are.
+    and the other tensors as they are. One that was taught with slides in the stains that it knows
+    wants a recipe that shows them so (:meth:`hubseg.recipe.Recipe.aligned`).
 
     Parameters
     ----------
@@ -57,16 +58,22 @@ def write_taught(
     Raises
     ------
     ValueError
-        When nothing was taught for the member, or for another checkpoint than `source`.
+        When nothing was taught for the member, or for another checkpoint than `source`, or if it
+        was taught with slides in other stains and its weight is not 1.
     OSError
         When the file cannot be written.
     """
     head = taught.heads.get(member.place)
     digest = file_digest(source)
-    if head is None or head.network != digest:
+    if head is None or head.checkpoint != digest:
         raise ValueError(
             f"{source} is not the checkpoint that was taught as {member.name}: run the ensemble "
             "with it and teach again, or name the folder of the one that was."
+        )
+    if head.stain and taught.weight < 1:
+        raise ValueError(
+            "Slides are shown to these networks in other stains, which a checkpoint does wholly or "
+            f"not at all: set the weight of what was taught to 1 (it is {taught.weight:g})."
         )
     held = read_checkpoint(source)
     state = {name: tensor.contiguous() for name, tensor in held.state.items()}
