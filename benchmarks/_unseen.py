@@ -134,7 +134,7 @@ def look(
     path = find_checkpoints([member], [weights or given.weights])[member.checkpoint]
     store, key = MapStore(given.maps / "features"), _key(recipe, path, slide, shift)
     features = None if weights is not None else store.get_features(key)
-    if features is None:
+    if features is None or not features.knows(recipe.teachable_stain):
         features = _run(recipe, member, path, change(slide.read()))
         if weights is None:
             store.put_features(key, features)

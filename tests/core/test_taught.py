@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hubseg.journal.review_state import review_state, taught_payload
 from hubseg.journal.rows import Entry, Kind
 from hubseg.probability import FeatureMap, MapStore, MemberMap, Taught, TaughtHead, TaughtScope
-from hubseg.probability.features import in_stain
 from hubseg.probability.stain_choice import BothStains, gain_of, is_better
 from hubseg.probability.taught import changed_share, sigmoid
 from hubseg.probability.teaching import (
@@ -57,6 +56,7 @@ heads = st.builds(
     st.tuples(*[st.floats(-5, 5)] * 3),
     st.floats(-5, 5),
     st.just("a"),
+    st.sampled_from(["", "s"]),
 )
 
 
@@ -228,7 +228,7 @@ def both(seed: int = 0) -> FeatureMap:
     """Return features of a slide that its network sees wrongly, and rightly in other stains."""
     seen = features(seed)
     wrong = FeatureMap(seen.values, (seen.logits - np.float16(9)), "a")
-    return replace(wrong, aligned=replace(seen, network=in_stain("a", "s")))
+    return replace(wrong, aligned=replace(seen, stain="s"))
 
 
 def told(seen: FeatureMap, mask: np.ndarray | None, added: np.ndarray | None = None) -> BothStains:
@@ -246,7 +246,7 @@ def test_accepted_slides_choose_the_stains_and_strokes_alone_do_not() -> None:
     assert gain_of([told(both(), None, added=LEFT)]) is None
     assert gain_of([BothStains(told(both(), LEFT).own)]) is None
     seen = both()
-    turned = replace(features(), aligned=replace(seen, network=in_stain("a", "s"), aligned=None))
+    turned = replace(features(), aligned=replace(seen, stain="s", aligned=None))
     loss = gain_of([told(turned, LEFT)])
     assert loss is not None and loss < -0.5 and not is_better([loss])
 
@@ -272,7 +272,7 @@ def test_a_head_in_other_stains_says_what_the_network_says_there() -> None:
     seen, lessons = both(), told(both(), LEFT)
     assert seen.aligned is not None and lessons.aligned is not None
     head = unchanged([lessons.aligned])
-    assert (head.checkpoint, head.stain) == ("a", "s")
+    assert (head.network, head.stain) == ("a", "s")
     taught = Taught({PLACE: head})
     after = taught.of(PLACE, own_map(seen), seen).values
     assert np.abs(after - own_map(seen.aligned).values).max() < 1e-3

@@ -23,7 +23,6 @@ from hubseg.journal.rows import Kind
 from hubseg.network import build
 from hubseg.network.last_layer import LastLayer, last_layer, taught_state
 from hubseg.probability import MapStore, Taught, TaughtHead, features_key
-from hubseg.probability.features import in_stain
 from hubseg.probability.taught import sigmoid
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_map, newest_members
@@ -189,10 +188,7 @@ def test_what_is_taught_in_other_stains_leaves_as_checkpoints_that_see_slides_so
         scope = scope_of(opened, slide, found[0])
         held = taught_of(opened, slide, found[0])
         name = found[0].stain.digest
-        heads = {
-            place: replace(head, network=in_stain(head.network, name))
-            for place, head in held.heads.items()
-        }
+        heads = {place: replace(head, stain=name) for place, head in held.heads.items()}
         opened.append(Kind.TAUGHT, taught_payload(scope, held, Taught(heads)), label="taught")
     after, out = maps(project), project.parent / "out"
     assert all(np.abs(after[name] - own[name]).max() > 1 for name in "ab")

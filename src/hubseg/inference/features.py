@@ -15,7 +15,6 @@ from hubseg.inference.cpu_network import CpuNetwork
 from hubseg.inference.member import predict_member
 from hubseg.network.last_layer import LastLayer, last_layer
 from hubseg.probability import FeatureMap
-from hubseg.probability.features import in_stain
 from hubseg.recipe.channels import ONE_OUTPUT
 
 if TYPE_CHECKING:
@@ -72,16 +71,13 @@ def predict_features(
     plain = replace(member, channels=ONE_OUTPUT)
     channels, kept = layer.in_channels, [layer.in_channels + i for i in member.channels.kept]
 
-    def seen(as_shown: Recipe, network: str) -> FeatureMap:
+    def seen(as_shown: Recipe, stain: str = "") -> FeatureMap:
         made = predict_member(LastLayer(bare), pixels, as_shown, plain, answer=_raw, **how)
         values = made.values.astype(np.float16)
-        return FeatureMap(values[:channels], values[kept], network)
+        return FeatureMap(values[:channels], values[kept], checkpoint_digest, stain)
 
-    own = seen(once, checkpoint_digest)
-    if recipe.stain is None or recipe.aligns:
-        return own
-    name = in_stain(checkpoint_digest, recipe.stain.digest)
-    return replace(own, aligned=seen(once.aligned(), name))
+    own, stain = seen(once), recipe.teachable_stain
+    return replace(own, aligned=seen(once.aligned(), stain)) if stain else own
 
 
 def _raw(logits: Tensor, channels: Channels) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FeatureMap", "features_key", "in_stain"]
+__all__ = ["FeatureMap", "features_key"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +30,9 @@ class FeatureMap:
         float16 (structures, h, w): what that convolution makes of it, one for each layer of the
         member's map.
     network
-        Digest of the checkpoint that made it: a head is taught for one checkpoint only. Of a slide
-        in other stains :func:`in_stain` of that.
+        Digest of the checkpoint that made it: a head is taught for one checkpoint only.
+    stain
+        Digest of the stains that the slide was shown in; "" are its own.
     aligned
         The same of the slide in the stains that the network knows; None where nobody knows these.
     """
@@ -39,6 +40,7 @@ class FeatureMap:
     values: NDArray[np.float16]
     logits: NDArray[np.float16]
     network: str
+    stain: str = ""
     aligned: FeatureMap | None = None
 
     def __post_init__(self) -> None:
@@ -62,9 +64,7 @@ class FeatureMap:
 
     def knows(self, stain: str) -> bool:
         """Whether it holds features in the stains of a digest; "" are the slide's own."""
-        if not stain:
-            return True
-        return self.aligned is not None and self.aligned.network == in_stain(self.network, stain)
+        return not stain or (self.aligned is not None and self.aligned.stain == stain)
 
     @property
     def nbytes(self) -> int:
@@ -76,11 +76,6 @@ class FeatureMap:
     def shape(self) -> tuple[int, int]:
         """Height and width, px of the network's output."""
         return self.values.shape[1], self.values.shape[2]
-
-
-def in_stain(network: str, stain: str) -> str:
-    """Return what names a network that sees slides in the stains of a digest."""
-    return f"{network}/{stain}"
 
 
 def features_key(map_key: str) -> str:

@@ -207,7 +207,7 @@ def _encode_features(made: FeatureMap) -> bytes:
     shape = len(made.values), len(made.logits), *made.shape
     said: dict[str, Any] = {"shape": shape, "network": made.network}
     if made.aligned is not None:
-        said["aligned"] = made.aligned.network
+        said["stain"] = made.aligned.stain
     head = json.dumps(said, separators=(",", ":")).encode()
     return _joined(_FEATURES, head, pack(values.astype(np.float16)))
 
@@ -218,12 +218,13 @@ def _decode_features(content: bytes) -> FeatureMap | None:
         return None
     _, said, block = parts
     channels, structures, *sides = said["shape"]
-    count, name = channels + structures, said.get("aligned")
-    made = unpack(block, [count if name is None else 2 * count, *sides], np.float16)
-    aligned = None
-    if name is not None:
-        aligned = FeatureMap(made[count : count + channels], made[count + channels :], str(name))
-    return FeatureMap(made[:channels], made[channels:count], str(said["network"]), aligned)
+    count, network, stain = channels + structures, str(said["network"]), said.get("stain")
+    made = unpack(block, [count if stain is None else 2 * count, *sides], np.float16)
+    own = FeatureMap(made[:channels], made[channels:count], network)
+    if stain is None:
+        return own
+    other = made[count:]
+    return replace(own, aligned=FeatureMap(other[:channels], other[channels:], network, str(stain)))
 
 
 def _parts(content: bytes, magics: tuple[bytes, ...]) -> tuple[bytes, dict[str, Any], bytes] | None:

@@ -81,27 +81,19 @@ class TaughtHead:
     bias
         Added to the layer's own.
     network
-        Digest of the checkpoint that it was fitted for; of one that sees slides in the stains that
-        it knows :func:`hubseg.probability.features.in_stain` of that.
+        Digest of the checkpoint that it was fitted for.
+    stain
+        Digest of the stains that slides are shown in; "" are their own.
     """
 
     weights: tuple[float, ...]
     bias: float
     network: str
+    stain: str = ""
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (*self.weights, self.bias))):
             raise ValueError("A taught head must be finite: teach it again.")
-
-    @property
-    def checkpoint(self) -> str:
-        """Digest of the checkpoint."""
-        return self.network.partition("/")[0]
-
-    @property
-    def stain(self) -> str:
-        """Digest of the stains that slides are shown in; "" are their own."""
-        return self.network.partition("/")[2]
 
     def fits(self, features: FeatureMap) -> bool:
         """Whether the features are of the very checkpoint, and stains, that it was fitted for."""
@@ -109,8 +101,10 @@ class TaughtHead:
 
     def _seen(self, features: FeatureMap) -> FeatureMap | None:
         """Return the features that it was fitted for; None where they are not there."""
-        both = (features, features.aligned)
-        return next((one for one in both if one is not None and one.network == self.network), None)
+        for one in (features, features.aligned):
+            if one is not None and (one.network, one.stain) == (self.network, self.stain):
+                return one
+        return None
 
     def change(self, features: FeatureMap, layer: int = 0, weight: float = 1.0) -> Any:
         """Return how the probability changes, float32 (h, w), -1 to 1.
@@ -230,7 +224,7 @@ class Taught:
     def to_facts(self) -> dict[str, Any]:
         """Return it as a row of the journal keeps it."""
         heads = [
-            [list(place), list(head.weights), head.bias, head.network]
+            [list(place), list(head.weights), head.bias, head.network, *filter(None, [head.stain])]
             for place, head in sorted(self.heads.items())
         ]
         return {
@@ -251,8 +245,10 @@ class Taught:
         """
         try:
             heads = {
-                (int(i), int(j), int(k)): TaughtHead(tuple(map(float, w)), float(b), str(network))
-                for (i, j, k), w, b, network in facts["heads"]
+                (int(i), int(j), int(k)): TaughtHead(
+                    tuple(map(float, w)), float(b), *map(str, names)
+                )
+                for (i, j, k), w, b, *names in facts["heads"]
             }
             more = float(facts["weight"]), bool(facts["on"]), float(facts["departure"])
             return cls(heads, *more)

@@ -113,8 +113,8 @@ class Lesson:
         Of pixels taken evenly from the whole slide: what the head shall stay close to itself on.
     typical_own
         The network's logits of the same pixels with the slide in its own stains.
-    network
-        Digest of the checkpoint, and stains, of the features.
+    network, stain
+        Digests of the checkpoint, and of the stains, of the features.
     whole
         Whether every pixel of the slide is marked: somebody accepted it.
     """
@@ -127,6 +127,7 @@ class Lesson:
     typical_logits: NDArray[np.float64]
     typical_own: NDArray[np.float64]
     network: str
+    stain: str = ""
     whole: bool = False
 
 
@@ -167,6 +168,7 @@ def lesson(
         typical_logits=logits[even].astype(np.float64),
         typical_own=own[even].astype(np.float64),
         network=features.network,
+        stain=features.stain,
         whole=there.size == weight.size,
     )
 
@@ -211,7 +213,7 @@ def fit(lessons: Sequence[Lesson], *, strength: float = STRENGTH) -> TaughtHead 
     told = [one for one in lessons if one.weight.any()]
     if not told:
         return None
-    networks = {one.network for one in told}
+    networks = {(one.network, one.stain) for one in told}
     if len(networks) > 1:
         raise ValueError(
             "Slides were run with different checkpoints of one network: run the ensemble on all "
@@ -236,7 +238,7 @@ def fit(lessons: Sequence[Lesson], *, strength: float = STRENGTH) -> TaughtHead 
             break
         loss = now
     weights = tuple(map(float, moved[:-1]))
-    return TaughtHead(weights, float(moved[-1]), networks.pop())
+    return TaughtHead(weights, float(moved[-1]), *networks.pop())
 
 
 def choose(lessons: Sequence[Lesson]) -> float | None:
@@ -314,7 +316,8 @@ def _loss(logits: NDArray[np.float64], y: NDArray[np.float64], w: NDArray[np.flo
 def unchanged(lessons: Sequence[Lesson]) -> TaughtHead:
     """Return the head that leaves the network's own as it is, for the stains of some lessons."""
     first = lessons[0]
-    return TaughtHead((0.0,) * (first.typical.shape[1] - 1), 0.0, first.network)
+    weights = (0.0,) * (first.typical.shape[1] - 1)
+    return TaughtHead(weights, 0.0, first.network, first.stain)
 
 
 def departure(head: TaughtHead, lessons: Sequence[Lesson]) -> float:

@@ -297,11 +297,8 @@ def _stains(lessons: dict[Place, dict[str, BothStains]], used: list[str]) -> tup
     gains = [gain for gain in found if gain is not None]
     if not is_better(gains):
         return False, ""
-    told = "the accepted slide" if len(gains) == 1 else f"{len(gains)} accepted slides"
-    return True, (
-        f"Shown in the stains that the networks know: Dice is {np.mean(gains):.2f} higher so on "
-        f"{told}."
-    )
+    slides = "1 slide" if len(gains) == 1 else f"{len(gains)} slides"
+    return True, f"In stains that the networks know Dice is {np.mean(gains):.2f} higher ({slides})."
 
 
 def _taken(lessons: Iterable[BothStains], aligned: bool) -> list[Lesson]:

@@ -142,8 +142,8 @@ class Recipe(Plan):
         """Digest of the stains that corrections may choose to show slides in; "" where none are."""
         return "" if self.stain is None or self.stain.align else self.stain.digest
 
-    def aligned(self, align: bool = True) -> Recipe:
-        """Return the recipe with slides shown in the stains that its networks know, or not.
+    def aligned(self) -> Recipe:
+        """Return the recipe with slides shown in the stains that its networks know.
 
         Raises
         ------
@@ -151,10 +151,8 @@ class Recipe(Plan):
             When nobody knows these stains.
         """
         if self.stain is None:
-            if not align:
-                return self
             raise ValueError(f"Recipe {self.name!r} does not say which stains its networks know.")
-        return self.model_copy(update={"stain": self.stain.model_copy(update={"align": align})})
+        return self.model_copy(update={"stain": self.stain.model_copy(update={"align": True})})
 
     @property
     def digest(self) -> str:

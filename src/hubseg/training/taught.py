@@ -65,7 +65,7 @@ def write_taught(
     """
     head = taught.heads.get(member.place)
     digest = file_digest(source)
-    if head is None or head.checkpoint != digest:
+    if head is None or head.network != digest:
         raise ValueError(
             f"{source} is not the checkpoint that was taught as {member.name}: run the ensemble "
             "with it and teach again, or name the folder of the one that was."
