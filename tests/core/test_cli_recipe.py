@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 import torch
 
 from hubseg.cli import main
 from hubseg.network import build
 from hubseg.recipe import Recipe
+from hubseg.recipe.bundled import sample_table
 
 RECIPE = """
 name: small
@@ -57,6 +60,23 @@ def test_members_that_share_a_file_that_does_not_fit_are_counted_each(
     assert run(folder, "check", "--json") == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["found"], told["fit"]) == (3, 0)
+
+
+def test_show_writes_the_stains_of_the_slides_that_networks_know(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    slides = str(sample_table())
+    assert run(folder, "show", "--stains-of", slides) == 0
+    shown = Recipe.from_yaml(capsys.readouterr().out)
+    assert shown.stain is not None and not shown.aligns
+    assert shown.digest == Recipe.load(folder / "r.yaml").digest
+    (folder / "r.yaml").write_text(shown.aligned().to_yaml())
+    assert run(folder, "show", "--stains-of", slides) == 1
+    assert "in the stains that it names already" in capsys.readouterr().err
+    (folder / "r.yaml").write_text(RECIPE)
+    tifffile.imwrite(folder / "glass.tiff", np.full((64, 64, 3), 250, np.uint8), photometric="rgb")
+    assert run(folder, "show", "--stains-of", str(folder)) == 1
+    assert "shows tissue" in capsys.readouterr().err
 
 
 def test_check_lists_where_it_looked(folder: Path, capsys: pytest.CaptureFixture[str]):

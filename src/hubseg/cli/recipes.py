@@ -31,6 +31,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     )
     recipe.add_argument("what", choices=["show", "check", "info", "onnx"])
     add_ensemble(recipe)
+    recipe.add_argument(
+        "--stains-of",
+        type=Path,
+        metavar="SLIDES",
+        help="of show: with the stains of these slides, which its networks were trained on",
+    )
     recipe.add_argument("--device", default="auto", help="of info: auto, cpu or cuda:N")
     recipe.add_argument("--out", type=Path, help="of onnx: folder for one file a checkpoint")
     add_json(recipe)
@@ -43,12 +49,36 @@ def _recipe(given: argparse.Namespace, answer: Answer) -> int:
 
     recipe = Recipe.load(given.recipe)
     if given.what == "show":
+        if given.stains_of is not None:
+            recipe = _knowing(recipe, given.stains_of)
         text = recipe.to_yaml()
         answer.say({"recipe": text, "digest": recipe.digest}, [text.rstrip()])
         return 0
     where = weights_for(recipe, tuple(given.weights))
     run = {"check": _check, "info": _info, "onnx": _onnx}[given.what]
     return run(given, answer, recipe, recipe.members(given.folds), where)
+
+
+def _knowing(recipe: Recipe, path: Path) -> Recipe:
+    """Return a recipe that says which stains the slides of a table or folder have.
+
+    Raises
+    ------
+    ValueError
+        When its networks are shown other stains already, or no slide has tissue.
+    """
+    from hubseg.slide import SlideTable
+    from hubseg.training.known_stain import knowing_stains
+
+    known = knowing_stains(recipe, SlideTable.open(path).slides)
+    if known is recipe:
+        why = (
+            "its networks see every slide in the stains that it names already"
+            if recipe.aligns
+            else f"no slide of {path} shows tissue"
+        )
+        raise ValueError(f"The stains of recipe {recipe.name!r} stay as they are: {why}.")
+    return known
 
 
 # ---- check --------------------------------------------------------------------------------------
