@@ -55,6 +55,7 @@ class Source:
         self.every = False
         self.tiles: TileSize | None = None
         self._on_progress = on_progress
+        self._taken = 0
         self._partial = partial
 
     def _not_rejected(self) -> list[str]:
@@ -78,8 +79,13 @@ class Source:
                 self.maps[slide.id] = _origin(masks[0])
                 self._note_gaps(masks[0])
             yield from masks
-            if self._on_progress is not None:
-                self._on_progress(number, len(self.slides))
+            self._taken = number
+            self.report()
+
+    def report(self) -> None:
+        """Tell how many slides were taken; also within one: an export can be ended there."""
+        if self._on_progress is not None:
+            self._on_progress(self._taken, len(self.slides))
 
     def refuse(self, slide_id: str, why: str) -> None:
         """Leave out a slide that was derived and cannot be written."""
