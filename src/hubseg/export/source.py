@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
 from hubseg.project.derived import Derived, derive, other_file
-from hubseg.project.newest import said_of_gaps, untaught_note
+from hubseg.project.newest import untaught_note
 from hubseg.project.older_masks import older_mask
 from hubseg.project.structures import class_numbers, structures_of
+from hubseg.project.unread import said_of_unread
 from hubseg.project.verdicts import verdicts
 from hubseg.project.words import vocabulary_of
 
@@ -128,7 +129,7 @@ class Source:
         if derived.members is None:
             return
         slide = derived.slide
-        notes = [said_of_gaps(self.project, slide)]
+        notes = [said_of_unread(self.project, slide)]
         if not derived.verdict.stands:
             notes.append(untaught_note(self.project, slide, structure=derived.name))
         for said in filter(None, notes):
