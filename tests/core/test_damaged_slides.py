@@ -299,6 +299,25 @@ def test_the_window_shows_a_damaged_tile_as_that_of_a_large_slide(path: Path) ->
     )
 
 
+def test_a_slide_of_16_bits_is_opened_and_scaled_by_the_tiles_that_can_be_decoded(
+    tmp_path: Path,
+) -> None:
+    deep = np.random.default_rng(1).integers(0, 3000, SHAPE, np.uint16)
+    how: dict[str, Any] = {"tile": (TILE, TILE), "photometric": "minisblack", "compression": "zlib"}
+    tifffile.imwrite(tmp_path / "deep.tif", deep, **how)
+    good = read_slide(tmp_path / "deep.tif")
+    spoil(tmp_path / "deep.tif", 0, 0, 1)
+    slide = read_slide(tmp_path / "deep.tif")
+    assert slide.values == good.values == (0, 4095)
+    found = ReadableSlide(slide).read()
+    assert (found[:TILE, TILE : 2 * TILE] == GREY).all()
+    assert found[:TILE, :TILE].max() == 187  # 2999 of 4095
+    tifffile.imwrite(tmp_path / "rows.tif", deep, photometric="minisblack", compression="zlib")
+    spoil(tmp_path / "rows.tif", 0, 0, 0)
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        read_slide(tmp_path / "rows.tif")
+
+
 def test_a_region_says_where_the_damage_is_in_its_file(path: Path) -> None:
     spoil(path, 0, 2, 3)
     region = read_slide(f"{path}#region=100,150,200,300")

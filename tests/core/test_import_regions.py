@@ -51,7 +51,13 @@ def along_rows(mask: NDArray[np.bool_]) -> AnnotatedImage:
     return AnnotatedImage("", mask.shape, tuple(objects))
 
 
-@pytest.mark.parametrize("told", [as_outlines, as_labels, along_rows])
+def as_run_lengths(mask: NDArray[np.bool_]) -> AnnotatedImage:
+    """A row of a table, which does not say how large the image is."""
+    objects = [Annotation("", (), one.runs) for one in images_of_labels(numbered(mask)).objects]
+    return AnnotatedImage("a", None, tuple(objects))
+
+
+@pytest.mark.parametrize("told", [as_outlines, as_labels, along_rows, as_run_lengths])
 @given(mask=MASKS, side=st.integers(1, 9), left_out=st.integers(0, 9))
 def test_each_window_has_the_pixels_that_the_whole_has_there(
     told: Any, mask: NDArray[np.bool_], side: int, left_out: int
@@ -245,3 +251,7 @@ def test_what_is_of_no_region_or_of_another_size_is_refused_in_a_sentence(
         "It is annotated at 30 × 20 px, the slide of these regions has 300 × 200: export it in px "
         "of the slide's full size."
     ) in capsys.readouterr().err
+    table = tmp_path / "t.csv"
+    table.write_text("id,rle\nwhole,1 5 60001 3\n")
+    assert main(["import", str(project), str(table), "--yes"]) == 1
+    assert "Its run lengths end beyond the 300 × 200 px" in capsys.readouterr().err

@@ -67,8 +67,7 @@ class CutImage:
                     f"It is annotated at {one[1]} × {one[0]} px, the slide of these regions has "
                     f"{size[1]} × {size[0]}: export it in px of the slide's full size."
                 )
-        if image.relative:
-            image = replace(image, objects=tuple(_in_px(image, size)), relative=False)
+        image = replace(image, objects=tuple(_in_px(image, size)), relative=False)
         boxes = np.array(windows, np.int64).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]  # first row and column, and those behind the last ones
         extents = np.array([_box(one) for one in image.objects], np.int64).reshape(-1, 4)
@@ -125,9 +124,19 @@ class CutImage:
 
 
 def _in_px(image: AnnotatedImage, size: tuple[int, int]) -> Iterator[Annotation]:
+    """Yield the objects in px of an image of that size, which their runs are counted in."""
     height, width = size
     for one in image.objects:
-        yield replace(one, polygons=tuple(part.times(width, height) for part in one.polygons))
+        if len(one.runs):
+            if int(one.runs.sum(axis=1).max()) > height * width:
+                raise ValueError(
+                    f"Its run lengths end beyond the {width} × {height} px of the slide of these "
+                    "regions: export the mask of this slide, at its full size."
+                )
+            one = replace(one, size=size)
+        if image.relative:
+            one = replace(one, polygons=tuple(part.times(width, height) for part in one.polygons))
+        yield one
 
 
 def _alone(extents: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.int64]:
