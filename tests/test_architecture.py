@@ -71,6 +71,7 @@ CORE: dict[str, set[str]] = {
         "edits",
         "formats.annotated",
         "formats.coco_runs",
+        "formats.cut",
         "formats.format",
         "formats.json_constants",
         "formats.json_stream",

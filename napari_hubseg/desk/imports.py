@@ -200,14 +200,17 @@ class Imports:
         if notes is None and not self._may_change():
             self._left_out[one.slide_id] = "The project cannot be changed."
             return
-        said = f"{one.name} is {_TAKEN[how.role]}"
+        said, remark = f"{one.name} is {_TAKEN[how.role]}", filter(None, [one.remark])
         if notes is None:
             self._same += 1
             said = f"{one.name} changes nothing: that is what is there already."
-            notes = tuple(note for part in parts for note in part.notes)
+            notes = (*remark, *(note for part in parts for note in part.notes))
         else:
             self._done += 1
+            whole = one.slide_id if one.mask is None else one.mask.whole
+            self._notes |= {one.remark: whole} if one.remark else {}
             self._notes |= dict.fromkeys(notes, one.slide_id)
+            notes = (*remark, *notes)
             self._truths += [(one.slide_id, truth)] * (how.role == "truth")
             if one.onto.is_drawn and how.role == "edits":
                 notes = ("It is in place of what was drawn there, which undo brings back.", *notes)

@@ -37,8 +37,13 @@ class Runs:
         self._exports, self._retraining, self._features = exports, retraining, features
 
     def cancel(self) -> None:
-        """Stop the run, or the networks' second look at slides."""
-        (self._ensemble if self._ensemble.running else self._features).cancel()
+        """Stop the run, or the networks' second look at slides, or else the export."""
+        if self._ensemble.running:
+            self._ensemble.cancel()
+        elif self._features.busy:
+            self._features.cancel()
+        else:
+            self._exports.cancel()
 
     def export(self, choice: ExportChoice) -> None:
         """Write the chosen slides."""

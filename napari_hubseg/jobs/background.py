@@ -44,6 +44,7 @@ class Background(QObject):
     """
 
     _answered = Signal(object, object, object)
+    _told = Signal(object)
 
     def __init__(self, threads: int = 2) -> None:
         super().__init__()
@@ -59,6 +60,7 @@ class Background(QObject):
         self._turn = self.timer(0, self._hand_over)
         # queued, always: an answer must not overtake the rest of the function that asked
         self._answered.connect(self._take_home, Qt.ConnectionType.QueuedConnection)
+        self._told.connect(self.later, Qt.ConnectionType.QueuedConnection)
 
     def submit(
         self,
@@ -100,6 +102,10 @@ class Background(QObject):
         done.set_result(None)
         self.waiting += 1
         self._take_home(done, lambda _: work(), lambda _: None)
+
+    def tell(self, work: Callable[[], object]) -> None:
+        """Run `work` in the owner's thread, asked for in any other: how far something is."""
+        self._told.emit(work)
 
     def _take_home(
         self, done: Future[Any], then: Callable[[Any], object], failed: Callable[[str], object]

@@ -12,6 +12,7 @@ from pathlib import Path
 from hubseg.export import FORMATS
 
 __all__ = [
+    "IN_TILES",
     "MEASUREMENTS",
     "WRITTEN",
     "EnsembleChoice",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 MEASUREMENTS = "measurements"
+IN_TILES = "pseudo-labels"
+"""The format that may be written in tiles; it is written as a whole or not at all."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ class ExportChoice:
         Whether to replace what is there.
     partial
         Whether to take maps that lack members of their run.
+    tile, um_per_px
+        Of pseudo-labels: side of the tiles that slides and regions are cut into, px, and their
+        pixel size; None is whole ones, and each slide's own.
     """
 
     format: str
@@ -116,6 +122,8 @@ class ExportChoice:
     rejected: bool = False
     overwrite: bool = False
     partial: bool = False
+    tile: int | None = None
+    um_per_px: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from qtpy.QtWidgets import (
 
 from hubseg.export import ROLES, Role
 from napari_hubseg.actions import tip
-from napari_hubseg.jobs.choices import WRITTEN, ExportChoice
+from napari_hubseg.jobs.choices import IN_TILES, WRITTEN, ExportChoice
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
+from napari_hubseg.widgets.tile_fields import TileFields
 
 __all__ = ["ExportPanel", "ExportState"]
 
@@ -100,6 +101,7 @@ class ExportPanel(QWidget):
         self.browse.setFixedWidth(34)
         self.go = button("Export", "Write the masks, read them back and compare", name="export")
         self.go.setToolTip(tip("export"))
+        self.tiles = TileFields()
         self.partial = QCheckBox("incomplete maps too")
         self.partial.setObjectName("export_partial")
         self.partial.setToolTip(
@@ -124,7 +126,7 @@ class ExportPanel(QWidget):
 
     def _listen(self) -> None:
         changes = (self.format.activated, self.slides.activated, self.target.textEdited)
-        for changed in (*changes, self.partial.toggled):
+        for changed in (*changes, self.partial.toggled, self.tiles.changed):
             changed.connect(self._ask_again)
         self.format.activated.connect(self._suggest)
         self.target.textEdited.connect(self._take_over)
@@ -148,22 +150,24 @@ class ExportPanel(QWidget):
         for widget in (_title("Export"), self.format, self.slides):
             layout.addWidget(widget)
         layout.addLayout(where)
-        layout.addWidget(self.partial)
-        layout.addWidget(self.go)
-        layout.addWidget(self.outcome)
-        layout.addWidget(_title("Import"))
+        for widget in (self.tiles, self.partial, self.go, self.outcome, _title("Import")):
+            layout.addWidget(widget)
         layout.addLayout(become)
         layout.addWidget(self.take)
 
     def choice(self) -> ExportChoice:
         """Return what is chosen now."""
+        format = str(self.format.currentData())
+        in_tiles = format == IN_TILES
         return ExportChoice(
-            format=str(self.format.currentData()),
+            format=format,
             all_slides=self.slides.currentData() in {"all", "rejected"},
             out=Path(self.target.text()),
             rejected=self.slides.currentData() == "rejected",
             overwrite=self._replaces,
             partial=self.partial.isChecked(),
+            tile=self.tiles.tile if in_tiles else None,
+            um_per_px=self.tiles.um_per_px if in_tiles else None,
         )
 
     @property
@@ -226,6 +230,7 @@ class ExportPanel(QWidget):
         self._own_target = True
 
     def _suggest(self) -> None:
+        self.tiles.setVisible(self.format.currentData() == IN_TILES)
         if self._own_target or self._state.folder is None:
             return
         with QSignalBlocker(self.target):

@@ -58,7 +58,8 @@ def state_of(found: Sequence[Proposed], choice: ImportChoice) -> ImportState:
     left = f" {len(rows) - count} left out." if count < len(rows) else ""
     undo = " One undo takes all back." if count and how.role != "truth" else ""
     each = ("all classes, each onto its structure",) if how.role == "labels" else ()
-    said = f"{count} of {len(rows)} will be taken over.{left}{undo}"
+    remarks = "".join(f" {one.remark}" for one in found if one.remark)
+    said = f"{count} of {len(rows)} will be taken over.{left}{undo}{remarks}"
     return ImportState(tuple(rows), said, *each)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_hubseg.actions import tip
+from napari_hubseg.actions import key_of, tip
 from napari_hubseg.jobs.choices import duration
 from napari_hubseg.panels.progress import ProgressPanel, ProgressState
 from napari_hubseg.presenters.presenter import Presenter, Wishes
 
 if TYPE_CHECKING:
     from napari_hubseg.desk import Desk
+    from napari_hubseg.jobs.export import Exports
     from napari_hubseg.jobs.features import Features
     from napari_hubseg.jobs.training import Retraining
 
@@ -60,7 +61,7 @@ def _first(desk: Desk) -> ProgressState:
         said, stop = f"all like this  ·  slide {alike.done + 1}/{alike.total}", "Stop after this"
         return ProgressState(said, alike.done, alike.total, stop)
     if desk.exports.busy:
-        return ProgressState("Exporting …")
+        return _export(desk.exports)
     return ProgressState(f"Opening {desk.opening} …" if desk.opening else "")
 
 
@@ -95,6 +96,15 @@ def _features(features: Features) -> ProgressState:
     return ProgressState(
         f"teach  ·  network {last.done}/{last.total}", last.done, last.total, cancel
     )
+
+
+def _export(exports: Exports) -> ProgressState:
+    """Return how far an export is: "Exporting · 3/12"."""
+    stop = f"Stop the export ({key_of('cancel_run')})"
+    if not exports.total:
+        return ProgressState("Exporting …", cancel=stop)
+    said = f"Exporting  ·  {exports.done}/{exports.total}"
+    return ProgressState(said, exports.done, exports.total, stop)
 
 
 def _training(retraining: Retraining) -> ProgressState:

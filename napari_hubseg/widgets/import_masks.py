@@ -134,7 +134,7 @@ class ImportDialog(QDialog):
             widget.setVisible(len(classes) > 1)
         self.fit = QCheckBox("Enlarge or shrink masks of another size")
         self.fit.setVisible(sizes)
-        self.said = Hint(name="import_said", lines=2)
+        self.said = Hint(name="import_said", lines=3)
         self.go = button("", "", name="take_masks")
         self.cancel = button("Cancel", "Import nothing (Esc)", name="cancel_import")
         self.go.setDefault(True)

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Window", "grown", "holding", "slices", "union"]
+__all__ = ["Window", "grown", "holding", "overlap", "slices", "union"]
 
 Window = tuple[int, int, int, int]
 """(top, left, height, width) in level-0 px of the slide."""
@@ -28,6 +28,14 @@ def union(a: Window, b: Window) -> Window:
     top, left = min(a[0], b[0]), min(a[1], b[1])
     bottom, right = max(a[0] + a[2], b[0] + b[2]), max(a[1] + a[3], b[1] + b[3])
     return top, left, bottom - top, right - left
+
+
+def overlap(one: Window, other: Window) -> bool:
+    """Tell whether two windows share pixels."""
+    return all(
+        one[axis] < other[axis] + other[axis + 2] and other[axis] < one[axis] + one[axis + 2]
+        for axis in (0, 1)
+    )
 
 
 def slices(window: Window) -> tuple[slice, slice]:

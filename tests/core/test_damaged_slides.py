@@ -29,7 +29,7 @@ from hubseg.probability.store import _encode
 from hubseg.project import ReviewProject
 from hubseg.project.splitting import split_slide
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
-from hubseg.slide import SlideTable, read_slide, tissue
+from hubseg.slide import SlideTable, pyramid, read_slide, tissue
 from hubseg.slide.readable import GREY, ReadableSlide
 from hubseg.slide.thumbnails import thumbnail
 
@@ -45,7 +45,6 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a slide of some hundred px be a very large one."""
     monkeypatch.setattr(tile_layout, "VERY_LARGE", 0)
     monkeypatch.setattr(tile_layout, "_TILING", Tiling(side=96, overlap=32, margin=0))
-    monkeypatch.setattr("hubseg.slide.readable._BLOCK", TILE)
     monkeypatch.setattr(tissue, "SIDE", 150)
 
 
@@ -187,17 +186,17 @@ def test_a_run_goes_on_over_damage_and_says_where_also_the_next_time_and_when_ma
     assert (code, answer["slides"], answer["tiles"]) == (0, 1, ensemble.total)
     said = (
         "Level 1 of slide a is damaged in places: the next finer level serves. One part of slide a "
-        "cannot be decoded, 512 x 512 px at 0 px from the top and 0 px from the left: taken for "
+        "cannot be decoded, 64 x 64 px at 0 px from the top and 64 px from the left: taken for "
         "grey. Get the file again, and run it anew."
     )
     assert answer["notes"]["warning"].count("cannot be decoded") == 1
     assert said in told
     code, answer, told = ensemble.run(project)
     assert (code, answer["tiles"]) == (0, 0)
-    assert "One part of slide a cannot be decoded, 512 x 512 px at 0 px" in told
+    assert "One part of slide a cannot be decoded, 64 x 64 px at 0 px" in told
     out = tmp_path / "masks.csv"
     assert main(["export", str(project), "--format", "kaggle-rle", "--out", str(out)]) == 0
-    assert "One part of a.tif cannot be decoded, 512 x 512 px at 0 px" in capsys.readouterr().err
+    assert "One part of a.tif cannot be decoded, 64 x 64 px at 0 px" in capsys.readouterr().err
     for region in ("0,0,213,256", "427,512,213,256"):
         code, answer, told = ensemble.run(project, f"#region={region}")
         assert (code, answer["tiles"]) == (0, 0)
@@ -209,6 +208,127 @@ def test_a_run_goes_on_over_damage_and_says_where_also_the_next_time_and_when_ma
     touched = [name for name, note in answer["notes"].items() if "cannot be decoded" in note]
     assert touched == ["a#region=0,0,213,256"]
     assert len(answer["written"]) == 2
+
+
+# ---- slides that are run as a whole -------------------------------------------------------------
+
+WHERE = "cannot be decoded, 64 x 64 px at 0 px from the top and 64 px from the left: taken for grey"
+
+
+@pytest.fixture
+def usual(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the slide be of the usual size from now on."""
+    monkeypatch.setattr(tile_layout, "VERY_LARGE", 1 << 27)
+
+
+@pytest.mark.usefixtures("usual")
+def test_a_slide_that_is_run_as_a_whole_goes_on_over_damage_and_says_so_as_a_very_large_one(
+    path: Path, tmp_path: Path, ensemble: Ensemble, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(path, 0, 0, 1)
+    project = tmp_path / "p.hubseg"
+    for _ in range(2):  # computed, then from the store
+        code, answer, told = ensemble.run(project)
+        assert (code, answer["slides"]) == (0, 1)
+        assert answer["notes"]["warning"].count("One part of slide a " + WHERE) == 1
+        assert told.count("Get the file again, and run it anew.") == 1
+    assert exported(project, tmp_path / "a.csv", capsys) == {"a"}
+    for region, touched in {"0,0,213,256": True, "427,512,213,256": False}.items():
+        code, answer, told = ensemble.run(project, f"#region={region}")
+        assert (code, WHERE in told) == (0, touched)
+    assert exported(project, tmp_path / "b.csv", capsys) == {"a#region=0,0,213,256"}
+
+
+def exported(project: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """Write a project's masks; return of which slides the damage is noted."""
+    words = ["export", str(project), "--format", "kaggle-rle", "--out", str(out), "--json"]
+    assert main(words) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    return {name for name, note in notes.items() if f"a.tif {WHERE}" in note}
+
+
+def cut_off(path: Path) -> None:
+    """Cut the last bytes off a file whose header is in front."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-100])
+
+
+def in_strips(path: Path) -> None:
+    """Store the slide in strips, one of them damaged."""
+    pixels = tifffile.imread(path, key=0)
+    tifffile.imwrite(path, pixels, photometric="rgb", compression="zlib", rowsperstrip=64)
+    spoil(path, 0, 0, 0)
+
+
+def all_spoilt(path: Path) -> None:
+    """Damage every tile."""
+    for row, column in np.ndindex(SHAPE[0] // TILE, SHAPE[1] // TILE):
+        spoil(path, 0, row, column)
+
+
+@pytest.mark.usefixtures("usual")
+@pytest.mark.parametrize("spoilt", [cut_off, in_strips, all_spoilt])
+def test_what_is_not_in_tiles_or_not_there_is_refused_as_a_whole(
+    path: Path, tmp_path: Path, ensemble: Ensemble, spoilt: Callable[[Path], None]
+) -> None:
+    pixels = tifffile.imread(path, key=0)
+    tifffile.imwrite(path, pixels, photometric="rgb", compression="zlib", tile=(TILE, TILE))
+    spoilt(path)
+    code, answer, told = ensemble.run(tmp_path / "p.hubseg")
+    assert (code, answer["slides"]) == (1, 0)
+    refused = [line for line in told.splitlines() if "note: " not in line]
+    assert len(refused) == 1
+    assert f"{path} cannot be decoded (" in refused[0]
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        pyramid.pixels(read_slide(path))
+
+
+def test_the_window_shows_a_damaged_tile_as_that_of_a_large_slide(path: Path) -> None:
+    good = pyramid.pixels(read_slide(path))
+    assert isinstance(good, np.ndarray)
+    spoil(path, 0, 0, 1)
+    levels = pyramid.pixels(read_slide(path))
+    shown = np.array(levels[0])
+    assert (shown[:TILE, TILE : 2 * TILE] == pyramid.GREY).all()
+    shown[:TILE, TILE : 2 * TILE] = good[:TILE, TILE : 2 * TILE]
+    np.testing.assert_array_equal(shown, good)
+    made = pyramid.pyramid_of(levels)
+    assert made is not None
+    assert made.faults.sentence == (
+        "1 tile of a.tif is damaged and grey, at row 0, column 64: get the file again."
+    )
+
+
+def test_a_slide_of_16_bits_is_opened_and_scaled_by_the_tiles_that_can_be_decoded(
+    tmp_path: Path,
+) -> None:
+    deep = np.random.default_rng(1).integers(0, 3000, SHAPE, np.uint16)
+    how: dict[str, Any] = {"tile": (TILE, TILE), "photometric": "minisblack", "compression": "zlib"}
+    tifffile.imwrite(tmp_path / "deep.tif", deep, **how)
+    good = read_slide(tmp_path / "deep.tif")
+    spoil(tmp_path / "deep.tif", 0, 0, 1)
+    slide = read_slide(tmp_path / "deep.tif")
+    assert slide.values == good.values == (0, 4095)
+    found = ReadableSlide(slide).read()
+    assert (found[:TILE, TILE : 2 * TILE] == GREY).all()
+    assert found[:TILE, :TILE].max() == 187  # 2999 of 4095
+    tifffile.imwrite(tmp_path / "rows.tif", deep, photometric="minisblack", compression="zlib")
+    spoil(tmp_path / "rows.tif", 0, 0, 0)
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        read_slide(tmp_path / "rows.tif")
+
+
+def test_a_region_says_where_the_damage_is_in_its_file(path: Path) -> None:
+    spoil(path, 0, 2, 3)
+    region = read_slide(f"{path}#region=100,150,200,300")
+    seen = ReadableSlide(region)
+    found = seen.read()
+    top, left = 2 * TILE - 100, 3 * TILE - 150
+    assert (found[top : top + TILE, left : left + TILE] == GREY).all()
+    assert seen.unread == [(2 * TILE, 3 * TILE, TILE, TILE)]
+    beside = ReadableSlide(read_slide(f"{path}#region=300,150,200,300"))
+    beside.read()
+    assert beside.unread == []
 
 
 def _share_that_leaves(after: int) -> Callable[[bool], None]:

@@ -137,7 +137,7 @@ def test_other_pixel_sizes_are_refused_where_a_slides_own_is_unknown(
     answer = json.loads(capsys.readouterr().out)
     assert answer["left_out"] == {
         "plain": "The pixel size of plain is unknown, so no tiles of 1 µm/px can be cut: enter it "
-        "in the window, or leave out --um-per-px."
+        "in the window, or give no pixel size for the tiles."
     }
     read = read_pseudo_labels(tmp_path / "set")
     assert {one.um_per_px for one in read.slides} == {1.0}

@@ -125,7 +125,6 @@ def break_tile(path: Path, index: int) -> tuple[int, int]:
 
 
 def test_what_cannot_be_decoded_is_grey_and_the_rest_is_seen(slide, tmp_path, monkeypatch):
-    monkeypatch.setattr("hubseg.slide.readable._BLOCK", 64)
     good, _ = tiled_run(slide, MapStore(tmp_path / "good"))
     top, left = break_tile(slide.path, 10)
     with pytest.raises(ValueError, match="cannot be decoded"):
@@ -311,7 +310,7 @@ def test_what_cannot_be_decoded_and_what_is_seen_at_a_time_is_said(
     told = [one.warning for one in updates if one.warning]
     assert len(told) == 2
     assert "has 400 x 460 px: its networks see 256 x 256 px at a time" in told[0]
-    assert told[1].startswith("One part of slide a cannot be decoded, 400 x 460 px at 0 px")
+    assert told[1].startswith("One part of slide a cannot be decoded, 64 x 64 px at 64 px")
     assert updates[-1].finished
     assert not updates[-1].error
     assert run.tiles_computed > 0

@@ -73,6 +73,16 @@ def written(path: Path, levels: list[np.ndarray], **how: Any) -> Path:
     return path
 
 
+def spoil(path: Path, number: int) -> None:
+    """Damage a tile of the first level."""
+    with tifffile.TiffFile(path) as tif:
+        page = tif.pages[0]
+        offset, count = page.dataoffsets[number], page.databytecounts[number]
+    with path.open("r+b") as stream:
+        stream.seek(offset)
+        stream.write(b"\xff" * count)
+
+
 class Shown:
     """A slide in a viewer, as the dock puts it there."""
 
@@ -314,12 +324,7 @@ def test_a_damaged_tile_is_grey_and_said_where(
     tmp_path: Path, show: Callable[..., Shown], wait: Wait
 ) -> None:
     path = written(tmp_path / "a.tif", [NOISE, NOISE[::8, ::8]], compression="zlib")
-    with tifffile.TiffFile(path) as tif:
-        page = tif.pages[0]
-        offset, count = page.dataoffsets[14 * 5 + 6], page.databytecounts[14 * 5 + 6]
-    with path.open("r+b") as stream:
-        stream.seek(offset)
-        stream.write(b"\xff" * count)
+    spoil(path, 14 * 5 + 6)
     shown = show(path)
     shown.look(1400, 1600, 1)
     wait(lambda: bool(shown.said))
@@ -344,6 +349,28 @@ def test_a_smaller_slide_after_a_larger_one_that_was_looked_at_closely(
     shown.look(350, 450, 1)
     level, where, drawn = shown.seen
     assert np.array_equal(drawn, [few, few[::4, ::4]][level][where])
+
+
+def test_a_small_slide_with_a_damaged_tile_is_seen_said_and_drawn_on(
+    dock: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    (tmp_path / "slides").mkdir()
+    file = tmp_path / "slides" / "a.tif"
+    path = written(file, [NOISE[:200, :300]], compression="zlib", tile=(64, 64))
+    spoil(path, 7)
+    dock.open_path(path)
+    wait(lambda: not dock.busy and "damaged" in dock.message.sentence.text())
+    assert dock.message.sentence.text() == (
+        "1 tile of a.tif is damaged and grey, at row 64, column 128: get the file again."
+    )
+    layer = dock.desk.layers._stack.get("slide")
+    expected = NOISE[:200, :300].copy()
+    expected[64:128, 128:192] = GREY
+    assert np.array_equal(np.asarray(layer.data[0]), expected)
+    dock.session.paint(np.ones((9, 9), np.bool_), top=70, left=130, add=True)
+    assert dock.session.mask.shape == (200, 300)
+    assert dock.session.mask.sum() == 81
+    wait(lambda: not dock.desk.seen.why_not(mask=True))
 
 
 def test_in_the_dock_made_levels_are_kept_in_the_projects_folder(

@@ -17,6 +17,7 @@ from napari.utils.interactions import (
 )
 
 from hubseg.edits.gesture import ADD
+from hubseg.formats.geojson import write_geojson
 from hubseg.journal.slide_state import SlideState
 from hubseg.journal.verdict import Verdict
 from hubseg.mask.drawing import BY_HAND, INSIDE
@@ -30,6 +31,7 @@ from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.run_places import tiles_of, tiles_of_all
 from napari_hubseg.panels.run_places import RunPlacesPanel, RunPlacesState
 from napari_hubseg.presenters.progress import progress_state
+from napari_hubseg.widgets.import_masks import ImportDialog
 from napari_hubseg.widgets.named_chooser import NamedChooser
 
 if TYPE_CHECKING:
@@ -600,3 +602,40 @@ def test_tissue_is_shown_corrected_and_divided_by(
     dock.desk.ensemble.failed.connect(said.append)
     dock.desk.ensemble.run(EnsembleChoice("demo"))
     assert said == ["whole_tissue says where tissue is: run its slide or regions."]
+
+
+def test_a_mask_of_the_whole_slide_comes_to_each_region_and_one_undo_takes_it_back(
+    divided: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    dock, whole = divided, np.zeros(SHAPE, np.bool_)
+    whole[40:90, 250:350] = whole[500:520, 10:30] = True  # over a border, and on glass
+    file = write_geojson(tmp_path / "whole.geojson", whole, name="glomerulus")
+    dock.desk.imports.look_into([file])
+    wait(lambda: any(one.isVisible() for one in dock.export.findChildren(ImportDialog)))
+    (form,) = dock.export.findChildren(ImportDialog)
+    regions = [form.rows.item(row, 1).text() for row in range(form.rows.rowCount())]
+    assert regions == ["whole_r1_c1", "whole_r1_c2"]
+    assert "1 of 2 objects lies in no region: left out." in form.said.text()
+    told: list[str] = []
+    dock.desk.offered.connect(lambda one: one and told.append(one.sentence))
+    form.go.click()
+    wait(lambda: bool(told) and not dock.busy)
+    assert "whole: 1 of 2 objects lies in no region" in told[-1]
+
+    def drawn() -> list[int]:
+        found = []
+        for name in ("whole_r1_c1", "whole_r1_c2", "whole_r1_c3"):
+            dock.desk.go_to(name)
+            wait(lambda name=name: dock.session.current.id == name and not dock.busy)
+            mask = dock.session.mask_now()
+            found.append(0 if mask is None else int(mask.sum()))
+        return found
+
+    dock.desk.undo()
+    wait(lambda: not dock.busy)
+    assert drawn() == [0, 0, 0]
+    dock.desk.imports.look_into([file])
+    wait(lambda: any(one.isVisible() for one in dock.export.findChildren(ImportDialog)))
+    next(one for one in dock.export.findChildren(ImportDialog) if one.isVisible()).go.click()
+    wait(lambda: len(told) > 1 and not dock.busy)
+    assert drawn() == [50 * 50, 50 * 50, 0]

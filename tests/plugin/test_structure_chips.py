@@ -26,7 +26,8 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.organ import StructureName
 from hubseg.project import ReviewProject
 from hubseg.recipe import Recipe
-from napari_hubseg.jobs.choices import MEASUREMENTS
+from napari_hubseg.jobs.choices import MEASUREMENTS, ExportChoice
+from napari_hubseg.jobs.export import Watch
 from napari_hubseg.jobs.export import _export as write_export
 from napari_hubseg.panels.structures import Chip, StructuresPanel, StructuresState
 
@@ -337,12 +338,14 @@ def test_an_object_is_reassigned_by_a_click_and_a_choice(
 def test_the_export_tab_writes_what_hubseg_measure_writes(tmp_path: Path) -> None:
     path, out = made_project(tmp_path, recipe(LINES, exclusive=NAMES)), tmp_path / "dock.csv"
     for slides, ids in ((("a",), {"a"}), (None, {"a", "b"})):
-        report = write_export(path, out, MEASUREMENTS, slides, slides is None, False)
+        choice = ExportChoice(MEASUREMENTS, True, out, overwrite=slides is None)
+        report = write_export(path, choice, slides, Watch(lambda *_: None))
         assert set(report.written) == ids
         found = list(csv.DictReader(out.read_text().splitlines()))
         assert {row["slide"] for row in found} == ids
         assert {row["structure"] for row in found} == {*NAMES}
-        assert write_export(path, out, MEASUREMENTS, slides, False, False) == out, "in the way"
+        again = ExportChoice(MEASUREMENTS, True, out)
+        assert write_export(path, again, slides, Watch(lambda *_: None)) == out, "in the way"
     assert main(["measure", str(path), "--out", str(tmp_path / "command.csv")]) == 0
     assert (tmp_path / "command.csv").read_bytes() == out.read_bytes()
 

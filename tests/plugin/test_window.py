@@ -30,6 +30,7 @@ from napari_hubseg import _commands
 from napari_hubseg import dock as _widget
 from napari_hubseg.actions import ACTIONS
 from napari_hubseg.dock import HubSegWidget
+from napari_hubseg.jobs.choices import ExportChoice
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -101,11 +102,10 @@ def test_the_loop_open_run_tune_correct_accept_export(
     dock.pages.choose("export")
     qtbot.mouseClick(dock.export.go, LEFT)
     settle(dock, wait)
-    project, out, kind, slides, overwrite, partial = written[0]
-    assert (project, kind, slides) == (session.project.path, "kaggle-rle", ("one",))
-    assert not overwrite
-    assert not partial
-    assert out == project.parent / "submission.csv"
+    project, choice, slides, _ = written[0]
+    assert (project, slides) == (session.project.path, ("one",))
+    out = project.parent / "submission.csv"
+    assert choice == ExportChoice("kaggle-rle", False, out)
     assert "read back and compared" in dock.export.outcome.text()
     assert [record.path for record in session.project.exports()] == [str(out)]
 

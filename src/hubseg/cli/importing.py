@@ -30,7 +30,8 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     into.add_argument(
         "masks",
         type=Path,
-        help=f"folder of files called as the slides are, or one file: {read}",
+        help=f"folder of files called as the slides are, or one file: {read}; of a slide that is "
+        "worked on in regions each gets what lies in it",
     )
     into.add_argument(
         "--as",
@@ -73,8 +74,8 @@ def _import(given: argparse.Namespace, answer: Answer) -> int:
     session.open(given.project)
     try:
         plan = plan_import(given.masks, session.slides)
-        for name, why in plan.unmatched.items():
-            outcome.leave_out(name, why)
+        outcome.left_out.update(plan.unmatched)
+        outcome.take_notes(plan.notes.items())
         if given.yes:
             with bar(len(plan.matched), "slide") as shown:
                 import_masks(

@@ -269,7 +269,7 @@ def _export(given: argparse.Namespace, answer: Answer) -> None:
                 given.out,
                 format=given.format,
                 slides=chosen,
-                on_progress=lambda done, total: shown.update(),
+                on_progress=lambda done, _: shown.update(done - shown.n),
                 partial=given.partial,
                 overwrite=given.overwrite,
                 crate=given.crate or bool(given.licence),

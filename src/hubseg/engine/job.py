@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from hubseg.probability import TileLayout, features_key, file_digest, map_key
 from hubseg.probability.doubt import MARGIN, SIDE
 from hubseg.probability.keys import part_key
+from hubseg.slide.mended import MendedSlide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,9 +97,10 @@ class Job:
     ) -> Self:
         """Return the job of a member on a slide, whose content has a digest."""
         resolution = recipe.resolutions[member.resolution]
+        layout = TileLayout.of(resolution, slide.height, slide.width, slide.um_per_px)
         return cls(
             run_id=run_id,
-            slide=slide,
+            slide=MendedSlide.of(slide) if layout is None else slide,
             slide_digest=digest,
             recipe=recipe,
             member=member,
@@ -107,7 +109,7 @@ class Job:
             device=engine.device,
             precision=engine.precision,
             store=engine.store.folder if engine.shares_disk else None,
-            layout=TileLayout.of(resolution, slide.height, slide.width, slide.um_per_px),
+            layout=layout,
         )
 
     @property

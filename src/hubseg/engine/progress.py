@@ -151,6 +151,11 @@ class Progress:
             self.put(member, self._begun[member.place])
         return not self._left[member.place]
 
+    def take_damage(self, unread: Iterable[Window], finer: Iterable[int] = ()) -> None:
+        """Note what could not be decoded, and levels in whose place the next finer one served."""
+        self.unread.update(dict.fromkeys(unread))
+        self.finer.update(finer)
+
     def put(self, member: Member, key: str) -> None:
         """Note that a member's map is in the store."""
         self._keys[member.place] = key

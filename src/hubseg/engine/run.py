@@ -17,6 +17,7 @@ from hubseg.engine.answers import GONE, LOOK_S, STOPPED, EngineOf, connected, re
 from hubseg.engine.checking import Checks
 from hubseg.engine.fast_jobs import FastJobs
 from hubseg.engine.job import Job, Made, Refused
+from hubseg.engine.member_task import run_task
 from hubseg.engine.progress import Estimate, Progress, Update
 from hubseg.engine.tile_jobs import (
     ask_for_tiles,
@@ -27,9 +28,10 @@ from hubseg.engine.tile_jobs import (
     tile_notes,
     tiles_asked,
 )
-from hubseg.engine.worker import ask_to_stop, run_member
+from hubseg.engine.worker import ask_to_stop
 from hubseg.outcome import Outcome
 from hubseg.probability import MemberMap, digest_ahead
+from hubseg.probability.gaps import gaps_of
 from hubseg.recipe import for_organ
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ class Run:
             yield progress, asked
         elif asked is not None and made is not None:
             self._estimate.found += 1
-            yield self._in(progress, asked, made, "from the store")
+            yield from self._in(progress, asked, made, "from the store")
 
     def _open_slide(self, slide: Slide) -> Iterator[_Asked]:
         """Yield an update for each stored member of a slide, and a job for each other one."""
@@ -209,9 +211,9 @@ class Run:
         yield from self._warnings(progress, *tile_notes(slide, jobs, window))
         passes = [tiles_asked(job, window) for job in jobs]
         self._estimate.passes += sum(passes) - len(passes)
-        tiled = [job for job in jobs if job.layout is not None]
-        yield from self._open_tiles(progress, tiled, window)
+        yield from self._open_tiles(progress, [one for one in jobs if one.layout], window)
         jobs = [job for job in jobs if job.layout is None]
+        progress.take_damage(gaps_of(self._engine.store.folder, digest) if jobs else ())
         stored = self._engine.store.get_all(job.key for job in jobs)
         for job, (_, made) in zip(jobs, stored, strict=True):
             if self.cancelled:
@@ -220,7 +222,7 @@ class Run:
                 yield progress, job
             else:
                 self._estimate.found += 1
-                yield self._in(progress, job, made, "from the store")
+                yield from self._in(progress, job, made, "from the store")
 
     def _open_tiles(
         self, progress: Progress, jobs: Sequence[Job], window: Window | None
@@ -234,8 +236,7 @@ class Run:
         told = f"{there} of {asked} tiles are in the store"
         yield from self._warnings(progress, damage_note(progress))
         yield self._update(progress, message=told, finished=progress.finished)
-        for job in left:
-            yield progress, job
+        yield from ((progress, job) for job in left)
 
     # ---- workers -------------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class Run:
 
     def _submit(self, client: Any, progress: Progress, job: Job) -> None:
         key = f"{job.key}-{self.id}-{next(self._numbers)}"  # regions of a slide share job.key
-        future = client.submit(run_member, job, key=key, pure=False)
+        future = client.submit(run_task, job, key=key, pure=False)
         self._flying[future] = (progress, job)
         future.add_done_callback(self._ready.put)
 
@@ -304,32 +305,27 @@ class Run:
             yield self._failed(progress, outcome.left_out[progress.slide.id])
             return
         self._estimate.done += max(1, len(job.places))
+        progress.take_damage(made.unread, made.finer)
         if made.map is None:
             yield from self._tiles_in(progress, job, made)
             return
         self.computed += 1
-        yield self._in(progress, job, made.map, made.where, computed=True, memory=made.memory)
+        yield from self._in(progress, job, made.map, made.where, computed=True, memory=made.memory)
 
     def _tiles_in(self, progress: Progress, job: Job, made: Made) -> Iterator[Update]:
         self.tiles_computed += len(job.places)
         self.computed += progress.take(job.member, job.places)
-        progress.unread.update(dict.fromkeys(made.unread))
-        progress.finer.update(made.finer)
+        facts = {"computed": True, "memory": made.memory, "finished": progress.finished}
         yield from self._warnings(progress, damage_note(progress))
-        yield self._update(
-            progress,
-            computed=True,
-            message=f"{job.member.name} {made.where}",
-            finished=progress.finished,
-            memory=made.memory,
-        )
+        yield self._update(progress, message=f"{job.member.name} {made.where}", **facts)
 
     def _in(
         self, progress: Progress, job: Job, made: MemberMap, where: str, **facts: Any
-    ) -> Update:
+    ) -> Iterator[Update]:
         progress.put(job.member, job.key)
         self._fast.take(progress, job, made)
-        return self._update(
+        yield from self._warnings(progress, damage_note(progress))
+        yield self._update(
             progress,
             came=(job.member, made),
             message=f"{job.member.name} {where}",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubseg.probability import TileLayout
+from hubseg.probability.gaps import file_gaps
 from hubseg.slide.readable import said_of_damage
 from hubseg.slide.regions import slide_of
 
@@ -176,6 +177,8 @@ def file_answer(store: MapStore, job: Job, made: Made) -> None:
     """
     if made.map is not None and job.key not in store:
         store.put(job.key, made.map)
+    if made.unread and job.layout is None:
+        file_gaps(store.folder, job.slide_digest, made.unread)
     if made.tiles and job.layout is not None:
         tiles = store.tiles_for(job.key, job.layout)
         for place, content in made.tiles:

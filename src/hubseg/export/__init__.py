@@ -105,7 +105,8 @@ def export_project(
     slides
         Ids; default: every slide that is not rejected.
     on_progress
-        Called with slides done and slides in all.
+        Called with slides done and slides in all, also between two tiles of a slide. What it raises
+        ends the export: files of slides that were written stay, a set or one file is not written.
     partial
         Also take maps of fewer members than their run was asked for; the report notes them.
     overwrite

@@ -184,6 +184,9 @@ def _import(
     slide = session.current if session.go_to(slide_id) else None
     if slide is None:
         raise ValueError(trouble[-1] if trouble else f"Slide {slide_id} cannot be opened.")
+    if mask.whole and how.only and not _has(mask, how.only):
+        outcome.note(slide_id, f"It holds no object of {how.only}: it stays as it is.")
+        return
     parts = parts_of(mask, slide, how.role, fit=how.fit, only=how.only)
     before = receiving(session.project, (slide,))(slide_id)
     notes = take_over(session, slide_id, parts, mask.path.name, how.role, how.onto)

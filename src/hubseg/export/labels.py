@@ -80,6 +80,7 @@ def _tiles(source: Source, size: TileSize) -> Iterator[PseudoLabel]:
         for labels in _of_slide(tiled, given, several=source.every):
             written, unread = written + bool(labels), unread + (not labels)
             yield from labels
+            source.report()
         if unread:
             said = f"{unread} of its tiles cannot be decoded and are left out: get the file again."
             source.outcome.note(slide_id, said)

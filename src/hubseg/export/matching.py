@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hubseg.failure import one_sentence
 from hubseg.formats.finding import formats_of, images_in, recognised, suffix_of
+from hubseg.formats.regions import regions_by_slide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hubseg.formats.annotated import AnnotatedImage
+    from hubseg.formats.regions import SlideRegions
 
 __all__ = ["ImportPlan", "OneMask", "Sized", "plan_files", "plan_import"]
 
@@ -55,16 +58,19 @@ class OneMask:
         What reads it.
     several
         Whether files of its kind hold masks of several images, each under its name.
+    whole
+        What the slide is called that the file is about, where this is what of it lies in a region.
     """
 
     path: Path
     read: Callable[[], AnnotatedImage]
     several: bool = False
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """Which masks belong to which slides; nothing was read or done yet.
+    """Which masks belong to which slides; nothing was done yet.
 
     Attributes
     ----------
@@ -72,10 +78,13 @@ class ImportPlan:
         Id of a slide → its mask.
     unmatched
         Name of a file, or an id in a table → why it belongs to no slide.
+    notes
+        What a slide is called that is worked on in regions → what of its mask lies in none.
     """
 
     matched: Mapping[str, OneMask]
     unmatched: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> dict[str, Path]:
         """Return the file of each slide's mask."""
@@ -89,7 +98,8 @@ def plan_import(path: Path | str, slides: Sequence[Sized]) -> ImportPlan:
     ----------
     path
         A folder of files called as the slides are, one such file, or one file of several images:
-        any format of :mod:`hubseg.formats.registry` that is read.
+        any format of :mod:`hubseg.formats.registry` that is read. What is called as a slide that is
+        worked on in regions is cut at their borders.
     slides
         Of the project. Letters' case and Unicode form make no difference.
 
@@ -129,19 +139,50 @@ def plan_files(
     """
     matched: dict[str, OneMask] = {}
     unmatched: dict[str, str] = {}
-    ids = [slide.id for slide in slides]
+    notes: dict[str, str] = {}
+    ids, wholes = [slide.id for slide in slides], regions_by_slide(slides)
+    wholes = {name: regions for name, regions in wholes.items() if name not in ids}
     found = masks_in(files, unmatched)
     lonely = len(found) == 1 and not found[0][1].several
     for name, mask in found:
-        slide_id = _id_of(name, ids) or (here if lonely else None)
-        if slide_id is None:
+        slide_id = _id_of(name, [*ids, *wholes]) or (here if lonely else None)
+        if slide_id in wholes:
+            notes |= _spread(mask, slide_id, wholes[slide_id], matched, unmatched)
+        elif slide_id is None:
             alike = sum(_plain(one) == _plain(name) for one in ids)
             unmatched[name] = f"{'Several slides are' if alike else 'No slide is'} called so."
         elif slide_id in matched:
             unmatched[mask.path.name] = f"{matched[slide_id].path.name} is of the same slide."
         else:
             matched[slide_id] = mask
-    return ImportPlan(matched, unmatched)
+    return ImportPlan(matched, unmatched, notes)
+
+
+def _spread(
+    mask: OneMask,
+    whole: str,
+    regions: SlideRegions,
+    matched: dict[str, OneMask],
+    unmatched: dict[str, str],
+) -> dict[str, str]:
+    """Give each region what of its slide's mask lies in it; return what lies in none, in words."""
+    name = mask.path.name
+    try:
+        cut = regions.cut(mask.read())
+    except (OSError, ValueError) as exc:
+        unmatched[name] = one_sentence(exc)
+        return {}
+    taken = [number for number, members in enumerate(cut.members) if members]
+    if not taken:
+        unmatched[name] = cut.said
+        return {}
+    for number in taken:
+        region = regions.ids[number]
+        if region in matched:
+            unmatched[name] = f"{matched[region].path.name} is of {region} too."
+        else:
+            matched[region] = OneMask(mask.path, partial(cut.within, number), whole=whole)
+    return {whole: cut.said} if cut.said else {}
 
 
 def _id_of(name: str, ids: Sequence[str]) -> str | None:

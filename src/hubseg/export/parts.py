@@ -64,7 +64,7 @@ def parts_of(
         raise ValueError(f"{name} names no classes: take it over as edits.")
     parts = []
     for one in each:
-        inside, notes = _inside(image.of_class(one), name, slide, fit)
+        inside, notes = _inside(image.of_class(one), name, slide, fit, cut=bool(mask.whole))
         if not one and len(image.classes) > 1:
             said = ", ".join(image.classes)
             notes = (*notes, f"Its classes {said} are taken together, as one mask.")
@@ -90,9 +90,9 @@ def factor_of(size: tuple[int, int], slide: Sized) -> float:
 
 
 def _inside(
-    image: AnnotatedImage, name: str, slide: Sized, fit: bool
+    image: AnnotatedImage, name: str, slide: Sized, fit: bool, *, cut: bool
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Return an image's mask at a slide's size, and what was noticed."""
+    """Return an image's mask at a slide's size, and what was noticed; `cut`: of a region."""
     if image.notes and not image.objects:
         raise ValueError(f"None of its annotations can be read. {image.notes[0]}")
     if image.left_out and not image.objects:
@@ -113,7 +113,7 @@ def _inside(
     outside = sum(
         bool((one.exterior < 0).any() or (one.exterior > (width, height)).any()) for one in outlines
     )
-    if outside:
+    if outside and not cut:
         notes.append(f"{outside} outlines reach beyond the slide: cut at its border.")
     if image.left_out:
         counted = ", ".join(f"{count} {what}" for what, count in image.left_out.items())

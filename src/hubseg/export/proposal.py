@@ -7,7 +7,7 @@ slide. Does not take anything over (:mod:`hubseg.export.importing`).
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hubseg.export.importing import decided_already
@@ -49,6 +49,9 @@ class Proposed:
         Why it cannot be taken over, whatever a person says; "" where it can.
     onto
         How the slide stands.
+    remark
+        What a person should know of its file as a whole, of a slide that is worked on in regions;
+        of its regions the first one has it.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Proposed:
     factor: float = 1.0
     wrong: str = ""
     onto: Receiving = UNKNOWN
+    remark: str = ""
 
     @property
     def objects(self) -> int:
@@ -174,9 +178,11 @@ def look_into(
     stands
         How a slide stands, by its id.
     """
-    own = [
-        _into(plan.matched[slide.id], slide, stands) for slide in slides if slide.id in plan.matched
-    ]
+    own, notes = list[Proposed](), dict(plan.notes)
+    for slide in slides:
+        if (mask := plan.matched.get(slide.id)) is not None:
+            remark = notes.pop(mask.whole, "")
+            own.append(replace(_into(mask, slide, stands), remark=remark))
     return (*own, *(Proposed(name, wrong=why) for name, why in plan.unmatched.items()))
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from hubseg.journal.verdict import Verdict
 from hubseg.outcome import Outcome
 from hubseg.project.derived import Derived, derive, other_file
-from hubseg.project.newest import said_of_gaps, untaught_note
+from hubseg.project.newest import untaught_note
 from hubseg.project.older_masks import older_mask
 from hubseg.project.structures import class_numbers, structures_of
+from hubseg.project.unread import said_of_unread
 from hubseg.project.verdicts import verdicts
 from hubseg.project.words import vocabulary_of
 
@@ -55,6 +56,7 @@ class Source:
         self.every = False
         self.tiles: TileSize | None = None
         self._on_progress = on_progress
+        self._taken = 0
         self._partial = partial
 
     def _not_rejected(self) -> list[str]:
@@ -78,8 +80,13 @@ class Source:
                 self.maps[slide.id] = _origin(masks[0])
                 self._note_gaps(masks[0])
             yield from masks
-            if self._on_progress is not None:
-                self._on_progress(number, len(self.slides))
+            self._taken = number
+            self.report()
+
+    def report(self) -> None:
+        """Tell how many slides were taken; also within one: an export can be ended there."""
+        if self._on_progress is not None:
+            self._on_progress(self._taken, len(self.slides))
 
     def refuse(self, slide_id: str, why: str) -> None:
         """Leave out a slide that was derived and cannot be written."""
@@ -122,7 +129,7 @@ class Source:
         if derived.members is None:
             return
         slide = derived.slide
-        notes = [said_of_gaps(self.project, slide)]
+        notes = [said_of_unread(self.project, slide)]
         if not derived.verdict.stands:
             notes.append(untaught_note(self.project, slide, structure=derived.name))
         for said in filter(None, notes):

@@ -126,8 +126,8 @@ class TiledSlide:
             if slide.spacing is None:
                 raise ValueError(
                     f"The pixel size of {slide.id} is unknown, so no tiles of "
-                    f"{size.um_per_px:g} µm/px can be cut: enter it in the window, or leave out "
-                    "--um-per-px."
+                    f"{size.um_per_px:g} µm/px can be cut: enter it in the window, or give no "
+                    "pixel size for the tiles."
                 )
             down, across = (own / size.um_per_px for own in slide.spacing)
         self.size = max(1, round(slide.height * down)), max(1, round(slide.width * across))

@@ -1,7 +1,8 @@
-"""Regions of a slide leave as their slide: what is in px of its file is of all of it.
+"""Regions of a slide leave as their slide, and what is drawn on all of it comes to them.
 
-Responsible for which regions leave together and under which name. Does not know a format, nor how
-objects that a border cuts are put together (:mod:`hubseg.formats.stitched`).
+Responsible for which regions belong together and under which name. Does not know a format, nor how
+objects that a border cuts are put together (:mod:`hubseg.formats.stitched`) or cut
+(:mod:`hubseg.formats.cut`).
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hubseg.formats.cut import CutImage
 from hubseg.formats.stitched import RegionMask, StitchedImage
-from hubseg.slide.regions import slide_of
+from hubseg.slide import Slide
+from hubseg.slide.regions import slide_of, whole_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from hubseg.formats.annotated import MaskedImage
+    from hubseg.formats.annotated import AnnotatedImage, MaskedImage
     from hubseg.formats.format import Format
-    from hubseg.slide import Slide
 
-__all__ = ["together", "written_as"]
+__all__ = ["SlideRegions", "regions_by_slide", "together", "written_as"]
 
 _OVERLAP = (
     "Regions of its slide overlap, and an image of numbers has one a pixel: leave one of them out "
@@ -109,3 +111,44 @@ def together(
                 refuse(region, refusal)
         else:
             yield one.slide, made
+
+
+@dataclass(frozen=True)
+class SlideRegions:
+    """The regions that a slide is worked on in.
+
+    Attributes
+    ----------
+    regions
+        In the order of their project.
+    """
+
+    regions: tuple[Slide, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What each is called."""
+        return tuple(one.id for one in self.regions)
+
+    def cut(self, image: AnnotatedImage) -> CutImage:
+        """Cut what a file holds of the slide: a window for each region.
+
+        Raises
+        ------
+        ValueError
+            When it is of another size than the slide.
+        OSError
+            When the slide's file cannot be read.
+        """
+        whole = slide_of(self.regions[0])
+        windows = [one.region for one in self.regions if one.region is not None]
+        return CutImage.of(image, (whole.height, whole.width), windows)
+
+
+def regions_by_slide(slides: Iterable[object]) -> dict[str, SlideRegions]:
+    """Return the regions among slides, by what the slide that they are of is called."""
+    found: dict[str, list[Slide]] = {}
+    for one in slides:
+        if isinstance(one, Slide) and one.region is not None:
+            found.setdefault(whole_id(one), []).append(one)
+    return {name: SlideRegions(tuple(regions)) for name, regions in found.items()}

@@ -22,6 +22,7 @@ from hubseg.slide.low_resolution import pixels_of_overview
 from hubseg.slide.part import Part, split_part
 from hubseg.slide.pixel_size import area_and_stretch, check_um
 from hubseg.slide.pixels import crop, decoded_raster, pixels_of_pages, pixels_of_raster
+from hubseg.slide.readable import ReadableSlide
 from hubseg.slide.region import at_level, levels_of_part
 from hubseg.slide.values import depth_of, found_values, note_on
 
@@ -249,7 +250,7 @@ class Slide:
     @cached_property
     def _overview(self) -> NDArray[np.uint8]:
         """The pixels of a slide that is another one at low resolution."""
-        return pixels_of_overview(self, self._layout.levels)
+        return pixels_of_overview(self, self._layout.levels, ReadableSlide)
 
     @cached_property
     def _values(self) -> Values:

@@ -14,6 +14,8 @@ import numpy as np
 from hubseg.slide.part import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from hubseg.slide.image import Slide
@@ -90,13 +92,17 @@ def overview_of(slide: Slide, side: int = SIDE) -> Slide:
     )
 
 
-def pixels_of_overview(slide: Slide, levels: Levels) -> NDArray[np.uint8]:
+def pixels_of_overview(
+    slide: Slide, levels: Levels, mended: Callable[[Slide], ReadableSlide]
+) -> NDArray[np.uint8]:
     """Return the pixels of a slide that :func:`overview_of` made, RGB uint8 (h, w, 3).
 
     Parameters
     ----------
     levels
         (height, width) of each level of its file.
+    mended
+        What reads a slide although parts of it are damaged.
 
     Raises
     ------
@@ -106,7 +112,7 @@ def pixels_of_overview(slide: Slide, levels: Levels) -> NDArray[np.uint8]:
     part = Part.parse(slide.part)
     (height, width), whole = levels[0], str(part.whole)
     given = replace(slide, height=height, width=width, levels=levels, part=whole)
-    return low_resolution(given, part.overview or SIDE)
+    return low_resolution(mended(given), part.overview or SIDE)
 
 
 def _level_and_factor(levels: Levels, side: int) -> tuple[int, int]:

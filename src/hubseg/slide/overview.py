@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Instead = Callable[[int, Window, Exception], NDArray[np.uint8]]
 
-__all__ = ["Overview", "enlarged", "resized"]
+__all__ = ["Overview", "enlarged", "resized", "same_place"]
 
 _ACROSS: Final = 14  # tiles looked at along each axis: some 200, half a second
 
@@ -117,6 +117,14 @@ def enlarged(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
         pixels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST
     )
     return made
+
+
+def same_place(box: Window, size: tuple[int, int], other: tuple[int, int]) -> Window:
+    """Return the window of another level, of size (height, width), that holds a box of this one."""
+    top, left = box[0] * other[0] // size[0], box[1] * other[1] // size[1]
+    bottom = min(other[0], -(-(box[0] + box[2]) * other[0] // size[0]))
+    right = min(other[1], -(-(box[1] + box[3]) * other[1] // size[1]))
+    return top, left, max(1, bottom - top), max(1, right - left)
 
 
 def _spread(count: int) -> list[int]:

@@ -19,7 +19,8 @@ from hubseg.slide.faults import Faults
 from hubseg.slide.kept_pyramid import Stopped, kept_file, make_kept, open_kept
 from hubseg.slide.level import Level
 from hubseg.slide.level_plan import planned_levels
-from hubseg.slide.overview import Overview, enlarged, resized
+from hubseg.slide.overview import Overview, enlarged, resized, same_place
+from hubseg.slide.readable import in_place_of, loses_tiles_alone
 from hubseg.slide.regions import slide_of
 from hubseg.slide.tiles import SlideTiles
 
@@ -123,7 +124,7 @@ class Pyramid:
     def sketch(self, index: int, box: Window) -> NDArray[np.uint8]:
         """Return a window of a level from what was decoded already: coarser, where it must be."""
         coarser = range(index + 1, len(self.plan))
-        places = {i: _same_place(box, self.plan[index].size, self.plan[i].size) for i in coarser}
+        places = {i: same_place(box, self.plan[index].size, self.plan[i].size) for i in coarser}
         found = next((i for i in coarser if self.lies_ready(i, places[i])), None)
         if found is None:
             sketch = _grey(box)
@@ -236,7 +237,7 @@ class Pyramid:
     def _of_another(self, index: int, box: Window, other: int) -> NDArray[np.uint8]:
         """Return a window of a level as another one of the file shows it."""
         number = self.plan[other].number
-        window = _same_place(box, self.plan[index].size, self.plan[other].size)
+        window = same_place(box, self.plan[index].size, self.plan[other].size)
         found = self.tiles.window(number or 0, window, self._instead)
         return resized(found, (box[2], box[3]))
 
@@ -246,10 +247,7 @@ class Pyramid:
             self.faults.out_of_reach(str(exc))
             return _grey(box)
         self.faults.damaged(level, box, finer=level > 0)
-        if not level:
-            return _grey(box)
-        window = _same_place(box, self.slide.levels[level], self.slide.levels[level - 1])
-        return resized(self.tiles.window(level - 1, window, self._instead), (box[2], box[3]))
+        return in_place_of(self.tiles, level, box, self._instead, GREY)
 
     def _to_keep(self, level: int, box: Window, exc: Exception) -> NDArray[np.uint8]:
         """Return what is kept where a tile cannot be read: grey of a file that is away is not."""
@@ -272,6 +270,7 @@ class Pyramid:
 def pixels(slide: Slide) -> NDArray[np.uint8] | list[Any]:
     """Return a slide's pixels: uint8 (H, W, 3), or levels where it is larger than 64 megapixels.
 
+    So are those of a smaller TIFF in tiles of which one is damaged: it is seen as large ones are.
     Of a region of a large slide they are the levels of the whole: what lies around it is seen.
 
     Raises
@@ -281,7 +280,11 @@ def pixels(slide: Slide) -> NDArray[np.uint8] | list[Any]:
     """
     whole = slide_of(slide)
     if slide.is_overview or whole.height * whole.width <= _WHOLE:
-        return slide.read()
+        try:
+            return slide.read()
+        except ValueError:
+            if slide.is_overview or not loses_tiles_alone(whole):
+                raise
     return list(_levels(whole, file_stamp(whole.path)))
 
 
@@ -301,14 +304,6 @@ def _levels(whole: Slide, _stamp: tuple[int, int]) -> tuple[Any, ...]:
     for planned in planned_levels(whole.levels)[1:]:
         levels.append(resized(levels[-1], planned.size))
     return tuple(levels)
-
-
-def _same_place(box: Window, size: tuple[int, int], other: tuple[int, int]) -> Window:
-    """Return the window of another level that holds a box of this one."""
-    top, left = box[0] * other[0] // size[0], box[1] * other[1] // size[1]
-    bottom = min(other[0], -(-(box[0] + box[2]) * other[0] // size[0]))
-    right = min(other[1], -(-(box[1] + box[3]) * other[1] // size[1]))
-    return top, left, max(1, bottom - top), max(1, right - left)
 
 
 def _grey(box: Window) -> NDArray[np.uint8]:

@@ -1,38 +1,45 @@
 """A slide whose damage does not end the work: what cannot be decoded is taken from elsewhere.
 
-Responsible for the next finer level in place of a damaged one, for grey where there is none, and
+Responsible for the next finer level in place of a damaged tile, for grey where there is none, and
 for what is said of both. A file that is out of reach is no damage: that is raised. Does not know
 what is done with the pixels, nor windows on a screen (:mod:`hubseg.slide.pyramid`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from hubseg.slide.errors import opening
-from hubseg.slide.overview import resized
+from hubseg.slide.header import open_tiff, read_pages
+from hubseg.slide.overview import resized, same_place
+from hubseg.slide.part import Part
+from hubseg.slide.region import at_level
+from hubseg.slide.segments import is_cut_off
+from hubseg.slide.tile_cache import TileCache
+from hubseg.slide.tiles import SlideTiles
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection
 
     from numpy.typing import NDArray
 
     from hubseg.slide.image import Slide
     from hubseg.window import Window
 
-__all__ = ["GREY", "ReadableSlide", "said_of_damage"]
+__all__ = ["GREY", "ReadableSlide", "in_place_of", "loses_tiles_alone", "said_of_damage"]
 
 GREY: Final = 128
 """What a part that cannot be decoded is taken for: neither glass nor stained."""
 
-_BLOCK: Final = 512  # px of the level that is read: side of what is taken from elsewhere at least
+_KEPT: Final = 1 << 25  # bytes of decoded tiles: those that several reads share
 
 
 class ReadableSlide:
-    """A slide whose damaged parts come from the next finer level, and are grey at the finest.
+    """A slide whose damaged tiles come from the next finer level, and are grey at the finest.
 
     A slide that can be decoded nowhere is refused as ever.
 
@@ -44,8 +51,8 @@ class ReadableSlide:
     Attributes
     ----------
     unread
-        Windows, (top, left, height, width) in level-0 px, that could not be decoded since it was
-        last emptied.
+        Windows, (top, left, height, width) in level-0 px of the whole file, that could not be
+        decoded since it was last emptied.
     finer
         Levels of which a part was damaged, so that the next finer one served.
 
@@ -73,20 +80,28 @@ class ReadableSlide:
         OSError
             When the file is out of reach.
         """
-        window = window or (0, 0, self.height, self.width)
         try:
             return self._slide.read(window, level)
         except ValueError:
             self._refuse_another()
-            if not self._is_readable:
+            if not self.is_readable:
                 raise
-        top, left, height, width = self._at_level(window, level)
-        made = np.full((height, width, 3), GREY, np.uint8)
-        for y, x, high, wide in _blocks(top, left, height, width):
-            block = self._block((y, x, high, wide), level)
-            if block is not None:
-                made[y - top : y - top + high, x - left : x - left + wide] = block
-        return made
+        top, left, height, width = window or (0, 0, self.height, self.width)
+        if self.region is not None:
+            top, left = top + self.region[0], left + self.region[1]
+        box = at_level((top, left, height, width), self._slide.layout.levels, level)
+        unread: set[Window] = set()
+
+        def failed(number: int, tile: Window, exc: Exception) -> NDArray[np.uint8]:
+            if isinstance(exc, OSError):
+                raise exc
+            self._refuse_another()
+            self.finer.add(number) if number else unread.add(tile)
+            return in_place_of(self._tiles, number, tile, failed, GREY)
+
+        pixels = self._tiles.window(level, box, failed)
+        self.unread += sorted(unread)
+        return pixels
 
     @property
     def said(self) -> str:
@@ -94,10 +109,19 @@ class ReadableSlide:
         return said_of_damage(self._slide.path.name, self.unread, self.finer)
 
     @cached_property
-    def _is_readable(self) -> bool:
+    def _tiles(self) -> SlideTiles:
+        """The tiles of the file, of a region those of its slide."""
+        slide, levels = self._slide, self._slide.layout.levels
+        if self.region is not None:
+            part, (height, width) = str(Part.parse(slide.part).whole), levels[0]
+            slide = replace(slide, part=part, height=height, width=width, levels=levels)
+        return SlideTiles(slide, TileCache(_KEPT))
+
+    @cached_property
+    def is_readable(self) -> bool:
         """Whether anything can be decoded: what lies at a few places."""
         layout = self._slide.layout
-        if not (layout.kind or layout.pages):
+        if self._slide.is_overview or not (layout.kind or layout.pages):
             return False  # a PNG or JPEG, which is decoded as a whole
         for part in range(1, 32):
             row = (self.height - 1) * part // 32
@@ -120,43 +144,49 @@ class ReadableSlide:
         if self._stamp_now() != self._stamp:
             raise ValueError(f"{self._slide.path} is not the image that was opened: open it again.")
 
-    def _at_level(self, window: Window, level: int) -> Window:
-        """Return the window in that level's px, its edges rounded outwards."""
-        rows, columns = self.levels[level]
-        top, left, height, width = window
-        first = top * rows // self.height, left * columns // self.width
-        bottom = -(-(top + height) * rows // self.height)
-        return (*first, bottom - first[0], -(-(left + width) * columns // self.width) - first[1])
 
-    def _around(self, box: Window) -> Window:
-        """Return the square of the fixed grid that a part of level 0 lies in."""
-        made = []
-        for start, size in zip(box[:2], (self.height, self.width), strict=True):
-            first = start // _BLOCK * _BLOCK
-            made.append((first, min(first + _BLOCK, size)))
-        (top, bottom), (left, right) = made
-        return top, left, bottom - top, right - left
+def loses_tiles_alone(slide: Slide) -> bool:
+    """Whether damage costs a slide some tiles: it is a TIFF in tiles, as long as they need.
 
-    def _block(self, box: Window, level: int) -> NDArray[np.uint8] | None:
-        """Return a part given in the level's px; None where it cannot be decoded."""
-        rows, columns = self.levels[level]
-        top, left, height, width = box
-        first = top * self.height // rows, left * self.width // columns
-        bottom = -(-(top + height) * self.height // rows)
-        right = -(-(left + width) * self.width // columns)
-        window = (*first, bottom - first[0], right - first[1])
-        outer = self._at_level(window, level)
-        try:
-            pixels = self._slide.read(window, level)
-        except ValueError:
-            self._refuse_another()
-            if not level:
-                self.unread.append(self._around(box))
-                return None
-            self.finer.add(level)
-            pixels = resized(self.read(window, level - 1), outer[2:])
-        y, x = top - outer[0], left - outer[1]
-        return pixels[y : y + height, x : x + width]
+    One that was cut off, or of which nothing can be decoded, is refused as a whole.
+
+    Raises
+    ------
+    ValueError, OSError
+        When its header cannot be read.
+    """
+    layout = slide.layout
+    if layout.kind or not layout.pages:
+        return False
+    with open_tiff(slide.path) as tif:
+        pages = read_pages(tif, layout.pages[0], slide.path, layout.samples)
+        whole = all(page.is_tiled and not is_cut_off(page) for page in pages)
+    return whole and ReadableSlide(slide).is_readable
+
+
+def in_place_of(
+    tiles: SlideTiles,
+    level: int,
+    box: Window,
+    failed: Callable[[int, Window, Exception], NDArray[np.uint8]],
+    grey: int,
+) -> NDArray[np.uint8]:
+    """Return what stands for a damaged tile, RGB uint8 (h, w, 3): the next finer level, or grey.
+
+    Parameters
+    ----------
+    box
+        The tile's (top, left, height, width) in its level's px.
+    failed
+        As of :meth:`hubseg.slide.tiles.SlideTiles.window`, for tiles of the finer level.
+    grey
+        Value at the finest level, 0-255.
+    """
+    if not level:
+        return np.full((*box[2:], 3), grey, np.uint8)
+    levels = tiles.slide.levels
+    window = same_place(box, levels[level], levels[level - 1])
+    return resized(tiles.window(level - 1, window, failed), (box[2], box[3]))
 
 
 def said_of_damage(whose: str, unread: Collection[Window], finer: Collection[int]) -> str:
@@ -185,12 +215,3 @@ def said_of_damage(whose: str, unread: Collection[Window], finer: Collection[int
         first = where if count == 1 else f"the first {where}"
         said.append(f"{place} of {whose} cannot be decoded, {first}: taken for grey.")
     return " ".join([*said, "Get the file again."]) if said else ""
-
-
-def _blocks(top: int, left: int, height: int, width: int) -> Iterator[Window]:
-    """Yield the parts of a window that lie in one square of a fixed grid each."""
-    for y in range(top // _BLOCK * _BLOCK, top + height, _BLOCK):
-        for x in range(left // _BLOCK * _BLOCK, left + width, _BLOCK):
-            first = max(y, top), max(x, left)
-            last = min(y + _BLOCK, top + height), min(x + _BLOCK, left + width)
-            yield (*first, last[0] - first[0], last[1] - first[1])

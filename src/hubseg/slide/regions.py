@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hubseg.slide.image import Slide
     from hubseg.window import Window
 
-__all__ = ["LARGE", "SIDE", "divided", "is_large", "regions_of", "slide_of"]
+__all__ = ["LARGE", "SIDE", "divided", "is_large", "regions_of", "slide_of", "whole_id"]
 
 LARGE: Final = 1 << 28
 """px of a slide beyond which it is worked on in regions: masks and maps of more fill a memory."""
@@ -128,10 +128,14 @@ def slide_of(region: Slide) -> Slide:
     if part.region is None:
         return region
     levels = region._layout.levels
-    height, width = levels[0]
+    (height, width), name = levels[0], whole_id(region)
+    return replace(region, id=name, height=height, width=width, levels=levels, part=str(part.whole))
+
+
+def whole_id(region: Slide) -> str:
+    """Return what the slide that a region is of is called."""
     named = re.fullmatch(r"(.+)_r\d+_c\d+", region.id)
-    stem = named[1] if named else stem_of(region.path)
-    return replace(region, id=stem, height=height, width=width, levels=levels, part=str(part.whole))
+    return named[1] if named else stem_of(region.path)
 
 
 def _edges(length: int, side: int) -> list[int]:

@@ -119,6 +119,13 @@ def _place(page: tifffile.TiffPage, index: int, rows: int) -> tuple[int, int] | 
     return offset, count
 
 
+def is_cut_off(page: tifffile.TiffPage) -> bool:
+    """Tell whether the file ends before a tile or strip of the page does."""
+    offsets = np.asarray(page.dataoffsets, np.uint64)
+    counts = np.asarray(page.databytecounts, np.uint64)
+    return bool((offsets + counts > page.parent.filehandle.size).any())
+
+
 def segment_rows(page: tifffile.TiffPage, index: int) -> int:
     """Return the rows that a tile or strip holds: the last strip ends with the image."""
     tall, _ = segment_size(page)

@@ -7,12 +7,14 @@ its pixels. 8-bit files are never scaled. Does not convert pixels (:mod:`hubseg.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hubseg.slide.colours import Values
-from hubseg.slide.segments import is_plain, read_raw, segment_size
+from hubseg.slide.segments import is_cut_off, is_plain, read_raw, segment_size
+from hubseg.slide.tile_grid import TileGrid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -150,7 +152,21 @@ def _bands(page: tifffile.TiffPage) -> Iterator[NDArray[Any]]:
     if is_plain(page) and size[0] * size[1] > _WHOLE:
         tile = 1, size[1]
     for window in pieces_of(size, tile):
+        yield from _readable(page, window)
+
+
+def _readable(page: tifffile.TiffPage, window: Window) -> Iterator[NDArray[Any]]:
+    """Yield a window's pixels; where tiles of it are damaged, those of the others."""
+    try:
         yield read_raw(page, window, left_out=0)
+        return
+    except ValueError:
+        if not page.is_tiled or is_cut_off(page):
+            raise
+    grid = TileGrid.of((page.imagelength, page.imagewidth), segment_size(page))
+    for place in grid.touched(window):
+        with suppress(ValueError):
+            yield read_raw(page, grid.box(*place), left_out=0)
 
 
 def _number(value: Any) -> float:
