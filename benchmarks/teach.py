@@ -26,8 +26,9 @@ from _unseen import shifts, unseen_tiles
 from hubseg.cleanup import Cleanup
 from hubseg.edits.gesture import ADD, ERASE
 from hubseg.probability import Taught, TaughtHead, mix
+from hubseg.probability.marks import marks
 from hubseg.probability.stain_choice import BothStains, gain_of, is_better
-from hubseg.probability.teaching import choose, fit, lesson, marks, unchanged
+from hubseg.probability.teaching import choose, fit, lesson, unchanged
 from hubseg.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hubseg.journal.review_state import review_state, taught_payload
 from hubseg.journal.rows import Entry, Kind
 from hubseg.probability import FeatureMap, MapStore, MemberMap, Taught, TaughtHead, TaughtScope
+from hubseg.probability.marks import marks
 from hubseg.probability.stain_choice import BothStains, gain_of, is_better
 from hubseg.probability.taught import changed_share, sigmoid
 from hubseg.probability.teaching import (
@@ -24,7 +25,6 @@ from hubseg.probability.teaching import (
     departure,
     fit,
     lesson,
-    marks,
     unchanged,
 )
 
@@ -249,6 +249,18 @@ def test_accepted_slides_choose_the_stains_and_strokes_alone_do_not() -> None:
     turned = replace(features(), aligned=replace(seen, stain="s", aligned=None))
     loss = gain_of([told(turned, LEFT)])
     assert loss is not None and loss < -0.5 and not is_better([loss])
+
+
+def test_outlines_that_nobody_moved_are_no_witness_for_the_map_they_came_from() -> None:
+    """A mask that was accepted as it was, and a map whose outline lies a px outside of it."""
+    wider = features()
+    wider.logits[0, :, 20] = 5
+    seen = replace(features(), aligned=replace(wider, stain="s"))
+    assert seen.aligned is not None
+    said = marks((40, 40), mask=seen.logits[0] > 0)
+    assert gain_of([BothStains(lesson(seen, said), lesson(wider, said, of=seen))]) == 0
+    assert said.clear[:, :10].sum() > 0 and not said.clear[:, 18:22].any()
+    assert marks((40, 40), added=LEFT).clear.all()
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,9 @@ class BothStains(NamedTuple):
 def gain_of(lessons: Iterable[BothStains]) -> float | None:
     """Return by how much Dice grows on one accepted slide in the stains that its networks know.
 
-    The mean over the networks, as they are, without anything taught; None of a slide that nobody
-    accepted: strokes lie where a map was wrong, and anything else looks better there.
+    The mean over the networks, as they are, without anything taught, away from the outlines; None
+    of a slide that nobody accepted: strokes lie where a map was wrong, and anything else looks
+    better there.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def gain_of(lessons: Iterable[BothStains]) -> float | None:
         Of one slide, each of another network.
     """
     gains = [
-        dice_of(one.aligned) - dice_of(one.own)
+        dice_of(one.aligned, clear=True) - dice_of(one.own, clear=True)
         for one in lessons
         if one.own.whole and one.aligned is not None
     ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
 from hubseg.probability.taught import TaughtHead
@@ -21,84 +20,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hubseg.probability.features import FeatureMap
+    from hubseg.probability.marks import Marks
 
 __all__ = [
-    *("STRENGTH", "STROKE", "Lesson", "Marks", "choose", "departure", "dice_of", "fit", "lesson"),
-    *("marks", "unchanged"),
+    *("STRENGTH", "Lesson", "choose", "departure", "dice_of", "fit", "lesson", "unchanged"),
 ]
 
 STRENGTH: Final = 1.0
 """How much the prior weighs against one accepted slide; chosen by benchmarks/teach.py."""
 
-STROKE: Final = 1.0
-"""How many times as much as one of an accepted slide a pixel weighs that was drawn on."""
-
 _WEAKER: Final = (0.01, 0.1, 1.0)  # strengths that are tried where accepted slides can tell
 _FEWEST: Final = 4  # accepted slides from which they can
 
-_MARKED: Final = 0.1  # share of a network's pixel that a stroke must cover to count
 _MOST: Final = 4000  # px that are taken of one slide, evenly
 _STEPS: Final = 25
 _CLOSE: Final = 1e-7
 _RIDGE: Final = 1e-3  # share of the prior that is plain, so that dead channels stay as they are
 _FAR: Final = 30.0  # logits beyond are taken for it: the exponential is 0 in any case
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Marks:
-    """What a person says of the pixels of one slide, at some network's output resolution.
-
-    Attributes
-    ----------
-    target
-        float32 (h, w), 0-1: how much of the pixel is the structure.
-    weight
-        float32 (h, w): how much that counts; 0 where nothing was said.
-    """
-
-    target: NDArray[np.float32]
-    weight: NDArray[np.float32]
-
-
-def marks(
-    shape: tuple[int, int],
-    *,
-    added: NDArray[np.bool_] | None = None,
-    erased: NDArray[np.bool_] | None = None,
-    mask: NDArray[np.bool_] | None = None,
-) -> Marks:
-    """Return what strokes and an accepted mask say, at a network's output resolution.
-
-    All pixels of an accepted slide together weigh 1. A pixel that was drawn on weighs
-    :data:`STROKE` times as much as one of them, on any slide: it is where the map was wrong.
-
-    Parameters
-    ----------
-    shape
-        (h, w) of the network's output.
-    added, erased
-        What a person drew, at slide resolution.
-    mask
-        The mask that a person accepted, at slide resolution; None of a slide that nobody accepted.
-    """
-    target, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    one = 1.0 / (shape[0] * shape[1])
-    if mask is not None:
-        target[:], weight[:] = _coarse(mask, shape), one
-    inside = np.zeros(shape, np.float32) if added is None else _coarse(added, shape)
-    outside = np.zeros(shape, np.float32) if erased is None else _coarse(erased, shape)
-    drawn = np.maximum(inside, outside)
-    there = drawn > _MARKED
-    target[there] = inside[there] > outside[there]
-    weight[there] = STROKE * one * drawn[there]
-    return Marks(target, weight)
-
-
-def _coarse(region: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Return how much of each of the network's pixels a region covers."""
-    size = (shape[1], shape[0])
-    made = cv2.resize(region.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return np.asarray(made, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +53,8 @@ class Lesson:
         The network's logits of the same pixels with the slide in its own stains.
     network, stain
         Digests of the checkpoint, and of the stains, of the features.
+    clear
+        bool (n,): which marked pixels lie away from the outlines of an accepted mask.
     whole
         Whether every pixel of the slide is marked: somebody accepted it.
     """
@@ -127,6 +67,7 @@ class Lesson:
     typical_logits: NDArray[np.float64]
     typical_own: NDArray[np.float64]
     network: str
+    clear: NDArray[np.bool_]
     stain: str = ""
     whole: bool = False
 
@@ -168,6 +109,7 @@ def lesson(
         typical_logits=logits[even].astype(np.float64),
         typical_own=own[even].astype(np.float64),
         network=features.network,
+        clear=said.clear.ravel()[taken],
         stain=features.stain,
         whole=there.size == weight.size,
     )
@@ -269,18 +211,21 @@ def choose(lessons: Sequence[Lesson]) -> float | None:
     return best if gain.mean() > gain.std(ddof=1) / np.sqrt(gain.size) else None
 
 
-def dice_of(one: Lesson, head: TaughtHead | None = None) -> float:
+def dice_of(one: Lesson, head: TaughtHead | None = None, *, clear: bool = False) -> float:
     """Return the Dice of a head on an accepted slide's pixels, at a probability of one half.
 
     Parameters
     ----------
     head
         None is the network's own.
+    clear
+        Whether only pixels count that lie away from outlines.
     """
     moved = 0.0 if head is None else one.features @ np.array([*head.weights, head.bias])
     inside, truth = one.logits + moved > 0, one.target > 0.5
-    total = float(one.weight @ inside + one.weight @ truth)
-    return 2 * float(one.weight @ (inside & truth)) / total if total else 1.0
+    weight = one.weight * one.clear if clear else one.weight
+    total = float(weight @ inside + weight @ truth)
+    return 2 * float(weight @ (inside & truth)) / total if total else 1.0
 
 
 def _prior(told: Sequence[Lesson]) -> NDArray[np.float64]:

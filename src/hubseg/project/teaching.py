@@ -16,8 +16,9 @@ from hubseg.edits.gesture import ADD, ERASE
 from hubseg.journal.slide_state import SlideState
 from hubseg.organ import StructureName
 from hubseg.probability import MapStore, Taught, features_key, networks_digest
+from hubseg.probability.marks import marks
 from hubseg.probability.stain_choice import BothStains, gain_of, is_better
-from hubseg.probability.teaching import choose, departure, fit, lesson, marks, unchanged
+from hubseg.probability.teaching import choose, departure, fit, lesson, unchanged
 from hubseg.project.marking import marking
 from hubseg.project.runs import newest_asked
 from hubseg.project.structures import first_of
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from hubseg.edits.structures import SlideEdits
     from hubseg.probability import FeatureMap, TaughtScope
-    from hubseg.probability.teaching import Lesson, Marks
+    from hubseg.probability.marks import Marks
+    from hubseg.probability.teaching import Lesson
     from hubseg.project import ReviewProject
     from hubseg.recipe import Member
     from hubseg.slide import Slide
