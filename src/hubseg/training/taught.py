@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from hubseg.probability import Taught, TaughtScope
+    from hubseg.probability import Taught, TaughtHead, TaughtScope
     from hubseg.recipe import Member
 
 __all__ = ["write_taught"]
@@ -63,18 +63,7 @@ def write_taught(
     OSError
         When the file cannot be written.
     """
-    head = taught.heads.get(member.place)
-    digest = file_digest(source)
-    if head is None or head.network != digest:
-        raise ValueError(
-            f"{source} is not the checkpoint that was taught as {member.name}: run the ensemble "
-            "with it and teach again, or name the folder of the one that was."
-        )
-    if head.stain and taught.weight < 1:
-        raise ValueError(
-            "Slides are shown to these networks in other stains, which a checkpoint does wholly or "
-            f"not at all: set the weight of what was taught to 1 (it is {taught.weight:g})."
-        )
+    head, digest = _head_of(member, source, taught)
     held = read_checkpoint(source)
     state = {name: tensor.contiguous() for name, tensor in held.state.items()}
     name = _last_of(state)
@@ -93,6 +82,22 @@ def write_taught(
     path = out / f"{member.checkpoint.removesuffix('.safetensors')}.safetensors"
     save_tensors(path, made, facts)
     return path
+
+
+def _head_of(member: Member, source: Path, taught: Taught) -> tuple[TaughtHead, str]:
+    """Return what was taught for a checkpoint that can hold it, and the checkpoint's digest."""
+    head, digest = taught.heads.get(member.place), file_digest(source)
+    if head is None or head.network != digest:
+        raise ValueError(
+            f"{source} is not the checkpoint that was taught as {member.name}: run the ensemble "
+            "with it and teach again, or name the folder of the one that was."
+        )
+    if head.stain and taught.weight < 1:
+        raise ValueError(
+            "Slides are shown to these networks in other stains, which a checkpoint does wholly or "
+            f"not at all: set the weight of what was taught to 1 (it is {taught.weight:g})."
+        )
+    return head, digest
 
 
 def _last_of(state: Mapping[str, Tensor]) -> str | None:
