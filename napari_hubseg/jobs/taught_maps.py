@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hubseg.probability import MapStore, MemberMap
     from hubseg.probability.features import FeatureMap
-    from hubseg.probability.taught import Taught
+    from hubseg.probability.taught import Taught, TaughtHead
     from hubseg.recipe import Member, Recipe
 
     Place = tuple[int, int, int]
@@ -104,7 +104,7 @@ class TaughtMaps:
                 continue
             one = own
             if taught is not None and by is not None:
-                features = self._read(place, key, store)
+                features = self._read(by[0], place, key, store)
                 one = taught.of(place, own, features, layer)
             if one is not own:
                 self._taught[place], self._by[place] = one, by
@@ -115,10 +115,11 @@ class TaughtMaps:
                 self._by.pop(place, None)
                 put(member, own)
 
-    def _read(self, place: Place, key: str, store: MapStore) -> FeatureMap | None:
-        """Return a member's features, from memory where they are."""
-        kept = self._features.get(place)
-        if kept is not None:
+    def _read(self, head: TaughtHead, place: Place, key: str, store: MapStore) -> FeatureMap | None:
+        """Return a member's features, from memory where those that a head is for are there."""
+        kept = self._features.pop(place, None)
+        if kept is not None and head.fits(kept):
+            self._features[place] = kept
             return kept
         found = store.get_features(features_key(key))
         held = sum(one.nbytes for one in self._features.values())

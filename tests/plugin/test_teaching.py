@@ -15,7 +15,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from hubseg.engine import FeatureUpdate
-from hubseg.probability import FeatureMap, MapStore, MemberMap, TaughtScope, features_key
+from hubseg.probability import (
+    FeatureMap,
+    MapStore,
+    MemberMap,
+    Taught,
+    TaughtHead,
+    TaughtScope,
+    features_key,
+)
 from hubseg.probability.taught import sigmoid
 from hubseg.project.runs import record
 from hubseg.recipe import Recipe
@@ -25,6 +33,7 @@ from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.ensemble import Ensemble
 from napari_hubseg.jobs.features import Features
 from napari_hubseg.jobs.taught_export import TaughtExport
+from napari_hubseg.jobs.taught_maps import TaughtMaps
 from napari_hubseg.jobs.teaching import TeachJob
 from napari_hubseg.panels.members import MembersPanel
 from napari_hubseg.presenters.members import TAUGHT
@@ -111,6 +120,27 @@ def test_a_new_folder_is_asked_for_beside_the_project(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
     opened.do("export_taught")
     assert suggested == [project.parent / "taught_networks_2"]
+
+
+def test_what_a_network_sees_anew_takes_the_place_of_what_is_kept(tmp_path: Path) -> None:
+    """Features of before the recipe knew its stains are read again once others are there."""
+    store, member, key = MapStore(tmp_path), Recipe.load("demo").members()[0], "0a" * 8
+    both = seen(0)
+    store.put_features(features_key(key), replace(both, aligned=None))
+    made = MemberMap(sigmoid(both.logits[0].astype(np.float32)))
+    maps, put = TaughtMaps(), list[MemberMap]()
+    maps.put(member.place, made)
+    own = Taught({member.place: TaughtHead((0.0, 3.0, 0.0), 0.0, both.network)})
+    other = Taught({member.place: replace(own.heads[member.place], stain=both.aligned.stain)})
+
+    def teach(taught: Taught) -> set[Any]:
+        maps.teach(taught, [(member, key, 0)], store, lambda _, one: put.append(one))
+        return maps.lacking
+
+    assert not teach(own) and len(put) == 1
+    assert teach(other) == {member.place} and put.pop() is made
+    store.put_features(features_key(key), both)
+    assert not teach(other) and np.abs(put[-1].values - made.values).max() > 0.1
 
 
 class Looks:
