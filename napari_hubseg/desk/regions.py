@@ -67,6 +67,7 @@ class Regions:
             (signals.offered, self._note),
             (layers.wandering.beyond, self._follow),
             (layers.drawing.over.beyond, self._paint_beside),
+            (layers.around.told, offers.say_here),
         )
 
     def _note(self, offer: Offer | None) -> None:
