@@ -97,6 +97,23 @@ def test_words_at_the_end_of_a_run() -> None:
     assert run.stopped == "Stopped: finished tiles are kept."
 
 
+def test_the_line_keeps_to_the_slide_that_is_longest_in_work() -> None:
+    """Of slides that a run takes together the foot told of each in turn."""
+    run, said = RunWords(), []
+    for left, (name, done) in enumerate(
+        (("one", 1), ("one", 2), ("two", 1), ("three", 1), ("two", 2), ("three", 2))
+    ):
+        came = update(slide_id=name, done=done, total=2, finished=done == 2, seconds_left=9.0 - left)
+        last = run.steady(came)
+        said.append((last.slide_id, last.done))
+        assert last.seconds_left == 9.0 - left, "how long it takes is the newest estimate"
+        assert last.came is None
+    assert said == [
+        *(("one", 1), ("one", 2)),
+        *(("two", 1), ("two", 1), ("three", 1), ("three", 2)),
+    ]
+
+
 def update(**facts: Any) -> Update:
     given = {"run_id": "r", "slide_id": "one", "slide_digest": "", "done": 0, "total": 0}
     return Update(**{**given, "recipe": Recipe.load("demo"), **facts})
