@@ -39,8 +39,8 @@ class RunWords:
         if update.finished:
             self._open.pop(update.slide_id)
         oldest = next(iter(self._open.values()), update)
-        newest = {"seconds_left": update.seconds_left, "memory": update.memory}
-        return replace(oldest, came=None, **newest)
+        left, memory = update.seconds_left, update.memory
+        return replace(oldest, came=None, seconds_left=left, memory=memory)
 
     def take(self, update: Update) -> None:
         """Count what came."""

@@ -103,8 +103,8 @@ def test_the_line_keeps_to_the_slide_that_is_longest_in_work() -> None:
     for left, (name, done) in enumerate(
         (("one", 1), ("one", 2), ("two", 1), ("three", 1), ("two", 2), ("three", 2))
     ):
-        came = update(slide_id=name, done=done, total=2, finished=done == 2, seconds_left=9.0 - left)
-        last = run.steady(came)
+        facts = {"finished": done == 2, "seconds_left": 9.0 - left}
+        last = run.steady(update(slide_id=name, done=done, total=2, **facts))
         said.append((last.slide_id, last.done))
         assert last.seconds_left == 9.0 - left, "how long it takes is the newest estimate"
         assert last.came is None

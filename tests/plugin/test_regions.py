@@ -578,8 +578,13 @@ def test_tissue_is_shown_corrected_and_divided_by(
 ) -> None:
     dock.open_path(large)
     wait(lambda: not dock.busy and dock.desk.offers.is_offered("Divide it"))
-    dock.desk.find_tissue()
+    assert "Find tissue on the tab Queue" in dock.step.sentence.text()
+    queue = dock.queue_table
+    dock.pages.choose("queue")
+    wait(lambda: queue.tissue.isVisible() and queue.divide.isEnabled())
+    queue.tissue.click()
     wait(lambda: dock.session.current.id == "whole_tissue" and not dock.busy)
+    wait(lambda: not queue.tissue.isEnabled() and queue.divide.isEnabled())
     wait(lambda: dock.session.mask is not None)
     session = dock.session
 
@@ -604,8 +609,9 @@ def test_tissue_is_shown_corrected_and_divided_by(
     assert offers.is_offered("Divide it")  # under the pointer it does not go away
     dock.desk.queue.watch(True)
     wait(lambda: any(one.tissue_mm2 for one in dock.desk.queue.rows))
-    dock.desk.divide_slide()
+    queue.divide.click()
     wait(lambda: session.current.region is not None and not dock.busy)
+    wait(lambda: queue.tissue.isEnabled() and not queue.divide.isEnabled())
 
     named = {slide.id for slide in session.slides}
     assert named == {"whole_tissue", "whole_r1_c2", "whole_r1_c3"}
