@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.settings import get_settings
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from hubseg.slide import read_slide, segments
 from hubseg.slide.pyramid import GREY, pixels, pyramid_of
@@ -344,6 +345,21 @@ def test_a_smaller_slide_after_a_larger_one_that_was_looked_at_closely(
     shown.look(350, 450, 1)
     level, where, drawn = shown.seen
     assert np.array_equal(drawn, [few, few[::4, ::4]][level][where])
+
+
+def test_it_is_left_in_peace_where_qt_deleted_the_window_first(
+    tmp_path: Path, show: Callable[..., Shown]
+) -> None:
+    """A script that had closed its window ended with an abort."""
+    few = NOISE[:700, :900]
+    path = written(tmp_path / "a.tif", [few, few[::4, ::4]], compression="zlib")
+    loading = show(path).loading
+    assert loading is not None
+    beat, deletion = loading._beat, QEvent.Type.DeferredDelete
+    beat.deleteLater()
+    QCoreApplication.sendPostedEvents(beat, getattr(deletion, "value", deletion))
+    loading.close()
+    assert loading._closed
 
 
 def test_in_the_dock_made_levels_are_kept_in_the_projects_folder(
