@@ -63,6 +63,7 @@ class Offers:
         self._of_letters: Offer | None = None  # what was said of letters that are text
         self._of_recipe: Offer | None = None  # what was said of the rules that one brings
         self._gone_on = False  # to another slide, since something was offered
+        self._was_read = False
         self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
         session.slide_changed.connect(self._withdraw)
@@ -84,7 +85,7 @@ class Offers:
 
     def offer(self, offer: Offer) -> None:
         """Say something that a person may do something about."""
-        self._offer, self._gone_on = offer, False
+        self._offer, self._gone_on, self._was_read = offer, False, False
         self._signals.offered.emit(offer)
         self._read.start()
 
@@ -94,7 +95,7 @@ class Offers:
         A question stays, that about a recipe's rules until a person works on with them. What a
         step's button does, Ctrl+Z goes on doing.
         """
-        offer = self._offer
+        offer, self._was_read = self._offer, True
         taken = self._gone_on and offer is self._of_recipe
         if offer is not None and (taken or offer.step is not None or not offer.label):
             self.drop_offer()
@@ -156,7 +157,7 @@ class Offers:
     def withdraw_step(self) -> None:
         """Offer no way back from a step any more: a person has gone on."""
         self._step, self._gone_on = None, True
-        if not self._read.isActive():
+        if self._was_read:
             self._fade()
         if self._offer is not None and self._offer.step is not None:
             self.drop_offer()

@@ -388,7 +388,7 @@ class TestWhatIsSaid:
         offers._fade()
         assert not offers.is_offered(keep)
         offers.announce(brought)
-        offers._read.stop()  # it was read
+        offers._fade()  # it was read
         bench.desk.previous_slide()
         assert not offers.is_offered(keep)
 
