@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Around"]
 
 _NOT_RUN = (
-    "Region {region} was not run: what the map shows of it was found with a region beside, and is "
-    "not in its mask. Run the ensemble here to have it."
+    "Region {region} was not run: objects that were seen on it came from the run of a region "
+    "beside, and are not in its mask. Run the ensemble here to have them."
 )
 _REST = 400  # ms without another map after which the surroundings are read again
 
