@@ -196,7 +196,7 @@ class Ensemble:
             return
         members = self.mixing.mixture.members(self.recipe, choice.folds)
         if not members:
-            self.failed.emit("No member is switched on: tick at least one.")
+            self.failed.emit("No network is switched on: tick at least one.")
             return
         self._run_project = session.project.path
         words = session.vocabulary.over(self.recipe.vocabulary)  # which it brings with its map

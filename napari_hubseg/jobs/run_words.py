@@ -56,7 +56,7 @@ class RunWords:
     @property
     def stopped(self) -> str:
         """What is said of a run that a person ended."""
-        return f"Stopped: finished {'tiles' if self._tiles else 'members'} are kept."
+        return f"Stopped: finished {'tiles' if self._tiles else 'networks'} are kept."
 
     def ended(self, slides: int) -> str:
         """Return what is said of a run of so many slides that ended well; "" is nothing."""

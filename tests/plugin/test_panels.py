@@ -76,7 +76,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             this_slide_only=True,
             curves=Curves(tuple(range(256))),
             size=("12345 objects", "100.0 %", "123.4 mm²"),
-            figures="3 of 5 members · mask Dice 0.912 · disagreement 0.08",
+            figures="3 of 5 networks · mask Dice 0.912 · disagreement 0.08",
             enabled=True,
         ),
     ),
@@ -870,7 +870,7 @@ def test_figures_and_the_line_of_a_run_are_not_cut(qtbot: Any) -> None:
     qtbot.addWidget(column)
     column.setStyleSheet(style_sheet())
     layout = QVBoxLayout(column)
-    figures = thresholds(qtbot, figures="3 of 5 members · mask Dice 0.912 · disagreement 0.08")
+    figures = thresholds(qtbot, figures="3 of 5 networks · mask Dice 0.912 · disagreement 0.08")
     run = ProgressPanel()
     run.show_state(ProgressState("slide 1/7  ·  network 2/5  ·  30 min 12 s", 2, 5, "Stop"))
     for part in (figures, run):
