@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.canvas.notice import overlay
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 __all__ = ["ScaleBar", "WholeView"]
+
+_MARGIN = 0.95  # of the canvas that a layer takes, as napari has it
 
 
 class WholeView:
@@ -46,8 +50,15 @@ class WholeView:
 
     def show(self, layer: Any) -> None:
         """Show a layer whole, whatever others there are; before 0.9 napari shows all of them."""
-        chosen = "layers" in signature(self._viewer.reset_view).parameters
-        self._viewer.reset_view(**({"layers": [layer]} if chosen else {}))
+        viewer, canvas = self._viewer, self._canvas
+        if canvas is not None and layer.ndim < viewer.dims.ndim:  # which napari cannot fit
+            low, high = (np.asarray(corner)[-2:] for corner in layer.extent.world)
+            self._camera.center = (0.0, *map(float, (low + high) / 2))
+            room = np.asarray(canvas.size) / (high - low + np.abs(layer.scale[-2:]))
+            self._camera.zoom = _MARGIN * float(room.min())
+        else:
+            chosen = "layers" in signature(viewer.reset_view).parameters
+            viewer.reset_view(**({"layers": [layer]} if chosen else {}))
         self._layer, self._left = layer, self._view
         self.zoom = float(self._camera.zoom)
 

@@ -179,6 +179,20 @@ def test_a_slide_seen_whole_stays_so_in_a_window_of_another_size(scene: Scene) -
     assert (camera.zoom, camera.center) == near, "whoever looks closer stays there"
 
 
+def test_a_slide_is_shown_whole_beside_a_layer_of_several_planes(scene: Scene) -> None:
+    """napari cannot fit a picture where another layer has planes: it raised an IndexError."""
+    viewer = scene.viewer
+    viewer.canvas.size = (400, 600)
+    scene.go_to("two")
+    whole, middle = camera_of(viewer).zoom, camera_of(viewer).center[-2:]
+    viewer.add_image(np.zeros((3, 9, 9), np.uint8), name="of mine")
+    scene.go_to("one")
+    assert camera_of(viewer).zoom == pytest.approx(whole)
+    assert camera_of(viewer).center[-2:] == pytest.approx(middle)
+    viewer.canvas.size = (800, 1200)
+    assert camera_of(viewer).zoom == pytest.approx(2 * whole)
+
+
 def test_the_scale_bar_is_on_until_a_person_switches_it_off(scene: Scene) -> None:
     bar = overlay(scene.viewer, "scale_bar", before="scale_bar")
     assert bar.visible
