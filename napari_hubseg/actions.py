@@ -115,7 +115,7 @@ ACTIONS = (
         "In which order slides come up",
     ),
     Action("run_ensemble", "Run ensemble", "Control-Shift-G", "Run the ensemble"),
-    Action("cancel_run", "Cancel the run", "Control-Shift-X", "Stop; finished members are kept"),
+    Action("cancel_run", "Cancel the run", "Control-Shift-X", "Stop; finished networks are kept"),
     Action(
         "unload_networks", "Unload networks", "Control-Shift-L", "End the worker, free its memory"
     ),
@@ -173,7 +173,7 @@ ACTIONS = (
         "next_doubt",
         "Next doubtful place",
         "K",
-        "Show where the members disagree most and you have not looked yet",
+        "Show where the networks disagree most and you have not looked yet",
     ),
     Action("next_view", "Next view: fill, outline, probability", "H"),
     Action("invert_view", "Tint what is outside the mask", "Shift-B"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QPoint, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = ["DockLayout"]
 
 _WIDTH = 400  # px, at 100 % scaling
+_TOP = 160  # px of a section that are seen once it was unfolded
 _TALL = 1000  # px of a window that has room for a few rows of the queue
 
 
@@ -197,11 +198,16 @@ class DockLayout(QWidget):
         self.pages.mark(marks)
 
     def _follow(self, section: Section) -> Callable[[], None]:
-        """Return what brings a section that a person unfolds into view, from its header down."""
+        """Return what lets the top of a section be seen that a person unfolds.
+
+        Its header stays where it was clicked, and what is above it in sight, as far as that goes.
+        """
 
         def reveal() -> None:
-            self.pages.page.ensureWidgetVisible(section, 0, 0)
-            self.pages.page.ensureWidgetVisible(section.header, 0, 0)
+            page, below = self.pages.page, section.height()
+            bar = page.verticalScrollBar()
+            top = section.mapTo(page.viewport(), QPoint(0, 0)).y()
+            bar.setValue(bar.value() + max(0, top + min(below, _TOP) - page.viewport().height()))
 
         return lambda: later(self, reveal) if section.header.isChecked() else None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from psygnal import Signal
 
 from hubseg.mask.drawing import ABOVE_ALL, BELOW_ALL
 from hubseg.project.newest import newest_large_map
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Around"]
 
+_NOT_RUN = (
+    "Region {region} was not run: objects that were seen on it came from the run of a region "
+    "beside, and are not in its mask. Run the ensemble here to have them."
+)
 _REST = 400  # ms without another map after which the surroundings are read again
 
 
@@ -60,6 +65,8 @@ class Around:
         Of the other regions.
     """
 
+    told = Signal(str)  # one sentence about the region on screen
+
     def __init__(
         self,
         session: ReviewSession,
@@ -70,12 +77,13 @@ class Around:
     ) -> None:
         self._session, self._stack, self._appearance = session, stack, appearance
         self._drawing, self.masks = drawing, RegionMasks(session)
-        self._reading = Latest(background, lambda _: self._take(None))  # an older one is not of it
+        self._reading = Latest(background, lambda _: self._drop())  # an older one is not of it
         self._cutting = Latest(background, lambda _: None)
         self._rest = background.timer(_REST, self._read)
         self._slide: Slide | None = None
         self._left: tuple[Slide, NDArray[np.uint8]] | None = None
         self._map: _Map | None = None
+        self._of: Slide | None = None  # the region whose run the map is of
         background.listen(
             (session.probability_changed, lambda _: self._wait()),
             (session.thresholds_changed, self._follow),
@@ -98,7 +106,7 @@ class Around:
         self._cutting.drop()
         if slide.region is None:
             self.masks.forget()
-            self._take(None)
+            self._drop()
             return
         if left is not None:
             self.masks.leave(*left)
@@ -106,7 +114,7 @@ class Around:
         self.masks.enter(slide, slide_of(slide).levels[0])
         self.masks.hide(None)  # its own layer shows nothing yet
         if self.masks.mask is not before:
-            self._take(None)
+            self._drop()
         self._redraw()
         self._wait()
 
@@ -157,23 +165,44 @@ class Around:
         if slide is None or project is None or slide.region is None:
             return
         reader, structure = project.reader(), self._session.review.structures.asked
+        of = self._of  # of a region that was not run, what was found with another one is seen
+        tried = [slide] if of is None or of.id == slide.id else [slide, of]
 
-        def read() -> _Map | None:
+        def read() -> tuple[Slide, _Map] | None:
             with reader() as opened:
-                large = newest_large_map(opened, slide, structure=structure, own=False)
-            if large is None:
-                return None
-            found = large.overview()
-            return found.values, found.step
+                for one in tried:
+                    large = newest_large_map(opened, one, structure=structure, own=False)
+                    if large is not None:
+                        found = large.overview()
+                        return one, (found.values, found.step)
+            return None
 
         self._reading.ask(read, self._take)
 
-    def _take(self, found: _Map | None) -> None:
+    def _take(self, found: tuple[Slide, _Map] | None) -> None:
         """Show the map of a slide, or none."""
-        self._map = found
-        if found is not None:
-            self._cut()
+        if found is None:
+            self._drop()
             return
+        self._of, self._map = found
+        self._cut()
+        if self._slide is not None and self._of.id != self._slide.id:
+            self._say_not_run(self._slide)
+
+    def _say_not_run(self, slide: Slide) -> None:
+        """Say that a region has nothing of what was seen on it from the one beside."""
+        session, mask = self._session, self.masks.mask
+        known = None if mask is None else mask.regions.get(slide.id)
+        done = known is not None and (known.mapped or known.decided)
+        if slide.region is None or self._map is None or done or session.probability is not None:
+            return
+        values, step = self._map
+        if (values[_within(slide.region, step)] > session.threshold).any():
+            self.told.emit(_NOT_RUN.format(region=slide.id))
+
+    def _drop(self) -> None:
+        """Show no map."""
+        self._map = self._of = None
         self._stack.drop("around")
         if self.masks.mask is None:
             self._stack.drop("regions")
@@ -218,7 +247,6 @@ def _with_hand(
 
     So does the region on screen: there its own mask is seen.
     """
-    (down, across), (top, left, height, width) = step, region
     own = max(one for one in mask.steps if one <= max(*step, mask.steps[0]))
     drawn, fixed = mask.decided(own)
     rows, columns = (
@@ -227,8 +255,12 @@ def _with_hand(
     )
     place, found = np.ix_(rows, columns), values.copy()
     found[fixed[place]] = np.where(drawn[place] > 0, ABOVE_ALL, BELOW_ALL)[fixed[place]]
-    found[
-        round(top / down) : round((top + height) / down),
-        round(left / across) : round((left + width) / across),
-    ] = BELOW_ALL
+    found[_within(region, step)] = BELOW_ALL
     return found
+
+
+def _within(region: tuple[int, int, int, int], step: tuple[float, float]) -> tuple[slice, slice]:
+    """Return where a region, px of the slide, lies on a map of which one px takes `step` of it."""
+    (top, left, height, width), (down, across) = region, step
+    rows = slice(round(top / down), round((top + height) / down))
+    return rows, slice(round(left / across), round((left + width) / across))

@@ -28,7 +28,7 @@ from napari_hubseg.canvas.sketch import Sketch
 from napari_hubseg.canvas.slide_loading import LoadedSlide
 from napari_hubseg.canvas.slide_seen import Sight
 from napari_hubseg.canvas.stack import LayerStack
-from napari_hubseg.canvas.viewpoint import ScaleBar, fit, same_tissue
+from napari_hubseg.canvas.viewpoint import ScaleBar, WholeView
 from napari_hubseg.canvas.wandering import Wandering
 from napari_hubseg.jobs.latest import Latest, listening
 from napari_hubseg.jobs.prepared import PreparedSlides, seen_of
@@ -100,7 +100,7 @@ class LayerBinding:
         self._map.finished.connect(self._map_is_there)
         self._map.failed.connect(self.failed.emit)
         self._reading = Latest(background, self._show_nothing)
-        self._whole = 1.0  # px of the screen for one of the slide where all of it is seen
+        self._whole = WholeView(viewer)
         self._hidden: list[Any] = []
         self._notice, self._scale_bar = Notice(viewer), ScaleBar(viewer)
         self.wandering, self.flat = Wandering(viewer, self._stack, background), FlatView(viewer)
@@ -196,7 +196,7 @@ class LayerBinding:
     def look_at(self, row: float, column: float) -> None:
         """Bring a place into the middle, near enough that a quarter of the slide fills it."""
         if self.appearance.shown:
-            camera(self._viewer).zoom *= max(1.0, 4 * self._whole / self.px_on_screen)
+            self._whole.come_near(4)
             self.visit(round(row), round(column))
 
     # ---- the slide -----------------------------------------------------------------------------
@@ -254,8 +254,7 @@ class LayerBinding:
         self._stack.empty_contours(shape)
         self._place()
         if not self.wandering.shows(slide):  # whoever looks at it already stays
-            fit(self._viewer, self._stack.get("mask"))
-            self._whole = self.px_on_screen
+            self._whole.show(self._stack.get("mask"))
         self.wandering.slide = slide
         self._loaded.show(self._stack.get("slide"), slide)
         self.around.show(slide)
@@ -296,7 +295,7 @@ class LayerBinding:
         """Give all layers the slide's pixel size."""
         slide = self._session.current
         if slide is not None and self.appearance.shown:
-            with same_tissue(self._viewer, self._stack.get("mask")):
+            with self._whole.same_tissue(self._stack.get("mask")):
                 self._stack.place(Placement.of(slide))
 
     def _equip(self, mask: Any) -> None:
@@ -337,6 +336,7 @@ class LayerBinding:
         self._stop()
         for part in (self.wandering, self.flat, self._loaded, self.around, self.others):
             part.close()
+        self._whole.close()
         self._notice.close(leave=leave)
         for part in (self.drawing, self._map, *(() if leave else (self._scale_bar,))):
             part.close()

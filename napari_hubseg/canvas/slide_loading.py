@@ -97,7 +97,6 @@ class SlideLoading:
         self._closed, self._view = True, None
         self._pyramid.loader = lambda index, box: None
         self._loading.drop()
-        self._beat.stop()
         self._background.close()
         self._pyramid.tiles.let_go()
 

@@ -34,6 +34,7 @@ class Wandering:
         What is on screen; nothing is followed where it is no region.
     """
 
+    moved = Signal()  # the view, of whatever slide
     beyond = Signal(int, int)  # row and column of the whole slide in the middle of the view
 
     def __init__(self, viewer: ViewerModel, stack: LayerStack, background: Background) -> None:
@@ -43,6 +44,7 @@ class Wandering:
         self._camera.events.center.connect(self._wait)
 
     def _wait(self, _: object = None) -> None:
+        self.moved.emit()
         if self.slide is not None and self.slide.region is not None:
             self._rest.start()
 

@@ -248,7 +248,7 @@ class Desk(DeskSignals):
         self.slides.gone_on.connect(self.batches.go_on)
         self.mask_tools.told.connect(self.offers.say_here)
         self.ensemble.brought.connect(self.offers.announce)
-        end_words(self)
+        self.passing = end_words(self)
 
     @property
     def asked_name(self) -> UnknownName | None:

@@ -62,6 +62,8 @@ class Offers:
         self._of_tool: Offer | None = None  # what was said of the tool in hand
         self._of_letters: Offer | None = None  # what was said of letters that are text
         self._of_recipe: Offer | None = None  # what was said of the rules that one brings
+        self._gone_on = False  # to another slide, since something was offered
+        self._was_read = False
         self._here = ""  # what a tool said of the slide on screen
         self.letters = Letters()
         session.slide_changed.connect(self._withdraw)
@@ -83,16 +85,19 @@ class Offers:
 
     def offer(self, offer: Offer) -> None:
         """Say something that a person may do something about."""
-        self._offer = offer
+        self._offer, self._gone_on, self._was_read = offer, False, False
         self._signals.offered.emit(offer)
         self._read.start()
 
     def _fade(self) -> None:
         """Take away what was said of a step or a key, once it was read: it lies on the tissue.
 
-        A question stays. What a step's button does, Ctrl+Z goes on doing.
+        A question stays, that about a recipe's rules until a person works on with them. What a
+        step's button does, Ctrl+Z goes on doing.
         """
-        if self._offer is not None and (self._offer.step is not None or not self._offer.label):
+        offer, self._was_read = self._offer, True
+        taken = self._gone_on and offer is self._of_recipe
+        if offer is not None and (taken or offer.step is not None or not offer.label):
             self.drop_offer()
 
     def take_offer(self) -> None:
@@ -151,7 +156,9 @@ class Offers:
 
     def withdraw_step(self) -> None:
         """Offer no way back from a step any more: a person has gone on."""
-        self._step = None
+        self._step, self._gone_on = None, True
+        if self._was_read:
+            self._fade()
         if self._offer is not None and self._offer.step is not None:
             self.drop_offer()
 

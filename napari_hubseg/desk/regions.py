@@ -67,6 +67,7 @@ class Regions:
             (signals.offered, self._note),
             (layers.wandering.beyond, self._follow),
             (layers.drawing.over.beyond, self._paint_beside),
+            (layers.around.told, offers.say_here),
         )
 
     def _note(self, offer: Offer | None) -> None:
@@ -104,7 +105,8 @@ class Regions:
     def _offer_now(self, slide: Slide) -> None:
         said = (
             f"Slide {slide.id} has {slide.width:,} × {slide.height:,} px: it is worked on in "
-            "regions."
+            f"regions, where there is tissue. {key_of('find_tissue')}, or Find tissue on the tab "
+            "Queue, shows where that is."
         )
         if slide.is_overview:
             said = (

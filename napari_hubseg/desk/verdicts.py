@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["Verdicts"]
 
 _AS_EMPTY = "Accept as empty"
-_FOR_ALL = "Undo it for every slide"
+_FOR_ALL = {
+    "undo": (
+        "Undo it for every slide",
+        "The last step was made before you came to this slide and holds for every slide: {what}. "
+        "{key} again undoes it.",
+    ),
+    "redo": (
+        "Redo it for every slide",
+        "The last undo was made before you came to this slide and holds for every slide: {what}. "
+        "{key} again does that step again.",
+    ),
+}
 
 
 class Verdicts:
@@ -55,28 +66,35 @@ class Verdicts:
 
         What holds for every slide and was done before this one was come to is asked for first.
         """
-        here, for_all = self._session.current, self._session.steps.undoes_for_all
+        steps = self._session.steps
         if self._batches.done:
             self._batches.take_back()
         elif self._offers.step_elsewhere is not None:
             self._offers.take_back_elsewhere()
-        elif here is None or not for_all:
-            self._session.undo()
-        elif self._offers.is_offered(_FOR_ALL):
-            self._offers.take_offer()
         else:
-            said = (
-                f"The last step was made before you came to this slide and holds for every slide: "
-                f"{step_words(for_all)}. {key_of('undo')} again undoes it."
-            )
-            self._offers.offer(Offer(said, _FOR_ALL, self._session.undo, here.id))
+            self._walk("undo", steps.undoes_for_all, self._session.undo)
 
     def redo(self) -> None:
-        """Do again what was undone last: here, or on all the slides that it was undone on."""
+        """Do again what was undone last: here, or on all the slides that it was undone on.
+
+        What holds for every slide is asked for first, as :meth:`undo` does.
+        """
+        steps = self._session.steps
         if self._batches.undone:
             self._batches.do_again()
         else:
-            self._session.redo()
+            self._walk("redo", steps.redoes_for_all, self._session.redo)
+
+    def _walk(self, name: str, for_all: str, walk: Callable[[], object]) -> None:
+        """Walk one step of the journal; ask where it is `for_all` slides and of another time."""
+        here, (label, said) = self._session.current, _FOR_ALL[name]
+        if here is None or not for_all:
+            walk()
+        elif self._offers.is_offered(label):
+            self._offers.take_offer()
+        else:
+            said = said.format(what=step_words(for_all), key=key_of(name))
+            self._offers.offer(Offer(said, label, walk, here.id))
 
     def accept(self) -> None:
         """Accept the slide; where there is nothing to accept it is asked first."""

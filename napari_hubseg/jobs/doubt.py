@@ -87,7 +87,7 @@ class Doubt:
             self.told.emit("This slide has no map yet: run the ensemble, then doubt can be found.")
             return
         if found.disagreement is None:
-            self.told.emit("One member cannot disagree: run at least two to find doubtful places.")
+            self.told.emit("One network cannot disagree: run two or more to find doubtful places.")
             return
         doubt, shape = found.disagreement, (slide.height, slide.width)
         known = self._places

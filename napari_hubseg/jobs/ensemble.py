@@ -8,7 +8,6 @@ in processes of their own: nothing here imports torch. Does not know the panel.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +74,7 @@ class Ensemble:
     devices
         Names of devices to choose from.
     last
-        What the run on screen said last; None where there is none.
+        What the run said last of the slide that is longest in work; None where there is none.
     asked
         Ids of the slides of the last run, in the order in which they are run.
     message
@@ -197,7 +196,7 @@ class Ensemble:
             return
         members = self.mixing.mixture.members(self.recipe, choice.folds)
         if not members:
-            self.failed.emit("No member is switched on: tick at least one.")
+            self.failed.emit("No network is switched on: tick at least one.")
             return
         self._run_project = session.project.path
         words = session.vocabulary.over(self.recipe.vocabulary)  # which it brings with its map
@@ -280,9 +279,9 @@ class Ensemble:
         self.changed.emit()
 
     def _take(self, update: Update) -> None:
-        self.last = replace(update, came=None)
         self._words.take(update)
-        self.message = f"{update.slide_id}: {update.message}" if update.message else ""
+        self.last = last = self._words.steady(update)
+        self.message = f"{last.slide_id}: {last.message}" if last.message else ""
         for wrong in filter(None, (update.error, update.warning)):
             self.failed.emit(wrong)
         if update.note and not self._noted:

@@ -83,7 +83,7 @@ class Figures:
         """Return what else there is to say."""
         parts = []
         if self.members is not None:
-            parts.append("{} of {} members".format(*self.members))
+            parts.append("{} of {} networks".format(*self.members))
         if self.dice is not None:
             parts.append("mask Dice –" if isnan(self.dice) else f"mask Dice {self.dice:.3f}")
         if self.disagreement is not None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Mixing"]
 
 
-_NOTHING = "None of the members that are switched on has a map yet: run the ensemble."
+_NOTHING = "None of the networks that are switched on has a map yet: run the ensemble."
 
 
 # why something is mixed: a person asked, a run has made something, or a slide came on screen
@@ -127,7 +127,7 @@ class Mixing:
     def _take(self, mixture: Mixture, label: str) -> None:
         project = self._session.project
         if not mixture.members(self.recipe):
-            self.failed.emit("The last member cannot be switched off: switch another one on first.")
+            self.failed.emit("The last network stays on: switch another one on first.")
         elif project is None or project.read_only:
             self.mixture = mixture
             self.remix()

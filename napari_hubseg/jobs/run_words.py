@@ -1,11 +1,12 @@
-"""What is said when a run of the ensemble ends.
+"""What is said of a run of the ensemble while it is on, and when it ends.
 
-Responsible for counting what a run has made, and for the sentences at its end. Does not know how
-anything is run, or who shows it.
+Responsible for counting what a run has made, for keeping to one of the slides that are run
+together, and for the sentences at its end. Does not know how anything is run, or who shows it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +27,20 @@ class RunWords:
     def __init__(self, *, fast: bool = False) -> None:
         self._fast, self._tiles, self._members = fast, False, 0
         self._computed = self._found = 0  # maps: by networks, and in the store
+        self._open: dict[str, Update] = {}  # the last one of each slide in work, the oldest first
         self._seen: dict[str, float] = {}  # id of a slide → share that every member saw, 0-1
+
+    def steady(self, update: Update) -> Update:
+        """Return the last update of the slide that is longest in work, with the newest estimate.
+
+        A network runs on several slides before the next one does: their updates take turns.
+        """
+        self._open[update.slide_id] = replace(update, came=None)
+        if update.finished:
+            self._open.pop(update.slide_id)
+        oldest = next(iter(self._open.values()), update)
+        left, memory = update.seconds_left, update.memory
+        return replace(oldest, came=None, seconds_left=left, memory=memory)
 
     def take(self, update: Update) -> None:
         """Count what came."""
@@ -42,7 +56,7 @@ class RunWords:
     @property
     def stopped(self) -> str:
         """What is said of a run that a person ended."""
-        return f"Stopped: finished {'tiles' if self._tiles else 'members'} are kept."
+        return f"Stopped: finished {'tiles' if self._tiles else 'networks'} are kept."
 
     def ended(self, slides: int) -> str:
         """Return what is said of a run of so many slides that ended well; "" is nothing."""

@@ -105,7 +105,7 @@ class ExportPanel(QWidget):
         self.partial = QCheckBox("incomplete maps too")
         self.partial.setObjectName("export_partial")
         self.partial.setToolTip(
-            "Also write slides whose map lacks members of its run: failed, stopped, or deleted "
+            "Also write slides whose map lacks networks of its run: failed, stopped, or deleted "
             "since. What leaves says which"
         )
         self.outcome = Hint(name="export_outcome", lines=_SAID)

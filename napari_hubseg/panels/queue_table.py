@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 from napari_hubseg.actions import tip
 from napari_hubseg.keys import names_keys
 from napari_hubseg.widgets.queue_model import COLUMNS, NOTE, PICTURE, SLIDE, VERDICT, QueueModel
-from napari_hubseg.widgets.style import Hint
+from napari_hubseg.widgets.style import Hint, button
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +73,8 @@ class QueueTableState:
         One line under the table.
     writable
         Whether notes can be written.
+    large
+        What is on screen of a large slide: "slide", "region", its "tissue", or "".
     """
 
     rows: tuple[QueueRow, ...] = ()
@@ -82,10 +84,11 @@ class QueueTableState:
     order: str = "table"
     said: str = ""
     writable: bool = True
+    large: str = ""
 
 
 class QueueTablePanel(QWidget):
-    """A search field, a filter, an order and a table."""
+    """A search field, a filter, an order, a table, and what is done with a large slide."""
 
     search_requested = Signal(str)
     verdict_requested = Signal(str)
@@ -94,6 +97,8 @@ class QueueTablePanel(QWidget):
     note_requested = Signal(str, str)
     picture_requested = Signal(str)
     leave_requested = Signal()
+    tissue_requested = Signal()
+    divide_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,6 +109,8 @@ class QueueTablePanel(QWidget):
         self.table = _Table()
         self.table.setModel(self.model)
         self.said = Hint(name="queue_said", lines=1)
+        self.tissue = button("Find tissue", tip("find_tissue"), name="find_tissue")
+        self.divide = button("Divide into regions", tip("divide_slide"), name="divide_slide")
         self._state = QueueTableState()
         self._lay_out()
         self._connect()
@@ -120,6 +127,10 @@ class QueueTablePanel(QWidget):
         layout.addLayout(choice)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.said)
+        large = QHBoxLayout()
+        large.addWidget(self.tissue)
+        large.addWidget(self.divide)
+        layout.addLayout(large)
 
     def _connect(self) -> None:
         self.search.textChanged.connect(self.search_requested)
@@ -137,6 +148,8 @@ class QueueTablePanel(QWidget):
         self.table.clicked.connect(self._open_at)
         self.model.note_requested.connect(self.note_requested)
         self.model.picture_requested.connect(self.picture_requested)
+        self.tissue.clicked.connect(self.tissue_requested)
+        self.divide.clicked.connect(self.divide_requested)
 
     def show_state(self, state: QueueTableState) -> None:
         """Show `state`; emits nothing."""
@@ -153,6 +166,10 @@ class QueueTablePanel(QWidget):
         if state.current != before.current or self.highlighted == "":
             self._highlight(state.current)
         self.said.setText(state.said)
+        for choice in (self.tissue, self.divide):
+            choice.setVisible(bool(state.large))
+        self.tissue.setEnabled(state.large != "tissue")
+        self.divide.setEnabled(state.writable and state.large != "region")
 
     def show_picture(self, slide_id: str, pixels: NDArray[np.uint8]) -> None:
         """Show a slide's thumbnail, uint8 RGB (h, w, 3)."""

@@ -112,9 +112,8 @@ class ThresholdSlider(QWidget):
 
     def __init__(self, name: str, tip: str) -> None:
         super().__init__()
-        self.slider = PointedSlider(
-            Qt.Orientation.Horizontal
-        )  # one with decimals would take no keys
+        # one with decimals would take no keys
+        self.slider = PointedSlider(Qt.Orientation.Horizontal)
         self.slider.setObjectName(f"slider_{name}")
         self.slider.setRange(0, 255)
         self.slider.setPageStep(10)
@@ -223,6 +222,7 @@ class ThresholdsPanel(QWidget):
         make_primary(self.run, True)
         self.run_all = button("All slides", "Run the ensemble on these instead", name="run_all")
         self.figures = Hint(name="figures", lines=1)
+        self.figures.setToolTip("Dice with the truth: 1 is best. Networks' disagreement: 0 is none")
         self.others: dict[Organ, ThresholdSlider] = {}
         self._labels: dict[Organ, QLabel] = {}
         self.other_organs = Section("Other organs", self._build_others())

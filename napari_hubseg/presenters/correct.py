@@ -36,13 +36,14 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
         desk, session = self._desk, self._desk.session
         many, elsewhere = desk.batches, desk.offers.step_elsewhere
         undone = _undone(session) if elsewhere is None else elsewhere.label
+        redone = _step(session.redo_text) if session.can_redo else ""
         return CorrectState(
             tool=desk.mask_tools.tool if desk.layers.at_hand else "",
             elsewhere=not desk.layers.at_hand,
             size=desk.brushes.size,
             on_screen=desk.brushes.on_screen,
             undo_text=many.done or undone,
-            redo_text=many.undone or (_step(session.redo_text) if session.can_redo else ""),
+            redo_text=many.undone or _told(redone, session.steps.redoes_for_all),
             enabled=session.current is not None,
             split_by=desk.mask_tools.split_by,
             several=len(session.structures) > 1,
@@ -51,7 +52,13 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
 
 
 def _undone(session: ReviewSession) -> str:
-    return _step(session.undo_text) if session.can_undo else ""
+    words = _step(session.undo_text) if session.can_undo else ""
+    return _told(words, session.steps.undoes_for_all)
+
+
+def _told(words: str, for_all: str) -> str:
+    """Return what a button says of a step; one of another time, on every slide, says so."""
+    return f"{words}, on every slide" if words and for_all else words
 
 
 def _step(label: str) -> str:

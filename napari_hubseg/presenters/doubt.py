@@ -54,7 +54,7 @@ def _shown(one: ObjectConfidence) -> DoubtfulObject:
 def _said(doubt: Doubt) -> str:
     if doubt.objects is None or doubt.expected is None:
         return ""
-    members = "" if doubt.agreement is None else f"; members agree {doubt.agreement:.3f}"
+    members = "" if doubt.agreement is None else f"; networks agree {doubt.agreement:.3f}"
     return (
         f"Expected agreement {doubt.expected:.3f} without a truth{members}. It ranks slides by "
         "doubt; it does not promise a Dice."

@@ -10,6 +10,7 @@ from napari_hubseg.presenters.presenter import Callbacks, Do, SectionPresenter, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hubseg.slide import Slide
     from napari_hubseg.desk import Desk
     from napari_hubseg.widgets.pages import Page
 
@@ -49,6 +50,8 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
             (panel.slide_requested, self._open),
             (panel.note_requested, lambda slide_id, note: session.set_note(note, slide_id)),
             (panel.leave_requested, self._to_canvas),
+            (panel.tissue_requested, self._do("find_tissue")),
+            (panel.divide_requested, self._do("divide_slide")),
         )
 
     def callbacks(self) -> Callbacks:
@@ -65,14 +68,16 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
     def state(self, step: str) -> QueueTableState:
         queue, session = self._desk.queue, self._desk.session
         count, waiting, project = len(session.slides), queue.unmeasured, session.project
+        here = session.current
         return QueueTableState(
             rows=queue.rows,
-            current=session.current.id if session.current is not None else "",
+            current=here.id if here is not None else "",
             text=queue.text,
             verdict=queue.verdict,
             order=queue.order,
             said=f"measuring: {count - waiting} of {count}" if waiting else "",
             writable=project is not None and not project.read_only,
+            large="" if here is None else _of_large(here, too_large=session.too_large),
         )
 
     def show(self, step: str) -> None:
@@ -84,3 +89,10 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
         some = "" if len(queue.rows) == count else f"{len(queue.rows)} of {count}"
         to_do = f"{queue.to_do} to do" if count else ""
         self._section.set_summary("  ·  ".join(filter(None, (order, some, to_do))))
+
+
+def _of_large(slide: Slide, *, too_large: bool) -> str:
+    """Return what of a large slide a slide is; "" where it is an ordinary one."""
+    if slide.is_overview:
+        return "tissue"
+    return "region" if slide.region is not None else "slide" if too_large else ""

@@ -4,10 +4,10 @@ Responsible for four rules that no panel has to know. The wheel over a control s
 changes nothing, but for two seconds after a click on it and after each turn of the wheel there, as
 long as the pointer stays; over a closed list or a tab it never chooses: whoever has chosen there
 scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes
-back a value that was typed into it. A button that has come to lie where something else was pressed
-just now ignores the next press there: it is for what the button covers. A button of a window of its
-own does so while that has just opened: a second later a person has seen it. Controls that are made
-later obey too. Does not know what a control is for.
+back a value that was typed into it. A button or a slider that has come to lie where something else
+was pressed just now ignores the next press there: it is for what lay there. A button of a window of
+its own does so while that has just opened: a second later a person has seen it. Controls that are
+made later obey too. Does not know what a control is for.
 """
 
 from __future__ import annotations
@@ -226,9 +226,10 @@ class _Press:
         self._opened, self._since = window, now_s()
 
     def was_for_another(self, widget: QWidget, event: QMouseEvent) -> bool:
-        """Note a press; True where it is for what a button covers since the last one."""
+        """Note a press; True where it is for what lay there when the last one was made."""
         at = _place(event)
-        button = isinstance(widget, QAbstractButton)
+        acts = isinstance(widget, QAbstractButton | QAbstractSlider)
+        button = acts and not isinstance(widget, QScrollBar)
         on = widget if button else QApplication.widgetAt(at)
         seen = widget.window() is self._opened and now_s() - self._since > _SEEN_S
         covers = button and not seen and self._is_near(at) and on is not self._on

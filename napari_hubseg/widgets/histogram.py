@@ -11,7 +11,7 @@ from math import log1p
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPalette, QPen
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from hubseg.thresholds.curves import Curves
 from napari_hubseg.widgets.inks import ink
@@ -23,6 +23,7 @@ _NO_MAP = "no probability map yet"
 _READING = "reading the probability map …"
 _BASELINE = 3.0  # px under the bars, where the line's foot stands
 _PLOT = 72  # px
+_GRIP = 8.0  # px beside the line in which a press takes hold of it
 _DOT, _APART = " · ", "    "
 
 
@@ -54,6 +55,9 @@ class Histogram(QWidget):
         self._threshold = 127.0
         self._of_mask: tuple[float, tuple[str, ...]] = (-1.0, ())  # a threshold, and what it gave
         self.dragging = False
+        self._pressed = 0.0  # px from the left edge
+        self._beside: float | None = 0.0  # px from there to the line, where that is held
+        self._moves = False  # whether this press has become a drag
 
     def sizeHint(self) -> QSize:
         """Return a strip: as wide as the dock, a line of text and a plot."""
@@ -120,11 +124,16 @@ class Histogram(QWidget):
         return (threshold + 0.5) / _BINS * float(self.width())
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Take hold of the line, from wherever the mouse is pressed; no map, no line."""
+        """Take hold of the line where it is pressed; elsewhere a drag brings it to the pointer.
+
+        A press alone moves nothing: it may have been meant for what lay here a moment before.
+        """
         left = event is not None and event.button() == Qt.MouseButton.LeftButton
         if event is not None and left and self._heights:
-            self.dragging = True
-            self._drag(event)
+            self.dragging, self._moves = True, False
+            self._pressed = _across(event)
+            beside = self.x_of(self._threshold) - self._pressed
+            self._beside = beside if abs(beside) <= _GRIP else None
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Drag the line."""
@@ -136,12 +145,17 @@ class Histogram(QWidget):
         if event is not None and self.dragging:
             self._drag(event)
             self.dragging = False
-            self.settled.emit(self._threshold)
+            if self._moves:
+                self.settled.emit(self._threshold)
 
     def _drag(self, event: QMouseEvent) -> None:
-        x = event.position().x() if hasattr(event, "position") else event.localPos().x()
-        self.set_threshold(float(min(255, max(0, round(x / self.width() * _BINS - 0.5)))))
-        self.moved.emit(self._threshold)
+        x = _across(event)
+        far = 1 if self._beside is not None else QApplication.startDragDistance()
+        self._moves = self._moves or abs(x - self._pressed) >= far
+        if self._moves:
+            place = (x + (self._beside or 0.0)) / self.width() * _BINS - 0.5
+            self.set_threshold(float(min(255, max(0, round(place)))))
+            self.moved.emit(self._threshold)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the bars, the curves over them, then the line and what it gives."""
@@ -213,3 +227,8 @@ class Histogram(QWidget):
 
     def _ink(self, role: str) -> QColor:
         return ink(role, self.palette().color(QPalette.ColorRole.Window))
+
+
+def _across(event: QMouseEvent) -> float:
+    """Return where a mouse event is, px from the widget's left edge."""
+    return float(event.position().x() if hasattr(event, "position") else event.localPos().x())

@@ -29,7 +29,7 @@ COLUMNS = (
     ("", "The slide", ""),
     ("slide", "The slide's name", "00000"),
     ("verdict", "What was decided", "corrected"),
-    ("agree", "Expected agreement (Dice) of the mask, from how far the members agree", "agree "),
+    ("agree", "Expected agreement (Dice) of the mask, from how far the networks agree", "agree "),
     ("note", "A note of yours: F2 or a double click writes it", "cut off at"),
     (
         "area",

@@ -28,6 +28,7 @@ from superqt import QDoubleSlider, QLabeledSlider
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.widgets.controls import ControlRules
 from napari_hubseg.widgets.pages import Page
+from napari_hubseg.widgets.pointed_slider import PointedSlider
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -354,6 +355,30 @@ class TestAButtonThatCoversWhatWasPressed:
         QApplication.sendEvent(cover, QEvent(QEvent.Type.Leave))
         click(cover)
         assert pressed == [1]
+
+
+def test_a_slider_that_lies_where_a_button_had_been_is_not_moved_by_its_second_click(
+    box: QWidget,
+) -> None:
+    """*Done* of a form over the dock, clicked twice, moved the threshold of a whole kind."""
+    box.layout().setContentsMargins(0, 0, 0, 0)
+    slider = put(box, PointedSlider(Qt.Orientation.Horizontal))
+    slider.setMinimumSize(200, 60)
+    put(box, slider)
+    done = QPushButton("Done", box)
+    done.setGeometry(slider.geometry())
+    done.clicked.connect(done.hide)
+    done.show()
+    done.raise_()
+    QApplication.processEvents()
+    QCursor.setPos(done.mapToGlobal(done.rect().center()))
+    before = slider.value()
+    click(done)
+    assert done.isHidden()
+    click(slider)
+    assert slider.value() == before
+    click(slider)
+    assert slider.value() != before
 
 
 def test_the_button_of_a_new_step_is_not_brought_under_the_pointer(opened: HubSegWidget) -> None:

@@ -92,9 +92,26 @@ def test_words_at_the_end_of_a_run() -> None:
         run.take(update(done=done, total=2, computed=True, came=(None, made)))
     assert run.ended(1) == "Fast: 25 % of the slide by all 2."
     assert run.ended(3) == "The ensemble has run on 3 slides. Fast: 25 % of the slide by all 2."
-    assert run.stopped == "Stopped: finished members are kept."
+    assert run.stopped == "Stopped: finished networks are kept."
     run.take(update(tiles=(3, 40)))
     assert run.stopped == "Stopped: finished tiles are kept."
+
+
+def test_the_line_keeps_to_the_slide_that_is_longest_in_work() -> None:
+    """Of slides that a run takes together the foot told of each in turn."""
+    run, said = RunWords(), []
+    for left, (name, done) in enumerate(
+        (("one", 1), ("one", 2), ("two", 1), ("three", 1), ("two", 2), ("three", 2))
+    ):
+        facts = {"finished": done == 2, "seconds_left": 9.0 - left}
+        last = run.steady(update(slide_id=name, done=done, total=2, **facts))
+        said.append((last.slide_id, last.done))
+        assert last.seconds_left == 9.0 - left, "how long it takes is the newest estimate"
+        assert last.came is None
+    assert said == [
+        *(("one", 1), ("one", 2)),
+        *(("two", 1), ("two", 1), ("three", 1), ("three", 2)),
+    ]
 
 
 def update(**facts: Any) -> Update:
@@ -166,7 +183,7 @@ def test_a_run_is_mixed_by_what_is_switched_on_now(
     wait(lambda: not ensemble.running and not ensemble.mixing.busy)
     assert (session.probability.done, session.probability.total) == (2, 2)
     assert ensemble.said == [
-        "None of the members that are switched on has a map yet: run the ensemble."
+        "None of the networks that are switched on has a map yet: run the ensemble."
     ]
 
 
@@ -417,7 +434,7 @@ def test_undo_names_what_was_switched_or_weighed(
 def test_the_last_member_stays_on(ensemble: Ensemble) -> None:
     for fold in ensemble.recipe.folds:
         ensemble.mixing.switch_fold(fold, False)
-    assert ensemble.said == ["The last member cannot be switched off: switch another one on first."]
+    assert ensemble.said == ["The last network stays on: switch another one on first."]
     assert ensemble.mixing.mixture.members(ensemble.recipe)
 
 

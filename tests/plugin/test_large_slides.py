@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.settings import get_settings
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from hubseg.slide import read_slide, segments
 from hubseg.slide.pyramid import GREY, pixels, pyramid_of
@@ -371,6 +372,21 @@ def test_a_small_slide_with_a_damaged_tile_is_seen_said_and_drawn_on(
     assert dock.session.mask.shape == (200, 300)
     assert dock.session.mask.sum() == 81
     wait(lambda: not dock.desk.seen.why_not(mask=True))
+
+
+def test_it_is_left_in_peace_where_qt_deleted_the_window_first(
+    tmp_path: Path, show: Callable[..., Shown]
+) -> None:
+    """A script that had closed its window ended with an abort."""
+    few = NOISE[:700, :900]
+    path = written(tmp_path / "a.tif", [few, few[::4, ::4]], compression="zlib")
+    loading = show(path).loading
+    assert loading is not None
+    beat, deletion = loading._beat, QEvent.Type.DeferredDelete
+    beat.deleteLater()
+    QCoreApplication.sendPostedEvents(beat, getattr(deletion, "value", deletion))
+    loading.close()
+    assert loading._closed
 
 
 def test_in_the_dock_made_levels_are_kept_in_the_projects_folder(

@@ -160,6 +160,39 @@ def test_a_slide_is_fitted_into_the_view_whatever_other_layers_there_are(scene: 
     assert middle == pytest.approx(np.array(SHAPE) / 2, abs=1)
 
 
+def test_a_slide_seen_whole_stays_so_in_a_window_of_another_size(scene: Scene) -> None:
+    """Where the window was maximised, a slide stayed as small as it had been."""
+    viewer, camera = scene.viewer, camera_of(scene.viewer)
+    viewer.canvas.size = (400, 600)
+    scene.go_to("two")
+    whole = camera.zoom
+    viewer.canvas.size = (800, 1200)
+    assert camera.zoom == pytest.approx(2 * whole)
+    scene.session.tell(um_per_px=2.0)  # which is nobody's look closer
+    scene.settle()
+    viewer.canvas.size = (400, 600)
+    assert scene.layers.px_on_screen == pytest.approx(whole * 0.5), "of a px, not of a µm"
+    scene.layers.look_at(24.0, 96.0)
+    assert scene.layers.px_on_screen == pytest.approx(4 * whole * 0.5)
+    near = camera.zoom, camera.center
+    viewer.canvas.size = (800, 1200)
+    assert (camera.zoom, camera.center) == near, "whoever looks closer stays there"
+
+
+def test_a_slide_is_shown_whole_beside_a_layer_of_several_planes(scene: Scene) -> None:
+    """napari cannot fit a picture where another layer has planes: it raised an IndexError."""
+    viewer = scene.viewer
+    viewer.canvas.size = (400, 600)
+    scene.go_to("two")
+    whole, middle = camera_of(viewer).zoom, camera_of(viewer).center[-2:]
+    viewer.add_image(np.zeros((3, 9, 9), np.uint8), name="of mine")
+    scene.go_to("one")
+    assert camera_of(viewer).zoom == pytest.approx(whole)
+    assert camera_of(viewer).center[-2:] == pytest.approx(middle)
+    viewer.canvas.size = (800, 1200)
+    assert camera_of(viewer).zoom == pytest.approx(2 * whole)
+
+
 def test_the_scale_bar_is_on_until_a_person_switches_it_off(scene: Scene) -> None:
     bar = overlay(scene.viewer, "scale_bar", before="scale_bar")
     assert bar.visible

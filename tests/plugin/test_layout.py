@@ -55,6 +55,12 @@ def settle(dock: HubSegWidget, wait: Wait) -> None:
     QApplication.processEvents()
 
 
+def drawn() -> None:
+    """Let what is done later be done."""
+    for _ in range(5):
+        QApplication.processEvents()
+
+
 class TestOnASmallScreen:
     def test_nothing_is_clipped_on_any_page(self, small: HubSegWidget, layout: ModuleType) -> None:
         for page in small.pages.all.values():
@@ -129,6 +135,28 @@ def test_a_few_rows_of_the_queue_stand_above_the_tabs_where_the_window_is_tall(
 
 
 # ---- napari's own panels ----------------------------------------------------------------------
+
+
+def test_what_was_clicked_stays_where_it_is_when_a_section_is_unfolded(
+    small: HubSegWidget, qtbot: Any, wait: Wait
+) -> None:
+    """*Advanced* went to the top of the page, and *Teach* out of sight."""
+    settle(small, wait)
+    small.pages.choose("model")
+    QApplication.processEvents()
+    page, header = small.pages.page, small.advanced.header
+    top = header.mapTo(page, QPoint(0, 0))
+    qtbot.mouseClick(header, Qt.MouseButton.LeftButton)
+    wait(lambda: page.verticalScrollBar().maximum() > 0)
+    drawn()
+    assert header.mapTo(page, QPoint(0, 0)) == top
+    assert not small.teach.visibleRegion().isEmpty()
+
+    train, bar = small.sections["train"], page.verticalScrollBar()
+    bar.setValue(bar.maximum())  # its header is the last thing on the page: the top of it is shown
+    qtbot.mouseClick(train.header, Qt.MouseButton.LeftButton)
+    wait(lambda: train.visibleRegion().boundingRect().height() >= 150)
+    assert not train.header.visibleRegion().isEmpty()
 
 
 def test_naparis_panels_are_folded_at_first_and_one_click_back(

@@ -76,7 +76,7 @@ FULL: list[tuple[type[QWidget], Any]] = [
             this_slide_only=True,
             curves=Curves(tuple(range(256))),
             size=("12345 objects", "100.0 %", "123.4 mm²"),
-            figures="3 of 5 members · mask Dice 0.912 · disagreement 0.08",
+            figures="3 of 5 networks · mask Dice 0.912 · disagreement 0.08",
             enabled=True,
         ),
     ),
@@ -385,8 +385,49 @@ def test_the_line_in_the_histogram_is_a_slider_too(qtbot: Any) -> None:
         qtbot.mouseMove(strip, QPoint(round(strip.x_of(200)), middle))
         qtbot.mouseRelease(strip, LEFT, pos=QPoint(round(strip.x_of(200)), middle))
     assert abs(asked.args[0] - 200) <= 1
-    assert len(seen) >= 2
+    assert seen[-1] == asked.args[0], "what is asked for was seen before"
     assert panel.main.number.value() == asked.args[0]
+
+
+@pytest.mark.parametrize("click", ["mouseClick", "mouseDClick"])
+def test_a_click_in_the_histogram_sets_no_threshold(qtbot: Any, click: str) -> None:
+    """The second click of a button that had just gone set the threshold of a whole kind."""
+    panel = thresholds(qtbot, curves=Curves(tuple(range(256))))
+    strip = panel.histogram
+    asked: list[float] = []
+    panel.previewed.connect(asked.append)
+    panel.threshold_requested.connect(asked.append)
+    for place in (10, strip.width() // 2, round(strip.x_of(90)), round(strip.x_of(90)) + 3):
+        at = QPoint(place, strip.height() // 2)
+        getattr(qtbot, click)(strip, LEFT, pos=at)
+        qtbot.mouseRelease(strip, LEFT, pos=at)  # which Qt's double click leaves out
+    assert asked == []
+    assert not panel.busy
+    assert panel.main.number.value() == 90.0
+
+
+def test_a_drag_in_the_histogram_brings_the_line_and_a_short_one_moves_it_a_little(
+    qtbot: Any,
+) -> None:
+    panel = thresholds(qtbot, curves=Curves(tuple(range(256))))
+    strip = panel.histogram
+    asked: list[float] = []
+    panel.threshold_requested.connect(asked.append)
+
+    def drag(begin: int, end: int) -> None:
+        qtbot.mousePress(strip, LEFT, pos=QPoint(begin, 40))
+        qtbot.mouseMove(strip, QPoint(end, 40))
+        qtbot.mouseRelease(strip, LEFT, pos=QPoint(end, 40))
+
+    line = round(strip.x_of(90))
+    drag(line + 4, line + 6)  # beside the line: it keeps its distance to the pointer
+    assert len(asked) == 1
+    assert abs(asked[0] - 90 - 2 * 256 / strip.width()) <= 1
+    far = round(strip.x_of(200))
+    drag(far, far + 3)
+    assert len(asked) == 1, "far from the line a hand that shakes is no drag"
+    drag(far, far + 30)
+    assert abs(strip.x_of(asked[-1]) - far - 30) <= 1
 
 
 def test_objects_are_counted_once_of_the_mask_or_of_the_line_under_the_hand(qtbot: Any) -> None:
@@ -829,7 +870,7 @@ def test_figures_and_the_line_of_a_run_are_not_cut(qtbot: Any) -> None:
     qtbot.addWidget(column)
     column.setStyleSheet(style_sheet())
     layout = QVBoxLayout(column)
-    figures = thresholds(qtbot, figures="3 of 5 members · mask Dice 0.912 · disagreement 0.08")
+    figures = thresholds(qtbot, figures="3 of 5 networks · mask Dice 0.912 · disagreement 0.08")
     run = ProgressPanel()
     run.show_state(ProgressState("slide 1/7  ·  network 2/5  ·  30 min 12 s", 2, 5, "Stop"))
     for part in (figures, run):

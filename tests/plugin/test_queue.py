@@ -310,7 +310,7 @@ class TestNextDoubtfulPlace:
         doubt.told.connect(said.append)
         session.show(replace(make_map(session), disagreement=None))
         doubt.next_place()
-        assert said == ["One member cannot disagree: run at least two to find doubtful places."]
+        assert said == ["One network cannot disagree: run two or more to find doubtful places."]
 
 
 def test_one_click_opens_what_it_highlights(qtbot: Any) -> None:

@@ -203,6 +203,31 @@ def test_the_map_of_the_whole_slide_is_seen_around_the_region_and_follows_the_th
     wait(lambda: not any(one.name == "around" for one in dock._viewer.layers))
 
 
+def test_what_was_found_on_a_region_that_was_not_run_stays_around_and_is_told_of(
+    divided: HubSegWidget, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run reaches beyond its region's frame: the objects there went without a word."""
+    dock, large = divided, SimpleNamespace()
+    values = np.full((70, 90), 20.0, np.float32)
+    values[:35, 20:40] = 200.0  # over the border of the first region and the second
+    large.overview = lambda: SimpleNamespace(values=values.copy(), step=(10.0, 10.0))
+
+    def newest(_: Any, slide: Any, **__: Any) -> Any:
+        return large if slide.id == "whole_r1_c1" else None
+
+    monkeypatch.setattr("napari_hubseg.canvas.around.newest_large_map", newest)
+    dock.desk.layers.around.note("whole_r1_c1")  # it was run
+    wait(lambda: any(one.name == "around" for one in dock._viewer.layers) and not dock.busy)
+    assert "was not run" not in dock.message.sentence.text()
+    dock.desk.go_to("whole_r1_c2")
+    wait(lambda: "whole_r1_c2 was not run" in dock.message.sentence.text())
+    assert dock.message.isVisible()
+    assert any(one.name == "around" for one in dock._viewer.layers)
+    dock.desk.go_to("whole_r1_c3")  # nothing was found there
+    settled(dock, wait)
+    assert not dock.message.isVisible()
+
+
 def settled(dock: HubSegWidget, wait: Wait) -> None:
     """Wait until the masks around are found and drawn."""
     masks = dock.desk.layers.around.masks
@@ -555,8 +580,13 @@ def test_tissue_is_shown_corrected_and_divided_by(
 ) -> None:
     dock.open_path(large)
     wait(lambda: not dock.busy and dock.desk.offers.is_offered("Divide it"))
-    dock.desk.find_tissue()
+    assert "Find tissue on the tab Queue" in dock.step.sentence.text()
+    queue = dock.queue_table
+    dock.pages.choose("queue")
+    wait(lambda: queue.tissue.isVisible() and queue.divide.isEnabled())
+    queue.tissue.click()
     wait(lambda: dock.session.current.id == "whole_tissue" and not dock.busy)
+    wait(lambda: not queue.tissue.isEnabled() and queue.divide.isEnabled())
     wait(lambda: dock.session.mask is not None)
     session = dock.session
 
@@ -581,8 +611,9 @@ def test_tissue_is_shown_corrected_and_divided_by(
     assert offers.is_offered("Divide it")  # under the pointer it does not go away
     dock.desk.queue.watch(True)
     wait(lambda: any(one.tissue_mm2 for one in dock.desk.queue.rows))
-    dock.desk.divide_slide()
+    queue.divide.click()
     wait(lambda: session.current.region is not None and not dock.busy)
+    wait(lambda: queue.tissue.isEnabled() and not queue.divide.isEnabled())
 
     named = {slide.id for slide in session.slides}
     assert named == {"whole_tissue", "whole_r1_c2", "whole_r1_c3"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -371,6 +372,25 @@ class TestWhatIsSaid:
         mapped.desk.undo()
 
         assert mapped.verdict() is Verdict.UNSEEN
+
+    def test_what_a_recipe_brings_is_offered_until_it_was_read_and_a_person_has_gone_on(
+        self, bench: Bench
+    ) -> None:
+        """It lay over the tissue of one slide after the other."""
+        offers, keep = bench.desk.offers, "Keep earlier settings"
+        brought: Any = SimpleNamespace(sentence="Recipe demo brings settings.", label=keep)
+        offers.announce(brought)
+        offers._fade()
+        assert offers.is_offered(keep), "nobody has worked on with them"
+        offers.announce(brought)
+        bench.desk.next_slide()
+        assert offers.is_offered(keep), "there is time to read it"
+        offers._fade()
+        assert not offers.is_offered(keep)
+        offers.announce(brought)
+        offers._fade()  # it was read
+        bench.desk.previous_slide()
+        assert not offers.is_offered(keep)
 
     def test_a_question_stays_until_it_is_answered(self, bench: Bench) -> None:
         bench.look()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pytest
 from psygnal import Signal
 
 from hubseg.formats.geojson import write_geojson
+from napari_hubseg.canvas.brush import camera
 from napari_hubseg.desk.spent_words import SpentWords
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.jobs.choices import EnsembleChoice
@@ -17,8 +20,6 @@ from .conftest import FakeRun
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     Wait = Callable[[Callable[[], bool]], None]
 
@@ -108,6 +109,44 @@ def test_an_import_that_changes_nothing_says_so(
     opened.do("next_slide")
     wait(lambda: not opened.busy)
     assert opened.message.isHidden(), "it was about the slide before"
+
+
+@pytest.mark.parametrize("how", ["view", "action", "stroke", "slide"])
+def test_what_only_passes_goes_once_a_person_has_gone_on_and_read_it(
+    opened: HubSegWidget, wait: Wait, how: str
+) -> None:
+    """*3 thresholds are set* lay over the tissue until somebody clicked it away."""
+    wait(lambda: not opened.busy)
+    opened.desk.calibration.told.emit("3 thresholds are set from mine.json.")
+    reading = opened.desk.passing.reading
+    assert not opened.message.isHidden()
+    assert not reading.isActive(), "nobody may be there"
+    if how == "view":
+        camera(opened._viewer).center = (0.0, 7.0, 7.0)
+    elif how == "action":
+        opened.do("next_view")
+    elif how == "stroke":
+        opened.session.paint(np.ones((3, 3), np.bool_), add=True)
+    else:
+        opened.do("next_slide")
+    assert reading.isActive()
+    assert reading.interval() > 5000, "there is time to read it"
+    reading.start(0)
+    wait(lambda: opened.message.isHidden())
+
+
+def test_what_went_wrong_stays_until_it_is_taken_away(opened: HubSegWidget, wait: Wait) -> None:
+    wait(lambda: not opened.busy)
+    opened.desk.calibration.told.emit("3 thresholds are set from mine.json.")
+    opened.do("next_view")
+    opened.desk.failed.emit("The disk is full.")
+    opened.desk.passing.reading.start(0)
+    wait(lambda: not opened.desk.passing.reading.isActive())
+    opened.do("next_slide")
+    wait(lambda: not opened.busy)
+    assert not opened.desk.passing.reading.isActive()
+    assert opened.message.sentence.text() == "The disk is full."
+    assert not opened.message.isHidden()
 
 
 def test_a_slide_that_was_worked_on_is_in_progress(opened: HubSegWidget, wait: Wait) -> None:

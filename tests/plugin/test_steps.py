@@ -163,6 +163,33 @@ def test_what_holds_for_every_slide_is_not_undone_from_another_one_unasked(
     assert opened.session.threshold == 200, "asked for again, as it was done before"
 
 
+def test_what_holds_for_every_slide_is_not_done_again_from_another_one_unasked(
+    opened: HubSegWidget, wait: Wait
+) -> None:
+    """Ctrl+Shift+Z did again, for a whole kind, what had been undone on the slide before."""
+    before = opened.session.threshold
+    opened.desk.set_threshold(200)
+    opened.do("undo")
+    settle(opened, wait)
+    assert opened.correct.redo.toolTip() == f"Redo threshold {before:g} → 200 (Ctrl+Shift+Z)"
+    opened.do("redo")
+    assert opened.session.threshold == 200, "what was undone here is done again at once"
+    opened.do("undo")
+    opened.do("next_slide")
+    settle(opened, wait)
+    assert "on every slide" in opened.correct.redo.toolTip()
+    opened.do("redo")
+    settle(opened, wait)
+    assert opened.session.threshold == before
+    assert said(opened) == (
+        "The last undo was made before you came to this slide and holds for every slide: "
+        f"threshold kidney/Hubmap {before:g} → 200. Ctrl+Shift+Z again does that step again."
+    )
+    opened.do("redo")
+    settle(opened, wait)
+    assert opened.session.threshold == 200
+
+
 def test_what_is_accepted_anew_is_called_that(
     opened: HubSegWidget, wait: Wait, make_map: Any
 ) -> None:

@@ -45,7 +45,7 @@ def test_that_nothing_is_there_to_mix_is_said_once_and_taken_back(
         mixing.switch_fold(fold, False)
         wait(lambda: not mixing.busy)
     assert len(said) == 1
-    assert said[0].startswith("None of the members")
+    assert said[0].startswith("None of the networks")
     assert unsaid == []
     for _ in range(3):
         session.undo()

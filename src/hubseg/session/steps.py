@@ -43,7 +43,9 @@ class Steps:
         self._signals = review.signals
         self.undo_budget = _UNDO
         self._arrived = 0  # the newest row when the slide on screen was come to
+        self._undone_here: set[int | None] = set()  # numbers of rows undone since
         self._signals.slide_changed.connect(self._arrive)
+        self._signals.recorded.connect(self._note)
 
     @property
     def can_undo(self) -> bool:
@@ -68,7 +70,20 @@ class Steps:
         earlier = entry is not None and entry.slide_id is None and entry.seq <= self._arrived
         return entry.label if entry is not None and earlier else ""
 
+    @property
+    def redoes_for_all(self) -> str:
+        """What redo would do again on every slide, undone before this one was come to; or ""."""
+        entry = self.redoable
+        if entry is None or entry.slide_id is not None or entry.seq in self._undone_here:
+            return ""
+        return entry.label
+
+    def _note(self, row: Entry) -> None:
+        if row.kind is Kind.UNDO:
+            self._undone_here.add(row.target)
+
     def _arrive(self, _: object) -> None:
+        self._undone_here.clear()
         self._arrived = max((row.seq for row in self._review.history.done), default=0)
 
     @property
