@@ -6,15 +6,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import pytest
-import tifffile
 from napari.utils.interactions import (
     mouse_move_callbacks,
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
+from pyramids import stained, write_pyramid
 
 from hubseg.edits.gesture import ADD
 from hubseg.journal.slide_state import SlideState
@@ -50,17 +49,7 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("hubseg.slide.pyramid._WHOLE", 400_000)
     monkeypatch.setattr("hubseg.session.regions.SIDE", 350)
     monkeypatch.setattr("napari_hubseg.canvas.wandering._NEAR", 1)
-    random = np.random.default_rng(3)
-    pixels = np.full((*SHAPE, 3), 245, np.uint8)
-    pixels[20:330, 20:880] = random.integers(0, 160, (310, 860, 3), np.uint8)
-    pixels[..., 1] = np.minimum(pixels[..., 1], pixels[..., 0])
-    path = tmp_path / "whole.tif"
-    with tifffile.TiffWriter(path) as tif:
-        more: dict[str, Any] = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
-        tif.write(pixels, subifds=1, resolution=(20000, 20000), resolutionunit=3, **more)
-        small = cv2.resize(pixels, (225, 175), interpolation=cv2.INTER_AREA)
-        tif.write(small, subfiletype=1, **more)
-    return path
+    return write_pyramid(tmp_path / "whole.tif", stained(SHAPE, np.s_[20:330, 20:880]), (4,))
 
 
 @pytest.fixture
