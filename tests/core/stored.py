@@ -17,6 +17,7 @@ from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_map
 from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.recipe.training_plan import TrainingPlan
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 
@@ -40,6 +41,17 @@ def recipe_of(name: str, encoder: str, checkpoint: str, folds: int, **resolution
         name=name,
         folds=tuple(range(folds)),
         resolutions=(Resolution(**resolution, members=(entry,)),),
+    )
+
+
+def recipe_to_train(**plan: Any) -> Recipe:
+    """Return a recipe of one small network in two folds; `plan` says how it is trained."""
+    return Recipe(
+        name="t",
+        folds=(0, 1),
+        tta="none",
+        resolutions=recipe_of("t", "test_resnet", "m_{fold}", 2, scale=0.5).resolutions,
+        training=TrainingPlan(**plan),
     )
 
 
