@@ -41,17 +41,7 @@ _OVER = (
     "offered",
     "mask",
 )  # what lies over the tissue
-_OURS = (
-    "around",
-    "regions",
-    "probability",
-    "structures",
-    "reference",
-    "rules",
-    "truth",
-    "offered",
-    "mask",
-)  # what the overlay's opacity is about
+_OURS = tuple(name for name in _OVER if name != "disagreement")  # what the opacity is about
 
 
 class Appearance:
