@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 
 from hubseg.formats.rle import encode
-from hubseg.probability import MapStore, MemberMap
+from hubseg.probability import MapStore, MemberMap, ProbabilityMap
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_map
 from hubseg.project.runs import record
@@ -62,6 +62,18 @@ def blob(number: int = 0) -> np.ndarray:
     """Return a member's map, 0-1, of a round thing that lies a little elsewhere in each slide."""
     y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
     return np.clip(1.4 - np.hypot(y - 20 - number, x - 30) / 14, 0, 1).astype(np.float32)
+
+
+def map_of(values: np.ndarray, slide_digest: str, members: int = 1) -> ProbabilityMap:
+    """Return a mix on 0-255 that no network made."""
+    return ProbabilityMap(
+        values,
+        disagreement=None,
+        slide_digest=slide_digest,
+        recipe_digest="made up",
+        done=members,
+        total=members,
+    )
 
 
 def write_blanks(folder: Path, names: Iterable[str], shape: tuple[int, int]) -> Path:
