@@ -1,6 +1,6 @@
 """The files panel: a slide whose file was changed, or files that were moved, and what to do.
 
-Responsible for asking calmly, with both pictures side by side, and for passing on the answer; it is
+Responsible for asking, with both pictures side by side, and for passing on the answer; it is
 hidden while every file is where and as it was. Does not know what an answer does.
 """
 
