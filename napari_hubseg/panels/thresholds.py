@@ -22,6 +22,7 @@ from superqt import QElidingLabel
 from hubseg.organ import FACTS, ORGANS, Organ
 from hubseg.thresholds.curves import Curves
 from napari_hubseg.actions import tip
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.histogram import Histogram
 from napari_hubseg.widgets.icons import IconButton
@@ -260,14 +261,7 @@ class ThresholdsPanel(QWidget):
         head.addWidget(self.name, 1)
         head.addWidget(self.only)
         head.addWidget(self.reset)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(plot)
-        layout.addWidget(self.main)
-        layout.addLayout(head)
-        layout.addWidget(self.figures)
-        layout.addWidget(self.other_organs)
+        in_column(self, plot, self.main, head, self.figures, self.other_organs)
 
     def _connect(self) -> None:
         self.histogram.moved.connect(self.main.set_value)
