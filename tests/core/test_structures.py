@@ -52,7 +52,7 @@ def recipe(lines: str = "", *, exclusive: Sequence[str] = ()) -> Recipe:
 
 SEVERAL = st.integers(2, 4).flatmap(
     lambda count: st.tuples(
-        arrays(np.float32, (count, 12, 14), elements=st.integers(0, 255).map(float)),
+        arrays(np.uint8, (count, 7, 9)).map(lambda values: values.astype(np.float32)),
         st.lists(st.floats(0, 255), min_size=count, max_size=count),
     )
 )
