@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from _out_of_fold import Tile
 
+    from hubseg.tools.alike import Decision
+
     Judge = Callable[[Likeness, Looks], np.ndarray[Any, Any]]
 
 LEAST_PX = 100  # smaller ones go with "Remove all smaller"
@@ -98,7 +100,7 @@ def _share(truth: Any, window: Any, inside: Any) -> float:
 
 
 def decided(
-    measured: list[Measured], how: str, asked: tuple[int, int], seed: int
+    measured: list[Measured], how: Decision, asked: tuple[int, int], seed: int
 ) -> Iterator[tuple[int, Any, Any]]:
     """Yield tile, and the objects decided so and otherwise, for each object that may come first."""
     rng = np.random.default_rng(seed)
@@ -113,7 +115,7 @@ def decided(
 
 def trials(
     measured: list[Measured],
-    how: str,
+    how: Decision,
     asked: tuple[int, int],
     seed: int,
     judge: Judge,
@@ -126,7 +128,7 @@ def trials(
         here = measured[number]
         rest = here.without(so, other)
         given = here.only(so), here.only(other), here.only(rest)
-        likeness = Likeness.of(how, *given)  # type: ignore[arg-type]
+        likeness = Likeness.of(how, *given)
         others = [one for i, one in enumerate(measured) if i != number]
         where = [(one, one.without(())) for one in others] if elsewhere else [(here, rest)]
         parts = [

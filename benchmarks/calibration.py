@@ -9,12 +9,13 @@ never saw it. That is what calibrating promises for the next slide of the same k
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from _out_of_fold import options, tiles
 
 from hubseg.organ import DataSource, Organ
-from hubseg.thresholds.calibration import Judged, calibrate
+from hubseg.thresholds.calibration import Judged, Objective, calibrate
 from hubseg.thresholds.curves import Tally
 
 PUBLISHED, MIDDLE = 90, 127
@@ -39,8 +40,8 @@ def main() -> None:
         for tile in tiles(given)
     ]
     curves = np.array([one.tally.dice() for one in judged])
-    for objective in ("mean", "pooled"):
-        found = calibrate(judged, objective=objective)  # type: ignore[arg-type]
+    for objective in get_args(Objective):
+        found = calibrate(judged, objective=objective)
         print(
             f"{objective} Dice, {found.slides} tiles: best {found.threshold} (95 % "
             f"{found.threshold_interval[0]}-{found.threshold_interval[1]}), Dice {found.dice:.4f} "

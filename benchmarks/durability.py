@@ -132,7 +132,15 @@ def timed(folder: Path, gestures: int = 1000) -> None:
     if slide is None or session.project is None:
         raise SystemExit("The slides could not be opened.")
     digest = session.project.digest(slide)
-    session.show(ProbabilityMap(values, None, digest, "made up", 1, 1))
+    found = ProbabilityMap(
+        values,
+        disagreement=None,
+        slide_digest=digest,
+        recipe_digest="made up",
+        done=1,
+        total=1,
+    )
+    session.show(found)
     session.mask_now()
     spent = []
     for _ in range(gestures):

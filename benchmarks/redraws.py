@@ -113,7 +113,15 @@ def script(dock: Any) -> Any:
     def show_map() -> None:
         values = np.tile(np.linspace(0, 255, SIDE, dtype=np.float32), (SIDE, 1))
         digest = session.project.digest(session.current)
-        session.show(ProbabilityMap(values, None, digest, "made up", 1, 1))
+        found = ProbabilityMap(
+            values,
+            disagreement=None,
+            slide_digest=digest,
+            recipe_digest="made up",
+            done=1,
+            total=1,
+        )
+        session.show(found)
 
     for place, name in enumerate(("one", "two", "three")):
         yield partial(dock.desk.go_to, name)

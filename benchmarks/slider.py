@@ -61,7 +61,14 @@ def main() -> None:
         settle(lambda: dock.session.current is not None and not dock.busy)
         small = np.random.default_rng(1).random((75, 75), np.float32)
         values = np.clip(cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), 0, 1) * 255
-        found = ProbabilityMap(values, None, dock.session.current.digest, "made up", 1, 1)
+        found = ProbabilityMap(
+            values,
+            disagreement=None,
+            slide_digest=dock.session.current.digest,
+            recipe_digest="made up",
+            done=1,
+            total=1,
+        )
         dock.session.show(found)
         settle(lambda: not dock.busy)
         line = dock.thresholds.histogram

@@ -47,6 +47,7 @@ from napari_hubseg.panels.tour import TourPanel
 from napari_hubseg.panels.train import TrainPanel
 from napari_hubseg.panels.verdict import VerdictPanel
 from napari_hubseg.presenters.foreign_layers import OFFERS
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.focus_ring import FocusRing
 from napari_hubseg.widgets.kept_keys import kept_keys
 from napari_hubseg.widgets.later import later
@@ -220,11 +221,7 @@ def _spoken(control: QWidget) -> str:
 def _column(*widgets: QWidget, wide: QWidget | None = None) -> QWidget:
     """Return widgets below each other; `wide` takes the room that is left."""
     made = QWidget()
-    layout = QVBoxLayout(made)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    for widget in widgets:
-        layout.addWidget(widget, 1 if widget is wide else 0)
+    in_column(made, *widgets, wide=wide)
     return made
 
 
@@ -233,9 +230,5 @@ def _framed(name: str, *widgets: QWidget, edge: str = "") -> QFrame:
     made = QFrame()
     made.setObjectName(name)
     made.setProperty("edge", edge)
-    layout = QVBoxLayout(made)
-    layout.setContentsMargins(8, 6, 8, 6)
-    layout.setSpacing(4)
-    for widget in widgets:
-        layout.addWidget(widget)
+    in_column(made, *widgets, margins=(8, 6, 8, 6))
     return made

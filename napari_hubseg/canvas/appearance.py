@@ -1,4 +1,4 @@
-"""What of the layers is seen, and how: the view, a threshold under the hand, opacity, peeking.
+"""What of the layers is seen, and how: the view, a threshold while it is dragged, opacity, peeking.
 
 Responsible for visibility, opacity, colours and contrast limits: what the GPU draws, and nothing
 that is computed. Does not know where data come from or what a person may do.
@@ -41,21 +41,11 @@ _OVER = (
     "offered",
     "mask",
 )  # what lies over the tissue
-_OURS = (
-    "around",
-    "regions",
-    "probability",
-    "structures",
-    "reference",
-    "rules",
-    "truth",
-    "offered",
-    "mask",
-)  # what the overlay's opacity is about
+_OURS = tuple(name for name in _OVER if name != "disagreement")  # what the opacity is about
 
 
 class Appearance:
-    """Dresses the layers.
+    """Says which layers are visible, and in which colours and opacity.
 
     Parameters
     ----------
@@ -87,7 +77,7 @@ class Appearance:
     def __init__(self, session: ReviewSession, stack: LayerStack) -> None:
         self._session = session
         self._stack = stack
-        self._hand_on = False  # a hand is on a threshold
+        self._hand_on = False  # whether a threshold is being dragged
         self._under_hand = 0.0  # that threshold
         self._writing = False  # an opacity: it is ours, not a person's
         self._previewing = self.shown = self.peeking = self.outlined = self.outside = False
@@ -104,7 +94,7 @@ class Appearance:
             self._colour = colours
             self.apply()
 
-    # ---- a threshold under the hand ------------------------------------------------------------
+    # ---- a threshold while it is dragged -------------------------------------------------------
 
     def preview(self, threshold: float) -> None:
         """Show at once what a threshold (0-255) would give: only what the GPU draws changes."""
@@ -120,7 +110,7 @@ class Appearance:
             self.apply()
 
     def rest(self) -> None:
-        """Say that the hand rests: the preview ends when the mask has been drawn again.
+        """Say that a threshold was let go: the preview ends when the mask has been drawn again.
 
         An accepted mask stays as it is: then it ends at once.
         """
@@ -129,13 +119,13 @@ class Appearance:
             self.end_preview()
 
     def end_preview(self) -> None:
-        """Show the newest mask and threshold, unless a hand is still on a threshold."""
+        """Show the newest mask and threshold, unless one is still being dragged."""
         if not self._hand_on:
             self._previewing = False
             self.apply()
 
     def forget(self) -> None:
-        """Forget hand and reference: another slide comes."""
+        """End preview and comparison: another slide comes."""
         self.shown = self._previewing = self._hand_on = self.outlined = False
         self.reference = None
 
@@ -238,7 +228,7 @@ class Appearance:
                     layer.colormap = colours
 
     def _show_threshold(self, layer: Any, threshold: float) -> None:
-        """Draw a threshold; the layer list would be painted at every step of a hand."""
+        """Draw a threshold, without the thumbnail that napari would paint at each step."""
         if self.reference is not None:
             colours = compare_colours(threshold, self.reference)
             wanted = compare_limits(threshold, self.reference)

@@ -243,9 +243,9 @@ def _with_hand(
     mask: SlideMask,
     region: tuple[int, int, int, int],
 ) -> NDArray[np.float32]:
-    """Return a map in which what no threshold changes lies above all, or below.
+    """Return a map with what a person drew or accepted above or below every threshold.
 
-    So does the region on screen: there its own mask is seen.
+    The region on screen lies below: there its own mask is seen.
     """
     own = max(one for one in mask.steps if one <= max(*step, mask.steps[0]))
     drawn, fixed = mask.decided(own)

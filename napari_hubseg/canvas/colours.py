@@ -155,7 +155,7 @@ def mask_colours(view: str, *, outside: bool = False, rgb: Rgb = _RGB) -> Any:
     return DirectLabelColormap(
         name=f"hubseg-{view}{'-outside' * outside}{_named(rgb)}",
         color_dict={
-            None: (*rgb, 0.6),  # a stroke under the hand, with whatever label it is made
+            None: (*rgb, 0.6),  # a stroke in the making, whatever its label
             0: (*rgb, _TINT if outside else 0.0),
             INSIDE: (*rgb, tint),
             EDGE: (*rgb, edge),

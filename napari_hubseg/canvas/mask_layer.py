@@ -1,9 +1,9 @@
-"""The mask on screen: drawn in place whenever the session's changes, and drawn into by a hand.
+"""The mask on screen: drawn in place whenever the session's changes, and drawn into by tools.
 
 Responsible for the data of the layer `mask`: what differs from the newest mask is found in a
 thread, the one that derives the mask where it is derived, and windows are drawn at once; and for
-taking strokes to the session. Nothing is drawn anew under a hand that is drawing. Does not know the
-map, colours or when a layer is visible.
+taking strokes to the session. Nothing is redrawn during a stroke. Does not know the map, colours or
+when a layer is visible.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class MaskDrawing:
         self.over.told.connect(self.told.emit)
         self._stroking = False
         self._mode = ""  # of the stroke in hand: napari's name of its tool
-        self._at: tuple[float, ...] = ()  # where the hand was last, in the world
+        self._at: tuple[float, ...] = ()  # where the mouse was last, in the world
         self.found: Drawn | None = None
         self._written = self._windows = 0
         self._newest_windows: deque[Window] = deque(maxlen=_REMEMBERED)
@@ -215,7 +215,7 @@ class MaskDrawing:
         layer.data[y : y + h, x : x + w] = values[y - top : y - top + h, x - left : x - left + w]
         return True
 
-    # ---- a hand that draws ---------------------------------------------------------------------
+    # ---- a stroke ------------------------------------------------------------------------------
 
     def equip(self, mask: Any) -> None:
         """Listen to what is drawn into a new mask layer, before napari's own tools do."""
@@ -251,10 +251,10 @@ class MaskDrawing:
         self.draw_all()
 
     def lift(self) -> None:
-        """Let go of the mouse for a hand that draws: what it drew is a stroke of this slide.
+        """End the stroke that is being drawn: what there is of it is a stroke of this slide.
 
-        Before anything else is done, and before another slide comes: the rest of the drag does
-        nothing.
+        Called before anything else is done, and before another slide comes; the rest of the drag
+        does nothing.
         """
         mask = self._stack.get("mask")
         if mask is not None and self._stroking:
@@ -283,7 +283,7 @@ class MaskDrawing:
         window = take_stroke(self._session, event.value, mode)
         if window is not None:  # also where the session took nothing: the stroke goes away
             self.draw(window)
-            # some of napari's tools ring first and write then
+            # some of napari's tools emit their event before they write
             self._background.later(lambda: self.draw(window))
 
     def close(self) -> None:

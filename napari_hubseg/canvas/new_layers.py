@@ -1,6 +1,6 @@
 """How each layer of ours is made: its kind, its colours, and whether it is only looked at.
 
-Responsible for a layer at its begin. Does not know the viewer, or what comes after.
+Responsible for a layer as it is made. Does not know the viewer, or what is changed later.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Notice:
         return _Wrapper(min(max(letters, _SHORTEST), _LONGEST)).fill(sentence)
 
     def close(self, *, leave: bool = False) -> None:
-        """Say nothing, and follow the canvas no more; `leave` what stands there to its window."""
+        """Say nothing, and follow the canvas no more; with `leave` what is said stays there."""
         if not leave:
             self.say("")
         if self._canvas is not None:

@@ -77,7 +77,7 @@ class OverBorder:
 
     @property
     def begun(self) -> tuple[str, int]:
-        """What a stroke that begins now is told by: its slide, and the newest row to undo there."""
+        """The slide of a stroke that begins now, and the newest row that could be undone there."""
         here, before = self._session.current, self._session.steps.undoable
         return "" if here is None else here.id, 0 if before is None else before.seq
 
@@ -171,7 +171,7 @@ def beyond(
     Parameters
     ----------
     path
-        Where the hand went, (row, column) in px of the region.
+        Where the mouse went, (row, column) in px of the region.
     size
         Diameter of the brush, px.
     shape

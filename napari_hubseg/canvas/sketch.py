@@ -84,7 +84,7 @@ class Sketch:
             redraw(layer)
 
     def draw_line(self, path: Sequence[tuple[float, float]], thick: int) -> None:
-        """Draw the last piece of a line that a hand draws, `thick` px wide, and its dark rim.
+        """Draw the last piece of a line in the making, `thick` px wide, and its dark rim.
 
         It is white between two dark rims: seen over a fill, and on dark and bright tissue.
         """

@@ -1,8 +1,8 @@
 """Strokes of napari's own tools, turned into gestures of the session.
 
 Responsible for reading what a tool did from the pieces that napari's paint event carries. Not from
-the layer: it may have been drawn anew while the hand was still moving, and some tools ring before
-they write. Does not know how the mask is drawn again.
+the layer: it may have been redrawn during the stroke, and some tools emit their event before they
+write. Does not know how the mask is drawn again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tool in a person's hand: follows the mouse over the mask, shows what would be, does it once.
+"""The tool in use: follows the mouse over the mask, shows what would be, does it once.
 
 Responsible for turning presses and drags into changes that :mod:`hubseg.tools` proposes, computed
 in a thread; the newest question wins, and letting go of the mouse makes one gesture. Brush, eraser
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["MaskTools"]
 
 _STILL = 4  # screen px: less is no drag
-_LINE = 2.0  # screen px: how thick a line is that a hand draws
+_LINE = 2.0  # screen px: how thick a line in the making is
 
 
 class MaskTools:

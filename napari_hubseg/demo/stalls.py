@@ -1,4 +1,4 @@
-"""How long the window holds its breath: a timer that notes the longest gap between two beats.
+"""How long the window answers nothing: the longest gap between two ticks of a timer.
 
 Responsible for measuring. Does not know what happened in a gap.
 """
@@ -25,9 +25,9 @@ class Stalls(QObject):
     Attributes
     ----------
     longest_ms
-        Longest gap between two beats, by the clock.
+        Longest gap between two ticks, by the clock.
     busiest_ms
-        Most that this thread computed between two beats: the same on a busy machine.
+        Most that this thread computed between two ticks: the same on a busy machine.
     """
 
     def __init__(self) -> None:

@@ -79,7 +79,7 @@ class Regions:
     def _offer(self, *, rested: bool = False) -> None:
         """Offer to divide the slide on screen, unless it is divided as its tissue is said.
 
-        Once a hand has `rested`, only where nothing else is offered.
+        Where a stroke has `rested`, only if nothing else is offered.
         """
         slide, session = self._session.current, self._session
         self._looking.drop()

@@ -1,6 +1,6 @@
 """Thresholds and cleanup, as a person sets them.
 
-Responsible for which threshold a hand on the slider means. Does not know sliders.
+Responsible for which threshold is set: the slide's own or that of its kind. Does not know sliders.
 """
 
 from __future__ import annotations

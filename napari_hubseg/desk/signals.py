@@ -18,4 +18,4 @@ class DeskSignals:
     told = Signal(str)  # one sentence
     unsaid = Signal(str)  # a sentence that was told and does not hold any more
     offered = Signal(object)  # Offer, or None: what was offered does not hold any more
-    settling = Signal()  # what a hand has not finished is to be done now, on this slide
+    settling = Signal()  # changes in the making are to be done now, on this slide

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherStructures"]
 
-_REST = 250  # ms: a hand may go on
+_REST = 250  # ms: another stroke may follow
 
 
 class OtherStructures:

@@ -146,12 +146,7 @@ class RegionMasks:
     def paint(self, stroke: NDArray[np.bool_], place: tuple[int, int], *, add: bool) -> None:
         """Show a stroke that goes on in other regions at once; the masks are found again.
 
-        Parameters
-        ----------
-        stroke
-            bool (h, w).
-        place
-            Row and column of the whole slide where it begins.
+        Parameters are those of :meth:`hubseg.mask.slide_mask.RegionMask.painted`.
         """
         mask, here = self.mask, self._here
         if mask is None or here is None:

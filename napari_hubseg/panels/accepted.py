@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy
 
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button
 
 __all__ = ["AcceptedPanel", "AcceptedState"]
@@ -63,11 +64,7 @@ class AcceptedPanel(QFrame):
         row = QHBoxLayout()
         row.addWidget(self.compare)
         row.addWidget(self.anew)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(6)
-        layout.addWidget(self.said)
-        layout.addLayout(row)
+        in_column(self, self.said, row, spacing=6, margins=(8, 6, 8, 6))
         self.compare.clicked.connect(lambda: self.compare_requested.emit())
         self.anew.clicked.connect(lambda: self.anew_requested.emit())
         self.show_state(AcceptedState())

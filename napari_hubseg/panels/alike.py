@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QShortcut, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QShortcut
 
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.pointed_slider import PointedSlider
 from napari_hubseg.widgets.style import Hint, button
 
@@ -89,12 +90,7 @@ class AlikePanel(QFrame):
         row.setSpacing(4)
         for choice in (self.apply, self.everywhere, self.cancel):
             row.addWidget(choice, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 8)
-        layout.setSpacing(6)
-        layout.addWidget(self.said)
-        layout.addLayout(around)
-        layout.addLayout(row)
+        in_column(self, self.said, around, row, spacing=6, margins=(8, 6, 8, 8))
 
     def show_state(self, state: AlikeState) -> None:
         """Show `state`; emits nothing."""

@@ -1,4 +1,4 @@
-"""The calibration panel: the best threshold a truth asks for, and presets.
+"""The calibration panel: the best threshold against the truth, and presets.
 
 Responsible for asking for a calibration, for its use, and for a preset to be kept or taken. Does
 not know what a truth is or where presets lie.

@@ -24,6 +24,7 @@ from superqt import QElidingLabel
 
 from napari_hubseg.actions import tip
 from napari_hubseg.jobs.choices import EnsembleChoice, duration, recipe_title
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
 if TYPE_CHECKING:
@@ -215,12 +216,7 @@ class EnsemblePanel(QWidget):
         end = QHBoxLayout()
         end.addWidget(self.memory, 1)
         end.addWidget(self.unload)
-        layout = QVBoxLayout(self.advanced)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(self._below)
-        layout.addLayout(where)
-        layout.addLayout(end)
+        in_column(self.advanced, self._below, where, end, spacing=6)
 
     def add(self, panel: QWidget) -> None:
         """Give another panel a place among what is advanced, first of all."""

@@ -16,13 +16,13 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QVBoxLayout,
     QWidget,
 )
 
 from hubseg.export import ROLES, Role
 from napari_hubseg.actions import tip
 from napari_hubseg.jobs.choices import IN_TILES, WRITTEN, ExportChoice
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 from napari_hubseg.widgets.tile_fields import TileFields
 
@@ -144,16 +144,21 @@ class ExportPanel(QWidget):
         become.setSpacing(6)
         become.addWidget(QLabel("as"))
         become.addWidget(self.role, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 0, 0, 0)
-        layout.setSpacing(4)
-        for widget in (_title("Export"), self.format, self.slides):
-            layout.addWidget(widget)
-        layout.addLayout(where)
-        for widget in (self.tiles, self.partial, self.go, self.outcome, _title("Import")):
-            layout.addWidget(widget)
-        layout.addLayout(become)
-        layout.addWidget(self.take)
+        in_column(
+            self,
+            _title("Export"),
+            self.format,
+            self.slides,
+            where,
+            self.tiles,
+            self.partial,
+            self.go,
+            self.outcome,
+            _title("Import"),
+            become,
+            self.take,
+            margins=(4, 0, 0, 0),
+        )
 
     def choice(self) -> ExportChoice:
         """Return what is chosen now."""

@@ -1,6 +1,6 @@
 """The files panel: a slide whose file was changed, or files that were moved, and what to do.
 
-Responsible for asking calmly, with both pictures side by side, and for passing on the answer; it is
+Responsible for asking, with both pictures side by side, and for passing on the answer; it is
 hidden while every file is where and as it was. Does not know what an answer does.
 """
 
@@ -14,6 +14,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hubseg.actions import tip
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button
 
 if TYPE_CHECKING:
@@ -93,13 +94,16 @@ class FilesPanel(QFrame):
             side.addWidget(caption)
             side.addStretch(1)
             pair.addLayout(side, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(6)
-        layout.addWidget(self.said)
-        layout.addWidget(self.pair)
-        for choice in (self.keep, self.aside, self.find):
-            layout.addWidget(choice)
+        in_column(
+            self,
+            self.said,
+            self.pair,
+            self.keep,
+            self.aside,
+            self.find,
+            spacing=6,
+            margins=(8, 8, 8, 8),
+        )
         self.keep.clicked.connect(self.keep_requested)
         self.aside.clicked.connect(self.aside_requested)
         self.find.clicked.connect(self.find_requested)

@@ -14,10 +14,10 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint
 
 __all__ = ["Branch", "MembersPanel", "MembersState"]
@@ -98,11 +98,7 @@ class MembersPanel(QWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.tree.itemChanged.connect(self._ask)
         self.tree.itemDoubleClicked.connect(self._edit)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.files)
-        layout.addWidget(self.tree)
+        in_column(self, self.files, self.tree)
         self._state = MembersState()
         self._items: dict[tuple[int, ...], QTreeWidgetItem] = {}
         self.show_state(MembersState())

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout
 
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button
 
 if TYPE_CHECKING:
@@ -63,11 +64,7 @@ class NoticePanel(QFrame):
         for offer, choice in self.offers.items():
             row.addWidget(choice, 1)
             choice.clicked.connect(lambda _=False, offer=offer: self.asked.emit(offer))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 8)
-        layout.setSpacing(6)
-        layout.addWidget(self.said)
-        layout.addLayout(row)
+        in_column(self, self.said, row, spacing=6, margins=(8, 6, 8, 8))
         self.show_state(Notice())
 
     def show_state(self, state: Notice) -> None:

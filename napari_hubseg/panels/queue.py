@@ -16,12 +16,12 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QElidingLabel
 
 from napari_hubseg.actions import tip
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.icons import IconButton
 from napari_hubseg.widgets.inks import ink
 from napari_hubseg.widgets.named_chooser import NamedChooser
@@ -130,11 +130,7 @@ class QueuePanel(QWidget):
         facts.addWidget(self.saved, 2)
         for one in (self.place, self.saved):
             one.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        layout.addLayout(row)
-        layout.addLayout(facts)
+        in_column(self, row, facts, spacing=3)
 
     def show_state(self, state: QueueState) -> None:
         """Show `state`; emits nothing."""

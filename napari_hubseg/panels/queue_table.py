@@ -18,12 +18,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_hubseg.actions import tip
 from napari_hubseg.keys import names_keys
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.queue_model import COLUMNS, NOTE, PICTURE, SLIDE, VERDICT, QueueModel
 from napari_hubseg.widgets.style import Hint, button
 
@@ -120,17 +120,11 @@ class QueueTablePanel(QWidget):
         choice = QHBoxLayout()
         choice.addWidget(self.verdicts, 1)
         choice.addWidget(self.orders, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.search)
-        layout.addLayout(choice)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.said)
         large = QHBoxLayout()
         large.addWidget(self.tissue)
         large.addWidget(self.divide)
-        layout.addLayout(large)
+        parts = self.search, choice, self.table, self.said, large
+        in_column(self, *parts, margins=(4, 0, 0, 0), wide=self.table)
 
     def _connect(self) -> None:
         self.search.textChanged.connect(self.search_requested)

@@ -1,7 +1,7 @@
 """The threshold panel: the histogram, one slider per organ, and what the threshold gives.
 
-Responsible for turning a hand on a slider into previews while it moves and into one request when
-it lets go. Does not know what a preview or a request does.
+Responsible for turning the drag of a slider into previews while it moves and into one request when
+it is let go. Does not know what a preview or a request does.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from superqt import QElidingLabel
 from hubseg.organ import FACTS, ORGANS, Organ
 from hubseg.thresholds.curves import Curves
 from napari_hubseg.actions import tip
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.debounce import Debounce
 from napari_hubseg.widgets.histogram import Histogram
 from napari_hubseg.widgets.icons import IconButton
@@ -101,7 +102,7 @@ class ThresholdSlider(QWidget):
     Attributes
     ----------
     moved
-        Signal of the value while a hand moves it.
+        Signal of the value while it is changed.
     settled
         Signal of the value, once for each drag however long it pauses, and once for keys that
         follow each other.
@@ -138,16 +139,16 @@ class ThresholdSlider(QWidget):
 
     @property
     def busy(self) -> bool:
-        """Whether a hand is on it: then nothing may move it but the hand."""
+        """Whether a person is changing it: nothing else may move it then."""
         return self._rest.waiting or bool(self.slider.isSliderDown())
 
     def set_value(self, value: float) -> None:
-        """Show `value` unless a hand is on the slider; emits nothing."""
+        """Show `value` unless a person is changing it; emits nothing."""
         if not self.busy:
             self._show(value)
 
     def nudge(self, value: float) -> None:
-        """Move to `value` as a hand would: previews, then one request when it rests."""
+        """Move to `value` as a person would: previews, then one request."""
         self.number.setValue(value)
 
     def _show(self, value: float) -> None:
@@ -158,11 +159,11 @@ class ThresholdSlider(QWidget):
             self.number.setValue(value)
 
     def settle(self) -> None:
-        """Ask for what waits for the hand to rest, now."""
+        """Ask now for the value that a person has not let go of."""
         self._rest.settle()
 
     def drop(self) -> None:
-        """Forget what waits for the hand to rest: the slide that it was for is gone."""
+        """Forget the value that was not let go of: the slide that it was for is gone."""
         self._rest.drop()
 
     def _slide(self, value: int) -> None:
@@ -260,14 +261,7 @@ class ThresholdsPanel(QWidget):
         head.addWidget(self.name, 1)
         head.addWidget(self.only)
         head.addWidget(self.reset)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(plot)
-        layout.addWidget(self.main)
-        layout.addLayout(head)
-        layout.addWidget(self.figures)
-        layout.addWidget(self.other_organs)
+        in_column(self, plot, self.main, head, self.figures, self.other_organs)
 
     def _connect(self) -> None:
         self.histogram.moved.connect(self.main.set_value)
@@ -283,16 +277,16 @@ class ThresholdsPanel(QWidget):
 
     @property
     def busy(self) -> bool:
-        """Whether a hand is on the current threshold."""
+        """Whether a person is changing the current threshold."""
         return self.main.busy or self.histogram.dragging
 
     def settle(self) -> None:
-        """Ask for what waits for a hand to rest, now."""
+        """Ask now for the values that a person has not let go of."""
         for row in (self.main, *self.others.values()):
             row.settle()
 
     def drop(self) -> None:
-        """Forget what waits for a hand to rest."""
+        """Forget the values that were not let go of."""
         for row in (self.main, *self.others.values()):
             row.drop()
 
@@ -302,7 +296,7 @@ class ThresholdsPanel(QWidget):
         self.run_all.setText("This slide" if scope == "all slides" else "All slides")
 
     def show_state(self, state: ThresholdsState) -> None:
-        """Show `state`; emits nothing, and moves nothing that a hand is on."""
+        """Show `state`; emits nothing, and moves nothing that a person is changing."""
         self.name.setText(_kind(state))
         self.name.setToolTip(state.imported)
         instead = "no threshold acts on this mask" if state.imported else ""

@@ -7,10 +7,11 @@ somebody has seen it, or where the things are that it speaks of.
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from napari_hubseg.actions import key_of
 from napari_hubseg.keys import names_keys
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button
 
 __all__ = ["TourPanel", "steps"]
@@ -71,12 +72,7 @@ class TourPanel(QFrame):
         row.addWidget(self.leave)
         row.addStretch(1)
         row.addWidget(self.next)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 10, 12, 10)
-        layout.setSpacing(8)
-        for part in (self.title, self.said):
-            layout.addWidget(part)
-        layout.addLayout(row)
+        in_column(self, self.title, self.said, row, spacing=8, margins=(12, 10, 12, 10))
         self.step = -1
         self.leave.clicked.connect(self.end)
         self.next.clicked.connect(self.go_on)

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,6 +23,7 @@ from napari_hubseg.actions import key_of, tip
 from napari_hubseg.jobs.choices import TrainChoice, recipe_title
 from napari_hubseg.jobs.training_words import estimate, resolved
 from napari_hubseg.panels.train_state import TrainState
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.loss_plot import LossPlot
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill
 
@@ -113,13 +113,16 @@ class TrainPanel(QWidget):
         form.addRow("device", self.device)
         form.addRow("cluster", self.scheduler)
         form.addRow("folder", _row(self.out, self.browse))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(action)
-        for widget in (self.progress, self.plot, self.message, self.use):
-            layout.addWidget(widget)
-        layout.addLayout(form)
+        in_column(
+            self,
+            action,
+            self.progress,
+            self.plot,
+            self.message,
+            self.use,
+            form,
+            margins=(4, 0, 0, 0),
+        )
 
     def _connect(self) -> None:
         self.go.clicked.connect(lambda: self.train_requested.emit(self.choice()))

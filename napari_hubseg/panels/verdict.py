@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from napari_hubseg.actions import key_of, tip
 from napari_hubseg.keys import names_keys
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.icons import IconButton
 from napari_hubseg.widgets.style import make_primary
 
@@ -96,11 +97,7 @@ class VerdictPanel(QWidget):
         for choice, share in ((self.accept, 3), (self.flag, 2), (self.reject, 2)):
             row.addWidget(choice, share)
         row.addWidget(self.advance)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row)
-        layout.addWidget(self.note)
+        in_column(self, row, self.note)
 
     def settle(self) -> None:
         """Ask for the note that stands in the line, if it is another one."""

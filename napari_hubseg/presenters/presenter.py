@@ -35,7 +35,7 @@ class _Shows(Protocol):
 
 @runtime_checkable
 class _Settling(Protocol):
-    """A panel that keeps what a hand has not finished: it is done first, on that slide only."""
+    """A panel with a change in the making: it is done first, on that slide only."""
 
     def settle(self) -> None: ...
     def drop(self) -> None: ...
@@ -48,15 +48,15 @@ _State = TypeVar("_State")
 class Presenter(ABC, Generic[_Panel, _State]):
     """One panel at the desk.
 
-    A panel is shown a state that is another one than it shows, and also the same one where a hand
-    has been in it since: a button that was pressed shows what holds, not that it was pressed.
+    A panel is shown a state that differs from what it shows, and also the same one after a person
+    used it: a button that was pressed shows what holds, not that it was pressed.
     """
 
     def __init__(self, panel: _Panel, desk: Desk, do: Do) -> None:
         self._panel, self._desk, self._do = panel, desk, do
         self._shown: _State | None = None
-        for wish, deed in self.wishes():
-            wish.connect(deed)
+        for wish, answer in self.wishes():
+            wish.connect(answer)
             wish.connect(self.touch)
         if isinstance(panel, _Settling):
             desk.settling.connect(panel.settle)

@@ -1,4 +1,4 @@
-"""The threshold panel at the desk: previews while a hand moves, a threshold when it rests."""
+"""The threshold panel at the desk: previews during a drag, a threshold at its end."""
 
 from __future__ import annotations
 

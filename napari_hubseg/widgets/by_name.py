@@ -17,10 +17,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button, make_primary, style_sheet
 
 if TYPE_CHECKING:
@@ -103,16 +103,19 @@ class ByNameDialog(QDialog):
         end.addStretch(1)
         end.addWidget(self.cancel)
         end.addWidget(self.tell)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 14, 16, 12)
-        layout.setSpacing(8)
-        layout.addWidget(QLabel("Slides whose file names are like"))
-        layout.addWidget(self.pattern)
-        layout.addWidget(Hint(_HOW))
-        layout.addLayout(facts)
-        layout.addWidget(self.fits, 1)
-        layout.addWidget(self.said)
-        layout.addLayout(end)
+        in_column(
+            self,
+            QLabel("Slides whose file names are like"),
+            self.pattern,
+            Hint(_HOW),
+            facts,
+            self.fits,
+            self.said,
+            end,
+            spacing=8,
+            margins=(16, 14, 16, 12),
+            wide=self.fits,
+        )
         self.resize(460, 460)
 
     @property

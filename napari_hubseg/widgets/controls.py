@@ -1,13 +1,15 @@
 """How every control of the dock behaves, whatever panel it is in: the wheel, Enter, Esc and clicks.
 
-Responsible for four rules that no panel has to know. The wheel over a control scrolls the dock and
-changes nothing, but for two seconds after a click on it and after each turn of the wheel there, as
-long as the pointer stays; over a closed list or a tab it never chooses: whoever has chosen there
-scrolls on with the pointer where it is. Enter and Esc leave a field, and Esc takes
-back a value that was typed into it. A button or a slider that has come to lie where something else
-was pressed just now ignores the next press there: it is for what lay there. A button of a window of
-its own does so while that has just opened: a second later a person has seen it. Controls that are
-made later obey too. Does not know what a control is for.
+Responsible for four rules that no panel has to know, for controls that are made later too:
+
+- The wheel scrolls the dock. It changes a control for two seconds after a click on it and after
+  each turn of the wheel there, as long as the pointer stays; a closed list or a tab never.
+- Enter and Esc leave a field, and Esc takes back a value that was typed into it.
+- A button or a slider that has come to lie where something else was pressed just now ignores the
+  next press there: it is for what lay there.
+- So does a button of a window that opened less than a second ago.
+
+Does not know what a control is for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A change that a hand is still making: asked for once, when the hand rests.
+"""A value that a person is still changing: asked for once, when it rests.
 
 Responsible for turning many small moves of one control into one step that a person can undo. Does
 not know what is changed.
@@ -34,7 +34,7 @@ class Debounce(QObject):
     rested
         Signal of the value.
     waiting
-        Whether a value waits: nothing but the hand may move the control now.
+        Whether a value waits: nothing but the person may move the control now.
     """
 
     rested = Signal(object)

@@ -2,7 +2,7 @@
 
 Responsible for drawing 256 counts, what each threshold gives, and a line. Does not know where the
 figures come from (:mod:`napari_hubseg.jobs.curves`) nor what a threshold does. Everything a drag
-changes is painted here, so that no layout is made anew under the hand.
+changes is painted here, so that no layout is made anew during it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Histogram(QWidget):
     Attributes
     ----------
     moved
-        Signal of the threshold (0-255) under the hand while the line is dragged.
+        Signal of the threshold (0-255) while the line is dragged.
     settled
         Signal of the threshold (0-255) when the line is let go.
     """
@@ -90,7 +90,7 @@ class Histogram(QWidget):
     def set_mask(self, threshold: float, figures: tuple[str, ...]) -> None:
         """Say of `threshold` (0-255) what the mask on screen amounts to, not what the map does.
 
-        While the line is elsewhere, under a hand, the map's figures are said: there is no mask yet.
+        While the line is dragged, the map's figures are said: there is no mask yet.
         """
         if (threshold, figures) != self._of_mask:
             self._of_mask = threshold, figures

@@ -21,10 +21,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.style import Hint, button, make_primary, refill, style_sheet
 
 if TYPE_CHECKING:
@@ -155,14 +155,17 @@ class ImportDialog(QDialog):
         end.addStretch(1)
         end.addWidget(self.cancel)
         end.addWidget(self.go)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 14, 16, 12)
-        layout.setSpacing(8)
-        layout.addWidget(self.rows, 1)
-        layout.addLayout(how)
-        layout.addWidget(self.fit)
-        layout.addWidget(self.said)
-        layout.addLayout(end)
+        in_column(
+            self,
+            self.rows,
+            how,
+            self.fit,
+            self.said,
+            end,
+            spacing=8,
+            margins=(16, 14, 16, 12),
+            wide=self.rows,
+        )
         self.resize(860, 420)
 
     def choice(self) -> ImportChoice:

@@ -17,10 +17,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.inks import INKS
 
 if TYPE_CHECKING:
@@ -312,11 +312,7 @@ class Section(QWidget):
         row.setContentsMargins(90, 0, 6, 0)
         row.addStretch(1)
         row.addWidget(self._summary)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.header)
-        layout.addWidget(content)
+        in_column(self, self.header, content)
         self.header.toggled.connect(self._fold)
         self.header.setChecked(expanded)
         self._fold(expanded)

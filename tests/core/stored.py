@@ -12,11 +12,12 @@ import numpy as np
 import tifffile
 
 from hubseg.formats.rle import encode
-from hubseg.probability import MapStore, MemberMap
+from hubseg.probability import MapStore, MemberMap, ProbabilityMap
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_map
 from hubseg.project.runs import record
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.recipe.training_plan import TrainingPlan
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable
 
@@ -43,6 +44,17 @@ def recipe_of(name: str, encoder: str, checkpoint: str, folds: int, **resolution
     )
 
 
+def recipe_to_train(**plan: Any) -> Recipe:
+    """Return a recipe of one small network in two folds; `plan` says how it is trained."""
+    return Recipe(
+        name="t",
+        folds=(0, 1),
+        tta="none",
+        resolutions=recipe_of("t", "test_resnet", "m_{fold}", 2, scale=0.5).resolutions,
+        training=TrainingPlan(**plan),
+    )
+
+
 RECIPE = recipe_of("stored", "test_resnet", "m_{fold}", 5, scale=0.5)
 
 
@@ -50,6 +62,18 @@ def blob(number: int = 0) -> np.ndarray:
     """Return a member's map, 0-1, of a round thing that lies a little elsewhere in each slide."""
     y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
     return np.clip(1.4 - np.hypot(y - 20 - number, x - 30) / 14, 0, 1).astype(np.float32)
+
+
+def map_of(values: np.ndarray, slide_digest: str, members: int = 1) -> ProbabilityMap:
+    """Return a mix on 0-255 that no network made."""
+    return ProbabilityMap(
+        values,
+        disagreement=None,
+        slide_digest=slide_digest,
+        recipe_digest="made up",
+        done=members,
+        total=members,
+    )
 
 
 def write_blanks(folder: Path, names: Iterable[str], shape: tuple[int, int]) -> Path:

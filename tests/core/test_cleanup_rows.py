@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from stored import map_of
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.rows import Entry, Kind
 from hubseg.journal.slide_state import SlideState
 from hubseg.organ import ORGANS, Organ
-from hubseg.probability import ProbabilityMap
 from hubseg.project.derived import derive
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
@@ -50,7 +50,7 @@ def show(session: ReviewSession) -> None:
     assert session.current is not None
     values = np.zeros(SHAPE, np.float32)
     values[5:9, 5:9] = values[20:40, 20:40] = 200
-    assert session.show(ProbabilityMap(values, None, session.current.digest, "made up", 1, 1))
+    assert session.show(map_of(values, session.current.digest))
 
 
 def test_a_cleanup_holds_for_one_organ_and_a_recipes_for_the_others() -> None:

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stored import recipe_to_train
 
 from hubseg.formats.rle import decode, encode
 from hubseg.inference import predict
 from hubseg.mask.metrics import dice
 from hubseg.organ import DataSource, Organ, StructureName
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.recipe.scores import labels_from
 from hubseg.recipe.training_plan import TrainingPlan
 from hubseg.slide import read_slide
@@ -227,18 +227,7 @@ def test_nothing_to_agree_about_is_said(section: dict[str, Label]):
     assert not Consensus(PAIRS).of(list(section.values()), "mean")[1].sentence()
 
 
-PLAN = Recipe(
-    name="t",
-    folds=(0, 1),
-    tta="none",
-    resolutions=(
-        Resolution(
-            scale=0.5,
-            members=(Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}"),),
-        ),
-    ),
-    training=TrainingPlan(steps=2, batch=2, crop=32, report_every=2, warm_up=1, labels="staple"),
-)
+PLAN = recipe_to_train(steps=2, batch=2, crop=32, report_every=2, warm_up=1, labels="staple")
 FOLDS = Folds(of={"a": 0, "b": 1, "c": 1, "d": 1, "z": 0}, overlaps=frozenset(PAIRS[1:]))
 
 

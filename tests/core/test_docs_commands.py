@@ -48,6 +48,8 @@ SMALLER = {
     "--hold-out 15": "--hold-out 1",
     "--in-slides 90": "--in-slides 75",  # nine slides are needed for 90
     "--steps 500": "--steps 2",
+    "--size 60000x60000": "--size 700x600",
+    "demo --slide": "demo --slide --size 600x700",  # of two sizes the last one counts
     "#region=8192,4096,2048,2048": "#region=0,16,40,48",
     "--to 14:30": "--to 2999-01-01T00:00",
     "--window 42000,30000,10000,10000": "--window 0,0,20,20",

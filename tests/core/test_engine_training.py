@@ -60,12 +60,6 @@ def test_a_cancelled_training_keeps_its_state(order: TrainingOrder, tmp_path: Pa
             threading.Thread(target=training.cancel).start()
     assert seen[-1] == "stopped"
     assert 2 <= load_state(tmp_path / "out" / "states" / "m_0.state")["step"] < 5000
-
-
-def test_one_that_is_no_longer_listened_to_ends(order: TrainingOrder, tmp_path: Path):
-    coming = iter(Training(placed(order, tmp_path / "out", steps=5000)))
-    assert next(coming)["event"] == "begun"
-    coming.close()
     assert not list((tmp_path / "out").rglob("*.part"))
 
 
@@ -117,6 +111,14 @@ def test_one_that_is_left_ends_for_us_at_once_and_saves_by_itself(slow: Training
     assert not (tmp_path / "state").exists()
     (tmp_path / "end of step").touch()
     assert state_in(tmp_path)
+
+
+def test_one_that_is_no_longer_listened_to_saves_and_ends(slow: Training, tmp_path: Path):
+    coming = iter(slow)
+    assert next(coming)["event"] == "begun"
+    (tmp_path / "end of step").touch()
+    coming.close()
+    assert (tmp_path / "state").exists()
 
 
 def test_one_that_is_killed_is_not_waited_for(slow: Training, tmp_path: Path):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stored import map_of
 
-from hubseg.probability import MemberMap, Mixer, ProbabilityMap, map_key, mix
+from hubseg.probability import MapInPieces, MemberMap, Mixer, ProbabilityMap, map_key, mix
 from hubseg.recipe import Entry, Member, NetworkSpec, Recipe, Resolution
 
 SHAPE = (40, 60)
@@ -192,7 +194,16 @@ def test_nothing_to_mix_is_said():
 def test_a_map_that_is_not_finite_is_refused_at_the_door():
     values = np.full(SHAPE, np.nan, np.float32)
     with pytest.raises(ValueError, match="finite"):
-        ProbabilityMap(values, None, "s", "r", 1, 1)
+        map_of(values, "s")
+
+
+def test_a_map_in_pieces_keeps_every_fact_of_it_and_gives_it_back():
+    facts: dict[str, Any] = {one.name: object() for one in fields(ProbabilityMap)}
+    del facts["values"]
+    made = ProbabilityMap(np.zeros(SHAPE, np.float32), **facts)
+    in_pieces = MapInPieces.of(made)
+    for there in (in_pieces, in_pieces.whole()):
+        assert all(getattr(there, name) is fact for name, fact in facts.items())
 
 
 def key(plan: Recipe, member: Member, slide: str = "s", checkpoint: str = "c") -> str:

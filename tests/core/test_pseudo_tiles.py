@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from pyramids import write_pyramid
 from stored import TINY
 
 from hubseg.cli import main
@@ -47,11 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pixels = np.full((*SHAPE, 3), 245, np.uint8)
     pixels[:, :230] = smooth((SHAPE[0], 230, 3), 1) // 2
     pixels[:, :230, 1] //= 2
-    with tifffile.TiffWriter(folder / "pyramid.tif") as tif:
-        more = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
-        tif.write(pixels, subifds=1, resolution=(20000, 20000), resolutionunit=3, **more)
-        half = cv2.resize(pixels, (203, 150), interpolation=cv2.INTER_AREA)
-        tif.write(half, subfiletype=1, **more)
+    write_pyramid(folder / "pyramid.tif", pixels, (2.005,))
     cv2.imwrite(str(folder / "plain.png"), smooth((90, 130, 3), 2))
     return folder
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pyramids import stained, write_pyramid
 from stored import TINY
 
 from hubseg.cli import main
@@ -40,19 +40,8 @@ SHAPE = (700, 900)
 @pytest.fixture(scope="module")
 def pyramid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pyramid of noise on white, with tissue in its upper left quarter alone; odd levels."""
-    random = np.random.default_rng(3)
-    pixels = np.full((*SHAPE, 3), 245, np.uint8)
-    pixels[40:330, 60:430] = random.integers(0, 160, (290, 370, 3), np.uint8)
-    pixels[..., 1] = np.minimum(pixels[..., 1], pixels[..., 0])
-    path = tmp_path_factory.mktemp("pyramid") / "whole.tif"
-    with tifffile.TiffWriter(path) as tif:
-        more = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
-        tif.write(pixels, subifds=2, resolution=(20000, 20000), resolutionunit=3, **more)
-        for factor in (2, 4.4055):
-            size = round(SHAPE[1] / factor), round(SHAPE[0] / factor)
-            small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-            tif.write(small, subfiletype=1, **more)
-    return path
+    pixels = stained(SHAPE, np.s_[40:330, 60:430])
+    return write_pyramid(tmp_path_factory.mktemp("pyramid") / "whole.tif", pixels, (2, 4.4055))
 
 
 class TestPixels:

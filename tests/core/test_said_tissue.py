@@ -6,12 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from pyramids import stained, write_pyramid
 
 from hubseg.cli import main
 from hubseg.export import export_project
@@ -39,18 +38,9 @@ SHAPE = (2100, 2900)
 @pytest.fixture(scope="module")
 def pyramid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pyramid with a factor that is no whole number; tissue in its upper left alone; 0.5 µm."""
-    random = np.random.default_rng(3)
-    pixels = np.full((*SHAPE, 3), 245, np.uint8)
-    pixels[120:990, 180:1290] = random.integers(0, 160, (870, 1110, 3), np.uint8)
-    pixels[..., 1] = np.minimum(pixels[..., 1], pixels[..., 0])
+    pixels = stained(SHAPE, np.s_[120:990, 180:1290])
     path = tmp_path_factory.mktemp("pyramid") / "whole.tif"
-    with tifffile.TiffWriter(path) as tif:
-        more = {"tile": (256, 256), "photometric": "rgb", "compression": "zlib"}
-        tif.write(pixels, subifds=1, resolution=(20000, 20000), resolutionunit=3, **more)
-        size = round(SHAPE[1] / 2.2), round(SHAPE[0] / 2.2)
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        tif.write(small, subfiletype=1, **more)
-    return path
+    return write_pyramid(path, pixels, (2.2,), tile=256)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored import map_of
 
 from hubseg.cleanup import Cleanup
 from hubseg.edits.gesture import ADD, KEEP
@@ -89,7 +90,7 @@ def probability(session: ReviewSession, seed: int = 0) -> ProbabilityMap:
     assert session.current is not None
     shape = session.current.height, session.current.width
     values = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
-    return ProbabilityMap(values, None, session.current.digest, "recipe", 5, 5)
+    return map_of(values, session.current.digest, members=5)
 
 
 def square(size: int = 10) -> np.ndarray:
@@ -284,7 +285,7 @@ class TestOpening:
         session.reset_threshold()
         assert not session.advance()
         assert not session.next_slide()
-        assert not session.show(ProbabilityMap(np.zeros((2, 2), np.float32), None, "", "", 1, 1))
+        assert not session.show(map_of(np.zeros((2, 2), np.float32), ""))
         assert session.save()
         assert session.threshold == 127.0
         for call in (session.mask_request, session.mask_now):

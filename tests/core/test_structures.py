@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
-from stored import SHAPE, TINY, write_slides
+from stored import SHAPE, TINY, map_of, write_slides
 
 from hubseg.cleanup import Cleanup, count_objects
 from hubseg.cli import main
@@ -52,7 +52,7 @@ def recipe(lines: str = "", *, exclusive: Sequence[str] = ()) -> Recipe:
 
 SEVERAL = st.integers(2, 4).flatmap(
     lambda count: st.tuples(
-        arrays(np.float32, (count, 12, 14), elements=st.integers(0, 255).map(float)),
+        arrays(np.uint8, (count, 7, 9)).map(lambda values: values.astype(np.float32)),
         st.lists(st.floats(0, 255), min_size=count, max_size=count),
     )
 )
@@ -90,7 +90,8 @@ def test_structures_without_thresholds_are_not_compared(count: tuple[int, int]) 
 def of_levels(*shapes: tuple[int, int], size: tuple[int, int]) -> MapInPieces:
     random = np.random.default_rng(len(shapes))
     levels = tuple((random.random(shape, np.float32), 1 / len(shapes)) for shape in shapes)
-    return MapInPieces(size, levels, False, None, "s", "r", 1, 1)
+    facts = map_of(np.zeros((1, 1), np.float32), "s").facts()
+    return MapInPieces(size, levels, truncated=False, **facts)
 
 
 def test_maps_of_any_resolutions_are_compared_piece_by_piece(

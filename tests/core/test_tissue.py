@@ -13,6 +13,7 @@ import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyramids import write_pyramid
 from torch import nn
 
 from hubseg.formats.rle import decode
@@ -83,15 +84,8 @@ def test_a_slide_is_read_in_bands_from_a_small_level(
     monkeypatch.setattr(tissue, "SIDE", 256)
     image = glass(1030, 1500)
     image[300:700, 400:900] = noisy(STAINS["PAS"], 400, 500)
-    path = tmp_path / "slide.tif"
-    with tifffile.TiffWriter(path) as writer:
-        more = {"photometric": "rgb", "tile": (128, 128)}
-        writer.write(image, subifds=levels - 1, **more)
-        for level in range(1, levels):
-            size = 1500 >> level, 1030 >> level
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-            writer.write(small, subfiletype=1, **more)
-    slide = read_slide(path)
+    factors = [2**level for level in range(1, levels)]
+    slide = read_slide(write_pyramid(tmp_path / "slide.tif", image, factors, tile=128))
     assert len(slide.levels) == levels
     whole = find_tissue(slide)
     assert max(whole.shape) <= 256

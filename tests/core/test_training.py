@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from stored import recipe_to_train
 
 from hubseg.cli import main
 from hubseg.formats.rle import encode
@@ -22,26 +23,15 @@ from hubseg.mask.metrics import dice, iou
 from hubseg.network import read_checkpoint
 from hubseg.organ import DataSource, Organ
 from hubseg.probability import MapStore, file_digest, map_key
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
+from hubseg.recipe import Recipe
 from hubseg.recipe.bundled import weights_folder
-from hubseg.recipe.training_plan import LossPlan, TrainingPlan
+from hubseg.recipe.training_plan import LossPlan
 from hubseg.slide import SlideTable
 from hubseg.training.fit import Progress, train
 from hubseg.training.label import Label
 from hubseg.training.sources import labels_of
 
-PLAN = Recipe(
-    name="t",
-    folds=(0, 1),
-    tta="none",
-    resolutions=(
-        Resolution(
-            scale=0.5,
-            members=(Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}"),),
-        ),
-    ),
-    training=TrainingPlan(steps=4, batch=2, crop=64, report_every=2, warm_up=1),
-)
+PLAN = recipe_to_train(steps=4, batch=2, crop=64, report_every=2, warm_up=1)
 
 
 def write_table(folder: Path, count: int = 4, *, name: str = "train.csv") -> Path:

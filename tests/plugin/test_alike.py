@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from stored import recipe_of
 from windows import said, settle
 
 from hubseg import tools
@@ -16,23 +17,13 @@ from hubseg.mask.drawing import EDGE
 from hubseg.probability import MapStore, MemberMap
 from hubseg.project.newest import newest_map
 from hubseg.project.runs import record
-from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.panels.alike import AlikePanel, AlikeState
 
 Wait = Callable[[Callable[[], bool]], None]
 LEFT = Qt.MouseButton.LeftButton
 SHAPE = (96, 128)  # of the slides of the fixture `table`
-RECIPE = Recipe(
-    name="stored",
-    folds=(0, 1),
-    resolutions=(
-        Resolution(
-            scale=0.5,
-            members=(Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}"),),
-        ),
-    ),
-)
+RECIPE = recipe_of("stored", "test_resnet", "m_{fold}", 2, scale=0.5)
 # row, column, radius, probability: two that the map is sure of, and three false ones
 DISCS = (
     *((24, 24, 14, 0.97), (24, 66, 13, 0.97)),

@@ -12,10 +12,10 @@ import tifffile
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
+from stored import map_of
 from windows import as_at_first
 
 from hubseg.journal.verdict import Verdict
-from hubseg.probability import ProbabilityMap
 from napari_hubseg.actions import TOOLBOX, key_of
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.demo.screen import Hand, rest, wait_for
@@ -114,9 +114,7 @@ def bench(dock_of_the_file: HubSegWidget, tmp_path: Any) -> Iterator[Bench]:
     dock.open_path(tmp_path)
     wait_for("The slide", lambda: not dock.busy)
     session = dock.session
-    session.show(
-        ProbabilityMap(two_objects(), None, session.current.digest, "made up", done=5, total=5)
-    )
+    session.show(map_of(two_objects(), session.current.digest, members=5))
     session.set_threshold(127, scope="slide")
     bench = Bench(viewer, dock)
     bench.settle()

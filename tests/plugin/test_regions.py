@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import pytest
-import tifffile
 from napari.utils.interactions import (
     mouse_move_callbacks,
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
+from pyramids import stained, write_pyramid
+from windows import as_at_first
 
 from hubseg.edits.gesture import ADD
 from hubseg.formats.geojson import write_geojson
@@ -25,6 +27,9 @@ from hubseg.mask.slide_mask import NOTHING
 from hubseg.probability import MapStore, TileLayout
 from hubseg.probability.tile_file import Tile
 from hubseg.probability.tiling import Tiling
+from hubseg.project import ReviewProject
+from hubseg.project.splitting import split_slide
+from hubseg.slide import SlideTable
 from hubseg.tools import Change
 from napari_hubseg.canvas.brush import camera
 from napari_hubseg.jobs.choices import EnsembleChoice
@@ -36,43 +41,57 @@ from napari_hubseg.widgets.named_chooser import NamedChooser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from napari_hubseg.dock import HubSegWidget
 
     Wait = Callable[[Callable[[], bool]], None]
 
-SHAPE = (700, 900)
+SHAPE, SIDE = (700, 900), 350  # of the slide and of its regions, px
+REGIONS = ("whole_r1_c1", "whole_r1_c2", "whole_r1_c3")
 
 
-@pytest.fixture
-def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A pyramid that is large by limits made small, with tissue in its upper half."""
-    monkeypatch.setattr("hubseg.slide.regions.LARGE", 400_000)
-    monkeypatch.setattr("hubseg.slide.pyramid._WHOLE", 400_000)
-    monkeypatch.setattr("hubseg.session.regions.SIDE", 350)
-    monkeypatch.setattr("napari_hubseg.canvas.wandering._NEAR", 1)
-    random = np.random.default_rng(3)
-    pixels = np.full((*SHAPE, 3), 245, np.uint8)
-    pixels[20:330, 20:880] = random.integers(0, 160, (310, 860, 3), np.uint8)
-    pixels[..., 1] = np.minimum(pixels[..., 1], pixels[..., 0])
-    path = tmp_path / "whole.tif"
-    with tifffile.TiffWriter(path) as tif:
-        more: dict[str, Any] = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib"}
-        tif.write(pixels, subifds=1, resolution=(20000, 20000), resolutionunit=3, **more)
-        small = cv2.resize(pixels, (225, 175), interpolation=cv2.INTER_AREA)
-        tif.write(small, subfiletype=1, **more)
+@pytest.fixture(scope="module")
+def pyramid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pyramid with tissue in its upper half."""
+    path = tmp_path_factory.mktemp("slide") / "whole.tif"
+    return write_pyramid(path, stained(SHAPE, np.s_[20:330, 20:880]), (4,))
+
+
+@pytest.fixture(scope="module")
+def project(pyramid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of its three regions, which nobody has seen yet."""
+    path = tmp_path_factory.mktemp("project") / "p.hubseg"
+    ReviewProject.create(path, SlideTable.open(pyramid)).close()
+    with ReviewProject.open(path) as opened:
+        assert split_slide(opened, "whole", SIDE).new == REGIONS
     return path
 
 
 @pytest.fixture
-def divided(dock: HubSegWidget, large: Path, wait: Wait) -> HubSegWidget:
-    """The dock at the first region of the slide, which was divided by the button of the offer."""
-    dock.open_path(large)
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a slide of some hundred px be a large one."""
+    monkeypatch.setattr("hubseg.slide.regions.LARGE", 400_000)
+    monkeypatch.setattr("hubseg.slide.pyramid._WHOLE", 400_000)
+    monkeypatch.setattr("hubseg.session.regions.SIDE", SIDE)
+    monkeypatch.setattr("napari_hubseg.canvas.wandering._NEAR", 1)
+
+
+@pytest.fixture
+def large(pyramid: Path, tmp_path: Path, small_limits: None) -> Path:
+    """The pyramid in a folder of its own, where no project lies beside it."""
+    return Path(shutil.copy(pyramid, tmp_path))
+
+
+@pytest.fixture
+def divided(
+    dock_of_the_file: HubSegWidget, project: Path, tmp_path: Path, small_limits: None, wait: Wait
+) -> HubSegWidget:
+    """The dock at the first region of the slide, in a project of the test's own."""
+    dock = dock_of_the_file
+    as_at_first(dock)
+    dock.open_path(Path(shutil.copytree(project, tmp_path / "p.hubseg")))
     wait(lambda: not dock.busy and dock.session.current is not None)
-    wait(lambda: dock.desk.offers.is_offered("Divide it"))
-    dock.desk.take_offer()
-    wait(lambda: dock.session.current.region is not None and not dock.busy)
+    assert dock.session.current.id == REGIONS[0]
     return dock
 
 
@@ -112,6 +131,7 @@ def test_a_slide_too_large_to_be_drawn_on_is_shown_and_nothing_of_its_size_is_ma
     wait(lambda: dock.desk.offers.is_offered("Divide it"))
     dock.desk.take_offer()
     wait(lambda: dock.session.current.region is not None and not dock.busy)
+    assert tuple(slide.id for slide in dock.session.slides) == REGIONS
     assert dock.session.current.um_per_px == 0.25
 
 
@@ -119,10 +139,7 @@ def test_regions_lie_where_they_are_on_the_slide_that_is_seen_around_them(
     divided: HubSegWidget,
 ) -> None:
     dock = divided
-    assert [slide.id for slide in dock.session.slides] == [
-        *("whole_r1_c1", "whole_r1_c2", "whole_r1_c3")
-    ]
-    assert dock.session.current.id == "whole_r1_c1"
+    assert tuple(slide.id for slide in dock.session.slides) == REGIONS
     assert corners(dock, "slide") == pytest.approx([-0.25, -0.25, 349.75, 449.75])
 
     dock.desk.go_to("whole_r1_c2")
@@ -300,9 +317,10 @@ def test_a_region_that_is_left_is_seen_beside_the_next_one_without_a_gap(
     dock.session.paint(np.ones((60, 60), np.bool_), top=100, left=240, add=True)
     settled(dock, wait)
     left = dock.desk.layers.around.masks
-    left.changed.connect(lambda: seen.append(left.mask.hidden))
+    note = left.changed.connect(lambda: seen.append(left.mask.hidden))
     dock.desk.go_to("whole_r1_c2")
     wait(lambda: (0, 300, 350, 300) in seen)
+    left.changed.disconnect(note)
 
     assert around(dock, 1)[100:160, 240:300].all()  # before its mask was found again
     assert seen[0] is None  # hidden by neither, until the next one's own layer shows it

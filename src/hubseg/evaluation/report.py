@@ -6,7 +6,6 @@ mailed and printed. Pure reading of a project. Does not know the window.
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import numpy as np
 
 import hubseg
 from hubseg.cleanup import count_objects
+from hubseg.evaluation.html_parts import dice_plot, figure, whole_page
 from hubseg.formats.rle import decode
 from hubseg.journal.active_time import IDLE_S, by_slide, work_times
 from hubseg.mask.metrics import dice
@@ -49,21 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Report", "write_report"]
 
 _SIDE = 420  # px of a picture
-_QUALITY = 82  # of its JPEG
 _WHOLE = 1 << 26  # px of a slide's level that is read at once: 200 MB of RGB
-
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1c2430; margin: 2rem auto; max-width: 1240px;
-  padding: 0 1rem; background: #fff; }
-h1 { margin-bottom: 0; } .faint { color: #5a6675; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #dde2e8; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-section { margin: 2rem 0; border-top: 2px solid #dde2e8; break-inside: avoid; }
-.row { display: flex; flex-wrap: wrap; gap: 12px; } figure { margin: 0; flex: 1 1 260px;
-  max-width: 420px; } img { width: 100%; } figcaption { font-size: 13px; color: #5a6675; }
-svg { width: 100%; height: auto; } .v { padding: .1rem .5rem; border-radius: 3px; background: #eef1f4; }
-"""  # noqa: E501
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +130,8 @@ def write_report(
         *(page.html for page in pages),
         _omitted(left_out),
     ]
-    title = escape(project.path.stem)
-    html = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
-    )
     with writing(out) as part:
-        part.write_text(html, "utf-8")
+        part.write_text(whole_page(project.path.stem, "".join(body)), "utf-8")
     return Report(out, len(pages), left_out)
 
 
@@ -253,13 +234,13 @@ def _page(project: ReviewProject, slide: Slide, partial: bool, seconds: float) -
             shown.append(("disagreement of members", heat(found.disagreement, _SIDE)))
         if truth is not None:
             tally = Tally.pooled(Tally.of(values, truth[cut]) for cut, values in found.pieces())
-            plots = _plot(tally.dice(), derived.threshold)
+            plots = dice_plot(tally.dice(), derived.threshold)
             if told.organ is not None and told.source is not None:
                 judged = Judged(slide.id, told.organ, told.source, tally)
     beside = _beside(project, slide, partial)
     shown += [(f"mask: {one.structure}", outlined(picture, one.mask)) for one in beside]
     kind = f"{told.organ or 'organ unknown'} / {told.source or 'source unknown'}"
-    figures = "".join(_figure(name, one) for name, one in shown) + plots
+    figures = "".join(figure(name, one) for name, one in shown) + plots
     rows = " · ".join(f"{name} <b>{escape(value)}</b>" for name, value in facts)
     return _Page(
         f'<section><h2>{escape(slide.id)} <span class="faint">{escape(kind)}</span></h2>'
@@ -311,34 +292,6 @@ def _pixels(slide: Slide) -> NDArray[np.uint8]:
 
 def _expected(found: MapInPieces, threshold: float) -> float:
     return expected_dice((values for _, values in found.pieces()), threshold)
-
-
-def _figure(name: str, picture: NDArray[np.uint8]) -> str:
-    settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    _, made = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), settings)
-    data = base64.b64encode(made.tobytes()).decode("ascii")
-    return (
-        f'<figure><img alt="{escape(name)}" src="data:image/jpeg;base64,{data}">'
-        f"<figcaption>{escape(name)}</figcaption></figure>"
-    )
-
-
-def _plot(curve: NDArray[np.float64], threshold: float) -> str:
-    """Return Dice against threshold as an SVG."""
-    points = " ".join(f"{t + 22:.1f},{110 - 100 * value:.1f}" for t, value in enumerate(curve))
-    at, best = 22 + threshold, int(np.argmax(curve))
-    labels = "".join(
-        f'<text x="{x}" y="{y}" font-size="9" fill="#5a6675">{text}</text>'
-        for x, y, text in ((2, 14, "1"), (2, 113, "0"), (22, 122, "0"), (262, 122, "255"))
-    )
-    return (
-        '<figure><svg viewBox="0 0 284 126" role="img">'
-        '<path d="M22 10V110H278" fill="none" stroke="#b8c0ca"/>'
-        f'<polyline points="{points}" fill="none" stroke="#0d7f86" stroke-width="2"/>'
-        f'<line x1="{at}" x2="{at}" y1="10" y2="110" stroke="#d97706"/>{labels}</svg>'
-        f"<figcaption>Dice of the model at each threshold: {curve[int(threshold)]:.4f} at "
-        f"{threshold:g}, best {curve[best]:.4f} at {best}</figcaption></figure>"
-    )
 
 
 def _omitted(left_out: dict[str, str]) -> str:

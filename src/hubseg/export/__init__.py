@@ -135,10 +135,7 @@ def export_project(
     terms = licence_of(licence)
     source = Source(project, slides, on_progress, partial, outcome)
     source.tiles = tiles
-    there = in_the_way(out, format, source)
-    if there is None and crate:
-        target = out if FORMATS[format].is_folder else FORMATS[format].file(out, "")
-        there = crate_of(target) if crate_of(target).exists() else None
+    there = in_the_way(out, format, source) or (_crate_there(out, format) if crate else None)
     if there is not None and not overwrite:
         raise FileExistsError(
             f"{there} exists already: write elsewhere, or replace it (--overwrite)."
@@ -169,6 +166,12 @@ def in_the_way(out: Path, format: str, source: Source) -> Path | None:
     names = dict.fromkeys(written_as(FORMS[format], slide) for slide in source.slides)
     wanted = (FORMATS[format].file(out, name) for name in names)
     return next((path for path in wanted if path.exists()), None)
+
+
+def _crate_there(out: Path, format: str) -> Path | None:
+    """Return the description of an earlier export, or None."""
+    crate = crate_of(out if FORMATS[format].is_folder else FORMATS[format].file(out, ""))
+    return crate if crate.exists() else None
 
 
 def _digest_of(paths: Sequence[Path]) -> str:

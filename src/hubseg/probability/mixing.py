@@ -6,14 +6,14 @@ their other answers. Does not know where member maps come from or are kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from hubseg.probability.pieces import CHUNK, MapFacts, MapInPieces, chunks, in_threads, merged
-from hubseg.probability.values import MemberMap, ProbabilityMap
+from hubseg.probability.pieces import CHUNK, MapInPieces, chunks, in_threads, merged
+from hubseg.probability.values import MapFacts, MemberMap, ProbabilityMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,8 +87,8 @@ class Mixer:
         ValueError
             When there is no map to mix.
         """
-        moments, facts = self._mixed(recipe, members, total)
-        return ProbabilityMap(values=self._merge(recipe, moments), **facts)
+        moments, known = self._mixed(recipe, members, total)
+        return ProbabilityMap(self._merge(recipe, moments), **known.facts())
 
     def in_pieces(
         self, recipe: Recipe, members: Sequence[Member], *, total: int | None = None
@@ -100,10 +100,10 @@ class Mixer:
         ValueError
             When there is no map to mix.
         """
-        moments, facts = self._mixed(recipe, members, total)
+        moments, known = self._mixed(recipe, members, total)
         shares = _shares(recipe, moments)
         levels = tuple((one.mean, shares[i]) for i, one in moments.items())
-        return MapInPieces(self.shape, levels, recipe.merge == "published", **facts)
+        return MapInPieces(self.shape, levels, recipe.merge == "published", **known.facts())
 
     def in_window(
         self,
@@ -130,14 +130,14 @@ class Mixer:
         ValueError
             When there is no map to mix.
         """
-        moments, facts = self._mixed(recipe, members, total, parts)
+        moments, known = self._mixed(recipe, members, total, parts)
         shares = _shares(recipe, moments)
         levels = [(parts.in_window(i, one.mean), shares[i]) for i, one in moments.items()]
-        if facts["disagreement"] is not None:
+        if known.disagreement is not None:
             finest = parts.finest(moments)
-            facts["disagreement"] = parts.of_finer(finest, facts["disagreement"])
+            known = replace(known, disagreement=parts.of_finer(finest, known.disagreement))
         values = merged(levels, self.shape, truncated=recipe.merge == "published")
-        return ProbabilityMap(values=values, **facts)
+        return ProbabilityMap(values, **known.facts())
 
     def _mixed(
         self,

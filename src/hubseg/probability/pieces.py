@@ -9,19 +9,19 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, Self
 
 import cv2
 import numpy as np
 
-from hubseg.probability.values import ProbabilityMap
+from hubseg.probability.values import MapFacts, ProbabilityMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["CHUNK", "MapFacts", "MapInPieces", "chunks", "in_threads", "merged", "together"]
+__all__ = ["CHUNK", "MapInPieces", "chunks", "in_threads", "merged", "together"]
 
 CHUNK = 1 << 15
 """Values worked on at a time: they and what is made of them stay in the processor's cache."""
@@ -35,22 +35,8 @@ _ACROSS = 512
 Cut = tuple[slice, slice]
 
 
-class MapFacts(TypedDict):
-    """All of a :class:`~hubseg.probability.ProbabilityMap` but its values."""
-
-    disagreement: NDArray[np.float32] | None
-    slide_digest: str
-    recipe_digest: str
-    done: int
-    total: int
-    organ: tuple[float, ...] | None
-    um_per_px: float | None
-    structure: str | None
-    members: NDArray[np.uint8] | None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class MapInPieces:
+class MapInPieces(MapFacts):
     """A mix of member maps whose values at slide resolution are made when they are asked for.
 
     Attributes
@@ -61,40 +47,18 @@ class MapInPieces:
         The mean of each resolution, float32 (h, w) on 0-1, and its weight.
     truncated
         Whether each level is cut to whole levels of 255 first.
-    disagreement, slide_digest, recipe_digest, done, total, organ, um_per_px, structure, members
-        As of :class:`~hubseg.probability.ProbabilityMap`.
     """
 
     shape: tuple[int, int]
     levels: tuple[tuple[NDArray[np.float32], float], ...]
     truncated: bool
-    disagreement: NDArray[np.float32] | None
-    slide_digest: str
-    recipe_digest: str
-    done: int
-    total: int
-    organ: tuple[float, ...] | None = None
-    um_per_px: float | None = None
-    structure: str | None = None
-    members: NDArray[np.uint8] | None = None
     _given: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, made: ProbabilityMap) -> Self:
         """Return a map that is there already, in one piece."""
-        facts = MapFacts(
-            disagreement=made.disagreement,
-            slide_digest=made.slide_digest,
-            recipe_digest=made.recipe_digest,
-            done=made.done,
-            total=made.total,
-            organ=made.organ,
-            um_per_px=made.um_per_px,
-            structure=made.structure,
-            members=made.members,
-        )
         height, width = made.values.shape
-        return cls((height, width), (), truncated=False, **facts, _given=made.values)
+        return cls((height, width), (), truncated=False, _given=made.values, **made.facts())
 
     def pieces(self) -> Iterator[tuple[Cut, NDArray[np.float32]]]:
         """Yield windows that together are the slide, each with its values, float32 on 0-255.
@@ -148,18 +112,7 @@ class MapInPieces:
 
     def whole(self) -> ProbabilityMap:
         """Return the map with all its values: four bytes a px."""
-        return ProbabilityMap(
-            values=self.values,
-            disagreement=self.disagreement,
-            slide_digest=self.slide_digest,
-            recipe_digest=self.recipe_digest,
-            done=self.done,
-            total=self.total,
-            organ=self.organ,
-            um_per_px=self.um_per_px,
-            structure=self.structure,
-            members=self.members,
-        )
+        return ProbabilityMap(self.values, **self.facts())
 
     @property
     def values(self) -> NDArray[np.float32]:

@@ -6,15 +6,15 @@ other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MapPart", "MemberMap", "ProbabilityMap"]
+__all__ = ["MapFacts", "MapPart", "MemberMap", "ProbabilityMap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,12 @@ class MapPart:
     seen: NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProbabilityMap:
-    """A mix of member maps at slide resolution, of one structure.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MapFacts:
+    """All that is known of a mix of member maps but its values.
 
     Attributes
     ----------
-    values
-        float32 (H, W), 0-255: the scale of every threshold.
     disagreement
         float32 (h, w), 0-255: weighted standard deviation between members at the resolution of
         the finest member map; None with fewer than two members.
@@ -136,7 +134,6 @@ class ProbabilityMap:
         not all of them looked everywhere; None where each of the `done` saw all.
     """
 
-    values: NDArray[np.float32]
     disagreement: NDArray[np.float32] | None
     slide_digest: str
     recipe_digest: str
@@ -146,6 +143,23 @@ class ProbabilityMap:
     um_per_px: float | None = None
     structure: str | None = None
     members: NDArray[np.uint8] | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return them by name, as arguments of another mix of the same maps."""
+        return {one.name: getattr(self, one.name) for one in fields(MapFacts)}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityMap(MapFacts):
+    """A mix of member maps at slide resolution, of one structure.
+
+    Attributes
+    ----------
+    values
+        float32 (H, W), 0-255: the scale of every threshold.
+    """
+
+    values: NDArray[np.float32]
 
     @property
     def seen_by_all(self) -> float:

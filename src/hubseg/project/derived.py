@@ -203,21 +203,21 @@ def by_rules(
     start = imported_mask(project, slide.id, state, structure, first)
     probability = None
     if start is None:
-        asked, needed = None if structure == first else structure, drawn.is_empty and until is None
-        probability = _map_of(project, slide, asked, until, needed=needed, partial=partial)
-    rules, name = state.rules, structure or _shown(probability) or own_of(state, slide)
+        asked = None if structure == first else structure
+        probability = newest_in_pieces(project, slide, structure=asked, until=until)
+        _check_map(probability, slide, asked, drawn, until=until, partial=partial)
+    name = structure or _shown(probability) or own_of(state, slide)
     own = Claim(drawn, None if start is None else pixels_of(project, start, slide))
     cut = _cut(project, slide, state, name, probability, until=until, partial=partial)
-    mask = own.start.copy() if own.start is not None else cut
-    mask = drawn.resolve(mask, in_place=True)
+    mask = drawn.resolve(cut if own.start is None else own.start.copy(), in_place=True)
     if not alone:
         rivals_in(project, slide, state, name, every).give_way(mask, own)
     return Derived(
         slide=slide,
         slide_digest=project.digest(slide),
         mask=mask,
-        threshold=rules.threshold(slide.organ, slide.source, name),
-        cleanup=rules.cleanup(slide.organ),
+        threshold=state.rules.threshold(slide.organ, slide.source, name),
+        cleanup=state.rules.cleanup(slide.organ),
         verdict=state.verdict,
         corrected=_decided(drawn),
         recipe_digest=None if probability is None else probability.recipe_digest,
@@ -249,23 +249,21 @@ def _cut(
     return plan.apply(above) if share is None else plan.apply(above & share) & share
 
 
-def _map_of(
-    project: ReviewProject,
+def _check_map(
+    probability: MapInPieces | None,
     slide: Slide,
     structure: StructureName | None,
-    until: Entry | None,
+    drawn: Edits,
     *,
-    needed: bool,
+    until: Entry | None,
     partial: bool,
-) -> MapInPieces | None:
-    """Return the map that a mask is cut from, or None where it is not needed."""
-    probability = newest_in_pieces(project, slide, structure=structure, until=until)
-    if probability is None and needed:
+) -> None:
+    """Raise ValueError where nothing makes a mask, or where members of its map are missing."""
+    if probability is None and drawn.is_empty and until is None:
         what = f"no map of {structure}" if structure else "no map and no edits"
         raise ValueError(f"Slide {slide.id} has {what} yet: run the ensemble on it.")
     if probability is not None and not partial:
         refuse_partial(probability, slide)
-    return probability
 
 
 def _shown(probability: MapInPieces | None) -> StructureName | None:

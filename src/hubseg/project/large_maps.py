@@ -181,7 +181,12 @@ class LargeMap:
             count[inside] = len(members)
             best = made if best is None or made.done > best.done else best
         facts = best or ProbabilityMap(
-            *(values, None, self.slide_digest, self.recipe.digest, 0, len(self.members)),
+            values,
+            disagreement=None,
+            slide_digest=self.slide_digest,
+            recipe_digest=self.recipe.digest,
+            done=0,
+            total=len(self.members),
             structure=self.structure,
         )
         made = replace(

@@ -79,30 +79,42 @@ def regions_of(
     if whole != whole.whole:
         what = "a region itself" if whole.overview is None else "a slide at low resolution"
         raise ValueError(f"{slide.id} is {what}: split its slide.")
-    rows, columns = _edges(slide.height, side), _edges(slide.width, side)
-    cells = [
-        ((row, column), (top, left, bottom - top, right - left))
-        for row, (top, bottom) in enumerate(pairwise(rows), 1)
-        for column, (left, right) in enumerate(pairwise(columns), 1)
-    ]
+    cells = _grid(slide, side)
     if not everywhere:
-        seen = ReadableSlide(slide)
-        tissue = find_tissue(seen)
-        if seen.said:
-            said(seen.said)
-        cells = [one for one in cells if _share(tissue, one[1], slide) >= _LEAST] or cells
-    digits = len(str(len(rows) - 1)), len(str(len(columns) - 1))
+        cells = _with_tissue(cells, slide, said) or cells
     return tuple(
         replace(
             slide,
-            id=f"{slide.id}_r{row:0{digits[0]}}_c{column:0{digits[1]}}",
+            id=f"{slide.id}_{name}",
             height=window[2],
             width=window[3],
             levels=levels_of_region(slide.levels, window, slide.path),
             part=str(whole._replace(region=window)),
         )
-        for (row, column), window in cells
+        for name, window in cells
     )
+
+
+def _grid(slide: Slide, side: int) -> list[tuple[str, Window]]:
+    """Return equal parts of at most side × side px, row by row: ``r2_c11``, and where it lies."""
+    rows, columns = _edges(slide.height, side), _edges(slide.width, side)
+    high, wide = len(str(len(rows) - 1)), len(str(len(columns) - 1))  # digits
+    return [
+        (f"r{row:0{high}}_c{column:0{wide}}", (top, left, bottom - top, right - left))
+        for row, (top, bottom) in enumerate(pairwise(rows), 1)
+        for column, (left, right) in enumerate(pairwise(columns), 1)
+    ]
+
+
+def _with_tissue(
+    cells: list[tuple[str, Window]], slide: Slide, said: Callable[[str], object]
+) -> list[tuple[str, Window]]:
+    """Return the parts that show tissue; `said` is told what of the file is damaged."""
+    seen = ReadableSlide(slide)
+    tissue = find_tissue(seen)
+    if seen.said:
+        said(seen.said)
+    return [one for one in cells if _share(tissue, one[1], slide) >= _LEAST]
 
 
 def divided(slides: Iterable[Slide]) -> frozenset[str]:

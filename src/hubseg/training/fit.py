@@ -152,17 +152,22 @@ def train(
         start = start_of(out, start, few, resume=resume)
         # a network that is begun has its start behind it, which may be gone since
         fresh = [member for member in jobs if not is_begun(out, member, resume=resume)]
-        encoders = _encoders(recipe, fresh, out) if start is None else Encoders()
+        encoders = Encoders()
+        if start is None:
+            encoders = prepare_encoders(recipe, fresh, out / "cache" / "encoders")
         run = _prepared(labels, beside, recipe, out, devices, start, resume, hold_out, watch)
-        run = replace(run, plan=plan, stopped=stopped or run.stopped)
         starts = started_from(start if fresh else None, fresh)
-        run = replace(run, starts=starts, digests=note_starts(out, starts), encoders=encoders.files)
         origins = encoders.origins if start is None else _origins_in(starts)
-        yield from _all(replace(run, origins=note_origins(out, origins)), jobs)
-
-
-def _encoders(recipe: Recipe, members: Sequence[Member], out: Path) -> Encoders:
-    return prepare_encoders(recipe, members, out / "cache" / "encoders")
+        run = replace(
+            run,
+            plan=plan,
+            stopped=stopped or run.stopped,
+            starts=starts,
+            digests=note_starts(out, starts),
+            encoders=encoders.files,
+            origins=note_origins(out, origins),
+        )
+        yield from _all(run, jobs)
 
 
 def _origins_in(starts: Mapping[str, Path]) -> dict[str, Mapping[str, str]]:
@@ -242,7 +247,6 @@ def _prepared(
     later = [label.slide.id for label in own if label.slide.id not in assigned.known]
     since = f"Goes on with the slides it was begun with: {len(later)} labelled since are left out."
     own = [label for label in own if label.slide.id in assigned.known]
-    said = since if later else ""
     return TrainingRun(
         recipe,
         recipe.training,
@@ -254,7 +258,7 @@ def _prepared(
         resume,
         unknown_past=not knows_its_past(start),
         watch=watch,
-        said=said,
+        said=since if later else "",
     )
 
 

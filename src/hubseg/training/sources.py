@@ -107,14 +107,17 @@ def labels_of(
         table = SlideTable.open(path, images=images)
         outcome.take_table(table)
         found = _in_words(_of_table(table), vocabulary, new=new)
-    if not found and outcome.left_out:
-        raise ValueError(f"No slide of {path} has a label: {next(iter(outcome.left_out.values()))}")
     if not found:
-        raise ValueError(
-            f"No slide of {path} has a label: accept slides in a project, or give a table with an "
-            "rle column."
-        )
+        raise _no_label(path, outcome)
     return found
+
+
+def _no_label(path: Path, outcome: Outcome) -> ValueError:
+    """Return what is said where there is no label: why the first slide was left out, if one was."""
+    remedy = "accept slides in a project, or give a table with an rle column."
+    return ValueError(
+        f"No slide of {path} has a label: {next(iter(outcome.left_out.values()), remedy)}"
+    )
 
 
 def _in_words(labels: list[Label], vocabulary: Vocabulary, *, new: bool) -> list[Label]:
