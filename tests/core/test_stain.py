@@ -98,6 +98,17 @@ def test_glass_is_shown_as_it_is() -> None:
     assert torch.equal(one, two)
 
 
+def test_dyes_that_cannot_be_told_apart_leave_the_slide_as_it_is() -> None:
+    """A turn of the hue had brought them together: showing them elsewhere lost a whole slide."""
+    alike = shown(unit([[0.44, 0.83, 0.35], [0.35, 0.85, 0.40]]))
+    stains = stains_of(alike)
+    assert stains is not None and not stains.told_apart
+    assert transfer_to(RECIPE.aligned(), alike) is None
+    ours = stains_of(PICTURE)
+    assert ours is not None and ours.told_apart
+    assert transfer_to(RECIPE.aligned(), PICTURE) is not None
+
+
 def test_what_is_only_known_changes_no_digest_and_no_key() -> None:
     bare = RECIPE.model_copy(update={"stain": None})
     given = {"slide_digest": "a", "checkpoint_digest": "b"}

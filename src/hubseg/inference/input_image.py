@@ -131,8 +131,8 @@ def normaliser(
 ) -> Callable[[NDArray[np.uint8], torch.device | None], Tensor]:
     """Return what makes a network's input of parts of a slide, RGB uint8 (h, w, 3).
 
-    Where a recipe says so, the slide is shown in the stains that its networks know; one without
-    tissue as it is.
+    Where a recipe says so, the slide is shown in the stains that its networks know, if
+    :func:`transfer_to` knows how; else as it is.
 
     Parameters
     ----------
@@ -156,7 +156,8 @@ def transfer_to(
 ) -> NDArray[np.float32] | None:
     """Return what shows a slide in the stains that a recipe's networks know, float32 (3, 3).
 
-    None where the recipe leaves slides as they are, and for a slide without tissue.
+    None where the recipe leaves slides as they are, and for a slide without tissue or with two dyes
+    that cannot be told apart.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def transfer_to(
         When the slide's file cannot be read.
     """
     own = stains_of(pixels) if recipe.aligns else None
-    if own is None or recipe.stain is None:
+    if own is None or recipe.stain is None or not own.told_apart:
         return None
     known = Stains(np.asarray(recipe.stain.vectors), np.asarray(recipe.stain.strength))
     return stain_transfer(own.beside(known), known)

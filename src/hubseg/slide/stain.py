@@ -34,6 +34,7 @@ __all__ = [
 
 TISSUE = 0.15  # optical density below which a pixel is glass (Macenko et al., 2009)
 SAMPLES = 20_000  # px that an estimate looks at
+_APART = 15.0  # degrees between two dyes; of H&E and PAS they lie 18 to 43 apart
 FEWEST = 100  # px of tissue that an estimate needs
 
 
@@ -52,6 +53,15 @@ class Stains:
 
     vectors: NDArray[np.float64]
     strength: NDArray[np.float64]
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the two dyes differ enough for amounts of them to be known.
+
+        Amounts of two alike grow with the smallest error: 1 / sin of the angle between them.
+        """
+        cosine = float(self.vectors[0] @ self.vectors[1])
+        return cosine < float(np.cos(np.radians(_APART)))
 
     def beside(self, other: Stains) -> Stains:
         """Return them in the order in which they are most like another slide's."""
