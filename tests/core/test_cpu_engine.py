@@ -191,6 +191,25 @@ def test_what_is_known_is_used_where_the_passes_to_come_pay_for_the_model(
     assert len(rig.made) == made
 
 
+@pytest.mark.parametrize("openvino", [0.5, 0.98])
+def test_answers_that_are_kept_are_one_engines_however_many_are_left(rig: Rig, openvino: float):
+    """A run that was killed went on with fewer passes, and so with another engine."""
+    key = speed_key("{}", tuple(IMAGE.shape), torch.get_num_threads())
+    remember(key, Speeds(1 / IMAGE.numel(), openvino / IMAGE.numel(), build=3.7))
+    rig.apart = 1e-4  # tells whose answer it is
+
+    def answers(count: int) -> list[float]:
+        network = rig.network(EngineChoice("auto"))
+        network.expect(count, kept=True)
+        with torch.inference_mode():
+            return [float(network(IMAGE).logits.sum()) for _ in range(count)]
+
+    whole = answers(20)
+    assert set(whole) == set(answers(1)) == set(answers(3))
+    assert len(set(whole)) == 1
+    assert bool(rig.made) == (openvino < 0.95)
+
+
 def test_slide_by_slide_the_model_is_made_once_it_would_have_paid(rig: Rig):
     key = speed_key("{}", tuple(IMAGE.shape), torch.get_num_threads())
     remember(key, Speeds(1 / IMAGE.numel(), 0.5 / IMAGE.numel(), build=3.7))
@@ -428,6 +447,22 @@ def test_the_map_of_a_member_is_torchs_within_a_hundredth_level(order: Order):
     np.testing.assert_allclose(made.organ, wanted.organ, rtol=0, atol=LEVELS)
     assert made.um_per_px == pytest.approx(wanted.um_per_px, abs=1e-4)
     assert shelf.nbytes > 1.9 * alone  # its model has the weights once more
+
+
+@needs_openvino
+def test_a_tile_is_the_same_to_the_bit_whichever_came_before(order: Order):
+    images = torch.rand(3, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+    def answers(first: int) -> list[torch.Tensor]:
+        network = LoadedNetworks(cpu_engine="openvino").take(order)
+        assert isinstance(network, CpuNetwork)
+        network.expect(3 - first, kept=True)
+        with torch.inference_mode():
+            return [network(one).logits for one in images[first:]]
+
+    whole = answers(0)
+    for first in (1, 2):
+        assert all(map(torch.equal, answers(first), whole[first:]))
 
 
 @needs_openvino

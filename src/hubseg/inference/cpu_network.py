@@ -11,6 +11,9 @@ threads and both versions, and remembered (:mod:`hubseg.inference.engine_speeds`
 passes are to come or done, a model is made, and the next four passes, whose answers are all used,
 go to the engines in turns. So finding out costs the making of one model, once on a computer. The
 first answer of every model is compared with torch's on the same image.
+
+Answers that are kept one by one, so that a run that was killed goes on with the next, must not
+depend on how many there are: once it is known which engine is faster, that one gives them all.
 """
 
 from __future__ import annotations
@@ -86,6 +89,7 @@ class CpuNetwork(nn.Module):
         self._built: dict[tuple[int, ...], float] = {}
         self._given_up = False
         self._to_come = 0
+        self._kept = False
         self._since: Counter[tuple[int, ...]] = Counter()
         self._done: Counter[tuple[int, ...]] = Counter()
         self._keys: dict[tuple[int, ...], str] = {}
@@ -95,9 +99,15 @@ class CpuNetwork(nn.Module):
         """Bytes that OpenVINO's models take beside the network, about."""
         return len(self._models) * _weight_bytes(self.network)
 
-    def expect(self, passes: int) -> None:
-        """Tell how many passes are to come on images of each shape."""
-        self._to_come = passes
+    def expect(self, passes: int, *, kept: bool = False) -> None:
+        """Tell how many passes are to come on images of each shape.
+
+        Parameters
+        ----------
+        kept
+            Whether answers are kept one by one: a run that goes on has to give the same ones.
+        """
+        self._to_come, self._kept = passes, kept
         self._since.clear()
 
     def forward(self, image: Tensor) -> Prediction:
@@ -131,10 +141,15 @@ class CpuNetwork(nn.Module):
         passes = max(self._to_come - self._since[place], self._done[place])
         if known is None:
             return max(passes, self._choice.passes[key]) >= _MEASURED
+        if self._kept:
+            return _is_faster(known)
         return _is_faster(known) and known.saved(passes, place[:-1]) > 0
 
     def _begun(self, image: Tensor, key: str, place: tuple[int, ...]) -> Prediction:
-        """Make a model while torch answers, and compare the two; return torch's answer."""
+        """Make a model while torch answers, and compare the two; return torch's answer.
+
+        Of answers that are kept it is the model's, as all later ones are.
+        """
         if not self._has_room(image):
             return self._without("not enough memory is free for OpenVINO", self._by_torch(image))
         self._choice.rest()
@@ -143,13 +158,14 @@ class CpuNetwork(nn.Module):
             model = OpenVinoModel(self.network, image, place[-1])
             self._choice.begin(model)
             answer: Prediction = model.traced
-            apart = _apart(model.run(image, self.asked), answer, self._channels)
+            ours = model.run(image, self.asked)
         except Cancelled:
             raise
         except MemoryError as error:
             return self._without(f"OpenVINO failed ({error})", self._by_torch(image))
         except RuntimeError as error:
             return self._refused(key, f"OpenVINO cannot run this network ({error})", image)
+        apart = _apart(ours, answer, self._channels)
         if not apart <= _APART:
             why = f"OpenVINO's map is {apart:.2g} levels from torch's"
             return self._refused(key, why, image, answer)
@@ -158,7 +174,8 @@ class CpuNetwork(nn.Module):
         self._models[place] = model
         self._built[place] = _seconds() - begun
         self._take_cheaper(key, place)
-        return answer
+        settled = self._choice.always or self._choice.speeds(key) is not None
+        return ours if self._kept and settled else answer
 
     def _take_cheaper(self, key: str, place: tuple[int, ...]) -> None:
         """Remember that a model took less to make than the first, which had OpenVINO to load."""
@@ -238,10 +255,10 @@ class CpuNetwork(nn.Module):
             self.said(words)
 
 
-def expect(network: nn.Module, passes: int) -> None:
-    """Tell a network that measures engines how many passes are to come on images of each shape."""
+def expect(network: nn.Module, passes: int, *, kept: bool = False) -> None:
+    """Tell a network that measures engines what is to come, as of :meth:`CpuNetwork.expect`."""
     if isinstance(network, CpuNetwork):
-        network.expect(passes)
+        network.expect(passes, kept=kept)
 
 
 def _apart(one: Prediction, other: Prediction, channels: Channels) -> float:

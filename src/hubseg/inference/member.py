@@ -221,7 +221,8 @@ def predict_member(
     high, wide = scene.padded
     whole = resolution.size is not None or (not fixed and high * wide <= tiling.side**2)
     grid = None if whole else _grid(scene, tiling, recipe, pixels, tissue)
-    expect(network, _passes(views(recipe.tta), scene, grid) * (1 + following))
+    to_come = _passes(views(recipe.tta), scene, grid) * (1 + following)
+    expect(network, to_come, kept=kept is not None)
     return _put_together(scene, _tiles(scene, passes, grid, kept))
 
 

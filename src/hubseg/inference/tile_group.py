@@ -75,7 +75,7 @@ def predict_tiles(
         make_room=make_room,
     )
     places = list(places)
-    expect(network, len(views(recipe.tta)) * len(places))
+    expect(network, len(views(recipe.tta)) * len(places), kept=True)
     for place in places:
         if recipe.tissue_only and not pixels.shows_tissue(place):
             yield place, Tile()
