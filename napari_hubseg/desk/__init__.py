@@ -178,7 +178,7 @@ class Desk(DeskSignals):
         self.invert_view, self.compare = layers.appearance.invert, self.comparison.toggle
         self.toggle_truth, self.worst_first = view.toggle_truth, view.worst_first
 
-        runs = Runs(session, self, self.ensemble, self.exports, self.retraining, self.features)
+        runs = Runs(session, self, self.ensemble, self.exports, self.retraining, self.teaching)
         self.export, self.train, self.use_trained = runs.export, runs.train, runs.use_trained
         self.stop_training, self.next_doubt = self.retraining.stop, self.doubt.next_place
         self.cancel_run, self.unload_networks = runs.cancel, self.ensemble.unload

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.choices import ExportChoice, TrainChoice
     from napari_hubseg.jobs.ensemble import Ensemble
     from napari_hubseg.jobs.export import Exports
-    from napari_hubseg.jobs.features import Features
+    from napari_hubseg.jobs.teaching import TeachJob
     from napari_hubseg.jobs.training import Retraining
 
 __all__ = ["Runs"]
@@ -31,19 +31,19 @@ class Runs:
         ensemble: Ensemble,
         exports: Exports,
         retraining: Retraining,
-        features: Features,
+        teaching: TeachJob,
     ) -> None:
         self._session, self._signals, self._ensemble = session, signals, ensemble
-        self._exports, self._retraining, self._features = exports, retraining, features
+        self._exports, self._retraining, self._teaching = exports, retraining, teaching
 
     def cancel(self) -> None:
-        """Stop the run, or the networks' second look at slides, or else the export."""
+        """Stop the run, or the networks' second look at slides, or else what is written."""
         if self._ensemble.running:
             self._ensemble.cancel()
-        elif self._features.busy:
-            self._features.cancel()
-        else:
+        elif self._exports.busy and not self._teaching.looking:
             self._exports.cancel()
+        else:
+            self._teaching.cancel()
 
     def export(self, choice: ExportChoice) -> None:
         """Write the chosen slides."""

@@ -39,6 +39,7 @@ class TaughtExport:
     def __init__(self, command: tuple[str, ...] = _COMMAND) -> None:
         self._command = command
         self._process: QProcess | None = None
+        self._out: Path | None = None
 
     @property
     def busy(self) -> bool:
@@ -63,7 +64,8 @@ class TaughtExport:
         kinds = [part for name, word in named.items() if word for part in (name, word)]
         command = [*self._command, str(project), "--kept", "--export", str(out), *kinds]
         command += ["--weights", *map(str, weights)] if weights else []
-        process = self._process = QProcess()
+        process, self._out = QProcess(), out
+        self._process = process
         process.finished.connect(lambda code, *_: self._take(process, code, out))
         process.errorOccurred.connect(lambda *_: self._take(process, 1, out))
         process.start(command[0], command[1:])
@@ -85,6 +87,13 @@ class TaughtExport:
             last = wrong.splitlines()[-1] if wrong else "The program that writes did not start."
             self.failed.emit(last.removeprefix("hubseg teach: "))
         self.changed.emit()
+
+    def stop(self) -> None:
+        """End what is being written, and say where a part of it lies."""
+        if self.busy:
+            self.close()
+            self.told.emit(f"Stopped: what was written of the networks is in {self._out}.")
+            self.changed.emit()
 
     def close(self) -> None:
         """End what is being written."""

@@ -163,6 +163,18 @@ class TeachJob:
         """Whether checkpoints are being written."""
         return self._files.busy
 
+    @property
+    def looking(self) -> bool:
+        """Whether networks look at slides for it."""
+        return self._features.busy
+
+    def cancel(self) -> None:
+        """End the networks' look at slides, or else the writing of checkpoints."""
+        if self.looking:
+            self._features.cancel()
+        else:
+            self._files.stop()
+
     def close(self) -> None:
         """End what the networks look at, and what is written."""
         self._features.close()

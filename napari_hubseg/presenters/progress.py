@@ -45,7 +45,9 @@ def progress_state(desk: Desk) -> ProgressState:
     state = _first(desk)
     if not desk.teaching.writing:
         return state
-    return replace(state, said=f"writing networks  ·  {state.said}" if state.said else _WRITING)
+    if state.said:
+        return replace(state, said=f"writing networks  ·  {state.said}")
+    return ProgressState(_WRITING, cancel=f"Stop writing ({key_of('cancel_run')})")
 
 
 def _first(desk: Desk) -> ProgressState:

@@ -37,6 +37,7 @@ from napari_hubseg.jobs.taught_maps import TaughtMaps
 from napari_hubseg.jobs.teaching import TeachJob
 from napari_hubseg.panels.members import MembersPanel
 from napari_hubseg.presenters.members import TAUGHT
+from napari_hubseg.presenters.progress import progress_state
 
 Wait = Callable[[Callable[[], bool]], None]
 SMALL = (24, 32)  # px of a network's output: a quarter of the slides
@@ -104,6 +105,22 @@ def test_checkpoints_are_written_by_another_process(tmp_path: Path, wait: Wait, 
         command = said[0].split("hubseg predict")[1]
         assert "/" not in command and "\\" not in command, "a line would break within a path"
     job.close()
+
+
+def test_the_writing_of_checkpoints_can_be_stopped(
+    opened: HubSegWidget, tmp_path: Path, wait: Wait
+) -> None:
+    """By the foot's button or its key, which ends whatever is at work."""
+    files = opened.desk.teaching._files
+    files._command = (sys.executable, "-c", "import time; time.sleep(600)")
+    opened.desk.teaching.told.connect((said := list[str]()).append)
+    files.start(tmp_path / "p.hubseg", TaughtScope("n", "kidney", "Hubmap"), (), tmp_path / "out")
+    state = progress_state(opened.desk)
+    assert "Writing the taught networks" in state.said and "Stop writing" in state.cancel
+    opened.do("cancel_run")
+    wait(lambda: not opened.desk.teaching.writing)
+    assert said == [f"Stopped: what was written of the networks is in {tmp_path / 'out'}."]
+    assert progress_state(opened.desk).said == ""
 
 
 def test_a_new_folder_is_asked_for_beside_the_project(
