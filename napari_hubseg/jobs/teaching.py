@@ -200,9 +200,11 @@ class TeachJob:
         self._rest.start()
 
     def _follow(self) -> None:
-        """Learn where it was switched on, also by an undo."""
-        if self._session.current is not None and self.on and self.scope not in self._learnt:
-            self._want(self.scope)
+        """Learn where it was switched on, and where undo or redo brought other heads."""
+        if self._session.current is not None and self.on:
+            learnt = self._learnt.get(self.scope)
+            if learnt is None or learnt.heads != self.taught.heads:
+                self._want(self.scope)
         self.changed.emit()
 
     def _follow_facts(self) -> None:
@@ -247,7 +249,8 @@ class TeachJob:
 
     def _take(self, scope: TaughtScope, found: Teaching, strokes: int) -> None:
         """Keep what was learnt; what cannot be read is asked of the networks."""
-        self._learnt[scope] = Learnt(found.used, strokes, found.left_out, found.note)
+        told = found.left_out, found.note, found.taught.heads
+        self._learnt[scope] = Learnt(found.used, strokes, *told)
         here = self._session.current
         missing = [slide for slide, _ in found.missing]
         missing.sort(key=lambda slide: here is None or slide.id != here.id)  # somebody waits for it

@@ -6,6 +6,13 @@ Responsible for the sentences. Does not know how anything is taught.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hubseg.probability import TaughtHead
+    from hubseg.probability.taught import Place
 
 __all__ = ["Learnt", "sentence"]
 
@@ -31,12 +38,15 @@ class Learnt:
         Id of a slide with corrections → one sentence why it teaches nothing.
     note
         What a person should know, or "".
+    heads
+        What was fitted.
     """
 
     slides: tuple[str, ...]
     strokes: int
     left_out: dict[str, str]
     note: str
+    heads: Mapping[Place, TaughtHead]
 
     def __str__(self) -> str:
         """Return who has taught."""

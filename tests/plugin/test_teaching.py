@@ -246,6 +246,32 @@ def test_another_slide_follows_once_the_networks_have_looked_at_it(
     job._features.close()
 
 
+def test_undo_and_redo_of_the_switch_teach_again(
+    session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
+) -> None:
+    """Redo had brought the switch back, and no heads until the next stroke or restart."""
+    leave_run(session, ensemble.recipe, "one")
+    job = teaching_with(session, background, ensemble, Looks({}, MapStore(session.project.maps)))
+    correct(session)
+    ensemble.mixing.remix(asked=False)
+    job.toggle()
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    heads, said = job.taught.heads, job.said
+    session.undo()
+    wait(lambda: at_rest(job, ensemble))
+    assert not job.on and job.changed_share is None
+    session.redo()
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    assert job.on and job.taught.heads == heads and job.said == said
+    rows = len(session.project.entries())
+    session.undo()
+    session.redo()
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    wait(lambda: not job._rest.isActive())
+    assert len(session.project.entries()) <= rows + 3, "heads are fitted once"
+    job._features.close()
+
+
 def test_switched_on_beside_corrections_it_never_says_that_there_is_nothing(
     session: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
 ) -> None:
