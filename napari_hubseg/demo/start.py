@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo", "open_window", "review"]
 
+_OPENING = "HubSeg is opening …"
 _ROUNDS = 3  # of Qt's loop: the screen says that the window is there, and Qt paints
 
 
@@ -36,13 +37,15 @@ def open_window(*, guided: bool = False) -> tuple[napari.Viewer, HubSegWidget]:
     import napari
 
     viewer = napari.Viewer(title="HubSeg")
-    viewer.status = "HubSeg is opening …"
+    viewer.status = _OPENING
     _paint()
     from napari_hubseg.dock import HubSegWidget
 
     dock = HubSegWidget(viewer)
     dock.guided = guided
     viewer.window.add_dock_widget(dock, name="HubSeg", area="right")
+    if viewer.status == _OPENING:
+        viewer.status = "Ready"
     return viewer, dock
 
 

@@ -29,6 +29,7 @@ class ExportPresenter(SectionPresenter[ExportPanel, ExportState]):
 
     def __init__(self, panel: ExportPanel, page: Page, desk: Desk, do: Do) -> None:
         super().__init__(panel, page, desk, do)
+        desk.exports.began.connect(lambda: panel.say(""))  # what the one before wrote
         desk.exports.finished.connect(panel.say)
         desk.exports.failed.connect(lambda _: panel.say(""))  # the notice says it
         desk.exports.in_the_way.connect(panel.ask_to_replace)

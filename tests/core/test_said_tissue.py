@@ -53,6 +53,19 @@ def project(pyramid: Path, tmp_path: Path) -> Path:
     return path
 
 
+def test_words_that_tissue_needs_are_no_step_of_undo(project):
+    """Undo had offered a structure that nobody chose, on every slide."""
+    session = ReviewSession(author="ann")
+    session.open(project)
+    words = session.review.rules.vocabulary
+    assert words.knows("structure", "tissue")
+    session.go_to("whole")
+    assert "structure" not in (session.undo_text or "")
+    session.undo()
+    assert session.review.rules.vocabulary == words
+    session.close(discard=True)
+
+
 class TestLowResolution:
     def test_a_slide_at_low_resolution_is_a_slide(self, pyramid):
         whole = read_slide(pyramid)

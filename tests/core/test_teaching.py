@@ -191,7 +191,7 @@ def test_accepted_slides_that_are_better_in_other_stains_turn_all_of_the_kind(
     session.accept()
     told = taught(session)
     assert {head.stain for head in told.taught.heads.values()} == {"s"}
-    assert "stains that the networks know" in told.note and "(1 slide)" in told.note
+    assert told.note.startswith("Stain matched: Dice ") and "on your slide;" in told.note
     assert told.taught.departure > 0.02
     session.set_taught(SCOPE, told.taught)
     for name in "bc":

@@ -206,4 +206,4 @@ def decided_already(verdict: Verdict, role: Role) -> str:
     """Return why a slide of this verdict is left as it is, or ""."""
     if role == "truth" or verdict.needs_person:
         return ""
-    return f"It is {verdict.value}, and what a person decided stays: open it again in the dock."
+    return f"It is {verdict.value}, and what a person decided stays: a stroke opens it again."

@@ -185,7 +185,8 @@ class _Rules:
         elif row.kind is Kind.TAUGHT:
             self._follow_taught(row.facts)
         elif row.kind is Kind.VOCABULARY:
-            self._words[str(row.facts.get("scope") or "own")] = Vocabulary.from_mapping(after)
+            scope = "default" if row.facts.get("scope") == "default" else "own"
+            self._words[scope] = Vocabulary.from_mapping(after)
         else:
             self._follow_threshold(row.facts, after)
 

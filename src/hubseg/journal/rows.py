@@ -84,13 +84,11 @@ class Entry:
         """Whether a person did this, so that undo walks back over it.
 
         Thresholds, cleanups and words that a recipe brings are below a person's own and stay; so
-        does the mask of an older verdict. Heads that follow a stroke stay likewise: undo is about
-        the stroke.
+        does the mask of an older verdict. Heads that follow a stroke stay likewise, and words that
+        tissue needs which was looked for: undo is about the stroke, and the tissue.
         """
-        if self.kind is Kind.TAUGHT:
-            return self.facts.get("scope") != "follows"
-        if self.kind in (Kind.THRESHOLD, Kind.CLEANUP, Kind.VOCABULARY):
-            return self.facts.get("scope") != "default"
+        if self.kind in (Kind.THRESHOLD, Kind.CLEANUP, Kind.VOCABULARY, Kind.TAUGHT):
+            return self.facts.get("scope") not in ("default", "follows")
         return self.kind is not Kind.MASK
 
     @property

@@ -299,8 +299,9 @@ def _stains(lessons: dict[Place, dict[str, BothStains]], used: list[str]) -> tup
     gains = [gain for gain in found if gain is not None]
     if not is_better(gains):
         return False, ""
-    slides = "1 slide" if len(gains) == 1 else f"{len(gains)} slides"
-    return True, f"In stains that the networks know Dice is {np.mean(gains):.2f} higher ({slides})."
+    slides = "slide" if len(gains) == 1 else f"{len(gains)} slides"
+    gain = f"Dice {np.mean(gains):.2f} higher on your {slides}"
+    return True, f"Stain matched: {gain}; look at the threshold again."
 
 
 def _taken(lessons: Iterable[BothStains], aligned: bool) -> list[Lesson]:

@@ -87,7 +87,7 @@ def keep_tissue(project: ReviewProject, found: FoundTissue) -> str:
     known = vocabulary_of(project)
     words = known.taking("organ", _ORGAN).with_structure(STRUCTURE, _ORGAN)
     if words != known:
-        take_vocabulary(project, words, f"structure {STRUCTURE}")
+        take_vocabulary(project, words, f"structure {STRUCTURE}", follows=True)
     there = tissue_slide(project, found.slide)
     if there is None:
         added = project.add(SlideTable((found.slide,)))

@@ -40,8 +40,15 @@ def slides_in_words(project: ReviewProject, slides: tuple[Slide, ...]) -> tuple[
     return tuple(in_words(slide, vocabulary) for slide in slides)
 
 
-def take_vocabulary(project: ReviewProject, vocabulary: Vocabulary, label: str) -> bool:
+def take_vocabulary(
+    project: ReviewProject, vocabulary: Vocabulary, label: str, *, follows: bool = False
+) -> bool:
     """Make these the project's words; whether they were others before.
+
+    Parameters
+    ----------
+    follows
+        Words that something else needs which is done: no step of undo.
 
     Raises
     ------
@@ -50,5 +57,6 @@ def take_vocabulary(project: ReviewProject, vocabulary: Vocabulary, label: str) 
     """
     row = SlideState.read(project, "").rules.taking(vocabulary)
     if row is not None:
-        project.append(*row, label=label)
+        kind, facts = row
+        project.append(kind, facts | ({"scope": "follows"} if follows else {}), label=label)
     return row is not None
