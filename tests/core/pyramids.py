@@ -1,4 +1,4 @@
-"""Slides with levels, as scanners write them: drawn in memory, written as a tiled TIFF."""
+"""Slides with levels, as scanners write them, and projects that work on them in regions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+
+from hubseg.project import ReviewProject
+from hubseg.project.splitting import split_slide
+from hubseg.session import ReviewSession
+from hubseg.slide import SlideTable
 
 
 def stained(shape: tuple[int, int], tissue: tuple[slice, slice]) -> NDArray[np.uint8]:
@@ -33,4 +38,20 @@ def write_pyramid(
         for size in sizes:
             small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
             tif.write(small, subfiletype=1, **more)
+    return path
+
+
+def accepted_regions(path: Path, folder: Path, name: str, side: int, left: int) -> Path:
+    """Write a project of a folder: a slide in regions and ``plain``, a stroke in each, accepted."""
+    ReviewProject.create(path, SlideTable.open(folder)).close()
+    with ReviewProject.open(path) as opened:
+        regions = split_slide(opened, name, side).new
+    session = ReviewSession(author="a")
+    session.open(path)
+    for one in ("plain", *regions):
+        session.go_to(one)
+        session.tell(organ="kidney", source="Hubmap")
+        session.paint(np.ones((33, 47), np.bool_), top=20, left=left, add=True)
+        session.accept()
+    session.close()
     return path

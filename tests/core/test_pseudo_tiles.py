@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from pyramids import write_pyramid
+from pyramids import accepted_regions, write_pyramid
 from stored import TINY
 
 from hubseg.cli import main
@@ -19,7 +19,6 @@ from hubseg.formats.pseudo_labels import read_pseudo_labels
 from hubseg.formats.pseudo_tiles import TiledSlide, TileSize
 from hubseg.project import ReviewProject
 from hubseg.project.derived import derive
-from hubseg.project.splitting import split_slide
 from hubseg.project.tissue import keep_tissue, look_for_tissue
 from hubseg.session import ReviewSession
 from hubseg.slide import Slide, SlideTable, read_rows, read_slide
@@ -56,19 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def project(folder: Path) -> Path:
     """Regions of the pyramid and the plain image, each with a stroke, accepted."""
-    path = folder / "p.hubseg"
-    ReviewProject.create(path, SlideTable.open(folder)).close()
-    with ReviewProject.open(path) as opened:
-        names = split_slide(opened, "pyramid", 210).new
-    session = ReviewSession(author="a")
-    session.open(path)
-    for name in ("plain", *names):
-        session.go_to(name)
-        session.tell(organ="kidney", source="Hubmap")
-        session.paint(np.ones((33, 47), np.bool_), top=20, left=51, add=True)
-        session.accept()
-    session.close()
-    return path
+    return accepted_regions(folder / "p.hubseg", folder, "pyramid", 210, 51)
 
 
 def export(project: Path, out: Path, *more: str) -> int:

@@ -11,15 +11,12 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils._proxies import PublicOnlyProxy
+from pyramids import accepted_regions
 from qtpy.QtCore import Qt
 from windows import Wait, settle
 
 from hubseg.cli import main
 from hubseg.formats import pseudo_labels
-from hubseg.project import ReviewProject
-from hubseg.project.splitting import split_slide
-from hubseg.session import ReviewSession
-from hubseg.slide import SlideTable
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.panels.export import ExportPanel
 from napari_hubseg.presenters.progress import progress_state
@@ -39,19 +36,7 @@ def project(tmp_path: Path) -> Path:
     pixels[..., 1] //= 2
     tifffile.imwrite(folder / "whole.tif", pixels, **how)
     tifffile.imwrite(folder / "plain.tif", pixels[:80, :90], photometric="rgb")
-    path = tmp_path / "p.hubseg"
-    ReviewProject.create(path, SlideTable.open(folder)).close()
-    with ReviewProject.open(path) as opened:
-        names = split_slide(opened, "whole", 170).new
-    session = ReviewSession(author="a")
-    session.open(path)
-    for name in ("plain", *names):
-        session.go_to(name)
-        session.tell(organ="kidney", source="Hubmap")
-        session.paint(np.ones((33, 47), np.bool_), top=20, left=11, add=True)
-        session.accept()
-    session.close()
-    return path
+    return accepted_regions(tmp_path / "p.hubseg", folder, "whole", 170, 11)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -112,6 +97,7 @@ def test_the_tab_writes_the_tiles_that_the_command_writes_and_stops_when_asked(
     )
     panel.set_target(tmp_path / "window")
     qtbot.mouseClick(panel.go, Qt.MouseButton.LeftButton)
+    assert panel.outcome.text() == "", "it is about the export before"
     settle(dock, wait)
     said = panel.outcome.text()
     regions = len(dock.session.slides) - 1
