@@ -27,7 +27,7 @@ from hubseg.cleanup import Cleanup
 from hubseg.edits.gesture import ADD, ERASE
 from hubseg.probability import Taught, TaughtHead, mix
 from hubseg.probability.marks import marks
-from hubseg.probability.stain_choice import BothStains, gain_of, is_better
+from hubseg.probability.stain_choice import BothStains, gain_of, is_better, lessons_in
 from hubseg.probability.teaching import choose, fit, lesson, unchanged
 from hubseg.recipe import Recipe
 
@@ -138,8 +138,7 @@ class Queue:
         self._lessons.append(BothStains(own, shown))
         gains = [gain for one in self._lessons if (gain := gain_of([one])) is not None]
         self._aligned = is_better(gains)
-        some = [one.aligned if self._aligned else one.own for one in self._lessons]
-        taken = [one for one in some if one is not None]
+        taken = lessons_in(self._lessons, aligned=self._aligned)
         self._with = choose(taken) if self._strength is None else self._strength
         self._head = None if self._with is None else fit(taken, strength=self._with)
         if self._head is None and self._aligned:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hubseg.probability.teaching import Lesson
 
-__all__ = ["BothStains", "gain_of", "is_better"]
+__all__ = ["BothStains", "gain_of", "is_better", "lessons_in"]
 
 _OF_ONE: Final = 0.05  # Dice that a single accepted slide must gain
 _LEAST: Final = 0.005  # Dice that several must gain on average
@@ -71,3 +71,12 @@ def is_better(gains: Sequence[float]) -> bool:
         return bool(gains) and gains[0] > _OF_ONE
     error = float(np.std(gains, ddof=1)) / len(gains) ** 0.5
     return bool(np.mean(gains) > max(error, _LEAST))
+
+
+def lessons_in(both: Iterable[BothStains], *, aligned: bool) -> list[Lesson]:
+    """Return what slides teach in the stains that the network knows, or in their own.
+
+    Slides whose features are not known in these stains teach nothing.
+    """
+    found = (one.aligned if aligned else one.own for one in both)
+    return [one for one in found if one is not None]

@@ -17,7 +17,7 @@ from hubseg.journal.slide_state import SlideState
 from hubseg.organ import StructureName
 from hubseg.probability import MapStore, Taught, features_key, networks_digest
 from hubseg.probability.marks import marks
-from hubseg.probability.stain_choice import BothStains, gain_of, is_better
+from hubseg.probability.stain_choice import BothStains, gain_of, is_better, lessons_in
 from hubseg.probability.teaching import choose, departure, fit, lesson, unchanged
 from hubseg.project.marking import marking
 from hubseg.project.runs import newest_asked
@@ -163,7 +163,9 @@ class Teacher:
         """Return the heads, in the stains that accepted slides are better shown in, and a note."""
         aligned, said = _stains(lessons, used)
         heads, apart, declined = {}, [], 0
-        taken = {place: _taken(some.values(), aligned) for place, some in lessons.items()}
+        taken = {
+            place: lessons_in(some.values(), aligned=aligned) for place, some in lessons.items()
+        }
         for place, some in sorted(taken.items()):
             if not some:
                 continue
@@ -302,11 +304,6 @@ def _stains(lessons: dict[Place, dict[str, BothStains]], used: list[str]) -> tup
     slides = "slide" if len(gains) == 1 else f"{len(gains)} slides"
     gain = f"Dice {np.mean(gains):.2f} higher on your {slides}"
     return True, f"Stain matched: {gain}; look at the threshold again."
-
-
-def _taken(lessons: Iterable[BothStains], aligned: bool) -> list[Lesson]:
-    both = [(one.aligned if aligned else one.own) for one in lessons]
-    return [one for one in both if one is not None]
 
 
 def _declined(count: int, total: int) -> str:
