@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from hubseg.failure import one_sentence
-from hubseg.probability import MapStore, features_key
+from hubseg.probability import MapStore
 from hubseg.project.runs import newest_run
+from hubseg.project.taught_slides import has_seen
 from napari_hubseg.jobs.runner import Runner
 
 if TYPE_CHECKING:
@@ -176,7 +177,9 @@ def _asked(project: ReviewProject, slides: Sequence[Slide]) -> tuple[Recipe | No
         newest = newest_run(project, slide)
         if newest is None or (recipe is not None and newest[0].digest != recipe.digest):
             continue
-        missing = tuple((m, key) for m, key in newest[1] if features_key(key) not in store)
+        missing = tuple(
+            (m, key) for m, key in newest[1] if not has_seen(store, slide, key, newest[0])
+        )
         if missing:
             recipe = newest[0]
             asked.append((slide, missing))

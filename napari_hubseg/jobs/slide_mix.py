@@ -6,29 +6,37 @@ until the next mix of the same slide. Does not know who asks or what is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hubseg.probability import MapStore, Mixer, Mixture, networks_digest
 from hubseg.project.large_maps import is_part, large_map
 from hubseg.project.marking import marking
 from hubseg.project.runs import mixture_of, newest_asked
+from hubseg.project.taught_region import TaughtRegion
 from napari_hubseg.jobs.taught_maps import TaughtMaps, Turned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from hubseg.journal.review_state import ReviewState
     from hubseg.organ import StructureName
-    from hubseg.probability import MemberMap, ProbabilityMap, Taught
+    from hubseg.probability import FeatureMap, MemberMap, ProbabilityMap, Taught
     from hubseg.project import ReviewProject
-    from hubseg.project.large_maps import MapWindow
+    from hubseg.project.large_maps import LargeMap, MapWindow
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
+
+    _Mix = tuple[ProbabilityMap | None, "Turned | None", frozenset["Place"]]
 
 __all__ = ["KeptMaps", "MixedSlide", "Order", "Ran"]
 
 Place = tuple[int, int, int]
+
+_EVERY = 4  # px of a region that are counted along each axis: about one of a network's
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +85,14 @@ class KeptMaps:
             self.taught.put(member.place, made.layer(layer))
             self.mixer.put(member, made.layer(layer))
             self.keys[member.place] = key
+
+    def read(self, members: Iterable[tuple[Member, str]], store: MapStore) -> None:
+        """Hold the maps of members that are finished, by their keys, and are not held yet."""
+        wanted = [(m, key) for m, key in members if key and self.keys.get(m.place) != key]
+        stored = store.get_all(key for _, key in wanted)
+        for (member, key), (_, one) in zip(wanted, stored, strict=True):
+            if one is not None:
+                self.put(member, key, one)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,30 +180,54 @@ class Order:
                 keyed = [(m, asked[m.place], marked[m.place]) for m in on]
                 large = large_map(project, slide, (mixture.of(recipe), keyed, structure))
         maps = frozenset(member.place for member, key in keys if key)
-        if large is not None and slide.region is not None:
-            found = _of_window(large.read(slide.region))
-            return MixedSlide(slide.id, networks, maps, found), self.kept
         kept, of = self.kept, (slide.id, digest, networks, str(structure or ""))
         if kept is None or kept.of != of:
             shape = slide.height, slide.width
             mixer = Mixer(shape=shape, slide_digest=digest, structure=structure)
             kept = KeptMaps(of, mixer, marked)
         kept.marked = marked
+        taught = self._taught(networks, structure)
+        if large is not None:
+            mixed = _region(large, slide, keys, taught, store, kept.taught)
+            return MixedSlide(slide.id, networks, maps, *mixed), kept
         for member, key, made in () if ran is None else ran.came:
             kept.put(member, key, made)
         here = [(m, key) for m, key in keys if m.place in marked]
-        wanted = [(m, key) for m, key in here if key and kept.keys.get(m.place) != key]
-        stored = store.get_all(key for _, key in wanted)
-        for (member, key), (_, one) in zip(wanted, stored, strict=True):
-            if one is not None:
-                kept.put(member, key, one)
-        mixed = _mixed(kept, mixture, recipe, here, self._taught(networks, structure), store)
+        kept.read(here, store)
+        mixed = _mixed(kept, mixture, recipe, here, taught, store)
         return MixedSlide(slide.id, networks, maps, *mixed), kept
 
 
-def _of_window(made: MapWindow) -> ProbabilityMap | None:
-    """Return the map of a region; None where no member says anything of it yet."""
-    return made.probability if made.members.any() else None
+def _region(
+    large: LargeMap,
+    slide: Slide,
+    keys: Iterable[tuple[Member, str]],
+    taught: Taught | None,
+    store: MapStore,
+    kept: TaughtMaps,
+) -> _Mix:
+    """Mix a region of a very large slide, out of its slide's maps; as :func:`_mixed`."""
+    region = slide.region or (0, 0, slide.height, slide.width)
+    own = large.read(region)
+    if not own.members.any():
+        return None, None, frozenset()
+    if taught is None or not taught.counts:
+        return own.probability, None, frozenset()
+    asked = {member.place: key for member, key in keys}
+
+    def features(member: Member) -> FeatureMap | None:
+        beside = store.beside(asked[member.place], region)
+        return kept.features(taught.heads[member.place], member.place, beside, store)
+
+    about = TaughtRegion(taught, region, features)
+    after = replace(large, taught=about).read(region)
+    turned = None if about.nothing else Turned(*map(_sampled, (own, after)))
+    return after.probability, turned, frozenset(about.lacking)
+
+
+def _sampled(made: MapWindow) -> NDArray[np.float32]:
+    """Return px taken evenly from a region's map, about as many as the networks see."""
+    return made.probability.values[::_EVERY, ::_EVERY].copy()
 
 
 def _mixed(
@@ -197,7 +237,7 @@ def _mixed(
     keys: list[tuple[Member, str]],
     taught: Taught | None,
     store: MapStore,
-) -> tuple[ProbabilityMap | None, Turned | None, frozenset[Place]]:
+) -> _Mix:
     """Mix the members that are switched on, of those that mark the structure, as they are taught.
 
     Also returns what strokes have turned, and which members lack features for it.

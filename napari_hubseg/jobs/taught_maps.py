@@ -104,7 +104,7 @@ class TaughtMaps:
                 continue
             one = own
             if taught is not None and by is not None:
-                features = self._read(by[0], place, key, store)
+                features = self.features(by[0], place, features_key(key), store)
                 one = taught.of(place, own, features, layer)
             if one is not own:
                 self._taught[place], self._by[place] = one, by
@@ -115,13 +115,21 @@ class TaughtMaps:
                 self._by.pop(place, None)
                 put(member, own)
 
-    def _read(self, head: TaughtHead, place: Place, key: str, store: MapStore) -> FeatureMap | None:
-        """Return a member's features, from memory where those that a head is for are there."""
+    def features(
+        self, head: TaughtHead, place: Place, key: str, store: MapStore
+    ) -> FeatureMap | None:
+        """Return a member's features, from memory where those that a head is for are there.
+
+        Parameters
+        ----------
+        key
+            Of the features in the store.
+        """
         kept = self._features.pop(place, None)
         if kept is not None and head.fits(kept):
             self._features[place] = kept
             return kept
-        found = store.get_features(features_key(key))
+        found = store.get_features(key)
         held = sum(one.nbytes for one in self._features.values())
         if found is not None and held + found.nbytes <= _ROOM:
             self._features[place] = found

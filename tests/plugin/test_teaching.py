@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyramids import stained, write_pyramid
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
@@ -22,12 +23,18 @@ from hubseg.probability import (
     Taught,
     TaughtHead,
     TaughtScope,
+    TileLayout,
+    Tiling,
     features_key,
+    tile_layout,
 )
 from hubseg.probability.taught import sigmoid
+from hubseg.probability.tile_file import Tile
+from hubseg.project import ReviewProject
 from hubseg.project.runs import record
 from hubseg.recipe import Recipe
 from hubseg.session import ReviewSession
+from hubseg.slide import Slide, SlideTable, read_slide
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.ensemble import Ensemble
@@ -180,9 +187,13 @@ class Looks:
             if self.stopped:
                 return
             if not self.error:
-                self.store.put_features(features_key(key), self.kept[key])
+                self.store.put_features(self.store.beside(key, slide.region), self.of(slide, key))
             facts = slide.id, member.name, done, len(self.pairs), True, self.error
             yield FeatureUpdate(*facts)
+
+    def of(self, slide: Slide, key: str) -> FeatureMap:
+        """Return what a network sees of a slide."""
+        return self.kept[key]
 
     def cancel(self) -> None:
         self.stopped = True
@@ -226,6 +237,88 @@ def test_features_that_are_missing_are_asked_of_the_engine(
     assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
     assert session.probability.values[8:32, 90:114].mean() > before[8:32, 90:114].mean()
     assert session.probability.values[64:, 16:40].mean() < before[64:, 16:40].mean()
+    job._features.close()
+
+
+REGIONS = "0,0,300,400", "330,420,300,400"
+
+
+@pytest.fixture
+def divided(
+    session: ReviewSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ReviewSession:
+    """A session on two regions of one slide, whose maps are in tiles."""
+    monkeypatch.setattr(tile_layout, "VERY_LARGE", 1000)
+    monkeypatch.setattr(tile_layout, "_TILING", Tiling(side=96, overlap=64, margin=0))
+    whole = write_pyramid(tmp_path / "whole.tif", stained((700, 900), np.s_[20:680, 20:880]), (2,))
+    path = tmp_path / "regions.hubseg"
+    parts = [read_slide(f"{whole}#region={one}") for one in REGIONS]
+    ReviewProject.create(path, SlideTable(tuple(parts))).close()
+    session.open(path)
+    return session
+
+
+class LooksAtRegions(Looks):
+    """Sees the left of the whole slide as inside, and also knows where its top is."""
+
+    def __init__(self, session: ReviewSession, recipe: Recipe) -> None:
+        super().__init__({}, MapStore(session.project.maps))
+        scale = recipe.resolutions[0]
+        layout = TileLayout.of(scale, 700, 900)
+        assert layout is not None
+        self.layout, self.names = layout, dict[str, str]()
+        for number in range(len(recipe.members())):
+            key = f"{number:02x}" * 8
+            self.names[key] = f"checkpoint {number}"
+            tiles = self.store.tiles_for(key, layout)
+            for place in layout.places:
+                logits = self.at((*place, 96, 96), "").logits[0].astype(np.float32)
+                tiles.put(place, tiles.pack(place, Tile(sigmoid(logits), (0.2,) * 5, 0.04)))
+        for slide in session.slides:
+            keys = list(zip(recipe.members(), self.names, strict=True))
+            digest = session.project.digest(slide)
+            record(session.project, f"run {slide.id}", slide.id, recipe, keys, slide_digest=digest)
+
+    def at(self, window: tuple[int, ...], name: str) -> FeatureMap:
+        """Return what is seen of a window of the input: by where it lies in the slide."""
+        top, left, high, wide = (side // 2 for side in window)
+        rows, columns = np.mgrid[top : top + high, left : left + wide]
+        values = np.stack([columns < 54, rows < 42]).astype(np.float16)
+        own = FeatureMap(values, (values[:1] - np.float16(0.5)) * 6, name)
+        return replace(own, aligned=replace(own, stain=Recipe.load("demo").teachable_stain))
+
+    def of(self, slide: Slide, key: str) -> FeatureMap:
+        assert slide.region is not None
+        return self.at(self.layout.around(slide.region), self.names[key])
+
+
+def test_regions_of_a_very_large_slide_teach_each_other(
+    divided: ReviewSession, background: Background, ensemble: Ensemble, wait: Wait
+) -> None:
+    session = divided
+    looks = LooksAtRegions(session, ensemble.recipe)
+    job = teaching_with(session, background, ensemble, looks)
+    ensemble.mixing.remix(asked=False)
+    wait(lambda: session.probability is not None)
+    own = session.probability.values
+    assert own[:, :380].min() > 200, "the upper left region lies in what the networks mark"
+    job.toggle()
+    session.paint(np.ones((60, 120), np.bool_), top=20, left=40, add=False)
+    session.paint(np.ones((60, 120), np.bool_), top=200, left=40, add=False)
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    first, second = (slide.id for slide in session.slides)
+    assert looks.asked == [[first]]
+    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    after = session.probability.values
+    assert after[:, :380].max() < own[:, :380].min()
+    session.go_to(second)
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
+    assert looks.asked == [[first], [second]]
+    taught = session.probability.values
+    job.toggle()
+    wait(lambda: at_rest(job, ensemble) and job.changed_share is None)
+    plain = session.probability.values
+    assert taught.shape == plain.shape and taught[:, :20].mean() < plain[:, :20].mean()
     job._features.close()
 
 

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from hubseg.engine.answers import GONE, LOOK_S, EngineOf, connected, result
 from hubseg.engine.job import Job, Made, Refused
+from hubseg.engine.tile_jobs import seen_part
 from hubseg.engine.worker import ask_to_stop, run_member
 from hubseg.outcome import Outcome
-from hubseg.probability import MapStore, features_key
 from hubseg.recipe import find_checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from hubseg.engine.job import Window
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -94,6 +95,7 @@ class FeatureRun:
         pairs = [(i, slide, m, key) for i, (slide, own) in enumerate(asked) for m, key in own]
         pairs.sort(key=lambda one: (one[0] > 0, one[2].place, one[0]))
         self._asked = [(slide, member, key) for _, slide, member, key in pairs]
+        self._seen: dict[str, tuple[Slide, Window | None, str]] = {}
         self._cancelled = threading.Event()
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._done = 0
@@ -113,7 +115,7 @@ class FeatureRun:
         ConnectionError
             When the scheduler does not answer, or is gone.
         """
-        flying: dict[Any, Job] = {}
+        flying: dict[Any, tuple[Slide, Job]] = {}
         try:
             yield from self._follow(flying)
         except InterruptedError:
@@ -123,14 +125,15 @@ class FeatureRun:
             if flying and client is not None and client.status == "running":
                 client.cancel(list(flying), force=True)
 
-    def _follow(self, flying: dict[Any, Job]) -> Iterator[FeatureUpdate]:
+    def _follow(self, flying: dict[Any, tuple[Slide, Job]]) -> Iterator[FeatureUpdate]:
         left, client = deque(self._asked), None
         while left or flying:
             if self._cancelled.is_set():
                 return
             if left and (client is None or len(flying) < _AHEAD * max(1, len(client.nthreads()))):
                 slide, member, key = left.popleft()
-                found = self._engine.store.get_features(features_key(key))
+                store = self._engine.store
+                found = store.get_features(store.beside(key, slide.region))
                 if found is not None and found.knows(self._recipe.teachable_stain):
                     yield self._told(slide.id, member)
                     continue
@@ -144,12 +147,12 @@ class FeatureRun:
                     client = connected(self._engine.client, self._cancelled.is_set)
                 name = f"{job.key}-{self.id}"
                 future = client.submit(run_member, job, key=name, pure=False)
-                flying[future] = job
+                flying[future] = slide, job
                 future.add_done_callback(self._ready.put)
             elif flying:
                 future = self._next(client)
                 if future in flying:
-                    yield self._landed(future, flying.pop(future))
+                    yield self._landed(future, *flying.pop(future))
 
     def _job(self, slide: Slide, member: Member, key: str) -> Job:
         """Return what a worker is asked for.
@@ -157,21 +160,24 @@ class FeatureRun:
         Raises
         ------
         ValueError
-            When the map is not of this checkpoint, or in tiles.
+            When the map is not of this checkpoint, or in tiles and no region of it is asked for.
         """
         path = self._files[member.checkpoint]
-        job = Job.of(self._engine, self.id, slide, slide.digest, self._recipe, member, path)
-        if job.layout is not None:
+        if slide.id not in self._seen:
+            seen, window = seen_part(slide, self._recipe, self._recipe.members(), None)
+            self._seen[slide.id] = seen, window, seen.digest
+        whole, region, digest = self._seen[slide.id]
+        job = Job.of(self._engine, self.id, whole, digest, self._recipe, member, path)
+        if job.layout is not None and region is None:
             raise ValueError(
-                f"Slide {slide.id} is too large to be taught: its maps stay as the networks made "
-                "them."
+                f"Slide {slide.id} is too large to be taught as a whole: divide it into regions."
             )
         if job.map_key != key:
             raise ValueError(
                 f"The map of {member.name} on {slide.id} was made with another checkpoint, file or "
                 "precision: run the ensemble again, then teach."
             )
-        return replace(job, features=True)
+        return replace(job, features=True, region=region if job.layout else None)
 
     def _next(self, client: Any) -> Any:
         while True:
@@ -183,19 +189,18 @@ class FeatureRun:
                 if client.status not in ("running", "connecting"):
                     raise ConnectionError(GONE) from None
 
-    def _landed(self, future: Any, job: Job) -> FeatureUpdate:
+    def _landed(self, future: Any, slide: Slide, job: Job) -> FeatureUpdate:
         """File what came back where the worker could not, and say what came of it."""
         outcome = Outcome()
-        with outcome.attempt(job.slide.id):
+        with outcome.attempt(slide.id):
             made = result(future, job.member.name)
             if isinstance(made, Refused):
-                outcome.leave_out(job.slide.id, made.why)
+                outcome.leave_out(slide.id, made.why)
             elif isinstance(made, Made) and made.features is not None:
-                store: MapStore = self._engine.store
-                store.put_features(job.key, made.features)
+                self._engine.store.put_features(job.key, made.features)
         future.release()
-        error = outcome.left_out.get(job.slide.id, "")
-        return self._told(job.slide.id, job.member, computed=not error, error=error)
+        error = outcome.left_out.get(slide.id, "")
+        return self._told(slide.id, job.member, computed=not error, error=error)
 
     def _told(self, slide_id: str, member: Member, **facts: Any) -> FeatureUpdate:
         self._done += 1

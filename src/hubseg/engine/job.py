@@ -64,6 +64,8 @@ class Job:
         How many slides the run has for this member right after, a few at most.
     features
         Whether what the network's last layer sees is asked for, and not the map.
+    region
+        Of a very large slide: the part whose features are asked for.
     part
         The tiles that are asked for where another member has seen the whole slide; None is all.
     """
@@ -82,6 +84,7 @@ class Job:
     places: tuple[Place, ...] = ()
     following: int = 0
     features: bool = False
+    region: Window | None = None
     part: Part | None = None
 
     @classmethod
@@ -115,7 +118,7 @@ class Job:
     @property
     def key(self) -> str:
         """Key of what the job makes, in the store: of the map, or of the features beside it."""
-        return features_key(self.map_key) if self.features else self.map_key
+        return features_key(self.map_key, self.region) if self.features else self.map_key
 
     @property
     def map_key(self) -> str:

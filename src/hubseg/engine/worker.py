@@ -127,11 +127,11 @@ class Networks:
             "make_room": self._networks.spare,
         }
         store = None if job.store is None else MapStore(job.store)
+        if job.features:
+            return self._make_features(job, network, store, how)
         if job.layout is not None:
             return self._make_tiles(job, job.layout, network, store, how)
         given = network, self._read(job), job.recipe, job.member
-        if job.features:
-            return _make_features(job, given, store, how)
         kept = None if store is None else KeptTiles(store, job.whole_key)
         how |= {"kept": kept, "following": job.following, "um_per_px": job.slide.um_per_px}
         if job.part is None:
@@ -170,6 +170,25 @@ class Networks:
                 tiles.put(place, content)
         told = tuple(dict.fromkeys(unread))
         return Made(None, tiles=tuple(files), unread=told, finer=pixels.finer)
+
+    def _make_features(
+        self, job: Job, network: Any, store: MapStore | None, how: dict[str, Any]
+    ) -> Made:
+        """Compute what the last layer of a job's network sees, and file it where that can be."""
+        from hubseg.inference import predict_features, predict_region_features
+
+        how["checkpoint_digest"] = job.checkpoint_digest
+        of = job.recipe, job.member
+        if job.layout is not None and job.region is not None:
+            pixels = self._tiles_of(job, job.layout)
+            made = predict_region_features(network, pixels, *of, job.region, **how)
+        else:
+            how["um_per_px"] = job.slide.um_per_px
+            made = predict_features(network, self._read(job), *of, **how)
+        if store is not None:
+            store.put_features(job.key, made)
+            return Made(None)
+        return Made(None, features=made)
 
     def _tiles_of(self, job: Job, layout: TileLayout) -> TilePixels:
         """Return the pixels of the very large slide that is worked on; those of others go."""
@@ -212,18 +231,6 @@ class Networks:
             self._pixels.popitem(last=False)
         self._pixels[job.slide_digest] = pixels
         return pixels
-
-
-def _make_features(job: Job, given: Any, store: MapStore | None, how: dict[str, Any]) -> Made:
-    """Compute what the last layer of a job's network sees, and file it where that can be done."""
-    from hubseg.inference import predict_features
-
-    more = {"um_per_px": job.slide.um_per_px, **how}
-    made = predict_features(*given, checkpoint_digest=job.checkpoint_digest, **more)
-    if store is not None:
-        store.put_features(job.key, made)
-        return Made(None)
-    return Made(None, features=made)
 
 
 def _around(part: Part, store: MapStore | None) -> MemberMap:

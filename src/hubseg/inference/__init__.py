@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hubseg.inference.device import choose_device, choose_devices, choose_precision
 from hubseg.inference.ensemble import predict
-from hubseg.inference.features import predict_features
+from hubseg.inference.features import predict_features, predict_region_features
 from hubseg.inference.input_image import InputImage, input_size, normalise, resize_pixels, see
 from hubseg.inference.kept_tiles import KeptTiles
 from hubseg.inference.loaded_networks import LoadedNetworks, Order
@@ -35,6 +35,7 @@ __all__ = [
     "predict",
     "predict_features",
     "predict_member",
+    "predict_region_features",
     "predict_some",
     "predict_tiles",
     "resize_pixels",

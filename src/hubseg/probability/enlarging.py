@@ -136,6 +136,7 @@ class WindowParts:
         slide: tuple[int, int],
         shapes: Mapping[int, tuple[int, int]],
     ) -> None:
+        self.window = window
         self._shapes = dict(shapes)
         self._axes = {
             index: tuple(

@@ -7,13 +7,15 @@ Responsible for its units, for its key and for refusing what is none. Does not k
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from hubseg.probability.tile_file import Window
 
 __all__ = ["FeatureMap", "features_key"]
 
@@ -66,6 +68,12 @@ class FeatureMap:
         """Whether it holds features in the stains of a digest; "" are the slide's own."""
         return not stain or (self.aligned is not None and self.aligned.stain == stain)
 
+    def part(self, rows: slice, columns: slice) -> FeatureMap:
+        """Return a part of it, px of the network's output; a view."""
+        there = ..., rows, columns
+        other = None if self.aligned is None else self.aligned.part(rows, columns)
+        return replace(self, values=self.values[there], logits=self.logits[there], aligned=other)
+
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
@@ -78,6 +86,13 @@ class FeatureMap:
         return self.values.shape[1], self.values.shape[2]
 
 
-def features_key(map_key: str) -> str:
-    """Return the key under which the features beside a member map are kept."""
-    return hashlib.blake2b(f"{map_key}/features".encode(), digest_size=16).hexdigest()
+def features_key(map_key: str, region: Window | None = None) -> str:
+    """Return the key under which the features beside a member map are kept.
+
+    Parameters
+    ----------
+    region
+        (top, left, height, width) in level-0 px: of which part of the map; None is all of it.
+    """
+    name = f"{map_key}/features" + ("" if region is None else f"/{list(region)}")
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()

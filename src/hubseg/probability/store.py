@@ -17,7 +17,7 @@ import numpy as np
 
 from hubseg.failure import about
 from hubseg.probability.disk_budget import DiskBudget, remove_tiles
-from hubseg.probability.features import FeatureMap
+from hubseg.probability.features import FeatureMap, features_key
 from hubseg.probability.tile_file import pack, unpack, write_file
 from hubseg.probability.tiled_map import TiledMap
 from hubseg.probability.values import MemberMap
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hubseg.probability.tile_file import Window
     from hubseg.probability.tile_layout import TileLayout
 
 __all__ = ["MapStore"]
@@ -97,6 +98,11 @@ class MapStore:
             write_file(path, content)
         self.room.took(path, len(content))
         return path
+
+    def beside(self, key: str, region: Window | None) -> str:
+        """Return the key of the features beside a map: of one in tiles, those of a region alone."""
+        part = region is not None and self.tiled(key) is not None
+        return features_key(key, region if part else None)
 
     def put_features(self, key: str, made: FeatureMap) -> Path:
         """Write features under `key` as :meth:`put` writes a map, in half precision."""

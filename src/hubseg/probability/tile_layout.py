@@ -165,6 +165,28 @@ class TileLayout:
         lefts = [left for left, weights in acrosses.items() if _meets(left, weights, columns)]
         return tuple((top, left) for top in tops for left in lefts)
 
+    def around(self, window: Sequence[int]) -> tuple[int, int, int, int]:
+        """Return the part of a network's input that shows a window, and some px around it.
+
+        Its edges are multiples of 32, as those of tiles.
+
+        Parameters
+        ----------
+        window
+            (top, left, height, width) in level-0 px.
+
+        Returns
+        -------
+        Top, left, height and width, px of the input.
+        """
+        firsts, lengths = [], []
+        for axis, (step, padded) in enumerate(zip(self.scale, self.padded, strict=True)):
+            first = int(window[axis] / step) - MULTIPLE
+            last = int((window[axis] + window[axis + 2]) / step) + 1 + MULTIPLE
+            firsts.append(max(0, first) // MULTIPLE * MULTIPLE)
+            lengths.append(min(_rounded_up(last), padded) - firsts[-1])
+        return firsts[0], firsts[1], lengths[0], lengths[1]
+
     def touching(self, window: Sequence[int] | None) -> tuple[Place, ...]:
         """Return the tiles that a window needs, those nearest its middle first.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hubseg.organ import StructureName
     from hubseg.probability.values import MapPart
     from hubseg.project import ReviewProject
+    from hubseg.project.taught_region import TaughtRegion
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
@@ -83,6 +84,9 @@ class LargeMap:
         Which it is; None where it has no name.
     members
         Every member that is mixed, and the layer of its map.
+    taught
+        What strokes have taught about a region: that window's map follows, no other one; None
+        where nothing was taught.
     """
 
     recipe: Recipe
@@ -91,6 +95,7 @@ class LargeMap:
     structure: StructureName | None
     members: tuple[tuple[Member, int], ...]
     _sources: Mapping[tuple[int, int, int], Source]
+    taught: TaughtRegion | None = None
 
     def read(self, window: Window) -> MapWindow:
         """Return the map of a window: to the bit what the whole map has there.
@@ -116,7 +121,7 @@ class LargeMap:
         )
         groups: _Groups = [([], np.ones((height, width), np.bool_))]
         for member, part, layer in read:
-            mixer.put(member, _member_map(part, layer))
+            mixer.put(member, self._map_of(member, part, layer, parts))
             groups = _split(groups, member, parts.covered(member.resolution, part.covered))
         made = self._put_together(window, mixer, parts, groups)
         for member, part, _ in read:
@@ -129,9 +134,8 @@ class LargeMap:
 
         They may reach a few px beyond it.
         """
-        return [
-            (member, _member_map(part, layer)) for member, part, layer in self._parts(window)[1]
-        ]
+        parts, read = self._parts(window)
+        return [(m, self._map_of(m, part, layer, parts)) for m, part, layer in read]
 
     def overview(self, longest: int = LONGEST) -> MapOverview:
         """Return the map of the whole slide, its longer side at most `longest` px.
@@ -139,6 +143,15 @@ class LargeMap:
         Of a map in tiles the front of each tile's file is read alone.
         """
         return overview_of(self.recipe, self.shape, self.members, self._sources, longest)
+
+    def _map_of(self, member: Member, part: MapPart, layer: int, parts: WindowParts) -> MemberMap:
+        """Return what a member says of a window, as it is taught about it."""
+        made = _member_map(part, layer)
+        if self.taught is None or parts.window != self.taught.region:
+            return made
+        source = self._sources[member.place]
+        layout = getattr(source, "layout", None)
+        return self.taught.of(member, made, layer, parts.extent(member.resolution), layout)
 
     @property
     def _there(self) -> list[tuple[Member, int, Source]]:
@@ -202,6 +215,7 @@ def large_map(
     project: ReviewProject,
     slide: Slide,
     newest: tuple[Recipe, Sequence[Keyed], StructureName | None],
+    taught: TaughtRegion | None = None,
 ) -> LargeMap:
     """Return the map of a slide, or of the slide that a region is of, that some keys make.
 
@@ -212,6 +226,8 @@ def large_map(
     newest
         Recipe, members with the key of their map and the layer that is the structure, and which
         that is, as of :func:`hubseg.project.runs.newest_keys`.
+    taught
+        What was taught about a region of it; None leaves the map as the networks made it.
 
     Raises
     ------
@@ -236,6 +252,7 @@ def large_map(
         what,
         tuple((member, layer) for member, _, layer in members),
         sources,
+        taught,
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hubseg.probability import MapInPieces, MapStore, Mixer, Taught, features_key
+from hubseg.probability import MapInPieces, MapStore, Mixer, Taught
 from hubseg.project.large_maps import Window, is_part, large_map
 from hubseg.project.runs import newest_keys
 from hubseg.project.taught_maps import taught_map, taught_of
+from hubseg.project.taught_region import TaughtRegion
 from hubseg.slide.readable import said_of_damage
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
     from hubseg.journal.rows import Entry
     from hubseg.organ import StructureName
-    from hubseg.probability import MemberMap, ProbabilityMap
+    from hubseg.probability import FeatureMap, MemberMap, ProbabilityMap
     from hubseg.project import ReviewProject
     from hubseg.project.large_maps import LargeMap
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
+
+    Newest = tuple[Recipe, list[tuple[Member, str, int]], StructureName | None]
 
 __all__ = [
     "OR_ALONE",
@@ -115,7 +118,28 @@ def newest_large_map(
     newest = newest_keys(project, slide, structure=structure, folds=folds, until=until)
     if newest is None or not (own or is_part(project, slide, (key for _, key, _ in newest[1]))):
         return None
-    return large_map(project, slide, newest)
+    return _large(project, slide, newest, folds, until)
+
+
+def _large(
+    project: ReviewProject,
+    slide: Slide,
+    newest: Newest,
+    folds: Collection[int] | None,
+    until: Entry | None,
+) -> LargeMap:
+    """Return the map of a slide by window; of a region as it is taught, unless it is of folds."""
+    recipe, members, what = newest
+    if slide.region is None or folds is not None:
+        return large_map(project, slide, newest)
+    taught = taught_of(project, slide, recipe, what, until)
+    store, keys = MapStore(project.maps), {m.place: key for m, key, _ in members}
+
+    def features(member: Member) -> FeatureMap | None:
+        return store.get_features(store.beside(keys[member.place], slide.region))
+
+    about = TaughtRegion(taught, slide.region, features) if taught.counts else None
+    return large_map(project, slide, newest, about)
 
 
 def refuse_partial(probability: ProbabilityMap | MapInPieces, slide: Slide) -> None:
@@ -192,7 +216,7 @@ def _mixed(
         return None
     recipe, members, what = newest
     if slide.region is not None and is_part(project, slide, (key for _, key, _ in members)):
-        within = large_map(project, slide, newest).members_in(slide.region)
+        within = _large(project, slide, newest, folds, until).members_in(slide.region)
         return ((recipe, within, len(members)), what) if within else None
     stored = [(m, key, layer) for m, key, layer in members if key]
     store, taught = MapStore(project.maps), Taught(on=False)
@@ -255,5 +279,5 @@ def untaught_members(
         for member, key, _ in members
         if key
         and member.place in taught.heads
-        and not taught.reaches(member.place, store.get_features(features_key(key)))
+        and not taught.reaches(member.place, store.get_features(store.beside(key, slide.region)))
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hubseg.journal.slide_state import SlideState
 from hubseg.organ import StructureName
-from hubseg.probability import MapStore, features_key, networks_digest
+from hubseg.probability import MapStore, networks_digest
 from hubseg.project.marking import marking
 from hubseg.project.runs import newest_asked
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Member, Recipe
     from hubseg.slide import Slide
 
-__all__ = ["scopes_with_corrections", "without_features"]
+__all__ = ["has_seen", "scopes_with_corrections", "without_features"]
 
 
 def scopes_with_corrections(
@@ -83,16 +83,17 @@ def without_features(
         absent = tuple(
             (member, key)
             for member, key in keys
-            if key and member.place in layers and not _seen(store, key, recipe.teachable_stain)
+            if key and member.place in layers and not has_seen(store, told, key, recipe)
         )
         if absent:
             found.append((told, absent))
     return found
 
 
-def _seen(store: MapStore, key: str, stain: str) -> bool:
-    """Whether the features of a map are there, in the stains of a digest too."""
+def has_seen(store: MapStore, slide: Slide, key: str, recipe: Recipe) -> bool:
+    """Whether the features beside a slide's map are there, in all the stains that are taught in."""
+    beside, stain = store.beside(key, slide.region), recipe.teachable_stain
     if not stain:
-        return features_key(key) in store
-    features = store.get_features(features_key(key))
+        return beside in store
+    features = store.get_features(beside)
     return features is not None and features.knows(stain)

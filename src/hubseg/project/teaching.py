@@ -1,8 +1,8 @@
 """What the slides of a project teach its networks: edits and accepted masks beside their features.
 
-Responsible for which slides teach which maps, for fitting a head for each member, and for the
-taught map of a member. Pure reading; needs no torch. Does not know how features are computed, nor
-the arithmetic (:mod:`hubseg.probability.teaching`).
+Responsible for fitting a head for each member, by what the slides of a scope say. Pure reading;
+needs no torch. Does not know which slides those are (:mod:`hubseg.project.pupil`), how features are
+computed, nor the arithmetic (:mod:`hubseg.probability.teaching`).
 """
 
 from __future__ import annotations
@@ -12,55 +12,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hubseg.edits.gesture import ADD, ERASE
-from hubseg.journal.slide_state import SlideState
-from hubseg.organ import StructureName
-from hubseg.probability import MapStore, Taught, features_key, networks_digest
+from hubseg.probability import MapStore, Taught
 from hubseg.probability.marks import marks
 from hubseg.probability.stain_choice import BothStains, gain_of, is_better, lessons_in
 from hubseg.probability.teaching import choose, departure, fit, lesson, unchanged
-from hubseg.project.marking import marking
-from hubseg.project.runs import newest_asked
-from hubseg.project.structures import first_of
+from hubseg.project.pupil import Pupil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
-    from hubseg.edits.structures import SlideEdits
     from hubseg.probability import FeatureMap, TaughtScope
     from hubseg.probability.marks import Marks
     from hubseg.probability.teaching import Lesson
     from hubseg.project import ReviewProject
+    from hubseg.project.pupil import Drawn
     from hubseg.recipe import Member
     from hubseg.slide import Slide
 
     Place = tuple[int, int, int]
 
-__all__ = ["Drawn", "Teacher", "Teaching", "drawn_of"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """What a person says of one slide, at slide resolution.
-
-    Attributes
-    ----------
-    added, erased
-        bool (H, W): the edits of the structure.
-    accepted
-        bool (H, W): the mask of a verdict that stands; None without one.
-    """
-
-    added: NDArray[np.bool_]
-    erased: NDArray[np.bool_]
-    accepted: NDArray[np.bool_] | None = None
-
-    @property
-    def says_something(self) -> bool:
-        """Whether there is anything to learn."""
-        return self.accepted is not None or bool(self.added.any() or self.erased.any())
+__all__ = ["Teacher", "Teaching"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +111,7 @@ class Teacher:
         left_out: dict[str, str] = {}
         missing: list[tuple[Slide, tuple[tuple[Member, str], ...]]] = []
         for slide in project.slides() if slides is None else slides:
-            told = _Pupil.of(project, slide, scope)
+            told = Pupil.of(project, slide, scope)
             if isinstance(told, str):
                 if told:
                     left_out[slide.id] = told
@@ -191,7 +162,7 @@ class Teacher:
         return kept[1]
 
     def _lessons(
-        self, project: ReviewProject, told: _Pupil, drawn: Drawn | None
+        self, project: ReviewProject, told: Pupil, drawn: Drawn | None
     ) -> tuple[dict[Place, BothStains], tuple[tuple[Member, str], ...]]:
         """Return what a slide teaches each member, and the members whose features are missing."""
         store = MapStore(project.maps)
@@ -206,83 +177,18 @@ class Teacher:
                 drawn = told.drawn() if drawn is None else drawn
                 if not drawn.says_something:
                     return {}, ()
-                features = store.get_features(features_key(key))
+                features = store.get_features(store.beside(key, told.slide.region))
                 if features is None or not features.knows(told.stain):
                     absent.append((member, key))
                     continue
-                if features.shape not in marked:
-                    marked[features.shape] = _marks(drawn, features.shape)
-                one = _both(features, marked[features.shape], layer)
+                features, shown = told.inside(features, store.tiled(key))
+                size = features.shape
+                if size not in marked:
+                    marked[size] = _marks(drawn.part(*shown), size)
+                one = _both(features, marked[size], layer)
                 kept = self._kept[where] = (stamp, one)
             found[member.place] = kept[1]
         return found, tuple(absent)
-
-
-@dataclass(frozen=True, eq=False)
-class _Pupil:
-    """A slide of a scope, with its corrections not read yet."""
-
-    project: ReviewProject
-    slide: Slide
-    state: SlideState
-    structure: StructureName | None
-    keyed: tuple[tuple[Member, str, int], ...]
-    stain: str
-
-    @classmethod
-    def of(cls, project: ReviewProject, slide: Slide, scope: TaughtScope) -> _Pupil | str:
-        """Return it, or why a slide with corrections teaches nothing; "" where it has none."""
-        state = SlideState.read(project, slide.id)
-        if not state.gestures and state.stands is None:
-            return ""
-        told = slide.told(**state.facts)
-        if (told.organ, told.source) != (scope.organ, scope.source):
-            return "It is of another organ or data source."
-        newest = newest_asked(project, told)
-        if newest is None:
-            return "It has no map: run the ensemble on it."
-        recipe, keys = newest
-        if networks_digest(recipe) != scope.networks:
-            return "Its map was made by another recipe: run this one on it."
-        wanted = None if scope.structure is None else StructureName(scope.structure)
-        layers, structure = marking(project, told, [m for m, _ in keys], wanted)
-        keyed = tuple((m, key, layers[m.place]) for m, key in keys if key and m.place in layers)
-        return cls(project, told, state, structure, keyed, recipe.teachable_stain)
-
-    @property
-    def stamp(self) -> tuple[object, ...]:
-        """What changes as soon as the slide says something else."""
-        stands = self.state.stands
-        return self.state.gestures, None if stands is None else stands.row.seq
-
-    def drawn(self) -> Drawn:
-        """Read edits and accepted mask."""
-        shape = self.slide.height, self.slide.width
-        first = first_of(self.project, self.slide, self.state)
-        edits = self.state.edits(shape, self.project.payload, first)
-        return drawn_of(self.project, edits, self.state, self.structure, first)
-
-
-def drawn_of(
-    project: ReviewProject,
-    edits: SlideEdits,
-    state: SlideState,
-    structure: StructureName | None,
-    first: StructureName | None,
-) -> Drawn:
-    """Return what a person says of a structure of a slide.
-
-    Raises
-    ------
-    ValueError
-        When an accepted mask is damaged.
-    """
-    override = edits.of(structure or first).override()
-    mask, stands = None, state.stands
-    accepted = None if stands is None else stands.of(structure, first)
-    if accepted is not None:
-        mask = project.mask(accepted.digest).unpack()
-    return Drawn(override == ADD, override == ERASE, mask)
 
 
 def _marks(drawn: Drawn, shape: tuple[int, int]) -> Marks:
