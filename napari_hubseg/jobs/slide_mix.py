@@ -78,6 +78,7 @@ class KeptMaps:
     marked: dict[Place, int]
     keys: dict[Place, str] = field(default_factory=dict)
     taught: TaughtMaps = field(default_factory=TaughtMaps)
+    _own: tuple[object, NDArray[np.float32]] | None = None  # of a region, as networks made it
 
     def put(self, member: Member, key: str, made: MemberMap) -> None:
         """Hold a member's map of the structure; of one that does not mark it nothing is held."""
@@ -93,6 +94,36 @@ class KeptMaps:
         for (member, key), (_, one) in zip(wanted, stored, strict=True):
             if one is not None:
                 self.put(member, key, one)
+
+    def region(
+        self,
+        large: LargeMap,
+        slide: Slide,
+        keys: Iterable[tuple[Member, str]],
+        taught: Taught | None,
+        store: MapStore,
+    ) -> _Mix:
+        """Mix a region of a very large slide, out of its slide's maps; as :func:`_mixed`."""
+        region, asked = slide.region or (0, 0, slide.height, slide.width), dict[Place, str]()
+        asked.update({member.place: key for member, key in keys})
+        if taught is None or not taught.counts:
+            found = large.read(region)
+            return (found.probability if found.members.any() else None), None, frozenset()
+
+        def features(member: Member) -> FeatureMap | None:
+            head, beside = taught.heads[member.place], store.beside(asked[member.place], region)
+            return self.taught.features(head, member.place, beside, store)
+
+        about = TaughtRegion(taught, region, features)
+        found = replace(large, taught=about).read(region)
+        if not found.members.any():
+            return None, None, frozenset()
+        turned, stamp = None, large.stamp
+        if about.followed:
+            if self._own is None or self._own[0] != stamp:
+                self._own = stamp, _sampled(large.read(region))
+            turned = Turned(self._own[1], _sampled(found))
+        return found.probability, turned, frozenset(about.lacking)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +219,7 @@ class Order:
         kept.marked = marked
         taught = self._taught(networks, structure)
         if large is not None:
-            mixed = _region(large, slide, keys, taught, store, kept.taught)
+            mixed = kept.region(large, slide, keys, taught, store)
             return MixedSlide(slide.id, networks, maps, *mixed), kept
         for member, key, made in () if ran is None else ran.came:
             kept.put(member, key, made)
@@ -196,33 +227,6 @@ class Order:
         kept.read(here, store)
         mixed = _mixed(kept, mixture, recipe, here, taught, store)
         return MixedSlide(slide.id, networks, maps, *mixed), kept
-
-
-def _region(
-    large: LargeMap,
-    slide: Slide,
-    keys: Iterable[tuple[Member, str]],
-    taught: Taught | None,
-    store: MapStore,
-    kept: TaughtMaps,
-) -> _Mix:
-    """Mix a region of a very large slide, out of its slide's maps; as :func:`_mixed`."""
-    region = slide.region or (0, 0, slide.height, slide.width)
-    own = large.read(region)
-    if not own.members.any():
-        return None, None, frozenset()
-    if taught is None or not taught.counts:
-        return own.probability, None, frozenset()
-    asked = {member.place: key for member, key in keys}
-
-    def features(member: Member) -> FeatureMap | None:
-        beside = store.beside(asked[member.place], region)
-        return kept.features(taught.heads[member.place], member.place, beside, store)
-
-    about = TaughtRegion(taught, region, features)
-    after = replace(large, taught=about).read(region)
-    turned = None if about.nothing else Turned(*map(_sampled, (own, after)))
-    return after.probability, turned, frozenset(about.lacking)
 
 
 def _sampled(made: MapWindow) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ import numpy as np
 from hubseg.probability import MapStore, MemberMap, Mixer, ProbabilityMap
 from hubseg.probability.assembled_map import AssembledMap
 from hubseg.probability.enlarging import WindowParts
+from hubseg.probability.tiled_map import TiledMap
 from hubseg.project.map_overview import LONGEST, MapOverview, Source, overview_of
 from hubseg.slide.regions import slide_of
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from hubseg.slide import Slide
 
     Keyed = tuple[Member, str, int]  # a member, the key of its map, and a layer of it
-    _Groups = list[tuple[list[Member], NDArray[np.bool_]]]  # px that the same members say
+    _Groups = list[tuple[list[Member], NDArray[np.bool_] | None]]
+    """Px that the same members say; None are all of a window."""
 
 __all__ = ["LargeMap", "MapWindow", "is_part", "large_map"]
 
@@ -119,10 +121,12 @@ class LargeMap:
         mixer = Mixer(
             shape=(height, width), slide_digest=self.slide_digest, structure=self.structure
         )
-        groups: _Groups = [([], np.ones((height, width), np.bool_))]
+        groups: _Groups = [([], None)]
         for member, part, layer in read:
             mixer.put(member, self._map_of(member, part, layer, parts))
-            groups = _split(groups, member, parts.covered(member.resolution, part.covered))
+            every = bool(part.covered.all())
+            covered = None if every else parts.covered(member.resolution, part.covered)
+            groups = _split(groups, member, covered)
         made = self._put_together(window, mixer, parts, groups)
         for member, part, _ in read:
             if part.seen is not None:
@@ -150,8 +154,17 @@ class LargeMap:
         if self.taught is None or parts.window != self.taught.region:
             return made
         source = self._sources[member.place]
-        layout = getattr(source, "layout", None)
+        layout = source.layout if isinstance(source, TiledMap) else None
         return self.taught.of(member, made, layer, parts.extent(member.resolution), layout)
+
+    @property
+    def stamp(self) -> object:
+        """What is another one as soon as more of the map is there, or it is mixed otherwise."""
+        places = {
+            place: source.places() if isinstance(source, TiledMap) else source
+            for place, source in self._sources.items()
+        }
+        return self.recipe.digest, self.members, places
 
     @property
     def _there(self) -> list[tuple[Member, int, Source]]:
@@ -180,11 +193,14 @@ class LargeMap:
         groups: _Groups,
     ) -> MapWindow:
         """Mix each px of the members that are there."""
+        if (everywhere := _everywhere(groups)) is not None:
+            made = mixer.in_window(self.recipe, everywhere, parts, total=len(self.members))
+            return MapWindow(window, made, np.full(window[2:], len(everywhere), np.uint8))
         values, spread = (np.zeros(window[2:], np.float32) for _ in "ab")
         count = np.zeros(window[2:], np.uint8)
         best, several = None, False
         for members, inside in groups:
-            if not members:
+            if not members or inside is None:
                 continue
             made = mixer.in_window(self.recipe, members, parts, total=len(self.members))
             np.copyto(values, made.values, where=inside)
@@ -267,11 +283,20 @@ def _member_map(part: MapPart, layer: int) -> MemberMap:
     return MemberMap(part.values, organ).layer(layer)
 
 
-def _split(groups: _Groups, member: Member, covered: NDArray[np.bool_]) -> _Groups:
-    """Part each group of px by whether a member is there."""
-    made = []
+def _everywhere(groups: _Groups) -> list[Member] | None:
+    """Return the members that say all of a window, where no other ones say a part of it."""
+    members, inside = groups[0]
+    return members if inside is None and members else None
+
+
+def _split(groups: _Groups, member: Member, covered: NDArray[np.bool_] | None) -> _Groups:
+    """Part each group of px by whether a member is there; None: it is everywhere."""
+    if covered is None:
+        return [([*members, member], inside) for members, inside in groups]
+    made: _Groups = []
     for members, inside in groups:
-        here, elsewhere = inside & covered, inside & ~covered
+        here = covered if inside is None else inside & covered
+        elsewhere = ~covered if inside is None else inside & ~covered
         if here.any():
             made.append(([*members, member], here))
         if elsewhere.any():

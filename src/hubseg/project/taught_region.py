@@ -35,20 +35,15 @@ class TaughtRegion:
     features
         Returns what a member has seen of the region, or of the whole slide where its map is in one
         piece; None where that is not known.
-    lacking
-        Members that were taught, whose maps could not follow so far.
+    lacking, followed
+        Members that were taught, whose maps could not follow, and those whose did, so far.
     """
 
     taught: Taught
     region: Window
     features: Callable[[Member], FeatureMap | None]
     lacking: set[Place] = field(default_factory=set)
-    _followed: set[Place] = field(default_factory=set)
-
-    @property
-    def nothing(self) -> bool:
-        """Whether no map has followed so far."""
-        return not self._followed
+    followed: set[Place] = field(default_factory=set)
 
     def of(
         self,
@@ -78,5 +73,5 @@ class TaughtRegion:
                 origin = FeatureWindow.in_tiles(layout, self.region, seen.shape).origin
             cut = FeatureWindow(origin, (1.0, 1.0)).cut(seen, *extent)
             after = self.taught.of(member.place, made, cut, layer)
-        (self.lacking if after is made else self._followed).add(member.place)
+        (self.lacking if after is made else self.followed).add(member.place)
         return after
