@@ -17,6 +17,7 @@ from napari_hubseg.canvas.layers import LayerBinding
 from napari_hubseg.canvas.offered import OfferedObjects
 from napari_hubseg.canvas.slide_seen import Seen
 from napari_hubseg.canvas.structures import StructureOutlines
+from napari_hubseg.canvas.tool_hint import ToolHint
 from napari_hubseg.canvas.tools import MaskTools
 from napari_hubseg.desk.alike import AllAlike
 from napari_hubseg.desk.batches import Batches
@@ -121,6 +122,7 @@ class Desk(DeskSignals):
         self.comparison = Comparison(session, self.layers, background)
         self.files = FileWatch(session, self.layers.slide_shown, background)
         self.mask_tools = MaskTools(session, self.layers, viewer, background)
+        self.tool_hint = ToolHint(viewer, self.layers, self.mask_tools)
         self.brushes = BrushSizes(self.layers, viewer)
         self.outlines = StructureOutlines(session, self.layers, self.others, background)
         self.seen = Seen(session, self.layers.sight, lambda: self.outlines.come)
@@ -340,6 +342,7 @@ class Desk(DeskSignals):
         self.queue.close()
         self.older.close()
         self.prefetch.close()
+        self.tool_hint.close()
         self.mask_tools.close()
         self.brushes.close()
         self.layers.close(leave=leave_layers)

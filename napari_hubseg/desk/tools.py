@@ -13,6 +13,7 @@ from hubseg.export.importing import take_over
 from hubseg.export.parts import Part
 from hubseg.failure import one_sentence
 from napari_hubseg.actions import tool_named
+from napari_hubseg.canvas.tool_hint import in_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ class Tools:
         """Say which tool is in hand, for whoever has taken it with a key."""
         tool = tool_named(self._mask_tools.tool)
         if tool is not None:
-            self._offers.say_tool(f"Tool: {tool.word}. {tool.hint}")
+            self._offers.say_tool(in_hand(tool))
 
     def drop_small(self, under: int) -> None:
         """Drop every object of the slide with fewer than `under` px, as one gesture."""

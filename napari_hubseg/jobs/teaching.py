@@ -249,7 +249,7 @@ class TeachJob:
 
     def _take(self, scope: TaughtScope, found: Teaching, strokes: int) -> None:
         """Keep what was learnt; what cannot be read is asked of the networks."""
-        told = found.left_out, found.note, found.taught.heads
+        told = found.left_out, found.note, found.taught.heads, found.accepted
         self._learnt[scope] = Learnt(found.used, strokes, *told)
         here = self._session.current
         missing = [slide for slide, _ in found.missing]

@@ -21,6 +21,9 @@ _KEPT = "Off: what strokes taught is kept, and the map is the networks' own."
 _NO_MAP = "There is no map to teach yet: run the ensemble."
 _NOTHING = "Nothing to learn from yet: correct a slide like this one, or accept one."
 _LOOKING = "The networks look once more at what was corrected, and at this slide."
+_MORE = "Strokes count by their area: correct more of what is wrong, or accept slides."
+_AGREED = "The networks agree with what you accepted, or it takes more slides."
+_LEAST = 0.0005  # share of a slide's pixels: less is said as 0.0 %
 _STOPPED = "Stopped: switch off and on again to have the networks look at what was corrected."
 
 
@@ -40,6 +43,8 @@ class Learnt:
         What a person should know, or "".
     heads
         What was fitted.
+    accepted
+        Whether one of the slides was accepted.
     """
 
     slides: tuple[str, ...]
@@ -47,6 +52,7 @@ class Learnt:
     left_out: dict[str, str]
     note: str
     heads: Mapping[Place, TaughtHead]
+    accepted: bool = False
 
     def __str__(self) -> str:
         """Return who has taught."""
@@ -102,7 +108,10 @@ def sentence(
         return f"This slide teaches nothing. {why}" if why else none
     if not taught and learnt.note:
         return learnt.note
-    here = ""
-    if share is not None:
-        here = f"; {100 * share:.1f} % of this slide's pixels are decided otherwise"
-    return " ".join(filter(None, (f"{learnt}{here}.", learnt.note)))
+    said, note = f"{learnt}", learnt.note
+    if share is not None and share < _LEAST:
+        said += ", too little yet to show on this slide"
+        note = note or (_AGREED if learnt.accepted else _MORE)
+    elif share is not None:
+        said += f"; {100 * share:.1f} % of this slide's pixels are decided otherwise"
+    return " ".join(filter(None, (f"{said}.", note)))

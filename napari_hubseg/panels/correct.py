@@ -164,7 +164,7 @@ class CorrectPanel(QWidget):
         layout.addLayout(grid)
         layout.addWidget(self.hint)
         layout.addWidget(self.options)
-        steps = _row(self.undo, self.redo, stretch=(3, 2))
+        steps = _row(self.undo, self.redo, stretch=(4, 3))
         layout.addWidget(steps)
 
     def _connect(self) -> None:

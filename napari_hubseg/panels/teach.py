@@ -55,7 +55,7 @@ class TeachPanel(QWidget):
         kept = self.export.sizePolicy()
         kept.setRetainSizeWhenHidden(True)  # nothing moves when it comes
         self.export.setSizePolicy(kept)
-        self.said = Hint(name="teach_said", lines=3)
+        self.said = Hint(name="teach_said", lines=4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

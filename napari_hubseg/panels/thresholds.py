@@ -32,6 +32,12 @@ from napari_hubseg.widgets.style import Hint, Section, button, make_primary
 
 __all__ = ["ThresholdRow", "ThresholdSlider", "ThresholdsPanel", "ThresholdsState"]
 
+_ABOUT_FIGURES = (
+    "mask Dice: the mask as it is, with strokes and cleanup, against the truth; 1 is best.\n"
+    "disagreement: of the networks; 0 is none.\n"
+    "against 100: more and less than the mask of that threshold, and the Dice of both."
+)
+
 
 @dataclass(frozen=True)
 class ThresholdRow:
@@ -199,10 +205,6 @@ class ThresholdsPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.histogram = Histogram()
-        self.histogram.setToolTip(
-            "How many pixels have which probability (0-255), what each threshold gives: Dice on "
-            "this slide (amber), on all of its kind (violet), objects (dotted). Drag the line."
-        )
         self.name = QElidingLabel()
         self.name.setProperty("strong", "true")
         self.main = ThresholdSlider(
@@ -223,7 +225,7 @@ class ThresholdsPanel(QWidget):
         make_primary(self.run, True)
         self.run_all = button("All slides", "Run the ensemble on these instead", name="run_all")
         self.figures = Hint(name="figures", lines=1)
-        self.figures.setToolTip("Dice with the truth: 1 is best. Networks' disagreement: 0 is none")
+        self.figures.setToolTip(_ABOUT_FIGURES)
         self.others: dict[Organ, ThresholdSlider] = {}
         self._labels: dict[Organ, QLabel] = {}
         self.other_organs = Section("Other organs", self._build_others())

@@ -35,7 +35,7 @@ class CorrectPresenter(Presenter[CorrectPanel, CorrectState]):
     def state(self, step: str) -> CorrectState:
         desk, session = self._desk, self._desk.session
         many, elsewhere = desk.batches, desk.offers.step_elsewhere
-        undone = _undone(session) if elsewhere is None else elsewhere.label
+        undone = _undone(session) if elsewhere is None else _step(elsewhere.label)
         redone = _step(session.redo_text) if session.can_redo else ""
         return CorrectState(
             tool=desk.mask_tools.tool if desk.layers.at_hand else "",
@@ -63,4 +63,5 @@ def _told(words: str, for_all: str) -> str:
 
 def _step(label: str) -> str:
     """Return a journal's label in words that a button has room for."""
-    return re.sub(r"^threshold \S+/\S+ ", "threshold ", step_words(label))
+    words = re.sub(r"^threshold \S+/\S+ ", "threshold ", step_words(label))
+    return re.sub(r"^(accepted|flagged|rejected) slide ", r"\1 ", words)

@@ -91,13 +91,16 @@ def _run(desk: Desk) -> ProgressState:
 
 
 def _features(features: Features) -> ProgressState:
-    """Return how far the networks' second look is: "teach · network 3/10"."""
+    """Return how far the networks' second look is: "teach · looking at 3 slides · 60 %".
+
+    Not which network: each looks at several slides in turn.
+    """
     last, cancel = features.last, tip("cancel_run")
     if last is None:
         return ProgressState("teach  ·  starting …", cancel=cancel)
-    return ProgressState(
-        f"teach  ·  network {last.done}/{last.total}", last.done, last.total, cancel
-    )
+    slides = "1 slide" if last.slides == 1 else f"{last.slides} slides"
+    said = f"teach  ·  looking at {slides}  ·  {100 * last.done // last.total} %"
+    return ProgressState(said, last.done, last.total, cancel)
 
 
 def _export(exports: Exports) -> ProgressState:

@@ -77,7 +77,7 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
             order=queue.order,
             said=f"measuring: {count - waiting} of {count}" if waiting else "",
             writable=project is not None and not project.read_only,
-            large="" if here is None else _of_large(here, too_large=session.too_large),
+            large="" if here is None else _of_large(here, large=session.has_several_regions),
         )
 
     def show(self, step: str) -> None:
@@ -91,8 +91,8 @@ class QueueTablePresenter(SectionPresenter[QueueTablePanel, QueueTableState]):
         self._section.set_summary("  ·  ".join(filter(None, (order, some, to_do))))
 
 
-def _of_large(slide: Slide, *, too_large: bool) -> str:
-    """Return what of a large slide a slide is; "" where it is an ordinary one."""
+def _of_large(slide: Slide, *, large: bool) -> str:
+    """Return what of a large slide a slide is; "" where it is small enough to be one region."""
     if slide.is_overview:
         return "tissue"
-    return "region" if slide.region is not None else "slide" if too_large else ""
+    return "region" if slide.region is not None else "slide" if large else ""

@@ -105,4 +105,5 @@ def _compared(comparison: Comparison) -> str:
     found = comparison.difference
     if found is None:
         return f"{kept}: …"
-    return f"{kept}: +{100 * found.more:.2f} %  −{100 * found.less:.2f} %  ·  Dice {found.dice:.3f}"
+    sides = f"+{100 * found.more:.2f} %  −{100 * found.less:.2f} %"
+    return f"{kept}: {sides}  ·  Dice of both {found.dice:.3f}"

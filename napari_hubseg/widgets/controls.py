@@ -1,6 +1,6 @@
-"""How every control of the dock behaves, whatever panel it is in: the wheel, Enter, Esc and clicks.
+"""How every control of the dock behaves, whatever panel it is in: wheel, Enter, Esc, clicks, tips.
 
-Responsible for four rules that no panel has to know, for controls that are made later too:
+Responsible for five rules that no panel has to know, for controls that are made later too:
 
 - The wheel scrolls the dock. It changes a control for two seconds after a click on it and after
   each turn of the wheel there, as long as the pointer stays; a closed list or a tab never.
@@ -8,6 +8,7 @@ Responsible for four rules that no panel has to know, for controls that are made
 - A button or a slider that has come to lie where something else was pressed just now ignores the
   next press there: it is for what lay there.
 - So does a button of a window that opened less than a second ago.
+- A long tooltip is shown in lines.
 
 Does not know what a control is for.
 """
@@ -36,6 +37,7 @@ from qtpy.QtWidgets import (
 
 from napari_hubseg.widgets.flyout import Flyout
 from napari_hubseg.widgets.later import later
+from napari_hubseg.widgets.tooltips import show_broken
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent, QMouseEvent
@@ -116,6 +118,8 @@ class ControlRules(QObject):
             self._before = (watched, _held(watched))
         elif kind == QEvent.Type.KeyPress:
             return self._key(watched, event)
+        elif kind == QEvent.Type.ToolTip:
+            return show_broken(watched, event)
         return False
 
     # ---- the wheel -----------------------------------------------------------------------------

@@ -25,6 +25,13 @@ _BASELINE = 3.0  # px under the bars, where the line's foot stands
 _PLOT = 72  # px
 _GRIP = 8.0  # px beside the line in which a press takes hold of it
 _DOT, _APART = " · ", "    "
+_ABOUT = (
+    "Bars: how many pixels have which probability (0-255). Drag the line: what is right of it is "
+    "inside.\n"
+    "threshold Dice (amber): the map above this threshold against the truth, without strokes and "
+    "cleanup; 1 is best.\n"
+    "all (violet): mean of that over all slides of this kind. Dotted: objects."
+)
 
 
 class Histogram(QWidget):
@@ -47,6 +54,7 @@ class Histogram(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("histogram")
+        self.setToolTip(_ABOUT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.SplitHCursor)
         self._heights: tuple[float, ...] = ()

@@ -14,6 +14,7 @@ from qtpy.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPalette, Q
 from qtpy.QtWidgets import QPushButton
 from superqt.fonticon import icon
 
+from napari_hubseg.widgets.fewer_words import fewer_words
 from napari_hubseg.widgets.style import ON_CHOSEN, ElidedButton, button
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _FAINT = 90  # of 255: what cannot be pressed now
 _KEY_PT = 6.0  # size of a key in a button's corner
 _BEFORE_WORD = 3  # px between a sign and its word
 _EDGE = 2  # px at either end of a button
+_BESIDE = 12  # px beside sign and words: edges, padding, and what is between them
 _ON_VERDICT = "#10151a"
 _THEME = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange)
 
@@ -202,7 +204,7 @@ class IconButton(_Signed):
 
 
 class SignedElidedButton(_Signed, ElidedButton):
-    """A button with a sign, whose words are shortened where it is too narrow for them."""
+    """A button with a sign, which says as many of its first words as there is room for."""
 
     def __init__(self, sign_name: str, text: str, *, name: str) -> None:
         super().__init__(text, name=name)
@@ -211,7 +213,11 @@ class SignedElidedButton(_Signed, ElidedButton):
         self.show_sign(sign_name)
 
     def _room(self) -> int:
-        return super()._room() - SIDE - 4
+        return int(self.width()) - SIDE - _BESIDE
+
+    def _shown(self, room: int) -> str:
+        advance = self.fontMetrics().horizontalAdvance
+        return fewer_words(self.text(), lambda words: int(advance(words)) <= room)
 
 
 def short_key(key: str) -> str:

@@ -203,9 +203,12 @@ class ElidedButton(QPushButton):
         return int(self.width()) - 2 * _PADDING
 
     def _fit(self) -> None:
-        room = self._room()
+        super().setText(self._shown(self._room()))
+
+    def _shown(self, room: int) -> str:
+        """Return what of its words there is room for, px."""
         middle = Qt.TextElideMode.ElideMiddle
-        super().setText(self.fontMetrics().elidedText(self._text, middle, room))
+        return str(self.fontMetrics().elidedText(self._text, middle, room))
 
 
 class Hint(QLabel):

@@ -101,6 +101,27 @@ def test_a_stroke_on_one_slide_marks_the_same_thing_on_the_others(session: Revie
     assert (values(session, "c") == before["c"]).all()
 
 
+@pytest.mark.parametrize(
+    ("side", "add", "note"),
+    [
+        (10, True, "Every correction adds: also erase what is wrong, or accept a slide."),
+        (10, False, "Every correction erases: also add what was missed, or accept a slide."),
+        (1, False, "What was drawn is too fine for the networks to see"),
+    ],
+)
+def test_it_is_said_what_strokes_lack_and_what_to_do(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch, side: int, add: bool, note: str
+) -> None:
+    """Strokes that the networks cannot see had all been called strokes that add."""
+    if side == 1:  # of the networks' pixels there are as many here
+        monkeypatch.setattr("hubseg.probability.marks._MARKED", 1.0)
+    session.go_to("a")
+    session.paint(np.ones((side, side), np.bool_), top=2, left=2, add=add)
+    told = taught(session)
+    assert told.note.startswith(note) and not told.accepted
+    assert bool(told.taught.heads) is (side > 1)
+
+
 def test_no_stroke_teaches_nothing(session: ReviewSession) -> None:
     told = taught(session)
     assert told.taught == Taught() and told.used == () and told.note == ""
@@ -164,8 +185,19 @@ def test_what_is_accepted_teaches_both_sides(session: ReviewSession) -> None:
     session.mask_now()
     session.accept()
     told = taught(session)
-    assert told.used == ("a",) and told.note == ""
+    assert told.used == ("a",) and told.note == "" and told.accepted
     assert told.taught.departure < 0.2
+
+
+def test_an_accepted_slide_without_anything_is_no_correction_that_erases(
+    session: ReviewSession,
+) -> None:
+    mark(session, add=False)
+    session.paint(np.ones(SHAPE, np.bool_), top=0, left=0, add=False)
+    session.show(newest_map(session.project, session.project.slides()[0]))  # type: ignore[arg-type]
+    session.mask_now()
+    session.accept()
+    assert taught(session).note == ""
 
 
 def test_accepted_slides_that_are_better_in_other_stains_turn_all_of_the_kind(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QCursor, QMouseEvent, QWheelEvent
+from qtpy.QtGui import QCursor, QHelpEvent, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QScrollBar,
     QSlider,
     QSpinBox,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +30,7 @@ from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.widgets.controls import ControlRules
 from napari_hubseg.widgets.pages import Page
 from napari_hubseg.widgets.pointed_slider import PointedSlider
+from napari_hubseg.widgets.tooltips import broken
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -414,3 +416,70 @@ def test_no_page_is_turned_for_a_person_and_its_tab_says_where_to_go_on(
     QApplication.processEvents()
     assert opened.pages.chosen == "review"
     assert "the next step" in opened.pages.tabToolTip(3), "export"
+
+
+# ---- what a pointer is told --------------------------------------------------------------------
+
+WIDEST_TIP = 560  # px: less than a third of a large screen, and half of a small one
+
+
+def tip_at(widget: QWidget, at: QPoint) -> tuple[str, int]:
+    """Return what is said where a pointer rests on a widget, and how wide that is, px."""
+    event = QHelpEvent(QEvent.Type.ToolTip, at, widget.mapToGlobal(at))
+    QApplication.sendEvent(widget, event)
+    labels = [one for one in QApplication.topLevelWidgets() if one.inherits("QTipLabel")]
+    said, width = QToolTip.text(), max((one.width() for one in labels), default=0)
+    for one in labels:
+        one.close()
+        one.deleteLater()
+    return said, width
+
+
+def test_no_tooltip_is_one_long_line(opened: HubSegWidget) -> None:
+    """That of the histogram went over the whole screen: Qt breaks rich text alone."""
+    wide, long = {}, 0
+    for widget in opened.findChildren(QWidget):
+        if widget.isVisible() and len(widget.toolTip()) > 60:
+            said, width = tip_at(widget, widget.rect().center())
+            long += 1
+            if not said or width > WIDEST_TIP:
+                wide[widget.objectName()] = width, said
+    assert long > 3 and not wide
+    said, _ = tip_at(opened.thresholds.histogram, QPoint(5, 5))
+    assert said.count("<br>") == 2 and "1 is best" in said
+
+
+def test_headings_and_rows_say_theirs_in_lines_too(opened: HubSegWidget, wait: Wait) -> None:
+    opened.pages.choose("queue")
+    opened.refresh()
+    table = opened.queue_table.table
+    wait(lambda: table.model().rowCount() == 3)
+    heading = max(range(table.model().columnCount()), key=lambda one: len(_heading(table, one)))
+    assert len(_heading(table, heading)) > 60
+    header = table.horizontalHeader()
+    table.scrollTo(table.model().index(0, heading))
+    at = QPoint(header.sectionViewportPosition(heading) + 3, 3)
+    said, width = tip_at(header.viewport(), at)
+    assert said == f"<qt>{_heading(table, heading)}</qt>" and width <= WIDEST_TIP
+    place = table.visualRect(table.model().index(0, heading)).center()
+    said, width = tip_at(table.viewport(), place)
+    assert said == f"<qt>one: {_heading(table, heading)}</qt>" and width <= WIDEST_TIP
+
+
+def _heading(table: Any, column: int) -> str:
+    role = Qt.ItemDataRole.ToolTipRole
+    return str(table.model().headerData(column, Qt.Orientation.Horizontal, role))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A few words", "A few words"),
+        ("a line\nand another", "a line\nand another"),
+        ("x < y " * 20, f"<qt>{'x &lt; y ' * 20}</qt>"),
+        ("word " * 20 + "\nend", f"<qt>{'word ' * 20}<br>end</qt>"),
+        ("<b>rich</b> " * 20, "<b>rich</b> " * 20),
+    ],
+)
+def test_long_lines_alone_are_broken(text: str, shown: str) -> None:
+    assert broken(text) == shown

@@ -10,7 +10,14 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from hubseg.cleanup import Cleanup
 from hubseg.export import FORMATS
@@ -36,6 +43,7 @@ from napari_hubseg.panels.thresholds import (
     ThresholdsState,
 )
 from napari_hubseg.panels.verdict import VerdictPanel, VerdictState
+from napari_hubseg.widgets.fewer_words import fewer_words
 from napari_hubseg.widgets.style import style_sheet
 
 LEFT = Qt.MouseButton.LeftButton
@@ -135,8 +143,8 @@ FULL: list[tuple[type[QWidget], Any]] = [
         TeachState(
             on=True,
             said="Taught by 123 strokes on 45 slides; 12.3 % of this slide's pixels are "
-            "decided otherwise. Every correction adds: what is erased, or a slide that is "
-            "accepted, teaches more.",
+            "decided otherwise. Every correction adds: also erase what is wrong, or accept a "
+            "slide.",
             enabled=True,
             taught=True,
         ),
@@ -435,10 +443,10 @@ def test_objects_are_counted_once_of_the_mask_or_of_the_line_under_the_hand(qtbo
     panel = thresholds(
         qtbot, curves=curves, size=("25 objects", "9.9 %", "0.11 mm²"), figures="mask Dice 1"
     )
-    assert panel.histogram.said() == "25 objects · 9.9 % · 0.11 mm² · Dice 0.800"
+    assert panel.histogram.said() == "25 objects · 9.9 % · 0.11 mm² · threshold Dice 0.800"
     assert "objects" not in panel.figures.text()
     panel.main.slider.setValue(120)
-    assert panel.histogram.said() == "120 objects · 50.0 % · Dice 0.800"
+    assert panel.histogram.said() == "120 objects · 50.0 % · threshold Dice 0.800"
 
 
 def test_a_message_can_come_with_something_to_do(qtbot: Any) -> None:
@@ -501,9 +509,54 @@ def test_undo_and_redo_name_what_they_do(qtbot: Any) -> None:
     long = "threshold largeintestine/Hubmap 100 → 127"
     panel.show_state(CorrectState(undo_text=long, enabled=True))
     assert panel.undo.text() == f"Undo {long}"
-    assert QPushButton.text(panel.undo).startswith("Undo thr")
-    assert QPushButton.text(panel.undo).endswith("127")
+    assert QPushButton.text(panel.undo) == "Undo threshold…"
+    assert panel.undo.toolTip() == f"Undo {long} (Ctrl+Z)"
     assert not panel.redo.isEnabled()
+
+
+# What stands on them most often, and what is left of it in a dock of its usual width
+STEPS = {
+    "brush stroke": "brush stroke",
+    "eraser stroke": "eraser stroke",
+    "remove object": "remove object",
+    "new outline": "new outline",
+    "threshold 127 → 90": "threshold…",
+    "accepted kidney_real": "accepted…",
+    "threshold of this slide 90": "threshold…",
+    "threshold 127 → 90, on every slide": "threshold…",
+}
+
+
+@pytest.mark.parametrize(("step", "left"), STEPS.items())
+def test_undo_and_redo_are_cut_between_words(qtbot: Any, step: str, left: str) -> None:
+    """ "Redo thr…→ 90" had stood there: the middle is what tells steps apart."""
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    panel.setStyleSheet(style_sheet())
+    panel.resize(384, 600)  # in a dock of 400 px
+    panel.show()
+    panel.show_state(CorrectState(undo_text=step, redo_text=step, enabled=True))
+    undo, redo = (QPushButton.text(choice) for choice in (panel.undo, panel.redo))
+    assert redo in (f"Redo {step}", f"Redo {left}")
+    assert len(undo) >= len(redo) and undo.startswith(f"Undo {left.rstrip('…')}")
+    for button in (panel.undo, panel.redo):
+        assert button.fontMetrics().horizontalAdvance(QPushButton.text(button)) < button.width()
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [
+        (60, "Undo threshold 127 → 90, on every slide"),
+        (38, "Undo threshold…"),
+        (12, "Undo"),
+        (2, "Undo"),
+    ],
+)
+def test_nothing_ends_with_a_number_a_sign_or_a_word_that_leads_on(room: int, shown: str) -> None:
+    text = "Undo threshold 127 → 90, on every slide"
+    assert fewer_words(text, lambda words: len(words) <= room) == shown
+    assert fewer_words("Undo brush (glomerulus)", lambda words: len(words) < 20) == "Undo brush…"
+    assert fewer_words("Undo weight of what was taught 1", lambda w: len(w) < 20) == "Undo weight…"
 
 
 def test_a_note_is_asked_for_once_and_what_is_typed_stays(qtbot: Any) -> None:
@@ -863,6 +916,19 @@ def test_a_press_beside_the_handle_brings_it_there_and_it_follows(qtbot: Any) ->
     assert row.number.value() == pytest.approx(0.8 * 255, abs=6)
     qtbot.mouseRelease(slider, LEFT, pos=QPoint(round(0.8 * slider.width()), middle))
     assert settled == [row.number.value()], "one change, however far"
+
+
+def test_what_teaching_says_is_not_cut(qtbot: Any) -> None:
+    """ "teaches more" had stood on a line that was not there."""
+    panel, state = next(one for one in FULL if one[0] is TeachPanel)
+    widget = panel()
+    qtbot.addWidget(widget)
+    widget.setStyleSheet(style_sheet())
+    widget.resize(NARROWEST - SCROLL_BAR, 200)
+    widget.show_state(state)
+    widget.show()
+    needed = QLabel.heightForWidth(widget.said, widget.said.width())
+    assert needed <= widget.said.height()
 
 
 def test_figures_and_the_line_of_a_run_are_not_cut(qtbot: Any) -> None:

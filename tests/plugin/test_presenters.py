@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from psygnal import Signal
 
+from hubseg.engine import FeatureUpdate
 from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.panels.files import FilesState
 from napari_hubseg.presenters import FilesPresenter, Presenter
@@ -169,3 +170,19 @@ def test_a_run_says_how_long_it_takes_yet() -> None:
     assert progress_state(desk).said == so_far
     teaching.writing = True
     assert progress_state(desk).said == f"writing networks  ·  {so_far}"
+
+
+@pytest.mark.parametrize(("slides", "named"), [(3, "3 slides"), (1, "1 slide")])
+def test_a_second_look_says_at_how_many_slides_and_how_far(slides: int, named: str) -> None:
+    """ "network 9/15" had been said of five networks and three slides."""
+    last = FeatureUpdate("b", "fold 3", 9, 15, slides=slides)
+    idle = SimpleNamespace(running=False)
+    desk: Any = SimpleNamespace(
+        ensemble=idle,
+        retraining=idle,
+        features=SimpleNamespace(busy=True, last=last),
+        teaching=SimpleNamespace(writing=False),
+    )
+    state = progress_state(desk)
+    assert state.said == f"teach  ·  looking at {named}  ·  60 %"
+    assert (state.done, state.total) == (9, 15)

@@ -653,6 +653,28 @@ def test_tissue_is_shown_corrected_and_divided_by(
     assert said == ["whole_tissue says where tissue is: run its slide or regions."]
 
 
+def test_tissue_and_dividing_are_offered_on_a_slide_that_would_have_several_regions(
+    dock: HubSegWidget, large: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it can be drawn on whole: only very large slides had had the buttons."""
+    monkeypatch.setattr("hubseg.slide.regions.LARGE", 1 << 28)
+    monkeypatch.setattr("hubseg.slide.pyramid._WHOLE", 1 << 28)
+    dock.open_path(large)
+    wait(lambda: not dock.busy and dock.session.current is not None)
+    assert not dock.session.too_large
+    queue = dock.queue_table
+    dock.pages.choose("queue")
+    wait(lambda: queue.tissue.isVisible() and queue.divide.isEnabled())
+    monkeypatch.setattr("hubseg.session.regions.SIDE", max(SHAPE))  # it is one region itself
+    dock.refresh()
+    assert not queue.tissue.isVisible() and not queue.divide.isVisible()
+    monkeypatch.setattr("hubseg.session.regions.SIDE", SIDE)
+    dock.refresh()
+    queue.tissue.click()
+    wait(lambda: dock.session.current.id == "whole_tissue" and not dock.busy)
+    assert not queue.tissue.isEnabled() and queue.divide.isEnabled()
+
+
 def test_a_mask_of_the_whole_slide_comes_to_each_region_and_one_undo_takes_it_back(
     divided: HubSegWidget, tmp_path: Path, wait: Wait
 ) -> None:

@@ -32,7 +32,7 @@ class TestAVerdictThatMovedOn:
         self, decided: HubSegWidget, qtbot: Any, wait: Wait
     ) -> None:
         assert said(decided) == "Slide one accepted."
-        assert decided.correct.undo.text() == "Undo accepted slide one"
+        assert decided.correct.undo.text() == "Undo accepted one"
         qtbot.keyClick(decided.window(), "Z", Qt.KeyboardModifier.ControlModifier)
         settle(decided, wait)
         assert decided.session.verdict("one") is Verdict.UNSEEN
@@ -88,7 +88,7 @@ class TestAVerdictThatMovedOn:
         else:
             qtbot.keyClick(decided.window(), "A")
         settle(decided, wait)
-        assert decided.correct.undo.text() == "Undo accepted slide one"
+        assert decided.correct.undo.text() == "Undo accepted one"
         qtbot.keyClick(decided.window(), "Z", Qt.KeyboardModifier.ControlModifier)
         settle(decided, wait)
         assert decided.session.verdict("one") is Verdict.UNSEEN
@@ -203,7 +203,7 @@ def test_what_is_accepted_anew_is_called_that(
     opened.desk.accept_anew()
     settle(opened, wait)
     assert said(opened) == "Slide one accepted anew."
-    assert opened.correct.undo.text() == "Undo accepted slide one anew"
+    assert opened.correct.undo.text() == "Undo accepted one anew"
     opened.do("undo")
     assert opened.session.verdict("one") is Verdict.ACCEPTED
     assert np.array_equal(opened.session.mask, first)

@@ -42,6 +42,7 @@ from napari_hubseg.jobs.features import Features
 from napari_hubseg.jobs.taught_export import TaughtExport
 from napari_hubseg.jobs.taught_maps import TaughtMaps
 from napari_hubseg.jobs.teaching import TeachJob
+from napari_hubseg.jobs.teaching_words import Learnt, sentence
 from napari_hubseg.panels.members import MembersPanel
 from napari_hubseg.presenters.members import TAUGHT
 from napari_hubseg.presenters.progress import progress_state
@@ -189,7 +190,7 @@ class Looks:
             if not self.error:
                 self.store.put_features(self.store.beside(key, slide.region), self.of(slide, key))
             facts = slide.id, member.name, done, len(self.pairs), True, self.error
-            yield FeatureUpdate(*facts)
+            yield FeatureUpdate(*facts, slides=len(self.asked[-1]))
 
     def of(self, slide: Slide, key: str) -> FeatureMap:
         """Return what a network sees of a slide."""
@@ -234,7 +235,7 @@ def test_features_that_are_missing_are_asked_of_the_engine(
     wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
     assert looks.asked == [["one"]]
     assert any(one.startswith("The networks look once more") for one in said)
-    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    assert job.said.startswith("Taught by 2 strokes on 1 slide, too little yet")
     assert session.probability.values[8:32, 90:114].mean() > before[8:32, 90:114].mean()
     assert session.probability.values[64:, 16:40].mean() < before[64:, 16:40].mean()
     job._features.close()
@@ -335,7 +336,7 @@ def test_another_slide_follows_once_the_networks_have_looked_at_it(
     session.go_to("two")
     wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
     assert looks.asked == [["two"]]
-    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    assert job.said.startswith("Taught by 2 strokes on 1 slide, too little yet")
     job._features.close()
 
 
@@ -382,8 +383,8 @@ def test_switched_on_beside_corrections_it_never_says_that_there_is_nothing(
     wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
     assert looks.asked == [["one", "two"]]
     assert not [one for one in said if one.startswith("Nothing")]
-    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
-    assert job.said.endswith("of this slide's pixels are decided otherwise.")
+    assert job.said.startswith("Taught by 2 strokes on 1 slide, too little yet")
+    assert job.said.endswith("correct more of what is wrong, or accept slides.")
     job._features.close()
 
 
@@ -430,6 +431,46 @@ def test_what_is_lacking_is_one_sentence(
     session.go_to("three")
     assert not job.on, "nobody has taught slides of another kind"
     job._features.close()
+
+
+LEARNT = Learnt(("one",), 3, {}, "", {})
+ADDS = "Every correction adds: also erase what is wrong, or accept a slide."
+
+
+@pytest.mark.parametrize(
+    ("learnt", "share", "said"),
+    [
+        (
+            replace(LEARNT, note=ADDS),
+            0.0,
+            f"Taught by 3 strokes on 1 slide, too little yet to show on this slide. {ADDS}",
+        ),
+        (
+            LEARNT,
+            0.0004,
+            "Taught by 3 strokes on 1 slide, too little yet to show on this slide. Strokes count "
+            "by their area: correct more of what is wrong, or accept slides.",
+        ),
+        (
+            replace(LEARNT, strokes=0, accepted=True),
+            0.0,
+            "Taught by 1 slide that you accepted, too little yet to show on this slide. The "
+            "networks agree with what you accepted, or it takes more slides.",
+        ),
+        (
+            LEARNT,
+            0.0006,
+            "Taught by 3 strokes on 1 slide; 0.1 % of this slide's pixels are decided otherwise.",
+        ),
+        (LEARNT, None, "Taught by 3 strokes on 1 slide."),
+    ],
+)
+def test_a_map_that_stays_as_it_was_says_why_and_what_to_do(
+    learnt: Learnt, share: float | None, said: str
+) -> None:
+    """0.0 % had been said, and nothing else where strokes add and erase."""
+    state = {"on": True, "taught": True, "mapped": True, "trouble": "", "looks": ""}
+    assert sentence("one", **state, learning=False, learnt=learnt, share=share) == said  # type: ignore[arg-type]
 
 
 def taught_slide(dock: HubSegWidget, wait: Wait) -> Any:

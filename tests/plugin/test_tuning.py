@@ -249,7 +249,7 @@ def test_the_line_says_what_its_threshold_gives(qtbot: Any) -> None:
         Curves((1,) * 256, ramp, tuple(range(256)), tuple(t / 255 for t in range(256)), ramp)
     )
     strip.set_threshold(51.0)
-    assert strip.said() == "51 objects · 80.0 % · Dice 0.200 · all 0.800"
+    assert strip.said() == "51 objects · 80.0 % · threshold Dice 0.200 · all 0.800"
     strip.set_threshold(51.5)
     assert "51 objects" in strip.said()
     assert not strip.grab().isNull()

@@ -560,3 +560,25 @@ def test_closing_the_window_while_everything_runs_leaves_nothing(
     engines[0].go.clear()
     dock.session.go_to("two")
     dock._viewer.close()
+
+
+def test_the_status_bar_says_how_the_tool_in_hand_is_used(opened: HubSegWidget) -> None:
+    """napari's line names the keys of its other modes: "use <2> for activate paint mode"."""
+    viewer, layers = opened._viewer, opened.desk.layers
+    mask = layers.mask_layer
+    for name, said in (
+        ("take_brush", "Tool: brush. Drag to add to the mask."),
+        ("take_drop", "Tool: remove. Click or strike through what shall go."),
+        ("take_move", "Tool: move. Drag to move the view."),
+    ):
+        opened.do(name)
+        assert (viewer.help, mask.help) == (said, said)
+        viewer.update_status_from_cursor()
+        assert viewer.help == said
+    mask.mode = "pick"  # a mode of napari's own
+    assert viewer.help.startswith("use <")
+    opened.do("take_eraser")
+    assert viewer.help == "Tool: eraser. Drag to take from the mask."
+    other = next(layer for layer in viewer.layers if layer is not mask)
+    viewer.layers.selection.active = other
+    assert viewer.help == other.help and not viewer.help.startswith("Tool")

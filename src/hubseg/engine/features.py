@@ -49,6 +49,8 @@ class FeatureUpdate:
         Whether it was computed now; else the store had it.
     error
         One sentence where it could not be made, else empty.
+    slides
+        How many are looked at.
     """
 
     slide_id: str
@@ -57,6 +59,7 @@ class FeatureUpdate:
     total: int
     computed: bool = False
     error: str = ""
+    slides: int = 1
 
 
 class FeatureRun:
@@ -96,6 +99,7 @@ class FeatureRun:
         pairs.sort(key=lambda one: (one[0] > 0, one[2].place, one[0]))
         self._asked = [(slide, member, key) for _, slide, member, key in pairs]
         self._seen: dict[str, tuple[Slide, Window | None, str]] = {}
+        self._slides = len({slide.id for slide, _, _ in self._asked})
         self._cancelled = threading.Event()
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._done = 0
@@ -204,4 +208,5 @@ class FeatureRun:
 
     def _told(self, slide_id: str, member: Member, **facts: Any) -> FeatureUpdate:
         self._done += 1
-        return FeatureUpdate(slide_id, member.name, self._done, len(self._asked), **facts)
+        counts = self._done, len(self._asked)
+        return FeatureUpdate(slide_id, member.name, *counts, slides=self._slides, **facts)

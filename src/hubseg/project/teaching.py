@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Teacher", "Teaching"]
 
+_TOO_FINE = (
+    "What was drawn is too fine for the networks to see: draw over more of it, or accept a slide."
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Teaching:
@@ -52,6 +56,8 @@ class Teaching:
         One sentence that a person should know, or "".
     layers
         Which layer of each taught member's map it is.
+    accepted
+        Whether one of those slides was accepted.
     """
 
     taught: Taught
@@ -60,6 +66,7 @@ class Teaching:
     missing: tuple[tuple[Slide, tuple[tuple[Member, str], ...]], ...]
     note: str = ""
     layers: dict[Place, int] = field(default_factory=dict)
+    accepted: bool = False
 
 
 @dataclass(eq=False)
@@ -126,7 +133,8 @@ class Teacher:
             if found:
                 used.append(slide.id)
         taught, note = self._fitted(lessons, used)
-        return Teaching(taught, tuple(used), left_out, tuple(missing), note, layers)
+        accepted = any(one.own.whole for some in lessons.values() for one in some.values())
+        return Teaching(taught, tuple(used), left_out, tuple(missing), note, layers, accepted)
 
     def _fitted(
         self, lessons: dict[Place, dict[str, BothStains]], used: list[str]
@@ -149,7 +157,7 @@ class Teacher:
                 heads[place] = head
                 apart.append(departure(head, some))
         taught = Taught(heads, departure=float(np.mean(apart)) if apart else 0.0)
-        notes = said, _one_sided(taken.values()) or _declined(declined, len(taken))
+        notes = said, _lacking(taken.values()) or _declined(declined, len(taken))
         return taught, " ".join(filter(None, notes))
 
     def _strength(self, place: Place, some: list[Lesson]) -> float | None:
@@ -222,14 +230,16 @@ def _declined(count: int, total: int) -> str:
     )
 
 
-def _one_sided(lessons: Iterable[list[Lesson]]) -> str:
-    """Return what to say where nothing but one side was ever marked; "" elsewhere."""
-    targets = [one.target for some in lessons for one in some]
-    if not targets:
+def _lacking(lessons: Iterable[list[Lesson]]) -> str:
+    """Return what strokes alone lack, and what would teach more; "" where they mark both sides."""
+    every = [one for some in lessons for one in some]
+    if not every or any(one.whole for one in every):
         return ""
-    marked = np.concatenate(targets)
+    marked = np.concatenate([one.target for one in every])
+    if not marked.size:
+        return _TOO_FINE
     if (marked > 0.5).all():
-        return "Every correction adds: what is erased, or a slide that is accepted, teaches more."
+        return "Every correction adds: also erase what is wrong, or accept a slide."
     if (marked < 0.5).all():
-        return "Every correction erases: what is added, or a slide that is accepted, teaches more."
+        return "Every correction erases: also add what was missed, or accept a slide."
     return ""

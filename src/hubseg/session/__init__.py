@@ -178,6 +178,11 @@ class ReviewSession(SessionSignals):
         return self._regions.can_divide
 
     @property
+    def has_several_regions(self) -> bool:
+        """Whether the current slide is no region, and larger than one of its regions may be."""
+        return self._regions.has_several
+
+    @property
     def regions(self) -> tuple[Slide, ...]:
         """The regions of the slide that the current one is a region of; () of any other slide."""
         return tuple(self._regions.siblings)

@@ -67,6 +67,13 @@ class Regions:
         here = self._review.current
         return self._review.writable and here is not None and here.region is None
 
+    @property
+    def has_several(self) -> bool:
+        """Whether the slide on screen is no region, and larger than one of its regions may be."""
+        here = self._review.current
+        whole = here is not None and here.region is None and not here.is_overview
+        return here is not None and whole and max(here.height, here.width) > SIDE
+
     def prepare_regions(self, slide_id: str) -> Callable[[], Opening]:
         """Return what finds the regions of a slide, in any thread; its answer is for `enter`.
 

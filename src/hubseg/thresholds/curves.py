@@ -277,7 +277,7 @@ class Curves:
         share = self.area[at] if self.area else None
         parts = [("", text) for text in size_in_words(objects, share, self.px, self.um_per_px)]
         if self.dice:
-            parts.append(("here", f"Dice {self.dice[at]:.3f}"))
+            parts.append(("here", f"threshold Dice {self.dice[at]:.3f}"))
         if self.every:
             parts.append(("every", f"all {self.every[at]:.3f}"))
         return tuple(parts)
