@@ -226,6 +226,8 @@ class Desk(DeskSignals):
         self.features.came.connect(self.prefetch.drop)
         self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
         layers.around.masks.gives_way = self.others.gives_way
+        self.curves.gives_way = lambda: self.derivation.busy
+        self.derivation.rested.connect(self.curves.go_on)
         self.queue.changed.connect(self.prefetch.look)
         self._pass_on_words()
 
