@@ -96,9 +96,7 @@ ACTIONS = (
         "Control-Shift-H",
         "Open a folder of images or a .hubseg project",
     ),
-    Action(
-        "open_file", "Open table or image…", "Control-Shift-J", "Open a table (CSV) or an image"
-    ),
+    Action("open_file", "Open table or image…", "Control-Shift-J", "A table (CSV), or an image"),
     Action("find_files", "Find files that were moved…", "Control-Shift-F", "Search a folder"),
     Action("divide_slide", "Divide a large slide into regions", "Control-Shift-D"),
     Action("find_tissue", "Find a slide's tissue, to correct it", "Control-Shift-W"),
@@ -272,6 +270,7 @@ ACTIONS = (
     Action("undo", "Undo", "Control-Z", on_mask=True),
     Action("redo", "Redo", "Control-Shift-Z", on_mask=True),
     Action("accept", "Accept the slide", "A", "Accept this mask"),
+    Action("open_again", "Open accepted slide again", "Shift-A", "Correct it; strokes open it too"),
     Action("flag", "Flag the slide", "F", "Flag this slide for later", on_mask=True),
     Action("reject", "Reject the slide", "R", "Reject this slide"),
     Action("write_note", "Note on the slide", "F2", "What to remember about this slide"),

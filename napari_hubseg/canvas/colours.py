@@ -56,7 +56,7 @@ _RGB: Rgb = (0.0, 0.835, 0.796)  # cyan: neither PAS, H&E nor DAB paints tissue 
 _HAND_RGB, _LINE_RGB = (1.0, 0.66, 0.0), (1.0, 1.0, 1.0)  # amber, and white beside a dark rim
 _RIM_RGB, _RIM = (0.05, 0.07, 0.1), 0.8
 TRUTH_RGB = (TRUTH[0] / 255, TRUTH[1] / 255, TRUTH[2] / 255)
-REFERENCE = (1.0, 0.58, 0.0)  # orange: the mask that is compared with
+REFERENCE = (0.824, 0.0, 0.059)  # red, darker than amber to all eyes: what is compared with
 OFFERED = (0.9, 1.0, 0.1)  # yellow: objects that the same may be done to
 RULES = REFERENCE  # what the rules give now, under the mask that was accepted
 _MORE = (0.45, 1.0, 0.15)
@@ -80,7 +80,7 @@ MEANINGS = {
     "high": ("#fdee40", "certain"),
     "less": (_hex(REFERENCE), "only with the threshold before"),
     "more": (_hex(_MORE), "only with this threshold"),
-    "rules": (_hex(RULES), "what the rules give now"),
+    "rules": (_hex(RULES), "what today's settings give"),
     "truth": (_hex(TRUTH_RGB), "truth"),
     "offered": (_hex(OFFERED), "like what was decided"),
 }

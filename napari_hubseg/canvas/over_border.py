@@ -1,7 +1,8 @@
 """Strokes and outlines that go over the border of the region they are drawn on.
 
-Responsible for what of them lies outside, and for saying so. Does not know which regions lie there
-or how they are changed.
+Responsible for what of them lies outside, and for the rule: what goes over the border goes on
+there; what lies outside altogether changes nothing, since a person may not see what it would
+change. Does not know which regions lie there or how they are changed.
 """
 
 from __future__ import annotations
@@ -24,21 +25,39 @@ if TYPE_CHECKING:
     from hubseg.window import Window
     from napari_hubseg.jobs.background import Background
 
-__all__ = ["OverBorder", "StrokeBeyond", "beyond", "frame_places", "outline_beyond"]
+__all__ = ["Beyond", "OverBorder", "StrokeBeyond", "beyond", "frame_places", "outline_beyond"]
 
 _LARGEST = 2**28  # px around an outline, 256 MiB while it is drawn
+_NAMED = 16  # places that are looked at to say where something lies
 _ENDS_AT_FRAME = ("wand", "edge", "grow", "redraw")  # all others that add go on in the next region
 
 
-class StrokeBeyond(NamedTuple):
-    """What of a stroke lies outside the region that it was drawn on.
+class Beyond(NamedTuple):
+    """What of a stroke or an outline lies outside the region that it was drawn on.
 
     Attributes
     ----------
     top, left
         Where it begins, px of the region; may be negative.
     painted
-        bool (h, w).
+        bool (h, w), True where it lies outside.
+    over
+        Whether some of it lies in the region: it goes over the border.
+    """
+
+    top: int
+    left: int
+    painted: NDArray[np.bool_]
+    over: bool
+
+
+class StrokeBeyond(NamedTuple):
+    """What of a stroke goes over the border of the region that it was drawn on.
+
+    Attributes
+    ----------
+    top, left, painted
+        As of :class:`Beyond`.
     adds
         Whether it adds; else it erases.
     slide_id
@@ -59,7 +78,7 @@ class StrokeBeyond(NamedTuple):
 
 
 class OverBorder:
-    """Says what of a stroke lies beyond its region.
+    """Says what of a stroke goes over the border of its region, and that one lies outside.
 
     Parameters
     ----------
@@ -71,6 +90,7 @@ class OverBorder:
 
     told = Signal(str)  # one sentence
     beyond = Signal(object)  # a StrokeBeyond
+    outside = Signal(object)  # places, (row, column) in px of the region, of what changed nothing
 
     def __init__(self, session: ReviewSession, background: Background) -> None:
         self._session, self._background = session, background
@@ -106,7 +126,7 @@ class OverBorder:
         shape = self._shape(begun[0])
         found = None if shape is None else beyond(places, size, shape)
         if found is not None:
-            self._tell(StrokeBeyond(*found, adds, *begun, "brush" if adds else "eraser"))
+            self._tell(found, places, (adds, *begun, "brush" if adds else "eraser"))
 
     def go_on(
         self,
@@ -116,7 +136,7 @@ class OverBorder:
         adds: bool,
         begun: tuple[str, int],
     ) -> bool:
-        """Say what of an outline lies beyond; False where nothing does.
+        """Say what of an outline lies beyond the region; False where nothing does.
 
         Parameters
         ----------
@@ -138,8 +158,16 @@ class OverBorder:
             self.told.emit(str(error))
             return True
         if found is not None:
-            self._tell(StrokeBeyond(*found, adds, *begun, kind if adds else f"{kind}, erasing"))
+            self._tell(found, corners, (adds, *begun, kind if adds else f"{kind}, erasing"))
         return found is not None
+
+    def lies_outside(self, places: Sequence[Sequence[float]]) -> bool:
+        """Say that what was done lies outside the region on screen; False where it does not."""
+        shape = self._shape(self.begun[0])
+        if shape is None or any(_within(place, shape) for place in places):
+            return False
+        self._refuse(places)
+        return True
 
     def _shape(self, slide_id: str) -> tuple[int, int] | None:
         """Return (height, width) of the region on screen; None where that is another slide."""
@@ -148,8 +176,18 @@ class OverBorder:
             return None
         return here.height, here.width
 
-    def _tell(self, made: StrokeBeyond) -> None:
-        self._background.later(lambda: self.beyond.emit(made))
+    def _tell(
+        self, found: Beyond, places: Sequence[Sequence[float]], by: tuple[bool, str, int, str]
+    ) -> None:
+        if found.over:
+            made = StrokeBeyond(found.top, found.left, found.painted, *by)
+            self._background.later(lambda: self.beyond.emit(made))
+        else:
+            self._refuse(places)
+
+    def _refuse(self, places: Sequence[Sequence[float]]) -> None:
+        some = tuple(places[:: max(1, len(places) // _NAMED)])
+        self._background.later(lambda: self.outside.emit(some))
 
     def ends_at_frame(self, tool: str, change: Change) -> str:
         """Return what to say where a tool ended only because its region does; else ""."""
@@ -163,9 +201,7 @@ class OverBorder:
         return ""
 
 
-def beyond(
-    path: Sequence[Sequence[float]], size: float, shape: tuple[int, int]
-) -> tuple[int, int, NDArray[np.bool_]] | None:
+def beyond(path: Sequence[Sequence[float]], size: float, shape: tuple[int, int]) -> Beyond | None:
     """Return what of a stroke lies outside the region that it was drawn on; None where nothing.
 
     Parameters
@@ -176,11 +212,6 @@ def beyond(
         Diameter of the brush, px.
     shape
         (height, width) of the region, px.
-
-    Returns
-    -------
-    tuple
-        Row and column of the region where it begins, which may be negative, and bool (h, w).
     """
     around = int(np.ceil(size / 2)) + 1
     places = np.rint(np.asarray(path, np.float64)).astype(np.int64)
@@ -192,14 +223,10 @@ def beyond(
     cv2.polylines(drawn, [corners], isClosed=False, color=1, thickness=max(1, round(size)))
     for corner in corners:
         cv2.circle(drawn, corner.tolist(), max(0, round(size / 2)), 1, cv2.FILLED)
-    (top, left), (height, width) = low.tolist(), shape
-    drawn[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)] = 0
-    return (top, left, drawn.view(np.bool_)) if drawn.any() else None
+    return _cut(drawn, low, shape)
 
 
-def outline_beyond(
-    corners: Sequence[Sequence[float]], shape: tuple[int, int]
-) -> tuple[int, int, NDArray[np.bool_]] | None:
+def outline_beyond(corners: Sequence[Sequence[float]], shape: tuple[int, int]) -> Beyond | None:
     """Return what of an outline lies outside the region that it was drawn on; None where nothing.
 
     Parameters
@@ -209,11 +236,6 @@ def outline_beyond(
         nothing.
     shape
         (height, width) of the region, px.
-
-    Returns
-    -------
-    tuple
-        As of :func:`beyond`.
 
     Raises
     ------
@@ -226,7 +248,7 @@ def outline_beyond(
     low, high = places.min(axis=0), places.max(axis=0) + 1
     if (low >= 0).all() and (high <= shape).all():
         return None
-    (top, left), (tall, wide), (height, width) = low.tolist(), (high - low).tolist(), shape
+    tall, wide = (high - low).tolist()
     if tall * wide > _LARGEST:
         raise ValueError(
             f"The outline has {tall:,} × {wide:,} px, too many for one: it ends at the frame of "
@@ -234,8 +256,21 @@ def outline_beyond(
         )
     drawn = np.zeros((tall, wide), np.uint8)
     cv2.fillPoly(drawn, [np.ascontiguousarray((places - low)[:, ::-1], np.int32)], 1)
-    drawn[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)] = 0
-    return (top, left, drawn.view(np.bool_)) if drawn.any() else None
+    return _cut(drawn, low, shape)
+
+
+def _cut(drawn: NDArray[np.uint8], low: NDArray[np.int64], shape: tuple[int, int]) -> Beyond | None:
+    """Take from what was drawn, which begins at `low`, what lies in the region."""
+    (top, left), (height, width) = low.tolist(), shape
+    own = drawn[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
+    over = bool(own.any())
+    own[...] = 0
+    return Beyond(top, left, drawn.view(np.bool_), over) if drawn.any() else None
+
+
+def _within(place: Sequence[float], shape: tuple[int, int]) -> bool:
+    """Whether a place, (row, column), lies in a region of that shape, px."""
+    return all(0 <= round(at) < side for at, side in zip(place, shape, strict=True))
 
 
 def frame_places(change: Change, region: Window) -> list[tuple[int, int]]:

@@ -223,7 +223,7 @@ class MaskTools:
                 self.told.emit(ends)
         if press.tool in LINES[:2]:
             goes_on = over.go_on(press.path, "lasso", adds=press.tool == "lasso", begun=begun)
-        if press.change is None and not goes_on:
+        if press.change is None and not goes_on and not over.lies_outside(press.path):
             self.told.emit(press.nothing)
 
     def _forget(self, _: object = None) -> None:

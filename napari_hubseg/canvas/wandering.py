@@ -58,6 +58,11 @@ class Wandering:
         inside = top <= at[0] < top + height and left <= at[1] < left + width
         return inside and self._is_near(slide)
 
+    def look_at(self, row: int, column: int) -> None:
+        """Bring a place of the whole slide, px, into the middle of the view."""
+        place = (at * step for at, step in zip((row, column), self._stack.steps, strict=True))
+        self._camera.center = (0.0, *map(float, place))
+
     def _look(self) -> None:
         slide, at = self.slide, self._middle()
         if slide is not None and at is not None and self._is_near(slide) and not self.shows(slide):

@@ -158,8 +158,8 @@ class Desk(DeskSignals):
 
         self.verdicts = verdicts = Verdicts(session, self, self.seen, offers, batches, slides)
         self.accept, self.accept_anew = verdicts.accept, verdicts.accept_anew
-        self.flag, self.reject = verdicts.flag, verdicts.reject
-        self.undo, self.redo = verdicts.undo, verdicts.redo
+        self.flag, self.reject, self.undo = verdicts.flag, verdicts.reject, verdicts.undo
+        self.redo, self.open_again = verdicts.redo, verdicts.open_again
 
         self._rules = rules = Rules(session, self, layers.appearance, self.derivation, batches)
         self.tell_alike, self.tell_by_name = rules.tell_alike, rules.tell_by_name
@@ -228,6 +228,8 @@ class Desk(DeskSignals):
         self.features.came.connect(self.prefetch.drop)
         self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
         layers.around.masks.gives_way = self.others.gives_way
+        self.curves.gives_way = lambda: self.derivation.busy
+        self.derivation.rested.connect(self.curves.go_on)
         self.queue.changed.connect(self.prefetch.look)
         self._pass_on_words()
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hubseg.journal.rows import Entry, Kind
+from hubseg.session.gestures import opened_again
 from napari_hubseg.actions import key_of
 from napari_hubseg.desk.letters import Letters
 from napari_hubseg.desk.offer import Offer, step_words
@@ -179,7 +180,7 @@ class Offers:
         by_key = row.kind is Kind.THRESHOLD and self.letters.last
         if row.kind is Kind.VERDICT or by_key or reopened:
             said = _sentence(row)
-            if reopened:
+            if reopened and not _opens(row):
                 said += f" Slide {row.slide_id} was accepted and is open again."
             self.offer(Offer(said, "Undo", lambda: self._take_back(row), step=row))
         elif row.kind is Kind.UNDO:
@@ -249,9 +250,16 @@ class Offers:
         self._signals.changed.emit()
 
 
+def _opens(step: Entry) -> bool:
+    """Whether a step did nothing but open an accepted slide again."""
+    return step.slide_id is not None and step.label == opened_again(step.slide_id)
+
+
 def _sentence(step: Entry) -> str:
     """Return what a person did, as a sentence."""
     words = step_words(step.label)
+    if _opens(step):
+        return f"Slide {step.slide_id} is open again, its mask as you accepted it."
     if step.kind is Kind.VERDICT and step.slide_id is not None:
         said, _, more = words.partition(f" slide {step.slide_id}")
         words = f"slide {step.slide_id} {said}{more}"

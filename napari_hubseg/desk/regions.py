@@ -1,12 +1,13 @@
 """Large slides at the desk: their tissue, their regions, and going through these by looking about.
 
 Responsible for offering to divide a slide that is too large to be drawn on whole, for showing the
-slide where its tissue is said or the region that a person has moved the view to, and for strokes
-over a border. Does not know where regions lie.
+slide where its tissue is said or the region that a person has moved the view to, for strokes over a
+border, and for the way to a region that was drawn on from outside. Does not know where regions lie.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hubseg.failure import one_sentence
@@ -15,6 +16,8 @@ from napari_hubseg.desk.offer import Offer, step_words
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hubseg.session import ReviewSession
     from hubseg.session.opening import Opening
     from hubseg.slide import Slide
@@ -57,6 +60,7 @@ class Regions:
     ) -> None:
         self._session, self._signals, self._background = session, signals, background
         self._offers, self._batches, self._slides = offers, batches, slides
+        self._wandering = layers.wandering
         self._looking = Latest(background, lambda _: None)  # whoever divides hears what is wrong
         self._rest = background.timer(_REST, lambda: self._offer(rested=True))
         self._standing: Offer | None = None  # of ours
@@ -67,6 +71,7 @@ class Regions:
             (signals.offered, self._note),
             (layers.wandering.beyond, self._follow),
             (layers.drawing.over.beyond, self._paint_beside),
+            (layers.drawing.over.outside, self._say_outside),
             (layers.around.told, offers.say_here),
         )
 
@@ -174,6 +179,26 @@ class Regions:
             every = (own, *rows) if own is not None and own.seq > stroke.before else rows
             names = ", ".join(dict.fromkeys(str(row.slide_id) for row in every))
             self._batches.say(f"One stroke over a border: {names}.", step_words(kind), every)
+
+    def _say_outside(self, places: Sequence[Sequence[float]]) -> None:
+        """Say that what lies outside the region changed nothing, and offer to go there."""
+        here = self._session.current
+        if here is None or here.region is None:
+            return
+        for place in places:
+            row, column = (round(at) + of for at, of in zip(place, here.region, strict=False))
+            found = self._session.region_at(row, column)
+            if found is not None:
+                said = f"Nothing was changed: that lies in {found}, and {here.id} is on screen."
+                go = partial(self._go_there, found, row, column)
+                self._offers.offer(Offer(said, "Go there", go, slide_id=here.id))
+                return
+        self._offers.say_here(f"Nothing was changed: that lies outside {here.id}, in no region.")
+
+    def _go_there(self, region_id: str, row: int, column: int) -> None:
+        """Show a region at a place of the whole slide, as near as the view is."""
+        self._wandering.look_at(row, column)
+        self._slides.go_to(region_id)
 
 
 def _first_region(opening: Opening) -> str:

@@ -122,6 +122,17 @@ class Verdicts:
             self._session.accept_anew()
             self._signals.changed.emit()
 
+    def open_again(self) -> None:
+        """Open an accepted slide again, its mask as it is, to be corrected further."""
+        here = self._session.current
+        if here is None:
+            return
+        if not self._session.verdict(here.id).stands:
+            self._offers.say_here(f"Slide {here.id} is open: draw on it as it is.")
+        elif not self._waits(mask=True):
+            self._session.open_again()
+            self._signals.changed.emit()
+
     def flag(self) -> None:
         """Flag the slide."""
         if not self._waits(mask=False):

@@ -16,6 +16,8 @@ from hubseg.thresholds.object_counts import objects_curve
 from napari_hubseg.jobs.latest import Latest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -28,7 +30,14 @@ __all__ = ["CurveWatch"]
 
 
 class CurveWatch:
-    """Keeps the curves of the slide on screen."""
+    """Keeps the curves of the slide on screen.
+
+    Attributes
+    ----------
+    gives_way
+        Tells whether something is computed that a person waits for: objects are counted for each
+        threshold after that, when :meth:`go_on` is called. It takes seconds of a processor.
+    """
 
     changed = Signal()
     failed = Signal(str)  # one sentence
@@ -38,6 +47,8 @@ class CurveWatch:
         self._table = truth
         self._latest = Latest(background, self.failed.emit)
         self.curves = Curves()
+        self.gives_way: Callable[[], bool] = lambda: False
+        self._waits: ProbabilityMap | None = None  # whose objects are to be counted
         background.listen(
             (session.slide_changed, self._forget),
             (session.probability_changed, self._ask),
@@ -46,6 +57,7 @@ class CurveWatch:
         )
 
     def _forget(self, _: object) -> None:
+        self._waits = None
         self._latest.drop()
         self._set(Curves())
 
@@ -67,17 +79,27 @@ class CurveWatch:
         if found is None:
             self._forget(None)
             return
-        truth = self._truth()
+        truth, self._waits = self._truth(), None
 
         def show(curves: Curves) -> None:
             self._set(replace(curves, objects=()))
             if found.done >= found.total:  # while members come in there is a new map soon
-                self._latest.ask(lambda: objects_curve(found.values), add)
+                self._waits = found
+                self.go_on()
+
+        self._latest.ask(lambda: _counted(found, truth), show)
+
+    def go_on(self) -> None:
+        """Count the objects of each threshold, if they are to be counted and nothing else is."""
+        found = self._waits
+        if found is None or self.gives_way():
+            return
+        self._waits = None
 
         def add(objects: NDArray[np.int64]) -> None:
             self._set(replace(self.curves, objects=tuple(objects.tolist())))
 
-        self._latest.ask(lambda: _counted(found, truth), show)
+        self._latest.ask(lambda: objects_curve(found.values), add)
 
 
 def _counted(found: ProbabilityMap, truth: NDArray[np.bool_] | None) -> Curves:

@@ -76,7 +76,7 @@ class Figures:
             Pixel size of the slide, µm/px, or None.
         """
         if self.pending:
-            return "– objects", "– %"
+            return ("counting objects …",)
         return size_in_words(self.objects, self.area, self.px, um_per_px)
 
     def __str__(self) -> str:
@@ -110,6 +110,7 @@ class Derivation:
     """
 
     figures_changed = Signal()
+    rested = Signal()  # mask and figures are there: nothing is being computed any more
     failed = Signal(str)  # one sentence
 
     def __init__(
@@ -120,8 +121,8 @@ class Derivation:
         prepared: PreparedSlides | None = None,
     ) -> None:
         self._session = session
-        self._deriving = Latest(background, self.failed.emit)
-        self._counting = Latest(background, self.failed.emit)
+        self._deriving = Latest(background, self.failed.emit, self._look_whether_it_rests)
+        self._counting = Latest(background, self.failed.emit, self._look_whether_it_rests)
         self._truth = truth
         self._prepared = prepared or PreparedSlides()
         self.drawing: Drawing | None = None
@@ -148,6 +149,10 @@ class Derivation:
     def deriving(self) -> bool:
         """Whether a mask is being computed."""
         return self._deriving.busy
+
+    def _look_whether_it_rests(self) -> None:
+        if not self.busy:
+            self.rested.emit()
 
     def derive(self) -> None:
         """Compute the mask in a thread if it is stale; a stale answer is asked for again."""
@@ -184,19 +189,20 @@ class Derivation:
 
     def _forget(self, _: object) -> None:
         self._changes += 1
+        self._map = (None, None)
         self.figures = Figures()
         self.figures_changed.emit()
         self.derive()
 
     def _derive_again(self, found: ProbabilityMap | None) -> None:
-        if self.figures.area is not None and found is not None and self._awaits_mask():
+        if found is not None and self._awaits_mask():
             agreed = None if self.figures.dice is None else nan
             self.figures = Figures(dice=agreed, pending=True)
             self.figures_changed.emit()
         self.derive()
 
     def _awaits_mask(self) -> bool:
-        """Whether the mask that was counted last is not what the slide's first map gives."""
+        """Whether what the slide's first map gives has not been counted yet."""
         return self._map[0] is None and self._session.accepted is None
 
     def _count_again(self, _: object = None) -> None:
@@ -208,9 +214,13 @@ class Derivation:
         mask, found, changes = self._session.mask, self._session.probability, self._changes
         if mask is None or self._counting.busy:
             return
+        if found is not None and self._awaits_mask() and self._session.mask_is_stale:
+            return  # the mask of the first map is counted when it comes
 
         def show(answer: tuple[Figures, tuple[Any, float | None]]) -> None:
-            figures, self._map = answer
+            figures, known = answer
+            if known[0] is self._session.probability:
+                self._map = known
             if changes != self._changes:
                 self._count()
                 return

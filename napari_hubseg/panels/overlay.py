@@ -138,7 +138,7 @@ def _tips() -> dict[str, str]:
         "opacity": f"Opacity of mask and map over the tissue ({key_of('fainter')} fainter, "
         f"{key_of('stronger')} stronger)",
         "peek": f"Hold to see the tissue without anything over it (hold {key_of('peek')})",
-        "compare": "Keep this threshold as the reference and move on: orange is only in the "
+        "compare": "Keep this threshold as the reference and move on: red is only in the "
         f"reference, green only in what you see now ({key_of('compare')}; again to end it)",
     }
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
 from napari_hubseg.actions import key_of, tip
 from napari_hubseg.keys import names_keys
 from napari_hubseg.widgets.column import in_column
 from napari_hubseg.widgets.icons import IconButton
-from napari_hubseg.widgets.style import make_primary
+from napari_hubseg.widgets.style import button, make_primary
 
 __all__ = ["VerdictPanel", "VerdictState"]
 
@@ -48,9 +48,10 @@ class VerdictState:
 
 
 class VerdictPanel(QWidget):
-    """Accept, flag, reject; whether the next slide follows; a note."""
+    """Accept, flag, reject; whether the next slide follows; a note; the way back from accepting."""
 
     accept_requested = Signal()
+    again_requested = Signal()
     flag_requested = Signal()
     reject_requested = Signal()
     note_requested = Signal(str)
@@ -78,15 +79,17 @@ class VerdictPanel(QWidget):
         self.note.setProperty("prose", True)  # Esc takes back a value, and no sentence
         self.note.setToolTip(_texts()["about note"])
         self._note = ""
+        self.again = button("Open again", tip("open_again"), name="open_again", beside="field")
+        low = QSizePolicy.Policy.Ignored  # as low as the note: nothing moves when it comes
+        self.again.setSizePolicy(QSizePolicy.Policy.Fixed, low)
         self._lay_out()
         for choice, asked in (
             (self.accept, self.accept_requested),
             (self.flag, self.flag_requested),
             (self.reject, self.reject_requested),
-            (self.advance, None),
+            (self.again, self.again_requested),
         ):
-            if asked is not None:
-                choice.clicked.connect(lambda _=False, asked=asked: asked.emit())
+            choice.clicked.connect(lambda _=False, asked=asked: asked.emit())
         self.advance.toggled.connect(self.advance_requested)
         self.note.editingFinished.connect(self.settle)
         self.show_state(VerdictState())
@@ -97,7 +100,11 @@ class VerdictPanel(QWidget):
         for choice, share in ((self.accept, 3), (self.flag, 2), (self.reject, 2)):
             row.addWidget(choice, share)
         row.addWidget(self.advance)
-        in_column(self, row, self.note)
+        below = QHBoxLayout()
+        below.setSpacing(4)
+        below.addWidget(self.note, 1)
+        below.addWidget(self.again)
+        in_column(self, row, below)
 
     def settle(self) -> None:
         """Ask for the note that stands in the line, if it is another one."""
@@ -122,6 +129,7 @@ class VerdictPanel(QWidget):
         self.flag.setChecked(state.verdict == "flagged")
         self.reject.setChecked(state.verdict == "rejected")
         make_primary(self.accept, state.accept_next)
+        self.again.setVisible(self.accept.isChecked() and state.decidable)
         for choice in (self.accept, self.flag, self.reject):
             choice.setEnabled(state.enabled and state.decidable)
 

@@ -23,6 +23,7 @@ class VerdictPresenter(Presenter[VerdictPanel, VerdictState]):
         panel, desk, do = self._panel, self._desk, self._do
         return (
             (panel.accept_requested, do("accept")),
+            (panel.again_requested, do("open_again")),
             (panel.flag_requested, do("flag")),
             (panel.reject_requested, do("reject")),
             (panel.note_requested, desk.session.set_note),

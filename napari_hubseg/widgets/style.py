@@ -73,6 +73,7 @@ def style_sheet() -> str:
             background: {_CHOSEN}; color: {ON_CHOSEN}; border: 1px solid {_PRIMARY_HOVER};
         }}
         QPushButton[dense="true"] {{ padding: 2px 1px; }}
+        QPushButton[beside="field"] {{ min-height: 0px; padding: 0px 7px; }}
         QPushButton[left="true"] {{ text-align: left; padding: 2px 2px; }}
         QPushButton[flat="true"] {{ background: transparent; padding: 2px 3px; }}
         QPushButton[flat="true"]:hover {{ background: rgba(128, 140, 150, 60); }}

@@ -229,6 +229,36 @@ class TestAcceptedStays:
             assert session.verdict("a") is Verdict.ACCEPTED, "one step"
             assert np.array_equal(session.mask, seen)
 
+    @pytest.mark.parametrize("moved", [False, True], ids=["as the rules", "other than the rules"])
+    def test_it_is_opened_again_as_it_is_and_one_undo_brings_the_verdict_back(
+        self, folder: Path, moved: bool
+    ) -> None:
+        with opened(folder) as session:
+            seen = accept(session)
+            digest = session.accepted.digest
+            if moved:
+                go_to(session, "b")
+                session.set_threshold(200)
+                go_to(session, "a")
+            session.open_again()
+            assert session.verdict("a") is Verdict.IN_WORK
+            assert session.accepted is None
+            assert np.array_equal(session.mask_now(), seen)
+            assert session.undo_text == "opened slide a again"
+            session.open_again()
+            assert session.undo_text == "opened slide a again", "it is open: nothing to do"
+            assert np.array_equal(session.project.mask(digest).unpack(), seen), "it stays"
+            session.undo()
+            assert session.verdict("a") is Verdict.ACCEPTED
+            assert session.accepted.digest == digest
+            assert session.edits.is_empty
+            session.redo()
+            session.paint(np.ones((3, 3), np.bool_), top=1, left=1, add=True)
+            session.accept()
+            assert session.verdict("a") is Verdict.CORRECTED
+            seen[1:4, 1:4] = True
+        assert np.array_equal(leaving(folder), seen)
+
     def test_erasing_nothing_leaves_it_accepted(self, folder: Path) -> None:
         with opened(folder) as session:
             seen = accept(session)

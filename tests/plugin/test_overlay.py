@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from hubseg.cleanup import tiles
 from hubseg.edits.gesture import ADD, ERASE, KEEP
@@ -28,6 +29,7 @@ from hubseg.mask.drawing import (
 from napari_hubseg.canvas.colours import (
     LINE,
     LINE_RIM,
+    MEANINGS,
     REFERENCE,
     STROKE,
     compare_colours,
@@ -36,6 +38,7 @@ from napari_hubseg.canvas.colours import (
     limits,
     mask_colours,
     preview,
+    rgb_of,
 )
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 24), st.integers(1, 24)))
@@ -135,11 +138,12 @@ def test_what_differs_in_mask_or_hand_is_drawn_again_and_nothing_else(
 
 
 TISSUE = {"glass": (0.96, 0.95, 0.96), "PAS": (0.62, 0.25, 0.58), "nuclei": (0.16, 0.1, 0.3)}
-# how red- and green-blind people see colours (Machado, Oliveira & Fernandes 2009, severity 1)
+# how people see colours who are blind for one (Machado, Oliveira & Fernandes 2009, severity 1)
 SIGHTS = {
     "all colours": np.eye(3),
     "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
     "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
 }
 
 
@@ -153,6 +157,27 @@ def contrast(one: np.ndarray, other: np.ndarray, sight: str) -> float:
     """Return the contrast of two colours, 1-21 (WCAG 2)."""
     light = [float(seen(c, sight) @ (0.2126, 0.7152, 0.0722)) for c in (one, other)]
     return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def apart(one: np.ndarray, other: np.ndarray, sight: str) -> float:
+    """Return how far two colours are apart (CIEDE2000): 1 is seen side by side, 10 at a glance."""
+    linear = [seen(colour, sight) for colour in (one, other)]
+    shown = [np.where(c <= 0.0031308, 12.92 * c, 1.055 * c ** (1 / 2.4) - 0.055) for c in linear]
+    first, second = (rgb2lab(colour[None, None])[0, 0] for colour in shown)
+    return float(deltaE_ciede2000(first, second))
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+@pytest.mark.parametrize("compared", ["rules", "less"])
+def test_what_is_compared_has_a_colour_of_its_own(compared: str, sight: str) -> None:
+    """It had been an orange beside the amber of what was drawn by hand."""
+    colour = np.array(rgb_of(MEANINGS[compared][0]))
+    others = {name: one for name, (one, _) in MEANINGS.items() if name not in ("rules", "less")}
+    near = {name: apart(colour, np.array(rgb_of(one)), sight) for name, one in others.items()}
+    assert min(near.values()) >= 20, near
+    assert all(apart(colour, np.array(tissue), sight) >= 15 for tissue in TISSUE.values())
+    legend = np.array([16, 21, 26]) / 255  # its ground, in a dark theme as in a light one
+    assert contrast(colour, legend, "all colours") >= 3
 
 
 def over(colour: np.ndarray, ground: np.ndarray) -> np.ndarray:

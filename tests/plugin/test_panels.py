@@ -460,15 +460,20 @@ def test_a_message_can_come_with_something_to_do(qtbot: Any) -> None:
     assert not strip.action.isVisible()
 
 
-def test_an_accepted_slide_says_how_far_the_rules_are_and_offers_two_things(qtbot: Any) -> None:
+def test_an_accepted_slide_says_how_far_the_rules_are_and_what_can_be_done(qtbot: Any) -> None:
     panel = AcceptedPanel()
     qtbot.addWidget(panel)
     assert not panel.isVisible()
     panel.show_state(AcceptedState(more=12, less=3456))
     assert panel.isVisible()
     assert panel.said.text() == (
-        "Your accepted mask holds. Today's settings would give 12 px more, 3,456 px less."
+        "Your accepted mask holds. Today's settings would give 12 px more, 3,456 px less. "
+        "Drawing on it opens it again."
     )
+    with qtbot.waitSignal(panel.again_requested):
+        qtbot.mouseClick(panel.again, LEFT)
+    with qtbot.waitSignal(panel.dismissed):
+        qtbot.mouseClick(panel.dismiss, LEFT)
     with qtbot.waitSignal(panel.compare_requested):
         qtbot.mouseClick(panel.compare, LEFT)
     with qtbot.waitSignal(panel.anew_requested):

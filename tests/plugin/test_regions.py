@@ -444,9 +444,56 @@ def test_an_outline_over_a_border_goes_on_in_the_next_region_and_is_one_step(
     dock.desk.undo()
     wait(lambda: not dock.busy and not edits_of(dock, "whole_r1_c2").any())
 
-    around_border(dock, tool, [(row, column - 100) for row, column in SQUARE])  # all of it beyond
-    wait(lambda: not dock.busy and (edits_of(dock, "whole_r1_c1") == ADD)[120, 145:255].all())
-    assert not edits_of(dock, "whole_r1_c2").any()
+
+@pytest.mark.parametrize("tool", ["brush", "eraser", "lasso", "polygon", "lasso_erase", "drop"])
+def test_what_is_drawn_outside_the_region_on_screen_changes_nothing_and_says_where_it_lies(
+    divided: HubSegWidget, wait: Wait, tool: str
+) -> None:
+    """A click beside the frame had painted in a region that was not on screen."""
+    dock = divided
+    dock.session.paint(np.ones((350, 300), np.bool_), add=True)  # the first region
+    before = edits_of(dock, "whole_r1_c1").copy()
+    at_second(dock, wait)
+    rows = len(dock.session.project.entries())
+    beside = [(row, column - 100) for row, column in SQUARE]  # px of the second region
+    if tool in ("brush", "eraser"):
+        mask = layer(dock, "mask")
+        across(dock, tool, *(tuple(mask.data_to_world(one)) for one in beside[:2]))
+    else:
+        around_border(dock, tool, beside[:1] if tool == "drop" else beside)
+
+    wait(lambda: not dock.busy and dock.desk.offers.is_offered("Go there"))
+    assert len(dock.session.project.entries()) == rows
+    assert np.array_equal(edits_of(dock, "whole_r1_c1"), before)
+    assert dock.step.sentence.text() == (
+        "Nothing was changed: that lies in whole_r1_c1, and whole_r1_c2 is on screen."
+    )
+    if tool == "brush":
+        zoom = camera(dock._viewer).zoom
+        dock.desk.take_offer()
+        wait(lambda: dock.session.current.id == "whole_r1_c1" and not dock.busy)
+        place = [side / 2 for side in (100, 300 - 160)]  # µm
+        assert tuple(camera(dock._viewer).center)[-2:] == pytest.approx(place)
+        assert camera(dock._viewer).zoom == zoom
+
+
+def test_what_is_drawn_where_no_region_is_says_so(divided: HubSegWidget, wait: Wait) -> None:
+    at_second(divided, wait)
+    across(divided, "brush", (250, 200), (260, 210))  # µm: glass below the region
+    said = divided.message.sentence
+    wait(lambda: said.text() == "Nothing was changed: that lies outside whole_r1_c2, in no region.")
+    assert not divided.session.can_undo
+
+
+def test_a_stroke_that_begins_outside_and_comes_in_is_one_over_the_border(
+    divided: HubSegWidget, wait: Wait
+) -> None:
+    dock = divided
+    at_second(dock, wait)
+    across(dock, "brush", (60, 120), (60, 180))
+    wait(lambda: not dock.busy and edits_of(dock, "whole_r1_c1").any())
+    assert edits_of(dock, "whole_r1_c2").any()
+    assert dock.desk.offers.is_offered("Undo")
 
 
 def test_a_tool_that_follows_the_map_says_that_it_ends_at_the_frame(

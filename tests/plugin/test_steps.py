@@ -241,6 +241,80 @@ def test_what_opens_an_accepted_slide_again_says_so(
     assert opened.session.verdict("one") is Verdict.ACCEPTED
 
 
+def accepted(dock: HubSegWidget, wait: Wait, make_map: Any, slide_id: str) -> None:
+    """Accept a slide and stay there."""
+    dock.desk.go_to(slide_id)
+    dock.session.show(make_map(dock.session))
+    dock.desk.verdicts.advances = False
+    see(dock, wait)
+    dock.do("accept")
+    settle(dock, wait)
+    assert dock.session.verdict(slide_id).stands
+
+
+def test_an_accepted_slide_can_be_opened_again_where_it_was_accepted(
+    opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any
+) -> None:
+    """Nothing in the window said how."""
+    assert not opened.verdict.again.isVisible()
+    opened.do("open_again")
+    assert opened.message.sentence.text() == "Slide one is open: draw on it as it is."
+    places = (opened.verdict.accept, opened.verdict.note)
+    before = [one.mapToGlobal(QPoint(0, 0)) for one in places]
+    accepted(opened, wait, make_map, "one")
+    wait(lambda: opened.verdict.again.isVisible() and opened.verdict.again.width() > 20)
+    assert [one.mapToGlobal(QPoint(0, 0)) for one in places] == before, "nothing moves"
+    assert opened.verdict.again.height() >= opened.fontMetrics().height()
+    assert "strokes open it too" in opened.verdict.again.toolTip()
+    mask = opened.session.mask.copy()
+    see(opened, wait)
+    qtbot.mouseClick(opened.verdict.again, LEFT)
+    settle(opened, wait)
+    assert opened.session.verdict("one") is Verdict.IN_WORK
+    assert np.array_equal(opened.session.mask, mask)
+    assert said(opened) == "Slide one is open again, its mask as you accepted it."
+    assert not opened.verdict.again.isVisible()
+    opened.do("undo")
+    settle(opened, wait)
+    assert opened.session.verdict("one") is Verdict.ACCEPTED
+
+    opened.desk.set_threshold(200)
+    see(opened, wait)
+    wait(lambda: opened.accepted.isVisible())
+    see(opened, wait)
+    qtbot.mouseClick(opened.accepted.again, LEFT)
+    settle(opened, wait)
+    assert opened.session.verdict("one") is Verdict.IN_WORK
+    assert np.array_equal(opened.session.mask, mask), "what was accepted, not what 200 gives"
+    assert said(opened) == "Slide one is open again, its mask as you accepted it."
+    assert not opened.accepted.isVisible()
+
+
+def test_what_is_said_of_an_accepted_mask_is_put_away_until_it_is_something_else(
+    opened: HubSegWidget, qtbot: Any, wait: Wait, make_map: Any
+) -> None:
+    for slide_id in ("two", "one"):
+        accepted(opened, wait, make_map, slide_id)
+    opened.desk.set_threshold(200)
+    wait(lambda: opened.accepted.isVisible())
+    opened.desk.rules.toggle()
+    qtbot.mouseClick(opened.accepted.dismiss, LEFT)
+    settle(opened, wait)
+    assert not opened.accepted.isVisible()
+    assert not opened.desk.rules.shown, "nothing would end it"
+    opened.desk.go_to("two")
+    opened.session.show(make_map(opened.session))
+    wait(lambda: opened.accepted.isVisible())
+    qtbot.mouseClick(opened.accepted.dismiss, LEFT)
+    opened.desk.go_to("one")
+    opened.session.show(make_map(opened.session))
+    settle(opened, wait)
+    assert opened.session.departure
+    assert not opened.accepted.isVisible()
+    opened.desk.set_threshold(210)
+    wait(lambda: opened.accepted.isVisible())
+
+
 def test_that_all_is_done_is_said_until_it_is_not(opened: HubSegWidget, wait: Wait) -> None:
     for _ in opened.session.slides:
         see(opened, wait)

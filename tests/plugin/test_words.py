@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from stored import RECIPE, accept, put_maps, stored_project
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.verdict import Verdict
 from hubseg.session import ReviewSession
+from napari_hubseg.desk import Desk
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.choices import ExportChoice
 from napari_hubseg.jobs.export import Exports
@@ -84,12 +87,67 @@ def test_what_the_first_map_gives_is_not_said_before_it_is_counted(
     derivation.figures_changed.connect(lambda: said.append(derivation.figures.size(0.5)))
     session.mask_changed.emit(None)  # the empty mask is being counted
     session.show(make_map(session))
-    assert said == [("– objects", "– %")]
+    assert said == [("counting objects …",)]
     wait(lambda: not derivation.busy)
     assert set(said[1:]) == {("1 object", "64.1 %", "1,968 µm²")}
     session.show(make_map(session))
-    assert "–" not in str(said[-1]), "only the first map's are waited for"
+    assert "counting" not in str(said[-1]), "only the first map's are waited for"
     wait(lambda: not derivation.busy)
+
+
+def test_a_slide_that_is_come_to_says_that_it_is_counted_until_it_is(
+    session: ReviewSession, background: Background, make_map: Any, wait: Wait
+) -> None:
+    """Nothing was said where the map came before the empty mask had been counted."""
+    derivation = Derivation(session, background, Truth(session, background))
+    for slide_id in ("one", "two"):  # at the second one the first one's map had been counted
+        said: list[tuple[str, ...]] = []
+        session.go_to(slide_id)
+        telling = derivation.figures_changed.connect(
+            lambda said=said: said.append(derivation.figures.size(0.5))
+        )
+        session.show(make_map(session))
+        assert said == [("counting objects …",)]
+        wait(lambda: not derivation.busy)
+        assert set(said[1:]) == {("1 object", "64.1 %", "1,968 µm²")}
+        derivation.figures_changed.disconnect(telling)
+
+
+def test_the_mask_is_counted_before_the_objects_of_every_threshold(
+    session: ReviewSession,
+    background: Background,
+    make_map: Any,
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The curve takes seconds of a processor, and the figure that is looked at had waited."""
+    may, order = threading.Event(), list[str]()
+
+    def count(mask: Any) -> int:
+        may.wait()
+        order.append("mask")
+        return 1
+
+    def curve(values: Any) -> Any:
+        order.append("thresholds")
+        return np.zeros(256, np.int64)
+
+    monkeypatch.setattr("napari_hubseg.jobs.mask.count_objects", count)
+    monkeypatch.setattr("napari_hubseg.jobs.curves.objects_curve", curve)
+    desk = Desk(ViewerModel(), {}, session=session)
+    try:
+        session.go_to("two")
+        session.show(make_map(session))
+        wait(lambda: bool(desk.curves.curves.counts) and desk.background.waiting == 1)
+        assert order == []
+        may.set()
+        wait(lambda: "thresholds" in order)
+        assert order[0] == "mask"
+        assert order[-1] == "thresholds"
+        wait(lambda: not desk.busy)
+    finally:
+        may.set()
+        desk.close()
 
 
 def test_there_is_no_dice_before_there_is_a_mask(

@@ -102,7 +102,7 @@ class ReviewSession(SessionSignals):
 
         gestures = Gestures(review, masks, regions.may_draw)
         self.paint, self.put, self.reassign = gestures.paint, gestures.put, gestures.reassign
-        self.threshold_at = gestures.threshold_at
+        self.threshold_at, self.open_again = gestures.threshold_at, gestures.open_again
         structures = review.structures
         self.choose, self.step_structure = structures.choose, structures.step
         self.decisions, self.elsewhere = Decisions(review), Elsewhere(review)

@@ -15,6 +15,7 @@ import numpy as np
 from hubseg.edits.gesture import ADD, ERASE, KEEP
 from hubseg.edits.structures import SlideGesture
 from hubseg.journal.rows import Kind
+from hubseg.journal.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from hubseg.session.review import Review
     from hubseg.tools import Change
 
-__all__ = ["Gestures"]
+__all__ = ["Gestures", "opened_again"]
 
 _OWN = re.compile(r"local threshold (\d+)")  # the label of a gesture that gave an object its own
 
@@ -172,6 +173,32 @@ class Gestures:
 
         return self._together(kind, move)
 
+    def open_again(self) -> None:
+        """Open an accepted slide again, its masks as they were accepted; one row of the journal.
+
+        What the rules do not give any more is drawn, as a stroke would have it; undo brings the
+        verdict back.
+        """
+        review, edits = self._review, self._review.structures.edits
+        here = review.current
+        if here is None or edits is None or not self._may_change():
+            return
+        verdict = review.catalogue.verdict(here.id)
+        if not verdict.stands:
+            return
+        before, label = edits.copy(), opened_again(here.id)
+        if self._masks.are_accepted:
+            self._keep_accepted(edits)
+        gesture = before.towards(edits, label)
+        if gesture:
+            review.keep(Kind.GESTURE, gesture.to_bytes(), here.id, label)
+            review.follow_edits()
+            review.follow(gesture)
+        else:
+            given = {"before": verdict, "after": Verdict.IN_WORK}
+            review.keep(Kind.VERDICT, given, here.id, label)
+            review.follow()
+
     def _touch(self, kind: str, change: Callable[[Edits], Gesture]) -> Gesture | None:
         """Change the edits and commit that as one gesture; an accepted slide is open again then."""
         review, structures = self._review, self._review.structures
@@ -237,6 +264,11 @@ class Gestures:
             self._masks.take_mask(request, request.compute())
             rules = self._review.mask_by_rules
         return self._masks.mask_request().compute().mask if rules is None else rules
+
+
+def opened_again(slide_id: str) -> str:
+    """Return what the row is called that opened an accepted slide again."""
+    return f"opened slide {slide_id} again"
 
 
 def _put(values: NDArray[np.uint8], edits: Edits) -> Gesture:
