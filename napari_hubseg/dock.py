@@ -122,7 +122,7 @@ class HubSegWidget(DockLayout):
 
     def _heed(self, wanted: Preferences) -> None:
         """Begin with what a person prefers; a recipe that is not there leaves the first one."""
-        self.desk.ensemble.room_for_maps = wanted.maps_gb * 10**9
+        self.desk.ensemble.engine.room_for_maps = wanted.maps_gb * 10**9
         if wanted.recipe != self.desk.ensemble.name:
             self.desk.ensemble.choose(wanted.recipe)
         self.ensemble.prefer_device(wanted.device)
@@ -258,7 +258,7 @@ class HubSegWidget(DockLayout):
 
     def refresh(self) -> None:
         """Show what holds now, in every panel."""
-        step = next_step(self.session, running=self.desk.ensemble.running)
+        step = next_step(self.session, running=self.desk.ensemble.is_coming())
         for wiring in self._presenters:
             wiring.show(step)
         self._either.setCurrentWidget(self.work if self.session.slides else self.start)

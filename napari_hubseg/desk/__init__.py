@@ -183,7 +183,7 @@ class Desk(DeskSignals):
         runs = Runs(session, self, self.ensemble, self.exports, self.retraining, self.teaching)
         self.export, self.train, self.use_trained = runs.export, runs.train, runs.use_trained
         self.stop_training, self.next_doubt = self.retraining.stop, self.doubt.next_place
-        self.cancel_run, self.unload_networks = runs.cancel, self.ensemble.unload
+        self.cancel_run, self.unload_networks = runs.cancel, self.ensemble.engine.unload
 
     def _hold_structures(self) -> None:
         given = self.outlines, self.mask_tools, self.offers

@@ -98,7 +98,7 @@ def end_words(desk: Desk) -> PassingWords:
     drawn = (desk.contour, desk.comparison)
     words.end(slide_changed, *(one.failed for one in (*on_slide, *drawn)))
     words.end(slide_changed, desk.doubt.told, desk.files.failed)
-    words.end(desk.ensemble.began, desk.ensemble.failed, desk.ensemble.told)
+    words.end(desk.ensemble.wished, desk.ensemble.failed, desk.ensemble.told)
     words.end(desk.exports.began, desk.exports.failed, desk.exports.finished)
     passing = PassingWords(desk.unsaid.emit, desk.background)
     desk.background.listen(

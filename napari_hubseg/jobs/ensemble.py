@@ -1,36 +1,35 @@
 """The ensemble of the dock: which recipe is chosen, the engine that runs it, and how far it is.
 
-Responsible for keeping the choice, for starting and ending the engine, and for handing what a run
-finds to the session; a map that no longer fits the slide on screen stays in the store. Networks run
-in processes of their own: nothing here imports torch. Does not know the panel.
+Responsible for keeping the choice, for one run after the other, and for handing what a run finds to
+the session; a map that no longer fits the slide on screen stays in the store. Networks run in
+processes of their own: nothing here imports torch. Does not know the panel.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from hubseg.engine import local_devices
 from hubseg.failure import one_sentence
-from hubseg.probability.disk_budget import DEFAULT_LIMIT, DiskBudget
 from hubseg.project.runs import newest_run, record_update
 from hubseg.recipe import Recipe, builtin_names
-from hubseg.recipe.bundled import weights_for
-from hubseg.slide import in_words
 from napari_hubseg.jobs.choices import EnsembleChoice
-from napari_hubseg.jobs.early_start import EarlyStart
 from napari_hubseg.jobs.memory_check import Fit
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.recipe_rules import take_up
+from napari_hubseg.jobs.run_order import RunOrder, folders_for, order_of
 from napari_hubseg.jobs.run_words import RunWords
 from napari_hubseg.jobs.runner import Runner
-from napari_hubseg.jobs.slides_asked import reader_of_tissue, slides_asked, why_not
+from napari_hubseg.jobs.slides_asked import reader_of_tissue
+from napari_hubseg.jobs.waiting_line import WaitingLine
+from napari_hubseg.jobs.window_engine import WindowEngine, new_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hubseg.engine import Update
     from hubseg.session import ReviewSession
@@ -39,14 +38,6 @@ if TYPE_CHECKING:
     from napari_hubseg.jobs.prepared import PreparedSlides
 
 __all__ = ["Ensemble"]
-
-
-def _new_engine(store: Path, device: str, scheduler: str | None) -> Any:
-    from hubseg.engine import Engine
-    from hubseg.process.logs import keep_apart
-
-    keep_apart("distributed")
-    return Engine(store, device=device, scheduler=scheduler)
 
 
 class Ensemble:
@@ -75,8 +66,12 @@ class Ensemble:
         Names of devices to choose from.
     last
         What the run said last of the slide that is longest in work; None where there is none.
-    asked
-        Ids of the slides of the last run, in the order in which they are run.
+    order
+        The last run that was begun; None before.
+    engine
+        Where networks run.
+    waiting
+        Runs that were asked for since it began.
     message
         What the run says of itself, or "".
     unreachable
@@ -89,44 +84,44 @@ class Ensemble:
     brought = Signal(object)  # BroughtRules: what a recipe changes
     mapped = Signal(str)  # id of a slide whose run has ended
     began = Signal()  # a run
+    wished = Signal()  # a run, by a person: it begins, or waits
 
     def __init__(
         self,
         session: ReviewSession,
         background: Background,
-        new_engine: Callable[[Path, str, str | None], Any] = _new_engine,
+        new_engine: Callable[[Path, str, str | None], Any] = new_engine,
         prepared: PreparedSlides | None = None,
     ) -> None:
         self._session = session
         self._background = background
-        self._new_engine = new_engine
         self._choice = EnsembleChoice(builtin_names()[0])  # of where things run, the last one
         self._runner = Runner()
         self._runner.updated.connect(self._take)
         self._runner.ended.connect(self._end)
-        self._engine: Any = None
-        self._early = EarlyStart()
-        self._engine_key: tuple[Path, str, str] | None = None
+        self.engine = WindowEngine(background, new_engine)
+        self.engine.failed.connect(self.failed.emit)
         names = builtin_names()
         self.recipes = tuple(sorted(names, key=lambda name: name != "demo"))
         self.weights: tuple[Path, ...] = ()
-        self.devices, self.room_for_maps = local_devices(), DEFAULT_LIMIT
+        self.devices = local_devices()
         self.last: Update | None = None
-        self.asked: tuple[str, ...] = ()
+        self.order: RunOrder | None = None
+        self.waiting = WaitingLine[RunOrder]()
+        self._mapped: set[str] = set()  # ids of slides that the run is done with
         self.message = ""
         self._cancelled = False
         self._words = RunWords()
         self._noted = False  # whether a note of a run was said: it holds for every other one
         self.recipe = Recipe.load(self.recipes[0])
         self.name = self.recipes[0]
-        self._run_project: Path | None = None
         self._rules_of: tuple[Recipe, str] | None = None  # which come with the first member
         self.unreachable = False
         self.mixing = Mixing(session, background, self.recipe, prepared)
-        self.mixing.changed.connect(self.changed.emit)
         self.mixing.failed.connect(self.failed.emit)
         self.fit = Fit()
-        self.fit.changed.connect(self.changed.emit)
+        for part in (self.waiting, self.engine, self.mixing, self.fit):
+            part.changed.connect(self.changed.emit)
         background.listen(
             (session.slide_changed, self._load_map), (session.slides_changed, self._open_project)
         )
@@ -137,9 +132,21 @@ class Ensemble:
         return self._runner.running
 
     @property
-    def loaded(self) -> bool:
-        """Whether a worker holds networks."""
-        return self._engine is not None
+    def asked(self) -> tuple[str, ...]:
+        """Ids of the slides of the last run, in the order in which they are run."""
+        return () if self.order is None else self.order.slides
+
+    @property
+    def coming(self) -> tuple[str, ...]:
+        """Ids of the slides that are being run, or wait for it."""
+        now = self.running and not self._cancelled
+        here = (one for one in self.asked if now and one not in self._mapped)
+        return (*here, *(one for order in self.waiting.all for one in order.slides))
+
+    def is_coming(self) -> bool:
+        """Whether the slide on screen is being run, or waits for it."""
+        current = self._session.current
+        return current is not None and current.id in self.coming
 
     @property
     def folds_off(self) -> tuple[int, ...]:
@@ -182,101 +189,85 @@ class Ensemble:
     # ---- a run ---------------------------------------------------------------------------------
 
     def run(self, choice: EnsembleChoice) -> None:
-        """Run the chosen recipe on the slide on screen, or on all slides."""
-        session = self._session
-        if self.running or session.project is None or session.current is None:
-            return
-        self._choice = choice
-        if refused := why_not(session.current, choice):
-            self.failed.emit(refused)
-            return
-        slides = slides_asked(session, choice)
-        if not slides:
-            self.told.emit("Every slide was run before: choose all slides to run them again.")
-            return
-        members = self.mixing.mixture.members(self.recipe, choice.folds)
-        if not members:
-            self.failed.emit("No network is switched on: tick at least one.")
-            return
-        self._run_project = session.project.path
-        words = session.vocabulary.over(self.recipe.vocabulary)  # which it brings with its map
-        slides = tuple(in_words(slide, words) for slide in slides)
-        self.asked = tuple(slide.id for slide in slides)
-        recipe, folders = self.recipe, self._folders(choice.weights)
-        self.last, self.message = None, "Starting the worker …"
-        self._cancelled = self.unreachable = False
-        self._words = RunWords(fast=choice.fast)
+        """Run the chosen recipe on the slide on screen, or on all slides, behind what is asked."""
+        given = self._session, self.recipe, self.name, self.mixing.mixture, choice
         try:
-            engine = self._engine_for(session.project.path / "maps", choice)
+            order = order_of(*given, self.coming)
         except ValueError as error:
-            self.message = ""
             self.failed.emit(one_sentence(error))
             return
-        self._rules_of = recipe, self.name
-        self.began.emit()
-        told, folds = reader_of_tissue(session.project, slides, recipe), choice.folds
-        how = {"members": members, "fast": choice.fast}
-        self._runner.start(lambda: engine.run(told(), recipe, folders, folds, **how))
+        if order is None:
+            self.told.emit("Every slide was run before: choose all slides to run them again.")
+        elif self.running and not self._cancelled and order == self.order:
+            self.told.emit(f"{order.title}: this run is on already.")
+        elif order in self.waiting.all:
+            self.told.emit(f"{order.title}: this run waits already.")
+        else:
+            self.wished.emit()
+            self.waiting.join(order)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin the run whose turn it is; after one that cannot be begun, the next."""
+        while not self.running and (order := self.waiting.next()) is not None:
+            self._choice, self.order = order.choice, order
+            self.last, self.message = None, "Starting the worker …"
+            self._cancelled = self.unreachable = False
+            self._mapped, self._words = set(), RunWords(fast=order.choice.fast)
+            try:
+                self._begin(order)
+            except ValueError as error:
+                self.message = ""
+                self.failed.emit(one_sentence(error))
         self.changed.emit()
+
+    def _begin(self, order: RunOrder) -> None:
+        """Begin a run in the project that is open; ValueError where it cannot be begun."""
+        session = self._session
+        if session.project is None:
+            raise ValueError("No project is open: open slides first.")
+        slides = order.slides_of(session)
+        engine = self.engine.engine_for(order.project / "maps", order.choice)
+        self._rules_of = order.recipe, order.name
+        self.began.emit()
+        told = reader_of_tissue(session.project, slides, order.recipe)
+        where = order.recipe, list(order.folders), order.choice.folds
+        how = {"members": order.members, "fast": order.choice.fast}
+        self._runner.start(lambda: engine.run(told(), *where, **how))
 
     def get_ready(self, choice: EnsembleChoice) -> None:
         """Start our own worker ahead of the first run, for a slide that was never run."""
         self._choice = choice
         slide, project = self._session.current, self._session.project
-        if self._early.done or self.loaded or choice.scheduler or slide is None or project is None:
+        if choice.scheduler or slide is None or project is None or not self.engine.may_start_early:
             return
         mapped = self._session.probability is not None or newest_run(project, slide) is not None
         if not mapped and self._session.verdict(slide.id).is_open:
             with suppress(ValueError):  # a device that is not there is said by the run
-                self._early.begin(self._engine_for(project.path / "maps", choice))
-                self.changed.emit()
+                self.engine.get_ready(project.path / "maps", choice)
 
     def workers(self) -> tuple[Any, list[Path]]:
         """Return the engine for networks of the recipe, and where their checkpoints are.
 
-        Raises
-        ------
-        ValueError
-            When no project is open, or the device that was chosen is not there.
+        It raises ValueError where no project is open, or the device that was chosen is not there.
         """
         project = self._session.project
         if project is None:
             raise ValueError("No project is open: open slides first.")
-        engine = self._engine_for(project.path / "maps", self._choice)
-        return engine, self._folders(self._choice.weights)
-
-    def _folders(self, weights: tuple[Path, ...]) -> list[Path]:
-        """Return where checkpoints are looked for: what was said, the recipe's place, ours."""
-        file = Path(self.name)
-        beside = (file.parent, file.parent / "weights") if file.is_file() else ()
-        return list(weights_for(self.recipe, (*weights, *beside)))
+        engine = self.engine.engine_for(project.path / "maps", self._choice)
+        return engine, list(folders_for(self.recipe, self.name, self._choice.weights))
 
     def _look_for_files(self) -> None:
-        self.mixing.choose(self.recipe, self._folders(self.weights))
-
-    def _engine_for(self, store: Path, choice: EnsembleChoice) -> Any:
-        key = (store, choice.device, choice.scheduler)
-        if key != self._engine_key:
-            self.unload()
-            DiskBudget(store).suggest(self.room_for_maps)
-            self._engine = self._new_engine(store, choice.device, choice.scheduler or None)
-            self._engine_key = key
-        return self._engine
+        folders = folders_for(self.recipe, self.name, self.weights)
+        self.mixing.choose(self.recipe, list(folders))
 
     def cancel(self) -> None:
-        """Stop the run; finished members are kept."""
+        """Stop the run; finished members are kept, and the next one that waits begins."""
         if self.running:
             self._cancelled = True
             self.message = "Stopping …"
             self._runner.cancel()
             self.changed.emit()
-
-    def unload(self) -> None:
-        """End the worker in a thread; its memory is free again soon after."""
-        engine, self._engine, self._engine_key = self._engine, None, None
-        if engine is not None:
-            self._background.submit(engine.unload, lambda _: None, self.failed.emit)
-        self.changed.emit()
 
     def _take(self, update: Update) -> None:
         self._words.take(update)
@@ -289,12 +280,17 @@ class Ensemble:
             self.told.emit(update.note)
         self._record(update)
         if update.finished:
+            self._mapped.add(update.slide_id)
             self.mapped.emit(update.slide_id)
-        project = self._session.project
-        if project is not None and project.path == self._run_project:
+        if self._is_of_project():
             self._take_up_rules(update)
             self.mixing.take(update)  # else its maps are in the store of another project
         self.changed.emit()
+
+    def _is_of_project(self) -> bool:
+        """Whether the run is of the project that is open."""
+        project, order = self._session.project, self.order
+        return project is not None and order is not None and project.path == order.project
 
     def _take_up_rules(self, update: Update) -> None:
         """Take up what the recipe brings along, once a member is there that it is for."""
@@ -307,7 +303,7 @@ class Ensemble:
 
     def _record(self, update: Update) -> None:
         project = self._session.project
-        if project is None or project.read_only or project.path != self._run_project:
+        if project is None or project.read_only or not self._is_of_project():
             return
         try:
             record_update(project, update)
@@ -316,12 +312,15 @@ class Ensemble:
 
     def _end(self, said: str) -> None:
         self.message = self._words.stopped if self._cancelled else ""
+        whose = f"{self.order.title}: " if self.order is not None and self.waiting.all else ""
         if said and not self._cancelled:
             self.unreachable = isinstance(self._runner.error, ConnectionError)
-            self.failed.emit(said)
+            self.failed.emit(whose + said)
+        elif self._cancelled and whose:
+            self.told.emit(whose + self.message)
         elif not self._cancelled and (words := self._words.ended(len(self.asked))):
             self.told.emit(words)
-        self.changed.emit()
+        self._go_on()
 
     # ---- maps of earlier runs ------------------------------------------------------------------
 
@@ -334,15 +333,14 @@ class Ensemble:
 
     def _open_project(self) -> None:
         """Take up what was chosen in another project; a run of the one before is stopped."""
-        project = self._session.project
-        if self.running and (project is None or project.path != self._run_project):
+        if not self._is_of_project():
+            self.waiting.clear()
             self.cancel()
         self._look_for_files()
 
     def close(self) -> None:
-        """Stop the run, wait for its thread and end the worker."""
+        """Stop the run, wait for its thread and end the worker; nothing is begun any more."""
+        self.waiting.clear()
         self.fit.close()
         self._runner.close()
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            self._early.end(engine)
+        self.engine.close()

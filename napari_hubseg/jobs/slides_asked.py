@@ -11,7 +11,7 @@ from hubseg.project.runs import newest_run
 from hubseg.project.tissue import with_tissue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from hubseg.project import ReviewProject
     from hubseg.recipe import Recipe
@@ -31,10 +31,13 @@ def why_not(current: Slide, choice: EnsembleChoice) -> str:
     return ""
 
 
-def slides_asked(session: ReviewSession, choice: EnsembleChoice) -> tuple[Slide, ...]:
+def slides_asked(
+    session: ReviewSession, choice: EnsembleChoice, coming: Collection[str] = ()
+) -> tuple[Slide, ...]:
     """Return the slides that are asked for, the one on screen first: somebody waits for it.
 
-    Those at low resolution, which say where tissue is, are never run.
+    Those at low resolution, which say where tissue is, are never run. Where those are asked for
+    that were not run yet, ids of `coming` are left out: they are run anyway.
     """
     current, project = session.current, session.project
     if current is None or project is None:
@@ -43,6 +46,7 @@ def slides_asked(session: ReviewSession, choice: EnsembleChoice) -> tuple[Slide,
         return (current,)
     every = tuple(slide for slide in session.slides if not slide.is_overview)
     if choice.unrun:
+        every = tuple(slide for slide in every if slide.id not in coming)
         every = tuple(slide for slide in every if newest_run(project, slide) is None)
     first = tuple(slide for slide in every if slide.id == current.id)
     return first + tuple(slide for slide in every if slide not in first)

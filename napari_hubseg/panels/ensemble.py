@@ -59,6 +59,8 @@ class EnsembleState:
         False when no slide is open.
     running
         Whether a run is on.
+    coming
+        Whether the slide on screen is being run, or waits for it.
     done, total
         Members done and asked for.
     seconds_left
@@ -89,6 +91,7 @@ class EnsembleState:
     devices: tuple[str, ...] = ("auto", "cpu")
     enabled: bool = False
     running: bool = False
+    coming: bool = False
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
@@ -140,6 +143,7 @@ class EnsemblePanel(QWidget):
         self.scope.setToolTip("Which slides are run")
         refill(self.scope, _SCOPES, THIS)
         self.message = Hint(name="ensemble_message", lines=2)
+        self._behind = QVBoxLayout()
         self.recipe = QComboBox()
         self.recipe.setObjectName("recipe")
         self.recipe.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -194,6 +198,7 @@ class EnsemblePanel(QWidget):
         layout.setSpacing(6)
         layout.addLayout(action)
         layout.addWidget(self.message)
+        layout.addLayout(self._behind)
         layout.addLayout(what)
         layout.addWidget(self.local)
         self.advanced = QWidget(self)
@@ -222,12 +227,17 @@ class EnsemblePanel(QWidget):
         """Give another panel a place among what is advanced, first of all."""
         self._below.addWidget(panel)
 
+    def add_waiting(self, panel: QWidget) -> None:
+        """Give what waits behind a run its place, below what the run says."""
+        self._behind.addWidget(panel)
+
     def _connect(self) -> None:
         self.run.clicked.connect(lambda: self.run_requested.emit(self.choice()))
         self.unload.clicked.connect(self.unload_requested)
         self.local.clicked.connect(self._run_here)
         self.add_weights.clicked.connect(self.weights_requested)
         self.clear_weights.clicked.connect(self.weights_cleared)
+        self.scope.currentIndexChanged.connect(lambda _: self._name_run())
         self.recipe.activated.connect(self._choose_recipe)
         self.device.activated.connect(lambda _: self.fit_requested.emit(self.choice().device))
 
@@ -267,9 +277,8 @@ class EnsemblePanel(QWidget):
             self.device.setCurrentText(device)
 
     def _show_run(self, state: EnsembleState) -> None:
-        self.run.setText("Running …" if state.running else "Run ensemble")
-        self.run.setEnabled(state.enabled and not state.running)
-        self.scope.setEnabled(state.enabled and not state.running)
+        self._name_run()
+        self.scope.setEnabled(state.enabled)
         make_primary(self.run, state.run_next)
         self.message.setText(state.message)
         self.message.setToolTip(state.message)
@@ -282,6 +291,15 @@ class EnsemblePanel(QWidget):
         )
         self.memory.setText(taken)
         self.memory.setToolTip("Memory that networks take on the worker's device")
+
+    def _name_run(self) -> None:
+        """Say what the button does: a run that is asked for while one is on waits its turn."""
+        state = self._state
+        comes = state.running and state.coming and self.scope.currentData() == THIS
+        self.run.setText(
+            "Running …" if comes else "Run in turn" if state.running else "Run ensemble"
+        )
+        self.run.setEnabled(state.enabled and not comes)
 
     def _run_here(self) -> None:
         self.scheduler.clear()

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from napari_hubseg.panels.ensemble import EnsemblePanel, EnsembleState
 from napari_hubseg.panels.members import MembersPanel, MembersState
+from napari_hubseg.panels.waiting import WaitingPanel
 from napari_hubseg.presenters import dialogs
 from napari_hubseg.presenters.members import TAUGHT, members_state
 from napari_hubseg.presenters.presenter import Callbacks, Do, Presenter, SectionPresenter, Wishes
+from napari_hubseg.presenters.waiting import WaitingPresenter
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -43,13 +45,14 @@ def ensemble_state(
         devices=ensemble.devices,
         enabled=enabled,
         running=ensemble.running,
+        coming=ensemble.is_coming(),
         done=last.done if last else 0,
         total=last.total if last else 0,
         seconds_left=last.seconds_left if last else None,
         message=ensemble.message,
         run_next=run_next,
-        loaded=ensemble.loaded,
-        memory=last.memory if last and ensemble.loaded else None,
+        loaded=ensemble.engine.loaded,
+        memory=last.memory if last and ensemble.engine.loaded else None,
         folds_off=ensemble.folds_off,
         offer_local=ensemble.unreachable,
         fit=ensemble.fit.text,
@@ -112,6 +115,9 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
         tree = MembersPanel()
         self._members = MembersPresenter(tree, desk, do)
         panel.add(tree)
+        waiting = WaitingPanel()
+        self._waiting = WaitingPresenter(waiting, desk, do)
+        panel.add_waiting(waiting)
         self._project: object = None  # whose run the choice is
         desk.session.slides_changed.connect(self._begin)
         desk.layers.slide_shown.connect(lambda _: desk.ensemble.get_ready(panel.choice()))
@@ -157,6 +163,7 @@ class EnsemblePresenter(SectionPresenter[EnsemblePanel, EnsembleState]):
     def show(self, step: str) -> None:
         super().show(step)
         self._members.show(step)
+        self._waiting.show(step)
 
     def summary(self, state: EnsembleState) -> str:
         return state.summary

@@ -70,13 +70,17 @@ def _first(desk: Desk) -> ProgressState:
 def _run(desk: Desk) -> ProgressState:
     """Return how far a run is: "slide 2/3 · network 3/5 · 43 s left".
 
-    Where that is a whole slide, "region 3/12 · tile 14/40 · 6 min left". Until there is an
-    estimate, the line counts the time.
+    Where that is a whole slide, "region 3/12 · tile 14/40 · 6 min left"; behind it stands what
+    waits, "then two" or "then 2 runs: two, three". Until there is an estimate, the line counts the
+    time.
     """
     ensemble, cancel = desk.ensemble, tip("cancel_run")
-    last = ensemble.last
+    last, titles = ensemble.last, [one.title for one in ensemble.waiting.all]
+    count = f"{len(titles)} runs: " if len(titles) > 1 else ""
+    waiting = [f"then {count}{', '.join(titles)}"] if titles else []
     if last is None:
-        return ProgressState(ensemble.message or "Starting …", cancel=cancel, waits=True)
+        said = "  ·  ".join([ensemble.message or "Starting …", *waiting])
+        return ProgressState(said, cancel=cancel, waits=True)
     parts, bar = [f"network {last.done}/{last.total or '…'}"], (last.done, last.total)
     if last.tiles is not None:
         parts, bar = ["tile {}/{}".format(*last.tiles)], last.tiles
@@ -87,7 +91,8 @@ def _run(desk: Desk) -> ProgressState:
         parts.insert(0, f"{word} {place + 1}/{slides}")
     if last.seconds_left is not None:
         parts.append(f"{duration(last.seconds_left)} left")
-    return ProgressState("  ·  ".join(parts), *bar, cancel, waits=last.seconds_left is None)
+    said = "  ·  ".join([*parts, *waiting])
+    return ProgressState(said, *bar, cancel, waits=last.seconds_left is None)
 
 
 def _features(features: Features) -> ProgressState:

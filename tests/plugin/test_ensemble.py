@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QPushButton
 from windows import settle
 
 from hubseg.engine import Update
@@ -26,6 +27,7 @@ from napari_hubseg.jobs.choices import EnsembleChoice
 from napari_hubseg.jobs.ensemble import Ensemble
 from napari_hubseg.jobs.mixing import Mixing
 from napari_hubseg.jobs.run_words import RunWords
+from napari_hubseg.panels.waiting import WaitingPanel
 from napari_hubseg.presenters.ensemble import ensemble_state, tree_of
 
 
@@ -279,7 +281,7 @@ def test_one_engine_serves_until_the_device_changes(
         wait(lambda: not ensemble.running)
     assert [engine.device for engine in engines] == ["auto", "cpu"]
     wait(lambda: engines[0].unloaded)
-    ensemble.unload()
+    ensemble.engine.unload()
     wait(lambda: engines[1].unloaded)
 
 
@@ -314,14 +316,14 @@ def test_a_run_without_a_member_leaves_thresholds_and_cleanup_as_they_are(
     brought: list[Any] = []
     ensemble.brought.connect(brought.append)
     rules = session.thresholds, session.cleanup
-    made = ensemble._new_engine
+    made = ensemble.engine._make
 
     def held(*asked: Any) -> Any:
         engine = made(*asked)
         engine.go.clear()
         return engine
 
-    ensemble._new_engine = refuse if how == "no engine" else held
+    ensemble.engine._make = refuse if how == "no engine" else held
     ensemble.run(EnsembleChoice("demo"))
     if how == "error":
         engines[0].error = FileNotFoundError("None of the 55 checkpoints was found.")
@@ -507,3 +509,220 @@ def test_this_computer_is_offered_where_the_scheduler_does_not_answer(
     ensemble.run(EnsembleChoice("demo"))
     assert not ensemble_state(ensemble, enabled=True, run_next=False).offer_local
     wait(lambda: not ensemble.running)
+
+
+# ---- a run behind another one -------------------------------------------------------------------
+
+
+def ask_for(ensemble: Ensemble, session: ReviewSession, *names: str) -> None:
+    """Go from slide to slide, and ask for a run on each."""
+    for name in names:
+        session.go_to(name)
+        ensemble.run(EnsembleChoice("demo"))
+
+
+def ran(engines: list[Any]) -> list[list[str]]:
+    """Return the slides of each run, in the order in which runs were begun."""
+    return [asked["ids"] for engine in engines for asked in engine.asked]
+
+
+def test_a_run_that_is_asked_for_while_one_is_on_waits_its_turn(
+    session: ReviewSession,
+    ensemble: Ensemble,
+    engines: list[Any],
+    by_hand: threading.Semaphore,
+    wait: Wait,
+) -> None:
+    ask_for(ensemble, session, "one", "two", "three")
+    assert ensemble.running and ensemble.asked == ("one",)
+    assert [order.title for order in ensemble.waiting.all] == ["two", "three"]
+    assert set(ensemble.coming) == {"one", "two", "three"}
+    by_hand.release(9)
+    wait(lambda: not ensemble.running)
+    assert ran(engines) == [["one"], ["two"], ["three"]]
+    assert not ensemble.waiting.all and not ensemble.coming
+    assert ensemble.said == []
+    wait(lambda: not ensemble.mixing.busy)
+    assert session.probability.slide_digest == session.current.digest
+
+
+def test_a_run_that_was_asked_for_already_is_said_and_not_run_twice(
+    session: ReviewSession,
+    ensemble: Ensemble,
+    engines: list[Any],
+    by_hand: threading.Semaphore,
+    wait: Wait,
+) -> None:
+    told: list[str] = []
+    ensemble.told.connect(told.append)
+    ask_for(ensemble, session, "one", "one", "two", "two")
+    assert told == ["one: this run is on already.", "two: this run waits already."]
+    ensemble.run(EnsembleChoice("demo", fast=True))
+    ensemble.run(EnsembleChoice("demo", all_slides=True, unrun=True))
+    assert [order.title for order in ensemble.waiting.all] == ["two", "two", "three"]
+    by_hand.release(12)
+    wait(lambda: not ensemble.running)
+    assert ran(engines) == [["one"], ["two"], ["two"], ["three"]]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+def test_the_next_run_begins_where_the_one_before_is_cancelled_or_fails(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait, how: str
+) -> None:
+    told: list[str] = []
+    ensemble.told.connect(told.append)
+    hold(ensemble)
+    ask_for(ensemble, session, "one", "two")
+    if how == "cancelled":
+        ensemble.cancel()
+        wait(lambda: ensemble.asked == ("two",))
+    else:
+        fail_once(engines[0])
+    wait(lambda: not ensemble.running)
+    assert ran(engines) == [["one"], ["two"]]
+    if how == "cancelled":
+        assert told[:1] == ["one: Stopped: finished networks are kept."]
+        assert ensemble.said == []
+    else:
+        assert ensemble.said == ["one: 2 of 5 checkpoints are missing."]
+
+
+def hold(ensemble: Ensemble) -> None:
+    """Hold the runs of every engine back that is made from now on."""
+    made = ensemble.engine._make
+
+    def held(*asked: Any) -> Any:
+        engine = made(*asked)
+        engine.go.clear()
+        return engine
+
+    ensemble.engine._make = held
+
+
+def fail_once(engine: Any) -> None:
+    """Let the run that an engine holds back fail, and the next one not."""
+    run = engine.run
+
+    def next_run(*given: Any, **how: Any) -> Any:
+        engine.error = None
+        return run(*given, **how)
+
+    engine.run, engine.error = next_run, FileNotFoundError("2 of 5 checkpoints are missing.")
+    engine.go.set()
+
+
+def test_one_that_waits_can_be_left_out_and_the_others_keep_their_order(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    hold(ensemble)
+    ask_for(ensemble, session, "one", "two", "three")
+    (number, _), _ = ensemble.waiting.numbered
+    ensemble.waiting.leave(number)
+    ensemble.waiting.leave(number)  # as a second click does
+    assert ensemble.coming == ("one", "three")
+    engines[0].go.set()
+    wait(lambda: not ensemble.running)
+    assert ran(engines) == [["one"], ["three"]]
+
+
+def test_a_run_that_cannot_be_begun_says_so_and_the_next_one_is(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    hold(ensemble)
+    ask_for(ensemble, session, "one")
+    made = ensemble.engine._make
+    ensemble.engine._make = lambda *given: refuse() if given[1] == "cuda:9" else made(*given)
+    session.go_to("two")
+    ensemble.run(EnsembleChoice("demo", device="cuda:9"))
+    ask_for(ensemble, session, "three")
+    engines[0].go.set()
+    wait(lambda: ensemble.asked == ("three",))
+    engines[-1].go.set()
+    wait(lambda: not ensemble.running)
+    assert ensemble.said == ["There is no such device."]
+    assert ran(engines) == [["one"], ["three"]]
+
+
+def test_what_a_person_says_of_a_slide_while_it_waits_is_what_it_is_run_with(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait
+) -> None:
+    hold(ensemble)
+    ask_for(ensemble, session, "one", "three")
+    assert session.current.organ is None
+    session.tell(organ="kidney", source="Hubmap")
+    given: list[Any] = []
+    run = engines[0].run
+    engines[0].run = lambda slides, *more, **facts: (
+        given.extend(slides) or run(slides, *more, **facts)
+    )
+    engines[0].go.set()
+    wait(lambda: not ensemble.running)
+    assert [(slide.id, slide.organ) for slide in given] == [("three", "kidney")]
+
+
+def test_nothing_that_waits_is_begun_in_another_project_or_once_the_window_is_closed(
+    session: ReviewSession, ensemble: Ensemble, engines: list[Any], wait: Wait, tmp_path: Path
+) -> None:
+    hold(ensemble)
+    ask_for(ensemble, session, "one", "two")
+    folder = session.project.path.parent
+    shutil.copytree(folder / "train_images", tmp_path / "other")
+    session.open(tmp_path / "other")
+    assert not ensemble.waiting.all
+    wait(lambda: not ensemble.running)
+    assert ran(engines) == [["one"]]
+    ask_for(ensemble, session, *[slide.id for slide in session.slides][:2])
+    ensemble.close()
+    assert not ensemble.running and not ensemble.waiting.all
+    assert len(ran(engines)) <= 2
+
+
+@pytest.mark.usefixtures("engines")
+def test_the_dock_offers_a_run_on_the_next_slide_and_says_what_waits(
+    dock: HubSegWidget,
+    table: Path,
+    engines: list[Any],
+    by_hand: threading.Semaphore,
+    wait: Wait,
+) -> None:
+    dock.open_path(table)
+    settle(dock, wait)
+    run, first, foot = dock.ensemble.run, dock.thresholds.run, dock.progress.said
+    run.click()
+    dock.refresh()
+    assert (run.text(), run.isEnabled()) == ("Running …", False)
+    assert not first.isVisibleTo(dock.thresholds)
+    dock.desk.go_to("two")
+    wait(lambda: dock.session.current.id == "two" and not dock.desk.slides.going)
+    wait(lambda: run.isEnabled())
+    assert run.text() == "Run in turn"
+    wait(lambda: first.isVisibleTo(dock.thresholds))
+    first.click()
+    wait(lambda: not run.isEnabled())
+    assert not first.isVisibleTo(dock.thresholds)
+    wait(lambda: "then two" in foot.toolTip())
+    waiting = dock.ensemble.findChild(WaitingPanel)
+    (line,) = waiting.lines.values()
+    assert line.isVisibleTo(dock.ensemble)
+    line.findChild(QPushButton).click()
+    wait(lambda: run.isEnabled())
+    assert not waiting.isVisibleTo(dock.ensemble)
+    assert "then" not in foot.toolTip()
+    by_hand.release(3)
+    wait(lambda: not dock.desk.ensemble.running)
+    assert ran(engines) == [["one"]]
+
+
+def test_what_a_run_said_stays_when_the_next_one_begins_by_itself(
+    dock: HubSegWidget, table: Path, engines: list[Any], wait: Wait
+) -> None:
+    dock.open_path(table)
+    settle(dock, wait)
+    ensemble = dock.desk.ensemble
+    wait(lambda: bool(engines))  # which is started ahead of the first run
+    engines[0].go.clear()
+    ask_for(ensemble, dock.session, "one", "two")
+    fail_once(engines[0])
+    wait(lambda: not ensemble.running)
+    assert ran(engines) == [["one"], ["two"]]
+    assert dock.message.sentence.text().startswith("one: 2 of 5 checkpoints are missing")

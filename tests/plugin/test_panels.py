@@ -699,7 +699,7 @@ def test_a_run_shows_its_progress_and_can_be_cancelled(qtbot: Any) -> None:
     assert panel.sizeHint().height() == idle, "what is above it stays where it is"
     with qtbot.waitSignal(panel.cancel_requested):
         qtbot.mouseClick(panel.cancel, LEFT)
-    assert not ensemble(qtbot, running=True).run.isEnabled()
+    assert not ensemble(qtbot, running=True, coming=True).run.isEnabled()
 
 
 def test_a_run_that_has_not_counted_yet_counts_seconds_and_nothing_moves(qtbot: Any) -> None:

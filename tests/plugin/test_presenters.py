@@ -163,6 +163,7 @@ def test_a_verdict_that_is_not_given_leaves_its_button_as_it_was(
 def test_a_run_says_how_long_it_takes_yet() -> None:
     last = SimpleNamespace(done=3, total=5, slide_id="b", seconds_left=43.0, tiles=None)
     run = SimpleNamespace(running=True, last=last, asked=("a", "b", "c"), message="")
+    run.waiting = SimpleNamespace(all=())
     places, teaching = SimpleNamespace(all_regions=False), SimpleNamespace(writing=False)
     desk: Any = SimpleNamespace(ensemble=run, run_places=places, teaching=teaching)
     so_far = "slide 2/3  ·  network 3/5  ·  43 s left"
@@ -170,6 +171,10 @@ def test_a_run_says_how_long_it_takes_yet() -> None:
     assert progress_state(desk).said == so_far
     teaching.writing = True
     assert progress_state(desk).said == f"writing networks  ·  {so_far}"
+    run.waiting.all = SimpleNamespace(title="d"), SimpleNamespace(title="3 slides")
+    assert (
+        progress_state(desk).said == f"writing networks  ·  {so_far}  ·  then 2 runs: d, 3 slides"
+    )
 
 
 @pytest.mark.parametrize(("slides", "named"), [(3, "3 slides"), (1, "1 slide")])

@@ -59,7 +59,7 @@ class TestEarlyStart:
     def test_it_is_done_once(self, ensemble: Ensemble, engines: list[Any], wait: Wait) -> None:
         ensemble.get_ready(EnsembleChoice("demo"))
         wait(lambda: engines[0].ready == 1)
-        ensemble.unload()
+        ensemble.engine.unload()
         wait(lambda: engines[0].unloaded)
         ensemble.get_ready(EnsembleChoice("demo"))
         assert len(engines) == 1, "who ends the worker is not given another one unasked"
@@ -75,7 +75,7 @@ class TestEarlyStart:
     ) -> None:
         ensemble.run(EnsembleChoice("demo"))
         wait(lambda: not ensemble.running and session.probability is not None)
-        again = Ensemble(session, ensemble._background, ensemble._new_engine)
+        again = Ensemble(session, ensemble._background, ensemble.engine._make)
         again.get_ready(EnsembleChoice("demo"))
         again.close()
         assert len(engines) == 1

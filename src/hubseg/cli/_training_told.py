@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hubseg.cli._said import Answer
     from hubseg.recipe import Recipe
-    from hubseg.training.fit import Progress
+    from hubseg.training.progress import Progress
     from hubseg.training.validation import Judged
 
 __all__ = ["Told"]
@@ -96,6 +96,10 @@ class Told:
         if progress.said:
             sys.stderr.write(f"hubseg train: {progress.said}\n")
             self._line("said", sentence=progress.said)
+        for slide_id, sentence in progress.unread.items():
+            self._answer.outcome.note(slide_id, sentence)
+            self._line("said", sentence=sentence)
+        self._answer.tell()
         if not math.isnan(progress.loss):  # it is where a member is finished
             self._bar.set_description(f"{progress.member} loss {progress.loss:.3f}")
             self._line("step", **facts, loss=progress.loss, waiting=progress.waiting)

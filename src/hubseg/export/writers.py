@@ -180,19 +180,24 @@ def _labelled(source: Source, numbers: dict[str, int]) -> Iterator[MaskedImage]:
 def _nnunet(source: Source, out: Path) -> tuple[Path, list[Path]]:
     numbers: dict[str, int] = {}
     written: list[Path] = []
-    read = {slide.id: slide.read for slide in source.slides}
+    slides = {slide.id: slide for slide in source.slides}
     images: Iterator[MaskedImage] = (_image_of(derived, numbers) for derived in source)
     if source.has_several:
         source.every, numbers = True, source.numbers()
         images = _labelled(source, numbers)
     for image in images:
-        written += nnunet.write_case(out, image, read[image.id])
+        written += nnunet.write_case(out, image, slides[image.id])
     if not written:
         raise source.nothing()
+    there = [slides[name] for name in slides if name in source.outcome.done]
     names = {number: name for name, number in numbers.items()}
-    index = nnunet.write_dataset(out, names, len(written) // 2)
-    slides = [slide for slide in source.slides if slide.id in source.outcome.done]
-    splits = nnunet.write_splits(out, slides)
+    last = max(names) + 1  # known once all are written
+    damaged = nnunet.ignore_damage(out, there, last)
+    source.outcome.take_notes(damaged.items())
+    if damaged:
+        source.outcome.note("ignore", _IGNORE.format(last))
+    index = nnunet.write_dataset(out, names, len(written) // 2, ignored=last if damaged else None)
+    splits = nnunet.write_splits(out, there)
     source.outcome.note("folds", _FOLDS if splits else _NO_FOLDS)
     return out, [index, *filter(None, [splits]), *written]
 
@@ -249,6 +254,10 @@ _WHITE = (255, 255, 255)
 _FOLDS = (
     f"{nnunet.SPLITS} keeps slides that show the same tissue in one fold: put it into the data "
     "set's folder below nnUNet_preprocessed, or nnU-Net makes folds that do not."
+)
+_IGNORE = (
+    "Parts of slides that cannot be decoded are {} (ignore) in the label images: nnU-Net learns "
+    "and measures nothing there."
 )
 _NO_FOLDS = "There are no folds: one needs two slides that do not show the same tissue."
 

@@ -2,10 +2,11 @@
 
 Responsible for its layout (``imagesTr/ID_0000.tif``, ``labelsTr/ID.tif``, ``dataset.json``,
 ``splits_final.json``), and for comparing what was written. Does not know masks' origins: it is
-given them, and what reads a slide's pixels.
+given them, and the slides.
 
 Source: nnU-Net v2, documentation/dataset_format.md; images of three colours are read by its
-NaturalImage2DIO.
+NaturalImage2DIO. What may not be learnt from has its ignore label (documentation/ignore_label.md):
+the highest number, named ``ignore``.
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tifffile
 
+from hubseg.formats.annotated import MaskedImage
 from hubseg.formats.label_image import write_class_tiff
 from hubseg.slide.errors import check_same, writing
+from hubseg.slide.mended import MendedSlide, places_of, unread_of
+from hubseg.slide.readable import said_of_damage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from hubseg.formats.annotated import MaskedImage
     from hubseg.slide import Slide
 
-__all__ = ["INDEX", "SPLITS", "write_case", "write_dataset", "write_splits"]
+__all__ = ["INDEX", "SPLITS", "ignore_damage", "write_case", "write_dataset", "write_splits"]
 
 INDEX = "dataset.json"
 SPLITS = "splits_final.json"
@@ -39,10 +42,10 @@ _ENDING = ".tif"
 Window = tuple[int, int, int, int]
 
 
-def write_case(
-    folder: Path, image: MaskedImage, pixels: Callable[[Window], NDArray[np.uint8]]
-) -> tuple[Path, Path]:
+def write_case(folder: Path, image: MaskedImage, slide: Slide) -> tuple[Path, Path]:
     """Write an image and its label image, read them back and compare.
+
+    A tile of the slide's file that is damaged is grey; :func:`ignore_damage` does the rest.
 
     Parameters
     ----------
@@ -50,8 +53,8 @@ def write_case(
         Of the data set; made where it is not there.
     image
         Its mask, with the class and its number.
-    pixels
-        What returns a window (top, left, height, width) as RGB uint8.
+    slide
+        What is in the image.
 
     Returns
     -------
@@ -66,10 +69,10 @@ def write_case(
     for name in ("imagesTr", "labelsTr"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     path = folder / "imagesTr" / f"{image.id}_0000{_ENDING}"
-    written = hashlib.blake2b(digest_size=16)
+    written, read = hashlib.blake2b(digest_size=16), MendedSlide.of(slide).read
 
     def tiles() -> Iterator[NDArray[np.uint8]]:
-        for tile in _tiles(image.size, pixels):
+        for tile in _tiles(image.size, read):
             written.update(np.ascontiguousarray(tile).data)
             yield tile
 
@@ -84,7 +87,45 @@ def write_case(
             compression="zlib",
         )
         check_same(_digest(part) == written.digest(), path)
-    return path, write_class_tiff(folder / "labelsTr" / f"{image.id}{_ENDING}", image)
+    return path, write_class_tiff(_labels(folder, image.id), image)
+
+
+def ignore_damage(folder: Path, slides: Iterable[Slide], number: int) -> dict[str, str]:
+    """Have nnU-Net neither learn nor measure what of slides could not be decoded; compare.
+
+    Parameters
+    ----------
+    folder
+        Of the data set, with what was written of the slides.
+    number
+        What these parts are in the label images.
+
+    Returns
+    -------
+    dict
+        Id → what a person should know of such a slide.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be read or written, or reads back different.
+    """
+    said = {}
+    for slide in slides:
+        if not (windows := unread_of(slide)):
+            continue
+        path = _labels(folder, slide.id)
+        labels = np.asarray(tifffile.imread(path), np.uint8)
+        for place in places_of(windows, slide, (slide.height, slide.width)):
+            labels[place] = number
+        write_class_tiff(path, MaskedImage(labels > 0, labels=labels, um_per_px=slide.spacing))
+        check_same(bool(np.array_equal(tifffile.imread(path), labels)), path)
+        said[slide.id] = said_of_damage(slide.path.name, windows, ())
+    return said
+
+
+def _labels(folder: Path, image_id: str) -> Path:
+    return folder / "labelsTr" / f"{image_id}{_ENDING}"
 
 
 def _tiles(
@@ -138,12 +179,21 @@ def write_splits(folder: Path, slides: Sequence[Slide]) -> Path | None:
     return path
 
 
-def write_dataset(folder: Path, names: Mapping[int, str], count: int) -> Path:
-    """Write ``dataset.json``: number from 1 → class, and how many images there are; compare."""
+def write_dataset(
+    folder: Path, names: Mapping[int, str], count: int, *, ignored: int | None = None
+) -> Path:
+    """Write ``dataset.json``: number from 1 → class, and how many images there are; compare.
+
+    `ignored` is the number of what nnU-Net shall not learn from; None where there is nothing.
+    """
     path = folder / INDEX
     content = {
         "channel_names": {"0": "R", "1": "G", "2": "B"},
-        "labels": {"background": 0, **{name: number for number, name in sorted(names.items())}},
+        "labels": {
+            "background": 0,
+            **{name: number for number, name in sorted(names.items())},
+            **({} if ignored is None else {"ignore": ignored}),
+        },
         "numTraining": count,
         "file_ending": _ENDING,
         "overwrite_image_reader_writer": "NaturalImage2DIO",

@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING
 
 from hubseg.slide.content import file_stamp
 from hubseg.slide.image import Slide
+from hubseg.slide.overview import same_place
 from hubseg.slide.part import Part
 from hubseg.slide.readable import ReadableSlide, loses_tiles_alone
 from hubseg.window import overlap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from hubseg.window import Window
 
-__all__ = ["MendedSlide", "unread_of"]
+__all__ = ["MendedSlide", "places_of", "unread_of"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,32 @@ def unread_of(slide: Slide) -> tuple[Window, ...]:
     """
     region = slide.region
     return tuple(one for one in sorted(_noted(slide)) if region is None or overlap(one, region))
+
+
+def places_of(
+    windows: Iterable[Window], slide: Slide, size: tuple[int, int], *, around: int = 0
+) -> list[tuple[slice, slice]]:
+    """Return rows and columns in which a slide shows windows of its file that touch it.
+
+    Parameters
+    ----------
+    windows
+        As of :func:`unread_of`.
+    size
+        Height and width that the slide is shown at, px; edges are rounded outwards.
+    around
+        So many px more on each side, as far as the slide goes.
+    """
+    own = slide.height, slide.width
+    top, left = (slide.region or (0, 0))[:2]
+    places = []
+    for first, second, high, wide in windows:
+        box = max(first - top, 0), max(second - left, 0)
+        end = min(first - top + high, own[0]), min(second - left + wide, own[1])
+        y, x, height, width = same_place((*box, end[0] - box[0], end[1] - box[1]), own, size)
+        rows = slice(max(y - around, 0), y + height + around)
+        places.append((rows, slice(max(x - around, 0), x + width + around)))
+    return places
 
 
 def _noted(slide: Slide) -> dict[Window, None]:

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import scipy.fft
 
+from hubseg.slide.mended import MendedSlide
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -90,10 +92,13 @@ def find_overlaps(
 
 
 def small_grey(slide: Slide, factor: float) -> NDArray[np.float32]:
-    """Return a slide's grey version, float32 (h, w), `factor` times its size."""
+    """Return a slide's grey version, float32 (h, w), `factor` times its size.
+
+    A damaged tile is no tissue that two slides could share.
+    """
     wanted = max(1, round(slide.height * factor)), max(1, round(slide.width * factor))
     level = max((i for i, size in enumerate(slide.levels) if size[0] >= wanted[0]), default=0)
-    grey = cv2.cvtColor(slide.read(level=level), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(MendedSlide.of(slide).read(level=level), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (wanted[1], wanted[0]), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32)
 

@@ -189,7 +189,13 @@ def in_place_of(
     return resized(tiles.window(level - 1, window, failed), (box[2], box[3]))
 
 
-def said_of_damage(whose: str, unread: Collection[Window], finer: Collection[int]) -> str:
+def said_of_damage(
+    whose: str,
+    unread: Collection[Window],
+    finer: Collection[int],
+    *,
+    becomes: str = "taken for grey",
+) -> str:
     """Return what a person should know of a slide's damage; "" where there is none.
 
     Parameters
@@ -198,6 +204,8 @@ def said_of_damage(whose: str, unread: Collection[Window], finer: Collection[int
         The file's name, or "slide a".
     unread, finer
         As of :class:`ReadableSlide`.
+    becomes
+        What is done with parts that cannot be decoded.
     """
     said = []
     if finer:
@@ -213,5 +221,5 @@ def said_of_damage(whose: str, unread: Collection[Window], finer: Collection[int
         where = f"{height} x {width} px at {top} px from the top and {left} px from the left"
         place = "One part" if count == 1 else f"{count} parts"
         first = where if count == 1 else f"the first {where}"
-        said.append(f"{place} of {whose} cannot be decoded, {first}: taken for grey.")
+        said.append(f"{place} of {whose} cannot be decoded, {first}: {becomes}.")
     return " ".join([*said, "Get the file again."]) if said else ""

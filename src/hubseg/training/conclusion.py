@@ -12,6 +12,7 @@ from hubseg.organ import Organ
 from hubseg.probability import file_digest
 from hubseg.recipe.scores import labels_from
 from hubseg.training import outcome
+from hubseg.training.data import SlideCache
 from hubseg.training.known_stain import knowing_stains
 from hubseg.training.measured import Measured
 from hubseg.training.state import save_published
@@ -69,6 +70,7 @@ def conclude(run: TrainingRun, judge: Judge, judged: Sequence[Judged]) -> float 
     names = dict.fromkeys(member.checkpoint for member in run.recipe.members())
     files = {name: run.weights / f"{name}.safetensors" for name in names}
     told = {name: labels_from(path) for name, path in files.items()}
+    cache = SlideCache(run.cache)
     agreed = {name: facts for name, facts in told.items() if facts}
     outcome.write_provenance_of(
         run.out / "provenance.json",
@@ -77,6 +79,7 @@ def conclude(run: TrainingRun, judge: Judge, judged: Sequence[Judged]) -> float 
         [*run.own, *run.beside],
         plan=run.plan,
         weights={name: file_digest(path) for name, path in files.items()},
+        unread={one.slide.id: cache.unread(one.slide) for one in (*run.own, *run.beside)},
         extra={
             "start": dict(run.digests),
             **({"pretrained": dict(run.origins)} if run.origins else {}),

@@ -7,7 +7,7 @@ left behind. The optimisation is :mod:`hubseg.training.loop`'s.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubseg.inference import choose_devices
@@ -16,6 +16,7 @@ from hubseg.recipe import for_organ
 from hubseg.recipe.scores import pretrained_from
 from hubseg.training import outcome
 from hubseg.training.conclusion import conclude, measured_by, publish
+from hubseg.training.damage import Damage, mended
 from hubseg.training.folder import (
     assigned_to,
     begun_in,
@@ -31,6 +32,7 @@ from hubseg.training.folder import (
 from hubseg.training.label import nobody, resolved, told
 from hubseg.training.member import Job, training
 from hubseg.training.pretrained import Encoders, prepare_encoders
+from hubseg.training.progress import Progress
 from hubseg.training.run import TrainingRun
 from hubseg.training.state import save_weights
 from hubseg.training.validation import Judge, Judged
@@ -43,52 +45,8 @@ if TYPE_CHECKING:
 
     from hubseg.recipe import Member, Recipe
     from hubseg.training.label import Label, Watch
-    from hubseg.training.measured import Measured
 
 __all__ = ["Judged", "Progress", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a training stands.
-
-    Attributes
-    ----------
-    member
-        Checkpoint that is being trained.
-    step, steps
-        Steps done in this member, and in all.
-    member_number, members
-        Which member it is, from 1.
-    loss
-        Mean loss since the last report; NaN when a finished member is reported.
-    waiting
-        Share of the time since the last report that the network waited for data.
-    judged
-        Slides of the member's fold; empty until the fold's last member is finished.
-    held_out_dice
-        With the last fold: mean Dice out of fold against true and edited masks, each slide at the
-        threshold that the other folds chose; None before, and where too few slides chose.
-    measured
-        With a judged fold: the figures of all folds so far, and what they were measured against.
-    device
-        Where it is trained; several are joined by commas.
-    said
-        One sentence worth a person's attention, with a member's first report, else "".
-    """
-
-    member: str
-    step: int
-    steps: int
-    member_number: int
-    members: int
-    loss: float
-    waiting: float = 0.0
-    judged: tuple[Judged, ...] = ()
-    held_out_dice: float | None = None
-    measured: Measured | None = None
-    device: str = "cpu"
-    said: str = ""
 
 
 def train(
@@ -188,14 +146,14 @@ def _all(run: TrainingRun, jobs: Sequence[Member]) -> Iterator[Progress]:
         starts=run.digests,
         watch=run.watch,
     )
-    judged: list[Judged] = []
+    damage, judged = Damage(), list[Judged]()
     said, devices = run.said, ",".join(map(str, run.devices))
     for number, member in enumerate(jobs, 1):
         where = Progress(
             member.name, 0, steps, number, len(jobs), math.nan, device=devices, said=said
         )
         before = run.finished(member)
-        yield from _member(run, member, where, curves)
+        yield from _member(run, member, where, curves, damage)
         if not run.finished(member):
             return
         said = said if before else ""
@@ -237,7 +195,8 @@ def _prepared(
     (out / "weights").mkdir(parents=True, exist_ok=True)
     if not resume:
         _refuse_another(out)
-    labels, beside = _of_what_is_marked(labels, recipe), resolved(beside, recipe)
+    labels = _of_what_is_marked(mended(labels), recipe)
+    beside = resolved(mended(beside), recipe)
     own = _by_person(labels)
     others = [*beside, *(label for label in labels if not label.by_person)]
     assigned = assigned_to(
@@ -313,7 +272,7 @@ def _jobs(recipe: Recipe, folds: Sequence[int] | None) -> list[Member]:
 
 
 def _member(
-    run: TrainingRun, member: Member, where: Progress, curves: outcome.Curves
+    run: TrainingRun, member: Member, where: Progress, curves: outcome.Curves, damage: Damage
 ) -> Iterator[Progress]:
     """Train one member, unless its checkpoint is there."""
     saved = run.state(member)
@@ -325,21 +284,21 @@ def _member(
         member=member,
         recipe=run.learning,
         labels=tuple(labels),
-        cache=run.out / "cache",
+        cache=run.cache,
         saved=saved,
         start=run.starts.get(member.checkpoint),
         encoder=run.encoders.get(member.checkpoint),
         resume=run.resume,
         devices=run.devices,
     )
-    with training(job, run.stopped, run.watch) as (network, reports):
+    with training(job, run.stopped, run.watch, damage.take) as (network, reports):
         curves.begin(member.name, network.step)
         agreed = "" if agreement is None else agreement.sentence()
         said = " ".join(filter(None, (where.said, agreed, network.said)))
         for report in reports:
             curves.add(member.name, report)
             now = replace(where, step=report.step, loss=report.loss, waiting=report.waiting)
-            yield replace(now, said=said)
+            yield replace(now, said=said, unread=damage.news())
             said = ""
         if network.step == run.plan.steps:
             origin = run.origins.get(member.checkpoint)

@@ -105,6 +105,11 @@ class Label:
             return (self,)
         return tuple(self.of(name) for name in channels.structures)
 
+    def with_slide(self, slide: Slide) -> Label:
+        """Return it, and the labels of further structures, with other facts about the slide."""
+        others = tuple(replace(one, slide=slide) for one in self.others)
+        return replace(self, slide=slide, others=others)
+
     @property
     def marked(self) -> tuple[StructureName | None, ...]:
         """The structures of which something is marked."""

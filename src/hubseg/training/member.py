@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
     from hubseg.recipe import Member, Recipe
+    from hubseg.slide import Slide
+    from hubseg.training.damage import Gaps
     from hubseg.training.distributed import ProcessGroup
     from hubseg.training.label import Label, Watch
     from hubseg.training.loop import Report
@@ -65,9 +67,17 @@ class Job:
 
 @contextmanager
 def training(
-    job: Job, stopped: Callable[[], bool] | None = None, watch: Watch = nobody
+    job: Job,
+    stopped: Callable[[], bool] | None = None,
+    watch: Watch = nobody,
+    damaged: Callable[[Slide, Gaps], object] = lambda *_: None,
 ) -> Iterator[tuple[Fit, Iterator[Report]]]:
     """Give a member's network, as far as it is trained, and what trains it and reports.
+
+    Parameters
+    ----------
+    damaged
+        As of :class:`hubseg.training.data.SlideCache`.
 
     Raises
     ------
@@ -79,12 +89,13 @@ def training(
     """
     with together(_help, (job,), job.devices) as ranks:
         network = _network(job, ranks)
-        yield network, fit(network, _crops(job, ranks), job.saved, stopped, watch)
+        cache = SlideCache(job.cache, damaged)
+        yield network, fit(network, _crops(job, ranks, cache), job.saved, stopped, watch)
 
 
 def _help(ranks: ProcessGroup, job: Job) -> None:
     """Train along with the process that reports."""
-    for _ in fit(_network(job, ranks), _crops(job, ranks), None):
+    for _ in fit(_network(job, ranks), _crops(job, ranks, SlideCache(job.cache)), None):
         pass
 
 
@@ -95,12 +106,12 @@ def _network(job: Job, ranks: ProcessGroup) -> Fit:
     return network
 
 
-def _crops(job: Job, ranks: ProcessGroup) -> Crops:
+def _crops(job: Job, ranks: ProcessGroup, cache: SlideCache) -> Crops:
     return Crops(
         job.labels,
         job.recipe,
         resolutions_of(job.member, job.recipe),
-        SlideCache(job.cache),
+        cache,
         fold=job.member.fold,
         seed=member_seed(job.recipe.training, job.member),
         part=(ranks.rank, ranks.count),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hubseg.recipe import Recipe
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.slide.folds import Folds
+    from hubseg.training.damage import Gaps
     from hubseg.training.label import Label
     from hubseg.training.loop import Report
     from hubseg.training.validation import Judged
@@ -220,9 +221,16 @@ def write_provenance_of(
     *,
     plan: TrainingPlan,
     weights: Mapping[str, str],
+    unread: Mapping[str, Gaps],
     extra: Mapping[str, Any],
 ) -> None:
-    """Write what was trained on what, by which plan, and how it was asked for."""
+    """Write what was trained on what, by which plan, and how it was asked for.
+
+    Parameters
+    ----------
+    unread
+        Id of a slide → windows of its file that could not be decoded, where nothing was learnt.
+    """
     slides = {
         label.slide.id: {
             "digest": label.slide.digest,
@@ -235,6 +243,7 @@ def write_provenance_of(
                 if label.others
                 else {}
             ),
+            **({"unread": gaps} if (gaps := unread.get(label.slide.id)) else {}),
         }
         for label in labels
     }

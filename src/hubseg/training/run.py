@@ -82,6 +82,11 @@ class TrainingRun:
         return self.out / "weights"
 
     @property
+    def cache(self) -> Path:
+        """Folder of the slides at network scale."""
+        return self.out / "cache"
+
+    @property
     def learning(self) -> Recipe:
         """The recipe with the plan by which its networks learn."""
         return self.recipe.model_copy(update={"training": self.plan})

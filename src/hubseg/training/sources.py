@@ -22,6 +22,7 @@ from hubseg.outcome import Outcome
 from hubseg.project import ReviewProject
 from hubseg.project.words import vocabulary_of
 from hubseg.slide import SlideTable, in_words, take_new
+from hubseg.slide.mended import MendedSlide
 from hubseg.slide.table import table_of_folder
 from hubseg.training.class_labels import has_classes, of_class_images, of_class_table
 from hubseg.training.label import OPENING, READING, Label, Watch, nobody
@@ -124,12 +125,7 @@ def _in_words(labels: list[Label], vocabulary: Vocabulary, *, new: bool) -> list
     """Return labels whose slides have what their table says, as far as it is known."""
     if new:
         vocabulary = take_new((label.slide for label in labels), vocabulary)
-    return [_with_slide(label, in_words(label.slide, vocabulary)) for label in labels]
-
-
-def _with_slide(label: Label, slide: Slide) -> Label:
-    others = tuple(replace(one, slide=slide) for one in label.others)
-    return replace(label, slide=slide, others=others)
+    return [label.with_slide(in_words(label.slide, vocabulary)) for label in labels]
 
 
 def told_of(
@@ -143,7 +139,7 @@ def told_of(
             organ=organ if slide.organ is None else None,
             source=source if slide.source is None else None,
         )
-        found.append(_with_slide(label, told))
+        found.append(label.with_slide(told))
     return found
 
 
@@ -163,7 +159,8 @@ def words_of(path: Path, labels: Sequence[Label], vocabulary: Vocabulary) -> Voc
 def readable(labels: Sequence[Label], outcome: Outcome, watch: Watch = nobody) -> list[Label]:
     """Return the labels whose mask fits and whose pixels can be decoded; others are left out.
 
-    Of a pyramid only the smallest level is read.
+    Of a pyramid only the smallest level is read. Damage that costs a slide some tiles is passed
+    over, as training does (:mod:`hubseg.slide.mended`).
     """
     found = []
     for number, label in enumerate(labels):
@@ -171,7 +168,7 @@ def readable(labels: Sequence[Label], outcome: Outcome, watch: Watch = nobody) -
         with outcome.attempt(label.slide.id):
             for one in (label, *label.others):
                 one.mask()
-            label.slide.read(level=len(label.slide.levels) - 1)
+            MendedSlide.of(label.slide).read(level=len(label.slide.levels) - 1)
             found.append(label)
     return found
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hubseg.recipe.training_plan import TrainingPlan
     from hubseg.training.label import Label
 
-__all__ = ["nothing_marked", "planes_of", "soft_target", "target_of", "tissue_of"]
+__all__ = ["not_counted", "nothing_marked", "planes_of", "soft_target", "target_of", "tissue_of"]
 
 _PLACES = 4096  # labelled pixels remembered of a slide, for crops to lie near
 
@@ -95,6 +95,22 @@ def target_of(
     if channels.activation == "softmax":
         sure = np.where(target > 127, weight, 0).max(axis=0)
         weight = np.broadcast_to(np.maximum(weight.min(axis=0), sure), target.shape).copy()
+    return target, weight
+
+
+def not_counted(
+    target: NDArray[np.uint8],
+    weight: NDArray[np.uint8] | None,
+    places: Iterable[tuple[slice, slice]],
+) -> _Target:
+    """Return a target and its weights with places, rows and columns, that count nowhere.
+
+    Nothing is marked there either: no crop is cut to lie near it.
+    """
+    target = target.copy()
+    weight = np.full(target.shape, 255, np.uint8) if weight is None else weight.copy()
+    for place in places:
+        target[(..., *place)] = weight[(..., *place)] = 0
     return target, weight
 
 
