@@ -336,16 +336,9 @@ class Desk(DeskSignals):
         self._closed = True
         for said in (self.changed, self.told, self.unsaid, self.offered):
             said.disconnect()  # whoever shows it may have gone with the window
-        self.teaching.close()
-        self.ensemble.close()
-        self.retraining.close()
-        self.background.close()
-        self.seen.close()
-        self.queue.close()
-        self.older.close()
-        self.prefetch.close()
-        self.tool_hint.close()
-        self.mask_tools.close()
-        self.brushes.close()
+        at_work = (self.teaching, self.ensemble, self.retraining, self.background)
+        kept = (self.seen, self.queue, self.older, self.prefetch)
+        for part in (*at_work, *kept, self.tool_hint, self.mask_tools, self.brushes):
+            part.close()
         self.layers.close(leave=leave_layers)
         self.session.close()
