@@ -16,6 +16,7 @@ from test_damaged_slides import TILE, spoil
 from test_training import PLAN
 
 from hubseg.cli import main
+from hubseg.formats import raster
 from hubseg.formats.rle import encode
 from hubseg.project import ReviewProject
 from hubseg.recipe.training_plan import AugmentationPlan
@@ -185,6 +186,8 @@ def test_a_data_set_for_nnunet_ignores_a_damaged_tile_and_says_so(
     np.testing.assert_array_equal(tifffile.imread(out / "labelsTr" / "s1.tif"), whole)
     whole[LOST] = 2
     np.testing.assert_array_equal(tifffile.imread(out / "labelsTr" / "s0.tif"), whole)
+    (again,) = raster.read(out / "labelsTr" / "s0.tif")
+    np.testing.assert_array_equal(again.mask(*SHAPE), whole == 1, "what is ignored is no object")
     with tifffile.TiffFile(out / "labelsTr" / "s0.tif") as tif:
         assert tif.pages[0].tags["XResolution"].value[0] > 1, "its pixel size stays"
 

@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 
 from hubseg.formats.annotated import AnnotatedImage, MaskedImage, images_of_labels
+from hubseg.formats.json_text import parsed
 from hubseg.slide.errors import (
     BEST_COMPRESSION,
     DAMAGE,
@@ -133,6 +134,9 @@ def read_mask(path: Path | str) -> NDArray[np.bool_]:
 def read(path: Path) -> list[AnnotatedImage]:
     """Return what an image holds: every number but 0, or every colour but black, is an object.
 
+    In a data set of nnU-Net the number that its ``dataset.json`` calls ``ignore`` is none: nobody
+    knows what is there.
+
     Raises
     ------
     ValueError, OSError
@@ -143,7 +147,19 @@ def read(path: Path) -> list[AnnotatedImage]:
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
         return [images_of_labels(_numbered(pixels, path))]
-    return [images_of_labels(pixels)]
+    ignored = _ignored(path)
+    return [images_of_labels(pixels if ignored is None else np.where(pixels == ignored, 0, pixels))]
+
+
+def _ignored(path: Path) -> int | None:
+    """Return the number that nnU-Net is not to learn from, of one of its label images."""
+    if not path.parent.name.startswith("labels"):
+        return None
+    try:
+        number = parsed(path.parent.parent / "dataset.json")["labels"]["ignore"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return number if isinstance(number, int) else None
 
 
 def read_numbers(path: Path) -> NDArray[Any]:
