@@ -135,6 +135,8 @@ class SlideLoading:
 
     def _come(self, view: View) -> None:
         if self._view == view and not self._closed:
+            if self._loaded is not None and self._loaded[0] == view:
+                self._pyramid.levels[view[0]].renew(self._loaded[1])
             redraw(self._layer)
             self._view = None
 
@@ -159,6 +161,7 @@ class SlideLoading:
         pyramid = self._pyramid
         if pyramid.look_again():
             self._make()
+            self._background.submit(pyramid.renew, lambda _: redraw(self._layer), self._told)
         if pyramid.changes != self._changes:
             self._changes, self._loaded = pyramid.changes, None
             redraw(self._layer)

@@ -21,6 +21,7 @@ from hubseg.slide import Slide, kept_pyramid, level_plan, pyramid, read_slide, s
 from hubseg.slide.kept_pyramid import kept_file
 from hubseg.slide.level import Level
 from hubseg.slide.level_plan import planned_levels
+from hubseg.slide.overview import Overview
 from hubseg.slide.pyramid import GREY, Pyramid, pixels
 from hubseg.slide.tile_cache import TileCache
 from hubseg.slide.tile_grid import TileGrid
@@ -632,3 +633,23 @@ def spoil(path: Path, page: int, tile: int) -> None:
     with path.open("r+b") as stream:
         stream.seek(offset)
         stream.write(b"\xff" * count)
+
+
+def test_of_a_slide_without_levels_what_is_seen_at_first_lies_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles that are looked at had been drawn as large as what lies between them."""
+    monkeypatch.setattr("hubseg.slide.overview._ACROSS", 5)
+    side, tile, coarse = 64 * 18, 64, 144
+    rows, columns = np.mgrid[:side, :side] * 255 // side
+    pixels = np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(tile, tile), compression="zlib")
+    tiles = SlideTiles(read_slide(path), TileCache(1 << 28))
+    grey = Overview(tiles, (coarse, coarse), lambda *_: np.zeros((1, 1, 3), np.uint8))
+    seen = grey.read((coarse, coarse), (0, 0, coarse, coarse)).astype(int)
+    exact = pixels[4::8, 4::8].astype(int)
+    block = coarse * tile // side
+    for number in (int((i + 0.5) * 18 / 5) for i in range(5)):
+        there = slice(number * block, (number + 1) * block)
+        assert np.abs(seen[there, there] - exact[there, there]).max() <= 2

@@ -19,6 +19,7 @@ from napari.settings import get_settings
 from qtpy.QtCore import QCoreApplication, QEvent
 
 from hubseg.slide import read_slide, segments
+from hubseg.slide.kept_pyramid import make_kept
 from hubseg.slide.pyramid import GREY, pixels, pyramid_of
 from hubseg.slide.tile_cache import SHARED
 from hubseg.slide.tiles import SlideTiles
@@ -256,6 +257,34 @@ def test_levels_that_a_file_lacks_are_made_and_kept_while_it_is_looked_at(
     assert np.abs(drawn.astype(int) - exact).mean() < 3
     assert len(list((tmp_path / "kept").glob("*.tif"))) == 1
     assert not shown.said
+
+
+def test_made_levels_are_seen_where_the_whole_slide_is_looked_at(
+    tmp_path: Path, show: Callable[..., Shown], wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """napari keeps the coarsest level: the picture of some tiles, each drawn too large, stayed."""
+    go_on = threading.Event()
+
+    def made(*given: Any, **how: Any) -> Any:
+        go_on.wait()
+        return make_kept(*given, **how)
+
+    monkeypatch.setattr("hubseg.slide.pyramid.make_kept", made)
+    monkeypatch.setattr("hubseg.slide.overview._ACROSS", 3)
+    smooth = cv2.resize(NOISE[:20, :20], (3400, 3000), interpolation=cv2.INTER_CUBIC)
+    shown = show(written(tmp_path / "a.tif", [smooth], compression="zlib"), tmp_path / "kept")
+    shown.look(1500, 1700, 0.05)
+
+    def apart() -> float:
+        level, where, drawn = shown.seen
+        assert level == len(shown.layer.data) - 1
+        exact = cv2.resize(smooth, (213, 188), interpolation=cv2.INTER_AREA)[where]
+        return float(np.abs(drawn.astype(int) - exact).mean())
+
+    assert apart() > 10
+    go_on.set()
+    wait(lambda: not shown.pyramid.lacks_levels)
+    wait(lambda: apart() < 5)
 
 
 def test_a_disk_that_goes_away_is_said_and_when_it_returns_the_slide_is_seen_again(

@@ -6,6 +6,7 @@ not know where pixels come from (:mod:`hubseg.slide.pyramid`).
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,7 @@ class Level:
         self.pyramid = pyramid
         self._index = index
         self.shape = (*pyramid.plan[index].size, 3)
+        self._given: list[weakref.ref[NDArray[np.uint8]]] = []
 
     @property
     def size(self) -> int:
@@ -65,7 +67,28 @@ class Level:
                 "into memory: take a window of it, level[top:bottom, left:right]."
             )
         values = self[:, :]
+        self._given = [*(ref for ref in self._given if ref() is not None), weakref.ref(values)]
         return values if dtype is None else values.astype(dtype)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether somebody holds an array of all of it."""
+        return any(ref() is not None for ref in self._given)
+
+    def renew(self, values: NDArray[np.uint8]) -> None:
+        """Write newer pixels into the arrays of all of it that somebody holds.
+
+        napari keeps that of the coarsest level and does not ask again.
+
+        Parameters
+        ----------
+        values
+            RGB (h, w, 3) of the whole level; a part of it is passed over.
+        """
+        for ref in self._given:
+            array = ref()
+            if array is not None and array.shape == values.shape:
+                array[...] = values
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         keys = key if isinstance(key, tuple) else (key,)

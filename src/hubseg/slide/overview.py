@@ -92,9 +92,9 @@ class Overview:
         def draw(place: tuple[int, int]) -> None:
             box = grid.box(rows[place[0]], columns[place[1]])
             tile = self._tiles.window(level, box, self._instead)
-            part = picture[down[place[0]], across[place[1]]]
-            if part.size:
-                part[...] = resized(tile, part.shape[:2])
+            parts = down[place[0]], across[place[1]]
+            if picture[parts].size:
+                picture[parts] = _in_place(tile, box, parts, (self._size, own))
 
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hubseg-tile") as pool:
             list(pool.map(draw, np.ndindex(len(rows), len(columns))))
@@ -138,6 +138,34 @@ def _shares(edges: tuple[int, ...], few: list[int], whole: int, own: int) -> lis
     middles = [(edges[a + 1] + edges[b]) / 2 for a, b in pairwise(few)]
     cuts = [0, *(round(middle * own / whole) for middle in middles), own]
     return [slice(a, b) for a, b in pairwise(cuts)]
+
+
+def _in_place(
+    tile: NDArray[np.uint8],
+    box: Window,
+    parts: tuple[slice, slice],
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+) -> NDArray[np.uint8]:
+    """Return what a tile fills of a picture: it lies where it is, and its edge goes on around it.
+
+    Parameters
+    ----------
+    box
+        Of the tile in its level.
+    parts
+        Rows and columns of the picture that it fills.
+    sizes
+        (height, width) of the picture and of the level, px.
+    """
+    ends, borders = [], []
+    for axis, part in enumerate(parts):
+        own, whole = sizes[0][axis], sizes[1][axis]
+        first = min(max(round(box[axis] * own / whole), part.start), part.stop - 1)
+        last = round((box[axis] + box[axis + 2]) * own / whole)
+        last = min(max(last, first + 1), part.stop)
+        ends.append(last - first)
+        borders.append((first - part.start, part.stop - last))
+    return np.pad(resized(tile, (ends[0], ends[1])), (*borders, (0, 0)), mode="edge")
 
 
 def _nearest(start: int, length: int, factor: float, own: int) -> NDArray[np.intp]:

@@ -140,6 +140,13 @@ class Pyramid:
         """A number that grows when there is more to be seen than when it was read before."""
         return self._changes
 
+    def renew(self) -> None:
+        """Write what can be seen now into arrays of the coarsest level that somebody holds."""
+        index = len(self.levels) - 1
+        if self.levels[index].is_given:
+            whole = self.read_now(index, (0, 0, *self.plan[index].size))
+            self.levels[index].renew(whole)
+
     def look_again(self) -> bool:
         """Whether a file that was out of reach is there again; what was grey can be read now."""
         if not self.faults.away:
@@ -197,6 +204,7 @@ class Pyramid:
                     self._overview.put(piece, window, self.plan[index].size)
                 if int(done * _STEPS) > seen:
                     seen = int(done * _STEPS)
+                    self.renew()
                     self._changed()
                 return wanted()
 
@@ -206,6 +214,7 @@ class Pyramid:
                 return
             made = open_kept(file, sizes)
         self._made = made
+        self.renew()
         self._changed()
 
     # ---- in place of what is not there ---------------------------------------------------------
