@@ -39,14 +39,14 @@ def own_keys() -> Iterator[None]:
 @pytest.fixture
 def changed(own_keys: None) -> dict[str, str]:
     """What a person chose before the dock is opened."""
-    keep_keys({"accept": "Shift-A", "undo": "Control-Alt-Z", "peek": "O"})
+    keep_keys({"accept": "Shift-F6", "undo": "Control-Alt-Z", "peek": "O"})
     return kept_keys()
 
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ("Shift-A", ""),
+        ("Shift-F6", ""),
         ("A", ""),  # its own
         ("R", "R is the key of “Reject the slide”: give that one another key first."),
         ("L", "L is napari's own key (select all): choose another key."),
@@ -60,7 +60,7 @@ def test_a_key_that_cannot_be_had_is_refused_in_one_sentence(wanted: str, said: 
 
 
 def test_a_key_that_was_given_away_can_be_had() -> None:
-    assert refusal("accept", "R", {"reject": "Shift-A"}) == ""
+    assert refusal("accept", "R", {"reject": "Shift-F6"}) == ""
 
 
 @pytest.mark.parametrize("kept", [[], {"dance": "X"}, *IMPOSSIBLE])
@@ -78,11 +78,11 @@ def test_a_key_is_spelled_the_same_after_qt_had_it(action: Any) -> None:
 def test_buttons_tooltips_and_the_page_of_keys_show_the_other_key(
     changed: dict[str, str], dock: HubSegWidget
 ) -> None:
-    assert (key("accept"), key_of("accept")) == ("Shift-A", "Shift+A")
-    assert dock.verdict.accept.toolTip() == tip("accept") == "Accept this mask (Shift+A)"
-    assert "Shift+A" in dock.verdict.accept.text()
+    assert (key("accept"), key_of("accept")) == ("Shift-F6", "Shift+F6")
+    assert dock.verdict.accept.toolTip() == tip("accept") == "Accept this mask (Shift+F6)"
+    assert "Shift+F6" in dock.verdict.accept.text()
     shown = [label.text() for label in dock.keys.findChildren(QLabel)]
-    assert "Shift+A" in shown
+    assert "Shift+F6" in shown
     assert "Ctrl+Alt+Z" in shown
     assert "(hold O)" in dock.overlay.peek.toolTip()
 
@@ -97,7 +97,7 @@ def test_the_other_key_does_it_and_the_first_one_does_nothing(
     qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A)
     assert session.verdict("one").is_open
     qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_Escape)  # letters are commands again
-    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
     wait(lambda: not session.verdict("one").is_open)
 
 
@@ -111,12 +111,12 @@ def test_the_page_takes_a_key_says_a_conflict_and_keeps_what_was_chosen(
     qtbot.keyClick(field, Qt.Key.Key_R)
     wait(lambda: page.said.text().startswith("R is the key of “Reject the slide”"))
     wait(lambda: field.keySequence().toString() == "A")
-    qtbot.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(field, Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
     wait(lambda: page.said.text() == "")
-    wait(lambda: field.keySequence().toString() == "Shift+A")
+    wait(lambda: field.keySequence().toString() == "Shift+F6")
     buttons = page.findChild(QDialogButtonBox)
     buttons.button(QDialogButtonBox.StandardButton.Ok).click()
-    assert kept_keys() == {"accept": "Shift-A"}
+    assert kept_keys() == {"accept": "Shift-F6"}
 
 
 def test_another_key_holds_at_once_and_is_shown_wherever_keys_are(
@@ -126,14 +126,14 @@ def test_another_key_holds_at_once_and_is_shown_wherever_keys_are(
     session.show(make_map(session))
     wait(lambda: not opened.busy)
     opened.do("take_brush")
-    keep_keys({"accept": "Shift-A", "take_brush": "Control-Alt-B", "undo": "Control-Alt-Z"})
+    keep_keys({"accept": "Shift-F6", "take_brush": "Control-Alt-B", "undo": "Control-Alt-Z"})
     opened.keys.keys_changed.emit()
-    assert verdict.accept.toolTip() == tip("accept") == "Accept this mask (Shift+A)"
-    assert verdict.accept.text() == verdict.accept.accessibleName() == "Accept  Shift+A"
+    assert verdict.accept.toolTip() == tip("accept") == "Accept this mask (Shift+F6)"
+    assert verdict.accept.text() == verdict.accept.accessibleName() == "Accept  Shift+F6"
     assert "(Ctrl+Alt+Z)" in opened.correct.undo.toolTip()
     assert verdict.note.toolTip().endswith("Ctrl+Alt+Z takes it back")
     assert "Ctrl+Alt+B" in opened.correct.tools["brush"].toolTip()
-    assert "Shift+A" in [label.text() for label in opened.keys.findChildren(QLabel)]
+    assert "Shift+F6" in [label.text() for label in opened.keys.findChildren(QLabel)]
     stale = {"Accept this mask (A)", "Accept  A"}
     wait(lambda: len(opened.keys.findChildren(QLabel, "every_title")) == len(grouped()) + 1)
     for root in (opened, opened.notices):
@@ -143,7 +143,7 @@ def test_another_key_holds_at_once_and_is_shown_wherever_keys_are(
     qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A)
     assert session.verdict("one").is_open
     qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_Escape)
-    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(opened.canvas.widget, Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
     wait(lambda: not session.verdict("one").is_open)
 
 
@@ -186,7 +186,7 @@ def test_every_text_with_a_key_in_it_is_known(
 
 def test_at_first_again(changed: dict[str, str], dock: HubSegWidget) -> None:
     page = OtherKeysPage(dock, {})
-    assert page.fields["accept"].keySequence().toString() == "Shift+A"
+    assert page.fields["accept"].keySequence().toString() == "Shift+F6"
     buttons = page.findChild(QDialogButtonBox).button
     buttons(QDialogButtonBox.StandardButton.RestoreDefaults).click()
     assert page.fields["accept"].keySequence().toString() == "A"

@@ -563,6 +563,7 @@ def test_a_run_over_regions_says_which_and_shows_where_it_is(
 def test_how_far_a_slide_in_tiles_is_is_said_in_tiles() -> None:
     last = SimpleNamespace(done=0, total=5, slide_id="b", tiles=(14, 40), seconds_left=360.0)
     run = SimpleNamespace(running=True, last=last, asked=("a", "b", "c"), message="")
+    run.waiting = SimpleNamespace(all=())
     places, teaching = SimpleNamespace(all_regions=True), SimpleNamespace(writing=False)
     desk: Any = SimpleNamespace(ensemble=run, run_places=places, teaching=teaching)
     state = progress_state(desk)

@@ -309,7 +309,7 @@ def test_regions_of_a_very_large_slide_teach_each_other(
     wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
     first, second = (slide.id for slide in session.slides)
     assert looks.asked == [[first]]
-    assert job.said.startswith("Taught by 2 strokes on 1 slide; ")
+    assert job.said.startswith("Taught by 2 strokes on 1 slide")
     after = session.probability.values
     assert after[:, :380].max() < own[:, :380].min()
     session.go_to(second)
