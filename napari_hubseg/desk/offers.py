@@ -27,6 +27,10 @@ __all__ = ["Offers"]
 
 _NAMED = 3  # steps
 _READ = 20_000  # ms after which what was said of a step or a key has been read
+_AS_DRAWN = (
+    " Where today's settings differ from what you accepted, that is kept as if drawn: the slider "
+    "does not move it."
+)
 
 
 class Offers:
@@ -182,6 +186,8 @@ class Offers:
             said = _sentence(row)
             if reopened and not _opens(row):
                 said += f" Slide {row.slide_id} was accepted and is open again."
+            if reopened and row.kind is Kind.GESTURE and self._session.kept_as_drawn:
+                said += _AS_DRAWN
             self.offer(Offer(said, "Undo", lambda: self._take_back(row), step=row))
         elif row.kind is Kind.UNDO:
             redo = self._session.redo if self._is_here(row) else None

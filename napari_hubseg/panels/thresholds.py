@@ -78,6 +78,8 @@ class ThresholdsState:
         Slides that the ensemble could run on now; 0 where there is a map.
     imported
         The imported mask that the slide starts from: no threshold acts on it; "" is a map.
+    coming
+        What is said where a map is on its way; "" where none is, or there is one.
     """
 
     value: float = 127.0
@@ -93,6 +95,7 @@ class ThresholdsState:
     reading: bool = False
     can_run: int = 0
     imported: str = ""
+    coming: str = ""
 
 
 class _Number(QDoubleSpinBox):
@@ -301,7 +304,7 @@ class ThresholdsPanel(QWidget):
         """Show `state`; emits nothing, and moves nothing that a person is changing."""
         self.name.setText(_kind(state))
         self.name.setToolTip(state.imported)
-        instead = "no threshold acts on this mask" if state.imported else ""
+        instead = "no threshold acts on this mask" if state.imported else state.coming
         self.histogram.set_curves(state.curves, reading=state.reading, instead=instead)
         self.histogram.set_mask(state.value, state.size)
         if not self.busy:

@@ -67,6 +67,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             reading=reading or session.probability is not None,  # until its values are counted
             imported=str(session.imported or ""),
             can_run=len(session.slides) if can_run else 0,
+            coming="" if reading or session.probability is not None else _coming(desk, slide),
         )
 
     def _nudge(self, by: float) -> None:
@@ -74,6 +75,15 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
         if session.current is not None and session.imported is None:
             slider = self._panel.main
             slider.nudge(slider.number.value() + by)
+
+
+def _coming(desk: Desk, slide: Slide) -> str:
+    """Return what is said of a run that will give the slide its map; "" where none is on."""
+    ensemble = desk.ensemble
+    if slide.id not in ensemble.coming:
+        return ""
+    waits = any(slide.id in order.slides for order in ensemble.waiting.all)
+    return "this slide waits for its run" if waits else "this slide is being run …"
 
 
 def _figures(desk: Desk) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from napari_hubseg.jobs.recipe_rules import steps_on
 from napari_hubseg.jobs.truth import Truth
 from napari_hubseg.panels.ensemble import EnsembleState
 from napari_hubseg.panels.export import ExportPanel
+from napari_hubseg.presenters.thresholds import _coming
 from napari_hubseg.widgets.histogram import Histogram
 
 Wait = Callable[[Callable[[], Any]], None]
@@ -74,6 +76,14 @@ def test_a_map_that_is_being_read_is_not_one_that_is_missing(
     histogram.set_curves(histogram.curves, reading=True)
     assert histogram.nothing.startswith("reading")
     session.close()
+
+
+def test_a_slide_whose_run_is_on_or_waits_says_so_and_not_that_it_has_no_map() -> None:
+    order = SimpleNamespace(slides=("b", "c"))
+    ensemble = SimpleNamespace(coming=("a", "b", "c"), waiting=SimpleNamespace(all=(order,)))
+    desk: Any = SimpleNamespace(ensemble=ensemble)
+    said = [_coming(desk, SimpleNamespace(id=name)) for name in "abd"]
+    assert said == ["this slide is being run …", "this slide waits for its run", ""]
 
 
 def test_what_the_first_map_gives_is_not_said_before_it_is_counted(

@@ -100,7 +100,7 @@ class ReviewSession(SessionSignals):
         self.mask_request, self.take_mask = masks.mask_request, masks.take_mask
         self.mask_now, self.request_for = masks.mask_now, masks.request_for
 
-        gestures = Gestures(review, masks, regions.may_draw)
+        self._gestures = gestures = Gestures(review, masks, regions.may_draw)
         self.paint, self.put, self.reassign = gestures.paint, gestures.put, gestures.reassign
         self.threshold_at, self.open_again = gestures.threshold_at, gestures.open_again
         structures = review.structures
@@ -136,6 +136,11 @@ class ReviewSession(SessionSignals):
         self.moved = files.moved
 
     # ------------------------------------------------------------------ what is open
+
+    @property
+    def kept_as_drawn(self) -> bool:
+        """Whether what was opened again last is drawn where its settings do not give it."""
+        return self._gestures.kept_as_drawn
 
     @property
     def project(self) -> ReviewProject | None:

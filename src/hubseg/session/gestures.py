@@ -46,10 +46,17 @@ class Gestures:
         Say what the rules give, where a mask is accepted.
     may_change
         Asked before anything is written; says why when it is not.
+
+    Attributes
+    ----------
+    kept_as_drawn
+        Whether the slide that was opened again last has something as drawn that was accepted, and
+        that its settings did not give any more.
     """
 
     def __init__(self, review: Review, masks: Masks, may_change: Callable[[], bool]) -> None:
         self._review, self._masks, self._may_change = review, masks, may_change
+        self.kept_as_drawn = False
 
     def paint(
         self,
@@ -237,9 +244,11 @@ class Gestures:
     def _keep_accepted(self, edits: SlideEdits) -> None:
         """Draw what was accepted where it is not what the rules give any more."""
         structures, masks = self._review.structures, self._masks
+        self.kept_as_drawn = False
         for name, accepted in masks.accepted().items():
             region = self._rules(name) ^ accepted
             if region.any():
+                self.kept_as_drawn = True
                 values = np.where(region, np.where(accepted, ADD, ERASE), KEEP).astype(np.uint8)
                 what = name if structures.several else None
                 edits.draw(what, partial(_put, values), named=structures.several)
