@@ -179,11 +179,19 @@ def test_features_that_are_gone_are_asked_for_and_the_own_map_is_mixed(
     assert [features_key(key) for _, key in missing[0][1]] == keys
 
 
-def test_what_is_accepted_teaches_both_sides(session: ReviewSession) -> None:
-    mark(session)
-    session.show(newest_map(session.project, session.project.slides()[0]))  # type: ignore[arg-type]
+def accept_first(session: ReviewSession) -> None:
+    """Accept the first slide as its map and what was drawn on it have it."""
+    assert session.project is not None
+    found = newest_map(session.project, session.project.slides()[0])
+    assert found is not None
+    session.show(found)
     session.mask_now()
     session.accept()
+
+
+def test_what_is_accepted_teaches_both_sides(session: ReviewSession) -> None:
+    mark(session)
+    accept_first(session)
     told = taught(session)
     assert told.used == ("a",) and told.note == "" and told.accepted
     assert told.taught.departure < 0.2
@@ -194,9 +202,7 @@ def test_an_accepted_slide_without_anything_is_no_correction_that_erases(
 ) -> None:
     mark(session, add=False)
     session.paint(np.ones(SHAPE, np.bool_), top=0, left=0, add=False)
-    session.show(newest_map(session.project, session.project.slides()[0]))  # type: ignore[arg-type]
-    session.mask_now()
-    session.accept()
+    accept_first(session)
     assert taught(session).note == ""
 
 
@@ -218,9 +224,7 @@ def test_accepted_slides_that_are_better_in_other_stains_turn_all_of_the_kind(
     assert not any(head.stain for head in taught(session).taught.heads.values())  # strokes alone
     session.paint(blob(0) > 0.5, top=0, left=0, add=False)
     session.paint(np.ones((10, 10), np.bool_), top=2, left=2, add=True)
-    session.show(newest_map(session.project, session.project.slides()[0]))  # type: ignore[arg-type]
-    session.mask_now()
-    session.accept()
+    accept_first(session)
     told = taught(session)
     assert {head.stain for head in told.taught.heads.values()} == {"s"}
     assert told.note.startswith("Stain matched: Dice ") and "on your slide;" in told.note

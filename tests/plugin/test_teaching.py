@@ -469,8 +469,8 @@ def test_a_map_that_stays_as_it_was_says_why_and_what_to_do(
     learnt: Learnt, share: float | None, said: str
 ) -> None:
     """0.0 % had been said, and nothing else where strokes add and erase."""
-    state = {"on": True, "taught": True, "mapped": True, "trouble": "", "looks": ""}
-    assert sentence("one", **state, learning=False, learnt=learnt, share=share) == said  # type: ignore[arg-type]
+    state: Any = {"on": True, "taught": True, "mapped": True, "trouble": "", "looks": ""}
+    assert sentence("one", **state, learning=False, learnt=learnt, share=share) == said
 
 
 def taught_slide(dock: HubSegWidget, wait: Wait) -> Any:
