@@ -14,7 +14,7 @@ from stored import TINY
 from torch import nn
 
 from hubseg.cli import main
-from hubseg.engine import Engine
+from hubseg.engine import Engine, FeatureRun
 from hubseg.inference import TilePixels, predict_features, predict_region_features
 from hubseg.network import Prediction, build
 from hubseg.probability import MapStore, TileLayout, Tiling, tile_layout
@@ -26,6 +26,7 @@ from hubseg.project.teaching import Teacher, Teaching
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
 from hubseg.slide import SlideTable, read_slide
+from hubseg.slide.regions import slide_of
 
 ENTRY = Entry(network=NetworkSpec(encoder="test_resnet"), checkpoint="m_{fold}")
 SHAPE = 500, 620
@@ -177,3 +178,14 @@ def test_what_is_drawn_on_a_region_is_learnt_where_it_lies(project: Path, schedu
     with ReviewProject.open(project) as opened:
         made = taught(opened)
         assert made.used == (opened.slides()[0].id,) and len(made.taught.heads) == 2
+
+
+def test_a_very_large_slide_that_is_not_divided_is_refused_in_a_sentence(project: Path) -> None:
+    with ReviewProject.for_reading(project) as opened:
+        part = opened.slides()[0]
+        found = newest_run(opened, part)
+        assert found is not None
+        engine, whole = Engine(opened.maps, device="cpu"), slide_of(part)
+        updates = list(FeatureRun(engine, [(whole, found[1])], found[0], [project.parent]))
+    said = f"Slide {whole.id} is too large to be taught as a whole: divide it into regions."
+    assert [one.error for one in updates] == [said, said]
