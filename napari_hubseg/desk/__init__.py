@@ -226,6 +226,7 @@ class Desk(DeskSignals):
         self.ensemble.mapped.connect(self.teaching.look_again)
         self.prefetch.lacking.connect(lambda slide: self.features.ask([slide]))
         self.features.came.connect(self.prefetch.drop)
+        self.features.came.connect(layers.around.masks.note)
         self.others.gives_way = lambda: self.ensemble.mixing.busy or self.derivation.deriving
         layers.around.masks.gives_way = self.others.gives_way
         self.curves.gives_way = lambda: self.derivation.busy

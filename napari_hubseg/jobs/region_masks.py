@@ -77,6 +77,7 @@ class RegionMasks:
             (session.thresholds_changed, self._compare_rules),
             (session.cleanup_changed, self._compare_rules),
             (session.mixture_changed, self._compare_rules),
+            (session.taught_changed, self._follow_strokes),
             (session.facts_changed, self._note_all),
             (session.verdict_changed, self.note),
             (session.recorded, self._note_row),
@@ -189,6 +190,14 @@ class RegionMasks:
                 mask.regions[name] = replace(one, stale=True)
         self._note_all()
         self.changed.emit()
+
+    def _follow_strokes(self) -> None:
+        """Find the masks again that change with what strokes teach."""
+        mask, here = self.mask, self._here
+        if mask is not None and here is not None and self._session.current is not None:
+            regions = mask.regions.items()
+            self._unknown.update({name: None for name, one in regions if one.follows})
+            self._rest.start()
 
     # ---- in the thread -------------------------------------------------------------------------
 

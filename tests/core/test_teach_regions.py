@@ -19,12 +19,14 @@ from hubseg.inference import TilePixels, predict_features, predict_region_featur
 from hubseg.network import Prediction, build
 from hubseg.probability import MapStore, TileLayout, Tiling, tile_layout
 from hubseg.project import ReviewProject
+from hubseg.project.derived import derive
 from hubseg.project.newest import newest_map, untaught_members
 from hubseg.project.runs import newest_run, record_update
 from hubseg.project.taught_maps import scope_of
 from hubseg.project.teaching import Teacher, Teaching
 from hubseg.recipe import Entry, NetworkSpec, Recipe, Resolution
 from hubseg.session import ReviewSession
+from hubseg.session.region_masks import FoundMask, find_region_mask
 from hubseg.slide import SlideTable, read_slide
 from hubseg.slide.regions import slide_of
 
@@ -140,6 +142,28 @@ def test_strokes_on_one_region_change_the_map_of_another_and_off_is_off(
     assert drawn.mean() > rubbed.mean()
     assert not teach(project, scheduler, "--off")
     assert all((a == b).all() for a, b in zip(maps(project), before, strict=True))
+
+
+def test_the_mask_that_is_seen_of_a_region_beside_follows_what_is_taught(
+    project: Path, scheduler: str
+) -> None:
+    """It was kept as found before, and shown so, until something else was done to the region."""
+
+    def seen(known: str = "") -> FoundMask:
+        with ReviewProject.open(project) as opened:
+            return find_region_mask(opened, opened.slides()[1], None, (1, 16), known=known)
+
+    before = seen()
+    assert before.mask is not None and not before.mask.follows
+    draw(project)
+    assert not teach(project, scheduler)
+    after = seen(before.key)
+    assert after.mask is not None and after.mask.follows
+    with ReviewProject.open(project) as opened:
+        made = derive(opened, opened.slides()[1]).mask
+    assert ((after.mask.levels[1][2] > 0) == made).all()
+    assert not teach(project, scheduler, "--off")
+    assert seen(after.key).key == before.key
 
 
 def test_regions_whose_features_are_gone_are_told_and_keep_the_networks_map(

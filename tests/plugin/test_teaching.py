@@ -39,6 +39,7 @@ from napari_hubseg.dock import HubSegWidget
 from napari_hubseg.jobs.background import Background
 from napari_hubseg.jobs.ensemble import Ensemble
 from napari_hubseg.jobs.features import Features
+from napari_hubseg.jobs.region_masks import RegionMasks
 from napari_hubseg.jobs.taught_export import TaughtExport
 from napari_hubseg.jobs.taught_maps import TaughtMaps
 from napari_hubseg.jobs.teaching import TeachJob
@@ -316,8 +317,14 @@ def test_regions_of_a_very_large_slide_teach_each_other(
     wait(lambda: at_rest(job, ensemble) and job.changed_share is not None)
     assert looks.asked == [[first], [second]]
     taught = session.probability.values
+    around = RegionMasks(session)
+    around.enter(session.current, (700, 900))
+    wait(lambda: not around.busy)
+    seen = around.mask.regions[first].key
     job.toggle()
     wait(lambda: at_rest(job, ensemble) and job.changed_share is None)
+    wait(lambda: not around.busy and around.mask.regions[first].key != seen)
+    around.close()
     plain = session.probability.values
     assert taught.shape == plain.shape and taught[:, :20].mean() < plain[:, :20].mean()
     job._features.close()
@@ -455,7 +462,8 @@ ADDS = "Every correction adds: also erase what is wrong, or accept a slide."
             replace(LEARNT, strokes=0, accepted=True),
             0.0,
             "Taught by 1 slide that you accepted, too little yet to show on this slide. The "
-            "networks agree with what you accepted, or it takes more slides.",
+            "networks agree with what you accepted: where this mask is wrong, correct it or accept "
+            "more slides.",
         ),
         (
             LEARNT,

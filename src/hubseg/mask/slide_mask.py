@@ -60,6 +60,8 @@ class RegionMask:
         Whether a person stands by it: no threshold changes it.
     stale
         Whether it was made with other rules: then only what a person drew is shown of it.
+    follows
+        Whether it changes with what strokes teach.
     """
 
     window: Window
@@ -68,6 +70,7 @@ class RegionMask:
     mapped: bool = False
     decided: bool = False
     stale: bool = False
+    follows: bool = False
 
     @classmethod
     def of(

@@ -25,6 +25,7 @@ from hubseg.probability.tile_file import write_file
 from hubseg.project.derived import derive
 from hubseg.project.runs import newest_keys
 from hubseg.project.structures import first_of, names_of
+from hubseg.project.taught_maps import taught_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from hubseg.organ import StructureName
     from hubseg.project import ReviewProject
+    from hubseg.project.newest import Newest
     from hubseg.slide import Slide
 
 __all__ = ["FOLDER", "FoundMask", "find_region_mask"]
@@ -123,7 +125,9 @@ def _facts(
     if accepted is not None:
         key = _digest([*said, "accepted", accepted.digest])
         return {"key": key, "mapped": False, "decided": True}
-    maps, rules = list(_maps(project, slide, state)), state.rules
+    store, rules = MapStore(project.maps), state.rules
+    newest = list(_newest(project, slide, state))
+    maps = [_said(store, slide, one) for one in newest]
     imported = [repr(one) for one in state.imported.values()]
     mapped = any(key for _, members in maps for key, *_ in members)
     if not (mapped or imported or state.gestures or stands):
@@ -132,26 +136,46 @@ def _facts(
     thresholds = [[str(one), rules.threshold(slide.organ, slide.source, one)] for one in names]
     verdict = None if stands is None else stands.row.seq
     made = [maps, thresholds, repr(rules.cleanup(slide.organ)), slide.um_per_px, imported, verdict]
-    return {"key": _digest([*said, *made]), "mapped": mapped, "decided": stands is not None}
+    seen = [_seen(store, slide, one) for one in newest]
+    taught = [_taught(project, slide, *one) for one in zip(newest, seen, strict=True)]
+    if any(taught):
+        made.append(taught)
+    decided = stands is not None
+    follows = not decided and any(seen)
+    return {
+        "key": _digest([*said, *made]),
+        "mapped": mapped,
+        "decided": decided,
+        "follows": follows,
+    }
 
 
-def _maps(
-    project: ReviewProject, slide: Slide, state: SlideState
-) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """Yield of each structure which maps are mixed, and how much of them is there."""
-    store, first = MapStore(project.maps), first_of(project, slide, state)
+def _newest(project: ReviewProject, slide: Slide, state: SlideState) -> Iterator[Newest]:
+    """Yield of each structure which maps are mixed."""
+    first = first_of(project, slide, state)
     for name in names_of(project, slide, state):
         newest = newest_keys(project, slide, structure=None if name == first else name)
-        if newest is None:
-            continue
-        recipe, members, what = newest
-        yield (
-            f"{what} {recipe.digest}",
-            [
-                (key, *member.place, layer, _there(store, key, slide))
-                for member, key, layer in members
-            ],
-        )
+        if newest is not None:
+            yield newest
+
+
+def _said(store: MapStore, slide: Slide, newest: Newest) -> tuple[str, list[tuple[Any, ...]]]:
+    """Return which maps those are, and how much of them is there."""
+    recipe, members, what = newest
+    keyed = [(key, *one.place, layer, _there(store, key, slide)) for one, key, layer in members]
+    return f"{what} {recipe.digest}", keyed
+
+
+def _seen(store: MapStore, slide: Slide, newest: Newest) -> list[str]:
+    """Return keys of the maps beside which it is kept what their networks see of a region."""
+    keys = [key for _, key, _ in newest[1] if key]
+    return [key for key in keys if store.in_one_piece(store.beside(key, slide.region))]
+
+
+def _taught(project: ReviewProject, slide: Slide, newest: Newest, seen: list[str]) -> list[Any]:
+    """Return what changes those maps, of what was taught; [] is nothing."""
+    taught = taught_of(project, slide, newest[0], newest[2])
+    return [taught.to_facts(), seen] if taught.counts else []
 
 
 def _there(store: MapStore, key: str, slide: Slide) -> int:
