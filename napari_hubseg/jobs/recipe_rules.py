@@ -45,20 +45,20 @@ class BroughtRules:
     @property
     def sentence(self) -> str:
         """What is said."""
-        parts = []
+        here = []
         if self.threshold is not None:
-            parts.append("threshold {:g} → {:g}".format(*self.threshold))
+            here.append("threshold {:g} → {:g}".format(*self.threshold))
         if self.cleanup is not None:
             after = ", ".join(steps_on(self.cleanup[1], self.um_per_px)) or "none"
-            parts.append(f"cleanup: {after}")
-        if self.others:
-            kinds = f"{self.others} other organ{'s' * (self.others > 1)} or source"
-            parts.append(f"thresholds of slides of {kinds}{'s' * (self.others > 1)}")
-        nothing = self.threshold is None and self.cleanup is None
-        here = " Nothing changes on this slide." if nothing else ""
-        said = "; ".join(parts)
-        said = f"{said[:1].upper()}{said[1:]}"
-        return f"Recipe {self.recipe} brings its own settings. {said}.{here}"
+            here.append(f"cleanup: {after}")
+        if self.others > 1:
+            others = f"thresholds for slides of {self.others} other organs or sources."
+        else:
+            others = "a threshold for slides of another organ or source."
+        if not here:
+            return f"Recipe {self.recipe} brings {others} Nothing changes on this slide."
+        said = f"Recipe {self.recipe} brings its own settings: {'; '.join(here)}."
+        return f"{said} It also brings {others}" if self.others else said
 
     @property
     def label(self) -> str:

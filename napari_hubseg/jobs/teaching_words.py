@@ -22,7 +22,10 @@ _NO_MAP = "There is no map to teach yet: run the ensemble."
 _NOTHING = "Nothing to learn from yet: correct a slide like this one, or accept one."
 _LOOKING = "The networks look once more at what was corrected, and at this slide."
 _MORE = "Strokes count by their area: correct more of what is wrong, or accept slides."
-_AGREED = "The networks agree with what you accepted, or it takes more slides."
+_AGREED = (
+    "The networks agree with what you accepted: where this mask is wrong, correct it or accept "
+    "more slides."
+)
 _LEAST = 0.0005  # share of a slide's pixels: less is said as 0.0 %
 _STOPPED = "Stopped: switch off and on again to have the networks look at what was corrected."
 

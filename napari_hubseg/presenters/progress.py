@@ -70,9 +70,9 @@ def _first(desk: Desk) -> ProgressState:
 def _run(desk: Desk) -> ProgressState:
     """Return how far a run is: "slide 2/3 · network 3/5 · 43 s left".
 
-    Where that is a whole slide, "region 3/12 · tile 14/40 · 6 min left"; behind it stands what
-    waits, "then two" or "then 2 runs: two, three". Until there is an estimate, the line counts the
-    time.
+    Where that is a whole slide, "region 3/12 · tile 14/40 · 6 min left"; of a slide that is not
+    on screen "· on two" too. Behind it stands what waits, "then two" or "then 2 runs: two, three".
+    Until there is an estimate, the line counts the time.
     """
     ensemble, cancel = desk.ensemble, tip("cancel_run")
     last, titles = ensemble.last, [one.title for one in ensemble.waiting.all]
@@ -91,6 +91,9 @@ def _run(desk: Desk) -> ProgressState:
         parts.insert(0, f"{word} {place + 1}/{slides}")
     if last.seconds_left is not None:
         parts.append(f"{duration(last.seconds_left)} left")
+    here = desk.session.current
+    if here is None or here.id != last.slide_id:
+        parts.append(f"on {last.slide_id}")
     said = "  ·  ".join([*parts, *waiting])
     return ProgressState(said, *bar, cancel, waits=last.seconds_left is None)
 

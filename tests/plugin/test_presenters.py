@@ -165,9 +165,13 @@ def test_a_run_says_how_long_it_takes_yet() -> None:
     run = SimpleNamespace(running=True, last=last, asked=("a", "b", "c"), message="")
     run.waiting = SimpleNamespace(all=())
     places, teaching = SimpleNamespace(all_regions=False), SimpleNamespace(writing=False)
-    desk: Any = SimpleNamespace(ensemble=run, run_places=places, teaching=teaching)
+    session = SimpleNamespace(current=SimpleNamespace(id="b"))
+    desk: Any = SimpleNamespace(ensemble=run, run_places=places, teaching=teaching, session=session)
     so_far = "slide 2/3  ·  network 3/5  ·  43 s left"
 
+    assert progress_state(desk).said == so_far
+    session.current.id = "c"  # and looked at another slide: which one is run was nowhere to be seen
+    so_far += "  ·  on b"
     assert progress_state(desk).said == so_far
     teaching.writing = True
     assert progress_state(desk).said == f"writing networks  ·  {so_far}"
