@@ -182,11 +182,12 @@ def tiles_of_all(
         Each with how it stands: all tiles of one that is done are.
     """
     store = MapStore(folder)
-    maps = [one for one in map(store.tiled, filter(None, keys)) if one is not None]
-    if not maps:
+    begun = [store.tiled(key) for key in keys if key]
+    layout = next((one.layout for one in begun if one is not None), None)
+    if layout is None:
         return ()
-    layout = maps[0].layout
-    there = [one.places() for one in maps if one.layout == layout]
+    alike = [one for one in begun if one is None or one.layout == layout]
+    there = [frozenset() if one is None else one.places() for one in alike]
     (down, across), side = layout.scale, layout.tiling.side
     size = round(side * down), round(side * across)
     found: dict[Window, Standing] = {}

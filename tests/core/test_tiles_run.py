@@ -14,11 +14,11 @@ from torch import nn
 from hubseg.engine import Engine
 from hubseg.engine.job import Job
 from hubseg.engine.progress import Progress
-from hubseg.engine.tile_jobs import ask_for_tiles, file_answer, tile_notes
+from hubseg.engine.tile_jobs import ask_for_tiles, file_answer, seen_early, tile_notes
 from hubseg.engine.worker import Networks
 from hubseg.inference import TilePixels, predict_member, predict_tiles
 from hubseg.network import Prediction, build
-from hubseg.probability import MapStore, TileLayout, Tiling, file_digest, tile_layout
+from hubseg.probability import MapStore, Tile, TileLayout, Tiling, file_digest, tile_layout
 from hubseg.probability.store import _encode
 from hubseg.project import ReviewProject
 from hubseg.project.newest import newest_large_map, newest_map
@@ -284,6 +284,24 @@ def test_every_member_is_run_on_the_middle_of_the_window_first(slide, weights, t
         ended = progress.take(one.member, one.places)
         assert ended is (number >= len(groups) - 2)
     assert progress.finished
+
+
+def test_a_tile_counts_once_it_is_written_while_its_task_goes_on(slide, weights, tmp_path):
+    """A group of sixteen tiles had counted as none for as long as it took."""
+    store = MapStore(tmp_path / "maps")
+    job = job_of(slide, weights, store.folder)
+    progress = Progress(slide, "digest", RECIPE.members()[:1])
+    (first, *_) = ask_for_tiles(progress, [job], store, None)
+    asked = progress.tiles[1]
+    assert seen_early([(progress, first)], store) == []
+    written = store.tiles_for(job.key, job.layout)
+    for number, place in enumerate(first.places[:2], 1):
+        written.put(place, written.pack(place, Tile(None)))
+        assert seen_early([(progress, first)], store) == [progress]
+        assert seen_early([(progress, first)], store) == [], "it was told"
+        assert progress.tiles == (number, asked)
+    progress.take(first.member, first.places)
+    assert progress.tiles == (len(first.places), asked)
 
 
 def test_a_window_is_said_to_be_of_no_account_where_nothing_has_tiles(slide, weights):

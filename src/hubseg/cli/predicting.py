@@ -301,9 +301,8 @@ def _follow(run: Run, project: ReviewProject, answer: Answer, recipe: Recipe) ->
             if update.came is not None:
                 share = update.came[1].share_seen
                 seen[update.slide_id] = min(share, seen.get(update.slide_id, 1.0))
-            told = update.message
-            if update.tiles is not None:
-                told = f"{told}, {update.tiles[0]} of {update.tiles[1]} tiles"
+            tiles = "" if update.tiles is None else "{} of {} tiles".format(*update.tiles)
+            told = ", ".join(filter(None, (update.message, tiles)))
             shown.set_description(f"{update.slide_id}: {told}", refresh=False)
             shown.update(update.done - done.get(update.slide_id, 0))
             if update.done:

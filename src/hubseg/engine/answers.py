@@ -6,20 +6,22 @@ that a person can end. Does not know runs.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hubseg.failure import EXPECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from hubseg.engine.checking import Checked
     from hubseg.engine.job import Made, Refused
     from hubseg.probability import MapStore
 
-__all__ = ["GONE", "LOOK_S", "STOPPED", "EngineOf", "connected", "result"]
+__all__ = ["GONE", "LOOK_S", "STOPPED", "EngineOf", "connected", "next_of", "result"]
 
 LOOK_S = 0.1
 """How often a waiting run looks whether it was cancelled, or left alone, s."""
@@ -105,3 +107,45 @@ def connected(connect: Callable[[], Any], cancelled: Callable[[], bool]) -> Any:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+def next_of(
+    ready: queue.SimpleQueue[Any],
+    client: Any,
+    waited_for: Container[Any],
+    cancelled: Callable[[], bool],
+    for_s: float = math.inf,
+) -> Any:
+    """Wait for a task, but not past a person's Cancel or the scheduler's end.
+
+    Parameters
+    ----------
+    ready
+        Where tasks arrive once they have ended.
+    waited_for
+        Those that are wanted; any other one is passed over.
+    cancelled
+        Whether a person has ended the run.
+    for_s
+        s after which None is returned where none has come.
+
+    Raises
+    ------
+    InterruptedError
+        When a person has ended the run.
+    ConnectionError
+        When the scheduler is gone.
+    """
+    until = monotonic() + for_s
+    while monotonic() < until:
+        if cancelled():
+            raise InterruptedError("The run was stopped.")
+        try:
+            future = ready.get(timeout=LOOK_S)
+        except queue.Empty:
+            if client.status not in ("running", "connecting"):
+                raise ConnectionError(GONE) from None
+            continue
+        if future in waited_for:
+            return future
+    return None

@@ -94,6 +94,7 @@ class Progress:
         self._keys: dict[tuple[int, int, int], str] = {}
         self._begun: dict[tuple[int, int, int], str] = {}  # in tiles
         self._left: dict[tuple[int, int, int], set[Place]] = {}
+        self._early: dict[tuple[int, int, int], set[Place]] = {}  # of those left, seen already
         self._tiles = 0
 
     @property
@@ -115,7 +116,7 @@ class Progress:
     @property
     def tiles(self) -> tuple[int, int] | None:
         """Tiles that are there, and tiles asked for; None of a slide without."""
-        left = sum(map(len, self._left.values()))
+        left = sum(len(left - self._early[place]) for place, left in self._left.items())
         return (self._tiles - left, self._tiles) if self._begun else None
 
     def update(
@@ -141,7 +142,7 @@ class Progress:
     ) -> None:
         """Note which tiles of a member are asked for, and which of them are not there yet."""
         self._begun[member.place] = key
-        self._left[member.place] = set(left)
+        self._left[member.place], self._early[member.place] = set(left), set()
         self._tiles += len(asked)
 
     def take(self, member: Member, places: Iterable[Place]) -> bool:
@@ -150,6 +151,13 @@ class Progress:
         if not self._left[member.place]:
             self.put(member, self._begun[member.place])
         return not self._left[member.place]
+
+    def see(self, member: Member, places: Collection[Place]) -> bool:
+        """Note tiles that are there while their task goes on; tells whether some are new."""
+        known = self._early[member.place]
+        new = self._left[member.place].intersection(places) - known
+        known |= new
+        return bool(new)
 
     def take_damage(self, unread: Iterable[Window], finer: Iterable[int] = ()) -> None:
         """Note what could not be decoded, and levels in whose place the next finer one served."""

@@ -6,6 +6,7 @@ takes, for filing what comes back, and for stopping. Does not know how workers a
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import uuid
@@ -13,7 +14,7 @@ from dataclasses import replace
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from hubseg.engine.answers import GONE, LOOK_S, STOPPED, EngineOf, connected, result
+from hubseg.engine.answers import STOPPED, EngineOf, connected, next_of, result
 from hubseg.engine.checking import Checks
 from hubseg.engine.fast_jobs import FastJobs
 from hubseg.engine.job import Job, Made, Refused
@@ -24,6 +25,7 @@ from hubseg.engine.tile_jobs import (
     check_window,
     damage_note,
     file_answer,
+    seen_early,
     seen_part,
     tile_notes,
     tiles_asked,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 _AHEAD = 2  # tasks per worker: one runs, the next reads its checkpoint meanwhile
+_TOLD_S = 1.0  # after which it is looked for tiles that tasks have written meanwhile
 _TOGETHER = 4  # slides that share a loaded network, and whose pixels a worker holds
 _WAITS: Final = "waits"  # what is asked next depends on a map that is being made
 
@@ -153,8 +156,10 @@ class Run:
                         self._estimate.begin()
                         yield from self._check(client, asked[0])
                     self._submit(client, *asked)
-            if self._flying:
-                yield from self._landed(self._next(client, self._flying))
+            if self._flying and (future := self._next(client, self._flying, _TOLD_S)) is not None:
+                yield from self._landed(future)
+            elif self._flying:
+                yield from map(self._update, seen_early(self._flying.values(), self._engine.store))
 
     # ---- what is asked for ---------------------------------------------------------------------
 
@@ -255,19 +260,9 @@ class Run:
         self._flying[future] = (progress, job)
         future.add_done_callback(self._ready.put)
 
-    def _next(self, client: Any, waited_for: Container[Any]) -> Any:
-        """Wait for a task, but not past a person's Cancel or the scheduler's end."""
-        while True:
-            if self.cancelled:
-                raise InterruptedError("The run was stopped.")
-            try:
-                future = self._ready.get(timeout=LOOK_S)
-            except queue.Empty:
-                if client.status not in ("running", "connecting"):
-                    raise ConnectionError(GONE) from None
-                continue
-            if future in waited_for:
-                return future
+    def _next(self, client: Any, waited_for: Container[Any], for_s: float = math.inf) -> Any:
+        """Wait for a task, as :func:`hubseg.engine.answers.next_of`."""
+        return next_of(self._ready, client, waited_for, self._cancelled.is_set, for_s)
 
     def _let_go(self, futures: Sequence[Any]) -> None:
         """Forget tasks; where they run already, their run is told to stop."""

@@ -15,7 +15,7 @@ from hubseg.slide.readable import said_of_damage
 from hubseg.slide.regions import slide_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hubseg.engine.job import Job, Made, Window
     from hubseg.engine.progress import Progress
@@ -29,6 +29,7 @@ __all__ = [
     "check_window",
     "damage_note",
     "file_answer",
+    "seen_early",
     "seen_part",
     "tile_notes",
     "tiles_asked",
@@ -109,6 +110,17 @@ def _groups(count: int) -> Iterator[tuple[int, int]]:
     while first < count:
         yield first, last
         first, last = last, last + _GROUP
+
+
+def seen_early(flying: Iterable[tuple[Progress, Job]], store: MapStore) -> list[Progress]:
+    """Return the slides of which more tiles are there, written by tasks that have not ended."""
+    found: dict[Progress, None] = {}
+    for progress, job in flying:
+        if job.places and job.layout is not None:
+            there = store.tiles_for(job.key, job.layout).places()
+            if progress.see(job.member, there):
+                found[progress] = None
+    return list(found)
 
 
 def tiles_asked(job: Job, window: Window | None) -> int:
