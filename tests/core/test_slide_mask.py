@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubseg.mask.drawing import BY_HAND, HAND_EDGE, HAND_RIM, drawn
+from hubseg.mask.drawing import BY_HAND, HAND_EDGE, HAND_RIM, INSIDE, drawn
 from hubseg.mask.reduced import owned, reduced
 from hubseg.mask.slide_mask import COARSE, NOTHING, RegionMask, SlideMask, steps_of
 
@@ -125,6 +125,21 @@ def test_what_is_known_only_in_coarse_is_shown_enlarged_and_the_map_where_nothin
     assert not finest[32:, :64].any()
     assert not finest[:, 64:96].any()
     assert (finest[:, 96:] == 1).all()
+
+
+def test_between_strokes_on_what_was_never_run_it_is_seen_what_the_run_beside_found() -> None:
+    """What a run found beyond its frame went from the region beside with the first stroke there."""
+    values = np.zeros((64, 64), np.uint8)
+    values[:16, :16] = BY_HAND
+    slide = SlideMask((64, 64))
+    slide.regions["a"] = RegionMask.of(values, (0, 0, 64, 64), slide.steps, drawn_alone=True)
+    found = np.zeros((8, 8), np.bool_)
+    found[4:] = True
+    slide.lie_over(slide.base_of(found, (8.0, 8.0)))
+    seen = slide.levels[0][:, :]
+    assert (seen[:16, :16] == BY_HAND).all()
+    assert (seen[32:] == INSIDE).all()
+    assert not seen[16:32].any()
 
 
 def test_of_a_mask_with_other_rules_only_what_a_person_drew_is_shown() -> None:

@@ -62,6 +62,8 @@ class RegionMask:
         Whether it was made with other rules: then only what a person drew is shown of it.
     follows
         Whether it changes with what strokes teach.
+    drawn_alone
+        Whether nothing but strokes is among that: what was seen from beside shows between them.
     """
 
     window: Window
@@ -71,6 +73,7 @@ class RegionMask:
     decided: bool = False
     stale: bool = False
     follows: bool = False
+    drawn_alone: bool = False
 
     @classmethod
     def of(
@@ -243,7 +246,7 @@ class SlideMask:
             found = np.zeros(window[2:], np.uint8)
         for one in regions:
             if (level := one.levels.get(step)) is not None:
-                _paste(found, window, level, hand_alone=one.stale)
+                _paste(found, window, level, hand_alone=one.stale or one.drawn_alone)
         return found
 
     def _enlarged(self, step: int, window: Window, regions: list[RegionMask]) -> NDArray[np.uint8]:
