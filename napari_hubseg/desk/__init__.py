@@ -31,6 +31,7 @@ from napari_hubseg.desk.slides import Slides
 from napari_hubseg.desk.spent_words import end_words
 from napari_hubseg.desk.structures import Structures
 from napari_hubseg.desk.tools import Tools
+from napari_hubseg.desk.unfinished import Unfinished
 from napari_hubseg.desk.verdicts import Verdicts
 from napari_hubseg.desk.view import View
 from napari_hubseg.jobs.background import Background
@@ -180,6 +181,7 @@ class Desk(DeskSignals):
         self.invert_view, self.compare = layers.appearance.invert, self.comparison.toggle
         self.toggle_truth, self.worst_first = view.toggle_truth, view.worst_first
 
+        self.unfinished = Unfinished(session, self.ensemble, offers)
         runs = Runs(session, self, self.ensemble, self.exports, self.retraining, self.teaching)
         self.export, self.train, self.use_trained = runs.export, runs.train, runs.use_trained
         self.stop_training, self.next_doubt = self.retraining.stop, self.doubt.next_place

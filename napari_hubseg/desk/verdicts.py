@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from napari_hubseg.actions import key_of
 from napari_hubseg.desk.offer import Offer, step_words
+from napari_hubseg.desk.unfinished import unfinished_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hubseg.session import ReviewSession
+    from hubseg.slide import Slide
     from napari_hubseg.canvas.slide_seen import Seen
     from napari_hubseg.desk.batches import Batches
     from napari_hubseg.desk.offers import Offers
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Verdicts"]
 
 _AS_EMPTY = "Accept as empty"
+_AS_IT_IS = "Accept as it is"
 _FOR_ALL = {
     "undo": (
         "Undo it for every slide",
@@ -97,24 +100,28 @@ class Verdicts:
             self._offers.offer(Offer(said, label, walk, here.id))
 
     def accept(self) -> None:
-        """Accept the slide; where there is nothing to accept it is asked first."""
-        here = self._session.current
+        """Accept the slide; of nothing, or of a run that is not finished, it is asked first."""
+        here, key = self._session.current, key_of("accept")
         if here is None or self._waits(mask=True):
             return
-        if not self._session.nothing_to_accept:
-            self._decide(self._session.accept)
-        elif self._offers.is_offered(_AS_EMPTY):
-            self._offers.take_offer()
-        else:
+        if self._session.nothing_to_accept:
             said = (
                 f"Nothing here to mark? Slide {here.id} has no map and nothing is drawn on it. "
-                f"Press {key_of('accept')} again to accept it as empty, or run the ensemble."
+                f"Press {key} again to accept it as empty, or run the ensemble."
             )
-            take = self._accept_as_empty
-            self._offers.offer(Offer(said, _AS_EMPTY, take, here.id))
+            self._ask(said, _AS_EMPTY, lambda: self._session.accept(as_empty=True), here)
+        elif lacks := unfinished_words(self._session, here):
+            said = f"{lacks}. Press {key} again to accept the mask as it is, or finish the run."
+            self._ask(said, _AS_IT_IS, self._session.accept, here)
+        else:
+            self._decide(self._session.accept)
 
-    def _accept_as_empty(self) -> None:
-        self._decide(lambda: self._session.accept(as_empty=True))
+    def _ask(self, said: str, label: str, verdict: Callable[[], None], here: Slide) -> None:
+        """Say why to think twice; asked for again, decide."""
+        if self._offers.is_offered(label):
+            self._offers.take_offer()
+        else:
+            self._offers.offer(Offer(said, label, lambda: self._decide(verdict), here.id))
 
     def accept_anew(self) -> None:
         """Accept what the rules give now in place of the mask that was accepted before."""

@@ -6,7 +6,7 @@ words. Does not know panels or the work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hubseg.export import FORMATS
@@ -90,6 +90,11 @@ class EnsembleChoice:
     all_slides: bool = False
     unrun: bool = False
     fast: bool = False
+
+    @property
+    def here(self) -> EnsembleChoice:
+        """Return it for the slide on screen alone."""
+        return replace(self, all_slides=False)
 
 
 @dataclass(frozen=True)

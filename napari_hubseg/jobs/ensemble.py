@@ -207,6 +207,10 @@ class Ensemble:
             self.waiting.join(order)
             self._go_on()
 
+    def finish(self) -> None:
+        """Go on with the run of the slide on screen, where things ran last."""
+        self.run(self._choice.here)
+
     def _go_on(self) -> None:
         """Begin the run whose turn it is; after one that cannot be begun, the next."""
         while not self.running and (order := self.waiting.next()) is not None:

@@ -21,6 +21,10 @@ _KEPT = "Off: what strokes taught is kept, and the map is the networks' own."
 _NO_MAP = "There is no map to teach yet: run the ensemble."
 _NOTHING = "Nothing to learn from yet: correct a slide like this one, or accept one."
 _LOOKING = "The networks look once more at what was corrected, and at this slide."
+_LOOKING_ELSEWHERE = (
+    "The networks look once more at what was corrected. This slide has no map yet: run the "
+    "ensemble on it."
+)
 _MORE = "Strokes count by their area: correct more of what is wrong, or accept slides."
 _AGREED = (
     "The networks agree with what you accepted: where this mask is wrong, correct it or accept "
@@ -101,8 +105,10 @@ def sentence(
         return _KEPT if taught else _OFF
     if trouble:
         return trouble
+    if looks == "looking":
+        return _LOOKING if mapped else _LOOKING_ELSEWHERE
     if looks:
-        return _LOOKING if looks == "looking" else _STOPPED
+        return _STOPPED
     if learnt is None or (learning and not learnt.slides):
         return "Learning …"
     if not learnt.slides:

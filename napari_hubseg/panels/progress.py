@@ -35,6 +35,8 @@ class ProgressState:
     waits
         Whether nobody can say yet how long it takes: the time since then is shown, from one state
         to the next.
+    then
+        What comes after it: said last.
     """
 
     said: str = ""
@@ -42,6 +44,7 @@ class ProgressState:
     total: int = 0
     cancel: str = ""
     waits: bool = False
+    then: str = ""
 
 
 class ProgressPanel(QWidget):
@@ -57,7 +60,7 @@ class ProgressPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._words, self._waits, self._since = "", False, QElapsedTimer()
+        self._words, self._waits, self._then, self._since = "", False, "", QElapsedTimer()
         self.clock = QTimer(self)
         self.clock.setInterval(1000)
         self.clock.timeout.connect(self._count)
@@ -89,7 +92,7 @@ class ProgressPanel(QWidget):
         """Show `state`; emits nothing."""
         if state.said != self._words and not (state.waits and self._waits):
             self._since.start()
-        self._words, self._waits = state.said, state.waits
+        self._words, self._waits, self._then = state.said, state.waits, state.then
         counts = bool(state.said) and (state.waits or not state.total)
         self._say(state.said)
         if counts and self._since.elapsed() >= self.clock.interval():
@@ -103,6 +106,7 @@ class ProgressPanel(QWidget):
             self.clock.start() if counts else self.clock.stop()
 
     def _say(self, words: str) -> None:
+        words = "  ·  ".join(filter(None, (words, self._then)))
         self.said.setText(words)
         self.said.setToolTip(words)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressPresenter", "progress_state"]
 
+_LONG = 12  # letters of a name that the line has room for
 _WRITING = "Writing the taught networks …"
 
 
@@ -75,12 +76,12 @@ def _run(desk: Desk) -> ProgressState:
     Until there is an estimate, the line counts the time.
     """
     ensemble, cancel = desk.ensemble, tip("cancel_run")
-    last, titles = ensemble.last, [one.title for one in ensemble.waiting.all]
+    last, titles = ensemble.last, [_short(one.title) for one in ensemble.waiting.all]
     count = f"{len(titles)} runs: " if len(titles) > 1 else ""
-    waiting = [f"then {count}{', '.join(titles)}"] if titles else []
+    then = f"then {count}{', '.join(titles)}" if titles else ""
     if last is None:
-        said = "  ·  ".join([ensemble.message or "Starting …", *waiting])
-        return ProgressState(said, cancel=cancel, waits=True)
+        said = ensemble.message or "Starting …"
+        return ProgressState(said, cancel=cancel, waits=True, then=then)
     parts, bar = [f"network {last.done}/{last.total or '…'}"], (last.done, last.total)
     if last.tiles is not None:
         parts, bar = ["tile {}/{}".format(*last.tiles)], last.tiles
@@ -93,9 +94,14 @@ def _run(desk: Desk) -> ProgressState:
         parts.append(f"{duration(last.seconds_left)} left")
     here = desk.session.current
     if here is None or here.id != last.slide_id:
-        parts.append(f"on {last.slide_id}")
-    said = "  ·  ".join([*parts, *waiting])
-    return ProgressState(said, *bar, cancel, waits=last.seconds_left is None)
+        parts.append(f"on {_short(last.slide_id)}")
+    said = "  ·  ".join(parts)
+    return ProgressState(said, *bar, cancel, waits=last.seconds_left is None, then=then)
+
+
+def _short(name: str) -> str:
+    """Return a slide's name with its end alone where it is long: regions differ there."""
+    return name if len(name) <= _LONG else f"…{name[1 - _LONG :]}"
 
 
 def _features(features: Features) -> ProgressState:

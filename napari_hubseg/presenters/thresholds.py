@@ -47,7 +47,7 @@ class ThresholdsPresenter(Presenter[ThresholdsPanel, ThresholdsState]):
             return ThresholdsState(reading=bool(desk.opening) or desk.ensemble.mixing.reading)
         own = desk.calibration.calibration(slide.organ, slide.source)
         reading = desk.ensemble.mixing.reading
-        can_run = step == "run" and not reading
+        can_run = step == "run" and not reading and session.probability is None
         return ThresholdsState(
             value=session.threshold,
             organ=slide.organ,

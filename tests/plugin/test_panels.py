@@ -727,6 +727,8 @@ def test_a_run_says_for_how_long_it_has_been_at_work_until_it_can_say_how_long_i
     panel.show_state(ProgressState("Starting …", cancel="Stop", waits=True))
     panel.show_state(ProgressState("tile 0/30", 0, 30, "Stop", waits=True))
     assert panel.said.text() == "tile 0/30  ·  1 min 20 s"
+    panel.show_state(ProgressState("tile 0/30", 0, 30, "Stop", waits=True, then="then two"))
+    assert panel.said.text() == "tile 0/30  ·  1 min 20 s  ·  then two"
     assert panel.clock.isActive()
     assert begun == [1], "since the run began"
     panel.show_state(ProgressState("tile 9/30  ·  3 min 00 s left", 9, 30, "Stop"))

@@ -176,9 +176,16 @@ def test_a_run_says_how_long_it_takes_yet() -> None:
     teaching.writing = True
     assert progress_state(desk).said == f"writing networks  ·  {so_far}"
     run.waiting.all = SimpleNamespace(title="d"), SimpleNamespace(title="3 slides")
-    assert (
-        progress_state(desk).said == f"writing networks  ·  {so_far}  ·  then 2 runs: d, 3 slides"
+    state = progress_state(desk)
+    assert (state.said, state.then) == (
+        f"writing networks  ·  {so_far}",
+        "then 2 runs: d, 3 slides",
     )
+    teaching.writing, last.slide_id = False, "whole_slide_12000x14000_r2_c2"
+    run.waiting.all = (SimpleNamespace(title="whole_slide_12000x14000_r2_c3"),)
+    state = progress_state(desk)  # regions differ at the end of their names, which was cut
+    assert state.said.endswith("on …14000_r2_c2")
+    assert state.then == "then …14000_r2_c3"
 
 
 @pytest.mark.parametrize(("slides", "named"), [(3, "3 slides"), (1, "1 slide")])

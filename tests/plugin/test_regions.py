@@ -565,7 +565,9 @@ def test_how_far_a_slide_in_tiles_is_is_said_in_tiles() -> None:
     run = SimpleNamespace(running=True, last=last, asked=("a", "b", "c"), message="")
     run.waiting = SimpleNamespace(all=())
     places, teaching = SimpleNamespace(all_regions=True), SimpleNamespace(writing=False)
-    desk: Any = SimpleNamespace(ensemble=run, run_places=places, teaching=teaching)
+    session = SimpleNamespace(current=SimpleNamespace(id="b"))
+    facts = {"ensemble": run, "run_places": places, "teaching": teaching, "session": session}
+    desk: Any = SimpleNamespace(**facts)
     state = progress_state(desk)
     assert state.said == "region 2/3  ·  tile 14/40  ·  6 min 00 s left"
     assert (state.done, state.total) == (14, 40)
@@ -591,6 +593,8 @@ def test_tiles_of_a_run_lie_where_they_are_and_are_done_once_every_member_is_the
     corner = tiles_of(tmp_path, ("aa",), (0, 0, 50, 50))
     assert 0 < len(corner) < len(found)
     assert tiles_of(tmp_path, ("cc",), None) == ()
+    begun = tiles_of(tmp_path, ("aa", "bb", "cc"), None)  # one that has none yet lacks all
+    assert [how for _, how in begun][:4] == ["in work", "in work", "in work", "to come"]
     whole = (0, 0, *SHAPE)
     (left, right) = ((0, 0, SHAPE[0], 450), (0, 450, SHAPE[0], 450))
     every = tiles_of_all(tmp_path, ("aa",), ((right, "in work"), (left, "done")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ from napari.components import ViewerModel
 
 from hubseg.cleanup import Cleanup
 from hubseg.journal.verdict import Verdict
+from hubseg.probability import networks_digest
+from hubseg.session.next_step import next_step
 from napari_hubseg.desk import Desk
 from napari_hubseg.jobs import prepared as _prepared
 from napari_hubseg.jobs.choices import EnsembleChoice
@@ -179,6 +182,49 @@ class TestNoVerdictOnTheUnseen:
         assert mapped.verdict() is Verdict.UNSEEN
 
 
+class TestARunThatIsNotFinished:
+    """A region of which no network had seen all was accepted without a word."""
+
+    def test_accept_asks_and_a_second_time_accepts_the_mask_as_it_is(
+        self, bench: Bench, make_map: Any
+    ) -> None:
+        bench.session.show(replace(make_map(bench.session), done=2, total=5))
+        bench.look()
+        bench.desk.accept()
+        assert bench.verdict() is Verdict.UNSEEN
+        assert bench.offers[-1].sentence == (
+            "The run on slide one is not finished: 2 of 5 networks have looked at all of it. "
+            "Press A again to accept the mask as it is, or finish the run."
+        )
+        bench.desk.accept()
+        assert bench.verdict() is Verdict.ACCEPTED
+        assert bench.session.mask.any()
+
+    def test_the_next_step_is_to_finish_it(self, bench: Bench, make_map: Any) -> None:
+        whole = make_map(bench.session)
+        bench.session.show(replace(whole, done=2, total=5))
+        assert next_step(bench.session, running=False) == "run"
+        assert next_step(bench.session, running=True) == ""
+        bench.session.show(replace(whole, done=5, total=5))
+        assert next_step(bench.session, running=False) == "accept"
+
+    def test_it_is_said_once_where_such_a_slide_is_come_to_and_the_button_goes_on(
+        self, bench: Bench, make_map: Any
+    ) -> None:
+        runs: list[EnsembleChoice] = []
+        bench.desk.ensemble.run = runs.append
+        networks = networks_digest(bench.desk.ensemble.recipe)
+        mixed: Any = SimpleNamespace(networks=networks, lacking=(), turned=None)
+        bench.session.show(replace(make_map(bench.session), done=2, total=5))
+        bench.offers.clear()
+        bench.desk.ensemble.mixing.mixed.emit(mixed)
+        bench.desk.ensemble.mixing.mixed.emit(mixed)
+        assert [one.label for one in bench.offers if one is not None] == ["Finish the run"]
+        assert "2 of 5 networks" in bench.offers[-1].sentence
+        bench.desk.take_offer()
+        assert [one.all_slides for one in runs] == [False]
+
+
 class TestNothingToMark:
     def test_accept_asks_and_a_second_time_accepts_as_empty_which_no_run_fills(
         self, bench: Bench, make_map: Any
@@ -311,7 +357,7 @@ class TestWhatARecipeBrings:
         ensemble.run(EnsembleChoice("demo"))
         bench.settle()  # rules come with the run's first member
         assert bench.session.threshold == 127
-        assert "Threshold 90 → 127" in bench.offers[-1].sentence
+        assert "threshold 90 → 127" in bench.offers[-1].sentence
         assert bench.offers[-1].label == "Keep 90"
         bench.desk.take_by_key("eraser")
         assert bench.offers[-1].label == "Keep 90", "a key that takes a tool must not answer it"

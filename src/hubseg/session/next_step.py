@@ -19,7 +19,9 @@ def next_step(session: ReviewSession, *, running: bool) -> str:
     if session.refused:
         return ""
     if session.verdict(session.current.id).is_open:
-        return "accept" if session.probability or session.imported else "run"
+        made = session.probability
+        whole = made is not None and made.done >= made.total  # else its run is not finished
+        return "accept" if whole or session.imported else "run"
     if any(session.verdict(slide.id).is_open for slide in session.slides):
         return ""
     return "export" if ready_ids(session) else ""
