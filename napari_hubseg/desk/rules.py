@@ -49,10 +49,14 @@ class Rules:
         um_per_px: float | None = None,
     ) -> None:
         """Note what a person says about the slide; nothing known stays as it is."""
+        session, before = self._session, self._session.threshold
         try:
-            self._session.tell(organ=organ, source=source, um_per_px=um_per_px or None)
+            session.tell(organ=organ, source=source, um_per_px=um_per_px or None)
         except ValueError as error:
             self._signals.failed.emit(one_sentence(error))
+        if session.threshold != before and session.probability is not None:
+            jumps = f"Threshold {before:g} → {session.threshold:g}"
+            self._signals.told.emit(f"{jumps}: that of slides of this organ and source.")
         self._signals.changed.emit()
 
     def tell_name(self, kind: Literal["organ", "source"], name: str) -> None:

@@ -182,6 +182,21 @@ class TestNoVerdictOnTheUnseen:
         assert mapped.verdict() is Verdict.UNSEEN
 
 
+class TestAnotherKindOfSlide:
+    """Its threshold had jumped without a word when a source was chosen."""
+
+    def test_the_threshold_that_holds_for_it_is_said(self, mapped: Bench) -> None:
+        mapped.look()
+        before = mapped.session.threshold
+        mapped.desk.tell(um_per_px=0.4)
+        assert mapped.said == []
+        mapped.desk.tell(organ="prostate")
+        after = mapped.session.threshold
+        assert before != after
+        said = f"Threshold {before:g} → {after:g}: that of slides of this organ and source."
+        assert mapped.said == [said]
+
+
 class TestARunThatIsNotFinished:
     """A region of which no network had seen all was accepted without a word."""
 
