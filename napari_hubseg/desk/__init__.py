@@ -181,7 +181,6 @@ class Desk(DeskSignals):
         self.invert_view, self.compare = layers.appearance.invert, self.comparison.toggle
         self.toggle_truth, self.worst_first = view.toggle_truth, view.worst_first
 
-        self.unfinished = Unfinished(session, self.ensemble, offers)
         runs = Runs(session, self, self.ensemble, self.exports, self.retraining, self.teaching)
         self.export, self.train, self.use_trained = runs.export, runs.train, runs.use_trained
         self.stop_training, self.next_doubt = self.retraining.stop, self.doubt.next_place
@@ -189,6 +188,7 @@ class Desk(DeskSignals):
 
     def _hold_structures(self) -> None:
         given = self.outlines, self.mask_tools, self.offers
+        self.unfinished = Unfinished(self.session, self.ensemble, self.offers)
         self.structures = structures = Structures(self.session, self, *given)
         self.next_structure = structures.next_structure
         self.previous_structure = structures.previous_structure
