@@ -27,6 +27,7 @@ __all__ = ["Verdicts"]
 
 _AS_EMPTY = "Accept as empty"
 _AS_IT_IS = "Accept as it is"
+_SEEN_NOW = "It is drawn now: decide."
 _FOR_ALL = {
     "undo": (
         "Undo it for every slide",
@@ -158,6 +159,7 @@ class Verdicts:
             if not self._seen.why_not(mask=mask):
                 self._waits_for = None
                 self._signals.unsaid.emit(said)
+                self._offers.say_here(_SEEN_NOW)  # it may have taken less than one can read
 
     def _waits(self, *, mask: bool) -> bool:
         """Whether the slide has not been seen yet: then it is said, and nothing happens later."""

@@ -89,7 +89,10 @@ class TestNoVerdictOnTheUnseen:
         mapped.desk.accept()
         mapped.look()
         mapped.look()
-        assert taken_back == mapped.said == ["Wait until slide one is drawn, then decide."]
+        waits, now = "Wait until slide one is drawn, then decide.", "It is drawn now: decide."
+        assert (taken_back, mapped.said) == ([waits], [waits, now])
+        mapped.desk.accept()
+        assert taken_back == [waits, now]
 
     def test_what_was_seen_of_one_slide_counts_for_no_other(self, mapped: Bench) -> None:
         mapped.look()
