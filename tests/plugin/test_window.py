@@ -136,10 +136,11 @@ def test_what_no_frame_has_shown_is_not_decided(
     assert verdicts == [Verdict.FLAGGED, Verdict.UNSEEN, Verdict.UNSEEN]
     assert opened.message.sentence.text() == "Wait until slide two is drawn, then decide."
     see(opened, wait)
-    wait(opened.message.isHidden)  # the wait is over, and so is what was said
+    wait(lambda: opened.message.sentence.text() == "It is drawn now: decide.")
     assert opened.session.verdict("two") is Verdict.UNSEEN
     qtbot.keyClick(opened.window(), "F")
     assert opened.session.verdict("two") is Verdict.FLAGGED
+    assert opened.message.isHidden()
 
 
 def test_a_mask_that_comes_out_as_it_is_drawn_already_gets_its_frame(
