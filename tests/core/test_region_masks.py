@@ -148,6 +148,7 @@ def test_a_mask_is_derived_once_and_read_again_with_the_levels_that_are_wanted(
         steps = SlideMask(SHAPE).steps
         coarse = [step for step in steps if step >= COARSE]
         first = find_region_mask(project, slide, None, coarse)
+        assert not first.mask.drawn_alone
         assert set(first.mask.levels) == set(coarse)
         monkeypatch.setattr("hubseg.session.region_masks.derive", lambda *_, **__: pytest.fail())
 
@@ -185,10 +186,10 @@ def test_a_stroke_that_the_mask_shows_is_a_persons(split, tmp_path) -> None:
     slide = session.current
     found = find_region_mask(session.project, slide, None, SlideMask(SHAPE).steps, keep=False)
     assert (found.mask.levels[1][2][10:20, 10:20] == BY_HAND).all()
-    assert not found.mask.decided
+    assert found.mask.drawn_alone and not found.mask.decided
     session.accept()
     accepted = find_region_mask(session.project, slide, None, SlideMask(SHAPE).steps, keep=False)
-    assert accepted.mask.decided
+    assert accepted.mask.decided and not accepted.mask.drawn_alone
     session.set_threshold(200.0)
     assert find_region_mask(session.project, slide, None, (), keep=False).key == accepted.key
     session.close()

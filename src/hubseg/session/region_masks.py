@@ -141,12 +141,12 @@ def _facts(
     if any(taught):
         made.append(taught)
     decided = stands is not None
-    follows = not decided and any(seen)
     return {
         "key": _digest([*said, *made]),
         "mapped": mapped,
         "decided": decided,
-        "follows": follows,
+        "follows": not decided and any(seen),
+        "drawn_alone": not (mapped or imported or decided),
     }
 
 
