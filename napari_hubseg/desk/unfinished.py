@@ -66,7 +66,7 @@ def unfinished_words(session: ReviewSession, slide: Slide) -> str:
     Also "" where a person stands by the slide's mask.
     """
     made = session.probability
-    if made is None or made.done >= made.total or session.verdict(slide.id).stands:
+    if made is None or not made.is_partial or session.verdict(slide.id).stands:
         return ""
     return (
         f"The run on slide {slide.id} is not finished: {made.done} of {made.total} networks have "

@@ -83,7 +83,7 @@ class CurveWatch:
 
         def show(curves: Curves) -> None:
             self._set(replace(curves, objects=()))
-            if found.done >= found.total:  # while members come in there is a new map soon
+            if not found.is_partial:  # while members come in there is a new map soon
                 self._waits = found
                 self.go_on()
 

@@ -251,6 +251,6 @@ def _figures(
     agreed = None if truth is None or truth.shape != mask.shape else dice(mask, truth)
     if agreed is not None and found is None and not area:
         agreed = nan
-    partial = found is not None and found.done < found.total
+    partial = found is not None and found.is_partial
     members = (found.done, found.total) if found is not None and partial else None
     return Figures(disagreement, area, count_objects(mask), agreed, members, mask.size), known

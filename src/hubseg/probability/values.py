@@ -144,6 +144,11 @@ class MapFacts:
     structure: str | None = None
     members: NDArray[np.uint8] | None = None
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether members that the recipe asks for are not mixed yet."""
+        return self.done < self.total
+
     def facts(self) -> dict[str, Any]:
         """Return them by name, as arguments of another mix of the same maps."""
         return {one.name: getattr(self, one.name) for one in fields(MapFacts)}

@@ -20,7 +20,7 @@ def next_step(session: ReviewSession, *, running: bool) -> str:
         return ""
     if session.verdict(session.current.id).is_open:
         made = session.probability
-        whole = made is not None and made.done >= made.total  # else its run is not finished
+        whole = made is not None and not made.is_partial  # else its run is not finished
         return "accept" if whole or session.imported else "run"
     if any(session.verdict(slide.id).is_open for slide in session.slides):
         return ""
